@@ -1,0 +1,76 @@
+"""mlpkit: multi-layer perceptrons on NumPy alone, from a JSON spec to one HDF5 file.
+
+>>> import mlpkit
+>>> model = mlpkit.train("spec.json")               # doctest: +SKIP
+>>> model.save("model.h5")                          # doctest: +SKIP
+>>> mlpkit.load("model.h5").predict("new.csv")      # doctest: +SKIP
+
+Every name below is imported when it is first used, so that `import mlpkit` itself costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from mlpkit.code_file import register, register_file
+    from mlpkit.errors import (
+        AmbiguousPlugin,
+        BrokenPlugin,
+        DataError,
+        MissingPlugin,
+        MLPKitError,
+        ModelFileError,
+        PluginError,
+        SpecError,
+        TrainingError,
+    )
+    from mlpkit.model import Model, epochs, load, train
+    from mlpkit.modelfile import inspect
+    from mlpkit.network import Network
+    from mlpkit.plugin import Activation, Elementwise, Initializer, Loss, Metric, Optimizer, Plugin, Schedule, plugins
+    from mlpkit.registry import PluginInfo
+    from mlpkit.spec import Spec
+    from mlpkit.training import Epoch
+    from mlpkit.workspace import Workspace
+
+_HOMES = {
+    "code_file": ("register", "register_file"),
+    "errors": (
+        "AmbiguousPlugin",
+        "BrokenPlugin",
+        "DataError",
+        "MissingPlugin",
+        "MLPKitError",
+        "ModelFileError",
+        "PluginError",
+        "SpecError",
+        "TrainingError",
+    ),
+    "model": ("Model", "epochs", "load", "train"),
+    "modelfile": ("inspect",),
+    "network": ("Network",),
+    "plugin": ("Activation", "Elementwise", "Initializer", "Loss", "Metric", "Optimizer", "Plugin", "Schedule", "plugins"),
+    "registry": ("PluginInfo",),
+    "spec": ("Spec",),
+    "training": ("Epoch",),
+    "workspace": ("Workspace",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'mlpkit' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"mlpkit.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,0 +1,105 @@
+"""The built-in activations."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from mlpkit.blocks import row_blocks
+from mlpkit.plugin import Activation, Array, OutputKind
+
+# scalars as arrays of the right dtype: a call with a Python float takes twice as long on a small batch
+ONE = {dtype: np.ones((), dtype) for dtype in map(np.dtype, ("float32", "float64"))}
+LOWEST = {np.dtype("float32"): np.array(-88.0, "float32"), np.dtype("float64"): np.array(-709.0)}  # exp(-z) is finite above
+
+
+class Linear(Activation):
+    """z: the output of a regression, of any size and sign."""
+
+    def forward(self, z: Array, out: Array) -> None:
+        out[...] = z
+
+    def backward(self, z: Array, out: Array, grad: Array) -> None:
+        pass  # the derivative is 1
+
+
+class Sigmoid(Activation):
+    """1 / (1 + exp(-z)): a probability. Rumelhart, Hinton & Williams 1986."""
+
+    output: ClassVar[OutputKind] = "probability"
+
+    def forward(self, z: Array, out: Array) -> None:
+        np.maximum(z, LOWEST[z.dtype], out=out)
+        np.negative(out, out=out)
+        np.exp(out, out=out)
+        out += ONE[z.dtype]
+        np.reciprocal(out, out=out)
+
+    def backward(self, z: Array, out: Array, grad: Array) -> None:
+        np.multiply(out, out, out=z)
+        out -= z
+        grad *= out
+
+
+class Tanh(Activation):
+    """tanh(z). LeCun, Bottou, Orr & Müller 1998, Efficient BackProp."""
+
+    def forward(self, z: Array, out: Array) -> None:
+        np.tanh(z, out=out)
+
+    def backward(self, z: Array, out: Array, grad: Array) -> None:
+        np.multiply(out, out, out=out)
+        np.subtract(ONE[z.dtype], out, out=out)
+        grad *= out
+
+
+class ReLU(Activation):
+    """max(z, 0), with derivative 0 at 0. Nair & Hinton 2010."""
+
+    output: ClassVar[OutputKind] = "nonnegative"
+    initializer: ClassVar[str] = "he_normal"
+
+    def forward(self, z: Array, out: Array) -> None:
+        np.maximum(z, 0.0, out=out)
+
+    def backward(self, z: Array, out: Array, grad: Array) -> None:
+        np.greater(z, 0.0, out=z)  # a mask of 0 and 1 in the dtype of z
+        grad *= z
+
+
+class LeakyReLU(Activation):
+    """max(z, 0) + negative_slope min(z, 0). Maas, Hannun & Ng 2013. The slope is PyTorch's; Keras has 0.2."""
+
+    initializer: ClassVar[str] = "he_normal"
+    negative_slope: float = Field(0.01, ge=0, lt=1, description="slope below 0")
+
+    def forward(self, z: Array, out: Array) -> None:
+        np.multiply(z, self.negative_slope, out=out)
+        np.maximum(z, out, out=out)
+
+    def backward(self, z: Array, out: Array, grad: Array) -> None:
+        np.greater(z, 0.0, out=z)
+        z *= 1.0 - self.negative_slope
+        z += self.negative_slope
+        grad *= z
+
+
+class Softmax(Activation):
+    """exp(z_i) / sum_j exp(z_j) over the units: a distribution over classes. Bridle 1990."""
+
+    output: ClassVar[OutputKind] = "distribution"
+
+    def forward(self, z: Array, out: Array) -> None:
+        for rows in row_blocks(len(z)):
+            block = out[rows]
+            np.subtract(z[rows], z[rows].max(axis=1, keepdims=True), out=block)
+            np.exp(block, out=block)
+            block /= block.sum(axis=1, keepdims=True)
+
+    def backward(self, z: Array, out: Array, grad: Array) -> None:
+        for rows in row_blocks(len(z)):
+            block = grad[rows]
+            block -= np.einsum("ij,ij->i", block, out[rows])[:, None]
+            block *= out[rows]

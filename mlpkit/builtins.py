@@ -1,0 +1,60 @@
+"""The names of what mlpkit brings: kind -> name -> class, and the other names that are understood.
+
+mlpkit's own entry points say the same; this table is for frozen applications and stale editable installs, which lose
+entry points, and lets a built-in name be found without looking at the environment. A test holds the two together.
+"""
+
+CLASSES: dict[str, dict[str, str]] = {
+    "activations": {
+        "linear": "Linear",
+        "sigmoid": "Sigmoid",
+        "tanh": "Tanh",
+        "relu": "ReLU",
+        "leaky_relu": "LeakyReLU",
+        "softmax": "Softmax",
+    },
+    "losses": {
+        "mean_squared_error": "MeanSquaredError",
+        "mean_absolute_error": "MeanAbsoluteError",
+        "binary_crossentropy": "BinaryCrossentropy",
+        "categorical_crossentropy": "CategoricalCrossentropy",
+    },
+    "optimizers": {"sgd": "SGD", "adam": "Adam"},
+    "initializers": {
+        "glorot_uniform": "GlorotUniform",
+        "glorot_normal": "GlorotNormal",
+        "he_uniform": "HeUniform",
+        "he_normal": "HeNormal",
+        "zeros": "Zeros",
+        "constant": "Constant",
+        "random_normal": "RandomNormal",
+    },
+    "schedules": {"constant": "Constant", "cosine": "Cosine", "step": "Step"},
+    "metrics": {
+        "accuracy": "Accuracy",
+        "log_loss": "LogLoss",
+        "mse": "MeanSquaredError",
+        "rmse": "RootMeanSquaredError",
+        "mae": "MeanAbsoluteError",
+        "r2": "R2",
+    },
+}
+
+ALIASES: dict[str, dict[str, str]] = {
+    "activations": {"identity": "linear", "logistic": "sigmoid"},
+    "losses": {
+        "mse": "mean_squared_error",
+        "mae": "mean_absolute_error",
+        "bce": "binary_crossentropy",
+        "cross_entropy": "categorical_crossentropy",
+    },
+    "initializers": {
+        "glorot": "glorot_uniform",
+        "xavier_uniform": "glorot_uniform",
+        "xavier_normal": "glorot_normal",
+        "he": "he_normal",
+        "kaiming_uniform": "he_uniform",
+        "kaiming_normal": "he_normal",
+    },
+    "metrics": {"mean_squared_error": "mse", "root_mean_squared_error": "rmse", "mean_absolute_error": "mae"},
+}

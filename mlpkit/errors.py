@@ -1,0 +1,182 @@
+"""The exceptions of mlpkit. Each message says what is wrong and where, and `help` says what to do.
+
+MLPKitError
+├── SpecError            a spec that is not valid, or does not fit its data
+├── PluginError          a plugin that cannot be used
+│   ├── MissingPlugin    no installed plugin has that name
+│   ├── AmbiguousPlugin  two distributions have a plugin of that name
+│   └── BrokenPlugin     it is installed, but does not import or breaks its contract
+├── DataError            a table, an array or a file of data that cannot be used
+├── ModelFileError       a model file that cannot be read or written
+│   ├── NotAModelFile        something else: another format, a folder, a device
+│   ├── Truncated            its end is missing
+│   ├── Corrupt              what it says of itself does not hold: a digest, its structure, its JSON
+│   ├── Unsafe               it uses a part of HDF5 that could reach outside the file or exhaust the reader
+│   ├── ResourceLimit        it is larger, deeper or has more parts than a reader takes
+│   ├── UnsupportedVersion   it has a version that this mlpkit does not know
+│   ├── UnsupportedFeature   it requires a feature that this mlpkit does not have
+│   ├── TensorMismatch       its arrays are not those that it lists, or that its spec needs
+│   └── NonFinite            its weights hold NaN or infinity
+└── TrainingError        a run that went wrong: it diverged
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: what, where, and what to do.
+
+    Attributes
+    ----------
+    message : str
+        What is wrong, in one sentence.
+    path : str
+        Where in the spec, such as ``network.layers[1].units``; empty when it concerns no one place.
+    help : str
+        What to do about it; may be empty.
+    file : str
+        The file, when there is one.
+    line, column : int
+        The place in the file, counted from 1; 0 when unknown.
+    source : str
+        The text of that line.
+    """
+
+    message: str
+    path: str = ""
+    help: str = ""
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    source: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.path}: " if self.path else ""
+        return f"{where}{self.message}" + (f" ({self.help})" if self.help else "")
+
+
+class MLPKitError(Exception):
+    """Base of every error that mlpkit raises on purpose.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong and where.
+    help : str
+        What to do about it.
+    problems : sequence of Problem
+        The separate problems, when several were found at once; made from message and help when left out.
+    """
+
+    def __init__(self, message: str, *, help: str = "", problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = help
+        self.problems: tuple[Problem, ...] = tuple(problems) or (Problem(message, help=help),)
+
+    def __str__(self) -> str:
+        return f"{self.message}\nhelp: {self.help}" if self.help else self.message
+
+
+class SpecError(MLPKitError):
+    """A spec that is not valid, or does not fit its data."""
+
+
+class PluginError(MLPKitError):
+    """A plugin that cannot be used."""
+
+
+class MissingPlugin(PluginError):
+    """No installed plugin has that name."""
+
+
+class AmbiguousPlugin(PluginError):
+    """Two distributions have a plugin of that name."""
+
+
+class BrokenPlugin(PluginError):
+    """A plugin that does not import, or breaks its contract."""
+
+
+class DataError(MLPKitError):
+    """A table, an array or a file of data that cannot be used."""
+
+
+class UnseenCategoryWarning(UserWarning):
+    """Rows to predict have categories that the training rows lacked; how many, and which."""
+
+
+class ModelFileError(MLPKitError):
+    """A model file that cannot be read or written. `code` names the reason for programs; it never changes."""
+
+    code: ClassVar[str] = "model_file"
+
+
+class NotAModelFile(ModelFileError):
+    """It is something else: another format, a folder, a device."""
+
+    code = "not_a_model_file"
+
+
+class Truncated(ModelFileError):
+    """The end of the file is missing."""
+
+    code = "truncated"
+
+
+class Corrupt(ModelFileError):
+    """What the file says of itself does not hold: a digest, its structure, its JSON."""
+
+    code = "corrupt"
+
+
+class Unsafe(ModelFileError):
+    """The file uses a part of HDF5 that could reach outside the file or exhaust the reader."""
+
+    code = "unsafe"
+
+
+class ResourceLimit(ModelFileError):
+    """The file is larger, deeper or has more parts than a reader takes."""
+
+    code = "resource_limit"
+
+
+class UnsupportedVersion(ModelFileError):
+    """The file has a version that this mlpkit does not know."""
+
+    code = "unsupported_version"
+
+
+class UnsupportedFeature(ModelFileError):
+    """The file requires a feature that this mlpkit does not have."""
+
+    code = "unsupported_feature"
+
+
+class TensorMismatch(ModelFileError):
+    """The arrays of the file are not those that it lists, or that its spec needs."""
+
+    code = "tensor_mismatch"
+
+
+class NonFinite(ModelFileError):
+    """The weights hold NaN or infinity."""
+
+    code = "non_finite"
+
+
+class TrainingError(MLPKitError):
+    """A training run that went wrong."""
+
+
+def join_problems(problems: Sequence[Problem]) -> str:
+    """One message for several problems, a line each."""
+    if len(problems) == 1:
+        return str(problems[0])
+    return "\n".join([f"{len(problems)} problems:", *(f"  - {problem}" for problem in problems)])

@@ -1,0 +1,81 @@
+"""The built-in initializers. `fan_in` and `fan_out` are a weight's inputs and units."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from mlpkit.plugin import Array, Initializer
+
+Nested = float | tuple[float, ...] | tuple[tuple[float, ...], ...]
+
+
+def fans(array: Array) -> tuple[int, int]:
+    """(fan_in, fan_out): the shape of a weight; of a bias, its units twice."""
+    return array.shape[0], array.shape[-1]
+
+
+class GlorotUniform(Initializer):
+    """U(-a, a) with a = sqrt(6 / (fan_in + fan_out)): for tanh and sigmoid. Glorot & Bengio 2010."""
+
+    def fill(self, array: Array, rng: np.random.Generator) -> None:
+        limit = np.sqrt(6.0 / sum(fans(array)))
+        array[...] = rng.uniform(-limit, limit, array.shape)
+
+
+class GlorotNormal(Initializer):
+    """N(0, 2 / (fan_in + fan_out)): for tanh and sigmoid. Glorot & Bengio 2010. Not truncated, as in PyTorch."""
+
+    def fill(self, array: Array, rng: np.random.Generator) -> None:
+        array[...] = rng.normal(0.0, np.sqrt(2.0 / sum(fans(array))), array.shape)
+
+
+class HeUniform(Initializer):
+    """U(-a, a) with a = sqrt(6 / fan_in): for the relu family. He, Zhang, Ren & Sun 2015, 1502.01852."""
+
+    def fill(self, array: Array, rng: np.random.Generator) -> None:
+        limit = np.sqrt(6.0 / fans(array)[0])
+        array[...] = rng.uniform(-limit, limit, array.shape)
+
+
+class HeNormal(Initializer):
+    """N(0, 2 / fan_in): for the relu family. He, Zhang, Ren & Sun 2015, 1502.01852. Not truncated, as in PyTorch."""
+
+    def fill(self, array: Array, rng: np.random.Generator) -> None:
+        array[...] = rng.normal(0.0, np.sqrt(2.0 / fans(array)[0]), array.shape)
+
+
+class Zeros(Initializer):
+    """0 everywhere: for biases. Weights that are all 0 learn nothing in a network of several layers."""
+
+    def fill(self, array: Array, rng: np.random.Generator) -> None:
+        array[...] = 0.0
+
+
+class Constant(Initializer):
+    """One number everywhere, or the numbers themselves, nested as the array is: known weights written in a spec."""
+
+    value: Nested = Field(0.0, description="a number, or lists of numbers in the array's shape")
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _tuples(cls, value: Any) -> Any:
+        return tuple(cls._tuples(part) for part in value) if isinstance(value, (list, tuple)) else value
+
+    def fill(self, array: Array, rng: np.random.Generator) -> None:
+        values = np.asarray(self.value)
+        if values.ndim and values.shape != array.shape:
+            raise ValueError(f"the values have shape {values.shape}, but what they initialise has shape {array.shape}")
+        array[...] = values
+
+
+class RandomNormal(Initializer):
+    """N(mean, stddev^2)."""
+
+    mean: float = 0.0
+    stddev: float = Field(0.05, ge=0, description="standard deviation")
+
+    def fill(self, array: Array, rng: np.random.Generator) -> None:
+        array[...] = rng.normal(self.mean, self.stddev, array.shape)

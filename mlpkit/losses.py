@@ -1,0 +1,113 @@
+"""The built-in losses. A row's loss is the mean over the outputs; the cross-entropy of classes is a sum over them."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from mlpkit.blocks import row_blocks
+from mlpkit.plugin import Array, Loss, OutputKind, Targets
+
+
+class MeanSquaredError(Loss):
+    """mean((outputs - targets)^2)."""
+
+    def value_and_grad(self, outputs: Array, targets: Targets, losses: Array, grad: Array) -> None:
+        np.subtract(outputs, targets, out=grad)
+        if grad.shape[1] == 1:
+            np.square(grad, out=losses[:, None])
+            grad += grad
+        else:
+            np.einsum("ij,ij->i", grad, grad, out=losses)
+            losses /= grad.shape[1]
+            grad *= 2.0 / grad.shape[1]
+
+
+class MeanAbsoluteError(Loss):
+    """mean(|outputs - targets|), with derivative 0 where they are equal."""
+
+    def value_and_grad(self, outputs: Array, targets: Targets, losses: Array, grad: Array) -> None:
+        np.subtract(outputs, targets, out=grad)
+        np.abs(grad, out=grad)
+        grad.mean(axis=1, out=losses)
+        np.subtract(outputs, targets, out=grad)
+        np.sign(grad, out=grad)
+        grad /= grad.shape[1]
+
+
+class BinaryCrossentropy(Loss):
+    """mean(-t log(p) - (1 - t) log(1 - p)), jointly with sigmoid computed on the scores. Good 1952.
+
+    On probabilities, p is kept a dtype's resolution away from 0 and 1.
+    """
+
+    output: ClassVar[OutputKind] = "probability"
+    targets: ClassVar[Literal["numbers", "binary", "classes"]] = "binary"
+    joint_with: ClassVar[str | None] = "sigmoid"
+
+    def value_and_grad(self, outputs: Array, targets: Targets, losses: Array, grad: Array) -> None:
+        tiny = np.finfo(outputs.dtype).eps
+        for rows in row_blocks(len(outputs), max(1, 2048 // outputs.shape[1])):
+            p, t = np.clip(outputs[rows], tiny, 1 - tiny), targets[rows]
+            losses[rows] = -(t * np.log(p) + (1 - t) * np.log1p(-p)).mean(axis=1)
+            grad[rows] = (p - t) / (p * (1 - p))
+        grad /= grad.shape[1]
+
+    def joint(self, scores: Array, targets: Targets, losses: Array, grad: Array) -> None:
+        """softplus(z) - t z, and sigmoid(z) = 1 - exp(-softplus(z))."""
+        np.logaddexp(0.0, scores, out=grad)
+        scores *= targets
+        np.subtract(grad, scores, out=scores)
+        scores.mean(axis=1, out=losses)
+        np.negative(grad, out=grad)
+        np.expm1(grad, out=grad)
+        grad += targets
+        grad *= -1.0 / grad.shape[1]
+
+
+class CategoricalCrossentropy(Loss):
+    """-log(p of the right class), jointly with softmax computed on the scores.
+
+    Targets are one class number per row, shape (rows,), or one distribution per row, shape (rows, units), for which it
+    is -sum_j t_j log(p_j). On probabilities, p is kept a dtype's resolution away from 0.
+    """
+
+    output: ClassVar[OutputKind] = "distribution"
+    targets: ClassVar[Literal["numbers", "binary", "classes"]] = "classes"
+    joint_with: ClassVar[str | None] = "softmax"
+
+    def value_and_grad(self, outputs: Array, targets: Targets, losses: Array, grad: Array) -> None:
+        tiny = np.finfo(outputs.dtype).eps
+        np.maximum(outputs, tiny, out=grad)
+        if targets.ndim == 2:
+            for rows in row_blocks(len(outputs), max(1, 2048 // outputs.shape[1])):
+                losses[rows] = -np.einsum("ij,ij->i", np.log(grad[rows]), targets[rows])
+            np.divide(targets, grad, out=grad)
+            np.negative(grad, out=grad)
+            return
+        for rows in row_blocks(len(outputs)):
+            picked = np.arange(rows.stop - rows.start), targets[rows]
+            p = grad[rows][picked]
+            losses[rows] = -np.log(p)
+            grad[rows] = 0.0
+            grad[rows][picked] = -1.0 / p
+
+    def joint(self, scores: Array, targets: Targets, losses: Array, grad: Array) -> None:
+        """log(sum_j exp(z_j)) - z_t, and softmax(z) minus the target."""
+        scores.max(axis=1, out=losses)
+        scores -= losses[:, None]
+        np.exp(scores, out=grad)
+        grad.sum(axis=1, out=losses)
+        grad /= losses[:, None]
+        np.log(losses, out=losses)
+        for rows in row_blocks(len(scores)):
+            if targets.ndim == 2:
+                losses[rows] *= targets[rows].sum(axis=1)
+                losses[rows] -= np.einsum("ij,ij->i", scores[rows], targets[rows])
+            else:
+                picked = np.arange(rows.stop - rows.start), targets[rows]
+                losses[rows] -= scores[rows][picked]
+                grad[rows][picked] -= 1.0
+        if targets.ndim == 2:
+            grad -= targets

@@ -1,0 +1,77 @@
+"""The built-in metrics: exact on the whole set, weighted. Each agrees with scikit-learn's of the same meaning."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from mlpkit.plugin import Array, Metric, Targets
+
+
+class Accuracy(Metric):
+    """Share of the rows whose most probable class is the right one."""
+
+    higher_is_better: ClassVar[bool] = True
+    task: ClassVar[Literal["classification", "regression"]] = "classification"
+
+    def compute(self, outputs: Array, targets: Targets, weights: Array) -> float:
+        return float(np.average(outputs.argmax(axis=1) == targets, weights=weights))
+
+
+class LogLoss(Metric):
+    """Mean of -log(probability of the right class); probabilities are kept a float64's resolution away from 0."""
+
+    higher_is_better: ClassVar[bool] = False
+    task: ClassVar[Literal["classification", "regression"]] = "classification"
+
+    def compute(self, outputs: Array, targets: Targets, weights: Array) -> float:
+        right = outputs[np.arange(len(outputs)), targets]
+        return float(np.average(-np.log(np.maximum(right, np.finfo(np.float64).eps)), weights=weights))
+
+
+class MeanSquaredError(Metric):
+    """mean((outputs - targets)^2), in squared units of the target."""
+
+    higher_is_better: ClassVar[bool] = False
+    task: ClassVar[Literal["classification", "regression"]] = "regression"
+
+    def compute(self, outputs: Array, targets: Targets, weights: Array) -> float:
+        return float(np.average((outputs - targets) ** 2, axis=0, weights=weights).mean())
+
+
+class RootMeanSquaredError(Metric):
+    """sqrt(mean((outputs - targets)^2)) per target, then the mean over targets; in units of the target."""
+
+    higher_is_better: ClassVar[bool] = False
+    task: ClassVar[Literal["classification", "regression"]] = "regression"
+
+    def compute(self, outputs: Array, targets: Targets, weights: Array) -> float:
+        return float(np.sqrt(np.average((outputs - targets) ** 2, axis=0, weights=weights)).mean())
+
+
+class MeanAbsoluteError(Metric):
+    """mean(|outputs - targets|), in units of the target."""
+
+    higher_is_better: ClassVar[bool] = False
+    task: ClassVar[Literal["classification", "regression"]] = "regression"
+
+    def compute(self, outputs: Array, targets: Targets, weights: Array) -> float:
+        return float(np.average(np.abs(outputs - targets), axis=0, weights=weights).mean())
+
+
+class R2(Metric):
+    """1 - sum((targets - outputs)^2) / sum((targets - mean)^2) per target, then the mean over targets.
+
+    A constant target has 1 when predicted exactly and 0 otherwise.
+    """
+
+    higher_is_better: ClassVar[bool] = True
+    task: ClassVar[Literal["classification", "regression"]] = "regression"
+
+    def compute(self, outputs: Array, targets: Targets, weights: Array) -> float:
+        residual = np.average((targets - outputs) ** 2, axis=0, weights=weights)
+        mean = np.average(targets, axis=0, weights=weights)
+        spread = np.average((targets - mean) ** 2, axis=0, weights=weights)
+        scores = np.where(spread > 0, 1.0 - residual / np.where(spread > 0, spread, 1.0), (residual == 0).astype(float))
+        return float(scores.mean())

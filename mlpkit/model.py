@@ -1,0 +1,299 @@
+"""Model: what a user holds. A spec, its network, the fitted preprocessing and the history; raw rows in, answers out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit import modelfile
+from mlpkit.code_file import register
+from mlpkit.data import as_table, read_table
+from mlpkit.errors import DataError, Problem, SpecError
+from mlpkit.network import Network
+from mlpkit.plugin import REGISTRIES, Array, Metric, Plugin
+from mlpkit.preparation import Prepared, encode_labelled, prepare
+from mlpkit.spec import Spec
+from mlpkit.spec.parts import plugin_name
+from mlpkit.storage import Stored, from_contents, to_contents
+from mlpkit.training import Epoch, mean_loss, random_stream
+from mlpkit.training import epochs as run_epochs
+
+if TYPE_CHECKING:
+    from mlpkit.data import Table
+    from mlpkit.preprocessing import InputEncoder, TargetEncoder
+
+Stop = Callable[[], bool]
+DEFAULT_METRICS = {"classification": ("accuracy", "log_loss"), "regression": ("rmse", "mae", "r2"), "multilabel": ()}
+
+
+class Model:
+    """A network with its spec, untrained at first, initialised from the spec's seed.
+
+    Parameters
+    ----------
+    spec : Spec, dict, str or Path
+        A spec, its dictionary, or the path of its JSON file.
+    inputs : int
+        The width of the encoded inputs.
+    outputs : int, optional
+        The width of the last layer, when the spec leaves it to the data.
+
+    Attributes
+    ----------
+    spec : Spec
+        With every width written out.
+    network : Network
+        `network.parameters.vector` is the one array of all parameters, `network.parameters.views` names its parts.
+    input_encoder, target_encoder : InputEncoder, TargetEncoder or None
+        The preprocessing, fitted on the training rows; None before any training.
+    history : list of Epoch
+    metadata : dict
+        Anything of the user's own that JSON can hold; saved with the model.
+    """
+
+    def __init__(self, spec: Spec | dict[str, Any] | str | Path, inputs: int, outputs: int | None = None) -> None:
+        spec = as_spec(spec)
+        units = spec.network.layers[-1].units if outputs is None else outputs
+        if units is None:
+            raise SpecError("the width of the last layer is not known", help="give outputs=, or write its units in the spec")
+        spec = spec.with_widths(inputs, units)
+        network = Network(spec.network, spec.dtype)
+        network.initialize(random_stream(spec.seed, "weights"))
+        self._hold(Stored(spec, network, None, None, [], {}))
+
+    def _hold(self, parts: Stored) -> None:
+        self.spec, self.network = parts.spec, parts.network
+        self.input_encoder, self.target_encoder = parts.input_encoder, parts.target_encoder
+        self.history, self.metadata = parts.history, parts.metadata
+
+    @property
+    def classes(self) -> NDArray[Any] | None:
+        """The classes, in the order of `predict_proba`'s columns; None for a regression."""
+        return None if self.target_encoder is None else self.target_encoder.classes
+
+    # -- training
+
+    @classmethod
+    def for_data(cls, spec: Spec, prepared: Prepared) -> Model:
+        """An untrained model that fits prepared data."""
+        model = cls(spec, prepared.inputs.width, prepared.target.outputs)
+        model.input_encoder, model.target_encoder = prepared.inputs, prepared.target
+        return model
+
+    def epochs(self, prepared: Prepared, stop: Stop | None = None) -> Iterator[Epoch]:
+        """Train on prepared data from the weights it has; yields each epoch and keeps it in `history`."""
+        check_metrics(self.spec.metrics, prepared.target.task)
+        self.with_widths_of(prepared)
+        measure = self._measure(prepared) if self.spec.metrics else None
+        return self._keep(run_epochs(self.network, self.spec, prepared.train, prepared.validation, measure, stop))
+
+    def with_widths_of(self, prepared: Prepared) -> None:
+        """Take over the preprocessing of prepared data, if the network has their widths; SpecError otherwise."""
+        self.spec.with_widths(prepared.inputs.width, prepared.target.outputs)
+        self.input_encoder, self.target_encoder = prepared.inputs, prepared.target
+
+    def _keep(self, epochs: Iterator[Epoch]) -> Iterator[Epoch]:
+        for epoch in epochs:
+            self.history.append(epoch)
+            yield epoch
+
+    def _measure(self, prepared: Prepared) -> Callable[[Array], dict[str, float]]:
+        values, weights = prepared.measured
+        return lambda outputs: measure(self.spec.metrics, prepared.target, outputs, values, weights)
+
+    # -- prediction
+
+    def predict(self, rows: Any) -> NDArray[Any]:
+        """Predict.
+
+        Parameters
+        ----------
+        rows : array, table, str or Path
+            Raw rows as the model was trained on: an array of shape (rows, inputs), a table with named columns (a
+            dictionary of columns, pandas, polars, Arrow), a list of dictionaries, or the path of a file.
+
+        Returns
+        -------
+        array
+            As the target was given: class labels or numbers, shape (rows,), or (rows, targets) for several targets.
+
+        Raises
+        ------
+        DataError
+            A column is missing or holds what it cannot.
+        """
+        outputs = self.network.predict(self._encode(rows))
+        return outputs if self.target_encoder is None else self.target_encoder.decode(outputs)
+
+    def predict_proba(self, rows: Any) -> NDArray[np.float64]:
+        """The probability of each class, shape (rows, classes), in the order of `classes`.
+
+        Raises
+        ------
+        DataError
+            As `predict`, and when the target is not a class.
+        """
+        if self.target_encoder is None or self.target_encoder.task == "regression":
+            raise DataError("this model predicts numbers, not classes, so there are no probabilities", help="use predict")
+        return self.target_encoder.scores(self.network.predict(self._encode(rows)))
+
+    def evaluate(self, rows: Any, y: Any = None, *, metrics: Sequence[str | Metric] = (), weights: Any = None) -> dict[str, float]:
+        """The loss and metrics on rows with known targets.
+
+        Parameters
+        ----------
+        rows : as for `predict`
+            When `y` is left out, the target column is in it.
+        y : array, optional
+            Targets, shape (rows,) or (rows, targets).
+        metrics : sequence of str or Metric
+            The spec's when empty; and when that has none, the usual ones for the task.
+        weights : array, shape (rows,), optional
+            What each row counts.
+
+        Returns
+        -------
+        dict of str to float
+            "loss" and each metric by name.
+        """
+        if self.input_encoder is None or self.target_encoder is None:
+            raise DataError("the model has not been trained, so its preprocessing is not known", help="train it first")
+        labelled = encode_labelled(self.spec, self.input_encoder, self.target_encoder, rows, y, weights)
+        chosen = self._chosen_metrics(metrics)
+        loss, outputs = mean_loss(self.network, self.spec, labelled.data)
+        return {"loss": loss, **measure(chosen, self.target_encoder, outputs, labelled.values, labelled.data.weights)}
+
+    def _chosen_metrics(self, metrics: Sequence[str | Metric]) -> tuple[Metric, ...]:
+        task = "regression" if self.target_encoder is None else self.target_encoder.task
+        names = metrics or self.spec.metrics or DEFAULT_METRICS[task]
+        registry = REGISTRIES["metrics"]
+        chosen = tuple(registry.get(metric)() if isinstance(metric, str) else metric for metric in names)
+        check_metrics(chosen, task)
+        return chosen
+
+    def _encode(self, rows: Any) -> Array:
+        if self.input_encoder is None:
+            return np.asarray(rows, self.spec.dtype)
+        return self.input_encoder.encode(self._table(rows), self.spec.dtype)
+
+    def _table(self, rows: Any) -> Table:
+        if isinstance(rows, (str, Path)):
+            data = self.spec.data
+            return read_table(rows, separator=data.separator, missing=data.missing)
+        return as_table(rows)
+
+    # -- the file
+
+    def save(self, path: str | Path) -> None:
+        """Write the model into one HDF5 file: the old file stays until the new one is complete.
+
+        Raises
+        ------
+        ModelFileError
+            The file cannot be written.
+        """
+        parts = Stored(self.spec, self.network, self.input_encoder, self.target_encoder, self.history, self.metadata)
+        modelfile.write(path, to_contents(parts))
+
+
+def as_spec(spec: Spec | dict[str, Any] | str | Path) -> Spec:
+    """A spec from whatever stands for one: itself, its dictionary, the path of its file."""
+    if isinstance(spec, Spec):
+        return spec
+    return Spec.read(spec) if isinstance(spec, (str, Path)) else Spec.model_validate(spec)
+
+
+def train(
+    spec: Spec | dict[str, Any] | str | Path, rows: Any = None, y: Any = None, *, validation: Any = None, weights: Any = None
+) -> Model:
+    """Train a model as a spec says.
+
+    Parameters
+    ----------
+    spec : Spec, dict, str or Path
+        A spec, its dictionary, or the path of its JSON file.
+    rows : array, table, str or Path, optional
+        The data; those that the spec names when left out.
+    y : array, optional
+        Targets, shape (rows,) or (rows, targets); the spec's target columns when left out.
+    validation : (array, array), table, str or Path, optional
+        Validation rows, with their targets.
+    weights : array, shape (rows,), optional
+        What each row counts.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    SpecError, PluginError, DataError, TrainingError
+    """
+    spec = as_spec(spec)
+    prepared = prepare(spec, rows, y, validation=validation, weights=weights)
+    model = Model.for_data(spec, prepared)
+    for _ in model.epochs(prepared):
+        pass
+    return model
+
+
+def epochs(model: Model, rows: Any = None, y: Any = None, *, validation: Any = None, weights: Any = None) -> Iterator[Epoch]:
+    """Train a model epoch by epoch, in the caller's own loop.
+
+    Parameters are those of `train`. The model goes on from the weights it has; its preprocessing is fitted at the
+    first call and kept at later ones. With early stopping the best weights are restored when the loop ends.
+
+    Yields
+    ------
+    Epoch
+    """
+    encoders = None
+    if model.input_encoder is not None and model.target_encoder is not None:
+        encoders = model.input_encoder, model.target_encoder
+    prepared = prepare(model.spec, rows, y, validation=validation, weights=weights, encoders=encoders)
+    return model.epochs(prepared)
+
+
+def load(path: str | Path, *, plugins: Sequence[type[Plugin]] = ()) -> Model:
+    """The model in a file, checked before it is believed.
+
+    Parameters
+    ----------
+    path : str or Path
+    plugins : sequence of type
+        Plugin classes of your own that the model was trained with.
+
+    Raises
+    ------
+    ModelFileError
+        The file is no model, or is damaged or unsafe.
+    MissingPlugin, AmbiguousPlugin, BrokenPlugin
+        A plugin that the model was trained with cannot be used; the error says which distribution to install.
+    """
+    register(*plugins)
+    model = Model.__new__(Model)  # without drawing weights that the file replaces
+    model._hold(from_contents(modelfile.read(path), path))
+    return model
+
+
+def check_metrics(metrics: Sequence[Metric], task: str) -> None:
+    """Raise SpecError for metrics that do not fit the task."""
+    wrong = [metric for metric in metrics if metric.task != task]
+    if wrong:
+        names = ", ".join(plugin_name(metric) for metric in wrong)
+        known = [info.name for info in REGISTRIES["metrics"].installed() if REGISTRIES["metrics"].get(info.full_name).task == task]
+        problem = Problem(f"the task is {task}, which {names} cannot measure", "metrics", f"these can: {', '.join(known) or 'none'}")
+        raise SpecError(str(problem), problems=[problem])
+
+
+def measure(
+    metrics: Sequence[Metric], target: TargetEncoder, outputs: Array, values: NDArray[Any], weights: Array | None
+) -> dict[str, float]:
+    """Metrics by name, on a network's outputs of shape (rows, units) and targets in the units of the data."""
+    scores = target.scores(outputs)
+    ones = np.ones(len(scores)) if weights is None else weights.astype(np.float64)
+    return {plugin_name(metric): metric.compute(scores, values, ones) for metric in metrics}

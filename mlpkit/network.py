@@ -1,0 +1,158 @@
+"""Network: a network's spec and its parameters; it predicts.
+
+It knows nothing of training: inference needs neither loss nor optimizer nor workspace.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mlpkit.blocks import row_blocks
+from mlpkit.errors import SpecError
+from mlpkit.normalization import BatchNormalization, normalize
+from mlpkit.parameters import Parameters
+from mlpkit.plugin import Activation, Array
+from mlpkit.spec import Layer, NetworkSpec
+
+BLOCK = 256  # rows predicted at once: the scores and outputs of a layer stay in cache
+
+
+class LayerViews(NamedTuple):
+    """A layer's options with its views into the parameters."""
+
+    spec: Layer
+    weight: Array  # (inputs, units)
+    bias: Array | None  # (units,)
+    normalization: dict[str, Array]  # "scale", "shift", for batch normalization "mean", "variance": (units,) each
+
+    @property
+    def activation(self) -> Activation:
+        """The activation object."""
+        return self.spec.activation
+
+
+class Network:
+    """The layers of a spec with their numbers.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        With `inputs` and every layer's `units` written out.
+    dtype : str or dtype
+        "float32" or "float64".
+    """
+
+    def __init__(self, spec: NetworkSpec, dtype: str = "float32") -> None:
+        self.spec = spec
+        self.parameters = Parameters(*parameter_shapes(spec), np.dtype(dtype))
+        self.layers = layer_views(spec, self.parameters)
+        for layer in self.layers:
+            for name in {"scale", "variance"} & layer.normalization.keys():
+                layer.normalization[name][...] = 1.0
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        """Draw the weights and biases anew, layer by layer.
+
+        Raises
+        ------
+        SpecError
+            An initializer does not fit its array.
+        """
+        for index, layer in enumerate(self.layers):
+            try:
+                if layer.spec.weight_initializer is not None:
+                    layer.spec.weight_initializer.fill(layer.weight, rng)
+                if layer.bias is not None:
+                    layer.spec.bias_initializer.fill(layer.bias, rng)
+            except ValueError as error:
+                raise SpecError(f"network.layers[{index}]: {error}", help="change the initializer or the layer's width") from error
+
+    def predict(self, inputs: Array) -> Array:
+        """What the network puts out.
+
+        Parameters
+        ----------
+        inputs : array, shape (rows, inputs)
+            Encoded inputs; other dtypes are converted.
+
+        Returns
+        -------
+        array, shape (rows, units of the last layer)
+        """
+        return self._run(inputs)[1]
+
+    def scores(self, inputs: Array) -> tuple[Array, Array]:
+        """The last layer's scores before its activation, and its outputs, both of shape (rows, units)."""
+        return self._run(inputs)
+
+    def layer_outputs(self, index: int, inputs: Array) -> Array:
+        """The outputs of one layer, shape (rows, units), for its inputs, shape (rows, its inputs)."""
+        z = np.empty((len(inputs), self.layers[index].weight.shape[1]), inputs.dtype)
+        return _forward(self.layers[index], inputs, z, np.empty_like(z))
+
+    def _run(self, inputs: Array) -> tuple[Array, Array]:
+        dtype = self.parameters.vector.dtype
+        inputs = np.ascontiguousarray(inputs, dtype)
+        if inputs.ndim != 2 or inputs.shape[1] != self.spec.inputs:
+            raise ValueError(f"inputs must have shape (rows, {self.spec.inputs}), not {inputs.shape}")
+        shape = len(inputs), len(self.layers[-1].weight[0])
+        scores, outputs = np.empty(shape, dtype), np.empty(shape, dtype)
+        with np.errstate(over="ignore", under="ignore"):
+            for rows in row_blocks(len(inputs), BLOCK):
+                x = inputs[rows]
+                for layer in self.layers[:-1]:
+                    z = np.empty((len(x), layer.weight.shape[1]), dtype)
+                    x = _forward(layer, x, z, np.empty_like(z))
+                _forward(self.layers[-1], x, scores[rows], outputs[rows])
+        return scores, outputs
+
+
+def _forward(layer: LayerViews, x: Array, z: Array, out: Array) -> Array:
+    """One layer as prediction runs it: fills z and out, returns out."""
+    x.dot(layer.weight, out=z)
+    if layer.bias is not None:
+        z += layer.bias
+    if layer.spec.normalization is not None:
+        normalize(layer.spec.normalization, z, layer.normalization)
+    layer.activation.forward(z, out)
+    return out
+
+
+def parameter_shapes(spec: NetworkSpec) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+    """Names and shapes of a network's parameters, by arithmetic alone.
+
+    Returns
+    -------
+    trained : dict
+        Weights first, then biases, then normalization's scales and shifts.
+    statistics : dict
+        Batch normalization's running means and variances.
+    """
+    weights, biases, scales, statistics = {}, {}, {}, {}
+    inputs = spec.inputs
+    for index, layer in enumerate(spec.layers):
+        name, units = f"layers.{index}", layer.units
+        if inputs is None or units is None:
+            raise ValueError(f"the width of network.{name if inputs else 'inputs'} is not known yet")
+        weights[f"{name}.weight"] = (inputs, units)
+        if layer.has_bias:
+            biases[f"{name}.bias"] = (units,)
+        if layer.normalization is not None:
+            scales |= {f"{name}.normalization.{part}": (units,) for part in ("scale", "shift")}
+        if isinstance(layer.normalization, BatchNormalization):
+            statistics |= {f"{name}.normalization.{part}": (units,) for part in ("mean", "variance")}
+        inputs = units
+    return {**weights, **biases, **scales}, statistics
+
+
+def layer_views(spec: NetworkSpec, parameters: Parameters) -> tuple[LayerViews, ...]:
+    """The layers with their views into `parameters`, which may also hold gradients."""
+    views, layers = parameters.views, []
+    for index, layer in enumerate(spec.layers):
+        name = f"layers.{index}"
+        prefix = f"{name}.normalization."
+        normalization = {key.removeprefix(prefix): view for key, view in views.items() if key.startswith(prefix)}
+        layers.append(LayerViews(layer, views[f"{name}.weight"], views.get(f"{name}.bias"), normalization))
+    return tuple(layers)

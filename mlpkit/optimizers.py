@@ -1,0 +1,79 @@
+"""The built-in optimizers."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from mlpkit.plugin import Array, LearningRate, Optimizer
+
+
+class SGD(Optimizer):
+    """Gradient descent: w -= lr g; with momentum, v = momentum v + g and w -= lr v.
+
+    Nesterov's form steps along g + momentum v. Robbins & Monro 1951; Polyak 1964; Nesterov 1983. As in PyTorch, the
+    rate multiplies the whole velocity (Keras multiplies what enters it: the same path while the rate is constant).
+    """
+
+    state: ClassVar[tuple[str, ...]] = ("velocity",)
+    learning_rate: LearningRate = 0.01
+    momentum: float = Field(0.0, ge=0, lt=1, description="share of the velocity that a step keeps")
+    nesterov: bool = Field(False, description="look ahead along the velocity")
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> SGD:
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum greater than 0, such as 0.9")
+        return self
+
+    def step(self, w: Array, grad: Array, *state: Array, lr: float, t: int) -> None:
+        if self.momentum:
+            (velocity,) = state
+            velocity *= self.momentum
+            velocity += grad
+            if self.nesterov:  # grad becomes g + momentum v with no second array
+                grad *= 1.0 / self.momentum
+                grad += velocity
+                grad *= lr * self.momentum
+            else:
+                np.multiply(velocity, lr, out=grad)
+        else:
+            grad *= lr
+        w -= grad
+
+
+class Adam(Optimizer):
+    """Steps along the mean of the gradients over the root of the mean of their squares, both decaying and unbiased.
+
+    m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2,
+    w -= lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon). Kingma & Ba 2014, 1412.6980; with `amsgrad`, v is
+    the largest so far, Reddi, Kale & Kumar 2018. Epsilon as in PyTorch; Keras has 1e-7.
+    """
+
+    state: ClassVar[tuple[str, ...]] = ("mean", "square", "largest")
+    learning_rate: LearningRate = 0.001
+    beta1: float = Field(0.9, ge=0, lt=1, description="decay of the mean of gradients")
+    beta2: float = Field(0.999, ge=0, lt=1, description="decay of the mean of squared gradients")
+    epsilon: float = Field(1e-8, gt=0, description="added to the root")
+    amsgrad: bool = Field(False, description="divide by the largest root so far")
+
+    def step(self, w: Array, grad: Array, *state: Array, lr: float, t: int) -> None:
+        mean, square, largest = state
+        # the states are m / (1 - beta1) and v / (1 - beta2): two passes over memory less
+        mean *= self.beta1
+        mean += grad
+        square *= self.beta2
+        grad *= grad
+        square += grad
+        if self.amsgrad:
+            np.maximum(largest, square, out=largest)
+            square = largest
+        root = math.sqrt((1.0 - self.beta2) / (1.0 - self.beta2**t))
+        np.sqrt(square, out=grad)
+        grad += self.epsilon / root
+        np.divide(mean, grad, out=grad)
+        grad *= lr * (1.0 - self.beta1) / (1.0 - self.beta1**t) / root
+        w -= grad

@@ -1,0 +1,52 @@
+"""Parameters: every number of a network in one contiguous vector, and named, shaped views into it.
+
+One vector makes an optimizer a handful of array operations for any depth, and a snapshot, a checkpoint, an average or
+a gradient check one line each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+
+import numpy as np
+
+from mlpkit.plugin import Array
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+class Parameters:
+    """One vector with views by name.
+
+    Parameters
+    ----------
+    trained : mapping of str to tuple of int
+        Names and shapes of what the optimizer changes, in the order they have in the vector.
+    statistics : mapping of str to tuple of int
+        Names and shapes of what training measures (running averages); they stand at the end of the vector.
+    dtype : dtype
+        float32 or float64.
+
+    Attributes
+    ----------
+    vector : array, shape (size,)
+        All of it; zeros at first.
+    trained : array
+        The head of `vector` that the optimizer changes.
+    views : dict of str to array
+        ``"layers.0.weight"`` and so on: shaped views into `vector`.
+    """
+
+    def __init__(self, trained: Shapes, statistics: Shapes, dtype: np.dtype[np.floating]) -> None:
+        shapes = {**trained, **statistics}
+        self.vector: Array = np.zeros(sum(map(prod, shapes.values())), dtype)
+        self.trained: Array = self.vector[: sum(map(prod, trained.values()))]
+        self.views: dict[str, Array] = {}
+        start = 0
+        for name, shape in shapes.items():
+            self.views[name] = self.vector[start : start + prod(shape)].reshape(shape)
+            start += prod(shape)
+
+    def __len__(self) -> int:
+        return len(self.vector)

@@ -1,0 +1,254 @@
+"""Registry: from a name to a plugin class, for one kind of plugin.
+
+It reads the metadata of installed distributions (entry points) and imports a plugin only when its name is asked for,
+so one broken plugin breaks nothing but itself. It stands above the contracts in `plugin.py`, since a contract's own
+fields are looked up by name too (an optimizer's learning-rate schedule).
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any, Generic, TypeVar
+
+from mlpkit.errors import AmbiguousPlugin, BrokenPlugin, MissingPlugin
+
+NAME = re.compile(r"^[a-z][a-z0-9_]*$")
+BUILTIN = "mlpkit"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PluginInfo:
+    """What is known of a plugin without importing it.
+
+    Attributes
+    ----------
+    kind : str
+        "activations", "losses", "optimizers", "initializers", "schedules" or "metrics".
+    name : str
+        The name that a spec uses.
+    distribution, version : str or None
+        The installed distribution it comes from; None for a class of the user's own.
+    target : str
+        Where the class is: ``module:Class``.
+    """
+
+    kind: str
+    name: str
+    distribution: str | None
+    version: str | None
+    target: str
+
+    @property
+    def full_name(self) -> str:
+        """The name that stays unambiguous: ``mlpkit-snake:snake``; built-in and own plugins keep the bare one."""
+        bare = self.distribution in (None, BUILTIN)
+        return self.name if bare else f"{self.distribution}:{self.name}"
+
+    @property
+    def source(self) -> str:
+        """Distribution and version, as a person would say it."""
+        return f"{self.distribution} {self.version}" if self.distribution else f"your own class {self.target}"
+
+
+class Registry(Generic[T]):
+    """The plugins of one kind.
+
+    Parameters
+    ----------
+    kind : str
+        The kind, which is also the entry-point group after ``mlpkit.``.
+    base : type
+        The contract: every plugin of this kind derives from it.
+    builtins : mapping of str to str
+        Name to ``module:Class`` for what mlpkit brings. It repeats mlpkit's own entry points, because frozen
+        applications and stale editable installs lose those.
+    aliases : mapping of str to str
+        Other names of built-ins; specs are stored with the canonical name.
+    """
+
+    def __init__(self, kind: str, base: type[T], builtins: Mapping[str, str], aliases: Mapping[str, str]) -> None:
+        self.kind = kind
+        self.group = f"mlpkit.{kind}"
+        self.base = base
+        self.builtins = dict(builtins)
+        self.aliases = dict(aliases)
+        self._own: dict[str, type[T]] = {}
+        self._loaded: dict[str, type[T]] = {}
+        self._entry_points: list[tuple[PluginInfo, metadata.EntryPoint]] | None = None
+
+    # -- what is there, by metadata alone
+
+    def installed(self) -> tuple[PluginInfo, ...]:
+        """Every plugin of this kind, built-ins first; nothing is imported."""
+        builtins = [self._builtin_info(name) for name in self.builtins]
+        own = [self._own_info(name) for name in self._own]
+        return (*builtins, *own, *(info for info, _ in self._found()))
+
+    def refresh(self) -> None:
+        """Look again at what is installed."""
+        self._entry_points = None
+
+    def _found(self) -> list[tuple[PluginInfo, metadata.EntryPoint]]:
+        """The entry points of other distributions, read once."""
+        if self._entry_points is None:
+            found = []
+            for point in metadata.entry_points(group=self.group):
+                name, version = (point.dist.name, point.dist.version) if point.dist else ("unknown", "0")
+                distribution = re.sub(r"[-_.]+", "-", name).lower()
+                if distribution != BUILTIN:
+                    info = PluginInfo(self.kind, point.name, distribution, version, point.value)
+                    found.append((info, point))
+            self._entry_points = sorted(found, key=lambda pair: pair[0].full_name)
+        return self._entry_points
+
+    def _builtin_info(self, name: str) -> PluginInfo:
+        from mlpkit import __version__
+
+        return PluginInfo(self.kind, name, BUILTIN, __version__, self.builtins[name])
+
+    def _own_info(self, name: str) -> PluginInfo:
+        cls = self._own[name]
+        return PluginInfo(self.kind, name, None, None, f"{cls.__module__}:{cls.__qualname__}")
+
+    # -- from a name to its class
+
+    def find(self, name: str) -> PluginInfo:
+        """What a name means, without importing it.
+
+        Parameters
+        ----------
+        name : str
+            A bare name, an alias, or a full name (``distribution:name``).
+
+        Raises
+        ------
+        MissingPlugin
+            No plugin has this name; the error lists the nearest and the installed ones.
+        AmbiguousPlugin
+            Several distributions have it; the error shows the full names to choose from.
+        """
+        name = name.removeprefix(f"{BUILTIN}:")
+        name = self.aliases.get(name, name)
+        if name in self.builtins:
+            return self._builtin_info(name)
+        if name in self._own:
+            return self._own_info(name)
+        matches = [info for info, _ in self._found() if name in (info.name, info.full_name)]
+        if not matches:
+            raise self._missing(name)
+        if len(matches) > 1:
+            names = " or ".join(repr(info.full_name) for info in matches)
+            raise AmbiguousPlugin(
+                f"{name!r} is the name of {len(matches)} installed {self.kind}",
+                help=f"write the full name: {names}",
+            )
+        return matches[0]
+
+    def get(self, name: str) -> type[T]:
+        """The class of a name, imported now if it was not yet.
+
+        Raises
+        ------
+        MissingPlugin, AmbiguousPlugin
+            As `find`.
+        BrokenPlugin
+            It does not import, or is no plugin of this kind.
+        """
+        info = self.find(name)
+        if info.distribution is None:
+            return self._own[info.name]
+        if info.full_name not in self._loaded:
+            self._loaded[info.full_name] = self._load(info)
+        return self._loaded[info.full_name]
+
+    def _load(self, info: PluginInfo) -> type[T]:
+        try:
+            if not NAME.match(info.name):
+                raise ValueError(f"the name {info.name!r} must match {NAME.pattern}")
+            module, _, attribute = info.target.partition(":")
+            loaded: Any = importlib.import_module(module.strip())
+            for part in attribute.split("[")[0].strip().split("."):
+                loaded = getattr(loaded, part)
+            return self._check(loaded)
+        except Exception as error:
+            raise BrokenPlugin(
+                f"the {self.kind} plugin {info.name!r} of {info.source} (entry point {info.target}) is broken: "
+                f"{type(error).__name__}: {error}",
+                help=f"reinstall or update {info.distribution}, or tell its author",
+            ) from error
+
+    def _check(self, loaded: Any) -> type[T]:
+        """Hold a class to the contract; raises TypeError with the reason."""
+        if not (isinstance(loaded, type) and issubclass(loaded, self.base)):
+            raise TypeError(f"{loaded!r} is not a subclass of {self.base.__name__}")
+        if inspect.isabstract(loaded):
+            missing = ", ".join(sorted(getattr(loaded, "__abstractmethods__", ())))
+            raise TypeError(f"{loaded.__name__} does not define {missing}")
+        if "type" in getattr(loaded, "model_fields", {}):
+            raise TypeError(f"{loaded.__name__} has an option called 'type', which is the plugin's name in a spec")
+        return loaded
+
+    def _missing(self, name: str) -> MissingPlugin:
+        names = sorted({*(info.name for info in self.installed()), *self.aliases})
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+        singular = "loss" if self.kind == "losses" else self.kind.removesuffix("s")
+        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        distribution = name.partition(":")[0] if ":" in name else ""
+        install = f"pip install {distribution}; " if distribution else ""
+        return MissingPlugin(
+            f"unknown {singular} {name!r}{hint}", help=f"{install}installed: {', '.join(info.name for info in self.installed())}"
+        )
+
+    # -- from a class to its name
+
+    def info(self, cls: type[T]) -> PluginInfo:
+        """Where a class comes from. One that no distribution brings is added under its own name.
+
+        Raises
+        ------
+        BrokenPlugin
+            The class breaks the contract, or its name is that of a built-in.
+        """
+        target = f"{cls.__module__}:{cls.__qualname__}"
+        for name, builtin in self.builtins.items():
+            if builtin == target:
+                return self._builtin_info(name)
+        for info, _ in self._found():
+            same_package = info.target.partition(":")[0].partition(".")[0] == cls.__module__.partition(".")[0]
+            if same_package and info.target.rpartition(":")[2] == cls.__qualname__ and self.get(info.full_name) is cls:
+                return info
+        return self.add(cls)
+
+    def add(self, cls: type[T]) -> PluginInfo:
+        """Make a class of the user's own known by its name in snake_case, with no packaging.
+
+        Raises
+        ------
+        BrokenPlugin
+            The class breaks the contract, or its name is that of a built-in.
+        """
+        name = snake_case(cls.__name__)
+        try:
+            self._check(cls)
+            if not NAME.match(name):
+                raise TypeError(f"its name would be {name!r}, which must match {NAME.pattern}")
+            if name in self.builtins or name in self.aliases:
+                raise TypeError(f"{name!r} is the name of a built-in: give the class another name")
+        except TypeError as error:
+            raise BrokenPlugin(f"{cls.__name__} cannot be one of the {self.kind}: {error}") from error
+        self._own[name] = cls
+        return self._own_info(name)
+
+
+def snake_case(name: str) -> str:
+    """``LeakyReLU`` -> ``leaky_relu``: the plugin name of a class."""
+    name = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name.replace("ReLU", "Relu"))
+    return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower()

@@ -1,0 +1,182 @@
+"""The parts of a spec: data, preprocessing, network and training, each a frozen value that checks itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
+
+from mlpkit.normalization import BatchNormalization, Normalization
+from mlpkit.plugin import REGISTRIES, Activation, Initializer, Plugin
+from mlpkit.validation import Finding, Findings
+
+Count = Annotated[int, Field(strict=True, ge=1)]
+Number = Annotated[float, Field(strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
+Text = Annotated[str, Field(strict=True, min_length=1)]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+Names = Annotated[  # one column or several: "species" or ["height", "weight"]
+    tuple[Text, ...],
+    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+    PlainSerializer(lambda value: value[0] if len(value) == 1 else list(value)),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
+    Field(min_length=1),
+]
+Treatment = Literal["standardize", "none", "one_hot", "ignore"]
+MISSING = ("", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None", "none", "?")
+
+
+class Part(BaseModel):
+    """A part of a spec: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+
+class Split(Part):
+    """Which rows are for validation: a share of them drawn by a generator of its own, or as a column says."""
+
+    validation: Annotated[Number, Field(gt=0, lt=1)] | None = Field(None, description="share of the rows, between 0 and 1")
+    stratify: Flag = Field(True, description="keep the classes' shares equal in both parts")
+    seed: Seed | None = Field(None, description="of the split alone; the spec's seed when left out")
+    column: Text | None = Field(None, description="a column that says 'train', 'validation' or 'test' for each row")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Split:
+        if (self.validation is None) == (self.column is None):
+            raise ValueError("give either 'validation', a share of the rows, or 'column', which says what each row is for")
+        return self
+
+
+class Data(Part):
+    """Where the rows come from and what their columns are for."""
+
+    path: Text | None = Field(None, description="CSV, TSV, NPZ, NPY or HDF5 file, relative to the spec; '-' for stdin")
+    format: Literal["csv", "tsv", "npz", "npy", "hdf5"] | None = Field(None, description="by the file's ending when left out")
+    separator: Annotated[str, Field(strict=True, min_length=1, max_length=1)] | None = Field(None, description="sniffed when left out")
+    missing: tuple[str, ...] = Field(MISSING, description="texts that mean that a value is missing")
+    target: Names | None = Field(None, description="the column, or the columns, to predict")
+    inputs: Names | None = Field(None, description="the columns to predict from: all others when left out")
+    weight: Text | None = Field(None, description="a column with what each row counts")
+    split: Split | None = None
+    validation: Text | None = Field(None, description="a file with the validation rows")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Data:
+        found = []
+        if self.split is not None and self.validation is not None:
+            found.append(Finding(("validation",), "'split' and 'validation' both choose the validation rows", "keep one of them"))
+        special = [("target", name) for name in self.target or ()] + [("weight", self.weight)] * (self.weight is not None)
+        for key, name in special:
+            if name in (self.inputs or ()):
+                found.append(Finding((key,), f"the column {name!r} is an input too", "take it out of 'inputs'"))
+        if self.weight is not None and self.weight in (self.target or ()):
+            found.append(Finding(("weight",), f"the column {self.weight!r} is the target too"))
+        for key, names in (("target", self.target), ("inputs", self.inputs)):
+            repeated = sorted({name for name in names or () if (names or ()).count(name) > 1})
+            found += [Finding((key,), f"the column {name!r} is named twice") for name in repeated]
+        return raise_any(self, found)
+
+
+class Preprocessing(Part):
+    """What is done to the columns. Everything is fitted on the training rows alone and saved in the model."""
+
+    numbers: Literal["standardize", "none"] = Field("standardize", description="to mean 0 and deviation 1")
+    categories: Literal["one_hot", "none"] = Field("one_hot", description="one 0/1 column per category; 'none' refuses text")
+    missing: Literal["impute", "none"] = Field("impute", description="median and an indicator column; 'none' refuses gaps")
+    target: Literal["auto", "standardize", "none"] = Field(
+        "auto", description="'auto' standardises the numbers that a linear output predicts; predictions are scaled back"
+    )
+    columns: Mapping[str, Treatment] = Field({}, description="what is done to single columns")
+
+
+NO_PREPROCESSING = {"numbers": "none", "categories": "none", "missing": "none", "target": "none"}
+
+
+class Layer(Part):
+    """One layer: outputs = activation(normalization(x @ weight + bias)), then dropout while it trains."""
+
+    units: Count | None = Field(None, description="width; may be left out in the last layer, where the target decides")
+    activation: Activation = Field("linear", validate_default=True)  # type: ignore[assignment]
+    dropout: Annotated[Number, Field(ge=0, lt=1)] = Field(0.0, description="share of the outputs that training drops (1207.0580)")
+    normalization: Normalization | None = Field(None, description="'batch' or 'layer'")
+    bias: Flag = Field(True, description="a layer with batch normalization has none: its shift does the same")
+    weight_initializer: Annotated[Initializer | None, BeforeValidator(lambda value: None if value == "auto" else value)] = Field(
+        None, description="'auto', the default: what the activation recommends"
+    )
+    bias_initializer: Initializer = Field("zeros", validate_default=True)  # type: ignore[assignment]
+
+    @model_validator(mode="after")
+    def _resolve_initializer(self) -> Layer:
+        if self.weight_initializer is None:
+            recommended = REGISTRIES["initializers"].get(self.activation.initializer)()
+            object.__setattr__(self, "weight_initializer", recommended)
+        return self
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether the layer has a bias of its own."""
+        return self.bias and not isinstance(self.normalization, BatchNormalization)
+
+
+class NetworkSpec(Part):
+    """The layers, from the inputs on."""
+
+    inputs: Count | None = Field(None, description="width of the encoded inputs; the data decide when left out")
+    layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> NetworkSpec:
+        found = []
+        for index, layer in enumerate(self.layers[:-1]):
+            if layer.units is None:
+                found.append(Finding(("layers", index), "'units' is missing", "only the last layer may leave it out"))
+        last, at = self.layers[-1], len(self.layers) - 1
+        if last.dropout:
+            found.append(Finding(("layers", at, "dropout"), "dropout in the last layer would drop predictions", "put it in the layers before"))
+        found += one_unit_softmax(last.units, last, ("layers", at))
+        return raise_any(self, found)
+
+
+class EarlyStopping(Part):
+    """Stop when the monitored figure has not improved for `patience` epochs. The best weights are always restored."""
+
+    monitor: Text = Field("validation_loss", description="'validation_loss', 'loss' or the name of one of the metrics")
+    patience: Count = Field(10, description="epochs without improvement")
+    min_delta: Annotated[Number, Field(ge=0)] = Field(0.0, description="what counts as an improvement")
+
+
+class Training(Part):
+    """The loop."""
+
+    epochs: Count = 100
+    batch_size: Count | None = Field(32, description="rows per step; null: all of them")
+    shuffle: Flag = True
+    early_stopping: EarlyStopping | None = None
+
+
+def plugin_name(plugin: Plugin) -> str:
+    """The bare name of a plugin object."""
+    name: str = REGISTRIES[plugin.kind].info(type(plugin)).name
+    return name
+
+
+def one_unit_softmax(units: int | None, last: Layer, path: tuple[str | int, ...]) -> list[Finding]:
+    if units != 1 or last.activation.output != "distribution":
+        return []
+    message = f"{plugin_name(last.activation)} over one unit is always 1: nothing could be learned"
+    return [Finding((*path, "activation"), message, "use 'sigmoid' with 'binary_crossentropy' for two classes, 'linear' for a number")]
+
+
+def raise_any(part: Any, found: list[Finding]) -> Any:
+    if found:
+        raise Findings(found)
+    return part

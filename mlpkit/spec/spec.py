@@ -1,0 +1,170 @@
+"""Spec: what is trained, how, and on what, as an immutable tree of values: JSON in, JSON out, plugin objects inside.
+
+It holds no arrays. Equal specs are equal. The spec that a model stores has every default written out, so that a later
+default cannot change an old model.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
+
+from mlpkit import jsontext
+from mlpkit.errors import Problem, SpecError, join_problems
+from mlpkit.normalization import BatchNormalization
+from mlpkit.plugin import OUTPUT_KINDS, Loss, Metric, Optimizer
+from mlpkit.spec.parts import (
+    NO_PREPROCESSING,
+    Data,
+    NetworkSpec,
+    Part,
+    Preprocessing,
+    Seed,
+    Text,
+    Training,
+    one_unit_softmax,
+    plugin_name,
+    raise_any,
+)
+from mlpkit.validation import Finding, findings, path_text
+
+
+class Spec(Part):
+    """The whole description. `Spec.read` takes a JSON file, `Spec.model_validate` a dictionary."""
+
+    schema_uri: str | None = Field(None, alias="$schema")
+    name: Text = "model"
+    seed: Seed = Field(0, description="of the initial weights, the shuffling, the dropout and the split")
+    dtype: Literal["float32", "float64"] = "float32"
+    data: Data = Data()
+    preprocessing: Annotated[Preprocessing, BeforeValidator(lambda value: NO_PREPROCESSING if value == "none" else value)] = Preprocessing()
+    network: NetworkSpec
+    loss: Loss
+    optimizer: Optimizer = Field("adam", validate_default=True)  # type: ignore[assignment]
+    training: Training = Training()
+    metrics: tuple[Metric, ...] = ()
+
+    _folder: Path = PrivateAttr(default_factory=Path)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Spec:
+        return raise_any(self, [*self._loss_findings(), *self._training_findings()])
+
+    def _loss_findings(self) -> list[Finding]:
+        at = len(self.network.layers) - 1
+        activation = self.network.layers[-1].activation
+        if OUTPUT_KINDS.index(activation.output) >= OUTPUT_KINDS.index(self.loss.output):
+            return []
+        loss, name = plugin_name(self.loss), plugin_name(activation)
+        needs = {"nonnegative": "outputs of at least 0", "probability": "probabilities", "distribution": "a distribution over the classes"}
+        advice = {"probability": "'sigmoid'", "distribution": "'softmax'"}.get(self.loss.output, "another activation")
+        return [
+            Finding(
+                ("network", "layers", at, "activation"),
+                f"{loss} needs {needs[self.loss.output]}, which the last layer's {name} does not give",
+                f"make the last activation {advice}, or choose another loss",
+            )
+        ]
+
+    def _training_findings(self) -> list[Finding]:
+        found = []
+        stopping = self.training.early_stopping
+        known = ["validation_loss", "loss", *(plugin_name(metric) for metric in self.metrics)]
+        if stopping is not None and stopping.monitor not in known:
+            path = ("training", "early_stopping", "monitor")
+            found.append(Finding(path, f"nothing measures {stopping.monitor!r}", f"one of {', '.join(known)}; 'metrics' adds more"))
+        if len(set(known)) < len(known):
+            found.append(Finding(("metrics",), "a metric is named twice"))
+        if self.training.batch_size == 1:
+            for index, layer in enumerate(self.network.layers):
+                if isinstance(layer.normalization, BatchNormalization):
+                    path = ("network", "layers", index, "normalization")
+                    found.append(Finding(path, "batch normalization needs batches of at least 2 rows", "raise training.batch_size"))
+        return found
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Spec) and self.__dict__ == other.__dict__
+
+    # -- JSON in
+
+    @classmethod
+    def read(cls, path: str | Path) -> Spec:
+        """The spec in a JSON file. The paths in it are relative to the file's folder.
+
+        Raises
+        ------
+        SpecError
+            With every problem, its place in the spec, and its line and column. When no problem but plugins that are
+            missing, broken or ambiguous were found: a `PluginError` of that sort.
+        """
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else (error.strerror or str(error))
+            raise SpecError(f"cannot read the spec {path}: {reason}", help="give the path of a JSON file") from error
+        return cls.from_json(text, file=str(path), folder=Path(path).parent)
+
+    @classmethod
+    def from_json(cls, text: str, *, file: str = "", folder: str | Path = "") -> Spec:
+        """The spec in a JSON text; `file` is named in errors, and paths in the spec are relative to `folder`."""
+        return cls._build(jsontext.parse(text, file), text, file, folder)
+
+    @classmethod
+    def model_validate(cls, obj: Any, *, folder: str | Path = "", **options: Any) -> Spec:  # type: ignore[override]
+        """The spec in a dictionary; errors as `Spec.read`, without lines."""
+        return cls._build(obj, "", "", folder)
+
+    @classmethod
+    def _build(cls, obj: Any, text: str, file: str, folder: str | Path) -> Spec:
+        try:
+            spec = super().model_validate(obj)
+        except ValidationError as error:
+            _raise_problems(list(findings(error, cls)), text, file)
+        spec._folder = Path(folder)
+        return spec
+
+    # -- what it says
+
+    def resolve_path(self, path: str) -> Path:
+        """A path written in the spec, as one that can be opened."""
+        return self._folder / path
+
+    def with_widths(self, inputs: int, outputs: int) -> Spec:
+        """The same spec with the width of the inputs and of the last layer written out.
+
+        Raises
+        ------
+        SpecError
+            The spec says another width than the data need.
+        """
+        network, last, at = self.network, self.network.layers[-1], len(self.network.layers) - 1
+        found = []
+        if network.inputs not in (None, inputs):
+            found.append(Finding(("network", "inputs"), f"is {network.inputs}, but the encoded data have {inputs} columns", "leave it out"))
+        if last.units not in (None, outputs):
+            path = ("network", "layers", at, "units")
+            found.append(Finding(path, f"the last layer has {last.units} units, but the target needs {outputs}", "leave it out"))
+        found += one_unit_softmax(outputs if last.units is None else None, last, ("network", "layers", at))
+        if found:
+            _raise_problems(found, "", "")
+        layers = (*network.layers[:-1], last.model_copy(update={"units": outputs}))
+        return self.model_copy(update={"network": network.model_copy(update={"inputs": inputs, "layers": layers})})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The spec as JSON values, every default written out."""
+        return self.model_dump(mode="json", by_alias=True, exclude={"schema_uri"})
+
+
+def _raise_problems(found: list[Finding], text: str, file: str) -> NoReturn:
+    """Raise all findings as one error, each with its place in the text."""
+    values, keys = jsontext.offsets(text) if text else ({}, {})
+    problems = []
+    for finding in found:
+        offset = (keys if finding.at_key else values).get(finding.path)
+        what = finding.message, finding.help, path_text(finding.path)
+        problems.append(Problem(what[0], what[2], what[1], file) if offset is None else jsontext.at_offset(text, offset, file, *what))
+    errors = [finding.error for finding in found]
+    kind = type(errors[0]) if errors[0] is not None and all(errors) else SpecError
+    raise kind(join_problems(problems), problems=problems)

@@ -1,0 +1,53 @@
+"""Update: the optimizer with its state, and the learning rate of each step.
+
+The optimizer's rule is written for one array; here it meets the vector of all parameters, or each tensor of it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mlpkit.network import Network
+from mlpkit.plugin import Array, Schedule
+from mlpkit.spec import Spec
+
+
+class Update:
+    """The optimizer with its state and the learning rate of each step."""
+
+    def __init__(self, network: Network, spec: Spec) -> None:
+        self.optimizer = spec.optimizer
+        rate = spec.optimizer.learning_rate
+        self.schedule = rate if isinstance(rate, Schedule) else None
+        self.constant = 0.0 if isinstance(rate, Schedule) else rate
+        self.epochs = spec.training.epochs
+        self.parameters = network.parameters
+        self.state = tuple(np.zeros_like(network.parameters.trained) for _ in spec.optimizer.state)
+        self.tensors = self._tensor_slices() if spec.optimizer.scope == "tensor" else None
+
+    def _tensor_slices(self) -> list[tuple[slice, tuple[int, ...]]]:
+        """Where each weight matrix, bias and so on stands in the vector, and its shape."""
+        found, start = [], 0
+        for view in self.parameters.views.values():
+            if start < len(self.parameters.trained):
+                found.append((slice(start, start + view.size), view.shape))
+            start += view.size
+        return found
+
+    def rate(self, steps: int, steps_per_epoch: int) -> float:
+        """The learning rate after so many steps."""
+        if self.schedule is None:
+            return self.constant
+        epochs, rest = divmod(steps, steps_per_epoch)
+        return self.schedule.rate(epochs + rest / steps_per_epoch, self.epochs)
+
+    def apply(self, gradient: Array, step: int, steps_per_epoch: int) -> None:
+        """Step number `step`: move the parameters along the gradient, which is scratch space afterwards."""
+        lr = self.rate(step - 1, steps_per_epoch)
+        w = self.parameters.trained
+        if self.tensors is None:
+            self.optimizer.step(w, gradient, *self.state, lr=lr, t=step)
+            return
+        for part, shape in self.tensors:
+            state = [array[part].reshape(shape) for array in self.state]
+            self.optimizer.step(w[part].reshape(shape), gradient[part].reshape(shape), *state, lr=lr, t=step)

@@ -1,0 +1,118 @@
+"""From Pydantic's errors to problems that a person can act on: what, where in the spec, did you mean, what to do."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from mlpkit.errors import PluginError
+from mlpkit.plugin import REGISTRIES, Plugin
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One problem of a spec, before its place in the text is known."""
+
+    path: Path
+    message: str
+    help: str = ""
+    at_key: bool = False  # the key is wrong, not the value
+    error: PluginError | None = None
+
+
+class Findings(ValueError):
+    """Several findings at once, raised by a check that sees more than one field."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        super().__init__("; ".join(finding.message for finding in findings))
+        self.findings = findings
+
+
+def findings(error: ValidationError, model: type[BaseModel]) -> Iterator[Finding]:
+    """Every problem in a Pydantic error, plugins' options included.
+
+    Parameters
+    ----------
+    error : pydantic.ValidationError
+    model : type
+        The class that was validated: unknown keys are compared with its fields.
+    """
+    entries = error.errors()
+    for entry in entries:
+        path, context = tuple(entry["loc"]), entry.get("ctx", {})
+        if entry["type"] == "too_short" and any(other["loc"][:-1][: len(path)] == path for other in entries):
+            continue  # it is short only because its entries are wrong
+        inner = context.get("error")
+        if entry["type"] == "plugin_options" and isinstance(inner, ValidationError):
+            for found in findings(inner, context["plugin"]):
+                yield Finding((*path, *found.path), found.message, found.help, found.at_key, found.error)
+        elif isinstance(inner, PluginError):
+            yield Finding(path, inner.message, inner.help, error=inner)
+        elif isinstance(inner, Findings):
+            for found in inner.findings:
+                yield Finding((*path, *found.path), found.message, found.help, found.at_key)
+        elif entry["type"] == "extra_forbidden":
+            yield _unknown_key(path, model)
+        elif entry["type"] == "missing":
+            yield Finding(path[:-1], f"{path[-1]!r} is missing{_of(_model_at(model, path[:-1]))}")
+        else:
+            yield Finding(path, _message(entry))
+
+
+def path_text(path: Path) -> str:
+    """``("network", "layers", 1, "units")`` -> ``network.layers[1].units``."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def _message(entry: Any) -> str:
+    """Pydantic's sentence in the words of a spec."""
+    message: str = entry["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    message = message.replace("Input should be a valid tuple", "should be a list")
+    message = message.replace("Input should be a valid dictionary or instance of", "should be an object with the keys of")
+    message = message.replace("Input should be", "should be").replace("a valid integer", "an integer").replace("a valid ", "a ")
+    message = re.sub(r"Tuple should have at least (\d+) items? after validation, not \d+", r"needs at least \1", message)
+    value = entry["input"]
+    return f"{message}, not {value!r}" if isinstance(value, (str, int, float, bool, type(None))) else message
+
+
+def _unknown_key(path: Path, model: type[BaseModel]) -> Finding:
+    owner = _model_at(model, path[:-1])
+    names = [] if owner is None else [field.alias or name for name, field in owner.model_fields.items()]
+    near = difflib.get_close_matches(str(path[-1]), names, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    known = ", ".join(names) if names else "none"
+    kind = "option" if owner is not None and issubclass(owner, Plugin) else "key"
+    return Finding(path, f"unknown {kind} {str(path[-1])!r}{_of(owner)}{hint}", f"known: {known}", at_key=True)
+
+
+def _of(owner: type[BaseModel] | None) -> str:
+    if owner is not None and issubclass(owner, Plugin):
+        return f" of {REGISTRIES[owner.kind].info(owner).name}"
+    return ""
+
+
+def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
+    """The Pydantic class of the object at a path, found through the annotations."""
+    current: Any = model
+    for part in path:
+        if isinstance(part, int):
+            continue
+        by_key = {field.alias or name: field for name, field in current.model_fields.items()}
+        current = _model_in(by_key[part].annotation) if part in by_key else None
+        if current is None:
+            return None
+    return current  # type: ignore[no-any-return]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part)) is not None), None)

@@ -1,0 +1,83 @@
+"""Backpropagation of random networks against central differences, in float64: every activation, loss and depth that fit."""
+
+import numpy as np
+import pytest
+
+from mlpkit.errors import SpecError
+from mlpkit.network import Network
+from mlpkit.plugin import REGISTRIES
+from mlpkit.spec import Spec
+from mlpkit.workspace import Workspace
+
+ACTIVATIONS = sorted(REGISTRIES["activations"].builtins)
+LOSSES = sorted(REGISTRIES["losses"].builtins)
+ROWS, INPUTS, HIDDEN, OUTPUTS = 7, 5, 4, 3
+STEP = 1e-6
+
+
+def fitting_pairs():
+    """Every loss with every last activation that the spec lets stand together."""
+    for loss in LOSSES:
+        for last in ACTIVATIONS:
+            try:
+                Spec.model_validate({"network": {"layers": [{"units": OUTPUTS, "activation": last}]}, "loss": loss})
+            except SpecError:
+                continue
+            yield loss, last
+
+
+def make_targets(loss, rng):
+    if loss.targets == "classes":
+        return rng.integers(0, OUTPUTS, ROWS)
+    return rng.integers(0, 2, (ROWS, OUTPUTS)) * 1.0 if loss.targets == "binary" else rng.standard_normal((ROWS, OUTPUTS))
+
+
+def gradient_error(depth, hidden, last, loss, normalization, weighted, joint=True):
+    """Relative distance between the gradient and its central differences."""
+    rng = np.random.default_rng([depth, ACTIVATIONS.index(hidden), ACTIVATIONS.index(last), LOSSES.index(loss)])
+    layers = [{"units": HIDDEN, "activation": hidden, "normalization": normalization}] * (depth - 1)
+    network = {"inputs": INPUTS, "layers": [*layers, {"units": OUTPUTS, "activation": last}]}
+    spec = Spec.model_validate({"network": network, "loss": loss})
+    net = Network(spec.network, "float64")
+    net.initialize(rng)
+    vector = net.parameters.trained
+    vector += 0.1 * rng.standard_normal(len(vector))
+    batch = rng.standard_normal((ROWS, INPUTS)), make_targets(spec.loss, rng), rng.uniform(0.2, 2, ROWS) if weighted else None
+    workspace = Workspace(net, spec.loss, ROWS)
+    workspace.joint = workspace.joint and joint
+    workspace.loss_and_gradient(*batch)
+    gradient = workspace.gradient.trained.copy()
+    differences = np.empty_like(gradient)
+    for index, value in enumerate(vector):
+        vector[index] = value + STEP
+        above = workspace.loss_and_gradient(*batch)
+        vector[index] = value - STEP
+        below = workspace.loss_and_gradient(*batch)
+        vector[index] = value
+        differences[index] = (above - below) / (2 * STEP) / ROWS
+    return np.linalg.norm(gradient - differences) / max(np.linalg.norm(differences), 1e-3)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+@pytest.mark.parametrize(("loss", "last"), list(fitting_pairs()))
+@pytest.mark.parametrize("weighted", [False, True])
+def test_gradient(depth, loss, last, weighted):
+    hidden = ACTIVATIONS if depth > 1 else ["linear"]
+    errors = {name: gradient_error(depth, name, last, loss, None, weighted) for name in hidden}
+    assert max(errors.values()) < 1e-6, errors
+
+
+@pytest.mark.parametrize("normalization", ["batch", "layer"])
+@pytest.mark.parametrize("hidden", ACTIVATIONS)
+def test_gradient_through_normalization(normalization, hidden):
+    assert gradient_error(3, hidden, "softmax", "categorical_crossentropy", normalization, True) < 1e-6
+
+
+@pytest.mark.parametrize(("loss", "last"), [("binary_crossentropy", "sigmoid"), ("categorical_crossentropy", "softmax")])
+def test_gradient_without_the_joint_form(loss, last):
+    assert gradient_error(3, "tanh", last, loss, None, True, joint=False) < 1e-6
+
+
+def test_a_wrong_derivative_is_found(monkeypatch):
+    monkeypatch.setattr("mlpkit.activations.Tanh.backward", lambda self, z, out, grad: np.multiply(grad, 1 - out, out=grad))
+    assert gradient_error(3, "tanh", "linear", "mean_squared_error", None, False) > 1e-3

@@ -1,0 +1,93 @@
+"""What imports what: a module imports only from those above it, and importing mlpkit costs nothing."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import mlpkit
+
+PACKAGE = Path(mlpkit.__file__).parent
+ORDER = [
+    "errors",
+    "builtins",
+    "blocks",
+    "jsontext",
+    "registry",
+    "plugin",
+    "code_file",
+    "validation",
+    "normalization",
+    "spec",
+    "parameters",
+    "network",
+    "workspace",
+    "data",
+    "preprocessing",
+    "preparation",
+    "training",
+    "modelfile",
+    "storage",
+    "model",
+    "cli",
+    "__main__",
+]
+PLUGINS = ["activations", "losses", "optimizers", "initializers", "schedules", "metrics"]
+OF_PLUGINS = {"plugin", "blocks"}
+
+
+def part(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path):
+    """The parts of mlpkit that a file imports, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mlpkit"):
+            names = [node.module] if "." in node.module else [f"mlpkit.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names if alias.name.startswith("mlpkit.")]
+        else:
+            continue
+        yield from (name.split(".")[1] for name in names)
+
+
+def test_a_module_imports_only_from_those_above_it():
+    files = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
+    parts = {part(path) for path in files}
+    assert parts == {*ORDER, *PLUGINS}
+    for path in files:
+        for name in set(imported(path)) & parts:
+            if part(path) in PLUGINS:
+                assert name in OF_PLUGINS, f"{path} imports {name}"
+            else:
+                assert ORDER.index(name) <= ORDER.index(part(path)), f"{path} imports {name}"
+
+
+def test_importing_mlpkit_imports_nothing_heavy():
+    code = "import sys, mlpkit; print(sorted({'numpy', 'pydantic', 'h5py', 'typer'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_there_and_in_all():
+    for name in mlpkit.__all__:
+        assert getattr(mlpkit, name).__doc__
+    assert set(mlpkit.__all__) >= {"Spec", "Model", "train", "epochs", "load", "inspect", "plugins", "Activation", "Elementwise", "Loss"}
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    checked = {alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert checked == set(mlpkit.__all__)
+
+
+def test_importing_changes_no_global_state():
+    code = """
+import logging, warnings, numpy
+before = (list(warnings.filters), numpy.geterr(), numpy.random.get_state()[1].tolist(), logging.root.level, list(logging.root.handlers))
+import mlpkit
+for name in mlpkit.__all__:
+    getattr(mlpkit, name)
+after = (list(warnings.filters), numpy.geterr(), numpy.random.get_state()[1].tolist(), logging.root.level, list(logging.root.handlers))
+assert before == after
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,82 @@
+"""Built-ins against PyTorch in float64. The reference data are made by reference/make_torch.py."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlpkit.network import Network
+from mlpkit.plugin import REGISTRIES
+from mlpkit.spec import Spec
+from mlpkit.workspace import Workspace
+
+REFERENCE = dict(np.load(Path(__file__).parent / "reference" / "torch.npz"))
+OPTIMIZERS = {
+    "sgd": ("sgd", {"learning_rate": 0.05}),
+    "sgd_momentum": ("sgd", {"learning_rate": 0.05, "momentum": 0.9}),
+    "sgd_nesterov": ("sgd", {"learning_rate": 0.05, "momentum": 0.9, "nesterov": True}),
+    "adam": ("adam", {"learning_rate": 0.01}),
+    "adam_amsgrad": ("adam", {"learning_rate": 0.01, "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-6, "amsgrad": True}),
+}
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRIES["activations"].builtins))
+def test_activation(name):
+    z = REFERENCE["activations/z"].copy()
+    grad = REFERENCE["activations/grad"].copy()
+    out = np.empty_like(z)
+    activation = REGISTRIES["activations"].get(name)()
+    activation.forward(z, out)
+    np.testing.assert_array_equal(z, REFERENCE["activations/z"])
+    np.testing.assert_allclose(out, REFERENCE[f"activations/{name}/out"], rtol=1e-12, atol=1e-300)
+    activation.backward(z, out, grad)
+    np.testing.assert_allclose(grad, REFERENCE[f"activations/{name}/grad"], rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRIES["losses"].builtins))
+def test_loss(name):
+    loss = REGISTRIES["losses"].get(name)()
+    outputs = REFERENCE["losses/outputs"].copy()
+    losses, grad = np.empty(len(outputs)), np.empty_like(outputs)
+    compute = loss.value_and_grad if loss.joint_with is None else loss.joint
+    compute(outputs, REFERENCE[f"losses/{name}/targets"], losses, grad)
+    np.testing.assert_allclose(losses, REFERENCE[f"losses/{name}/losses"], rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(grad, REFERENCE[f"losses/{name}/grad"], rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("case", OPTIMIZERS)
+def test_optimizer(case):
+    name, options = OPTIMIZERS[case]
+    optimizer = REGISTRIES["optimizers"].get(name)(**options)
+    w = REFERENCE["optimizers/start"].copy()
+    state = [np.zeros_like(w) for _ in optimizer.state]
+    path = []
+    for t, gradient in enumerate(REFERENCE["optimizers/gradients"], 1):
+        optimizer.step(w, gradient.copy(), *state, lr=options["learning_rate"], t=t)
+        path.append(w.copy())
+    np.testing.assert_allclose(path, REFERENCE[f"optimizers/{case}"], rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["plain", "batch", "layer"])
+def test_whole_network(name):
+    x, t = REFERENCE["networks/x"], REFERENCE["networks/t"]
+    hidden = {"units": 8, "activation": "tanh", "normalization": None if name == "plain" else name}
+    spec = Spec.model_validate(
+        {
+            "network": {"inputs": 5, "layers": [hidden, {"units": 3, "activation": "softmax"}]},
+            "loss": "categorical_crossentropy",
+            "optimizer": {"type": "adam", "learning_rate": 0.01},
+        }
+    )
+    network = Network(spec.network, "float64")
+    for key, view in (("weight0", "layers.0.weight"), ("bias0", "layers.0.bias"), ("weight1", "layers.1.weight"), ("bias1", "layers.1.bias")):
+        if f"networks/{name}/{key}" in REFERENCE:
+            network.parameters.views[view][...] = REFERENCE[f"networks/{name}/{key}"]
+    workspace = Workspace(network, spec.loss, len(x))
+    state = [np.zeros_like(network.parameters.trained) for _ in spec.optimizer.state]
+    losses = []
+    for step in range(1, 101):
+        losses.append(workspace.loss_and_gradient(x, t) / len(x))
+        spec.optimizer.step(network.parameters.trained, workspace.gradient.trained, *state, lr=0.01, t=step)
+    np.testing.assert_allclose(losses, REFERENCE[f"networks/{name}/losses"], rtol=1e-9)
+    np.testing.assert_allclose(network.predict(x), REFERENCE[f"networks/{name}/probabilities"], rtol=1e-8)

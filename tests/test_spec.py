@@ -1,0 +1,217 @@
+"""Specs: JSON in, JSON out; every problem at once, with its place and what to do."""
+
+import copy
+import json
+import pickle
+
+import pytest
+
+from mlpkit import errors
+from mlpkit.activations import LeakyReLU, Sigmoid
+from mlpkit.initializers import HeNormal
+from mlpkit.optimizers import Adam
+from mlpkit.schedules import Cosine
+from mlpkit.spec import Spec
+
+XOR = {
+    "network": {"layers": [{"units": 2, "activation": "sigmoid"}, {"units": 1, "activation": "sigmoid"}]},
+    "loss": "mean_squared_error",
+}
+
+
+def with_(**changes):
+    return {**copy.deepcopy(XOR), **changes}
+
+
+def last_layer(**options):
+    return {"layers": [{"units": 2, "activation": "tanh"}, options]}
+
+
+def problems(spec):
+    with pytest.raises(errors.MLPKitError) as caught:
+        Spec.model_validate(spec)
+    return caught.value.problems
+
+
+def test_plugins_become_objects():
+    spec = Spec.model_validate(with_(optimizer={"type": "adam", "learning_rate": {"type": "cosine", "initial": 0.01}}))
+    assert spec.network.layers[0].activation == Sigmoid()
+    assert spec.optimizer == Adam(learning_rate=Cosine(initial=0.01))
+
+
+def test_classes_and_objects_need_no_names():
+    layers = [{"units": 2, "activation": LeakyReLU(negative_slope=0.2)}, {"units": 1, "activation": Sigmoid}]
+    spec = Spec.model_validate(with_(network={"layers": layers}))
+    assert spec.to_dict()["network"]["layers"][0]["activation"] == {"type": "leaky_relu", "negative_slope": 0.2}
+
+
+def test_auto_is_what_the_activation_recommends():
+    layer = Spec.model_validate(with_(network=last_layer(units=1, activation="relu", weight_initializer="auto"))).network.layers[1]
+    assert layer.weight_initializer == HeNormal()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"preprocessing": "none"},
+        {"preprocessing": {"columns": {"zip": "one_hot"}}},
+        {"data": {"target": ["a", "b"], "split": {"validation": 0.2}}},
+        {"optimizer": {"type": "sgd", "learning_rate": {"type": "step", "initial": 1, "every": 5}}},
+        {"network": last_layer(units=1, normalization="batch")},
+        {"network": last_layer(units=1, normalization={"type": "layer", "epsilon": 1e-3})},
+        {"network": last_layer(units=1, weight_initializer={"type": "constant", "value": [[1], [2]]})},
+        {"metrics": ["mse", "r2"], "training": {"early_stopping": {"monitor": "r2"}}},
+    ],
+)
+def test_round_trip_with_every_default_written_out(changes):
+    spec = Spec.model_validate(with_(**changes))
+    text = json.dumps(spec.to_dict())
+    assert Spec.from_json(text) == spec
+    assert Spec.from_json(text).to_dict() == spec.to_dict()
+    assert pickle.loads(pickle.dumps(spec)) == spec
+    assert copy.deepcopy(spec) == spec
+
+
+def test_aliases_are_stored_by_their_canonical_name():
+    assert Spec.model_validate(with_(loss="mse")) == Spec.model_validate(XOR)
+    assert Spec.model_validate(with_(loss="mse")).to_dict()["loss"] == "mean_squared_error"
+
+
+def test_a_spec_is_immutable():
+    spec = Spec.model_validate(XOR)
+    with pytest.raises(ValueError, match="frozen"):
+        spec.seed = 1
+
+
+BAD = [  # what is changed, the place, words of the message or the help
+    ({"nmae": "x"}, "nmae", "did you mean 'name'"),
+    ({"seed": "x"}, "seed", "integer"),
+    ({"seed": -1}, "seed", "greater than or equal to 0"),
+    ({"dtype": "float16"}, "dtype", "float32"),
+    ({"loss": "mse2"}, "loss", "did you mean 'mse'"),
+    ({"loss": 3}, "loss", "name of one of the losses"),
+    ({"optimizer": {"type": "adam", "learning_rate": 0}}, "optimizer.learning_rate", "greater than 0"),
+    ({"optimizer": {"type": "adam", "learning_rate": -0.1}}, "optimizer.learning_rate", "greater than 0"),
+    ({"optimizer": {"type": "adam", "learning_rate": "cosin"}}, "optimizer.learning_rate", "did you mean 'cosine'"),
+    ({"optimizer": {"type": "adam", "learning_rate": {"type": "cosine"}}}, "optimizer.learning_rate", "'initial' is missing"),
+    ({"optimizer": {"type": "sgd", "nesterov": True}}, "optimizer", "momentum"),
+    ({"optimizer": {"type": "adam", "beta": 0.9}}, "optimizer.beta", "did you mean"),
+    ({"training": {"epochs": 0}}, "training.epochs", "greater than or equal to 1"),
+    ({"training": {"epochs": 1.5}}, "training.epochs", "integer"),
+    ({"training": {"epochs": True}}, "training.epochs", "integer"),
+    ({"training": {"batch_size": -4}}, "training.batch_size", "greater than or equal to 1"),
+    ({"training": {"early_stopping": {"monitor": "acc"}}}, "training.early_stopping.monitor", "nothing measures 'acc'"),
+    ({"training": {"early_stopping": {"patience": 0}}}, "training.early_stopping.patience", "greater than or equal to 1"),
+    ({"metrics": ["mse", "mse"]}, "metrics", "twice"),
+    ({"network": {"layers": []}}, "network.layers", "needs at least 1"),
+    ({"network": last_layer(units=0)}, "network.layers[1].units", "greater than or equal to 1"),
+    ({"network": last_layer(units="8")}, "network.layers[1].units", "integer"),
+    ({"network": {"layers": [{"activation": "tanh"}, {"units": 1}]}}, "network.layers[0]", "'units' is missing"),
+    ({"network": last_layer(units=1, activation="softmax")}, "network.layers[1].activation", "one unit"),
+    ({"network": last_layer(units=1, dropout=0.5)}, "network.layers[1].dropout", "drop predictions"),
+    ({"network": {"layers": [{"units": 2, "dropout": 1.0}, {"units": 1}]}}, "network.layers[0].dropout", "less than 1"),
+    ({"network": last_layer(units=1, normalization="bach")}, "network.layers[1].normalization", "batch"),
+    ({"network": last_layer(units=2), "loss": "binary_crossentropy"}, "network.layers[1].activation", "'sigmoid'"),
+    ({"network": last_layer(units=2, activation="sigmoid"), "loss": "cross_entropy"}, "network.layers[1].activation", "'softmax'"),
+    ({"data": {"split": {"validation": 1.0}}}, "data.split.validation", "less than 1"),
+    ({"data": {"split": {}}}, "data.split", "either 'validation'"),
+    ({"data": {"split": {"validation": 0.2}, "validation": "v.csv"}}, "data.validation", "both"),
+    ({"data": {"target": "y", "inputs": ["x", "y"]}}, "data.target", "is an input too"),
+    ({"data": {"target": "y", "inputs": ["x", "x"]}}, "data.inputs", "twice"),
+    ({"preprocessing": {"columns": {"a": "scale"}}}, "preprocessing.columns.a", "standardize"),
+]
+
+
+@pytest.mark.parametrize(("changes", "path", "words"), BAD, ids=[f"{row[1]}-{row[2][:12]}" for row in BAD])
+def test_bad_spec(changes, path, words):
+    (problem,) = problems(with_(**changes))
+    assert problem.path == path
+    assert words in f"{problem.message} {problem.help}"
+
+
+def test_every_problem_at_once():
+    spec = with_(seed="x", nmae=1, loss="mse2", training={"epochs": 0}, network=last_layer(units=0, activation="softmx"))
+    paths = {problem.path for problem in problems(spec)}
+    assert len(problems(spec)) == 6
+    assert paths == {"seed", "nmae", "loss", "training.epochs", "network.layers[1].units", "network.layers[1].activation"}
+
+
+def test_unknown_plugins_alone_are_a_plugin_error():
+    with pytest.raises(errors.MissingPlugin):
+        Spec.model_validate(with_(loss="mse2"))
+    with pytest.raises(errors.SpecError):
+        Spec.model_validate(with_(loss="mse2", seed=-1))
+
+
+TEXT = """{
+  "network": {"layers": [
+    {"units": 8, "activation": "relu"},
+    {"units": 3, "activation": {"type": "leaky_relu", "slope": 0.1}}
+  ]},
+  "loss": "mean_squared_error"
+}"""
+
+
+def test_line_and_column(tmp_path):
+    path = tmp_path / "spec.json"
+    path.write_text(TEXT)
+    with pytest.raises(errors.SpecError) as caught:
+        Spec.read(path)
+    (problem,) = caught.value.problems
+    assert problem.message == "unknown option 'slope' of leaky_relu; did you mean 'negative_slope'?"
+    assert (problem.file, problem.line, problem.column) == (str(path), 4, 55)
+    assert problem.source[problem.column - 1 :].startswith('"slope"')
+    assert problem.path == "network.layers[1].activation.slope"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ('{"seed": 1,\n}', 2, "not valid JSON"),
+        ("", 1, "not valid JSON"),
+        ('{"seed": 1,\n "seed": 2}', 2, "written twice"),
+        ('{"seed": NaN}', 0, "NaN"),
+        ("[" * 100_000, 0, "nested too deep"),
+    ],
+)
+def test_broken_json(text, line, words):
+    with pytest.raises(errors.SpecError) as caught:
+        Spec.from_json(text, file="spec.json")
+    (problem,) = caught.value.problems
+    assert problem.line == line
+    assert words in problem.message
+
+
+def test_unreadable_file(tmp_path):
+    with pytest.raises(errors.SpecError, match="No such file"):
+        Spec.read(tmp_path / "none.json")
+    with pytest.raises(errors.SpecError, match="directory"):
+        Spec.read(tmp_path)
+    (tmp_path / "latin.json").write_bytes(b'{"name": "\xe9"}')
+    with pytest.raises(errors.SpecError, match="UTF-8"):
+        Spec.read(tmp_path / "latin.json")
+
+
+def test_a_byte_order_mark_is_no_problem():
+    assert Spec.from_json("\ufeff" + json.dumps(XOR)) == Spec.model_validate(XOR)
+
+
+def test_widths_come_from_the_data_and_must_fit_them():
+    spec = Spec.model_validate({"network": {"layers": [{"units": 4}, {"activation": "softmax"}]}, "loss": "cross_entropy"})
+    whole = spec.with_widths(5, 3)
+    assert (whole.network.inputs, whole.network.layers[-1].units) == (5, 3)
+    assert whole.with_widths(5, 3) == whole
+    with pytest.raises(errors.SpecError, match="3 units, but the target needs 4"):
+        whole.with_widths(5, 4)
+    with pytest.raises(errors.SpecError, match="encoded data have 6"):
+        whole.with_widths(6, 3)
+    with pytest.raises(errors.SpecError, match="one unit"):
+        spec.with_widths(5, 1)
+
+
+def test_paths_are_relative_to_the_spec_file(tmp_path):
+    (tmp_path / "spec.json").write_text(json.dumps(XOR))
+    spec = Spec.read(tmp_path / "spec.json")
+    assert spec.resolve_path("rows.csv") == tmp_path / "rows.csv"
+    assert spec == Spec.model_validate(XOR)
