@@ -61,7 +61,38 @@ _HOMES = {
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME)
+__all__ = [
+    "Activation",
+    "AmbiguousPlugin",
+    "BrokenPlugin",
+    "DataError",
+    "Elementwise",
+    "Epoch",
+    "Initializer",
+    "Loss",
+    "MLPKitError",
+    "Metric",
+    "MissingPlugin",
+    "Model",
+    "ModelFileError",
+    "Network",
+    "Optimizer",
+    "Plugin",
+    "PluginError",
+    "PluginInfo",
+    "Schedule",
+    "Spec",
+    "SpecError",
+    "TrainingError",
+    "Workspace",
+    "epochs",
+    "inspect",
+    "load",
+    "plugins",
+    "register",
+    "register_file",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

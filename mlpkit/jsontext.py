@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from json.decoder import scanstring
 from typing import Any
 
 from mlpkit.errors import Problem, SpecError
 
 Path = tuple[str | int, ...]
 _SPACE = re.compile(r"[ \t\n\r]*")
-_SCALAR = re.compile(r"[^\s,\]}]+")
+_DECODER = json.JSONDecoder()
 
 
 class _RepeatedKey(ValueError):
@@ -80,16 +79,13 @@ def offsets(text: str) -> tuple[dict[Path, int], dict[Path, int]]:
 
     def scan(at: int, path: Path) -> int:
         values[path] = at
-        if text[at] == '"':
-            return scanstring(text, at + 1, True)[1]
         if text[at] not in "{[":
-            match = _SCALAR.match(text, at)
-            return match.end() if match else at + 1
+            return _DECODER.raw_decode(text, at)[1]
         closing, index, at = "}" if text[at] == "{" else "]", 0, skip(at + 1)
         while text[at] != closing:
             child: Path = (*path, index)
             if closing == "}":
-                key, end = scanstring(text, at + 1, True)
+                key, end = _DECODER.raw_decode(text, at)
                 child = (*path, key)
                 keys[child] = at
                 at = skip(skip(end) + 1)

@@ -30,7 +30,8 @@ class MeanAbsoluteError(Loss):
     def value_and_grad(self, outputs: Array, targets: Targets, losses: Array, grad: Array) -> None:
         np.subtract(outputs, targets, out=grad)
         np.abs(grad, out=grad)
-        grad.mean(axis=1, out=losses)
+        grad.sum(axis=1, out=losses)
+        losses /= grad.shape[1]
         np.subtract(outputs, targets, out=grad)
         np.sign(grad, out=grad)
         grad /= grad.shape[1]
@@ -59,7 +60,8 @@ class BinaryCrossentropy(Loss):
         np.logaddexp(0.0, scores, out=grad)
         scores *= targets
         np.subtract(grad, scores, out=scores)
-        scores.mean(axis=1, out=losses)
+        scores.sum(axis=1, out=losses)
+        losses /= grad.shape[1]
         np.negative(grad, out=grad)
         np.expm1(grad, out=grad)
         grad += targets

@@ -24,7 +24,7 @@ from mlpkit.training import epochs as run_epochs
 
 if TYPE_CHECKING:
     from mlpkit.data import Table
-    from mlpkit.preprocessing import InputEncoder, TargetEncoder
+    from mlpkit.preprocessing import TargetEncoder
 
 Stop = Callable[[], bool]
 DEFAULT_METRICS = {"classification": ("accuracy", "log_loss"), "regression": ("rmse", "mae", "r2"), "multilabel": ()}

@@ -130,7 +130,10 @@ def parameter_shapes(spec: NetworkSpec) -> tuple[dict[str, tuple[int, ...]], dic
     statistics : dict
         Batch normalization's running means and variances.
     """
-    weights, biases, scales, statistics = {}, {}, {}, {}
+    weights: dict[str, tuple[int, ...]] = {}
+    biases: dict[str, tuple[int, ...]] = {}
+    scales: dict[str, tuple[int, ...]] = {}
+    statistics: dict[str, tuple[int, ...]] = {}
     inputs = spec.inputs
     for index, layer in enumerate(spec.layers):
         name, units = f"layers.{index}", layer.units

@@ -39,9 +39,7 @@ def _from_name(value: Any) -> Any:
     return {"type": value} if isinstance(value, str) else value
 
 
-Normalization = Annotated[
-    Annotated[BatchNormalization | LayerNormalization, Field(discriminator="type")], BeforeValidator(_from_name)
-]
+Normalization = Annotated[Annotated[BatchNormalization | LayerNormalization, Field(discriminator="type")], BeforeValidator(_from_name)]
 
 
 def normalize(options: BatchNormalization | LayerNormalization, z: Array, views: dict[str, Array]) -> None:

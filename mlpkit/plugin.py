@@ -46,11 +46,9 @@ def _resolve(contract: type[Plugin], value: Any) -> Any:
             registry.info(type(value))
             return value
         if isinstance(value, type) and issubclass(value, contract):
-            registry.info(value)
-            plugin, options = value, {}
-        else:
-            name, options = _name_and_options(registry, value)
-            plugin = registry.get(name)
+            value = registry.info(value).full_name
+        name, options = _name_and_options(registry, value)
+        plugin = registry.get(name)
     except PluginError as error:
         raise PydanticCustomError("plugin", "{message}", {"message": error.message, "error": error}) from error
     try:

@@ -69,7 +69,12 @@ def test_whole_network(name):
         }
     )
     network = Network(spec.network, "float64")
-    for key, view in (("weight0", "layers.0.weight"), ("bias0", "layers.0.bias"), ("weight1", "layers.1.weight"), ("bias1", "layers.1.bias")):
+    for key, view in (
+        ("weight0", "layers.0.weight"),
+        ("bias0", "layers.0.bias"),
+        ("weight1", "layers.1.weight"),
+        ("bias1", "layers.1.bias"),
+    ):
         if f"networks/{name}/{key}" in REFERENCE:
             network.parameters.views[view][...] = REFERENCE[f"networks/{name}/{key}"]
     workspace = Workspace(network, spec.loss, len(x))

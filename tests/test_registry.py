@@ -24,7 +24,7 @@ class {cls}(mlpkit.Elementwise):
 """
 
 
-@pytest.fixture()
+@pytest.fixture
 def install(tmp_path, monkeypatch):
     """Install a distribution with one activation into a folder of its own on the path."""
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -175,7 +175,8 @@ def test_a_file_registers_what_it_defines(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("code", "words"), [("x = 1", "defines no plugin"), ("1 / 0", "ZeroDivisionError"), ("import mlpkit\nclass A(mlpkit.Loss): ...", "A lacks")]
+    ("code", "words"),
+    [("x = 1", "defines no plugin"), ("1 / 0", "ZeroDivisionError"), ("import mlpkit\nclass A(mlpkit.Loss): ...", "A lacks")],
 )
 def test_a_file_without_plugins(tmp_path, code, words):
     path = tmp_path / "mine.py"

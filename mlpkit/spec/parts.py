@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -33,6 +33,9 @@ Names = Annotated[  # one column or several: "species" or ["height", "weight"]
 ]
 Treatment = Literal["standardize", "none", "one_hot", "ignore"]
 MISSING = ("", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None", "none", "?")
+
+
+P = TypeVar("P", bound="Part")
 
 
 class Part(BaseModel):
@@ -71,7 +74,7 @@ class Data(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Data:
-        found = []
+        found: list[Finding] = []
         if self.split is not None and self.validation is not None:
             found.append(Finding(("validation",), "'split' and 'validation' both choose the validation rows", "keep one of them"))
         special = [("target", name) for name in self.target or ()] + [("weight", self.weight)] * (self.weight is not None)
@@ -105,14 +108,14 @@ class Layer(Part):
     """One layer: outputs = activation(normalization(x @ weight + bias)), then dropout while it trains."""
 
     units: Count | None = Field(None, description="width; may be left out in the last layer, where the target decides")
-    activation: Activation = Field("linear", validate_default=True)  # type: ignore[assignment]
+    activation: Activation = Field("linear", validate_default=True)
     dropout: Annotated[Number, Field(ge=0, lt=1)] = Field(0.0, description="share of the outputs that training drops (1207.0580)")
     normalization: Normalization | None = Field(None, description="'batch' or 'layer'")
     bias: Flag = Field(True, description="a layer with batch normalization has none: its shift does the same")
     weight_initializer: Annotated[Initializer | None, BeforeValidator(lambda value: None if value == "auto" else value)] = Field(
         None, description="'auto', the default: what the activation recommends"
     )
-    bias_initializer: Initializer = Field("zeros", validate_default=True)  # type: ignore[assignment]
+    bias_initializer: Initializer = Field("zeros", validate_default=True)
 
     @model_validator(mode="after")
     def _resolve_initializer(self) -> Layer:
@@ -135,13 +138,15 @@ class NetworkSpec(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> NetworkSpec:
-        found = []
+        found: list[Finding] = []
         for index, layer in enumerate(self.layers[:-1]):
             if layer.units is None:
                 found.append(Finding(("layers", index), "'units' is missing", "only the last layer may leave it out"))
         last, at = self.layers[-1], len(self.layers) - 1
         if last.dropout:
-            found.append(Finding(("layers", at, "dropout"), "dropout in the last layer would drop predictions", "put it in the layers before"))
+            found.append(
+                Finding(("layers", at, "dropout"), "dropout in the last layer would drop predictions", "put it in the layers before")
+            )
         found += one_unit_softmax(last.units, last, ("layers", at))
         return raise_any(self, found)
 
@@ -176,7 +181,8 @@ def one_unit_softmax(units: int | None, last: Layer, path: tuple[str | int, ...]
     return [Finding((*path, "activation"), message, "use 'sigmoid' with 'binary_crossentropy' for two classes, 'linear' for a number")]
 
 
-def raise_any(part: Any, found: list[Finding]) -> Any:
+def raise_any(part: P, found: list[Finding]) -> P:
+    """The part itself, or all findings at once."""
     if found:
         raise Findings(found)
     return part

@@ -42,7 +42,7 @@ class Spec(Part):
     preprocessing: Annotated[Preprocessing, BeforeValidator(lambda value: NO_PREPROCESSING if value == "none" else value)] = Preprocessing()
     network: NetworkSpec
     loss: Loss
-    optimizer: Optimizer = Field("adam", validate_default=True)  # type: ignore[assignment]
+    optimizer: Optimizer = Field("adam", validate_default=True)
     training: Training = Training()
     metrics: tuple[Metric, ...] = ()
 
@@ -69,7 +69,7 @@ class Spec(Part):
         ]
 
     def _training_findings(self) -> list[Finding]:
-        found = []
+        found: list[Finding] = []
         stopping = self.training.early_stopping
         known = ["validation_loss", "loss", *(plugin_name(metric) for metric in self.metrics)]
         if stopping is not None and stopping.monitor not in known:
@@ -80,8 +80,8 @@ class Spec(Part):
         if self.training.batch_size == 1:
             for index, layer in enumerate(self.network.layers):
                 if isinstance(layer.normalization, BatchNormalization):
-                    path = ("network", "layers", index, "normalization")
-                    found.append(Finding(path, "batch normalization needs batches of at least 2 rows", "raise training.batch_size"))
+                    layer_path = ("network", "layers", index, "normalization")
+                    found.append(Finding(layer_path, "batch normalization needs batches of at least 2 rows", "raise training.batch_size"))
         return found
 
     def __eq__(self, other: object) -> bool:
@@ -112,7 +112,7 @@ class Spec(Part):
         return cls._build(jsontext.parse(text, file), text, file, folder)
 
     @classmethod
-    def model_validate(cls, obj: Any, *, folder: str | Path = "", **options: Any) -> Spec:  # type: ignore[override]
+    def model_validate(cls, obj: Any, *, folder: str | Path = "", **options: Any) -> Spec:
         """The spec in a dictionary; errors as `Spec.read`, without lines."""
         return cls._build(obj, "", "", folder)
 
@@ -140,7 +140,7 @@ class Spec(Part):
             The spec says another width than the data need.
         """
         network, last, at = self.network, self.network.layers[-1], len(self.network.layers) - 1
-        found = []
+        found: list[Finding] = []
         if network.inputs not in (None, inputs):
             found.append(Finding(("network", "inputs"), f"is {network.inputs}, but the encoded data have {inputs} columns", "leave it out"))
         if last.units not in (None, outputs):

@@ -1,0 +1,51 @@
+"""Metrics against scikit-learn's of the same meaning, with and without weights."""
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from mlpkit.plugin import REGISTRIES
+
+RNG = np.random.default_rng(5)
+CLASSES = RNG.integers(0, 3, 60)
+PROBABILITIES = RNG.dirichlet([1, 1, 1], 60)
+VALUES = RNG.standard_normal((60, 2)) * [1, 50]
+OUTPUTS = VALUES + RNG.standard_normal((60, 2))
+TABLE = {
+    "accuracy": lambda w: reference.accuracy_score(CLASSES, PROBABILITIES.argmax(1), sample_weight=w),
+    "log_loss": lambda w: reference.log_loss(CLASSES, PROBABILITIES, sample_weight=w),
+    "mse": lambda w: reference.mean_squared_error(VALUES, OUTPUTS, sample_weight=w),
+    "rmse": lambda w: reference.root_mean_squared_error(VALUES, OUTPUTS, sample_weight=w),
+    "mae": lambda w: reference.mean_absolute_error(VALUES, OUTPUTS, sample_weight=w),
+    "r2": lambda w: reference.r2_score(VALUES, OUTPUTS, sample_weight=w),
+}
+
+
+def compute(name, weights):
+    metric = REGISTRIES["metrics"].get(name)()
+    data = (PROBABILITIES, CLASSES) if metric.task == "classification" else (OUTPUTS, VALUES)
+    return metric.compute(*data, weights)
+
+
+def test_every_metric_has_its_reference():
+    assert set(TABLE) == set(REGISTRIES["metrics"].builtins)
+
+
+@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("weights", [None, RNG.uniform(0.1, 3, 60)], ids=["plain", "weighted"])
+def test_metric(name, weights):
+    assert compute(name, np.ones(60) if weights is None else weights) == pytest.approx(TABLE[name](weights), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_weight_of_zero_leaves_a_row_out(name):
+    weights = (np.arange(60) < 40).astype(float)
+    metric = REGISTRIES["metrics"].get(name)()
+    data = (PROBABILITIES, CLASSES) if metric.task == "classification" else (OUTPUTS, VALUES)
+    assert compute(name, weights) == pytest.approx(metric.compute(*(part[:40] for part in data), np.ones(40)), rel=1e-12)
+
+
+def test_r2_of_a_constant_target():
+    r2 = REGISTRIES["metrics"].get("r2")()
+    assert r2.compute(np.ones((4, 1)), np.ones((4, 1)), np.ones(4)) == 1.0
+    assert r2.compute(np.zeros((4, 1)), np.ones((4, 1)), np.ones(4)) == 0.0

@@ -1,0 +1,338 @@
+"""The loop: what it yields, when it stops, which weights it leaves, and that a step allocates nothing."""
+
+import gc
+import math
+import tracemalloc
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+import mlpkit
+from mlpkit.data.dataset import Dataset
+from mlpkit.network import Network
+from mlpkit.optimizers import Adam
+from mlpkit.plugin import Loss, Optimizer
+from mlpkit.spec import Spec
+from mlpkit.training import epochs, random_stream
+from mlpkit.workspace import Workspace
+
+RNG = np.random.default_rng(3)
+ROWS = RNG.standard_normal((50, 3))
+TARGETS = np.tanh(ROWS @ RNG.standard_normal((3, 2)))
+
+
+def make(training=None, last="linear", hidden=None, **changes):
+    layers = [{"units": 6, "activation": "tanh", **(hidden or {})}, {"units": 2, "activation": last}]
+    spec = {"dtype": "float64", "network": {"inputs": 3, "layers": layers}, "loss": "mse", "training": training or {"epochs": 5}, **changes}
+    spec = Spec.model_validate(spec)
+    network = Network(spec.network, spec.dtype)
+    network.initialize(random_stream(spec.seed, "weights"))
+    return network, spec
+
+
+def run(network, spec, rows=40, weights=None, measure=None, stop=None):
+    """Train on the first rows, validate on the rest."""
+    train = Dataset(ROWS[:rows], TARGETS[:rows], weights)
+    return epochs(network, spec, train, Dataset(ROWS[40:], TARGETS[40:]), measure, stop)
+
+
+def test_epochs_are_numbered_and_measured():
+    network, spec = make({"epochs": 3}, optimizer={"type": "adam", "learning_rate": 0.02})
+    records = list(run(network, spec, measure=lambda outputs: {"spread": float(outputs.std())}))
+    assert [record.number for record in records] == [1, 2, 3]
+    assert all(record.learning_rate == 0.02 and record.seconds > 0 and record.metrics.keys() == {"spread"} for record in records)
+    errors = (network.predict(ROWS[40:]) - TARGETS[40:]) ** 2
+    assert records[-1].validation_loss == pytest.approx(errors.mean(), rel=1e-12)
+
+
+def test_the_loss_of_an_epoch_is_measured_before_its_steps():
+    network, spec = make({"epochs": 1, "batch_size": None})
+    before = ((network.predict(ROWS[:40]) - TARGETS[:40]) ** 2).mean()
+    assert next(run(network, spec)).loss == pytest.approx(before, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "training", [{"batch_size": 7}, {"batch_size": 40}, {"batch_size": None}, {"batch_size": 1000}, {"shuffle": False}]
+)
+def test_the_same_seed_gives_the_same_bits(training):
+    vectors = []
+    for _ in range(2):
+        network, spec = make({"epochs": 4, **training}, hidden={"dropout": 0.3, "normalization": "batch"})
+        list(run(network, spec))
+        vectors.append(network.parameters.vector.copy())
+    np.testing.assert_array_equal(*vectors)
+
+
+def test_another_seed_gives_other_weights():
+    first, second = make(seed=1)[0], make(seed=2)[0]
+    assert not np.array_equal(first.parameters.vector, second.parameters.vector)
+
+
+def test_batches_follow_the_shuffled_order_and_the_optimizer_written_out():
+    network, spec = make({"epochs": 2, "batch_size": 16}, optimizer={"type": "sgd", "learning_rate": 0.1})
+    reference, _ = make()
+    list(run(network, spec))
+    order, rng = np.arange(40), random_stream(0, "shuffle")
+    weight0, weight1, bias0, bias1 = (reference.parameters.views[f"layers.{i}.{n}"] for n in ("weight", "bias") for i in (0, 1))
+    for _ in range(2):
+        rng.shuffle(order)
+        for start in range(0, 40, 16):
+            x, t = ROWS[order[start : start + 16]], TARGETS[order[start : start + 16]]
+            a = np.tanh(x @ weight0 + bias0)
+            d1 = (a @ weight1 + bias1 - t) * 2 / 2 / len(x)
+            d0 = (d1 @ weight1.T) * (1 - a * a)
+            for parameter, gradient in ((weight1, a.T @ d1), (bias1, d1.sum(0)), (weight0, x.T @ d0), (bias0, d0.sum(0))):
+                parameter -= 0.1 * gradient
+    np.testing.assert_allclose(network.parameters.vector, reference.parameters.vector, rtol=1e-12)
+
+
+def test_a_row_of_weight_two_counts_like_two_rows():
+    training = {"epochs": 30, "batch_size": None}
+    weights = np.where(np.arange(40) < 10, 2.0, 1.0)
+    weighted, spec = make(training)
+    list(run(weighted, spec, weights=weights / weights.mean()))
+    twice, spec = make(training)
+    rows = np.concatenate([np.arange(40), np.arange(10)])
+    list(epochs(twice, spec, Dataset(ROWS[rows], TARGETS[rows])))
+    np.testing.assert_allclose(weighted.parameters.vector, twice.parameters.vector, rtol=1e-9)
+
+
+def test_weights_of_one_change_no_bit():
+    plain, spec = make()
+    list(run(plain, spec))
+    weighted, spec = make()
+    list(run(weighted, spec, weights=np.ones(40)))
+    np.testing.assert_array_equal(plain.parameters.vector, weighted.parameters.vector)
+
+
+STOPPING = {"epochs": 500, "early_stopping": {"patience": 3}}
+FAST = {"type": "adam", "learning_rate": 0.3}
+
+
+def best_of(network, records):
+    """The vector after the record with the lowest validation loss, and that loss; records is consumed."""
+    kept = (math.inf, None)
+    for record in records:
+        if record.validation_loss < kept[0]:
+            kept = record.validation_loss, network.parameters.vector.copy()
+    return kept
+
+
+def test_early_stopping_waits_and_restores_the_best():
+    network, spec = make(STOPPING, optimizer=FAST)
+    losses = []
+
+    def watched():
+        for record in run(network, spec):
+            losses.append(record.validation_loss)
+            yield record
+
+    best, vector = best_of(network, watched())
+    assert len(losses) < 500
+    assert losses.index(best) == len(losses) - 4
+    np.testing.assert_array_equal(network.parameters.vector, vector)
+
+
+def test_early_stopping_on_a_metric_where_more_is_better():
+    network, spec = make({"epochs": 50, "early_stopping": {"patience": 2, "monitor": "r2"}}, metrics=["r2"])
+    values = iter([0.1, 0.5, 0.9, 0.8, 0.7, 1.0])
+    vectors = []
+    for _ in run(network, spec, measure=lambda outputs: {"r2": next(values)}):
+        vectors.append(network.parameters.vector.copy())
+    assert len(vectors) == 5
+    np.testing.assert_array_equal(network.parameters.vector, vectors[2])
+
+
+def test_min_delta_asks_for_more_than_a_little():
+    network, spec = make({"epochs": 50, "early_stopping": {"patience": 2, "monitor": "r2", "min_delta": 0.1}}, metrics=["r2"])
+    values = iter([0.1, 0.15, 0.19, 0.9])
+    assert len(list(run(network, spec, measure=lambda outputs: {"r2": next(values)}))) == 3
+
+
+@pytest.mark.parametrize("end", ["break", "exception", "last epoch", "stop"])
+def test_the_best_weights_are_restored_whatever_ended_the_run(end):
+    steps = 6
+    network, spec = make(
+        {"epochs": steps, "early_stopping": {"patience": 100}, "batch_size": None}, optimizer={"type": "sgd", "learning_rate": 2.5}
+    )
+    done, vectors = [], []
+
+    def consume():
+        for record in run(network, spec, stop=lambda: end == "stop" and len(done) == steps - 1):
+            done.append(record.validation_loss)
+            vectors.append(network.parameters.vector.copy())
+            if end == "exception" and len(done) == steps - 1:
+                raise KeyboardInterrupt
+            if end == "break" and len(done) == steps - 1:
+                break
+
+    if end == "exception":
+        with pytest.raises(KeyboardInterrupt):
+            consume()
+    else:
+        consume()
+    gc.collect()
+    best = int(np.argmin(done))
+    assert best < len(done) - 1, "the run must end on weights that are not the best"
+    np.testing.assert_array_equal(network.parameters.vector, vectors[best])
+
+
+def test_early_stopping_needs_something_to_watch():
+    network, spec = make(STOPPING)
+    with pytest.raises(mlpkit.SpecError, match=r"no validation rows.*data\.split\.validation"):
+        epochs(network, spec, Dataset(ROWS, TARGETS))
+
+
+def test_stop_ends_the_run_between_two_batches():
+    network, spec = make({"epochs": 5, "batch_size": 8})
+    asked = []
+    records = list(run(network, spec, stop=lambda: len(asked) == 7 or asked.append(1)))
+    assert len(records) == 1, "five batches are an epoch; the run ended in the second"
+
+
+@pytest.mark.parametrize("activation", ["relu", "linear"])
+def test_a_run_that_diverges_names_epoch_layer_and_remedy(activation):
+    network, spec = make(
+        {"epochs": 200}, hidden={"activation": activation}, optimizer={"type": "sgd", "learning_rate": 1e6}, dtype="float32"
+    )
+    data = Dataset(ROWS.astype("f4"), TARGETS.astype("f4"))
+    with pytest.raises(
+        mlpkit.TrainingError, match=r"the loss became (nan|inf) in epoch \d+ of 200; the (weights|outputs) of layer \d"
+    ) as caught:
+        list(epochs(network, spec, data))
+    assert "learning rate (it was 1e+06)" in caught.value.help
+
+
+def test_a_diverged_run_with_early_stopping_leaves_the_best_weights():
+    network, spec = make(
+        {"epochs": 200, "early_stopping": {"patience": 100}}, optimizer={"type": "sgd", "learning_rate": 1e3}, hidden={"activation": "relu"}
+    )
+    vectors = [network.parameters.vector.copy()]
+    with pytest.raises(mlpkit.TrainingError):
+        best_of(network, run(network, spec))
+    assert np.isfinite(network.parameters.vector).all()
+    assert len(vectors) == 1
+
+
+class Poisoned(Loss):
+    """A loss that is NaN for finite outputs."""
+
+    def value_and_grad(self, outputs, targets, losses, grad):
+        losses[:] = np.nan
+        grad[:] = 0
+
+
+def test_a_loss_that_is_nan_by_itself_is_named():
+    network, spec = make(loss=Poisoned)
+    with pytest.raises(mlpkit.TrainingError, match="loss itself"):
+        list(run(network, spec))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [
+        ({"type": "constant", "value": 0.5}, [0.5] * 4),
+        ({"type": "step", "initial": 1.0, "gamma": 0.5, "every": 2}, [1.0, 1.0, 0.5, 0.5]),
+        ({"type": "cosine", "initial": 1.0, "final": 0.2}, [0.2 + 0.8 * (1 + math.cos(math.pi * e / 4)) / 2 for e in range(4)]),
+    ],
+)
+def test_schedules(schedule, rates):
+    network, spec = make({"epochs": 4}, optimizer={"type": "sgd", "learning_rate": schedule})
+    assert [record.learning_rate for record in run(network, spec)] == pytest.approx(rates, rel=1e-12)
+
+
+class Recorder(Optimizer):
+    """Notes the learning rate and the step of every call."""
+
+    calls: ClassVar[list] = []
+
+    def step(self, w, grad, *state, lr, t):
+        self.calls.append((lr, t))
+
+
+def test_a_schedule_is_asked_at_every_step():
+    Recorder.calls.clear()
+    network, spec = make({"epochs": 2, "batch_size": 10}, optimizer=Recorder(learning_rate={"type": "cosine", "initial": 1.0}))
+    list(run(network, spec))
+    expected = [((1 + math.cos(math.pi * step / 8)) / 2, step + 1) for step in range(8)]
+    assert [rate for rate, _ in Recorder.calls] == pytest.approx([rate for rate, _ in expected])
+    assert [step for _, step in Recorder.calls] == list(range(1, 9))
+
+
+class TensorAdam(Adam):
+    """Adam, asked tensor by tensor."""
+
+    scope: ClassVar[str] = "tensor"
+
+
+def test_tensor_scope_is_the_vector_cut_in_tensors():
+    whole, spec = make(hidden={"normalization": "batch"}, optimizer="adam")
+    list(run(whole, spec))
+    cut, spec = make(hidden={"normalization": "batch"}, optimizer=TensorAdam())
+    list(run(cut, spec))
+    np.testing.assert_array_equal(whole.parameters.vector, cut.parameters.vector)
+
+
+def test_dropout_drops_its_share_and_only_while_training():
+    network, spec = make(hidden={"dropout": 0.25, "units": 400})
+    workspace = Workspace(network, spec.loss, 50, rng=np.random.default_rng(0))
+    workspace.loss_and_gradient(ROWS, TARGETS)
+    hidden = workspace.layers[0]
+    assert (hidden.mask == 0).mean() == pytest.approx(0.25, abs=0.01)
+    assert set(np.unique(hidden.mask)) == {0.0, 1 / 0.75}
+    np.testing.assert_array_equal(network.predict(ROWS), network.predict(ROWS))
+    expected = np.tanh(ROWS @ network.layers[0].weight) @ network.layers[1].weight
+    np.testing.assert_allclose(network.predict(ROWS), expected, rtol=1e-12)
+
+
+def test_batch_normalization_predicts_with_running_averages():
+    network, spec = make({"epochs": 200, "batch_size": None}, hidden={"normalization": {"type": "batch", "momentum": 0.5}})
+    list(run(network, spec))
+    views = network.parameters.views
+    before = ROWS[:40] @ views["layers.0.weight"]
+    assert "layers.0.bias" not in views
+    np.testing.assert_allclose(views["layers.0.normalization.mean"], before.mean(axis=0), atol=0.02)
+    np.testing.assert_allclose(views["layers.0.normalization.variance"], before.var(axis=0, ddof=1), rtol=0.05)
+
+
+STEADY = [
+    {"last": "linear", "loss": "mse"},
+    {"last": "linear", "loss": "mae"},
+    {"last": "sigmoid", "loss": "mse"},
+    {"last": "sigmoid", "loss": "binary_crossentropy"},
+    {"last": "softmax", "loss": "categorical_crossentropy"},
+    {"last": "softmax", "loss": "mse", "hidden": {"activation": "softmax"}},
+    {"last": "tanh", "loss": "mse", "hidden": {"activation": "relu", "dropout": 0.2}},
+    {"last": "linear", "loss": "mse", "hidden": {"activation": "leaky_relu", "normalization": "batch"}},
+    {"last": "linear", "loss": "mse", "hidden": {"activation": "sigmoid", "normalization": "layer"}},
+    {"last": "linear", "loss": "mse", "optimizer": {"type": "sgd", "momentum": 0.9, "nesterov": True}},
+    {"last": "linear", "loss": "mse", "optimizer": {"type": "adam", "amsgrad": True}},
+]
+
+
+@pytest.mark.parametrize("case", STEADY, ids=lambda case: "-".join(str(value) for value in case.values())[:60])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_training_step_allocates_nothing_that_grows(case, weighted):
+    rows, inputs, units, outputs = 20_000, 20, 64, 10
+    case = {"optimizer": "adam", **case, "hidden": {"activation": "tanh", **case.get("hidden", {})}}
+    layers = [{"units": units, **case["hidden"]}, {"units": outputs, "activation": case["last"]}]
+    spec = Spec.model_validate(
+        {
+            "network": {"inputs": inputs, "layers": layers},
+            "loss": case["loss"],
+            "optimizer": case["optimizer"],
+            "training": {"epochs": 4, "batch_size": 8000},
+        }
+    )
+    network = Network(spec.network)
+    network.initialize(np.random.default_rng(0))
+    x = np.random.default_rng(0).standard_normal((rows, inputs), dtype=np.float32)
+    t = np.arange(rows) % outputs if spec.loss.targets == "classes" else np.zeros((rows, outputs), np.float32)
+    loop = epochs(network, spec, Dataset(x, t, np.ones(rows, np.float32) if weighted else None))
+    next(loop)
+    tracemalloc.start()
+    next(loop)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000
