@@ -102,7 +102,7 @@ def prepare(
     rows = _read(spec, source, y, weights)
     training, held_out = _split(spec, rows, validation)
     inputs, target = encoders or _fit(spec, training)
-    unit = 1.0 if training.weights is None else float(training.weights.mean())
+    unit = _mean_weight(training, "training")
     train = _encode(spec, training, inputs, target, unit)
     checked = None if held_out is None else _encode(spec, held_out, inputs, target, unit)
     return Prepared(inputs, target, train.data, checked.data if checked else None, (checked or train).values)
@@ -111,8 +111,7 @@ def prepare(
 def encode_labelled(spec: Spec, inputs: InputEncoder, target: TargetEncoder, source: Any, y: Any = None, weights: Any = None) -> Labelled:
     """Rows with known targets, encoded by fitted encoders, to evaluate a model; parameters and errors as `prepare`."""
     rows = _read(spec, source, y, weights)
-    unit = 1.0 if rows.weights is None else float(rows.weights.mean())
-    return _encode(spec, rows, inputs, target, unit)
+    return _encode(spec, rows, inputs, target, _mean_weight(rows, "given"))
 
 
 def _fit(spec: Spec, rows: _Rows) -> tuple[InputEncoder, TargetEncoder]:
@@ -124,8 +123,18 @@ def _fit(spec: Spec, rows: _Rows) -> tuple[InputEncoder, TargetEncoder]:
 def _input_names(spec: Spec, rows: _Rows) -> tuple[str, ...]:
     """All columns that are for nothing else."""
     split = spec.data.split
-    others = {*(spec.data.target or ()), spec.data.weight, split.column if split else None, *rows.target.names}
+    others = {*(spec.data.target or ()), spec.data.weight, split.column if split else None}
+    others |= set(rows.target.names) if rows.target.named else set()
     return tuple(name for name in rows.table.names if name not in others)
+
+
+def _mean_weight(rows: _Rows, part: str) -> float:
+    """The mean of the weights, 1 without any; DataError when all are 0."""
+    if rows.weights is None:
+        return 1.0
+    if not rows.weights.any():
+        raise DataError(f"the weights of all {part} rows are 0", help="give some rows a weight above 0")
+    return float(rows.weights.mean())
 
 
 def _encode(spec: Spec, rows: _Rows, inputs: InputEncoder, target: TargetEncoder, unit: float) -> Labelled:
@@ -155,7 +164,9 @@ def _table(spec: Spec, source: Any) -> Table:
     if isinstance(source, (str, Path)):
         return read_table(source, separator=data.separator, missing=data.missing, columns=_needed(spec))
     if source is not None:
-        return as_table(source)
+        table = as_table(source)
+        by_position = not table.named and data.inputs is not None and table.width == len(data.inputs)
+        return as_table(source, data.inputs) if by_position else table
     if data.path is None:
         raise _spec_error("the spec names no data", "data.path", "write the path of a file there, or give the data with the call")
     return _own_file(spec, data.path)
@@ -226,9 +237,8 @@ def _split(spec: Spec, rows: _Rows, validation: Any) -> tuple[_Rows, _Rows | Non
     elif split is not None and held_out is None:
         training_rows, validation_rows = split_by_share(split, spec.seed, rows.table.rows, _strata(spec, rows.target))
         held_out, rows = rows.take(validation_rows), rows.take(training_rows)
-    for part, name in ((rows, "training"), (held_out, "validation")):
-        if part is not None and part.weights is not None and not part.weights.any():
-            raise DataError(f"the weights of all {name} rows are 0", help="give some rows a weight above 0")
+    if held_out is not None:
+        _mean_weight(held_out, "validation")
     return rows, held_out
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import mlpkit
 
-CLASSIC = Path(mlpkit.__file__).parents[1] / "models" / "xor-classic" / "spec.json"
+CLASSIC = Path(__file__).parents[1] / "models" / "xor-classic" / "spec.json"
 X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 Y = np.array([[0.0], [1.0], [1.0], [0.0]])
 EPOCHS = 10_000

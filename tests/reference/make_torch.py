@@ -85,7 +85,11 @@ def networks(rng):
     yield "networks/t", t
     for name in ("plain", "batch", "layer"):
         torch.manual_seed(0)
-        normal = {"plain": nn.Identity, "batch": lambda: nn.BatchNorm1d(8, dtype=torch.float64), "layer": lambda: nn.LayerNorm(8, dtype=torch.float64)}
+        normal = {
+            "plain": nn.Identity,
+            "batch": lambda: nn.BatchNorm1d(8, dtype=torch.float64),
+            "layer": lambda: nn.LayerNorm(8, dtype=torch.float64),
+        }
         first = nn.Linear(5, 8, dtype=torch.float64, bias=name != "batch")
         network = nn.Sequential(first, normal[name](), nn.Tanh(), nn.Linear(8, 3, dtype=torch.float64))
         yield f"networks/{name}/weight0", first.weight.detach().numpy().T.copy()

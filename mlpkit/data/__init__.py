@@ -1,0 +1,8 @@
+"""From files, frames and arrays to tables, and from tables to what the engine trains on."""
+
+from mlpkit.data.dataset import Dataset
+from mlpkit.data.frames import as_table
+from mlpkit.data.readers import iter_tables, read_table
+from mlpkit.data.table import Table
+
+__all__ = ["Dataset", "Table", "as_table", "iter_tables", "read_table"]

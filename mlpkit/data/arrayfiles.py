@@ -1,0 +1,115 @@
+"""NPY, NPZ and HDF5 files: arrays as columns. Nothing in them is ever unpickled or executed."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlpkit.data.frames import split_columns
+from mlpkit.data.table import Table, data_error
+
+Read = Callable[[slice], Mapping[str, Any]]  # the columns of some of the rows
+
+
+def iter_arrays(path: str | Path, format: str, *, rows: int | None, columns: Collection[str] | None) -> Iterator[Table]:
+    """The file as tables of at most `rows` rows, or as a single one.
+
+    Parameters
+    ----------
+    path : str or Path
+    format : {"npy", "npz", "hdf5"}
+    rows : int or None
+    columns : collection of str or None
+        Read only these of the arrays, if any of them is there.
+
+    Raises
+    ------
+    DataError
+        It is no file of that format, holds Python objects, has no rows, or arrays of different lengths.
+    """
+    with (_hdf5 if format == "hdf5" else _numpy)(path, columns) as (length, named, read):
+        if length == 0:
+            raise data_error(f"{path} has no rows", str(path), help="add the rows")
+        step = rows or length
+        for start in range(0, length, step):
+            stop = min(start + step, length)
+            yield Table(read(slice(start, stop)), source=str(path), named=named, numbers=np.arange(start, stop))
+
+
+@contextmanager
+def _numpy(path: str | Path, columns: Collection[str] | None) -> Iterator[tuple[int, bool, Read]]:
+    """An NPY or NPZ file, by its content: the arrays by name, or one array's columns as x0, x1 and so on."""
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        arrays: Mapping[str, Any] | None = {name: loaded[name] for name in loaded.files} if hasattr(loaded, "files") else None
+    except (ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+        pickled = "pickle" in str(error)  # so NumPy says of every file that it does not know
+        reason = "it is none, or holds Python objects, which are never loaded" if pickled else str(error)
+        help = "save arrays of numbers or texts with numpy.save or numpy.savez"
+        raise data_error(f"{path} cannot be read as a NumPy file: {reason}", str(path), help=help) from error
+    if arrays is not None:
+        arrays = _chosen({name: array for name, array in arrays.items() if isinstance(array, np.ndarray) and array.ndim}, columns, path)
+        yield _length(arrays, path), True, lambda rows: {name: array[rows] for name, array in arrays.items()}
+    elif loaded.dtype.names is not None and loaded.ndim == 1:
+        yield len(loaded), True, lambda rows: {name: loaded[rows][name] for name in loaded.dtype.names}
+    elif loaded.ndim in (1, 2):
+        table = loaded.reshape(len(loaded), -1)
+        names = [f"x{index}" for index in range(table.shape[1])]
+        yield len(loaded), False, lambda rows: split_columns(table[rows], names)
+    else:
+        raise data_error(f"{path} has an array of shape {loaded.shape}", str(path), help="save it with shape (rows, columns)")
+
+
+@contextmanager
+def _hdf5(path: str | Path, columns: Collection[str] | None) -> Iterator[tuple[int, bool, Read]]:
+    """An HDF5 file: the datasets by name, those in groups as "group/name"; links to other files are not followed."""
+    import h5py
+
+    try:
+        file = h5py.File(path, "r")
+    except (FileNotFoundError, PermissionError):
+        raise
+    except OSError as error:
+        raise data_error(f"{path} cannot be read as an HDF5 file: {error}", str(path), help="is it complete?") from error
+    with file:
+        datasets: dict[str, Any] = {}
+
+        def visit(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset) and item.ndim:
+                datasets[name] = item.asstr() if h5py.check_string_dtype(item.dtype) else item
+
+        def read(rows: slice) -> Mapping[str, Any]:
+            try:
+                return {name: dataset[rows] for name, dataset in chosen.items()}
+            except (OSError, RuntimeError, ValueError, TypeError, UnicodeDecodeError) as error:
+                raise data_error(f"{path} is damaged or has values that cannot be read: {error}", str(path)) from error
+
+        try:
+            file.visititems(visit)
+        except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
+            raise data_error(f"{path} is damaged: {error}", str(path)) from error
+        chosen = _chosen(datasets, columns, path)
+        yield _length(chosen, path), True, read
+
+
+def _chosen(arrays: Mapping[str, Any], columns: Collection[str] | None, path: str | Path) -> Mapping[str, Any]:
+    if not arrays:
+        raise data_error(f"{path} has no arrays", str(path), help="save each column, or a block of columns, under a name")
+    chosen = {name: array for name, array in arrays.items() if name in (columns or ())}
+    return chosen or arrays
+
+
+def _length(arrays: Mapping[str, Any], path: str | Path) -> int:
+    """The common length of the arrays."""
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        shown = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        help = "name the columns to use in data.inputs and data.target"
+        raise data_error(f"{path}: the arrays differ in length: {shown}", str(path), help=help)
+    return next(iter(lengths.values()))

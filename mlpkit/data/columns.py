@@ -1,0 +1,136 @@
+"""Columns: whatever a person hands over as one, brought into one of few forms.
+
+A column is a 1-D array of floats, integers, booleans, dates, or objects that are texts with None where one is missing;
+or a 2-D array of numbers, such as the 64 pixels of an image. All the rest of the package sees only these.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import numbers
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.errors import DataError
+
+Column: TypeAlias = NDArray[Any]
+
+TEXTS = (str, bytes, bool, np.bool_, numbers.Real, decimal.Decimal, datetime.date, datetime.time)
+
+
+def as_array(values: Any, name: str) -> NDArray[Any]:
+    """Any array-like as an array; lists keep their objects as they are, and masked values become None.
+
+    Raises
+    ------
+    DataError
+        The values are no array, such as lists of different lengths.
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        objects: Any = values.astype(object)
+        return np.asarray(objects.filled(None) if np.ma.is_masked(values) else values.data)
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind in "US" and not isinstance(values, np.ndarray):
+            array = np.array(values, dtype=object)  # NumPy would have written NaN as a text
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DataError(f"{name!r} is no array: {error}", help="all rows must have the same number of values") from error
+    return array
+
+
+def as_column(values: Any, name: str) -> Column:
+    """A column in one of the known forms.
+
+    Parameters
+    ----------
+    values : array-like, shape (rows,) or (rows, width)
+    name : str
+        Named in errors.
+
+    Raises
+    ------
+    DataError
+        It has another shape, or values that are neither numbers, booleans, texts nor dates.
+    """
+    array = as_array(values, name)
+    if array.ndim not in (1, 2):
+        help = "reshape it to (rows, values): x.reshape(len(x), -1)" if array.ndim else "give an array, a list or a table"
+        raise DataError(f"the column {name!r} has {array.ndim} dimensions, not one or two", help=help)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    kind = array.dtype.kind
+    if kind in "bif" or (kind == "u" and not _too_large(array)):
+        return array.astype(np.float64) if array.dtype.itemsize > 8 else array
+    if kind == "u":
+        return array.astype(np.float64)
+    if kind == "M" and array.ndim == 1:
+        return array
+    if kind in "OUST" and array.ndim == 1:
+        return _from_objects(array.astype(object), name)
+    what = f"values of type {array.dtype}" + (" in two dimensions" if array.ndim == 2 else "")
+    raise DataError(f"the column {name!r} has {what}", help="give numbers, booleans or texts, a column each")
+
+
+def object_column(values: list[Any]) -> Column:
+    """A 1-D object array of a list."""
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column
+
+
+def _too_large(array: Column) -> bool:
+    """Whether unsigned integers are beyond int64."""
+    return array.dtype.itemsize == 8 and array.size > 0 and bool(array.max() > np.iinfo(np.int64).max)
+
+
+def _from_objects(array: Column, name: str) -> Column:
+    """Objects as numbers, booleans or texts, by what they all are."""
+    values = array.tolist()
+    if set(map(type, values)) <= {str, type(None)}:
+        return array
+    values = [None if _is_missing(value) else value for value in values]
+    types = set(map(type, values)) - {type(None)}
+    if wrong := [kind for kind in types if not issubclass(kind, TEXTS)]:
+        raise DataError(f"the column {name!r} has values of type {wrong[0].__name__}", help="give numbers, booleans or texts")
+    if all(issubclass(kind, (bool, np.bool_)) for kind in types) and None not in values:
+        return np.array(values, dtype=bool)
+    if bool not in types and all(issubclass(kind, (numbers.Real, decimal.Decimal)) for kind in types):
+        return _from_numbers(values, types, name)
+    return object_column([None if value is None else _text(value, name) for value in values])
+
+
+def _from_numbers(values: list[Any], types: set[type], name: str) -> Column:
+    """int64 when all are whole numbers that fit, else float64 with NaN where a value is missing."""
+    try:
+        if types and None not in values and all(issubclass(kind, numbers.Integral) for kind in types):
+            return np.array(values, dtype=np.int64)
+    except OverflowError:
+        pass  # beyond int64: as floats
+    try:
+        return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)
+    except OverflowError as error:
+        raise DataError(f"the column {name!r} has a number beyond the range of float64") from error
+
+
+def _is_missing(value: Any) -> bool:
+    """None, NaN, NaT and the NA of pandas, which is not imported for that."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, (float, np.floating, decimal.Decimal)) and bool(value != value)
+
+
+def _text(value: Any, name: str) -> str:
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(f"the column {name!r} has bytes that are not UTF-8: {value[:20]!r}") from error
+    return number_text(float(value)) if isinstance(value, (float, np.floating)) else str(value)
+
+
+def number_text(value: float) -> str:
+    """A number as a category: 3.0 is "3", as the integer would be."""
+    return str(int(value)) if np.isfinite(value) and value == int(value) else str(value)

@@ -1,0 +1,117 @@
+"""From what a person holds in Python to a table: arrays, lists, dictionaries, pandas, polars and Arrow.
+
+Frames are known by what they offer (`columns`, `column_names`), so none of those packages is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.data.columns import as_array
+from mlpkit.data.table import Table
+from mlpkit.errors import DataError
+
+KNOWN = "give an array, a dictionary of columns, a list of dictionaries, or a pandas, polars or Arrow table"
+
+
+def as_table(source: Any, names: Sequence[str] | None = None, *, default: str = "x") -> Table:
+    """A table of whatever holds rows.
+
+    Parameters
+    ----------
+    source : array-like, mapping, list of mappings, frame or Table
+        A 2-D array of numbers becomes one column `default` of that width; one of objects or texts becomes the columns
+        x0, x1 and so on. A structured array has its fields, a frame its columns, a series its name.
+    names : sequence of str, optional
+        The names of the columns, instead of those that the source gives.
+    default : str
+        What the columns of an array without names are called.
+
+    Raises
+    ------
+    DataError
+        It is no table, has repeated names, rows or columns of different lengths, or values that cannot be used.
+    """
+    if isinstance(source, Table):
+        return source if names is None else _renamed(source, names)
+    columns = _columns(source)
+    if columns is not None:
+        table = Table(columns)
+        return table if names is None else _renamed(table, names)
+    name = getattr(source, "name", None)
+    if names is None and isinstance(name, str) and name and len(getattr(source, "shape", ())) <= 1:
+        names = [name]
+    return _from_array(as_array(source, default), names, default)
+
+
+def unique(names: Sequence[Any]) -> list[str]:
+    """Names as texts; DataError when one is repeated."""
+    texts = [str(name) for name in names]
+    if repeated := sorted({name for name in texts if texts.count(name) > 1}) if len(set(texts)) < len(texts) else []:
+        raise DataError(f"there are several columns named {repeated[0]!r}", help="give each column its own name")
+    return texts
+
+
+def _columns(source: Any) -> dict[str, Any] | None:
+    """Columns by name, when the source has names."""
+    if isinstance(source, Mapping):
+        return dict(zip(unique(list(source)), source.values(), strict=True))
+    if isinstance(source, (list, tuple)) and source and isinstance(source[0], Mapping):
+        return _from_records(source)
+    if isinstance(source, np.ndarray):
+        return None if source.dtype.names is None else {name: source[name] for name in source.dtype.names}
+    if hasattr(source, "column_names"):
+        return {name: _arrow_column(source.column(index)) for index, name in enumerate(unique(source.column_names))}
+    if hasattr(source, "columns") and hasattr(source, "__getitem__"):
+        return {name: source[label] for name, label in zip(unique(source.columns), source.columns, strict=True)}
+    return None
+
+
+def _from_records(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """A list of dictionaries; what one of them lacks is missing there."""
+    for row, record in enumerate(records):
+        if not isinstance(record, Mapping):
+            raise DataError(f"row {row} is no dictionary, although the first one is", help=KNOWN)
+    keys = list(dict.fromkeys(key for record in records for key in record))
+    return {name: [record.get(key) for record in records] for name, key in zip(unique(keys), keys, strict=True)}
+
+
+def _arrow_column(column: Any) -> Any:
+    """An Arrow column; as Python objects when values are missing, since dictionary-encoded ones lose that as an array."""
+    return column.to_pylist() if column.null_count else np.asarray(column)
+
+
+def _from_array(array: NDArray[Any], names: Sequence[str] | None, default: str) -> Table:
+    if array.ndim == 0:
+        raise DataError(f"{type(array.item()).__name__} is no table", help=KNOWN)
+    if array.ndim > 2:
+        raise DataError(f"an array of shape {array.shape} is no table", help="reshape it to (rows, columns): x.reshape(len(x), -1)")
+    if array.ndim == 2 and array.shape[1] == 0:
+        raise DataError("the array has no columns", help="give at least one value per row")
+    named = names is not None
+    if array.ndim == 1 or array.shape[1] == 1 or (names is not None and len(names) == 1):
+        return Table(dict(zip(_checked(names or [default], 1), [array], strict=True)), named=named)
+    if names is None and array.dtype.kind in "bifu":
+        return Table({default: array}, named=False)
+    width = array.shape[1]
+    return Table(split_columns(array, _checked(names or [f"{default}{index}" for index in range(width)], width)), named=named)
+
+
+def split_columns(array: NDArray[Any], names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """The columns of a 2-D array, a name each."""
+    return {name: array[:, index] for index, name in enumerate(names)}
+
+
+def _renamed(table: Table, names: Sequence[str]) -> Table:
+    columns = dict(zip(_checked(names, len(table.names)), table.columns.values(), strict=True))
+    return Table(columns, source=table.source, numbers=table.numbers, text_file=table.text_file)
+
+
+def _checked(names: Sequence[str], columns: int) -> list[str]:
+    if len(names) != columns:
+        raise DataError(f"{len(names)} names for {columns} columns", help="give one name per column")
+    return unique(names)

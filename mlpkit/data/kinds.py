@@ -1,0 +1,180 @@
+"""What a column holds - numbers, booleans or categories - and its values as that.
+
+Texts are numbers when all of them read as numbers; a column that is nearly that is a mistake and is shown with its row,
+and so are dates and numbers with a comma, which would otherwise silently become one category per value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection
+from typing import Any, Literal, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.blocks import row_blocks
+from mlpkit.data.columns import Column, number_text, object_column
+from mlpkit.data.table import Table
+from mlpkit.errors import DataError
+
+Kind = Literal["number", "boolean", "category"]
+BOOLEANS = {"true": 1.0, "false": 0.0}
+MOSTLY = 0.9  # a column with at least this share of numbers is meant to be a number column
+
+_TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?"
+_DATE = re.compile(
+    rf"(\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}|\d{{1,2}}([-/.])\d{{1,2}}\2\d{{2,4}})([T ]{_TIME} ?(Z|[+-]\d\d:?\d\d)?)?|{_TIME}"
+)
+_COMMA = re.compile(r"[+-]?\d[\d.]*|[+-]?[\d.]*,\d+")
+
+
+def column_kind(table: Table, name: str, missing: Collection[str] = ()) -> Kind:
+    """What a column holds.
+
+    Parameters
+    ----------
+    table : Table
+    name : str
+    missing : collection of str
+        Texts that mean that a value is missing, beside None.
+
+    Raises
+    ------
+    DataError
+        Dates or times; numbers with a comma; numbers with some other texts between them.
+    """
+    column = table[name]
+    if column.dtype.kind == "M":
+        _refuse_dates(name)
+    if column.dtype != object:
+        return "boolean" if column.dtype.kind == "b" else "number"
+    if _parse(column, missing) is not None:
+        return "number"
+    counts = Counter(text for text in column.tolist() if text is not None and text not in missing)
+    if all(text.lower() in BOOLEANS for text in counts):
+        return "boolean"
+    if all(_DATE.fullmatch(text) for text in counts):
+        _refuse_dates(name)
+    if all(_COMMA.fullmatch(text) for text in counts):
+        help = f'write 3.5, not 3,5; or, if they are categories: "preprocessing": {{"columns": {{"{name}": "one_hot"}}}}'
+        raise DataError(f"the column {name!r} has numbers written with a comma", help=help)
+    wrong = sum(count for text, count in counts.items() if not _is_number(text))
+    if wrong <= (1 - MOSTLY) * counts.total():
+        raise _no_number(table, name, missing)
+    return "category"
+
+
+def numbers(table: Table, name: str, missing: Collection[str] = (), *, boolean: bool = False) -> NDArray[Any]:
+    """The values of a column as numbers, NaN where one is missing.
+
+    Parameters
+    ----------
+    table, name, missing : as for `column_kind`
+    boolean : bool
+        Whether the values must be true or false: 1 and 0.
+
+    Returns
+    -------
+    array of numbers, shape (rows,) or (rows, width)
+
+    Raises
+    ------
+    DataError
+        A text that is no number, or an infinite value, with its row.
+    """
+    column = table[name]
+    if column.dtype.kind == "M":
+        _refuse_dates(name)
+    if column.dtype == object:
+        values = _parse_booleans(column, missing) if boolean else _parse(column, missing)
+        if values is None:
+            raise _no_number(table, name, missing, boolean=boolean)
+        column = values
+    if boolean and column.dtype != bool:
+        _check(table, name, column, lambda block: ~np.isnan(block) & (block != 0) & (block != 1), "which is neither true nor false")
+    _check(table, name, column, np.isinf, "which is not finite")
+    return column
+
+
+def texts(table: Table, name: str) -> Column:
+    """The values of a column as categories: an object array of texts, None where one is missing."""
+    column = table[name]
+    if column.ndim == 2:
+        raise DataError(f"the column {name!r} has {column.shape[1]} values per row, which cannot be one category")
+    if column.dtype == object:
+        return column
+    if column.dtype.kind == "f":
+        return object_column([None if value != value else number_text(value) for value in column.tolist()])
+    return object_column([None if text == "NaT" else text for text in column.astype(str).tolist()])
+
+
+def gaps(table: Table, name: str) -> NDArray[np.bool_]:
+    """Which rows of a column have a missing value."""
+    column = table[name]
+    if column.dtype == object:
+        return np.array([value is None for value in column.tolist()], dtype=bool)
+    missing: NDArray[np.bool_] = column != column  # NaN and NaT are unlike themselves
+    return np.asarray(missing.any(axis=1)) if missing.ndim == 2 else missing
+
+
+# -- texts as numbers
+
+
+def _parse(column: Column, missing: Collection[str]) -> NDArray[np.float64] | None:
+    """The numbers of a text column, NaN where one is missing; None if any text is no number."""
+    for blank in (False, True):  # the missing texts of files are None already: the second look is seldom needed
+        try:
+            values = (_blanked(column, missing) if blank else column).astype(np.float64)
+        except ValueError:
+            continue
+        return None if any("_" in text for text in column if text) else values  # 1_000 is a number to Python alone
+    return None
+
+
+def _parse_booleans(column: Column, missing: Collection[str]) -> NDArray[np.float64] | None:
+    known = {**BOOLEANS, "1": 1.0, "0": 0.0}
+    values = [np.nan if text is None or text in missing else known.get(text.lower()) for text in column]
+    return None if None in values else np.array(values, dtype=np.float64)
+
+
+def _blanked(column: Column, missing: Collection[str]) -> Column:
+    return object_column([None if text in missing else text for text in column])
+
+
+def _is_number(text: str) -> bool:
+    return _parse(object_column([text]), ()) is not None
+
+
+# -- what is wrong
+
+
+def _check(table: Table, name: str, values: NDArray[Any], wrong: Any, what: str) -> None:
+    """Raise DataError at the first value for which `wrong` holds."""
+    for rows in row_blocks(len(values)):
+        found = wrong(values[rows])
+        if found.any():
+            row, *column = (int(index) for index in np.argwhere(found)[0])
+            value = values[rows][row, *column]
+            row += rows.start
+            label = f"{name}{column[0]}" if column else name
+            raise table.error(f"the column {label!r} has {value} in {table.place(row)}, {what}", row, "correct or remove the row")
+
+
+def _no_number(table: Table, name: str, missing: Collection[str], *, boolean: bool = False) -> DataError:
+    column = table[name].tolist()
+    known = {*BOOLEANS, "1", "0"}
+    right = (lambda text: text.lower() in known) if boolean else _is_number
+    row, text = next((row, text) for row, text in enumerate(column) if text is not None and text not in missing and not right(text))
+    what = "is true or false" if boolean else "holds numbers"
+    advice = f'correct it, add it to data.missing, or, if these are categories: "preprocessing": {{"columns": {{"{name}": "one_hot"}}}}'
+    return table.error(f"the column {name!r} {what}, but {table.place(row)} has {text!r}", row, advice)
+
+
+def _refuse_dates(name: str) -> NoReturn:
+    raise DataError(
+        f"the column {name!r} has dates or times, which are neither numbers nor categories",
+        help="make numbers of them, such as days since a date, or the year and the month; or leave the column out: "
+        f'"preprocessing": {{"columns": {{"{name}": "ignore"}}}}',
+    )

@@ -1,0 +1,130 @@
+"""From a path to a table, by the file's ending or the format that is given."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mlpkit.data.arrayfiles import iter_arrays
+from mlpkit.data.csvfile import iter_csv, read_csv
+from mlpkit.data.table import Table, data_error
+from mlpkit.spec.parts import MISSING
+
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".npy": "npy",
+    ".npz": "npz",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".hdf": "hdf5",
+}
+UNREADABLE = (
+    ".parquet",
+    ".feather",
+    ".arrow",
+    ".xlsx",
+    ".xls",
+    ".ods",
+    ".json",
+    ".jsonl",
+    ".pkl",
+    ".pickle",
+    ".mat",
+    ".gz",
+    ".zip",
+    ".zst",
+)
+
+
+def read_table(
+    path: str | Path,
+    *,
+    format: str | None = None,
+    separator: str | None = None,
+    missing: Collection[str] = MISSING,
+    columns: Collection[str] | None = None,
+) -> Table:
+    """The rows of a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file; "-" is stdin, as CSV.
+    format : {"csv", "tsv", "npy", "npz", "hdf5"}, optional
+        By the file's ending when left out; CSV when that says nothing.
+    separator : str, optional
+        Of a CSV file: of comma, semicolon, tab and bar the one that gives the most columns, when left out.
+    missing : collection of str
+        Texts of a CSV file that mean that a value is missing.
+    columns : collection of str, optional
+        Read only these arrays of an NPZ or HDF5 file, which may hold others of other lengths. All when none is there.
+
+    Returns
+    -------
+    Table
+        An NPY file of shape (rows, columns) has the columns x0, x1 and so on.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read as a table.
+    """
+    kind = _format(path, format)
+    with _readable(path):
+        if kind in ("csv", "tsv"):
+            return read_csv(path, separator=_separator(kind, separator), missing=frozenset(missing))
+        [table] = iter_arrays(path, kind, rows=None, columns=columns)
+        return table
+
+
+def iter_tables(
+    path: str | Path,
+    *,
+    rows: int,
+    format: str | None = None,
+    separator: str | None = None,
+    missing: Collection[str] = MISSING,
+    columns: Collection[str] | None = None,
+) -> Iterator[Table]:
+    """The rows of a file as tables of at most `rows` rows, for predictions in bounded memory (NumPy files are loaded whole).
+
+    Parameters and errors are those of `read_table`.
+    """
+    kind = _format(path, format)
+    with _readable(path):
+        if kind in ("csv", "tsv"):
+            yield from iter_csv(path, rows=rows, separator=_separator(kind, separator), missing=frozenset(missing))
+        else:
+            yield from iter_arrays(path, kind, rows=rows, columns=columns)
+
+
+def _format(path: str | Path, format: str | None) -> str:
+    suffix = Path(path).suffix.lower()
+    if format is None and suffix in UNREADABLE:
+        help = "read it with pandas or polars and hand over the table in Python, or save it as CSV"
+        raise data_error(f"{path}: {suffix} files are not read", str(path), help=help)
+    return format or FORMATS.get(suffix, "csv")
+
+
+def _separator(kind: str, separator: str | None) -> str | None:
+    return separator or ("\t" if kind == "tsv" else None)
+
+
+@contextmanager
+def _readable(path: str | Path) -> Iterator[None]:
+    """What the operating system says of a file, as a DataError."""
+    try:
+        if str(path) != "-" and Path(path).is_dir():
+            raise data_error(f"{path} is a folder", str(path), help="give the path of a file in it")
+        yield
+    except FileNotFoundError as error:
+        raise data_error(
+            f"there is no file {path}", str(path), help="check the path; in a spec it is relative to the spec's folder"
+        ) from error
+    except OSError as error:
+        raise data_error(
+            f"{path} cannot be read: {error.strerror or error}", str(path), help="check the file and its permissions"
+        ) from error

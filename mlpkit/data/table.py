@@ -1,0 +1,129 @@
+"""Table: named columns of equal length, which know where their rows came from.
+
+Errors name the line of the file, or the row of the array, even after rows were selected or shuffled.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.data.columns import Column, as_column
+from mlpkit.errors import DataError, Problem
+
+Rows = slice | NDArray[np.intp]
+
+
+class Table:
+    """Ordered, named columns.
+
+    Parameters
+    ----------
+    columns : mapping of str to array-like, shape (rows,) or (rows, width)
+    source : str
+        The file, or empty; named in errors.
+    named : bool
+        Whether the names are the user's own; False for an array, whose columns are known by their position.
+    numbers : array of int, shape (rows,), optional
+        The number of each row as a person counts it: from 0 when left out.
+    text_file : bool
+        The columns are texts, not yet numbers, and `numbers` are lines of the file.
+
+    Raises
+    ------
+    DataError
+        The columns differ in length, or cannot be columns.
+    """
+
+    def __init__(
+        self,
+        columns: Mapping[str, Any],
+        *,
+        source: str = "",
+        named: bool = True,
+        numbers: NDArray[np.int64] | None = None,
+        text_file: bool = False,
+    ) -> None:
+        self.columns: dict[str, Column] = {name: as_column(values, name) for name, values in columns.items()}
+        self.source, self.named, self.text_file = source, named, text_file
+        lengths = {name: len(column) for name, column in self.columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise _unequal(lengths, source)
+        self.rows: int = next(iter(lengths.values()), 0)
+        self.numbers = np.arange(self.rows) if numbers is None else numbers
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns, in order."""
+        return tuple(self.columns)
+
+    @property
+    def width(self) -> int:
+        """Values per row, over all columns."""
+        return sum(column_width(column) for column in self.columns.values())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
+    def __getitem__(self, name: str) -> Column:
+        """A column; DataError when there is none of that name."""
+        if name not in self.columns:
+            raise self.missing_columns([name])
+        return self.columns[name]
+
+    def take(self, rows: Rows) -> Table:
+        """Some of the rows."""
+        return self._with({name: column[rows] for name, column in self.columns.items()}, self.numbers[rows])
+
+    def select(self, names: Iterable[str]) -> Table:
+        """Some of the columns; DataError that names the ones that are not there."""
+        names = list(names)
+        if missing := [name for name in names if name not in self.columns]:
+            raise self.missing_columns(missing)
+        return self._with({name: self.columns[name] for name in names}, self.numbers)
+
+    def _with(self, columns: Mapping[str, Column], numbers: NDArray[np.int64]) -> Table:
+        return Table(columns, source=self.source, named=self.named, numbers=numbers, text_file=self.text_file)
+
+    # -- errors
+
+    def place(self, row: int) -> str:
+        """Where a row is, as a person finds it: "line 17 of penguins.csv" or "row 16"."""
+        unit = "line" if self.text_file else "row"
+        return f"{unit} {self.numbers[row]}" + (f" of {self.source}" if self.source else "")
+
+    def error(self, message: str, row: int, help: str = "") -> DataError:
+        """An error at a row; the message is to name its `place`."""
+        return data_error(message, self.source, int(self.numbers[row]) if self.text_file else 0, help)
+
+    def missing_columns(self, names: Sequence[str]) -> DataError:
+        """The error for columns that are not there, with the nearest names that are."""
+        near = [match for name in names for match in difflib.get_close_matches(name, self.names, n=1)]
+        hint = f"; did you mean {' and '.join(map(repr, near))}?" if near else ""
+        some = ", ".join(self.names[:20]) + (f" and {len(self.names) - 20} more" if len(self.names) > 20 else "")
+        plural = "columns" if len(names) > 1 else "column"
+        shown = ", ".join(map(repr, names[:10])) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+        where = f" in {self.source}" if self.source else ""
+        return data_error(f"there is no {plural} {shown}{where}{hint}", self.source, help=f"the columns are {some or 'none'}")
+
+
+def column_width(column: Column) -> int:
+    """Values per row."""
+    return column.shape[1] if column.ndim == 2 else 1
+
+
+def data_error(message: str, file: str = "", line: int = 0, help: str = "") -> DataError:
+    """A DataError that knows its file and line."""
+    return DataError(message, help=help, problems=[Problem(message, help=help, file=file, line=line)])
+
+
+def _unequal(lengths: Mapping[str, int], source: str) -> DataError:
+    first, rows = next(iter(lengths.items()))
+    other, differing = next((name, length) for name, length in lengths.items() if length != rows)
+    where = f"{source}: " if source else ""
+    message = f"{where}the columns differ in length: {first!r} has {rows} rows, {other!r} has {differing}"
+    return data_error(message, source, help="leave out what is no column; in a spec, name the columns in data.inputs and data.target")

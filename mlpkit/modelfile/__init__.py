@@ -1,0 +1,13 @@
+"""The model file: one HDF5 file, written whole or not at all, and believed only after everything in it was verified.
+
+It holds plain JSON values and arrays; what they mean is the business of `Spec`, `Network` and the preprocessing.
+The format itself is specified in models/FORMAT.md.
+"""
+
+from mlpkit.modelfile.atomic import save_bytes
+from mlpkit.modelfile.contents import Contents
+from mlpkit.modelfile.reader import from_bytes, read
+from mlpkit.modelfile.summary import inspect
+from mlpkit.modelfile.writer import to_bytes, write
+
+__all__ = ["Contents", "from_bytes", "inspect", "read", "save_bytes", "to_bytes", "write"]

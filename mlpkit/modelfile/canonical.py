@@ -1,0 +1,82 @@
+"""The JSON of a model file: strict when read, and always the same bytes for the same values when written.
+
+The standard parser takes NaN, 1e999, repeated keys, half surrogates and integers of any length; a model file has none.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from mlpkit import jsontext
+from mlpkit.errors import Corrupt, ModelFileError, ResourceLimit, SpecError
+from mlpkit.modelfile.layout import MAX_JSON_BYTES, MAX_JSON_DEPTH
+
+
+def encode(value: Any, what: str) -> bytes:
+    """JSON in UTF-8, keys sorted, no spaces.
+
+    Raises
+    ------
+    ModelFileError
+        It holds something that JSON does not; `what` and the path to it are named.
+    """
+    try:
+        _check(value, what, 0)
+    except ValueError as error:
+        raise ModelFileError(f"{error}, which a model file cannot hold", help="keep to what JSON knows") from error
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def decode(data: bytes, what: str) -> dict[str, Any]:
+    """The JSON object in bytes of a file; `what` is named in errors.
+
+    Raises
+    ------
+    ResourceLimit
+        It is too long.
+    Corrupt
+        It is not strict JSON, or not an object.
+    """
+    if len(data) > MAX_JSON_BYTES:
+        raise ResourceLimit(f"{what} has {len(data)} bytes, more than {MAX_JSON_BYTES}")
+    try:
+        text = data.decode()
+        if text.startswith("\ufeff"):
+            raise ValueError("it starts with a byte-order mark")
+        value = jsontext.parse(text)
+        _check(value, what, 0)
+    except (ValueError, SpecError) as error:  # a UnicodeDecodeError is a ValueError
+        raise Corrupt(f"{what} is not strict JSON: {error.message if isinstance(error, SpecError) else error}") from error
+    if not isinstance(value, dict):
+        raise Corrupt(f"{what} is not a JSON object")
+    return value
+
+
+def _check(value: Any, path: str, depth: int) -> None:
+    """Raise ValueError for what strict JSON cannot hold, naming the path to it."""
+    if depth > MAX_JSON_DEPTH:
+        raise ValueError(f"{path[:60]}... is nested deeper than {MAX_JSON_DEPTH}")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_text(key, f"a key of {path}")
+            _check(item, f"{path}.{key}", depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            _check(item, f"{path}[{index}]", depth + 1)
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{path} is {value}")
+    elif isinstance(value, int):
+        if not -(2**63) <= value < 2**64:
+            raise ValueError(f"{path} is an integer of more than 64 bits")
+    elif value is not None:
+        _check_text(value, path)
+
+
+def _check_text(value: Any, path: str) -> None:
+    if not isinstance(value, str):
+        raise ValueError(f"{path} is of type {type(value).__name__}")
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError(f"{path} has half of a surrogate pair")

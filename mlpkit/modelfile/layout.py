@@ -1,0 +1,51 @@
+"""The fixed points of the format: its versions, its names, its number types and its limits.
+
+Writer and reader share them, and models/FORMAT.md lists them.
+"""
+
+from __future__ import annotations
+
+import re
+
+FORMAT = "mlpkit"
+MAJOR, MINOR = 1, 0
+SPEC_SCHEMA = 1
+FEATURES: frozenset[str] = frozenset()  # what a file may require of its reader; version 1.0 has none
+
+MANIFEST, SPEC = "/manifest", "/spec"
+FOLDERS = {"tensor": "/tensors/", "preprocess": "/preprocess/", "history": "/history/"}  # by role
+
+# The name of a dtype, and how its numbers stand in the file: little-endian, bool as bytes of 0 and 1.
+INTEGERS = {f"{sign}int{8 * size}": f"<{sign or 'i'}{size}" for sign in ("", "u") for size in (1, 2, 4, 8)}
+DTYPES = {"bool": "<u1", **INTEGERS, "float16": "<f2", "float32": "<f4", "float64": "<f8"}
+
+MAX_FILE_BYTES = 16 * 2**30
+MAX_JSON_BYTES = 16 * 2**20
+MAX_JSON_DEPTH = 64
+MAX_OBJECTS = 20_000
+MAX_DEPTH = 8
+MAX_RANK = 8
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}")
+
+
+def is_path(path: str) -> bool:
+    """Whether a path in the file has plain names only and is not too deep."""
+    root, *names = path.split("/")
+    return root == "" and 0 < len(names) <= MAX_DEPTH and all(NAME.fullmatch(name) for name in names)
+
+
+def tensor_path(name: str) -> str:
+    """``layers.0.weight`` -> ``/tensors/layers.0/weight``: the last dot parts the layer from its tensor."""
+    return FOLDERS["tensor"] + "/".join(name.rsplit(".", 1))
+
+
+def tensor_name(path: str) -> str:
+    """``/tensors/layers.0/weight`` -> ``layers.0.weight``."""
+    return path.removeprefix(FOLDERS["tensor"]).replace("/", ".")
+
+
+def is_tensor_path(path: str) -> bool:
+    """Whether a path is that of a tensor: its folder, a layer, and a name without a dot."""
+    folder, *names = path.removeprefix("/").split("/")
+    return folder == "tensors" and len(names) == 2 and "." not in names[1]

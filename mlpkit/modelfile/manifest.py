@@ -1,0 +1,112 @@
+"""Manifest: what a file says of itself, in strict types. It lists every array with its digest, and whatever a person asks.
+
+Unknown keys are passed over, so that a later minor version may add some; what a reader must know to understand a file
+stands in `required_features`.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mlpkit.errors import Corrupt, UnsupportedFeature, UnsupportedVersion
+from mlpkit.modelfile import canonical
+from mlpkit.modelfile.layout import DTYPES, FEATURES, FOLDERS, FORMAT, MANIFEST, SPEC, SPEC_SCHEMA, is_path, is_tensor_path
+
+Size = Annotated[int, Field(ge=0, lt=2**63)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class StoredObject(BaseModel):
+    """A dataset as the manifest lists it."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+    path: str
+    role: str
+    dtype: str
+    shape: list[Size]
+    bytes: Size
+    sha256: Digest
+
+    @model_validator(mode="after")
+    def _consistent(self) -> StoredObject:
+        if not is_path(self.path) or self.path == MANIFEST or (self.path == SPEC) != (self.role == "spec"):
+            raise ValueError(f"{self.path!r} cannot be the path of a {self.role}")
+        misplaced = not self.path.startswith(FOLDERS.get(self.role, "/"))
+        if misplaced or (self.role == "tensor" and not is_tensor_path(self.path)):
+            raise ValueError(f"{self.path!r} cannot be the path of a {self.role}")
+        if self.dtype not in DTYPES:
+            raise ValueError(f"{self.dtype!r} is not a known dtype")
+        if self.bytes != prod(self.shape) * np.dtype(DTYPES[self.dtype]).itemsize:
+            raise ValueError(f"{self.path} has {self.bytes} bytes, which its shape and dtype do not give")
+        return self
+
+
+class PluginRecord(BaseModel):
+    """Where a plugin came from. It is shown to people: nothing is imported because of it."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow")
+    kind: str
+    name: str
+    distribution: str | None
+    version: str | None
+    target: str
+    options: dict[str, Any]
+
+
+class Manifest(BaseModel):
+    """Everything that a file says of itself."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+    format: str
+    format_major: Size
+    format_minor: Size
+    spec_schema: Size
+    required_features: list[str]
+    producer: dict[str, str]
+    plugins: list[PluginRecord]
+    objects: list[StoredObject]
+    preprocessing: dict[str, Any]
+    history: list[str]
+    metadata: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Manifest:
+        paths = [stored.path for stored in self.objects]
+        if len(set(paths)) < len(paths) or SPEC not in paths:
+            raise ValueError("the spec is not listed, or a path is listed twice")
+        columns = [path for stored, path in zip(self.objects, paths, strict=True) if stored.role == "history"]
+        if sorted(columns) != sorted(FOLDERS["history"] + name for name in self.history):
+            raise ValueError("the columns of the history are not those that are listed")
+        return self
+
+
+def read_manifest(data: bytes, major: int, minor: int) -> Manifest:
+    """The manifest in the bytes of its dataset; `major` and `minor` are what the header says.
+
+    Raises
+    ------
+    UnsupportedFeature, UnsupportedVersion
+        The file needs a reader that knows more.
+    Corrupt
+        The manifest is not valid, or says another version than the header.
+    """
+    values = canonical.decode(data, "the manifest")
+    required = values.get("required_features")
+    unknown = [feature for feature in required if feature not in FEATURES] if isinstance(required, list) else []
+    help = "install a newer mlpkit: pip install --upgrade mlpkit"
+    if unknown:
+        raise UnsupportedFeature(f"it requires {unknown[0]!r}, which this mlpkit does not have", help=help)
+    try:
+        manifest = Manifest.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Corrupt(f"its manifest is not valid: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    if (manifest.format, manifest.format_major, manifest.format_minor) != (FORMAT, major, minor):
+        raise Corrupt("its manifest says another format or version than the attributes of its root")
+    if manifest.spec_schema > SPEC_SCHEMA:
+        raise UnsupportedVersion(f"its spec has schema version {manifest.spec_schema}; this mlpkit reads {SPEC_SCHEMA}", help=help)
+    return manifest

@@ -1,0 +1,76 @@
+"""What a person wants to know of a model file: everything but its numbers."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from mlpkit.modelfile.layout import tensor_name
+from mlpkit.modelfile.reader import OpenFile, naming, open_bytes
+from mlpkit.modelfile.source import read_bytes
+
+
+def inspect(path: str | Path) -> dict[str, Any]:
+    """Describe a model file, without needing its plugins.
+
+    Structure, manifest, spec and history are verified; the tensors are not read, and `read` verifies them too.
+
+    Returns
+    -------
+    dict
+        JSON values under the keys path, file_bytes, container, spec_schema, required_features, producer, manifest_sha256,
+        spec, plugins, preprocessing, columns, classes, history (columns, epochs, last: the last row by column, None where
+        nothing was measured), tensors (name to dtype and shape), parameters (how many numbers they hold), metadata.
+
+    Raises
+    ------
+    ModelFileError
+        One of its kinds; the message names the file.
+    """
+    with naming(path):
+        return _described(open_bytes(read_bytes(path)), str(path))
+
+
+def _described(file: OpenFile, path: str) -> dict[str, Any]:
+    manifest = file.manifest
+    listed = [stored for stored in manifest.objects if stored.role == "tensor"]
+    tensors = {tensor_name(stored.path): stored for stored in sorted(listed, key=lambda stored: _natural(stored.path))}
+    return {
+        "path": path,
+        "file_bytes": len(file.data),
+        "container": f"{manifest.format_major}.{manifest.format_minor}",
+        "spec_schema": manifest.spec_schema,
+        "required_features": manifest.required_features,
+        "producer": manifest.producer,
+        "manifest_sha256": file.manifest_sha256,
+        "spec": file.spec(),
+        "plugins": [record.model_dump() for record in manifest.plugins],
+        "preprocessing": manifest.preprocessing,
+        "columns": _of(manifest.preprocessing, "inputs", "columns"),
+        "classes": _of(manifest.preprocessing, "target", "classes"),
+        "history": _last_row(file),
+        "tensors": {name: {"dtype": stored.dtype, "shape": stored.shape} for name, stored in tensors.items()},
+        "parameters": sum(math.prod(stored.shape) for stored in tensors.values()),
+        "metadata": manifest.metadata,
+    }
+
+
+def _natural(path: str) -> list[tuple[int, str]]:
+    """A sort key that puts layers.2 before layers.10."""
+    return [(int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", path)]
+
+
+def _of(preprocessing: dict[str, Any], part: str, key: str) -> Any:
+    """A part of an encoder's state, None when it has none."""
+    state = preprocessing.get(part)
+    return state.get(key) if isinstance(state, dict) else None
+
+
+def _last_row(file: OpenFile) -> dict[str, Any]:
+    columns = file.history()
+    epochs = len(next(iter(columns.values()), ()))
+    last = {name: float(column[-1]) for name, column in columns.items()} if epochs else {}
+    measured = {name: value if math.isfinite(value) else None for name, value in last.items()}
+    return {"columns": list(columns), "epochs": epochs, "last": measured}

@@ -1,0 +1,158 @@
+"""From contents to the bytes of a model file: the same contents give the same bytes, anywhere and at any time.
+
+The file is made in memory: libhdf5 does not survive a full disk, and what it writes there does not depend on a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from mlpkit import __version__
+from mlpkit.errors import ModelFileError, NonFinite
+from mlpkit.modelfile import canonical
+from mlpkit.modelfile.atomic import save_bytes
+from mlpkit.modelfile.contents import Contents
+from mlpkit.modelfile.layout import (
+    DTYPES,
+    FOLDERS,
+    FORMAT,
+    MAJOR,
+    MANIFEST,
+    MAX_RANK,
+    MINOR,
+    SPEC,
+    SPEC_SCHEMA,
+    is_path,
+    is_tensor_path,
+    tensor_path,
+)
+from mlpkit.modelfile.manifest import Manifest
+from mlpkit.modelfile.reader import from_bytes
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def write(path: str | Path, contents: Contents) -> None:
+    """Save a model file: whole and durable, or not at all. It is read back, in memory, before the old file goes.
+
+    Raises
+    ------
+    ModelFileError
+        The contents cannot be stored, or the file cannot be written; what was there before is untouched.
+    """
+    data = to_bytes(contents)
+    from_bytes(data)
+    save_bytes(path, data)
+
+
+def to_bytes(contents: Contents) -> bytes:
+    """The bytes of a model file.
+
+    Raises
+    ------
+    NonFinite
+        A tensor holds NaN or infinity.
+    ModelFileError
+        A name, a dtype, a shape or a JSON value cannot be stored.
+    """
+    spec = np.frombuffer(canonical.encode(contents.spec, "spec"), np.uint8)
+    roles = {"spec": {SPEC: spec}, **_arrays(contents)}
+    stored = {path: np.asarray(array, DTYPES[array.dtype.name], order="C") for arrays in roles.values() for path, array in arrays.items()}
+    manifest = _manifest(contents, roles, stored)
+    text = canonical.encode(manifest.model_dump(), "model")
+    return _hdf5({**stored, MANIFEST: np.frombuffer(text, np.uint8)}, hashlib.sha256(text).hexdigest())
+
+
+def _arrays(contents: Contents) -> dict[str, Arrays]:
+    """The arrays of the contents by role and path, all of them fit to be stored."""
+    columns = {name: np.asarray(column, np.float64) for name, column in contents.history.items()}
+    if len({column.shape for column in columns.values()}) > 1 or any(column.ndim != 1 for column in columns.values()):
+        raise ModelFileError("the columns of the history are not of one length")
+    roles = {
+        "tensor": {tensor_path(name): np.asarray(array) for name, array in contents.tensors.items()},
+        "preprocess": {FOLDERS["preprocess"] + name: np.asarray(array) for name, array in contents.arrays.items()},
+        "history": {FOLDERS["history"] + name: column for name, column in columns.items()},
+    }
+    for role, arrays in roles.items():
+        for path, array in arrays.items():
+            _check_array(role, path, array)
+        _refuse_nesting(arrays)
+    return roles
+
+
+def _check_array(role: str, path: str, array: NDArray[Any]) -> None:
+    if not is_path(path) or (role == "tensor" and not is_tensor_path(path)):
+        advice = "use letters, digits, _ . : and -; a tensor is LAYER.NAME, such as layers.0.weight"
+        raise ModelFileError(f"{path!r} cannot be the name of an array in a model file", help=advice)
+    if array.dtype.name not in DTYPES:
+        raise ModelFileError(f"{path} is of dtype {array.dtype}, which a model file cannot hold", help=f"it holds {', '.join(DTYPES)}")
+    if array.ndim > MAX_RANK:
+        raise ModelFileError(f"{path} has {array.ndim} dimensions, more than {MAX_RANK}")
+    if role == "tensor" and not np.isfinite(array).all():
+        raise NonFinite(f"{path} holds NaN or infinity", help="the training has diverged: try a smaller learning rate")
+
+
+def _refuse_nesting(arrays: Arrays) -> None:
+    for path in arrays:
+        folder = next((folder for folder in map(str, PurePosixPath(path).parents) if folder in arrays), None)
+        if folder is not None:
+            raise ModelFileError(f"{folder} cannot be an array and hold {path} as well")
+
+
+def _manifest(contents: Contents, roles: dict[str, Arrays], stored: Arrays) -> Manifest:
+    objects = [
+        {
+            "path": path,
+            "role": role,
+            "dtype": array.dtype.name,
+            "shape": list(array.shape),
+            "bytes": stored[path].nbytes,
+            "sha256": hashlib.sha256(stored[path].reshape(-1).view(np.uint8).data).hexdigest(),
+        }
+        for role, arrays in roles.items()
+        for path, array in arrays.items()
+    ]
+    values = {
+        "format": FORMAT,
+        "format_major": MAJOR,
+        "format_minor": MINOR,
+        "spec_schema": SPEC_SCHEMA,
+        "required_features": [],
+        "producer": {"mlpkit": __version__, "numpy": np.__version__, "python": platform.python_version()},
+        "plugins": contents.plugins,
+        "objects": sorted(objects, key=lambda entry: str(entry["path"])),
+        "preprocessing": contents.preprocessing,
+        "history": list(contents.history),
+        "metadata": contents.metadata,
+    }
+    try:
+        return Manifest.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ModelFileError(f"{'.'.join(map(str, first['loc']))} cannot be stored: {first['msg']}") from error
+
+
+def _hdf5(stored: Arrays, manifest_sha256: str) -> bytes:
+    """The file of these datasets, in the profile that models/FORMAT.md describes."""
+    import h5py
+
+    buffer = BytesIO()
+    options: dict[str, Any] = {"libver": ("v108", "v108"), "alignment_threshold": 16, "alignment_interval": 64, "track_order": False}
+    with h5py.File(buffer, "w", **options) as file:
+        file.attrs.create("format", np.bytes_(FORMAT))
+        file.attrs.create("format_major", np.uint32(MAJOR))
+        file.attrs.create("format_minor", np.uint32(MINOR))
+        file.attrs.create("manifest_sha256", np.bytes_(manifest_sha256))
+        for path in sorted(stored):
+            folder, name = path.rsplit("/", 1)
+            group = file.require_group(folder or "/")
+            group.create_dataset(name, data=stored[path], track_times=False, track_order=False)
+    return buffer.getvalue()

@@ -1,0 +1,187 @@
+"""InputEncoder: from raw columns to the numbers that a network takes, fitted on the training rows and saved in the model.
+
+The encoded columns are all numbers and booleans, then an indicator for each that had gaps, then one per category.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from mlpkit.data.kinds import numbers
+from mlpkit.data.table import Table, column_width, data_error
+from mlpkit.errors import DataError, ModelFileError, UnseenCategoryWarning
+from mlpkit.plugin import Array
+from mlpkit.preprocessing.categories import CategoryEncoder, Unseen
+from mlpkit.preprocessing.numbers import NumberEncoder
+from mlpkit.preprocessing.schema import InputColumn, input_columns
+from mlpkit.spec import Preprocessing
+
+
+@dataclass(frozen=True)
+class InputEncoder:
+    """Fitted on the training rows; `fit` makes one.
+
+    Attributes
+    ----------
+    numbers, categories : NumberEncoder, CategoryEncoder
+    order : tuple of str
+        The names of the input columns in the order of the training table.
+    named : bool
+        Whether these names are the user's own; False when training was on an array.
+    """
+
+    numbers: NumberEncoder
+    categories: CategoryEncoder
+    order: tuple[str, ...]
+    named: bool
+
+    @classmethod
+    def fit(cls, options: Preprocessing, table: Table, inputs: Sequence[str], missing: Sequence[str]) -> InputEncoder:
+        """Learn medians, means, deviations and categories.
+
+        Parameters
+        ----------
+        options : Preprocessing
+        table : Table
+            The training rows.
+        inputs : sequence of str
+            The columns to predict from.
+        missing : sequence of str
+            Texts that mean that a value is missing.
+
+        Raises
+        ------
+        SpecError
+            The options name a column that is not an input.
+        DataError
+            A column is not there, or cannot be encoded.
+        """
+        columns = input_columns(options, table, inputs, missing)
+        values = [column for column in columns if column.kind != "category"]
+        impute = options.missing == "impute"
+        numbers = NumberEncoder.fit(table, values, tuple(missing), impute)
+        categories = CategoryEncoder(columns[len(values) :], tuple(missing), impute)
+        used = {column.name for column in columns}
+        return cls(numbers, categories, tuple(name for name in inputs if name in used), table.named)
+
+    @property
+    def columns(self) -> tuple[InputColumn, ...]:
+        """The input columns, in the order of the training table."""
+        by_name = {column.name: column for column in (*self.numbers.columns, *self.categories.columns)}
+        return tuple(by_name[name] for name in self.order)
+
+    @property
+    def width(self) -> int:
+        """Encoded columns."""
+        return self.numbers.width + self.categories.width
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """A name for each encoded column."""
+        return (*self.numbers.names, *self.categories.names)
+
+    def encode(self, source: Table, dtype: DTypeLike) -> Array:
+        """Encode rows.
+
+        Parameters
+        ----------
+        source : Table
+            The columns may come in any order, with others between them. An array without names is taken by position
+            when it has as many columns as the inputs have and all of these are numbers; so is any table of numbers when
+            the model was trained on an array.
+        dtype : "float32" or "float64"
+
+        Returns
+        -------
+        array, shape (rows, width)
+
+        Raises
+        ------
+        DataError
+            A column is missing, or holds what it did not in training.
+
+        Warns
+        -----
+        UnseenCategoryWarning
+            Categories that the training rows lacked: none of their columns is 1.
+        """
+        table = self._aligned(source)
+        encoded = np.zeros((table.rows, self.width), dtype)
+        self.numbers.encode(table, encoded[:, : self.numbers.width])
+        unseen = self.categories.encode(table, encoded[:, self.numbers.width :])
+        if unseen:
+            warnings.warn(_unseen_message(unseen), UnseenCategoryWarning, stacklevel=2)
+        return encoded
+
+    def _aligned(self, table: Table) -> Table:
+        """The table with the model's columns in it, by name or else by position."""
+        if all(name in table for name in self.order):
+            differing = [column for column in self.columns if column_width(table[column.name]) != column.width]
+            if not differing:
+                return table
+            column, found = differing[0], column_width(table[differing[0].name])
+            raise data_error(
+                f"the column {column.name!r} has {found} values per row, but the model was trained on {column.width}", table.source
+            )
+        if table.named and self.named:
+            raise table.missing_columns([name for name in self.order if name not in table])
+        width = sum(column.width for column in self.columns)
+        if table.width != width:
+            help = f"give them in the order of training: {', '.join(self.order[:20])}"
+            raise data_error(f"the data have {table.width} columns, but the model was trained on {width}", table.source, help=help)
+        if self.categories.columns:
+            name = self.categories.columns[0].name
+            help = "give a table with named columns, such as a dictionary or a data frame"
+            raise DataError(f"the input {name!r} is a category, which is not taken by its position in an array", help=help)
+        return self._by_position(table)
+
+    def _by_position(self, table: Table) -> Table:
+        """The values of the table dealt out to the inputs in order."""
+        missing = self.numbers.missing
+        matrix = np.column_stack([numbers(table, name, missing) for name in table.names])
+        columns, start = {}, 0
+        for column in self.columns:
+            columns[column.name] = matrix[:, start : start + column.width]
+            start += column.width
+        return Table(columns, source=table.source, numbers=table.numbers, text_file=table.text_file)
+
+    # -- saved in the model
+
+    def to_state(self) -> dict[str, Any]:
+        """What JSON can hold of it; `arrays` has the rest."""
+        columns = [column.to_state() for column in self.columns]
+        return {"columns": columns, "named": self.named, **self.numbers.to_state()}
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Medians, means and deviations by name."""
+        return self.numbers.arrays()
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> InputEncoder:
+        """The encoder that gave these; it encodes to the same bits. ModelFileError when they are not valid."""
+        try:
+            columns = [InputColumn(**column | {"categories": tuple(column["categories"])}) for column in state["columns"]]
+            numbers = NumberEncoder.from_state(state, arrays, [column for column in columns if column.kind != "category"])
+            chosen = tuple(column for column in columns if column.kind == "category")
+            categories = CategoryEncoder(chosen, numbers.missing, numbers.impute)
+            return cls(numbers, categories, tuple(column.name for column in columns), bool(state["named"]))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelFileError(f"the preprocessing of the inputs in the model file is not valid: {error!r}") from error
+
+
+def _unseen_message(unseen: Unseen) -> str:
+    """How many values were not seen in training, with the most frequent of them."""
+    shown = [
+        f"{'a missing value' if category is None else repr(category)} in {column!r} ({count})"
+        for (column, category), count in unseen.most_common(5)
+    ]
+    more = f" and {len(unseen) - 5} more" if len(unseen) > 5 else ""
+    total = unseen.total()
+    what = "1 value was" if total == 1 else f"{total} values were"
+    return f"{what} not seen in training, and encoded as none of the categories: {', '.join(shown)}{more}"

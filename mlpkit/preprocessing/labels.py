@@ -1,0 +1,125 @@
+"""Labels: the classes of a target column, of the type that the user gave them, and the class number of each row."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.data.columns import Column
+from mlpkit.data.kinds import gaps, numbers, texts
+from mlpkit.data.table import Table
+from mlpkit.errors import DataError
+
+Labels = NDArray[Any]  # 1-D: int64, float64, bool or texts
+
+MOST_NUMBERS = 1000  # more distinct numbers than this are no classes
+_INTEGER = re.compile(r"-?[1-9]\d{0,17}|0")  # written as Python would
+_CODE = re.compile(r"[+-]?0\d|\+|.*_|\d{19}")  # 007 reads as a number, but would not come back as it was
+
+
+def check_present(table: Table) -> None:
+    """Raise DataError when a target is missing; it counts them and names the first rows."""
+    for name in table.names:
+        rows = np.flatnonzero(gaps(table, name))
+        if len(rows):
+            places = ", ".join(table.place(int(row)) for row in rows[:3]) + (" and so on" if len(rows) > 3 else "")
+            what = f"{len(rows)} missing values" if len(rows) > 1 else "a missing value"
+            help = "remove those rows; or, if a text that counts as missing is meant as it is, set data.missing"
+            raise table.error(f"the column {name!r} has {what}: {places}", int(rows[0]), help)
+
+
+def find_classes(table: Table, name: str) -> Labels:
+    """The distinct labels of a column, sorted.
+
+    Those of a text file that read as numbers are numbers; in a column of the user's own they are what they are.
+
+    Raises
+    ------
+    DataError
+        Numbers with a fraction, too many of them, or no more than one label.
+    """
+    column = table[name]
+    if column.dtype == object:
+        found = sorted(set(column.tolist()))
+        classes = _read(found) if table.text_file else np.array(found, dtype=np.str_)
+    elif column.dtype.kind in "biuf":
+        _check_whole(table, name)
+        classes = np.unique(column).astype({"b": bool, "f": np.float64}.get(column.dtype.kind, np.int64))
+    else:
+        classes = np.array(sorted(set(texts(table, name).tolist())), dtype=np.str_)
+    if classes.dtype.kind == "f":
+        _check_whole(table, name)
+    if classes.dtype.kind in "if" and len(classes) > MOST_NUMBERS:
+        raise DataError(
+            f"the target {name!r} has {len(classes)} different numbers, too many for classes",
+            help="to predict a number, use a loss such as 'mean_squared_error' and a linear last layer",
+        )
+    if len(classes) < 2:
+        only = f", {classes[0]}" if len(classes) else ""
+        raise DataError(f"the target {name!r} has only one class in the training rows{only}", help="give rows of at least two classes")
+    return classes
+
+
+def _read(found: list[str]) -> Labels:
+    """The labels of a text file as integers, as numbers, or as they are."""
+    if all(_INTEGER.fullmatch(text) for text in found):
+        return np.array(sorted(map(int, found)), dtype=np.int64)
+    try:
+        values = np.array([float(text) for text in found])
+    except ValueError:
+        values = np.array([np.nan])
+    codes = any(_CODE.match(text) for text in found)
+    return np.array(found, dtype=np.str_) if codes or not np.isfinite(values).all() else np.unique(values)
+
+
+def _check_whole(table: Table, name: str) -> None:
+    values = numbers(table, name)
+    if values.dtype.kind != "f":
+        return
+    wrong = np.flatnonzero(values != np.floor(values))
+    if len(wrong):
+        row = int(wrong[0])
+        message = f"the target {name!r} has {values[row]} in {table.place(row)}, which is no class but a number"
+        raise table.error(message, row, "to predict a number, use a loss such as 'mean_squared_error' and a linear last layer")
+
+
+def class_numbers(table: Table, name: str, classes: Labels) -> NDArray[np.intp]:
+    """The class number of each row, shape (rows,).
+
+    Raises
+    ------
+    DataError
+        A class that the training rows lacked, with its row.
+    """
+    values = _comparable(table, name, classes)
+    number_of = {label: number for number, label in enumerate(classes.tolist())}
+    found = np.array([number_of.get(value, -1) for value in values], dtype=np.intp)
+    if (found < 0).any():
+        row = int(np.flatnonzero(found < 0)[0])
+        shown = ", ".join(map(repr, classes[:10].tolist())) + (" and so on" if len(classes) > 10 else "")
+        message = f"the target {name!r} has the class {values[row]!r} in {table.place(row)}, which the training rows lack"
+        raise table.error(message, row, f"the model's classes are {shown}")
+    return found
+
+
+def _comparable(table: Table, name: str, classes: Labels) -> list[Any]:
+    """The values of a column as Python values that equal those of the classes."""
+    column: Column = table[name]
+    if classes.dtype.kind == "U":
+        return list(texts(table, name).tolist())
+    if column.dtype != object:
+        return list(column.tolist())
+    if classes.dtype.kind == "b":
+        return list(numbers(table, name, boolean=True).astype(bool).tolist())
+    return [_number(text) for text in column.tolist()]
+
+
+def _number(text: str) -> float | str:
+    """A text as the number it reads as, or as it is."""
+    try:
+        return float(text)
+    except ValueError:
+        return text

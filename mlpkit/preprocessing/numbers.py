@@ -1,0 +1,165 @@
+"""NumberEncoder: all number columns as one block - gaps filled with the median, then standardised - and gap indicators.
+
+Mean and deviation are those of the values that are there in the training rows, so a gap is filled without moving them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.blocks import row_blocks
+from mlpkit.data.kinds import numbers
+from mlpkit.data.table import Table
+from mlpkit.errors import DataError
+from mlpkit.plugin import Array
+from mlpkit.preprocessing.schema import InputColumn, missing_error
+
+Vector = NDArray[np.float64]
+
+CELLS = 2**18  # values in a block of rows: 2 MB, which stays in the cache
+
+
+@dataclass(frozen=True)
+class NumberEncoder:
+    """Fitted on the training rows.
+
+    Attributes
+    ----------
+    columns : tuple of InputColumn
+    missing : tuple of str
+        Texts that mean that a value is missing.
+    impute : bool
+        Whether gaps are filled; an error otherwise.
+    fill, center, scale : array, shape (values,)
+        The median, and what is subtracted and divided by: the mean and deviation, or 0 and 1. Constants have scale 1.
+    gaps : array of int
+        The values that have gaps in the training rows: each gets an indicator, 1 where it is missing.
+    """
+
+    columns: tuple[InputColumn, ...]
+    missing: tuple[str, ...]
+    impute: bool
+    fill: Vector
+    center: Vector
+    scale: Vector
+    gaps: NDArray[np.int64]
+
+    @classmethod
+    def fit(cls, table: Table, columns: Sequence[InputColumn], missing: tuple[str, ...], impute: bool) -> NumberEncoder:
+        """Medians, means and deviations of the columns of a table."""
+        statistics = [_statistics(table, column, missing, impute) for column in columns]
+        fill, center, scale, gaps = (
+            (np.concatenate([np.empty(0), *parts]) for parts in zip(*statistics, strict=True)) if columns else [np.empty(0)] * 4
+        )
+        return cls(tuple(columns), missing, impute, fill, center, scale, np.flatnonzero(gaps).astype(np.int64))
+
+    @property
+    def width(self) -> int:
+        """Values and indicators."""
+        return len(self.fill) + len(self.gaps)
+
+    @property
+    def names(self) -> list[str]:
+        """A name for each value and indicator."""
+        labels = [label for column in self.columns for label in column.labels]
+        return [*labels, *(f"{labels[index]} is missing" for index in self.gaps)]
+
+    def encode(self, table: Table, out: Array) -> None:
+        """Fill `out`, shape (rows, width), in blocks of rows."""
+        width = len(self.fill)
+        if not width:
+            return
+        columns = [numbers(table, column.name, self.missing, boolean=column.kind == "boolean") for column in self.columns]
+        limit = np.finfo(out.dtype).max
+        block = np.empty((max(1, CELLS // width), width))
+        for rows in row_blocks(table.rows, len(block)):
+            part = block[: rows.stop - rows.start]
+            self._gather(columns, rows, part)
+            missing = np.isnan(part)
+            if missing.any():
+                self._impute(table, rows, part, missing)
+                out[rows, width:] = missing[:, self.gaps]
+            with np.errstate(over="ignore"):
+                part -= self.center
+                part /= self.scale
+            if max(part.max(), -part.min()) > limit:
+                raise self._too_large(table, rows, np.abs(part) > limit)
+            out[rows, :width] = part
+
+    def _gather(self, columns: Sequence[NDArray[Any]], rows: slice, part: Vector) -> None:
+        start = 0
+        for schema, column in zip(self.columns, columns, strict=True):
+            stop = start + schema.width
+            part[:, start:stop] = column[rows].reshape(len(part), -1)
+            start = stop
+
+    def _impute(self, table: Table, rows: slice, part: Vector, missing: NDArray[np.bool_]) -> None:
+        if not self.impute:
+            row, value = np.argwhere(missing)[0]
+            raise missing_error(table, self.names[value], int(row) + rows.start)
+        np.copyto(part, self.fill, where=missing)
+
+    def _too_large(self, table: Table, rows: slice, wrong: NDArray[np.bool_]) -> DataError:
+        row, value = np.argwhere(wrong)[0]
+        at = int(row) + rows.start
+        message = f"the column {self.names[value]!r} has a value in {table.place(at)} that is too large for the network's numbers"
+        return table.error(message, at, "correct it, scale the column, or set dtype to 'float64'")
+
+    def to_state(self) -> dict[str, Any]:
+        """What JSON can hold."""
+        return {"missing": list(self.missing), "impute": self.impute}
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The rest; empty arrays are left out."""
+        found = {"fill": self.fill, "center": self.center, "scale": self.scale, "gaps": self.gaps}
+        return {name: array for name, array in found.items() if array.size}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], columns: Sequence[InputColumn]) -> NumberEncoder:
+        """What `to_state` and `arrays` gave; ValueError when they do not fit the columns."""
+        width = sum(column.width for column in columns)
+        fill, center, scale = (np.array(arrays.get(name, ()), dtype=np.float64) for name in ("fill", "center", "scale"))
+        gaps = np.array(arrays.get("gaps", ()), dtype=np.int64)
+        inside = not gaps.size or 0 <= gaps.min() <= gaps.max() < width
+        if not (fill.shape == center.shape == scale.shape == (width,) and gaps.ndim == 1 and inside):
+            raise ValueError("the statistics do not fit the columns")
+        return cls(tuple(columns), tuple(state["missing"]), bool(state["impute"]), fill, center, scale, gaps)
+
+
+def _statistics(table: Table, column: InputColumn, missing: tuple[str, ...], impute: bool) -> tuple[Vector, Vector, Vector, Any]:
+    """Median, mean, deviation and whether there are gaps, for each value of a column."""
+    raw = numbers(table, column.name, missing, boolean=column.kind == "boolean")
+    values = raw.reshape(len(raw), -1).astype(np.float64)
+    absent = np.isnan(values)
+    gaps = np.asarray(absent.any(axis=0))
+    _check_gaps(table, column, absent, impute)
+    some = gaps.any()
+    fill = (np.nanmedian if some else np.median)(values, axis=0)
+    if column.treatment != "standardize":
+        return fill, np.zeros(column.width), np.ones(column.width), gaps
+    with np.errstate(over="ignore", invalid="ignore"):
+        center = np.asarray((np.nanmean if some else np.mean)(values, axis=0))
+        scale = np.asarray((np.nanstd if some else np.std)(values, axis=0))
+    if not (np.isfinite(center) & np.isfinite(scale) & np.isfinite(fill)).all():
+        raise DataError(f"the column {column.name!r} has values too large to standardise", help="scale it, or take its logarithm")
+    constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(center)  # what is left of a constant is rounding
+    return fill, center, np.where(constant, 1.0, scale), gaps
+
+
+def _check_gaps(table: Table, column: InputColumn, absent: NDArray[np.bool_], impute: bool) -> None:
+    if not impute and absent.any():
+        row, value = np.argwhere(absent)[0]
+        raise missing_error(table, column.labels[value], int(row))
+    if (empty := absent.all(axis=0)).any():
+        name = column.labels[int(np.flatnonzero(empty)[0])]
+        help = (
+            f'leave it out: "preprocessing": {{"columns": {{"{column.name}": "ignore"}}}}'
+            if column.width == 1
+            else "take it out of the array"
+        )
+        raise DataError(f"the column {name!r} has no value in the training rows", help=help)

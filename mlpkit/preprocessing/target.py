@@ -1,0 +1,284 @@
+"""TargetEncoder: from target columns to what the loss compares with, and from outputs back to what the user gave.
+
+The loss says what it takes (`Loss.targets`), the column says what it holds, and together they say what the task is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from mlpkit.data.kinds import column_kind, numbers
+from mlpkit.data.table import Table, column_width
+from mlpkit.errors import DataError, ModelFileError, Problem, SpecError
+from mlpkit.plugin import Array, Targets
+from mlpkit.preprocessing.labels import Labels, class_numbers, find_classes
+from mlpkit.spec import Spec
+from mlpkit.spec.parts import plugin_name
+
+Task = Literal["classification", "regression", "multilabel"]
+Form = Literal["numbers", "classes", "binary", "indicators"]
+# numbers: values, standardised or not; classes: integers, (rows,); binary: one 0/1 column; indicators: one per class
+
+FEW_CLASSES = "several classes need the last activation 'softmax' and the loss 'categorical_crossentropy'"
+
+
+@dataclass(frozen=True)
+class TargetEncoder:
+    """Fitted on the training rows; `fit` makes one.
+
+    Attributes
+    ----------
+    task : {"classification", "regression", "multilabel"}
+    form : {"numbers", "classes", "binary", "indicators"}
+        What targets are encoded as.
+    names : tuple of str
+        A name for each predicted column.
+    classes : array, shape (classes,), or None
+        The labels, sorted, of the type that was given.
+    label_type : str
+        For several labels per row: the dtype that they were given in; else empty.
+    center, scale : array, shape (outputs,)
+        What is subtracted from numbers and divided by; empty for other targets.
+    """
+
+    task: Task
+    form: Form
+    names: tuple[str, ...]
+    classes: Labels | None
+    label_type: str
+    center: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, spec: Spec, table: Table) -> TargetEncoder:
+        """Learn the classes, or the mean and deviation.
+
+        Parameters
+        ----------
+        spec : Spec
+            Its loss, last layer and `preprocessing.target` decide.
+        table : Table
+            The target columns of the training rows.
+
+        Raises
+        ------
+        SpecError
+            The last layer or the preprocessing does not fit the target.
+        DataError
+            The target is constant, has one class, or holds what the loss does not take.
+        """
+        names = tuple(_labels(table))
+        if is_classes(spec, table):
+            return cls._fit_classes(spec, table, names)
+        if spec.loss.targets == "binary":
+            values, label_type = _indicators(table)
+            _check_varies(values, names)
+            return cls("multilabel", "numbers", names, None, label_type, np.zeros(len(names)), np.ones(len(names)))
+        values = _values(table)
+        _check_varies(values, names)
+        center, scale = np.zeros(len(names)), np.ones(len(names))
+        if _standardizes(spec):
+            with np.errstate(over="ignore", invalid="ignore"):
+                center, scale = values.mean(axis=0), values.std(axis=0)
+            if not np.isfinite(scale).all() or not scale.all():
+                raise DataError("the target's numbers are too large or too small to standardise", help="scale them")
+        return cls("regression", "numbers", names, None, "", center, scale)
+
+    @classmethod
+    def _fit_classes(cls, spec: Spec, table: Table, names: tuple[str, ...]) -> TargetEncoder:
+        if len(table.names) > 1 or len(names) > 1:
+            help = "give one column of classes; from one-hot rows: y.argmax(axis=1)"
+            raise DataError(f"{plugin_name(spec.loss)} takes one column of classes, but the target has {len(names)}", help=help)
+        if spec.preprocessing.target == "standardize":
+            raise _spec_error("the target is a class, which cannot be standardised", "preprocessing.target", "set it to 'auto'")
+        classes = find_classes(table, table.names[0])
+        form = _class_form(spec, table.names[0], len(classes))
+        return cls("classification", form, names, classes, "", np.empty(0), np.empty(0))
+
+    @property
+    def outputs(self) -> int:
+        """Units that the last layer needs."""
+        if self.form == "numbers":
+            return len(self.names)
+        return 1 if self.form == "binary" or self.classes is None else len(self.classes)
+
+    # -- from the data
+
+    def encode(self, table: Table, dtype: DTypeLike) -> Targets:
+        """The targets as the loss takes them: class numbers (rows,), or (rows, outputs) in `dtype`.
+
+        Raises
+        ------
+        DataError
+            A class that the training rows lacked, or values that do not fit.
+        """
+        values = self.values(table)
+        if self.form == "classes":
+            return values
+        if self.form == "binary":
+            return values[:, None].astype(dtype)
+        if self.form == "indicators":
+            return np.eye(self.outputs, dtype=dtype)[values]
+        return ((values - self.center) / self.scale).astype(dtype)
+
+    def values(self, table: Table) -> Targets:
+        """What metrics compare with: class numbers (rows,), or float64 values (rows, outputs) in the data's units.
+
+        Raises
+        ------
+        DataError
+            As `encode`.
+        """
+        labels = _labels(table)
+        if len(labels) != len(self.names):
+            raise DataError(f"the target has {len(labels)} columns, but the model predicts {len(self.names)}", help=", ".join(self.names))
+        if self.classes is not None:
+            return class_numbers(table, table.names[0], self.classes)
+        return _indicators(table)[0] if self.task == "multilabel" else _values(table)
+
+    # -- from the network
+
+    def decode(self, outputs: Array) -> NDArray[Any]:
+        """Predictions as the user gave the target: labels or numbers (rows,), or (rows, targets) for several.
+
+        Parameters
+        ----------
+        outputs : array, shape (rows, outputs)
+            What the network put out.
+        """
+        if self.classes is not None:
+            numbers = (outputs[:, 0] > 0.5).astype(np.intp) if self.form == "binary" else outputs.argmax(axis=1)
+            return np.asarray(self.classes[numbers])
+        if self.task == "multilabel":
+            return (outputs > 0.5).astype(self.label_type)
+        values = self.scores(outputs)
+        return values[:, 0] if len(self.names) == 1 else values
+
+    def scores(self, outputs: Array) -> NDArray[np.float64]:
+        """What metrics take as outputs: class probabilities (rows, classes), or values in the data's units."""
+        scores = outputs.astype(np.float64)
+        if self.form == "binary":
+            return np.hstack([1.0 - scores, scores])
+        return scores * self.scale + self.center if self.form == "numbers" else scores
+
+    # -- saved in the model
+
+    def to_state(self) -> dict[str, Any]:
+        """What JSON can hold of it; `arrays` has the rest."""
+        return {
+            "task": self.task,
+            "form": self.form,
+            "names": list(self.names),
+            "classes": None if self.classes is None else self.classes.tolist(),
+            "label_type": self.label_type if self.classes is None else _type_name(self.classes),
+        }
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Mean and deviation by name; nothing for classes."""
+        return {"center": self.center, "scale": self.scale} if self.center.size else {}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> TargetEncoder:
+        """The encoder that gave these. ModelFileError when they are not valid."""
+        try:
+            classes = None if state["classes"] is None else np.array(state["classes"], dtype=_TYPES[state["label_type"]])
+            center, scale = (np.array(arrays.get(name, ()), dtype=np.float64) for name in ("center", "scale"))
+            names, label_type = tuple(state["names"]), "" if classes is not None else state["label_type"]
+            expected = len(names) if state["form"] == "numbers" else 0
+            if not center.shape == scale.shape == (expected,) or (classes is None) != (expected > 0) or label_type not in ("", *_TYPES):
+                raise ValueError("the parts do not fit each other")
+            return cls(state["task"], state["form"], names, classes, label_type, center, scale)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise ModelFileError(f"the preprocessing of the target in the model file is not valid: {error!r}") from error
+
+
+_TYPES: dict[str, Any] = {"int64": np.int64, "float64": np.float64, "bool": np.bool_, "str": np.str_}
+
+
+def _type_name(classes: Labels) -> str:
+    return "str" if classes.dtype.kind == "U" else classes.dtype.name
+
+
+def is_classes(spec: Spec, table: Table) -> bool:
+    """Whether target columns are classes of which each row has one, by the loss, the last layer and what they hold."""
+    if spec.loss.targets == "classes":
+        return True
+    if len(table.names) > 1 or column_width(table[table.names[0]]) > 1:
+        return False
+    if spec.loss.targets == "binary" or spec.network.layers[-1].activation.output == "distribution":
+        return True
+    return column_kind(table, table.names[0]) != "number"
+
+
+def _class_form(spec: Spec, name: str, classes: int) -> Form:
+    """What classes are encoded as."""
+    units, loss = spec.network.layers[-1].units, plugin_name(spec.loss)
+    if spec.loss.targets == "classes":
+        return "classes"
+    if spec.loss.targets == "numbers":
+        return "binary" if classes == 2 and units == 1 else "indicators"
+    if classes > 2:
+        raise DataError(f"{loss} needs two classes, but the target {name!r} has {classes}", help=FEW_CLASSES)
+    if units not in (None, 1):
+        path = f"network.layers[{len(spec.network.layers) - 1}].units"
+        message = f"the last layer has {units} units, but {loss} takes one for two classes"
+        raise _spec_error(message, path, f"set it to 1 or leave it out; {FEW_CLASSES}")
+    return "binary"
+
+
+def _standardizes(spec: Spec) -> bool:
+    option = spec.preprocessing.target
+    return option == "standardize" or (option == "auto" and plugin_name(spec.network.layers[-1].activation) == "linear")
+
+
+def _labels(table: Table) -> list[str]:
+    """A name for each value of the target columns."""
+    names: list[str] = []
+    for name in table.names:
+        width = column_width(table[name])
+        names += [name] if width == 1 else [f"{name}{index}" for index in range(width)]
+    return names
+
+
+def _values(table: Table) -> NDArray[np.float64]:
+    """The target columns as float64 numbers, shape (rows, outputs)."""
+    for name in table.names:
+        kind = column_kind(table, name)
+        if kind == "category":
+            help = "to predict classes, give one target column of them"
+            raise DataError(f"the target {name!r} holds texts, but the others or the loss need numbers", help=help)
+    parts = [numbers(table, name, boolean=column_kind(table, name) == "boolean") for name in table.names]
+    return np.column_stack(parts).astype(np.float64)
+
+
+def _indicators(table: Table) -> tuple[NDArray[np.float64], str]:
+    """Target columns of zeros and ones, and the dtype in which to give them back."""
+    values = _values(table)
+    wrong = np.argwhere((values != 0) & (values != 1))
+    if len(wrong):
+        row, column = (int(index) for index in wrong[0])
+        value, name = values[row, column], _labels(table)[column]
+        message = f"the target {name!r} has {value:g} in {table.place(row)}, but several targets of this loss are 0 or 1 each"
+        raise table.error(message, row, "give 0 and 1, or one column of two classes")
+    if all(column_kind(table, name) == "boolean" for name in table.names):
+        return values, "bool"
+    floats = any(table[name].dtype.kind == "f" for name in table.names)
+    return values, "float64" if floats else "int64"
+
+
+def _check_varies(values: NDArray[np.float64], names: tuple[str, ...]) -> None:
+    constant = np.flatnonzero((values == values[0]).all(axis=0))
+    if len(constant):
+        index = int(constant[0])
+        message = f"the target {names[index]!r} is {values[0, index]:g} in every training row: there is nothing to learn"
+        raise DataError(message, help="check the column, or give rows in which it differs")
+
+
+def _spec_error(message: str, path: str, help: str) -> SpecError:
+    problem = Problem(message, path, help)
+    return SpecError(str(problem), problems=[problem])

@@ -1,0 +1,86 @@
+"""The tutorial's XOR script against mlpkit's trainer: `python -m tests.benchmarks.xor`.
+
+Both train 2-2-1 with sigmoids for 10,000 full-batch epochs in float64 from the same weights; the losses must agree.
+"""
+
+import os
+import statistics
+import time
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+
+import mlpkit
+
+EPOCHS, ROUNDS = 10_000, 7
+X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+Y = np.array([[0.0], [1.0], [1.0], [0.0]])
+SPEC = {
+    "dtype": "float64",
+    "preprocessing": "none",
+    "network": {"layers": [{"units": 2, "activation": "sigmoid"}, {"units": 1, "activation": "sigmoid"}]},
+    "loss": "mean_squared_error",
+    "optimizer": {"type": "sgd", "learning_rate": 0.2},
+    "training": {"epochs": EPOCHS, "batch_size": None},
+}
+
+
+def weights():
+    rng = np.random.RandomState(42)
+    return rng.randn(2, 2), rng.randn(2, 1)
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def tutorial():
+    """The script of the tutorials, as it is written there."""
+    w1, w2 = weights()
+    b1, b2 = np.zeros((1, 2)), np.zeros((1, 1))
+    losses = []
+    for _ in range(EPOCHS):
+        a1 = sigmoid(np.dot(X, w1) + b1)
+        a2 = sigmoid(np.dot(a1, w2) + b2)
+        losses.append(np.mean((Y - a2) ** 2))
+        d2 = (a2 - Y) * a2 * (1 - a2)
+        d1 = np.dot(d2, w2.T) * a1 * (1 - a1)
+        w2 -= 0.1 * np.dot(a1.T, d2)
+        b2 -= 0.1 * np.sum(d2, axis=0, keepdims=True)
+        w1 -= 0.1 * np.dot(X.T, d1)
+        b1 -= 0.1 * np.sum(d1, axis=0, keepdims=True)
+    return losses
+
+
+def trainer():
+    """The same through mlpkit's public API, model and preprocessing included."""
+    model = mlpkit.Model(SPEC, inputs=2)
+    views = model.network.parameters.views
+    views["layers.0.weight"][...], views["layers.1.weight"][...] = weights()
+    return [epoch.loss for epoch in mlpkit.epochs(model, X, Y)]
+
+
+def seconds(run):
+    started = time.perf_counter()
+    losses = run()
+    return time.perf_counter() - started, losses
+
+
+def main():
+    times = {tutorial: [], trainer: []}
+    for _ in range(ROUNDS):
+        losses = {}
+        for run in times:
+            spent, losses[run] = seconds(run)
+            times[run].append(spent)
+        np.testing.assert_allclose(losses[trainer], losses[tutorial], rtol=0, atol=1e-12)
+    ratios = [ours / theirs for ours, theirs in zip(times[trainer], times[tutorial], strict=True)]
+    print(f"numpy {np.__version__}, one BLAS thread, {ROUNDS} rounds in turn, medians")
+    print(f"tutorial's loop  {statistics.median(times[tutorial]):.3f} s")
+    print(f"mlpkit           {statistics.median(times[trainer]):.3f} s")
+    print(f"ratio            {statistics.median(ratios):.2f}  (below 1: mlpkit is faster)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""Files that were damaged on their way: an error of the right kind, or exactly the model that was saved."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mlpkit.errors import Corrupt, ModelFileError, NotAModelFile, Truncated
+from mlpkit.modelfile import Contents, from_bytes, to_bytes
+
+
+@pytest.fixture
+def small() -> Contents:
+    weights = {"layers.0.weight": np.eye(2, dtype=np.float32), "layers.0.bias": np.ones(2, np.float32)}
+    return Contents({"name": "small"}, weights, history={"epoch": np.ones(1)})
+
+
+def test_every_truncation_is_noticed(small):
+    data = to_bytes(small)
+    for length in range(1, len(data)):
+        with pytest.raises(Truncated, match=f"has {length} of "):
+            from_bytes(data[:length])
+    with pytest.raises(NotAModelFile):
+        from_bytes(b"")
+
+
+def test_a_flipped_bit_in_any_byte_is_an_error_or_changes_nothing(small, same):
+    data = bytearray(to_bytes(small))
+    unnoticed = 0
+    for position in range(len(data)):
+        bit = 1 << (position * 5 % 8)
+        data[position] ^= bit
+        try:
+            same(from_bytes(bytes(data)), small)
+            unnoticed += 1
+        except ModelFileError as error:
+            assert error.message
+        data[position] ^= bit
+    assert unnoticed < len(data) / 4  # the padding between datasets, which means nothing
+
+
+@pytest.mark.slow
+def test_every_flipped_bit_is_an_error_or_changes_nothing(contents, same):
+    data = bytearray(to_bytes(contents))
+    for position in range(8 * len(data)):
+        data[position // 8] ^= 1 << position % 8
+        try:
+            same(from_bytes(bytes(data)), contents)
+        except ModelFileError as error:
+            assert error.message
+        data[position // 8] ^= 1 << position % 8
+
+
+def test_every_byte_of_a_weight_is_covered_by_its_digest(small):
+    data = to_bytes(small)
+    start = data.index(small.tensors["layers.0.weight"].tobytes())
+    for position in range(start, start + 16):
+        damaged = data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :]
+        with pytest.raises(Corrupt, match="/tensors/layers.0/weight is not what was saved"):
+            from_bytes(damaged)
+
+
+def test_bytes_behind_the_end_are_refused(small):
+    with pytest.raises(Corrupt, match="3 bytes follow the end"):
+        from_bytes(to_bytes(small) + b"abc")
+
+
+def test_bytes_before_the_start_are_refused(small):
+    with pytest.raises(NotAModelFile):
+        from_bytes(bytes(512) + to_bytes(small))

@@ -1,0 +1,70 @@
+"""What is no readable file at all."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from mlpkit.errors import ModelFileError, NotAModelFile, ResourceLimit, Truncated
+from mlpkit.modelfile import Contents, inspect, read, source, write
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "empty").touch()
+    (tmp_path / "text").write_text("name,value\n")
+    return tmp_path
+
+
+BAD_PATHS = {
+    "missing": ("missing.h5", ModelFileError, "no such file"),
+    "missing folder": ("missing/model.h5", ModelFileError, "no such file"),
+    "folder": ("folder", NotAModelFile, "a folder"),
+    "fifo": ("fifo", NotAModelFile, "not a regular file"),
+    "device": ("/dev/zero", NotAModelFile, "not a regular file"),
+    "file as a folder": ("text/model.h5", ModelFileError, "cannot be read"),
+    "NUL": ("a\0b", ModelFileError, "null"),
+    "empty": ("empty", NotAModelFile, "not an HDF5 file"),
+    "text": ("text", NotAModelFile, "not an HDF5 file"),
+}
+
+
+@pytest.mark.parametrize("function", [read, inspect])
+@pytest.mark.parametrize(("name", "error", "message"), BAD_PATHS.values(), ids=BAD_PATHS)
+def test_a_path_that_is_no_model(function, name, error, message, folder):
+    path = os.path.join(folder, name)
+    with pytest.raises(ModelFileError, match=message) as caught:
+        function(path)
+    assert type(caught.value) is error
+    assert caught.value.message.startswith(f"{path}: ")
+
+
+def test_a_file_that_may_not_be_read(folder, monkeypatch):
+    def refuse(*arguments):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        with pytest.raises(ModelFileError, match="no permission to read it"):
+            read(folder / "text")
+
+
+def test_a_file_over_the_limit_is_not_read(tmp_path):
+    path = tmp_path / "sparse.h5"
+    with path.open("wb") as file:
+        file.truncate(source.MAX_FILE_BYTES + 1)  # takes no space on the disk
+    with pytest.raises(ResourceLimit, match="more than"):
+        read(path)
+
+
+def test_a_file_that_shrinks_while_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "model.h5"
+    write(path, Contents({}, {}))
+    status = os.stat_result((0o100644, 0, 0, 1, 0, 0, path.stat().st_size + 1, 0, 0, 0))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fstat", lambda descriptor: status)
+        with pytest.raises(Truncated, match="could be read"):
+            source.read_bytes(path)
