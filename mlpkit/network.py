@@ -52,6 +52,15 @@ class Network:
             for name in {"scale", "variance"} & layer.normalization.keys():
                 layer.normalization[name][...] = 1.0
 
+    def __getstate__(self) -> tuple[NetworkSpec, str, Array]:
+        return self.spec, self.parameters.vector.dtype.name, self.parameters.vector
+
+    def __setstate__(self, state: tuple[NetworkSpec, str, Array]) -> None:
+        """Made anew around the vector: a copied view would no longer be a part of it."""
+        spec, dtype, vector = state
+        Network.__init__(self, spec, dtype)
+        self.parameters.vector[...] = vector
+
     def initialize(self, rng: np.random.Generator) -> None:
         """Draw the weights and biases anew, layer by layer.
 

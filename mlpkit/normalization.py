@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from mlpkit.blocks import row_blocks
 from mlpkit.plugin import Array
+from mlpkit.plugin.schema import Words
 
 
 class BatchNormalization(BaseModel):
@@ -39,7 +40,9 @@ def _from_name(value: Any) -> Any:
     return {"type": value} if isinstance(value, str) else value
 
 
-Normalization = Annotated[Annotated[BatchNormalization | LayerNormalization, Field(discriminator="type")], BeforeValidator(_from_name)]
+Normalization = Annotated[
+    Annotated[BatchNormalization | LayerNormalization, Field(discriminator="type")], BeforeValidator(_from_name), Words(("batch", "layer"))
+]
 
 
 def normalize(options: BatchNormalization | LayerNormalization, z: Array, views: dict[str, Array]) -> None:

@@ -46,20 +46,22 @@ def iter_arrays(path: str | Path, format: str, *, rows: int | None, columns: Col
 def _numpy(path: str | Path, columns: Collection[str] | None) -> Iterator[tuple[int, bool, Read]]:
     """An NPY or NPZ file, by its content: the arrays by name, or one array's columns as x0, x1 and so on."""
     try:
-        loaded = np.load(path, allow_pickle=False)
-        arrays: Mapping[str, Any] | None = {name: loaded[name] for name in loaded.files} if hasattr(loaded, "files") else None
+        with open(path, "rb") as stream:
+            loaded = np.load(stream, allow_pickle=False)
+            if not isinstance(loaded, np.ndarray):
+                loaded = {name: array for name, array in loaded.items() if isinstance(array, np.ndarray) and array.ndim}
     except (ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         pickled = "pickle" in str(error)  # so NumPy says of every file that it does not know
         reason = "it is none, or holds Python objects, which are never loaded" if pickled else str(error)
         help = "save arrays of numbers or texts with numpy.save or numpy.savez"
         raise data_error(f"{path} cannot be read as a NumPy file: {reason}", str(path), help=help) from error
-    if arrays is not None:
-        arrays = _chosen({name: array for name, array in arrays.items() if isinstance(array, np.ndarray) and array.ndim}, columns, path)
+    if isinstance(loaded, dict):
+        arrays = _chosen(loaded, columns, path)
         yield _length(arrays, path), True, lambda rows: {name: array[rows] for name, array in arrays.items()}
     elif loaded.dtype.names is not None and loaded.ndim == 1:
         yield len(loaded), True, lambda rows: {name: loaded[rows][name] for name in loaded.dtype.names}
     elif loaded.ndim in (1, 2):
-        table = loaded.reshape(len(loaded), -1)
+        table = loaded[:, None] if loaded.ndim == 1 else loaded
         names = [f"x{index}" for index in range(table.shape[1])]
         yield len(loaded), False, lambda rows: split_columns(table[rows], names)
     else:

@@ -30,8 +30,11 @@ def as_array(values: Any, name: str) -> NDArray[Any]:
         The values are no array, such as lists of different lengths.
     """
     if isinstance(values, np.ma.MaskedArray):
-        objects: Any = values.astype(object)
-        return np.asarray(objects.filled(None) if np.ma.is_masked(values) else values.data)
+        if not np.ma.is_masked(values):
+            return np.asarray(values.data)
+        objects = np.asarray(values.data).astype(object)
+        objects[np.ma.getmaskarray(values)] = None
+        return objects
     try:
         array = np.asarray(values)
         if array.dtype.kind in "US" and not isinstance(values, np.ndarray):

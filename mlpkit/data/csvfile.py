@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -103,7 +104,7 @@ def _lines(stream: BinaryIO, source: str) -> Iterator[str]:
 
 def _sniff(header: str) -> str:
     """The separator that gives the header the most names."""
-    return max(SEPARATORS, key=lambda separator: len(next(csv.reader([header], delimiter=separator))))
+    return max(SEPARATORS, key=re.sub(r'"[^"]*"', "", header).count)
 
 
 def _header(reader: Iterator[list[str]], source: str) -> list[str]:

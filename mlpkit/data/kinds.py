@@ -50,18 +50,18 @@ def column_kind(table: Table, name: str, missing: Collection[str] = ()) -> Kind:
         _refuse_dates(name)
     if column.dtype != object:
         return "boolean" if column.dtype.kind == "b" else "number"
-    if _parse(column, missing) is not None:
+    if _parse(table, name, missing) is not None:
         return "number"
     counts = Counter(text for text in column.tolist() if text is not None and text not in missing)
     if all(text.lower() in BOOLEANS for text in counts):
         return "boolean"
     if all(_DATE.fullmatch(text) for text in counts):
         _refuse_dates(name)
-    if all(_COMMA.fullmatch(text) for text in counts):
+    if all(_COMMA.fullmatch(text) for text in counts) and any("," in text for text in counts):
         help = f'write 3.5, not 3,5; or, if they are categories: "preprocessing": {{"columns": {{"{name}": "one_hot"}}}}'
         raise DataError(f"the column {name!r} has numbers written with a comma", help=help)
-    wrong = sum(count for text, count in counts.items() if not _is_number(text))
-    if wrong <= (1 - MOSTLY) * counts.total():
+    right = sum(count for text, count in counts.items() if _is_number(text))
+    if right >= MOSTLY * counts.total():
         raise _no_number(table, name, missing)
     return "category"
 
@@ -88,7 +88,7 @@ def numbers(table: Table, name: str, missing: Collection[str] = (), *, boolean: 
     if column.dtype.kind == "M":
         _refuse_dates(name)
     if column.dtype == object:
-        values = _parse_booleans(column, missing) if boolean else _parse(column, missing)
+        values = _parse_booleans(column, missing) if boolean else _parse(table, name, missing)
         if values is None:
             raise _no_number(table, name, missing, boolean=boolean)
         column = values
@@ -122,14 +122,21 @@ def gaps(table: Table, name: str) -> NDArray[np.bool_]:
 # -- texts as numbers
 
 
-def _parse(column: Column, missing: Collection[str]) -> NDArray[np.float64] | None:
-    """The numbers of a text column, NaN where one is missing; None if any text is no number."""
+def _parse(table: Table, name: str, missing: Collection[str]) -> NDArray[np.float64] | None:
+    """The numbers of a text column, NaN where one is missing; None if any text is no number. The table remembers them."""
+    key = name, frozenset(missing)
+    if key not in table.parsed:
+        table.parsed[key] = _parse_texts(table[name], missing)
+    return table.parsed[key]
+
+
+def _parse_texts(column: Column, missing: Collection[str]) -> NDArray[np.float64] | None:
     for blank in (False, True):  # the missing texts of files are None already: the second look is seldom needed
         try:
             values = (_blanked(column, missing) if blank else column).astype(np.float64)
         except ValueError:
             continue
-        return None if any("_" in text for text in column if text) else values  # 1_000 is a number to Python alone
+        return None if "_" in "".join(filter(None, column)) else values  # 1_000 is a number to Python alone
     return None
 
 
@@ -144,7 +151,7 @@ def _blanked(column: Column, missing: Collection[str]) -> Column:
 
 
 def _is_number(text: str) -> bool:
-    return _parse(object_column([text]), ()) is not None
+    return _parse_texts(object_column([text]), ()) is not None
 
 
 # -- what is wrong

@@ -55,6 +55,7 @@ class Table:
             raise _unequal(lengths, source)
         self.rows: int = next(iter(lengths.values()), 0)
         self.numbers = np.arange(self.rows) if numbers is None else numbers
+        self.parsed: dict[tuple[str, frozenset[str]], NDArray[np.float64] | None] = {}  # text columns already read as numbers
 
     @property
     def names(self) -> tuple[str, ...]:

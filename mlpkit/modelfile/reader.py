@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.errors import Corrupt, ModelFileError, NonFinite, ResourceLimit, TensorMismatch
+from mlpkit.errors import Corrupt, ModelFileError, NonFinite, TensorMismatch
 from mlpkit.modelfile import canonical
 from mlpkit.modelfile.contents import Contents
 from mlpkit.modelfile.hdf5 import Extent, read_structure
-from mlpkit.modelfile.layout import DTYPES, FOLDERS, MANIFEST, MAX_JSON_BYTES, SPEC, tensor_name
+from mlpkit.modelfile.layout import DTYPES, FOLDERS, MANIFEST, SPEC, tensor_name
 from mlpkit.modelfile.manifest import Manifest, StoredObject, read_manifest
 from mlpkit.modelfile.source import read_bytes
 
@@ -122,8 +122,6 @@ def open_bytes(data: bytes) -> OpenFile:
     place = structure.extents.pop(MANIFEST, None)
     if place is None or (place.dtype, len(place.shape)) != (DTYPES["uint8"], 1):
         raise Corrupt(f"it has no {MANIFEST} of bytes")
-    if place.size > MAX_JSON_BYTES:
-        raise ResourceLimit(f"the manifest has {place.size} bytes, more than {MAX_JSON_BYTES}")
     raw = bytes(_bytes_at(data, place))
     if hashlib.sha256(raw).hexdigest() != structure.manifest_sha256:
         raise Corrupt(f"{MANIFEST} is not what was saved: its SHA-256 differs", help=DAMAGED)

@@ -153,6 +153,7 @@ def _hdf5(stored: Arrays, manifest_sha256: str) -> bytes:
         file.attrs.create("manifest_sha256", np.bytes_(manifest_sha256))
         for path in sorted(stored):
             folder, name = path.rsplit("/", 1)
-            group = file.require_group(folder or "/")
+            folder = folder or "/"
+            group = file[folder] if folder in file else file.create_group(folder, track_order=False)
             group.create_dataset(name, data=stored[path], track_times=False, track_order=False)
     return buffer.getvalue()

@@ -5,7 +5,7 @@ Mean and deviation are those of the values that are there in the training rows, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +17,12 @@ from mlpkit.data.kinds import numbers
 from mlpkit.data.table import Table
 from mlpkit.errors import DataError
 from mlpkit.plugin import Array
-from mlpkit.preprocessing.schema import InputColumn, missing_error
+from mlpkit.preprocessing.schema import InputColumn, leave_out, missing_error
 
 Vector = NDArray[np.float64]
 
-CELLS = 2**18  # values in a block of rows: 2 MB, which stays in the cache
+CELLS = 2**18  # values that are encoded at a time: 2 MB, which stays in the cache
+WIDEST = 2**23  # values that are measured at a time: 64 MB
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,8 @@ class NumberEncoder:
     @classmethod
     def fit(cls, table: Table, columns: Sequence[InputColumn], missing: tuple[str, ...], impute: bool) -> NumberEncoder:
         """Medians, means and deviations of the columns of a table."""
-        statistics = [_statistics(table, column, missing, impute) for column in columns]
-        fill, center, scale, gaps = (
-            (np.concatenate([np.empty(0), *parts]) for parts in zip(*statistics, strict=True)) if columns else [np.empty(0)] * 4
-        )
+        parts = [part for column in columns for part in _statistics(table, column, missing, impute)]
+        fill, center, scale, gaps = np.concatenate([np.empty((4, 0)), *parts], axis=1)
         return cls(tuple(columns), missing, impute, fill, center, scale, np.flatnonzero(gaps).astype(np.int64))
 
     @property
@@ -131,35 +130,38 @@ class NumberEncoder:
         return cls(tuple(columns), tuple(state["missing"]), bool(state["impute"]), fill, center, scale, gaps)
 
 
-def _statistics(table: Table, column: InputColumn, missing: tuple[str, ...], impute: bool) -> tuple[Vector, Vector, Vector, Any]:
-    """Median, mean, deviation and whether there are gaps, for each value of a column."""
-    raw = numbers(table, column.name, missing, boolean=column.kind == "boolean")
-    values = raw.reshape(len(raw), -1).astype(np.float64)
-    absent = np.isnan(values)
-    gaps = np.asarray(absent.any(axis=0))
-    _check_gaps(table, column, absent, impute)
-    some = gaps.any()
-    fill = (np.nanmedian if some else np.median)(values, axis=0)
-    if column.treatment != "standardize":
-        return fill, np.zeros(column.width), np.ones(column.width), gaps
+def _statistics(table: Table, column: InputColumn, missing: tuple[str, ...], impute: bool) -> Iterator[Vector]:
+    """Median, mean, deviation and whether there are gaps, a row each, for some of a column's values after the other."""
+    values = numbers(table, column.name, missing, boolean=column.kind == "boolean")
+    values = values.reshape(len(values), -1)
+    for part in row_blocks(column.width, max(1, WIDEST // len(values))):
+        some = values[:, part].astype(np.float64)
+        _check_gaps(table, column, part, np.isnan(some), impute)
+        yield _fit_values(some, column)
+
+
+def _fit_values(values: Vector, column: InputColumn) -> Vector:
+    gaps = np.isnan(values).any(axis=0)
+    median, mean, deviation = (np.nanmedian, np.nanmean, np.nanstd) if gaps.any() else (np.median, np.mean, np.std)
     with np.errstate(over="ignore", invalid="ignore"):
-        center = np.asarray((np.nanmean if some else np.mean)(values, axis=0))
-        scale = np.asarray((np.nanstd if some else np.std)(values, axis=0))
-    if not (np.isfinite(center) & np.isfinite(scale) & np.isfinite(fill)).all():
-        raise DataError(f"the column {column.name!r} has values too large to standardise", help="scale it, or take its logarithm")
+        fill = median(values, axis=0)
+        center, scale = np.zeros_like(fill), np.ones_like(fill)
+        if column.treatment == "standardize":
+            center, scale = mean(values, axis=0), deviation(values, axis=0)
+    fitted = np.array([fill, center, scale, gaps])
+    if not np.isfinite(fitted).all():
+        raise DataError(f"the column {column.name!r} has values too large to compute with", help="scale it, or take its logarithm")
     constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(center)  # what is left of a constant is rounding
-    return fill, center, np.where(constant, 1.0, scale), gaps
+    fitted[2, constant] = 1.0
+    return fitted
 
 
-def _check_gaps(table: Table, column: InputColumn, absent: NDArray[np.bool_], impute: bool) -> None:
+def _check_gaps(table: Table, column: InputColumn, part: slice, absent: NDArray[np.bool_], impute: bool) -> None:
+    """Raise DataError for gaps that are not wanted, and for values that are missing in every row."""
+    labels = column.labels[part]
     if not impute and absent.any():
         row, value = np.argwhere(absent)[0]
-        raise missing_error(table, column.labels[value], int(row))
+        raise missing_error(table, labels[value], int(row))
     if (empty := absent.all(axis=0)).any():
-        name = column.labels[int(np.flatnonzero(empty)[0])]
-        help = (
-            f'leave it out: "preprocessing": {{"columns": {{"{column.name}": "ignore"}}}}'
-            if column.width == 1
-            else "take it out of the array"
-        )
-        raise DataError(f"the column {name!r} has no value in the training rows", help=help)
+        help = "take it out of the array" if column.width > 1 else leave_out(column.name)
+        raise DataError(f"the column {labels[int(empty.argmax())]!r} has no value in the training rows", help=help)

@@ -89,12 +89,11 @@ def _category_column(options: Preprocessing, table: Table, name: str, missing: C
     values = texts(table, name).tolist()
     found = set(values)
     categories = sorted(found - {None} - set(missing))
-    ignore = f'leave it out: "preprocessing": {{"columns": {{"{name}": "ignore"}}}}'
     if len(categories) > MOST_CATEGORIES:
         what = f"{len(categories)} different texts in {table.rows} rows, more than {MOST_CATEGORIES}"
-        raise DataError(f"the column {name!r} has {what}", help=ignore)
+        raise DataError(f"the column {name!r} has {what}", help=leave_out(name))
     if not categories:
-        raise DataError(f"the column {name!r} has no value in the training rows", help=ignore)
+        raise DataError(f"the column {name!r} has no value in the training rows", help=leave_out(name))
     has_gap = not found.isdisjoint({None, *missing})
     if has_gap and options.missing == "none":
         row = next(row for row, text in enumerate(values) if text is None or text in missing)
@@ -106,3 +105,8 @@ def missing_error(table: Table, name: str, row: int) -> DataError:
     """The error for a missing value where preprocessing says that there is to be none."""
     message = f"the column {name!r} has a missing value in {table.place(row)}, and preprocessing.missing is 'none'"
     return table.error(message, row, "fill it in, remove the row, or set preprocessing.missing to 'impute'")
+
+
+def leave_out(name: str) -> str:
+    """The advice to leave a column out."""
+    return f'leave it out: "preprocessing": {{"columns": {{"{name}": "ignore"}}}}'

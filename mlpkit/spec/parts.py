@@ -17,6 +17,7 @@ from pydantic import (
 
 from mlpkit.normalization import BatchNormalization, Normalization
 from mlpkit.plugin import REGISTRIES, Activation, Initializer, Plugin
+from mlpkit.plugin.schema import Words
 from mlpkit.validation import Finding, Findings
 
 Count = Annotated[int, Field(strict=True, ge=1)]
@@ -24,11 +25,12 @@ Number = Annotated[float, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 Text = Annotated[str, Field(strict=True, min_length=1)]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+_TEXT_SCHEMA = {"type": "string", "minLength": 1}
 Names = Annotated[  # one column or several: "species" or ["height", "weight"]
     tuple[Text, ...],
     BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
     PlainSerializer(lambda value: value[0] if len(value) == 1 else list(value)),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
+    WithJsonSchema({"anyOf": [_TEXT_SCHEMA, {"type": "array", "items": _TEXT_SCHEMA, "minItems": 1}]}),
     Field(min_length=1),
 ]
 Treatment = Literal["standardize", "none", "one_hot", "ignore"]
@@ -112,9 +114,9 @@ class Layer(Part):
     dropout: Annotated[Number, Field(ge=0, lt=1)] = Field(0.0, description="share of the outputs that training drops (1207.0580)")
     normalization: Normalization | None = Field(None, description="'batch' or 'layer'")
     bias: Flag = Field(True, description="a layer with batch normalization has none: its shift does the same")
-    weight_initializer: Annotated[Initializer | None, BeforeValidator(lambda value: None if value == "auto" else value)] = Field(
-        None, description="'auto', the default: what the activation recommends"
-    )
+    weight_initializer: Annotated[
+        Initializer | None, BeforeValidator(lambda value: None if value == "auto" else value), Words(("auto",))
+    ] = Field(None, description="'auto', the default: what the activation recommends")
     bias_initializer: Initializer = Field("zeros", validate_default=True)
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from mlpkit import jsontext
 from mlpkit.errors import Problem, SpecError, join_problems
 from mlpkit.normalization import BatchNormalization
 from mlpkit.plugin import OUTPUT_KINDS, Loss, Metric, Optimizer
+from mlpkit.plugin.schema import Words
 from mlpkit.spec.parts import (
     NO_PREPROCESSING,
     Data,
@@ -39,7 +40,9 @@ class Spec(Part):
     seed: Seed = Field(0, description="of the initial weights, the shuffling, the dropout and the split")
     dtype: Literal["float32", "float64"] = "float32"
     data: Data = Data()
-    preprocessing: Annotated[Preprocessing, BeforeValidator(lambda value: NO_PREPROCESSING if value == "none" else value)] = Preprocessing()
+    preprocessing: Annotated[
+        Preprocessing, BeforeValidator(lambda value: NO_PREPROCESSING if value == "none" else value), Words(("none",))
+    ] = Preprocessing()
     network: NetworkSpec
     loss: Loss
     optimizer: Optimizer = Field("adam", validate_default=True)

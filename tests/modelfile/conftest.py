@@ -1,13 +1,17 @@
-"""A small model's contents with every kind of value, and how two of them are compared."""
+"""A small model's contents with every kind of value, how two of them are compared, and a forger of signed files."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import fields
+from io import BytesIO
 
+import h5py
 import numpy as np
 import pytest
 
-from mlpkit.modelfile import Contents
+from mlpkit.modelfile import Contents, to_bytes
 
 
 @pytest.fixture
@@ -47,3 +51,55 @@ def assert_same(one: Contents, other: Contents) -> None:
 @pytest.fixture
 def same():
     return assert_same
+
+
+class Forger:
+    """A valid file, opened to be changed; `signed` puts its digests in order again."""
+
+    def __init__(self, data: bytes) -> None:
+        self.buffer = BytesIO(data)
+        self.file = h5py.File(self.buffer, "r+", libver=("v108", "latest"))
+        self.manifest = json.loads(bytes(self.file["manifest"][()]))
+        self.text: bytes | None = None  # of the manifest, when it shall not be JSON of `manifest`
+
+    def entry(self, path: str) -> dict:
+        return next(entry for entry in self.manifest["objects"] if entry["path"] == f"/{path}")
+
+    def put(self, path: str, array: np.ndarray, **listed) -> None:
+        """Replace or add a dataset, and list it with its true digest unless `listed` says otherwise."""
+        if path in self.file:
+            del self.file[path]
+            self.manifest["objects"].remove(self.entry(path))
+        self.file.create_dataset(path, data=array)
+        raw, role = array.tobytes(), {"tensors": "tensor"}.get(path.split("/")[0], path.split("/")[0])
+        truth = {"dtype": array.dtype.name, "shape": list(array.shape), "bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
+        self.manifest["objects"].append({"path": f"/{path}", "role": role, **truth, **listed})
+
+    def put_spec(self, text: bytes) -> None:
+        self.put("spec", np.frombuffer(text, np.uint8))
+
+    def replace(self, path: str, make) -> None:
+        """Put another object in the place of a dataset, the manifest left as it is."""
+        del self.file[path]
+        make(self.file, path)
+
+    def signed(self) -> bytes:
+        text = json.dumps(self.manifest).encode() if self.text is None else self.text
+        if isinstance(self.file.get("manifest"), h5py.Dataset):
+            del self.file["manifest"]
+            self.file["manifest"] = np.frombuffer(text, np.uint8)
+            self.file.attrs["manifest_sha256"] = np.bytes_(hashlib.sha256(text).hexdigest())
+        self.file.close()
+        return self.buffer.getvalue()
+
+
+@pytest.fixture
+def forge(contents, tmp_path):
+    def make(change) -> str:
+        forger = Forger(to_bytes(contents))
+        change(forger)
+        path = tmp_path / "hostile.h5"
+        path.write_bytes(forger.signed())
+        return str(path)
+
+    return make

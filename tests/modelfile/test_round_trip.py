@@ -95,6 +95,12 @@ def test_the_bytes_are_the_same_in_every_process(tmp_path):
     assert saved[0] == saved[1] == saved[2]
 
 
+def test_the_settings_of_h5py_do_not_change_the_bytes(contents, monkeypatch):
+    usual = to_bytes(contents)
+    monkeypatch.setattr(h5py.get_config(), "track_order", True)
+    assert to_bytes(contents) == usual
+
+
 def test_plain_h5py_reads_named_tensors(contents, tmp_path):
     write(tmp_path / "model.h5", contents)
     with h5py.File(tmp_path / "model.h5") as file:
@@ -182,5 +188,7 @@ def test_what_cannot_be_stored_is_refused_and_the_old_file_stays(change, error, 
     with pytest.raises(ModelFileError, match=message) as caught:
         write(path, replace(contents, **change))
     assert type(caught.value) is error
+    with pytest.raises(error, match=message):
+        to_bytes(replace(contents, **change))
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["model.h5"]

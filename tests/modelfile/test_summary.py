@@ -58,5 +58,5 @@ def test_a_damaged_weight_is_left_to_read(path, contents):
     data[data.index(contents.tensors["layers.0.weight"].tobytes())] ^= 1
     path.write_bytes(data)
     assert inspect(path)["parameters"] == 18
-    with pytest.raises(Corrupt, match="layers.0/weight"):
+    with pytest.raises(Corrupt, match=r"layers\.0/weight"):
         read(path)

@@ -35,26 +35,29 @@ def test_the_frequency_must_be_positive(a):
         Snake(a=a)
 
 
-def error_beyond_the_training_range(activation):
-    """Root of the mean squared error of a network on a sine, four periods after the ones it was trained on."""
+def error_beyond_the_training_range(activation, seed):
+    """Root of the mean squared error on a sine, in the three periods after those that a network was trained on."""
     x = np.linspace(-20, 20, 400)[:, None]
     beyond = np.linspace(20, 40, 200)[:, None]
+    initializer = {"type": "random_normal", "stddev": 0.1}
     spec = {
-        "seed": 1,
+        "seed": seed,
+        "dtype": "float64",
         "preprocessing": "none",
-        "network": {"layers": [{"units": 32, "activation": activation}, {"units": 1}]},
+        "network": {"layers": [{"units": 32, "activation": activation, "weight_initializer": initializer}, {"units": 1}]},
         "loss": "mse",
         "optimizer": {"type": "adam", "learning_rate": 0.01},
-        "training": {"epochs": 1000, "batch_size": 100},
+        "training": {"epochs": 1500, "batch_size": 100},
     }
     model = mlpkit.train(spec, x, np.sin(x))
     return float(np.sqrt(np.mean((model.predict(beyond) - np.sin(beyond[:, 0])) ** 2)))
 
 
-def test_it_goes_on_with_a_sine_where_the_built_ins_cannot():
-    assert error_beyond_the_training_range("snake") < 0.3
-    assert error_beyond_the_training_range("relu") > 0.6
-    assert error_beyond_the_training_range("tanh") > 0.6
+@pytest.mark.parametrize("seed", range(3))
+def test_it_goes_on_with_a_sine_where_the_built_ins_cannot(seed):
+    assert error_beyond_the_training_range(Snake(a=5), seed) < 0.3
+    assert error_beyond_the_training_range("relu", seed) > 0.6
+    assert error_beyond_the_training_range("tanh", seed) > 0.6
 
 
 def test_a_saved_model_predicts_the_same(tmp_path):

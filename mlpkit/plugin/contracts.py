@@ -1,25 +1,21 @@
 """The contracts: what an activation, a loss, an optimizer, an initializer, a schedule and a metric must do.
 
-A plugin is a frozen Pydantic model that is both the options and the behaviour: a field is an option, with its default,
-its limits, its documentation and its JSON Schema, written once. A field annotated with one of the contracts
-(`activation: Activation`) takes a plugin's name, a mapping with `type` and options, a class or an object.
-
 A rule is written for ONE array; the engine owns the collection of them, and every buffer.
 """
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic import GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
 from mlpkit.builtins import ALIASES, CLASSES
-from mlpkit.errors import PluginError
-from mlpkit.registry import PluginInfo, Registry
+from mlpkit.plugin.base import REGISTRIES, Plugin, resolve, to_entry
+from mlpkit.plugin.schema import entries_schema
+from mlpkit.registry import Registry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,72 +25,6 @@ Array: TypeAlias = "NDArray[np.floating[Any]]"
 Targets: TypeAlias = "NDArray[Any]"
 OutputKind: TypeAlias = Literal["real", "nonnegative", "probability", "distribution"]
 OUTPUT_KINDS: tuple[OutputKind, ...] = ("real", "nonnegative", "probability", "distribution")  # each a part of the one before
-
-
-def to_entry(plugin: Plugin) -> str | dict[str, Any]:
-    """A plugin as a spec writes it: its name, or a mapping with ``type`` and every option."""
-    name = REGISTRIES[plugin.kind].info(type(plugin)).full_name
-    options = plugin.model_dump(mode="json")
-    return {"type": name, **options} if options else name
-
-
-def _resolve(contract: type[Plugin], value: Any) -> Any:
-    """The plugin object that `value` stands for: an object, a class, a name, or a mapping with ``type`` and options."""
-    registry = REGISTRIES[contract.kind]
-    try:
-        if isinstance(value, contract):
-            registry.info(type(value))
-            return value
-        if isinstance(value, type) and issubclass(value, contract):
-            value = registry.info(value).full_name
-        name, options = _name_and_options(registry, value)
-        plugin = registry.get(name)
-    except PluginError as error:
-        raise PydanticCustomError("plugin", "{message}", {"message": error.message, "error": error}) from error
-    try:
-        return plugin.model_validate(options)
-    except ValidationError as error:
-        raise PydanticCustomError("plugin_options", "wrong options", {"plugin": plugin, "error": error}) from error
-
-
-def _name_and_options(registry: Registry[Any], value: Any) -> tuple[str, dict[str, Any]]:
-    if isinstance(value, str):
-        return value, {}
-    if isinstance(value, Mapping):
-        options = dict(value)
-        name = options.pop("type", None)
-        if isinstance(name, str):
-            return name, options
-    raise PydanticCustomError(
-        "plugin_entry",
-        'write the name of one of the {kind}, or {"type": NAME, ...} with its options',
-        {"kind": registry.kind},
-    )
-
-
-class Plugin(BaseModel, ABC):
-    """Base of all plugins: frozen options, checked when the object is made."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
-
-    kind: ClassVar[str]
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """A contract as a field takes whatever names one of its plugins; a plugin itself is an ordinary model."""
-        if "kind" not in cls.__dict__:
-            return handler(source)
-        return core_schema.no_info_plain_validator_function(
-            lambda value: _resolve(cls, value),
-            serialization=core_schema.plain_serializer_function_ser_schema(to_entry),
-        )
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
-        """A contract as a field: every installed plugin, by name or with its options."""
-        if "kind" not in cls.__dict__:
-            return dict(handler(schema))
-        return _entries_schema(REGISTRIES[cls.kind])
 
 
 class Activation(Plugin):
@@ -215,12 +145,12 @@ class _LearningRate:
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
-        return {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, _entries_schema(REGISTRIES["schedules"])]}
+        return {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, entries_schema(REGISTRIES["schedules"])]}
 
     @staticmethod
     def check(value: Any) -> float | Schedule:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            schedule: Schedule = _resolve(Schedule, value)
+            schedule: Schedule = resolve(Schedule, value)
             return schedule
         if not (value > 0 and math.isfinite(value)):
             raise PydanticCustomError("learning_rate", "a learning rate must be a finite number greater than 0")
@@ -299,48 +229,14 @@ class Metric(Plugin):
 
 CONTRACTS: tuple[type[Plugin], ...] = (Activation, Loss, Optimizer, Initializer, Schedule, Metric)
 
-REGISTRIES: dict[str, Registry[Any]] = {
-    contract.kind: Registry(
-        contract.kind,
-        contract,
-        {name: f"mlpkit.{contract.kind}:{cls}" for name, cls in CLASSES[contract.kind].items()},
-        ALIASES.get(contract.kind, {}),
-    )
-    for contract in CONTRACTS
-}
-
-
-def plugins(kind: str | None = None) -> tuple[PluginInfo, ...]:
-    """What is installed, from where, without importing it.
-
-    Parameters
-    ----------
-    kind : str, optional
-        "activations", "losses", "optimizers", "initializers", "schedules" or "metrics"; all of them when left out.
-
-    Returns
-    -------
-    tuple of PluginInfo
-        Built-ins first.
-    """
-    if kind is not None and kind not in REGISTRIES:
-        raise ValueError(f"unknown kind of plugin {kind!r}; one of {', '.join(REGISTRIES)}")
-    return tuple(info for name, registry in REGISTRIES.items() if kind in (None, name) for info in registry.installed())
-
-
-def _entries_schema(registry: Registry[Any]) -> dict[str, Any]:
-    """JSON Schema of a field of this kind: names, or one object per installed plugin; broken ones are left out."""
-    names: list[str] = list(registry.aliases)
-    objects: list[dict[str, Any]] = []
-    for info in registry.installed():
-        try:
-            plugin = registry.get(info.full_name)
-        except PluginError:
-            continue
-        names.append(info.full_name)
-        options = plugin.model_json_schema()
-        properties = {"type": {"const": info.full_name}, **options.get("properties", {})}
-        described = {"description": options["description"]} if "description" in options else {}
-        required = ["type", *options.get("required", [])]
-        objects.append({"type": "object", **described, "properties": properties, "required": required, "additionalProperties": False})
-    return {"anyOf": [{"enum": names}, *objects]}
+REGISTRIES.update(
+    {
+        contract.kind: Registry(
+            contract.kind,
+            contract,
+            {name: f"mlpkit.{contract.kind}:{cls}" for name, cls in CLASSES[contract.kind].items()},
+            ALIASES.get(contract.kind, {}),
+        )
+        for contract in CONTRACTS
+    }
+)

@@ -1,0 +1,38 @@
+"""What a plugin is, the contracts of the six kinds, and the registry of each."""
+
+from mlpkit.plugin.base import REGISTRIES, Plugin, plugins, to_entry
+from mlpkit.plugin.contracts import (
+    CONTRACTS,
+    OUTPUT_KINDS,
+    Activation,
+    Array,
+    Elementwise,
+    Initializer,
+    LearningRate,
+    Loss,
+    Metric,
+    Optimizer,
+    OutputKind,
+    Schedule,
+    Targets,
+)
+
+__all__ = [
+    "CONTRACTS",
+    "OUTPUT_KINDS",
+    "REGISTRIES",
+    "Activation",
+    "Array",
+    "Elementwise",
+    "Initializer",
+    "LearningRate",
+    "Loss",
+    "Metric",
+    "Optimizer",
+    "OutputKind",
+    "Plugin",
+    "Schedule",
+    "Targets",
+    "plugins",
+    "to_entry",
+]

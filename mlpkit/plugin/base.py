@@ -1,0 +1,105 @@
+"""Plugin: a frozen Pydantic model that is both the options and the behaviour.
+
+A field is an option, with its default, its limits, its documentation and its JSON Schema, written once. A field that
+is annotated with a contract (`activation: Activation`) takes a plugin's name, a mapping with `type` and options, a
+class or an object.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic_core import PydanticCustomError, core_schema
+
+from mlpkit.errors import PluginError
+from mlpkit.plugin.schema import entries_schema
+from mlpkit.registry import PluginInfo, Registry
+
+REGISTRIES: dict[str, Registry[Any]] = {}  # by kind; filled where the contracts are
+
+
+def to_entry(plugin: Plugin) -> str | dict[str, Any]:
+    """A plugin as a spec writes it: its name, or a mapping with ``type`` and every option."""
+    name = REGISTRIES[plugin.kind].info(type(plugin)).full_name
+    options = plugin.model_dump(mode="json")
+    return {"type": name, **options} if options else name
+
+
+def resolve(contract: type[Plugin], value: Any) -> Any:
+    """The plugin object that `value` stands for: an object, a class, a name, or a mapping with ``type`` and options."""
+    registry = REGISTRIES[contract.kind]
+    try:
+        if isinstance(value, contract):
+            registry.info(type(value))
+            return value
+        if isinstance(value, type) and issubclass(value, contract):
+            value = registry.info(value).full_name
+        name, options = _name_and_options(registry, value)
+        plugin = registry.get(name)
+    except PluginError as error:
+        raise PydanticCustomError("plugin", "{message}", {"message": error.message, "error": error}) from error
+    try:
+        return plugin.model_validate(options)
+    except ValidationError as error:
+        raise PydanticCustomError("plugin_options", "wrong options", {"plugin": plugin, "error": error}) from error
+
+
+def _name_and_options(registry: Registry[Any], value: Any) -> tuple[str, dict[str, Any]]:
+    if isinstance(value, str):
+        return value, {}
+    if isinstance(value, Mapping):
+        options = dict(value)
+        name = options.pop("type", None)
+        if isinstance(name, str):
+            return name, options
+    raise PydanticCustomError(
+        "plugin_entry",
+        'write the name of one of the {kind}, or {"type": NAME, ...} with its options',
+        {"kind": registry.kind},
+    )
+
+
+class Plugin(BaseModel, ABC):
+    """Base of all plugins: frozen options, checked when the object is made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    kind: ClassVar[str]
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """A contract as a field takes whatever names one of its plugins; a plugin itself is an ordinary model."""
+        if "kind" not in cls.__dict__:
+            return handler(source)
+        return core_schema.no_info_plain_validator_function(
+            lambda value: resolve(cls, value),
+            serialization=core_schema.plain_serializer_function_ser_schema(to_entry),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
+        """A contract as a field: every installed plugin, by name or with its options."""
+        if "kind" not in cls.__dict__:
+            return dict(handler(schema))
+        return entries_schema(REGISTRIES[cls.kind])
+
+
+def plugins(kind: str | None = None) -> tuple[PluginInfo, ...]:
+    """What is installed, from where, without importing it.
+
+    Parameters
+    ----------
+    kind : str, optional
+        "activations", "losses", "optimizers", "initializers", "schedules" or "metrics"; all of them when left out.
+
+    Returns
+    -------
+    tuple of PluginInfo
+        Built-ins first.
+    """
+    if kind is not None and kind not in REGISTRIES:
+        raise ValueError(f"unknown kind of plugin {kind!r}; one of {', '.join(REGISTRIES)}")
+    return tuple(info for name, registry in REGISTRIES.items() if kind in (None, name) for info in registry.installed())
