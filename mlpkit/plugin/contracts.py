@@ -9,7 +9,7 @@ import math
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
 from mlpkit.builtins import ALIASES, CLASSES
@@ -157,7 +157,7 @@ class _LearningRate:
         return float(value)
 
 
-LearningRate = Annotated[float | Schedule, _LearningRate]
+LearningRate = Annotated[float | Schedule, _LearningRate, Field(description="a number above 0, or a schedule")]
 
 
 class Optimizer(Plugin):
