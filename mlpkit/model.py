@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,7 @@ class Model:
         model.input_encoder, model.target_encoder = prepared.inputs, prepared.target
         return model
 
-    def epochs(self, prepared: Prepared, stop: Stop | None = None) -> Iterator[Epoch]:
+    def epochs(self, prepared: Prepared, stop: Stop | None = None) -> Generator[Epoch, None, None]:
         """Train on prepared data from the weights it has; yields each epoch and keeps it in `history`."""
         check_metrics(self.spec.metrics, prepared.target.task)
         self.with_widths_of(prepared)
@@ -96,10 +97,11 @@ class Model:
         self.spec.with_widths(prepared.inputs.width, prepared.target.outputs)
         self.input_encoder, self.target_encoder = prepared.inputs, prepared.target
 
-    def _keep(self, epochs: Iterator[Epoch]) -> Iterator[Epoch]:
-        for epoch in epochs:
-            self.history.append(epoch)
-            yield epoch
+    def _keep(self, epochs: Generator[Epoch, None, None]) -> Generator[Epoch, None, None]:
+        with closing(epochs):  # so that a `break` restores the best weights at once
+            for epoch in epochs:
+                self.history.append(epoch)
+                yield epoch
 
     def _measure(self, prepared: Prepared) -> Callable[[Array], dict[str, float]]:
         values, weights = prepared.measured
@@ -241,7 +243,7 @@ def train(
     return model
 
 
-def epochs(model: Model, rows: Any = None, y: Any = None, *, validation: Any = None, weights: Any = None) -> Iterator[Epoch]:
+def epochs(model: Model, rows: Any = None, y: Any = None, *, validation: Any = None, weights: Any = None) -> Generator[Epoch, None, None]:
     """Train a model epoch by epoch, in the caller's own loop.
 
     Parameters are those of `train`. The model goes on from the weights it has; its preprocessing is fitted at the

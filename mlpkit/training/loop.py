@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Literal
 
 import numpy as np
@@ -41,7 +41,7 @@ def epochs(
     validation: Dataset | None = None,
     measure: Measure | None = None,
     stop: Callable[[], bool] | None = None,
-) -> Iterator[Epoch]:
+) -> Generator[Epoch, None, None]:
     """Train a network, from the weights it has.
 
     With early stopping the best weights are restored when the loop ends, whatever ended it: patience, the last epoch,
@@ -80,7 +80,7 @@ def epochs(
     return _epochs(Run(network, spec, train, validation, measure, stop))
 
 
-def _epochs(run: Run) -> Iterator[Epoch]:
+def _epochs(run: Run) -> Generator[Epoch, None, None]:
     try:
         while (epoch := run.next_epoch()) is not None:
             yield epoch
