@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         PluginError,
         SpecError,
         TrainingError,
+        UnseenCategoryWarning,
     )
     from mlpkit.model import Model, epochs, load, train
     from mlpkit.modelfile import inspect
@@ -49,6 +50,7 @@ _HOMES = {
         "PluginError",
         "SpecError",
         "TrainingError",
+        "UnseenCategoryWarning",
     ),
     "model": ("Model", "epochs", "load", "train"),
     "modelfile": ("inspect",),
@@ -84,6 +86,7 @@ __all__ = [
     "Spec",
     "SpecError",
     "TrainingError",
+    "UnseenCategoryWarning",
     "Workspace",
     "epochs",
     "inspect",

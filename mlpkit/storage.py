@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from mlpkit.errors import MissingPlugin, ModelFileError, PluginError, SpecError
+from mlpkit.errors import MissingPlugin, ModelFileError, PluginError, SpecError, TensorMismatch
 from mlpkit.modelfile import Contents
 from mlpkit.network import Network, parameter_shapes
 from mlpkit.plugin import REGISTRIES, Plugin
@@ -82,10 +82,10 @@ def _check_tensors(spec: Spec, contents: Contents, path: str | Path) -> None:
     found = {name: array.shape for name, array in contents.tensors.items()}
     for name in sorted(needed.keys() | found.keys()):
         if needed.get(name) != found.get(name):
-            raise ModelFileError(f"{path}: the tensor {name} is {found.get(name, 'missing')}, the spec needs {needed.get(name, 'none')}")
+            raise TensorMismatch(f"{path}: the tensor {name} is {found.get(name, 'missing')}, the spec needs {needed.get(name, 'none')}")
     wrong = [name for name, array in contents.tensors.items() if array.dtype != np.dtype(spec.dtype)]
     if wrong:
-        raise ModelFileError(f"{path}: the tensor {wrong[0]} is {contents.tensors[wrong[0]].dtype}, the spec says {spec.dtype}")
+        raise TensorMismatch(f"{path}: the tensor {wrong[0]} is {contents.tensors[wrong[0]].dtype}, the spec says {spec.dtype}")
 
 
 def _arrays(contents: Contents, prefix: str) -> dict[str, NDArray[Any]]:

@@ -1,0 +1,30 @@
+"""The command line: a command is a few lines over the public API.
+
+Nothing heavy is imported here or at the head of a command's file, so that `--help` and completion stay fast: NumPy,
+h5py and the spec's models are imported inside the commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments after the program's name; those of the process when left out.
+
+    Returns
+    -------
+    int
+        The exit code: 0 done; 1 the run failed; 2 usage, or an invalid spec, data or model; 3 a plugin is missing,
+        broken or ambiguous; 4 ``--fail-under`` not met; 130 interrupted.
+    """
+    from mlpkit.cli.app import run
+
+    return run(argv)

@@ -1,0 +1,104 @@
+"""The program: its commands, and how every run of it ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.main import get_command
+
+from mlpkit import __version__
+from mlpkit.cli import errors
+from mlpkit.cli.check import check
+from mlpkit.cli.console import Console
+from mlpkit.cli.doctor import doctor
+from mlpkit.cli.evaluate import evaluate
+from mlpkit.cli.info import info
+from mlpkit.cli.init import init
+from mlpkit.cli.options import with_common
+from mlpkit.cli.plugins import list_plugins, show_plugin
+from mlpkit.cli.predict import predict
+from mlpkit.cli.schema import schema
+from mlpkit.cli.train import train
+from mlpkit.errors import Problem
+
+UsageError: Any = typer.BadParameter.__base__  # Click's; by its version, Typer has Click inside or beside it
+
+_SETTINGS: dict[str, Any] = {
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "invoke_without_command": True,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+app = typer.Typer(help="Multi-layer perceptrons: from a JSON spec to one HDF5 file.", **_SETTINGS)
+plugins = typer.Typer(add_completion=False, help="The plugins that are installed.", **_SETTINGS)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mlpkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("-V", "--version", is_eager=True, callback=_show_version, help="Show the version.")] = False,
+) -> None:
+    _help_alone(context)
+
+
+@plugins.callback()
+def _help_alone(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+for _command in (init, check, train, evaluate, predict, info, schema, doctor):
+    app.command(_command.__name__)(with_common(_command))
+plugins.command("list")(with_common(list_plugins))
+plugins.command("show")(with_common(show_plugin))
+app.add_typer(plugins, name="plugins")
+
+
+def run(argv: Sequence[str] | None) -> int:
+    """Run the program with these arguments, whatever happens; the exit code."""
+    console = Console()
+    try:
+        code = get_command(app).main(argv, prog_name="mlpkit", standalone_mode=False, obj=console)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        return errors.INTERRUPTED
+    except UsageError as error:
+        return _usage(console, error)
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        if console.debug:
+            traceback.print_exception(error)
+        errors.report(console, error)
+        return errors.exit_code(error)
+    finally:
+        _drop_unwritable()
+
+
+def _usage(console: Console, error: Any) -> int:
+    command = error.ctx.command_path if error.ctx else "mlpkit"
+    message = error.format_message().rstrip(".")
+    console.fail(errors.block(console, Problem(message[:1].lower() + message[1:], help=f"see '{command} --help'")))
+    return 2
+
+
+def _drop_unwritable() -> None:
+    """If stdout takes no more - a closed pipe, a full disk - let what is buffered go nowhere, so that Python ends quietly."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)

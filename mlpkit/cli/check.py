@@ -1,0 +1,65 @@
+"""`mlpkit check`: everything that is wrong with a spec, and what it will be with its data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlpkit.cli.console import Console
+from mlpkit.cli.errors import exit_code
+from mlpkit.cli.facts import facts, facts_text
+from mlpkit.cli.options import Code, Data, Json, load_code
+from mlpkit.cli.specfile import SpecFile
+from mlpkit.errors import MLPKitError
+
+if TYPE_CHECKING:
+    from mlpkit.spec import Spec
+
+
+def check(
+    console: Console,
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="A spec, a JSON file; '-' is stdin.")],
+    data: Data = None,
+    fill: Annotated[bool, typer.Option("--fill", help="Print the spec with every default written out.")] = False,
+    code: Code = None,
+    json: Json = False,
+) -> None:
+    """Check a spec: every error at once, with its line and column.
+
+    When its data can be read, they are checked with it, and shapes and parameters are shown.
+    """
+    load_code(code)
+    try:
+        file = SpecFile(spec)
+        with file.places():
+            parsed = file.read()
+            known = _with_data(console, parsed, data)
+    except MLPKitError as error:
+        if not json:
+            raise
+        console.json({"valid": False, "problems": [asdict(problem) for problem in error.problems]})
+        raise typer.Exit(exit_code(error)) from error
+    if fill:
+        console.json(parsed.to_dict())
+    elif json:
+        console.json({"valid": True, "spec": parsed.to_dict(), **known})
+    else:
+        console.out("\n".join([f"{file.file} is valid", *([facts_text(known)] if known else [])]))
+    console.say(f"next: mlpkit train {spec}")
+
+
+def _with_data(console: Console, spec: Spec, data: str | None) -> dict[str, Any]:
+    """The facts about a spec with its data; none when it names no data, or a file that is not here."""
+    path = spec.data.path
+    if data is None and path is None:
+        return {}
+    if data is None and path is not None and (path == "-" or not spec.resolve_path(path).exists()):
+        console.warn(f"the data were not checked: {path} is not here")
+        return {}
+    from mlpkit.model import Model
+    from mlpkit.preparation import prepare
+
+    prepared = prepare(spec, data)
+    return facts(Model.for_data(spec, prepared), prepared)

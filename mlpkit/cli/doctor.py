@@ -1,0 +1,69 @@
+"""`mlpkit doctor`: the versions and settings that a bug report needs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from typing import Any
+
+from mlpkit.cli.console import Console
+from mlpkit.cli.facts import aligned
+from mlpkit.cli.options import Json
+from mlpkit.cli.plugins import broken, record
+
+PACKAGES = ("numpy", "pydantic", "typer", "h5py")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def doctor(console: Console, json: Json = False) -> None:
+    """Show versions, BLAS and plugins: text to paste into a bug report."""
+    found = diagnosis()
+    if json:
+        console.json(found)
+        return
+    plugins = found.pop("plugins")
+    lines = [*found.pop("versions").items(), *found.pop("threads").items(), *found.items()]
+    console.out(aligned([(name, str(value)) for name, value in lines]))
+    others = [plugin for plugin in plugins if plugin["distribution"] != "mlpkit" or plugin["error"]]
+    shown = [(f"  {plugin['group']} {plugin['full_name']}", _state(plugin)) for plugin in others]
+    console.out(f"plugins: {len(plugins)}, of them {len(plugins) - len(others)} built in" + (f"\n{aligned(shown)}" if shown else ""))
+
+
+def diagnosis() -> dict[str, Any]:
+    """Everything that is known, as JSON values. Plugins are imported, to see which are broken."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    from mlpkit import __version__
+    from mlpkit.plugin import plugins
+
+    versions = {"mlpkit": __version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    return {
+        "versions": versions,
+        "platform": platform.platform(),
+        "executable": sys.executable,
+        "cpus": os.cpu_count(),
+        "blas": _blas(),
+        "threads": {name: os.environ[name] for name in THREADS if name in os.environ},
+        "plugins": [{**record(info), "error": broken(info)} for info in plugins()],
+    }
+
+
+def _blas() -> str:
+    """The BLAS that NumPy was built with."""
+    import numpy as np
+
+    config: Any = np.show_config(mode="dicts")
+    blas = config.get("Build Dependencies", {}).get("blas", {})
+    parts = (blas.get("name"), blas.get("version"), blas.get("openblas configuration"))
+    return " ".join(str(part) for part in parts if part) or "unknown"
+
+
+def _state(plugin: dict[str, Any]) -> str:
+    source = f"{plugin['distribution']} {plugin['version']}"
+    return f"{source}  BROKEN: {plugin['error']}" if plugin["error"] else source

@@ -1,0 +1,72 @@
+"""From an exception to what a person reads, and to the program's exit code."""
+
+from __future__ import annotations
+
+import re
+
+from mlpkit.cli.console import Console
+from mlpkit.errors import MLPKitError, PluginError, Problem, TrainingError
+
+INTERRUPTED = 130
+WIDTH = 100  # of a source line that is shown: a spec may be one long line
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s,\[\]{}:"]+')
+
+
+class OutputError(MLPKitError):
+    """A file that cannot be written."""
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code of an exception that ends a command."""
+    if isinstance(error, PluginError):
+        return 3
+    failed = isinstance(error, (TrainingError, OutputError))
+    return 2 if isinstance(error, MLPKitError) and not failed else 1
+
+
+def report(console: Console, error: Exception) -> None:
+    """Write an exception as error blocks, never as a traceback."""
+    problems = problems_of(error)
+    console.fail("\n\n".join(block(console, problem) for problem in problems))
+    if len(problems) > 1:
+        console.fail(f"\n{len(problems)} errors")
+
+
+def problems_of(error: Exception) -> tuple[Problem, ...]:
+    """What is wrong, in the words of whoever has to do something about it."""
+    if isinstance(error, MLPKitError):
+        return error.problems
+    if isinstance(error, MemoryError):
+        return (Problem("not enough memory", help="use fewer rows or columns, narrower layers, or a smaller batch"),)
+    if isinstance(error, RecursionError):
+        return (Problem("the input is nested too deep", help="use a flatter spec"),)
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return (Problem(f"{where}{error.strerror}", help="check the path, its permissions and the space on the disk"),)
+    advice = "this is a bug in mlpkit: please report it with the output of 'mlpkit doctor' and of this command with --debug"
+    return (Problem(f"internal error: {type(error).__name__}: {error}", help=advice),)
+
+
+def block(console: Console, problem: Problem) -> str:
+    """One error: what, where, the line itself with a caret, and what to do."""
+    lines = [f"{console.label('error')} {problem.message}"]
+    place = ":".join([problem.file, *(str(number) for number in (problem.line, problem.column) if number)])
+    path = f"({problem.path})" if problem.path else ""
+    if place or path:
+        lines.append("  --> " + "  ".join(part for part in (place, path) if part))
+    if problem.source and problem.column:
+        lines += _excerpt(problem)
+    if problem.help:
+        lines.append(f"{console.label('help')} {problem.help}")
+    return "\n".join(lines)
+
+
+def _excerpt(problem: Problem) -> list[str]:
+    """The line with a caret under the value or key that is meant."""
+    start = max(0, problem.column - 1 - WIDTH // 2) if len(problem.source) > WIDTH else 0
+    shown = "".join(char if char.isprintable() else " " for char in problem.source[start : start + WIDTH])
+    at = problem.column - 1 - start
+    token = _TOKEN.match(shown, at)
+    carets = "^" * (token.end() - at if token else 1)
+    margin = " " * len(str(problem.line))
+    return [f" {margin} |", f" {problem.line} | {shown}", f" {margin} | {' ' * at}{carets}"]

@@ -1,0 +1,94 @@
+"""`mlpkit evaluate`: the loss and metrics of a model on rows with known targets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlpkit.cli.console import Console
+from mlpkit.cli.facts import aligned
+from mlpkit.cli.options import Code, Json, load_code
+
+if TYPE_CHECKING:
+    from mlpkit.model import Model
+    from mlpkit.plugin import Metric
+
+NOT_MET = 4
+
+
+def evaluate(
+    console: Console,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Rows with the target: CSV, TSV, NPZ, NPY or HDF5; '-' is CSV from stdin.")],
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--metric", metavar="NAME", help="A metric to compute; repeatable. Those of the spec when left out."),
+    ] = None,
+    fail_under: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-under",
+            metavar="NAME=VALUE",
+            help="Exit with 4 if a metric is worse: below VALUE, or above it where less is better (loss, rmse); repeatable.",
+        ),
+    ] = None,
+    code: Code = None,
+    json: Json = False,
+) -> None:
+    """Evaluate a model on data with known targets."""
+    from mlpkit.model import load
+
+    load_code(code)
+    bounds = dict(_bound(text) for text in fail_under or ())
+    loaded = load(model)
+    measured = loaded.evaluate(data, metrics=_metrics(loaded, metrics or [], [name for name in bounds if name != "loss"]))
+    if json:
+        console.json({name: value if math.isfinite(value) else None for name, value in measured.items()})
+    else:
+        console.out(aligned([(name, f"{value:.6g}") for name, value in measured.items()]))
+    failures = [text for name, bound in bounds.items() if (text := _failure(measured, name, bound))]
+    for text in failures:
+        console.fail(f"{console.label('error')} {text}")
+    if failures:
+        raise typer.Exit(NOT_MET)
+
+
+def _bound(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        bound = float(value)
+    except ValueError:
+        bound = math.nan
+    if not name or math.isnan(bound):
+        raise typer.BadParameter(f"{text!r} is not NAME=VALUE, such as accuracy=0.9", param_hint="--fail-under")
+    return name, bound
+
+
+def _metrics(model: Model, asked: Sequence[str], bounded: Sequence[str]) -> list[Metric]:
+    """The metrics to compute: those asked for, or the model's own, and those that have a bound."""
+    from mlpkit.model import DEFAULT_METRICS
+    from mlpkit.plugin import REGISTRIES
+
+    task = "regression" if model.target_encoder is None else model.target_encoder.task
+    chosen: list[Metric] = [] if asked else list(model.spec.metrics)
+    names = asked or ([] if chosen else DEFAULT_METRICS[task])
+    for name in dict.fromkeys([*names, *bounded]):
+        metric = REGISTRIES["metrics"].get(name)
+        if not any(type(other) is metric for other in chosen):
+            chosen.append(metric())
+    return chosen
+
+
+def _failure(measured: dict[str, float], name: str, bound: float) -> str | None:
+    """What to say if a figure is worse than its bound, or no number."""
+    from mlpkit.plugin import REGISTRIES
+
+    registry = REGISTRIES["metrics"]
+    name = name if name == "loss" else registry.find(name).name
+    value, more_is_better = measured[name], name != "loss" and registry.get(name).higher_is_better
+    if value >= bound if more_is_better else value <= bound:
+        return None
+    return f"{name} is {value:.6g}, which is {'under' if more_is_better else 'over'} {bound:g}"

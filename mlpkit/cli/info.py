@@ -1,0 +1,79 @@
+"""`mlpkit info`: what is in a model file. Reading it verifies it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from mlpkit.cli.console import Console
+from mlpkit.cli.facts import aligned, columns_text, counted, listed
+from mlpkit.cli.options import Json
+
+
+def info(
+    console: Console,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file.")],
+    spec: Annotated[bool, typer.Option("--spec", help="Print the spec, every default written out, as JSON.")] = False,
+    json: Json = False,
+) -> None:
+    """Show what is in a model file; its plugins need not be installed."""
+    from mlpkit.modelfile import inspect
+
+    found = inspect(model)
+    if spec:
+        console.json(found["spec"])
+    elif json:
+        console.json(found)
+    else:
+        console.out(_text(found))
+        if console.verbose:
+            console.out(_tensors(found))
+
+
+def _text(found: dict[str, Any]) -> str:
+    """The summary, one fact a line."""
+    spec, target = found["spec"], found["preprocessing"].get("target") or {}
+    layers = spec["network"]["layers"]
+    shape = " -> ".join([str(spec["network"]["inputs"]), *(f"{layer['units']} {_name(layer['activation'])}" for layer in layers)])
+    columns = found["columns"] or []
+    lines = [("name", spec["name"]), ("task", target.get("task", "none: not trained")), ("target", listed(target.get("names", [])))]
+    if found["classes"] is not None:
+        lines.append(("classes", f"{len(found['classes'])}: {listed(found['classes'])}"))
+    lines += [
+        ("network", f"{shape}, {counted(found['parameters'], 'parameter')}, {spec['dtype']}"),
+        ("loss", _name(spec["loss"])),
+        ("optimizer", _name(spec["optimizer"])),
+        ("history", _history(found["history"])),
+        ("plugins", _plugins(found["plugins"])),
+        ("written by", ", ".join(f"{name} {version}" for name, version in found["producer"].items())),
+        ("file", f"{found['file_bytes']:,} bytes, container {found['container']}"),
+        ("digest", f"sha256 {found['manifest_sha256']}"),
+    ]
+    return aligned(lines) + (f"\ncolumns\n{columns_text(columns)}" if columns else "")
+
+
+def _name(entry: str | dict[str, Any]) -> str:
+    return entry if isinstance(entry, str) else str(entry["type"])
+
+
+def _history(history: dict[str, Any]) -> str:
+    """The number of epochs, and what the last one measured."""
+    last = {name: value for name, value in history["last"].items() if name != "epoch" and value is not None}
+    measured = "".join(f"  {name} {value:.4g}" for name, value in last.items())
+    return f"{counted(history['epochs'], 'epoch')}{', the last:' if measured else ''}{measured}"
+
+
+def _plugins(plugins: list[dict[str, Any]]) -> str:
+    """The plugins that mlpkit does not bring, with what to install."""
+    others = [
+        f"{plugin['name']} of {plugin['distribution']} {plugin['version']}" if plugin["distribution"] else f"{plugin['name']} (own code)"
+        for plugin in plugins
+        if plugin["distribution"] != "mlpkit"
+    ]
+    return listed(list(dict.fromkeys(others))) if others else "built-in ones only"
+
+
+def _tensors(found: dict[str, Any]) -> str:
+    rows = [(f"  {name}", f"{tensor['dtype']} {'x'.join(map(str, tensor['shape']))}") for name, tensor in found["tensors"].items()]
+    return f"tensors\n{aligned(rows)}"

@@ -1,0 +1,84 @@
+"""`mlpkit init`: a first spec, which trains as it is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mlpkit.cli.console import Console
+from mlpkit.cli.draft import XOR, XOR_DATA, draft
+from mlpkit.cli.files import check_output, write_json, written
+from mlpkit.cli.options import Force
+from mlpkit.cli.schema import spec_schema
+
+SCHEMA = "mlpkit.schema.json"
+
+
+def init(
+    console: Console,
+    data: Annotated[
+        str | None, typer.Argument(metavar="[DATA]", help="CSV, TSV, NPZ, NPY or HDF5; an example, XOR, is written when left out.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("-t", "--target", metavar="COLUMN", help="The column to predict; the last one when left out.")
+    ] = None,
+    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="The spec to write; '-' is stdout.")] = "spec.json",
+    force: Force = False,
+) -> None:
+    """Write a spec for a table, and the JSON Schema of specs beside it.
+
+    Columns that cannot be used - dates, names of rows, one value only - are left out, and named.
+    """
+    check_output(output, force=force, reads=[data])
+    folder = Path(output).parent if output != "-" else Path()
+    if data is None:
+        if target is not None:
+            raise typer.BadParameter("there is no DATA to have a target", param_hint="--target")
+        spec = XOR
+        _write_xor(console, folder / XOR["data"]["path"], force)
+    else:
+        spec = _drafted(console, data, target, folder)
+    if output == "-":
+        console.json(spec)
+        return
+    write_json(str(folder / SCHEMA), spec_schema())
+    write_json(output, {"$schema": f"./{SCHEMA}", **spec})
+    console.say(f"saved {output} and {folder / SCHEMA}; next: mlpkit train {output}")
+
+
+def _drafted(console: Console, data: str, target: str | None, folder: Path) -> dict[str, Any]:
+    """The spec for a file of data; what was decided is said."""
+    from mlpkit.data import read_table
+
+    if data == "-":
+        raise typer.BadParameter("the data must be a file, which the spec can name", param_hint="DATA")
+    table = read_table(data)
+    chosen = table.names[-1] if target is None else target
+    found = draft(table, chosen, _path_from(folder, data), Path(data).stem)
+    console.say(f"target {chosen}{' (the last column)' if target is None else ''}: {found.target}")
+    inputs = len(table.names) - 1 - len(found.ignored)
+    console.say(f"{table.rows} rows, {inputs} input columns")
+    for name, reason in found.ignored.items():
+        console.say(f"left out {name}: {reason}")
+    return found.spec
+
+
+def _path_from(folder: Path, data: str) -> str:
+    """The path of the data as seen from the spec's folder."""
+    try:
+        return Path(os.path.relpath(data, folder)).as_posix()
+    except ValueError:  # another drive
+        return Path(data).absolute().as_posix()
+
+
+def _write_xor(console: Console, path: Path, force: bool) -> None:
+    """The example's data, unless they are there already."""
+    if path.is_file() and path.read_text(encoding="utf-8", errors="replace") == XOR_DATA:
+        return
+    check_output(str(path), force=force)
+    with written(str(path)) as stream:
+        stream.write(XOR_DATA.encode())
+    console.say(f"saved {path}: the example XOR")

@@ -1,0 +1,61 @@
+"""The options that every command has, and those that several share."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from mlpkit.cli.console import Console
+
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No messages but warnings and errors.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="More details.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; the variable NO_COLOR does the same.")]
+Code = Annotated[list[str] | None, typer.Option("-c", "--code", metavar="FILE", help="A Python file with plugins of your own; repeatable.")]
+Data = Annotated[str | None, typer.Option("-d", "--data", metavar="DATA", help="Data in place of the spec's data.path.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON to stdout.")]
+Force = Annotated[bool, typer.Option("-f", "--force", help="Overwrite a file that exists.")]
+
+COMMON: dict[str, Any] = {"quiet": Quiet, "verbose": Verbose, "debug": Debug, "no_color": NoColor}
+
+
+def with_common(command: Callable[..., None]) -> Callable[..., None]:
+    """A command, which takes the console first, as a function with the common options that Typer can call."""
+    signature = inspect.signature(command, eval_str=True)
+    own = list(signature.parameters.values())[1:]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    common = [inspect.Parameter(name, keyword, default=False, annotation=kind) for name, kind in COMMON.items()]
+    context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+
+    @functools.wraps(command)
+    def run(context: typer.Context, **given: Any) -> None:
+        console: Console = context.obj
+        console.quiet, console.verbose, console.debug = given.pop("quiet"), given.pop("verbose"), given.pop("debug")
+        console.color = not given.pop("no_color")
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = lambda message, *_, **__: console.warn(str(message))
+            command(console, **given)
+
+    run.__signature__ = signature.replace(parameters=[context, *own, *common])  # type: ignore[attr-defined]
+    run.__annotations__ = {name: parameter.annotation for name, parameter in inspect.signature(run).parameters.items()}
+    return run
+
+
+def load_code(paths: list[str] | None) -> None:
+    """Make the plugins in the user's own files known.
+
+    Raises
+    ------
+    BrokenPlugin
+        A file cannot be run, or defines no plugin.
+    """
+    from mlpkit.code_file import register_file
+
+    for path in paths or ():
+        register_file(path)

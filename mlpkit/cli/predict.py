@@ -1,0 +1,92 @@
+"""`mlpkit predict`: rows in, predictions out, a batch at a time, so that the data may be larger than the memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from mlpkit.cli.console import Console
+from mlpkit.cli.files import check_output, written
+from mlpkit.cli.options import Code, load_code
+from mlpkit.cli.predictions import Columns, Format, write
+
+if TYPE_CHECKING:
+    from mlpkit.data import Table
+    from mlpkit.model import Model
+
+
+def predict(
+    console: Console,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file.")],
+    data: Annotated[str, typer.Argument(metavar="[DATA]", help="Rows: CSV, TSV, NPZ, NPY or HDF5; '-' is CSV from stdin.")] = "-",
+    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="The file to write; '-' is stdout.")] = "-",
+    format: Annotated[
+        Format | None,
+        typer.Option("--format", help="Of the output; by the file's ending when left out, or else csv.", show_default=False),
+    ] = None,
+    proba: Annotated[bool, typer.Option("--proba", help="The probability of each class in place of the class.")] = False,
+    keep_columns: Annotated[bool, typer.Option("--keep-columns", help="Write the columns of DATA before the predictions.")] = False,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Rows that are in memory at once.")] = 8192,
+    code: Code = None,
+) -> None:
+    """Predict from rows, with a header and one line per row.
+
+    The column of predictions has the name of the target: species. Probabilities are named species=Adelie and so on. A
+    name that DATA has already gets predicted_ before it.
+    """
+    from mlpkit.model import load
+
+    load_code(code)
+    chosen = format or Format.of(output)
+    if chosen is Format.npy and (output == "-" or keep_columns):
+        raise typer.BadParameter("npy needs --output FILE and holds the predictions alone", param_hint="--format")
+    check_output(output, reads=[model, data])
+    loaded = load(model)
+    with written(output) as stream:
+        rows = write(stream, chosen, _batches(loaded, data, batch_size, proba, keep_columns and chosen))
+    if output != "-":
+        console.say(f"saved {output}: {rows} predictions")
+
+
+def _batches(model: Model, data: str, rows: int, proba: bool, keep: Format | Literal[False]) -> Iterator[Columns]:
+    """The columns to write, batch by batch; those of the data too when they are kept in a format."""
+    from mlpkit.data import iter_tables
+
+    spec, needed = model.spec.data, None
+    if model.input_encoder is not None and not keep:
+        needed = [column.name for column in model.input_encoder.columns]
+    missing = () if keep is Format.csv else spec.missing  # what is written as CSV looks as it did
+    for table in iter_tables(data, rows=rows, separator=spec.separator, missing=missing, columns=needed):
+        predicted = _predicted(model, table, proba)
+        kept = _kept(model, table, keep) if keep else {}
+        clash = not kept.keys().isdisjoint(predicted)
+        yield kept | ({f"predicted_{name}": column for name, column in predicted.items()} if clash else predicted)
+
+
+def _predicted(model: Model, table: Table, proba: bool) -> Columns:
+    """Predictions by column name."""
+    target = model.target_encoder
+    names = ("prediction",) if target is None else target.names
+    values = model.predict_proba(table) if proba else model.predict(table)
+    if proba and model.classes is not None:
+        names = tuple(f"{names[0]}={label}" for label in model.classes.tolist())
+    columns = values[:, None] if values.ndim == 1 else values
+    return dict(zip(names, columns.T, strict=True))
+
+
+def _kept(model: Model, table: Table, format: Format) -> Columns:
+    """The columns of the data: for CSV as they are written there, else the model's number columns as numbers."""
+    from mlpkit.data.kinds import numbers
+
+    inputs = () if model.input_encoder is None or format is Format.csv else model.input_encoder.columns
+    as_numbers = {column.name for column in inputs if column.kind == "number"}
+    columns: Columns = {}
+    for name in table.names:
+        column = numbers(table, name) if name in as_numbers else table[name]
+        if column.ndim == 1:
+            columns[name] = column
+        else:
+            columns |= {f"{name}{index}": values for index, values in enumerate(column.T)}
+    return columns

@@ -1,0 +1,90 @@
+"""Predictions as bytes: CSV, JSON lines or an NPY array, from batches of named columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Columns: TypeAlias = "dict[str, NDArray[Any]]"
+
+
+class Format(StrEnum):
+    """How predictions are written."""
+
+    csv = "csv"
+    jsonl = "jsonl"
+    npy = "npy"
+
+    @classmethod
+    def of(cls, path: str) -> Format:
+        """By the ending of a file, CSV when that says nothing."""
+        ending = Path(path).suffix.lower().removeprefix(".")
+        return cls(ending) if ending in ("jsonl", "npy") else cls.csv
+
+
+def write(stream: BinaryIO, format: Format, batches: Iterator[Columns]) -> int:
+    """Write all batches; returns the number of rows."""
+    if format is Format.npy:
+        return _write_npy(stream, batches)
+    rows = 0
+    for columns in batches:
+        encode = _csv_lines if format is Format.csv else _json_lines
+        _write_all(stream, encode(columns, header=rows == 0).encode())
+        rows += len(next(iter(columns.values())))
+    return rows
+
+
+def _write_all(stream: BinaryIO, data: bytes) -> None:
+    """Write all bytes: a stdout without a buffer (python -u) may take some of them at a time."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[stream.write(rest) :]
+
+
+def _write_npy(stream: BinaryIO, batches: Iterator[Columns]) -> int:
+    """One array of shape (rows,), or (rows, columns) for several columns."""
+    import numpy as np
+
+    parts = [np.column_stack(list(columns.values())) for columns in batches]
+    values = np.concatenate(parts)
+    np.save(stream, values[:, 0] if values.shape[1] == 1 else values, allow_pickle=False)
+    return len(values)
+
+
+def _csv_lines(columns: Columns, *, header: bool) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if header:
+        writer.writerow(columns)
+    writer.writerows(zip(*map(_texts, columns.values()), strict=True))
+    return text.getvalue()
+
+
+def _texts(column: NDArray[Any]) -> list[Any]:
+    """Values as a CSV file has them: nothing for a missing one, true and false in small letters as in JSON."""
+    if column.dtype.kind == "b":
+        return ["true" if value else "false" for value in column.tolist()]
+    if column.dtype.kind == "f":
+        return ["" if math.isnan(value) else value for value in column.tolist()]
+    return list(column.tolist())
+
+
+def _json_lines(columns: Columns, *, header: bool) -> str:
+    values = [_json_values(column) for column in columns.values()]
+    rows = (dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True))
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def _json_values(column: NDArray[Any]) -> list[Any]:
+    if column.dtype.kind == "f":
+        return [value if math.isfinite(value) else None for value in column.tolist()]
+    return [str(value) for value in column.tolist()] if column.dtype.kind == "M" else list(column.tolist())

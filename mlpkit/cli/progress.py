@@ -1,0 +1,97 @@
+"""How a run of training is shown on stderr: a bar that overwrites itself, plain lines, JSON lines, or nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sys
+import time
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from mlpkit.cli.console import Console, is_terminal
+
+if TYPE_CHECKING:
+    from mlpkit.training import Epoch
+
+BAR_SECONDS, PLAIN_SECONDS = 0.1, 3.0  # at least so long between two updates
+BAR_WIDTH = 20
+
+
+class Style(StrEnum):
+    """How progress is shown."""
+
+    auto = "auto"
+    bar = "bar"
+    plain = "plain"
+    json = "json"
+    none = "none"
+
+
+class Progress:
+    """Shows epoch after epoch; `close` shows the last one.
+
+    Parameters
+    ----------
+    console : Console
+    style : Style
+        "auto" is a bar on a terminal and plain lines elsewhere.
+    epochs : int
+        How many there are at most.
+    """
+
+    def __init__(self, console: Console, style: Style, epochs: int) -> None:
+        if style is Style.auto:
+            style = Style.bar if is_terminal(sys.stderr) else Style.plain
+        self.style = Style.none if console.quiet and style is not Style.json else style
+        self.console, self.epochs = console, epochs
+        self.started = time.monotonic()
+        self.shown_at = -math.inf
+        self.pending: Epoch | None = None
+
+    def show(self, epoch: Epoch) -> None:
+        """Show an epoch, if it is time for that."""
+        if self.style is Style.json:
+            sys.stderr.write(json.dumps(as_json(epoch)) + "\n")
+            return
+        self.pending, now = epoch, time.monotonic()
+        if self.style is Style.bar and now - self.shown_at >= BAR_SECONDS:
+            self.shown_at = now
+            self._draw(epoch, now)
+        elif self.style is Style.plain and now - self.shown_at >= PLAIN_SECONDS:
+            self.shown_at, self.pending = now, None
+            self.console.say(line(epoch, self.epochs))
+
+    def close(self) -> None:
+        """Take the bar away, and show the last epoch if it was not yet."""
+        if self.style is Style.bar:
+            sys.stderr.write("\r\x1b[K")
+        if self.pending is not None and self.style in (Style.bar, Style.plain):
+            self.console.say(line(self.pending, self.epochs))
+        self.pending = None
+
+    def _draw(self, epoch: Epoch, now: float) -> None:
+        done = BAR_WIDTH * epoch.number // self.epochs
+        left = (now - self.started) / epoch.number * (self.epochs - epoch.number)
+        text = f"[{'#' * done}{'.' * (BAR_WIDTH - done)}] {line(epoch, self.epochs)}  {left:.0f} s left"
+        sys.stderr.write("\r" + text[: shutil.get_terminal_size().columns - 1] + "\x1b[K")
+        sys.stderr.flush()
+
+
+def line(epoch: Epoch, epochs: int) -> str:
+    """An epoch on one line."""
+    measured = "".join(f"  {name} {value:.4g}" for name, value in figures(epoch).items())
+    return f"epoch {epoch.number:{len(str(epochs))}}/{epochs}{measured}"
+
+
+def figures(epoch: Epoch) -> dict[str, float]:
+    """What was measured in an epoch, by name."""
+    validation = {} if epoch.validation_loss is None else {"validation_loss": epoch.validation_loss}
+    return {"loss": epoch.loss, **validation, **epoch.metrics}
+
+
+def as_json(epoch: Epoch) -> dict[str, float | None]:
+    """An epoch as one JSON object; null for what is not finite."""
+    values = {"epoch": epoch.number, **figures(epoch), "learning_rate": epoch.learning_rate, "seconds": epoch.seconds}
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}

@@ -1,0 +1,38 @@
+"""`mlpkit schema`: the JSON Schema of a spec, by which editors complete and check it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mlpkit.cli.console import Console
+from mlpkit.cli.files import write_json
+from mlpkit.cli.options import Code, load_code
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schema(
+    console: Console,
+    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="The file to write; '-' is stdout.")] = "-",
+    code: Code = None,
+) -> None:
+    """Print the JSON Schema of a spec, with every installed plugin and its options.
+
+    Written beside a spec whose "$schema" names it, it lets editors complete and check the spec.
+    """
+    load_code(code)
+    if output == "-":
+        console.json(spec_schema())
+        return
+    write_json(output, spec_schema())
+    console.say(f'saved {output}; write "$schema": "./{Path(output).name}" into a spec beside it')
+
+
+def spec_schema() -> dict[str, Any]:
+    """The JSON Schema of a spec."""
+    from mlpkit.spec import Spec
+
+    return {"$schema": DIALECT, **Spec.model_json_schema()}
