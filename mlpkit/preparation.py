@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mlpkit.data import Dataset, Table, as_table, read_table
 from mlpkit.data.kinds import gaps, numbers
 from mlpkit.data.splits import split_by_column, split_by_share
+from mlpkit.data.table import counted
 from mlpkit.errors import DataError, Problem, SpecError
 from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
@@ -154,7 +155,8 @@ def _read(spec: Spec, source: Any, y: Any, weights: Any) -> _Rows:
         raise DataError("the data have no rows", help="give at least two")
     target = _target(spec, table, y)
     if target.rows != table.rows:
-        raise DataError(f"there are {table.rows} rows of inputs, but {target.rows} targets", help="give one target per row")
+        message = f"the inputs have {counted(table.rows, 'row')}, but there are {target.rows} targets"
+        raise DataError(message, help="give one target per row")
     check_present(target)
     return _Rows(table, target, _weights(spec, table, weights, required=y is None))
 
@@ -210,7 +212,7 @@ def _weights(spec: Spec, table: Table, weights: Any, *, required: bool) -> Weigh
     else:
         column, name = as_table(weights, ["weights"]), "weights"
     if column.rows != table.rows:
-        raise DataError(f"there are {table.rows} rows, but {column.rows} weights", help="give one weight per row")
+        raise DataError(f"there are {table.rows} rows, but {counted(column.rows, 'weight')}", help="give one weight per row")
     if column.width != 1:
         raise DataError(f"the weights have {column.width} columns", help="give one weight per row")
     values: Weights = numbers(column, name).astype(np.float64)

@@ -136,16 +136,14 @@ def _save(model: Model, output: str) -> None:
 
 def best_epoch(model: Model) -> Epoch | None:
     """The epoch whose weights early stopping has restored; None without early stopping."""
-    from mlpkit.training.best import Best
+    from mlpkit.training import Monitor
 
-    stopping, found = model.spec.training.early_stopping, None
-    if stopping is None:
+    if model.spec.training.early_stopping is None:
         return None
-    best = Best(model.network, model.spec, stopping)
+    monitor = Monitor(model.spec)
     for epoch in model.history:
-        best.watch(epoch)
-        found = epoch if best.waited == 0 else found
-    return found
+        monitor.improved(epoch)
+    return monitor.best
 
 
 def _ending(model: Model, best: Epoch | None, output: str, interrupted: bool) -> str:

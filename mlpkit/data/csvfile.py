@@ -17,7 +17,7 @@ from typing import BinaryIO
 import numpy as np
 
 from mlpkit.data.columns import object_column
-from mlpkit.data.table import Table, data_error
+from mlpkit.data.table import Table, counted, data_error
 
 SEPARATORS = (",", ";", "\t", "|")
 CHUNK = 8192  # rows
@@ -147,7 +147,7 @@ def _chunks(reader: Iterator[list[str]], width: int, size: int, source: str) -> 
                 rows.append(row)
                 lines.append(line + 1)
             elif len(row) > 1 or (row and row[0].strip()):
-                message = f"line {line + 1} of {source} has {len(row)} values, but the header has {width} names"
+                message = f"line {line + 1} of {source} has {counted(len(row), 'value')}, but the header has {counted(width, 'name')}"
                 raise data_error(message, source, line + 1, "correct that line, or quote a value that holds the separator")
             line = reader.line_num  # type: ignore[attr-defined]
             if len(rows) == size:

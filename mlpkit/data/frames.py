@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.columns import as_array
-from mlpkit.data.table import Table
+from mlpkit.data.table import Table, counted
 from mlpkit.errors import DataError
 
 KNOWN = "give an array, a dictionary of columns, a list of dictionaries, or a pandas, polars or Arrow table"
@@ -113,5 +113,5 @@ def _renamed(table: Table, names: Sequence[str]) -> Table:
 
 def _checked(names: Sequence[str], columns: int) -> list[str]:
     if len(names) != columns:
-        raise DataError(f"{len(names)} names for {columns} columns", help="give one name per column")
+        raise DataError(f"{counted(len(names), 'name')} for {counted(columns, 'column')}", help="give one name per column")
     return unique(names)

@@ -102,7 +102,9 @@ def texts(table: Table, name: str) -> Column:
     """The values of a column as categories: an object array of texts, None where one is missing."""
     column = table[name]
     if column.ndim == 2:
-        raise DataError(f"the column {name!r} has {column.shape[1]} values per row, which cannot be one category")
+        raise DataError(
+            f"the column {name!r} has {column.shape[1]} values per row, which cannot be one category", help="give a column each"
+        )
     if column.dtype == object:
         return column
     if column.dtype.kind == "f":

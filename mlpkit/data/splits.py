@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.kinds import texts
-from mlpkit.data.table import Table
+from mlpkit.data.table import Table, counted
 from mlpkit.errors import DataError
 from mlpkit.spec import Split
 
@@ -63,7 +63,7 @@ def split_by_share(split: Split, seed: int, rows: int, strata: NDArray[np.intp] 
     wanted = min(max(1, round(rows * (split.validation or 0.0))), rows - 1)
     quotas = _quotas(counts, wanted)
     if quotas.sum() == 0:
-        raise DataError(f"{rows} rows are too few to split", help="leave data.split out, or give more rows of each class")
+        raise DataError(f"{counted(rows, 'row')} cannot be split", help="leave data.split out, or give more rows of each class")
     order = rng.permutation(rows)
     order = order[np.argsort(strata[order], kind="stable")]  # class by class, shuffled within each
     rank = np.arange(rows) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -106,15 +106,20 @@ class Table:
         near = [match for name in names for match in difflib.get_close_matches(name, self.names, n=1)]
         hint = f"; did you mean {' and '.join(map(repr, near))}?" if near else ""
         some = ", ".join(self.names[:20]) + (f" and {len(self.names) - 20} more" if len(self.names) > 20 else "")
-        plural = "columns" if len(names) > 1 else "column"
+        what = "are no columns" if len(names) > 1 else "is no column"
         shown = ", ".join(map(repr, names[:10])) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
         where = f" in {self.source}" if self.source else ""
-        return data_error(f"there is no {plural} {shown}{where}{hint}", self.source, help=f"the columns are {some or 'none'}")
+        return data_error(f"there {what} {shown}{where}{hint}", self.source, help=f"the columns are {some or 'none'}")
 
 
 def column_width(column: Column) -> int:
     """Values per row."""
     return column.shape[1] if column.ndim == 2 else 1
+
+
+def counted(number: int, noun: str) -> str:
+    """``counted(2, "row")`` -> "2 rows"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def data_error(message: str, file: str = "", line: int = 0, help: str = "") -> DataError:
@@ -126,5 +131,5 @@ def _unequal(lengths: Mapping[str, int], source: str) -> DataError:
     first, rows = next(iter(lengths.items()))
     other, differing = next((name, length) for name, length in lengths.items() if length != rows)
     where = f"{source}: " if source else ""
-    message = f"{where}the columns differ in length: {first!r} has {rows} rows, {other!r} has {differing}"
+    message = f"{where}the columns differ in length: {first!r} has {counted(rows, 'row')}, {other!r} has {differing}"
     return data_error(message, source, help="leave out what is no column; in a spec, name the columns in data.inputs and data.target")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from mlpkit.data.kinds import numbers
-from mlpkit.data.table import Table, column_width, data_error
+from mlpkit.data.table import Table, column_width, counted, data_error
 from mlpkit.errors import DataError, ModelFileError, UnseenCategoryWarning
 from mlpkit.plugin import Array
 from mlpkit.preprocessing.categories import CategoryEncoder, Unseen
@@ -125,16 +125,17 @@ class InputEncoder:
             differing = [column for column in self.columns if column_width(table[column.name]) != column.width]
             if not differing:
                 return table
-            column, found = differing[0], column_width(table[differing[0].name])
-            raise data_error(
-                f"the column {column.name!r} has {found} values per row, but the model was trained on {column.width}", table.source
-            )
-        if table.named and self.named:
+            if table.named:
+                name, wanted = differing[0].name, differing[0].width
+                found = counted(column_width(table[name]), "value")
+                raise data_error(f"the column {name!r} has {found} per row, but the model was trained on {wanted}", table.source)
+        elif table.named and self.named:
             raise table.missing_columns([name for name in self.order if name not in table])
         width = sum(column.width for column in self.columns)
         if table.width != width:
             help = f"give them in the order of training: {', '.join(self.order[:20])}"
-            raise data_error(f"the data have {table.width} columns, but the model was trained on {width}", table.source, help=help)
+            found = counted(table.width, "column")
+            raise data_error(f"the data have {found}, but the model was trained on {width}", table.source, help=help)
         if self.categories.columns:
             name = self.categories.columns[0].name
             help = "give a table with named columns, such as a dictionary or a data frame"
@@ -183,5 +184,5 @@ def _unseen_message(unseen: Unseen) -> str:
     ]
     more = f" and {len(unseen) - 5} more" if len(unseen) > 5 else ""
     total = unseen.total()
-    what = "1 value was" if total == 1 else f"{total} values were"
+    what = counted(total, "value") + (" was" if total == 1 else " were")
     return f"{what} not seen in training, and encoded as none of the categories: {', '.join(shown)}{more}"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from mlpkit.data.kinds import column_kind, numbers
-from mlpkit.data.table import Table, column_width
+from mlpkit.data.table import Table, column_width, counted
 from mlpkit.errors import DataError, ModelFileError, Problem, SpecError
 from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing.labels import Labels, class_numbers, find_classes
@@ -136,7 +136,9 @@ class TargetEncoder:
         """
         labels = _labels(table)
         if len(labels) != len(self.names):
-            raise DataError(f"the target has {len(labels)} columns, but the model predicts {len(self.names)}", help=", ".join(self.names))
+            raise DataError(
+                f"the target has {counted(len(labels), 'column')}, but the model predicts {len(self.names)}", help=", ".join(self.names)
+            )
         if self.classes is not None:
             return class_numbers(table, table.names[0], self.classes)
         return _indicators(table)[0] if self.task == "multilabel" else _values(table)

@@ -1,26 +1,39 @@
-"""Best: what early stopping knows of a run."""
+"""What early stopping knows of a run: which epoch was the best so far, how long ago, and the weights that it had."""
 
 from __future__ import annotations
 
 import math
 
-from mlpkit.network import Network
 from mlpkit.plugin import Array
-from mlpkit.spec import EarlyStopping, Spec
+from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name
 from mlpkit.training.epoch import Epoch
 
 
-class Best:
-    """Early stopping: the best value of what is monitored, the weights that had it, and the epochs since."""
+class Monitor:
+    """The best epoch by what the spec's early stopping watches.
 
-    def __init__(self, network: Network, spec: Spec, options: EarlyStopping) -> None:
+    Parameters
+    ----------
+    spec : Spec
+        With `training.early_stopping`.
+
+    Attributes
+    ----------
+    best : Epoch or None
+    waited : int
+        Epochs since it.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        options = spec.training.early_stopping
+        if options is None:
+            raise ValueError("the spec has no early stopping")
         self.options = options
-        self.vector = network.parameters.vector
-        self.weights: Array | None = None
         metric = next((metric for metric in spec.metrics if plugin_name(metric) == options.monitor), None)
         self.sign = -1.0 if metric is not None and metric.higher_is_better else 1.0
         self.value = math.inf
+        self.best: Epoch | None = None
         self.waited = 0
 
     @property
@@ -28,18 +41,38 @@ class Best:
         """Whether patience is at its end."""
         return self.waited >= self.options.patience
 
-    def watch(self, epoch: Epoch) -> None:
-        """Keep the weights if this epoch is the best so far."""
+    def improved(self, epoch: Epoch) -> bool:
+        """Take the next epoch; True when it is the best so far."""
         measured = {"loss": epoch.loss, "validation_loss": epoch.validation_loss, **epoch.metrics}[self.options.monitor]
         value = math.inf if measured is None else self.sign * measured
-        if value < self.value - self.options.min_delta or self.weights is None:
-            self.value, self.waited = value, 0
-            self.weights = self.vector.copy() if self.weights is None else self.weights
-            self.weights[...] = self.vector
-        else:
+        if self.best is not None and not value < self.value - self.options.min_delta:
             self.waited += 1
+            return False
+        self.value, self.best, self.waited = value, epoch, 0
+        return True
+
+
+class Best:
+    """The weights of the best epoch.
+
+    Parameters
+    ----------
+    vector : array
+        The parameters that training changes.
+    spec : Spec
+        With `training.early_stopping`.
+    """
+
+    def __init__(self, vector: Array, spec: Spec) -> None:
+        self.monitor = Monitor(spec)
+        self.vector = vector
+        self.kept = vector.copy()
+
+    def watch(self, epoch: Epoch) -> None:
+        """Keep the weights if this epoch is the best so far."""
+        if self.monitor.improved(epoch):
+            self.kept[...] = self.vector
 
     def restore(self) -> None:
-        """Give the network the best weights."""
-        if self.weights is not None:
-            self.vector[...] = self.weights
+        """Give the network the best weights; those from before the run when no epoch was finished."""
+        self.vector[...] = self.kept

@@ -111,7 +111,7 @@ class Run:
         self.batches = Batches(train, self.batch_size, spec.training.shuffle)
         self.workspaces = self._workspaces()
         self.update = Update(network, spec)
-        self.best = Best(network, spec, spec.training.early_stopping) if spec.training.early_stopping else None
+        self.best = Best(network.parameters.vector, spec) if spec.training.early_stopping else None
 
     def _workspaces(self) -> dict[int, Workspace]:
         """A workspace for a whole batch and one for the rest at the end of an epoch, with one gradient."""
@@ -123,7 +123,7 @@ class Run:
 
     def next_epoch(self) -> Epoch | None:
         """Train one epoch; None when the run is over."""
-        if self.epoch == self.spec.training.epochs or (self.best is not None and self.best.exhausted):
+        if self.epoch == self.spec.training.epochs or (self.best is not None and self.best.monitor.exhausted):
             return None
         started = time.perf_counter()
         rate = self.update.rate(self.step, self.steps_per_epoch)

@@ -8,7 +8,7 @@ import pytest
 
 import mlpkit
 
-MODELS = Path(mlpkit.__file__).parents[1] / "models"
+MODELS = Path(__file__).parents[2] / "models"
 
 
 def test_the_four_commands_of_a_newcomer(folder, run):
