@@ -84,9 +84,7 @@ def scores(spec, table, seed):
     target, regression = spec["data"]["target"], spec["loss"] == "mean_squared_error"
     train, test = train_test_split(table, test_size=0.2, random_state=seed, stratify=None if regression else table[target])
     metric = "r2" if regression else "accuracy"
-    found = [
-        mlpkit.train({**variant, "seed": seed}, train).evaluate(test, metrics=[metric])[metric] for variant in (spec, plain(spec))
-    ]
+    found = [mlpkit.train({**variant, "seed": seed}, train).evaluate(test, metrics=[metric])[metric] for variant in (spec, plain(spec))]
     peer = sklearn_model(spec, table, seed).fit(train.drop(columns=target), train[target])
     return [*found, peer.score(test.drop(columns=target), test[target])]
 
