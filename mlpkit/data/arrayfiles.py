@@ -73,31 +73,42 @@ def _hdf5(path: str | Path, columns: Collection[str] | None) -> Iterator[tuple[i
     """An HDF5 file: the datasets by name, those in groups as "group/name"; links to other files are not followed."""
     import h5py
 
-    try:
+    with _hdf5_errors(path):
         file = h5py.File(path, "r")
-    except (FileNotFoundError, PermissionError):
-        raise
-    except OSError as error:
-        raise data_error(f"{path} cannot be read as an HDF5 file: {error}", str(path), help="is it complete?") from error
     with file:
-        datasets: dict[str, Any] = {}
-
-        def visit(name: str, item: Any) -> None:
-            if isinstance(item, h5py.Dataset) and item.ndim:
-                datasets[name] = item.asstr() if h5py.check_string_dtype(item.dtype) else item
+        with _hdf5_errors(path):
+            chosen = _chosen(_datasets(file), columns, path)
 
         def read(rows: slice) -> Mapping[str, Any]:
-            try:
+            with _hdf5_errors(path):
                 return {name: dataset[rows] for name, dataset in chosen.items()}
-            except (OSError, RuntimeError, ValueError, TypeError, UnicodeDecodeError) as error:
-                raise data_error(f"{path} is damaged or has values that cannot be read: {error}", str(path)) from error
 
-        try:
-            file.visititems(visit)
-        except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
-            raise data_error(f"{path} is damaged: {error}", str(path)) from error
-        chosen = _chosen(datasets, columns, path)
         yield _length(chosen, path), True, read
+
+
+def _datasets(file: Any) -> dict[str, Any]:
+    """Every dataset of an HDF5 file that is no scalar, by its path; texts are decoded."""
+    import h5py
+
+    datasets: dict[str, Any] = {}
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and item.ndim:
+            datasets[name] = item.asstr() if h5py.check_string_dtype(item.dtype) else item
+
+    file.visititems(visit)
+    return datasets
+
+
+@contextmanager
+def _hdf5_errors(path: str | Path) -> Iterator[None]:
+    """What h5py says of a file, as a DataError."""
+    try:
+        yield
+    except (FileNotFoundError, PermissionError):
+        raise
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
+        raise data_error(f"{path} cannot be read as an HDF5 file: {error}", str(path), help="is it complete, and HDF5?") from error
 
 
 def _chosen(arrays: Mapping[str, Any], columns: Collection[str] | None, path: str | Path) -> Mapping[str, Any]:

@@ -39,7 +39,7 @@ def as_array(values: Any, name: str) -> NDArray[Any]:
         array = np.asarray(values)
         if array.dtype.kind in "US" and not isinstance(values, np.ndarray):
             array = np.array(values, dtype=object)  # NumPy would have written NaN as a text
-    except (ValueError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError, RuntimeError) as error:
         raise DataError(f"{name!r} is no array: {error}", help="all rows must have the same number of values") from error
     return array
 

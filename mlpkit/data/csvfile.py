@@ -114,7 +114,8 @@ def _header(reader: Iterator[list[str]], source: str) -> list[str]:
         while not any(names):
             names = [name.strip() for name in next(reader)]
     except (csv.Error, StopIteration) as error:
-        raise data_error(f"the header of {source} cannot be read: {error or 'it has no names'}", source, 1) from error
+        message = f"the header of {source} cannot be read: {str(error) or 'it has no names'}"
+        raise data_error(message, source, 1, "check its quotes and line ends") from error
     line = reader.line_num  # type: ignore[attr-defined]
     if names and all(map(_is_number, names)) and not all(name.isdecimal() and names.count(name) == 1 for name in names):
         raise data_error(

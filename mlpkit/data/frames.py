@@ -66,6 +66,8 @@ def _columns(source: Any) -> dict[str, Any] | None:
         return None if source.dtype.names is None else {name: source[name] for name in source.dtype.names}
     if hasattr(source, "column_names"):
         return {name: _arrow_column(source.column(index)) for index, name in enumerate(unique(source.column_names))}
+    if hasattr(source, "collect"):
+        raise DataError(f"a {type(source).__name__} holds no rows yet", help="call its collect() first")
     if hasattr(source, "columns") and hasattr(source, "__getitem__"):
         return {name: source[label] for name, label in zip(unique(source.columns), source.columns, strict=True)}
     return None

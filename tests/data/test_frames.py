@@ -10,7 +10,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlpkit.data import Table, as_table
@@ -137,6 +137,7 @@ REFUSED = {
     "bytes that are no text": ({"a": [b"\xff"]}, "not UTF-8"),
     "a number beyond float64": ({"a": [10**400]}, "beyond the range"),
     "texts in two dimensions by name": ({"a": [["a", "b"]]}, "two dimensions"),
+    "lazy frame": (pl.LazyFrame({"a": [1]}), "LazyFrame holds no rows yet"),
     "no columns": (np.zeros((3, 0)), "no columns"),
 }
 
@@ -169,6 +170,7 @@ def test_a_missing_column_names_its_neighbour():
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.dates())
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(VALUES, min_size=2, max_size=2), min_size=1))
 def test_any_records_are_a_table_or_an_error(rows):
     try:
@@ -182,6 +184,7 @@ def test_any_records_are_a_table_or_an_error(rows):
         assert [value is None or value != value for value in column.tolist()] == absent
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.text(), st.none())))
 def test_texts_stay_what_they_are(values):
     if any(value is not None for value in values):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlpkit.data import Table, read_table
@@ -110,6 +110,7 @@ def test_texts(values, expected):
     assert texts(Table({"a": values}), "a").tolist() == expected
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_numbers_written_as_texts_are_the_same_numbers(values):
     table = Table({"a": [repr(value) for value in values]})

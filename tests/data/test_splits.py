@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlpkit.data import Table
@@ -20,12 +20,13 @@ def share(value, **options):
     return Split.model_validate({"validation": value, **options})
 
 
+@settings(deadline=None)
 @given(STRATA, SHARES, st.integers(0, 2**63 - 1))
 def test_a_stratified_split_is_fair(strata, value, seed):
     counts = np.bincount(strata)
     most = int(np.maximum(counts - 1, 0).sum())
     if most == 0:
-        with pytest.raises(DataError, match="too few"):
+        with pytest.raises(DataError, match="cannot be split"):
             split_by_share(share(value), seed, len(strata), strata)
         return
     training, validation = split_by_share(share(value), seed, len(strata), strata)
@@ -44,6 +45,7 @@ def test_largest_remainders():
     assert np.bincount(strata[validation]).tolist() == [7, 5, 3]  # 7.5, 4.95 and 2.55 of 15
 
 
+@settings(deadline=None)
 @given(st.integers(2, 200), SHARES, st.integers(0, 2**32))
 def test_a_plain_split_has_the_right_size(rows, value, seed):
     training, validation = split_by_share(share(value), seed, rows, None)
@@ -71,8 +73,8 @@ def test_every_row_is_drawn_equally_often():
 
 def test_stratify_can_be_switched_off():
     strata = np.repeat([0, 1], [95, 5])
-    found = {tuple(np.bincount(strata[split_by_share(share(0.2, stratify=False), seed, 100, strata)[1]], minlength=2)) for seed in range(20)}
-    assert len(found) > 1
+    drawn = [split_by_share(share(0.2, stratify=False), seed, 100, strata)[1] for seed in range(20)]
+    assert len({int(strata[rows].sum()) for rows in drawn}) > 1
 
 
 def test_global_random_state_is_left_alone():
@@ -82,7 +84,7 @@ def test_global_random_state_is_left_alone():
 
 
 def test_one_row_cannot_be_split():
-    with pytest.raises(DataError, match="1 rows are too few"):
+    with pytest.raises(DataError, match="1 row cannot be split"):
         split_by_share(share(0.5), 0, 1, None)
 
 
