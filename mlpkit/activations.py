@@ -46,6 +46,8 @@ class Sigmoid(Activation):
 class Tanh(Activation):
     """tanh(z). LeCun, Bottou, Orr & Müller 1998, Efficient BackProp."""
 
+    output: ClassVar[OutputKind] = "bounded"
+
     def forward(self, z: Array, out: Array) -> None:
         np.tanh(z, out=out)
 

@@ -41,7 +41,7 @@ def register_file(path: str | Path) -> list[PluginInfo]:
     sys.modules[name] = module  # so that its classes can be pickled and its annotations resolved
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise BrokenPlugin(f"{path} does not run: {type(error).__name__}: {error}", help="correct the file") from error
     return register(*_plugins(path, name, vars(module).values()))

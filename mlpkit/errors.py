@@ -86,6 +86,11 @@ class MLPKitError(Exception):
 class SpecError(MLPKitError):
     """A spec that is not valid, or does not fit its data."""
 
+    @classmethod
+    def at(cls, path: str, message: str, help: str = "") -> SpecError:
+        """The error of one place in the spec."""
+        return cls(f"{path}: {message}", help=help, problems=[Problem(message, path, help)])
+
 
 class PluginError(MLPKitError):
     """A plugin that cannot be used."""

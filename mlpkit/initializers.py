@@ -61,8 +61,14 @@ class Constant(Initializer):
 
     @field_validator("value", mode="before")
     @classmethod
-    def _tuples(cls, value: Any) -> Any:
-        return tuple(cls._tuples(part) for part in value) if isinstance(value, (list, tuple)) else value
+    def _check_shape(cls, value: Any) -> Any:
+        try:
+            fits = not isinstance(value, (str, bool)) and np.asarray(value, np.float64).ndim <= 2
+        except (TypeError, ValueError):
+            fits = False
+        if not fits:
+            raise ValueError("should be a number, or lists of numbers in the shape of the weight or the bias")
+        return value
 
     def fill(self, array: Array, rng: np.random.Generator) -> None:
         values = np.asarray(self.value)

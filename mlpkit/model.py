@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mlpkit import modelfile
 from mlpkit.code_file import register
 from mlpkit.data import as_table, read_table
-from mlpkit.errors import DataError, Problem, SpecError
+from mlpkit.errors import DataError, SpecError
 from mlpkit.network import Network
 from mlpkit.plugin import REGISTRIES, Array, Metric, Plugin
 from mlpkit.preparation import Prepared, encode_labelled, prepare
@@ -88,11 +88,11 @@ class Model:
     def epochs(self, prepared: Prepared, stop: Stop | None = None) -> Generator[Epoch, None, None]:
         """Train on prepared data from the weights it has; yields each epoch and keeps it in `history`."""
         check_metrics(self.spec.metrics, prepared.target.task)
-        self.with_widths_of(prepared)
+        self._adopt(prepared)
         measure = self._measure(prepared) if self.spec.metrics else None
-        return self._keep(run_epochs(self.network, self.spec, prepared.train, prepared.validation, measure, stop))
+        return self._keep(run_epochs(self.network, self.spec, prepared.train, prepared.validation, measure, stop, len(self.history)))
 
-    def with_widths_of(self, prepared: Prepared) -> None:
+    def _adopt(self, prepared: Prepared) -> None:
         """Take over the preprocessing of prepared data, if the network has their widths; SpecError otherwise."""
         self.spec.with_widths(prepared.inputs.width, prepared.target.outputs)
         self.input_encoder, self.target_encoder = prepared.inputs, prepared.target
@@ -139,11 +139,15 @@ class Model:
         DataError
             As `predict`, and when the target is not a class.
         """
-        if self.target_encoder is None or self.target_encoder.task == "regression":
+        if self.target_encoder is None:
+            raise DataError("the model has not been trained, so its classes are not known", help="predict gives the network's outputs")
+        if self.target_encoder.task == "regression":
             raise DataError("this model predicts numbers, not classes, so there are no probabilities", help="use predict")
         return self.target_encoder.scores(self.network.predict(self._encode(rows)))
 
-    def evaluate(self, rows: Any, y: Any = None, *, metrics: Sequence[str | Metric] = (), weights: Any = None) -> dict[str, float]:
+    def evaluate(
+        self, rows: Any, y: Any = None, *, metrics: str | Metric | Sequence[str | Metric] = (), weights: Any = None
+    ) -> dict[str, float]:
         """The loss and metrics on rows with known targets.
 
         Parameters
@@ -152,7 +156,7 @@ class Model:
             When `y` is left out, the target column is in it.
         y : array, optional
             Targets, shape (rows,) or (rows, targets).
-        metrics : sequence of str or Metric
+        metrics : str, Metric, or sequence of them
             The spec's when empty; and when that has none, the usual ones for the task.
         weights : array, shape (rows,), optional
             What each row counts.
@@ -169,9 +173,10 @@ class Model:
         loss, outputs = mean_loss(self.network, self.spec, labelled.data)
         return {"loss": loss, **measure(chosen, self.target_encoder, outputs, labelled.values, labelled.data.weights)}
 
-    def _chosen_metrics(self, metrics: Sequence[str | Metric]) -> tuple[Metric, ...]:
+    def _chosen_metrics(self, metrics: str | Metric | Sequence[str | Metric]) -> tuple[Metric, ...]:
         task = "regression" if self.target_encoder is None else self.target_encoder.task
-        names = metrics or self.spec.metrics or DEFAULT_METRICS[task]
+        given = (metrics,) if isinstance(metrics, (str, Metric)) else metrics
+        names = given or self.spec.metrics or DEFAULT_METRICS[task]
         registry = REGISTRIES["metrics"]
         chosen = tuple(registry.get(metric)() if isinstance(metric, str) else metric for metric in names)
         check_metrics(chosen, task)
@@ -179,8 +184,20 @@ class Model:
 
     def _encode(self, rows: Any) -> Array:
         if self.input_encoder is None:
-            return np.asarray(rows, self.spec.dtype)
+            return self._plain_array(rows)
         return self.input_encoder.encode(self._table(rows), self.spec.dtype)
+
+    def _plain_array(self, rows: Any) -> Array:
+        """Rows for a network that has no preprocessing yet."""
+        width = self.spec.network.inputs
+        try:
+            array = np.asarray(rows, self.spec.dtype)
+        except (TypeError, ValueError) as error:
+            message = f"the model has not been trained, so it takes an array of numbers alone: {error}"
+            raise DataError(message, help="train it first to predict from tables and files") from error
+        if array.ndim != 2 or array.shape[1] != width:
+            raise DataError(f"the rows have shape {array.shape}, but the network takes (rows, {width})", help="give one row per example")
+        return array
 
     def _table(self, rows: Any) -> Table:
         if isinstance(rows, (str, Path)):
@@ -288,8 +305,7 @@ def check_metrics(metrics: Sequence[Metric], task: str) -> None:
     if wrong:
         names = ", ".join(plugin_name(metric) for metric in wrong)
         known = [info.name for info in REGISTRIES["metrics"].installed() if REGISTRIES["metrics"].get(info.full_name).task == task]
-        problem = Problem(f"the task is {task}, which {names} cannot measure", "metrics", f"these can: {', '.join(known) or 'none'}")
-        raise SpecError(str(problem), problems=[problem])
+        raise SpecError.at("metrics", f"the task is {task}, which {names} cannot measure", f"these can: {', '.join(known) or 'none'}")
 
 
 def measure(

@@ -5,6 +5,7 @@ It knows nothing of training: inference needs neither loss nor optimizer nor wor
 
 from __future__ import annotations
 
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -46,7 +47,7 @@ class Network:
 
     def __init__(self, spec: NetworkSpec, dtype: str = "float32") -> None:
         self.spec = spec
-        self.parameters = Parameters(*parameter_shapes(spec), np.dtype(dtype))
+        self.parameters = _allocate(spec, np.dtype(dtype))
         self.layers = layer_views(spec, self.parameters)
         for layer in self.layers:
             for name in {"scale", "variance"} & layer.normalization.keys():
@@ -127,6 +128,16 @@ def _forward(layer: LayerViews, x: Array, z: Array, out: Array) -> Array:
         normalize(layer.spec.normalization, z, layer.normalization)
     layer.activation.forward(z, out)
     return out
+
+
+def _allocate(spec: NetworkSpec, dtype: np.dtype[np.floating]) -> Parameters:
+    trained, statistics = parameter_shapes(spec)
+    try:
+        return Parameters(trained, statistics, dtype)
+    except (MemoryError, ValueError, OverflowError) as error:
+        count = sum(prod(shape) for shape in (*trained.values(), *statistics.values()))
+        message = f"the network has {count:,} parameters, which do not fit in memory"
+        raise SpecError.at("network.layers", message, "use narrower layers") from error
 
 
 def parameter_shapes(spec: NetworkSpec) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:

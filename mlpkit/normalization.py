@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from mlpkit.blocks import row_blocks
 from mlpkit.plugin import Array
-from mlpkit.plugin.schema import Words
 
 
 class BatchNormalization(BaseModel):
@@ -36,12 +37,28 @@ class LayerNormalization(BaseModel):
     epsilon: float = Field(1e-5, gt=0, description="added to the variance")
 
 
-def _from_name(value: Any) -> Any:
-    return {"type": value} if isinstance(value, str) else value
+_KINDS: dict[str, type[BatchNormalization] | type[LayerNormalization]] = {"batch": BatchNormalization, "layer": LayerNormalization}
+
+
+def _check(value: Any) -> BatchNormalization | LayerNormalization:
+    """From a name, or a mapping with ``type`` and options."""
+    if isinstance(value, (BatchNormalization, LayerNormalization)):
+        return value
+    options = {"type": value} if isinstance(value, str) else value
+    kind = _KINDS.get(options.get("type", "")) if isinstance(options, Mapping) else None
+    if kind is None:
+        raise PydanticCustomError("normalization", "should be 'batch' or 'layer', or an object with that as its type and options")
+    try:
+        return kind.model_validate(options)
+    except ValidationError as error:
+        raise PydanticCustomError("plugin_options", "wrong options", {"plugin": kind, "error": error}) from error
 
 
 Normalization = Annotated[
-    Annotated[BatchNormalization | LayerNormalization, Field(discriminator="type")], BeforeValidator(_from_name), Words(("batch", "layer"))
+    BatchNormalization | LayerNormalization,
+    PlainValidator(_check),
+    PlainSerializer(lambda value: value.model_dump()),
+    WithJsonSchema({"anyOf": [{"enum": [*_KINDS]}, *(kind.model_json_schema() for kind in _KINDS.values())]}),
 ]
 
 
@@ -92,26 +109,29 @@ class Normalizer:
         self.options = options
         self.views = views
         self.gradients = gradients
-        self.batch = isinstance(options, BatchNormalization)
+        self.by_unit = isinstance(options, BatchNormalization)  # one mean and deviation per unit; else one per row
         self.normalized = np.empty((rows, units), dtype)
-        self.ones = np.ones(rows if self.batch else units, dtype)
-        across = units if self.batch else rows  # the other axis has a mean and a deviation each
-        self.mean = np.empty(across, dtype)
-        self.deviation = np.empty(across, dtype)
+        self.ones = np.ones(rows if self.by_unit else units, dtype)
+        self.mean = np.empty(units if self.by_unit else rows, dtype)
+        self.deviation = np.empty_like(self.mean)
+
+    def _columns(self, array: Array) -> Array:
+        """A view whose columns are what has one mean each, so that both kinds are the same arithmetic."""
+        return array if self.by_unit else array.T
 
     def forward(self, z: Array) -> None:
         """Normalise scores of shape (rows, units) in place; batch normalization also moves its running averages."""
-        count = z.dtype.type(len(self.ones))
-        np.dot(self.ones, z, out=self.mean) if self.batch else np.dot(z, self.ones, out=self.mean)
+        columns, count = self._columns(z), z.dtype.type(len(self.ones))
+        self.ones.dot(columns, out=self.mean)
         self.mean /= count
-        z -= self.mean if self.batch else self.mean[:, None]
-        np.einsum("ij,ij->j" if self.batch else "ij,ij->i", z, z, out=self.deviation)
+        columns -= self.mean
+        np.einsum("ij,ij->j", columns, columns, out=self.deviation)
         self.deviation /= count
         if isinstance(self.options, BatchNormalization) and len(z) > 1:
             self._move_averages(self.options.momentum, len(z))
         self.deviation += z.dtype.type(self.options.epsilon)
         np.sqrt(self.deviation, out=self.deviation)
-        z /= self.deviation if self.batch else self.deviation[:, None]
+        columns /= self.deviation
         self.normalized[...] = z
         z *= self.views["scale"]
         z += self.views["shift"]
@@ -130,17 +150,15 @@ class Normalizer:
         With x the normalised scores, g the gradient times scale, and means over the axis that was normalised:
         (g - mean(g) - x mean(g x)) / deviation.
         """
-        x, scale = self.normalized, self.gradients["scale"]
-        np.einsum("ij,ij->j", grad, x, out=scale)
+        np.einsum("ij,ij->j", grad, self.normalized, out=self.gradients["scale"])
         grad.sum(axis=0, out=self.gradients["shift"])
         grad *= self.views["scale"]
-        axis = "j" if self.batch else "i"
-        count = grad.dtype.type(len(self.ones))
-        np.einsum(f"ij,ij->{axis}", grad, x, out=self.mean)
+        g, x, count = self._columns(grad), self._columns(self.normalized), grad.dtype.type(len(self.ones))
+        np.einsum("ij,ij->j", g, x, out=self.mean)
         self.mean /= count
-        x *= self.mean if self.batch else self.mean[:, None]
-        np.dot(self.ones, grad, out=self.mean) if self.batch else np.dot(grad, self.ones, out=self.mean)
+        x *= self.mean
+        self.ones.dot(g, out=self.mean)
         self.mean /= count
-        grad -= self.mean if self.batch else self.mean[:, None]
-        grad -= x
-        grad /= self.deviation if self.batch else self.deviation[:, None]
+        g -= self.mean
+        g -= x
+        g /= self.deviation

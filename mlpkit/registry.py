@@ -233,7 +233,7 @@ class Registry(Generic[T]):
         Raises
         ------
         BrokenPlugin
-            The class breaks the contract, or its name is that of a built-in.
+            The class breaks the contract, or its name is that of a built-in or of another class of yours.
         """
         name = snake_case(cls.__name__)
         try:
@@ -242,6 +242,8 @@ class Registry(Generic[T]):
                 raise TypeError(f"its name would be {name!r}, which must match {NAME.pattern}")
             if name in self.builtins or name in self.aliases:
                 raise TypeError(f"{name!r} is the name of a built-in: give the class another name")
+            if name in self._own and self._own_info(name).target != f"{cls.__module__}:{cls.__qualname__}":
+                raise TypeError(f"{name!r} already means your {self._own_info(name).target}: give the class another name")
         except TypeError as error:
             raise BrokenPlugin(f"{cls.__name__} cannot be one of the {self.kind}: {error}") from error
         self._own[name] = cls

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from mlpkit.errors import MissingPlugin, ModelFileError, PluginError, SpecError, TensorMismatch
+from mlpkit.errors import MissingPlugin, ModelFileError, SpecError, TensorMismatch
 from mlpkit.modelfile import Contents
 from mlpkit.network import Network, parameter_shapes
 from mlpkit.plugin import REGISTRIES, Plugin
@@ -57,10 +57,9 @@ def from_contents(contents: Contents, path: str | Path) -> Stored:
     MissingPlugin, AmbiguousPlugin, BrokenPlugin
         A plugin cannot be used; the error says what to install or to pass.
     """
+    _check_plugins(contents.plugins, path)
     try:
         spec = Spec.model_validate(contents.spec)
-    except PluginError as error:
-        raise _with_provenance(error, contents.plugins, path) from error
     except SpecError as error:
         raise ModelFileError(f"{path}: the spec in it is not valid: {error.message}") from error
     _check_tensors(spec, contents, path)
@@ -144,16 +143,28 @@ def _provenance(plugin: Plugin) -> dict[str, Any]:
     }
 
 
-def _with_provenance(error: PluginError, plugins: list[dict[str, Any]], path: str | Path) -> PluginError:
-    """The error with what to install or to pass, by what the file says of the plugins it was trained with."""
-    advice = []
+def _check_plugins(plugins: list[dict[str, Any]], path: str | Path) -> None:
+    """Hold what each plugin's name means here to what it meant where the model was trained.
+
+    Raises
+    ------
+    MissingPlugin
+        With what to install or to pass, when one is not there or the name means that of another distribution.
+    AmbiguousPlugin
+        Two distributions have it.
+    """
+    missing: dict[str, str] = {}
     for plugin in plugins:
+        kind, name, distribution = plugin["kind"], plugin["name"], plugin["distribution"]
+        if kind not in REGISTRIES:
+            raise ModelFileError(f"{path}: it was trained with a plugin of the kind {kind!r}, which this mlpkit does not know")
         try:
-            REGISTRIES[plugin["kind"]].find(plugin["name"])
+            if REGISTRIES[kind].find(name).distribution == distribution:
+                continue
         except MissingPlugin:
-            distribution, version = plugin["distribution"], plugin["version"]
-            own = f"define {plugin['name']!r} (it was {plugin['target']}) and pass it: load(..., plugins=[...]) or --code FILE"
-            advice.append(f"pip install {distribution}  (trained with {version})" if distribution else own)
-        except PluginError:
-            continue
-    return type(error)(f"{path}: {error.message}", help="; ".join(dict.fromkeys(advice)) or error.help)
+            pass
+        own = f"define {name!r} (it was {plugin['target']}) and pass it: load(..., plugins=[...]) or --code FILE"
+        missing[name] = f"pip install {distribution}  (trained with {plugin['version']})" if distribution else own
+    if missing:
+        help = "; ".join(dict.fromkeys(missing.values()))
+        raise MissingPlugin(f"{path}: the model was trained with {', '.join(map(repr, missing))}, which is not here", help=help)

@@ -113,7 +113,7 @@ class Workspace:
         rng = np.random.default_rng() if rng is None else rng
         gradients = layer_views(network.spec, self.gradient)
         self.layers = [LayerBuffers(layer, grad, rows, rng) for layer, grad in zip(network.layers, gradients, strict=True)]
-        self.losses: Array = np.empty(rows, dtype)
+        self.losses: Array = np.full(rows, np.nan, dtype)  # what a loss leaves unfilled is found
         self.share = np.array(1.0 / rows, dtype)  # what a row counts in the mean
         self.joint = is_joint(loss, network)
 

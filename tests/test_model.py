@@ -88,6 +88,7 @@ def test_evaluate_takes_targets_apart_and_other_metrics(classifier):
     assert whole["loss"] == pytest.approx(whole["log_loss"], rel=1e-5)
     assert classifier.evaluate(TABLE.drop(columns="kind"), TABLE["kind"]) == whole
     assert classifier.evaluate(TABLE, metrics=["accuracy"]).keys() == {"loss", "accuracy"}
+    assert classifier.evaluate(TABLE, metrics="accuracy") == classifier.evaluate(TABLE, metrics=["accuracy"])
     with pytest.raises(mlpkit.SpecError, match="r2 cannot measure"):
         classifier.evaluate(TABLE, metrics=["r2"])
 
@@ -121,7 +122,7 @@ def test_training_goes_on_from_the_weights_a_model_has():
     first = [epoch.loss for epoch in mlpkit.epochs(model, x, x[:, 0])]
     second = [epoch.loss for epoch in mlpkit.epochs(model, x, x[:, 0])]
     assert second[0] < first[0]
-    assert len(model.history) == len(first) + len(second)
+    assert [epoch.number for epoch in model.history] == list(range(1, len(first) + len(second) + 1))
 
 
 def test_a_network_of_another_width_is_refused():
@@ -143,6 +144,11 @@ def test_an_untrained_model_is_its_network():
     np.testing.assert_allclose(model.predict(np.zeros((2, 4))), 1 / 3, rtol=1e-6)
     with pytest.raises(mlpkit.DataError, match="not been trained"):
         model.evaluate(np.zeros((2, 4)), [0, 1])
+    with pytest.raises(mlpkit.DataError, match="not been trained"):
+        model.predict_proba(np.zeros((2, 4)))
+    for rows in (np.zeros((2, 5)), [0, 0, 0, 0], "rows.csv", {"a": [1]}):
+        with pytest.raises(mlpkit.DataError, match=r"not been trained|the network takes \(rows, 4\)"):
+            model.predict(rows)
     with pytest.raises(mlpkit.SpecError, match="width of the last layer"):
         mlpkit.Model(CLASSIFY, inputs=4)
 
@@ -214,12 +220,29 @@ def test_a_model_with_an_own_plugin(tmp_path):
     registry = REGISTRIES["activations"]
     own = registry._own.pop("bent")
     try:
-        with pytest.raises(mlpkit.MissingPlugin, match=r"model\.h5: network.*unknown activation 'bent'.*\n.*Bent.*plugins=\[...\].*--code"):
+        with pytest.raises(
+            mlpkit.MissingPlugin, match=r"model\.h5: .* trained with 'bent', which is not here\n.*Bent.*plugins=\[...\].*--code"
+        ):
             mlpkit.load(tmp_path / "model.h5")
         assert mlpkit.inspect(tmp_path / "model.h5")["plugins"][0]["name"] == "bent"
     finally:
         registry._own["bent"] = own
     assert_equal(mlpkit.load(tmp_path / "model.h5", plugins=[Bent]), model)
+
+
+def test_a_name_that_means_another_plugin_here_is_not_taken_for_it(tmp_path):
+    """An own class called Snake is not the snake of the package mlpkit-snake."""
+
+    class Snake(Bent):
+        pass
+
+    registry = REGISTRIES["activations"]
+    layers = [{"units": 4, "activation": Snake}, {"activation": "linear"}]
+    mlpkit.train({**REGRESS, "network": {"layers": layers}}, TABLE).save(tmp_path / "model.h5")
+    registry._own.pop("snake")
+    assert registry.find("snake").distribution == "mlpkit-snake"
+    with pytest.raises(mlpkit.MissingPlugin, match="trained with 'snake', which is not here"):
+        mlpkit.load(tmp_path / "model.h5")
 
 
 def test_a_missing_distribution_is_named_with_its_version(classifier, tmp_path, monkeypatch):

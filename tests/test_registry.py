@@ -167,6 +167,15 @@ def test_an_own_class_must_not_take_a_builtin_name():
         mlpkit.register(Tanh)
 
 
+def test_an_own_class_must_not_take_the_name_of_another(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.py").write_text(PLUGIN.format(cls="Twice"))
+    mlpkit.register_file(tmp_path / "one.py")
+    mlpkit.register_file(tmp_path / "one.py")  # as a notebook does with a cell that is run again
+    with pytest.raises(errors.BrokenPlugin, match="'twice' already means your mlpkit_code_one:Twice"):
+        mlpkit.register_file(tmp_path / "two.py")
+
+
 def test_a_file_registers_what_it_defines(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(PLUGIN.format(cls="Straight"))
@@ -176,7 +185,12 @@ def test_a_file_registers_what_it_defines(tmp_path):
 
 @pytest.mark.parametrize(
     ("code", "words"),
-    [("x = 1", "defines no plugin"), ("1 / 0", "ZeroDivisionError"), ("import mlpkit\nclass A(mlpkit.Loss): ...", "A lacks")],
+    [
+        ("x = 1", "defines no plugin"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("import mlpkit\nclass A(mlpkit.Loss): ...", "A lacks"),
+    ],
 )
 def test_a_file_without_plugins(tmp_path, code, words):
     path = tmp_path / "mine.py"

@@ -111,7 +111,26 @@ BAD = [  # what is changed, the place, words of the message or the help
     ({"network": last_layer(units=1, activation="softmax")}, "network.layers[1].activation", "one unit"),
     ({"network": last_layer(units=1, dropout=0.5)}, "network.layers[1].dropout", "drop predictions"),
     ({"network": {"layers": [{"units": 2, "dropout": 1.0}, {"units": 1}]}}, "network.layers[0].dropout", "less than 1"),
-    ({"network": last_layer(units=1, normalization="bach")}, "network.layers[1].normalization", "batch"),
+    ({"network": last_layer(units=1, normalization="bach")}, "network.layers[1].normalization", "'batch' or 'layer'"),
+    (
+        {"network": last_layer(units=1, normalization={"type": "batch", "momentm": 0.5})},
+        "network.layers[1].normalization.momentm",
+        "'momentum'",
+    ),
+    (
+        {"network": last_layer(units=1, normalization={"type": "batch", "momentum": 2})},
+        "network.layers[1].normalization.momentum",
+        "less than 1",
+    ),
+    (
+        {"network": last_layer(units=1, weight_initializer={"type": "constant", "value": "a"})},
+        "network.layers[1].weight_initializer.value",
+        "lists of numbers",
+    ),
+    ({"optimizer": {"type": "sgd", "momentum": "0.9"}}, "optimizer.momentum", "number"),
+    ({"optimizer": {"type": "sgd", "momentum": 0.9, "nesterov": "yes"}}, "optimizer.nesterov", "boolean"),
+    ({"optimizer": {"type": "adam", "learning_rate": "0.1"}}, "optimizer.learning_rate", "not a text"),
+    ({"optimizer": {"type": "adam", "learning_rate": 10**400}}, "optimizer.learning_rate", "finite number"),
     ({"network": last_layer(units=2), "loss": "binary_crossentropy"}, "network.layers[1].activation", "'sigmoid'"),
     ({"network": last_layer(units=2, activation="sigmoid"), "loss": "cross_entropy"}, "network.layers[1].activation", "'softmax'"),
     ({"data": {"split": {"validation": 1.0}}}, "data.split.validation", "less than 1"),
@@ -208,6 +227,16 @@ def test_widths_come_from_the_data_and_must_fit_them():
         whole.with_widths(6, 3)
     with pytest.raises(errors.SpecError, match="one unit"):
         spec.with_widths(5, 1)
+
+
+@pytest.mark.parametrize("width", [0, -1, 2.0, "3", True])
+def test_a_width_is_a_whole_number(width):
+    with pytest.raises(errors.SpecError, match="whole number of at least 1"):
+        Spec.model_validate(XOR).with_widths(width, 1)
+
+
+def test_the_schema_that_an_editor_reads_is_not_a_part_of_the_value():
+    assert Spec.model_validate(with_(**{"$schema": "./mlpkit.schema.json"})) == Spec.model_validate(XOR)
 
 
 def test_paths_are_relative_to_the_spec_file(tmp_path):

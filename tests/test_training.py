@@ -14,7 +14,7 @@ from mlpkit.network import Network
 from mlpkit.optimizers import Adam
 from mlpkit.plugin import Loss, Optimizer
 from mlpkit.spec import Spec
-from mlpkit.training import epochs, random_stream
+from mlpkit.training import epochs, mean_loss, random_stream
 from mlpkit.workspace import Workspace
 
 RNG = np.random.default_rng(3)
@@ -144,6 +144,23 @@ def test_early_stopping_on_a_metric_where_more_is_better():
     np.testing.assert_array_equal(network.parameters.vector, vectors[2])
 
 
+def test_a_metric_that_is_nan_is_no_improvement_and_no_end():
+    network, spec = make({"epochs": 4, "early_stopping": {"patience": 3, "monitor": "r2"}}, metrics=["r2"])
+    values, vectors = iter([math.nan, 0.1, 0.2, math.nan]), []
+    for _ in run(network, spec, measure=lambda outputs: {"r2": next(values)}):
+        vectors.append(network.parameters.vector.copy())
+    np.testing.assert_array_equal(network.parameters.vector, vectors[2])
+
+
+def test_the_monitored_training_loss_is_that_of_the_weights_that_are_kept():
+    training = {"epochs": 20, "batch_size": None, "early_stopping": {"patience": 20, "monitor": "training_loss"}}
+    network, spec = make(training, optimizer={"type": "sgd", "learning_rate": 2.5})
+    data = Dataset(ROWS, TARGETS)
+    losses = [record.metrics["training_loss"] for record in epochs(network, spec, data)]
+    assert losses.index(min(losses)) < len(losses) - 1
+    assert mean_loss(network, spec, data)[0] == min(losses)
+
+
 def test_min_delta_asks_for_more_than_a_little():
     network, spec = make({"epochs": 50, "early_stopping": {"patience": 2, "monitor": "r2", "min_delta": 0.1}}, metrics=["r2"])
     values = iter([0.1, 0.15, 0.19, 0.9])
@@ -180,7 +197,7 @@ def test_the_best_weights_are_restored_whatever_ended_the_run(end):
 
 def test_early_stopping_needs_something_to_watch():
     network, spec = make(STOPPING)
-    with pytest.raises(mlpkit.SpecError, match=r"no validation rows.*data\.split\.validation"):
+    with pytest.raises(mlpkit.SpecError, match=r"no validation rows\n.*data\.split\.validation"):
         epochs(network, spec, Dataset(ROWS, TARGETS))
 
 
@@ -213,6 +230,30 @@ def test_a_diverged_run_with_early_stopping_leaves_the_best_weights():
         best_of(network, run(network, spec))
     assert np.isfinite(network.parameters.vector).all()
     assert len(vectors) == 1
+
+
+def test_divergence_in_the_last_step_is_noticed():
+    network, spec = make({"epochs": 1, "batch_size": None}, optimizer={"type": "sgd", "learning_rate": 1e300}, dtype="float32")
+    with pytest.raises(mlpkit.TrainingError, match="epoch 1 of 1; the weights of layer 0"):
+        list(epochs(network, spec, Dataset(ROWS.astype("f4"), TARGETS.astype("f4"))))
+
+
+class Lazy(Loss):
+    """A loss that fills nothing."""
+
+    def value_and_grad(self, outputs, targets, losses, grad):
+        pass
+
+
+def test_a_loss_that_fills_nothing_is_not_taken_for_a_value():
+    network, spec = make(loss=Lazy)
+    with pytest.raises(mlpkit.TrainingError, match="nan"):
+        list(run(network, spec))
+
+
+def test_a_network_larger_than_memory():
+    with pytest.raises(mlpkit.SpecError, match=r"parameters, which do not fit in memory"):
+        mlpkit.Model({"network": {"layers": [{"units": 10**10}, {"units": 10**10}]}, "loss": "mse"}, inputs=2)
 
 
 class Poisoned(Loss):

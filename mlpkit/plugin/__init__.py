@@ -3,7 +3,7 @@
 from mlpkit.plugin.base import REGISTRIES, Plugin, plugins, to_entry
 from mlpkit.plugin.contracts import (
     CONTRACTS,
-    OUTPUT_KINDS,
+    SUITABLE,
     Activation,
     Array,
     Elementwise,
@@ -19,8 +19,8 @@ from mlpkit.plugin.contracts import (
 
 __all__ = [
     "CONTRACTS",
-    "OUTPUT_KINDS",
     "REGISTRIES",
+    "SUITABLE",
     "Activation",
     "Array",
     "Elementwise",

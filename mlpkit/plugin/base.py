@@ -11,7 +11,7 @@ from abc import ABC
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic_core import PydanticCustomError, core_schema
 
 from mlpkit.errors import PluginError
@@ -62,12 +62,22 @@ def _name_and_options(registry: Registry[Any], value: Any) -> tuple[str, dict[st
     )
 
 
+def _as_tuple(value: Any) -> Any:
+    return tuple(map(_as_tuple, value)) if isinstance(value, (list, tuple)) else value
+
+
 class Plugin(BaseModel, ABC):
     """Base of all plugins: frozen options, checked when the object is made."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False)
 
     kind: ClassVar[str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, options: Any) -> Any:
+        """JSON has no tuples, and an option must not be mutable."""
+        return {name: _as_tuple(value) for name, value in options.items()} if isinstance(options, dict) else options
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:

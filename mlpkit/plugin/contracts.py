@@ -5,7 +5,7 @@ A rule is written for ONE array; the engine owns the collection of them, and eve
 
 from __future__ import annotations
 
-import math
+import sys
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError, core_schema
 from mlpkit.builtins import ALIASES, CLASSES
 from mlpkit.plugin.base import REGISTRIES, Plugin, resolve, to_entry
 from mlpkit.plugin.schema import entries_schema
-from mlpkit.registry import Registry
+from mlpkit.registry import NAME, Registry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +23,15 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = "NDArray[np.floating[Any]]"
 Targets: TypeAlias = "NDArray[Any]"
-OutputKind: TypeAlias = Literal["real", "nonnegative", "probability", "distribution"]
-OUTPUT_KINDS: tuple[OutputKind, ...] = ("real", "nonnegative", "probability", "distribution")  # each a part of the one before
+OutputKind: TypeAlias = Literal["real", "bounded", "nonnegative", "probability", "distribution"]
+# real: any number; bounded: from -1 to 1; nonnegative: from 0 on; probability: from 0 to 1; distribution: rows that sum to 1
+SUITABLE: dict[OutputKind, tuple[OutputKind, ...]] = {  # what a loss needs: the activations' outputs that it can work on
+    "real": ("real", "bounded", "nonnegative", "probability", "distribution"),
+    "bounded": ("bounded", "probability", "distribution"),
+    "nonnegative": ("nonnegative", "probability", "distribution"),
+    "probability": ("probability", "distribution"),
+    "distribution": ("distribution",),
+}
 
 
 class Activation(Plugin):
@@ -149,10 +156,12 @@ class _LearningRate:
 
     @staticmethod
     def check(value: Any) -> float | Schedule:
+        if isinstance(value, str) and not NAME.match(value):
+            raise PydanticCustomError("learning_rate", "a learning rate must be a number above 0 or a schedule, not a text")
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             schedule: Schedule = resolve(Schedule, value)
             return schedule
-        if not (value > 0 and math.isfinite(value)):
+        if not 0 < value <= sys.float_info.max:
             raise PydanticCustomError("learning_rate", "a learning rate must be a finite number greater than 0")
         return float(value)
 

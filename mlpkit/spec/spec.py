@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model
 from mlpkit import jsontext
 from mlpkit.errors import Problem, SpecError, join_problems
 from mlpkit.normalization import BatchNormalization
-from mlpkit.plugin import OUTPUT_KINDS, Loss, Metric, Optimizer
+from mlpkit.plugin import SUITABLE, Loss, Metric, Optimizer
 from mlpkit.plugin.schema import Words
 from mlpkit.spec.parts import (
     NO_PREPROCESSING,
@@ -58,10 +58,15 @@ class Spec(Part):
     def _loss_findings(self) -> list[Finding]:
         at = len(self.network.layers) - 1
         activation = self.network.layers[-1].activation
-        if OUTPUT_KINDS.index(activation.output) >= OUTPUT_KINDS.index(self.loss.output):
+        if activation.output in SUITABLE[self.loss.output]:
             return []
         loss, name = plugin_name(self.loss), plugin_name(activation)
-        needs = {"nonnegative": "outputs of at least 0", "probability": "probabilities", "distribution": "a distribution over the classes"}
+        needs = {
+            "bounded": "outputs from -1 to 1",
+            "nonnegative": "outputs of at least 0",
+            "probability": "probabilities",
+            "distribution": "a distribution over the classes",
+        }
         advice = {"probability": "'sigmoid'", "distribution": "'softmax'"}.get(self.loss.output, "another activation")
         return [
             Finding(
@@ -74,7 +79,7 @@ class Spec(Part):
     def _training_findings(self) -> list[Finding]:
         found: list[Finding] = []
         stopping = self.training.early_stopping
-        known = ["validation_loss", "loss", *(plugin_name(metric) for metric in self.metrics)]
+        known = ["validation_loss", "training_loss", *(plugin_name(metric) for metric in self.metrics)]
         if stopping is not None and stopping.monitor not in known:
             path = ("training", "early_stopping", "monitor")
             found.append(Finding(path, f"nothing measures {stopping.monitor!r}", f"one of {', '.join(known)}; 'metrics' adds more"))
@@ -88,7 +93,7 @@ class Spec(Part):
         return found
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Spec) and self.__dict__ == other.__dict__
+        return isinstance(other, Spec) and {**self.__dict__, "schema_uri": None} == {**other.__dict__, "schema_uri": None}
 
     # -- JSON in
 
@@ -104,8 +109,8 @@ class Spec(Part):
         """
         try:
             text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else (error.strerror or str(error))
+        except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a NUL in the path
+            reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else (getattr(error, "strerror", None) or str(error))
             raise SpecError(f"cannot read the spec {path}: {reason}", help="give the path of a JSON file") from error
         return cls.from_json(text, file=str(path), folder=Path(path).parent)
 
@@ -143,6 +148,9 @@ class Spec(Part):
             The spec says another width than the data need.
         """
         network, last, at = self.network, self.network.layers[-1], len(self.network.layers) - 1
+        for name, width in (("inputs", inputs), ("outputs", outputs)):
+            if type(width) is not int or width < 1:
+                raise SpecError(f"{name} is {width!r}, but a width is a whole number of at least 1")
         found: list[Finding] = []
         if network.inputs not in (None, inputs):
             found.append(Finding(("network", "inputs"), f"is {network.inputs}, but the encoded data have {inputs} columns", "leave it out"))

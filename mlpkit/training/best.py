@@ -43,8 +43,8 @@ class Monitor:
 
     def improved(self, epoch: Epoch) -> bool:
         """Take the next epoch; True when it is the best so far."""
-        measured = {"loss": epoch.loss, "validation_loss": epoch.validation_loss, **epoch.metrics}[self.options.monitor]
-        value = math.inf if measured is None else self.sign * measured
+        measured = {"validation_loss": epoch.validation_loss, **epoch.metrics}[self.options.monitor]
+        value = math.inf if measured is None or math.isnan(measured) else self.sign * measured
         if self.best is not None and not value < self.value - self.options.min_delta:
             self.waited += 1
             return False

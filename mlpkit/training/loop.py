@@ -15,7 +15,7 @@ import numpy as np
 
 from mlpkit.data import Dataset
 from mlpkit.data.batches import Batches
-from mlpkit.errors import Problem, SpecError, TrainingError
+from mlpkit.errors import SpecError, TrainingError
 from mlpkit.network import Network
 from mlpkit.plugin import Array
 from mlpkit.spec import Spec
@@ -28,10 +28,10 @@ from mlpkit.workspace import Workspace, is_joint
 Measure = Callable[[Array], Mapping[str, float]]
 
 
-def random_stream(seed: int, purpose: Literal["weights", "shuffle", "dropout"]) -> np.random.Generator:
-    """One of the independent generators of a seed, so that none shifts another."""
+def random_stream(seed: int, purpose: Literal["weights", "shuffle", "dropout"], done: int = 0) -> np.random.Generator:
+    """One of the independent generators of a seed, so that none shifts another; new ones after `done` epochs."""
     index = ("weights", "shuffle", "dropout").index(purpose)
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,)))
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index, done) if done else (index,)))
 
 
 def epochs(
@@ -41,6 +41,7 @@ def epochs(
     validation: Dataset | None = None,
     measure: Measure | None = None,
     stop: Callable[[], bool] | None = None,
+    done: int = 0,
 ) -> Generator[Epoch, None, None]:
     """Train a network, from the weights it has.
 
@@ -57,6 +58,8 @@ def epochs(
         From the network's outputs on the validation rows (the training rows without any) to named metrics.
     stop : callable, optional
         Asked before each step; when it says True the run ends there.
+    done : int
+        Epochs that the network was trained for before: numbers and random streams go on from there.
 
     Yields
     ------
@@ -71,13 +74,12 @@ def epochs(
     """
     stopping = spec.training.early_stopping
     if stopping is not None and stopping.monitor == "validation_loss" and validation is None:
-        problem = Problem(
-            "early stopping watches the validation loss, but there are no validation rows",
+        raise SpecError.at(
             "training.early_stopping",
-            "add data.split.validation, such as 0.2, or set the monitor to 'loss'",
+            "early stopping watches the validation loss, but there are no validation rows",
+            "add data.split.validation, such as 0.2, or set the monitor to 'training_loss'",
         )
-        raise SpecError(str(problem), problems=[problem])
-    return _epochs(Run(network, spec, train, validation, measure, stop))
+    return _epochs(Run(network, spec, train, validation, measure, stop, done))
 
 
 def _epochs(run: Run) -> Generator[Epoch, None, None]:
@@ -99,15 +101,17 @@ class Run:
         validation: Dataset | None,
         measure: Measure | None,
         stop: Callable[[], bool] | None,
+        done: int,
     ) -> None:
         self.network, self.spec = network, spec
         self.train, self.validation, self.measure, self.stop = train, validation, measure, stop
         self.rows = len(train.inputs)
+        self.done = done
         self.epoch = 0
         self.step = 0
         self.batch_size = min(spec.training.batch_size or self.rows, self.rows)
         self.steps_per_epoch = -(-self.rows // self.batch_size)
-        self.shuffle_rng = random_stream(spec.seed, "shuffle")
+        self.shuffle_rng = random_stream(spec.seed, "shuffle", done)
         self.batches = Batches(train, self.batch_size, spec.training.shuffle)
         self.workspaces = self._workspaces()
         self.update = Update(network, spec)
@@ -115,7 +119,7 @@ class Run:
 
     def _workspaces(self) -> dict[int, Workspace]:
         """A workspace for a whole batch and one for the rest at the end of an epoch, with one gradient."""
-        rng = random_stream(self.spec.seed, "dropout")
+        rng = random_stream(self.spec.seed, "dropout", self.done)
         whole = Workspace(self.network, self.spec.loss, self.batch_size, rng=rng)
         rest = self.rows % self.batch_size
         last = {rest: Workspace(self.network, self.spec.loss, rest, whole.gradient, rng)} if rest else {}
@@ -132,7 +136,7 @@ class Run:
             return None
         self.epoch += 1
         validation_loss, metrics = self._evaluate()
-        epoch = Epoch(self.epoch, loss, validation_loss, metrics, rate, time.perf_counter() - started)
+        epoch = Epoch(self.done + self.epoch, loss, validation_loss, metrics, rate, time.perf_counter() - started)
         if self.best is not None:
             self.best.watch(epoch)
         return epoch
@@ -152,16 +156,21 @@ class Run:
                 total += loss
                 self.step += 1
                 self.update.apply(workspace.gradient.trained, self.step, self.steps_per_epoch)
+            vector = self.network.parameters.vector
+            if not math.isfinite(vector.dot(vector)) and not np.isfinite(vector).all():  # by the last step, which no loss has seen
+                raise self._diverged(inputs, math.nan)
         return total / self.rows
 
     def _evaluate(self) -> tuple[float | None, Mapping[str, float]]:
-        if self.validation is None and self.measure is None:
+        if self.validation is None and self.measure is None and self.best is None:
             return None, {}
         data = self.train if self.validation is None else self.validation
         loss, outputs = mean_loss(self.network, self.spec, data)
         if not math.isfinite(loss):
             raise self._diverged(data.inputs, loss)
         metrics = {} if self.measure is None else self.measure(outputs)
+        if self.spec.training.early_stopping and self.spec.training.early_stopping.monitor == "training_loss":
+            metrics = {**metrics, "training_loss": mean_loss(self.network, self.spec, self.train)[0]}
         return (None if self.validation is None else loss), metrics
 
     def _diverged(self, inputs: Array, loss: float) -> TrainingError:

@@ -280,7 +280,7 @@ def test_info_needs_no_plugin(project, run):
     assert "wave (own code)" in run("info", "model.h5").out
     without = run("predict", "model.h5", "shapes.csv")
     assert (with_code.code, without.code) == (0, 3)
-    assert "unknown activation 'wave'" in without.err
+    assert "trained with 'wave', which is not here" in without.err
     assert "--code FILE" in without.err
 
 
