@@ -33,6 +33,8 @@ def register_file(path: str | Path) -> list[PluginInfo]:
         The file cannot be read or run, defines no plugin, or one that breaks its contract.
     """
     path = Path(path)
+    if not path.is_file():
+        raise BrokenPlugin(f"there is no file {path}", help="give the path of a .py file that defines plugin classes")
     name = f"mlpkit_code_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -50,7 +52,10 @@ def register_file(path: str | Path) -> list[PluginInfo]:
 def _plugins(path: Path, module: str, values: Iterable[object]) -> list[type[Plugin]]:
     classes = [value for value in values if isinstance(value, type) and issubclass(value, Plugin) and value.__module__ == module]
     plugins = [cls for cls in classes if not inspect.isabstract(cls)]
+    unfinished = [cls for cls in classes if cls not in plugins and not any(issubclass(plugin, cls) for plugin in plugins)]
+    if unfinished:
+        missing = "; ".join(f"{cls.__name__} does not define {', '.join(sorted(cls.__abstractmethods__))}" for cls in unfinished)
+        raise BrokenPlugin(f"{path}: {missing}", help="define what is missing")
     if not plugins:
-        missing = "; ".join(f"{cls.__name__} lacks {', '.join(sorted(cls.__abstractmethods__))}" for cls in classes)
-        raise BrokenPlugin(f"{path} defines no plugin" + (f": {missing}" if missing else ""), help="derive a class from mlpkit.Elementwise")
+        raise BrokenPlugin(f"{path} defines no plugin", help="derive a class from mlpkit.Elementwise or another contract")
     return plugins

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mlpkit import modelfile
 from mlpkit.code_file import register
-from mlpkit.data import as_table, read_table
+from mlpkit.data import as_table, read_source
 from mlpkit.errors import DataError, SpecError
 from mlpkit.network import Network
 from mlpkit.plugin import REGISTRIES, Array, Metric, Plugin
@@ -20,7 +20,7 @@ from mlpkit.preparation import Prepared, encode_labelled, prepare
 from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name
 from mlpkit.storage import Stored, from_contents, to_contents
-from mlpkit.training import Epoch, mean_loss, random_stream
+from mlpkit.training import Epoch, check_early_stopping, mean_loss, random_stream
 from mlpkit.training import epochs as run_epochs
 
 if TYPE_CHECKING:
@@ -71,6 +71,10 @@ class Model:
         self.input_encoder, self.target_encoder = parts.input_encoder, parts.target_encoder
         self.history, self.metadata = parts.history, parts.metadata
 
+    def __repr__(self) -> str:
+        widths = " -> ".join(str(width) for width in (self.spec.network.inputs, *(layer.units for layer in self.spec.network.layers)))
+        return f"<mlpkit.Model {self.spec.name!r}: {widths}, {len(self.network.parameters):,} parameters, {len(self.history):,} epochs>"
+
     @property
     def classes(self) -> NDArray[Any] | None:
         """The classes, in the order of `predict_proba`'s columns; None for a regression."""
@@ -80,7 +84,9 @@ class Model:
 
     @classmethod
     def for_data(cls, spec: Spec, prepared: Prepared) -> Model:
-        """An untrained model that fits prepared data."""
+        """An untrained model that fits prepared data; SpecError when its metrics or its early stopping do not."""
+        check_metrics(spec.metrics, prepared.target.task)
+        check_early_stopping(spec, prepared.validation)
         model = cls(spec, prepared.inputs.width, prepared.target.outputs)
         model.input_encoder, model.target_encoder = prepared.inputs, prepared.target
         return model
@@ -201,8 +207,7 @@ class Model:
 
     def _table(self, rows: Any) -> Table:
         if isinstance(rows, (str, Path)):
-            data = self.spec.data
-            return read_table(rows, separator=data.separator, missing=data.missing)
+            return read_source(self.spec, rows, None if self.input_encoder is None else self.input_encoder.order)
         return as_table(rows)
 
     # -- the file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data import Dataset, Table, as_table, read_table
+from mlpkit.data import Dataset, Table, as_table, read_source
 from mlpkit.data.kinds import gaps, numbers
 from mlpkit.data.splits import split_by_column, split_by_share
-from mlpkit.data.table import counted
-from mlpkit.errors import DataError, Problem, SpecError
+from mlpkit.data.table import Rows, counted
+from mlpkit.errors import DataError, SpecError
 from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.preprocessing.labels import check_present, class_numbers, find_classes
-from mlpkit.preprocessing.target import is_classes
+from mlpkit.preprocessing.task import is_classes
 from mlpkit.spec import Spec
 
 Weights = NDArray[np.float64]
@@ -64,7 +65,7 @@ class _Rows:
     target: Table
     weights: Weights | None
 
-    def take(self, rows: NDArray[np.intp]) -> _Rows:
+    def take(self, rows: Rows) -> _Rows:
         return _Rows(self.table.take(rows), self.target.take(rows), None if self.weights is None else self.weights[rows])
 
 
@@ -100,7 +101,7 @@ def prepare(
     DataError
         The data cannot be used.
     """
-    rows = _read(spec, source, y, weights)
+    rows = _read(spec, source, y, weights, encoders and encoders[0])
     training, held_out = _split(spec, rows, validation)
     inputs, target = encoders or _fit(spec, training)
     unit = _mean_weight(training, "training")
@@ -111,7 +112,7 @@ def prepare(
 
 def encode_labelled(spec: Spec, inputs: InputEncoder, target: TargetEncoder, source: Any, y: Any = None, weights: Any = None) -> Labelled:
     """Rows with known targets, encoded by fitted encoders, to evaluate a model; parameters and errors as `prepare`."""
-    rows = _read(spec, source, y, weights)
+    rows = _read(spec, source, y, weights, inputs)
     return _encode(spec, rows, inputs, target, _mean_weight(rows, "given"))
 
 
@@ -130,17 +131,26 @@ def _input_names(spec: Spec, rows: _Rows) -> tuple[str, ...]:
 
 
 def _mean_weight(rows: _Rows, part: str) -> float:
-    """The mean of the weights, 1 without any; DataError when all are 0."""
+    """The mean of the weights, 1 without any; DataError when all are 0, or too large or too small for a mean."""
     if rows.weights is None:
         return 1.0
     if not rows.weights.any():
         raise DataError(f"the weights of all {part} rows are 0", help="give some rows a weight above 0")
-    return float(rows.weights.mean())
+    with np.errstate(all="ignore"):
+        mean = float(rows.weights.mean())
+    if not np.finfo(np.float64).tiny <= mean < np.inf:
+        raise DataError(f"the weights of the {part} rows are too large or too small to compute with", help="scale them")
+    return mean
 
 
 def _encode(spec: Spec, rows: _Rows, inputs: InputEncoder, target: TargetEncoder, unit: float) -> Labelled:
     """Encoded rows, with weights in units of their mean over the training rows."""
-    weights = None if rows.weights is None else (rows.weights / unit).astype(spec.dtype)
+    weights = None
+    if rows.weights is not None:
+        with np.errstate(all="ignore"):
+            weights = (rows.weights / unit).astype(spec.dtype)
+        if not np.isfinite(weights).all():
+            raise DataError("some weights are too large beside the mean of those of the training rows", help="scale them")
     targets = np.ascontiguousarray(target.encode(rows.target, spec.dtype))
     return Labelled(Dataset(inputs.encode(rows.table, spec.dtype), targets, weights), target.values(rows.target))
 
@@ -148,9 +158,9 @@ def _encode(spec: Spec, rows: _Rows, inputs: InputEncoder, target: TargetEncoder
 # -- reading
 
 
-def _read(spec: Spec, source: Any, y: Any, weights: Any) -> _Rows:
-    """Rows with targets and weights, checked."""
-    table = _table(spec, source)
+def _read(spec: Spec, source: Any, y: Any, weights: Any, inputs: InputEncoder | None = None) -> _Rows:
+    """Rows with targets and weights, checked; for fitted encoders, only what these need is read."""
+    table = _table(spec, source, spec.data.inputs if inputs is None else inputs.order)
     if table.rows == 0:
         raise DataError("the data have no rows", help="give at least two")
     target = _target(spec, table, y)
@@ -161,33 +171,31 @@ def _read(spec: Spec, source: Any, y: Any, weights: Any) -> _Rows:
     return _Rows(table, target, _weights(spec, table, weights, required=y is None))
 
 
-def _table(spec: Spec, source: Any) -> Table:
+def _table(spec: Spec, source: Any, inputs: Sequence[str] | None) -> Table:
     data = spec.data
     if isinstance(source, (str, Path)):
-        return read_table(source, separator=data.separator, missing=data.missing, columns=_needed(spec))
+        return read_source(spec, source, _needed(spec, inputs))
     if source is not None:
         table = as_table(source)
         by_position = not table.named and data.inputs is not None and table.width == len(data.inputs)
         return as_table(source, data.inputs) if by_position else table
     if data.path is None:
-        raise _spec_error("the spec names no data", "data.path", "write the path of a file there, or give the data with the call")
-    return _own_file(spec, data.path)
+        raise SpecError.at("data.path", "the spec names no data", "write the path of a file there, or give the data with the call")
+    return read_source(spec, _own_path(spec, data.path), _needed(spec, inputs))
 
 
-def _own_file(spec: Spec, path: str) -> Table:
-    """A file that the spec names."""
-    data = spec.data
-    place = path if path == "-" else spec.resolve_path(path)
-    return read_table(place, format=data.format, separator=data.separator, missing=data.missing, columns=_needed(spec))
+def _own_path(spec: Spec, path: str) -> str | Path:
+    """A path that the spec names, as it is opened."""
+    return path if path == "-" else spec.resolve_path(path)
 
 
-def _needed(spec: Spec) -> list[str] | None:
-    """The columns that the spec names, when it names the inputs too."""
+def _needed(spec: Spec, inputs: Sequence[str] | None) -> list[str] | None:
+    """The columns to read, when the inputs are known."""
     data, split = spec.data, spec.data.split
-    if data.inputs is None:
+    if inputs is None:
         return None
     others = (data.weight, split.column if split else None)
-    return [*data.inputs, *(data.target or ()), *(name for name in others if name is not None)]
+    return [*inputs, *(data.target or ()), *(name for name in others if name is not None)]
 
 
 def _target(spec: Spec, table: Table, y: Any) -> Table:
@@ -195,7 +203,7 @@ def _target(spec: Spec, table: Table, y: Any) -> Table:
         return as_table(y, default="y")
     if spec.data.target is None:
         help = f"write there which column to predict: {', '.join(table.names[:20])}; or give y with the call"
-        raise _spec_error("the spec does not say what to predict", "data.target", help)
+        raise SpecError.at("data.target", "the spec does not say what to predict", help)
     return table.select(spec.data.target)
 
 
@@ -215,7 +223,7 @@ def _weights(spec: Spec, table: Table, weights: Any, *, required: bool) -> Weigh
         raise DataError(f"there are {table.rows} rows, but {counted(column.rows, 'weight')}", help="give one weight per row")
     if column.width != 1:
         raise DataError(f"the weights have {column.width} columns", help="give one weight per row")
-    values: Weights = numbers(column, name).astype(np.float64)
+    values: Weights = numbers(column, name, advice="give numbers of at least 0").astype(np.float64)
     wrong = np.flatnonzero(gaps(column, name) | ~(values >= 0))
     if len(wrong):
         row = int(wrong[0])
@@ -250,9 +258,11 @@ def _given(spec: Spec, validation: Any) -> _Rows | None:
         if len(validation) not in (2, 3):
             raise DataError(f"validation has {len(validation)} parts", help="give (inputs, targets) or (inputs, targets, weights)")
         return _read(spec, validation[0], validation[1], validation[2] if len(validation) == 3 else None)
-    if validation is not None:
-        return _read(spec, validation, None, None)
-    return None if spec.data.validation is None else _read(spec, _own_file(spec, spec.data.validation), None, None)
+    if isinstance(validation, list) and not all(isinstance(row, Mapping) for row in validation):
+        raise DataError("validation is a list, which says nothing of the targets", help="give a tuple: (inputs, targets)")
+    if validation is None and spec.data.validation is not None:
+        validation = _own_path(spec, spec.data.validation)
+    return None if validation is None else _read(spec, validation, None, None)
 
 
 def _strata(spec: Spec, target: Table) -> NDArray[np.intp] | None:
@@ -260,8 +270,3 @@ def _strata(spec: Spec, target: Table) -> NDArray[np.intp] | None:
     if not is_classes(spec, target) or target.width > 1:
         return None
     return class_numbers(target, target.names[0], find_classes(target, target.names[0]))
-
-
-def _spec_error(message: str, path: str, help: str) -> SpecError:
-    problem = Problem(message, path, help)
-    return SpecError(str(problem), problems=[problem])

@@ -202,7 +202,7 @@ class Registry(Generic[T]):
         singular = "loss" if self.kind == "losses" else self.kind.removesuffix("s")
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
         distribution = name.partition(":")[0] if ":" in name else ""
-        install = f"pip install {distribution}; " if distribution else ""
+        install = f"pip install {distribution}, if you trust it; " if distribution else ""
         return MissingPlugin(
             f"unknown {singular} {name!r}{hint}", help=f"{install}installed: {', '.join(info.name for info in self.installed())}"
         )

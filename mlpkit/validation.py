@@ -78,6 +78,8 @@ def _message(entry: Any) -> str:
     message = message.replace("Input should be a valid tuple", "should be a list")
     message = message.replace("Input should be a valid dictionary or instance of", "should be an object with the keys of")
     message = message.replace("Input should be", "should be").replace("a valid integer", "an integer").replace("a valid ", "a ")
+    if entry["type"] in ("model_type", "dict_type"):
+        message = "should be an object in braces"
     message = re.sub(r"Tuple should have at least (\d+) items? after validation, not \d+", r"needs at least \1", message)
     value = entry["input"]
     return f"{message}, not {value!r}" if isinstance(value, (str, int, float, bool, type(None))) else message

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import mlpkit
 from mlpkit.errors import DataError, SpecError, UnseenCategoryWarning
 from mlpkit.preparation import encode_labelled, prepare
 from mlpkit.spec import Spec
@@ -166,6 +167,63 @@ def test_a_target_handed_over_is_no_input():
     assert "y" in prepare(regression(), {"y": X[:, 0]}, X[:, 1]).inputs.feature_names
 
 
+def test_targets_are_taken_by_name():
+    y = pd.DataFrame({"u": X[:, 0], "v": 10 * X[:, 1]})
+    spec = regression(dtype="float64")
+    expected = prepare(spec, X, y, validation=(X, y))
+    swapped = prepare(spec, X, y, validation=(X, y[["v", "u"]]))
+    same(swapped, expected)
+    labelled = encode_labelled(spec, expected.inputs, expected.target, X, y[["v", "u"]])
+    np.testing.assert_array_equal(labelled.values, y.to_numpy())
+
+
+def test_a_null_of_arrow_is_no_class():
+    y = pa.chunked_array([pa.array([None, *Y[1:].tolist()]).dictionary_encode()])
+    with pytest.raises(DataError, match="a missing value: row 0"):
+        prepare(make(), X, y)
+
+
+def test_long_labels_of_a_file_are_distinct_at_evaluation(tmp_path):
+    content = "a,y\n" + "".join(f"{row % 5},{2**53 + row % 3}\n" for row in range(30))
+    spec = csv_spec(tmp_path, content)
+    prepared = prepare(spec)
+    assert prepared.values.tolist() == [row % 3 for row in range(30)]
+
+
+def test_rows_to_evaluate_need_no_other_arrays(tmp_path):
+    np.savez(tmp_path / "train.npz", X=X, y=Y)
+    np.savez(tmp_path / "later.npz", X=X, y=Y, note=np.array(["p", "q"]))
+    spec = make({"path": "train.npz", "target": "y"}, folder=tmp_path)
+    prepared = prepare(spec)
+    labelled = encode_labelled(spec, prepared.inputs, prepared.target, tmp_path / "later.npz")
+    np.testing.assert_array_equal(labelled.data.inputs, prepared.train.inputs)
+
+
+def test_the_format_of_the_spec_is_that_of_every_file_it_fits(tmp_path):
+    for name in ("train.dat", "valid.dat"):
+        with (tmp_path / name).open("wb") as file:
+            np.savez(file, X=X, y=Y, note=np.array(["p", "q"]))
+    data = {"path": "train.dat", "format": "npz", "inputs": "X", "target": "y"}
+    expected = prepare(make(data, folder=tmp_path), validation=tmp_path / "valid.dat")
+    assert len(expected.validation.targets) == ROWS
+    same(prepare(make(data), tmp_path / "train.dat", validation=str(tmp_path / "valid.dat")), expected)
+    same(prepare(make({**data, "validation": "valid.dat"}, folder=tmp_path)), expected)
+    model = mlpkit.train(make(data, folder=tmp_path, training={"epochs": 1}))
+    np.testing.assert_array_equal(model.predict(tmp_path / "valid.dat"), model.predict(X))
+
+
+def test_the_state_of_numpy_does_not_matter():
+    table = {"a": [1e-310, 2.0, 3.0, 4.0], "y": [1e-310, 1.0, 2.0, 1e-300]}
+    weights = [1e-300, 1.0, 1.0, 1.0]
+    expected = prepare(regression({"target": "y"}), table, weights=weights)
+    with np.errstate(all="raise"):
+        found = prepare(regression({"target": "y"}), table, weights=weights)
+        scores = found.target.scores(np.full((1, 1), 1e-40, np.float32))
+    same(found, expected)
+    np.testing.assert_array_equal(found.train.weights, expected.train.weights)
+    assert np.isfinite(scores).all()
+
+
 def test_arrays_of_other_lengths_can_be_left_out(tmp_path):
     np.savez(tmp_path / "t.npz", X=X, y=Y, note=np.array(["p", "q"]))
     prepared = prepare(make({"path": "t.npz", "inputs": "X", "target": "y"}, folder=tmp_path))
@@ -234,6 +292,8 @@ BAD_WEIGHTS = {
     "negative": ([1.0] * 59 + [-1.0], "the weight in row 59 is -1"),
     "missing": ([1.0, None] * 30, "the weight in row 1 is missing"),
     "infinite": ([1.0, np.inf] * 30, "inf in row 1"),
+    "too large": (np.full(ROWS, 1e308), "weights of the training rows are too large"),
+    "too small": (np.full(ROWS, 5e-324), "weights of the training rows are too large or too small"),
     "all zero": (np.zeros(ROWS), "the weights of all training rows are 0"),
     "texts": (["much"] * ROWS, "row 0 has 'much'"),
 }
@@ -244,6 +304,12 @@ def test_what_cannot_be_weights(weights, message):
     with pytest.raises(DataError, match=message) as caught:
         prepare(make({"target": "species"}), TABLE, weights=weights)
     assert caught.value.help
+
+
+def test_validation_weights_far_from_the_others():
+    spec = make({"target": "species"})
+    with pytest.raises(DataError, match="too large beside the mean"):
+        prepare(spec, TABLE, validation=(TABLE, TABLE["species"], np.full(ROWS, 1e300)))
 
 
 def test_the_weight_column_is_needed_only_beside_the_target_column():
@@ -347,6 +413,7 @@ BAD_CALLS = {
     "gaps in y": (X, [None, *Y[1:].tolist()], None, "'y' has a missing value: row 0"),
     "NaN in y": (X, [*[1.0] * 58, np.nan, np.nan], None, "'y' has 2 missing values: row 58, row 59"),
     "one part of validation": (X, Y, (X,), "validation has 1 parts"),
+    "a list for validation": (X, Y, [X[:5], Y[:5]], "validation is a list"),
     "validation rows": (X, Y, (X[:5], Y[:4]), "the inputs have 5 rows, but there are 4 targets"),
     "validation classes": (X, Y, (X[:1], ["z"]), "class 'z' in row 0"),
     "validation columns": (X, Y, (X[:, :1], Y), "the data have 1 column, but the model was trained on 2"),
@@ -372,3 +439,21 @@ def test_states_are_plain_json():
     for encoder in (prepared.inputs, prepared.target):
         state = encoder.to_state()
         assert json.loads(json.dumps(state, allow_nan=False)) == state
+
+
+WRONG_DATA = {
+    "line end": ({"separator": "\n"}, "data.separator"),
+    "carriage return": ({"separator": "\r"}, "data.separator"),
+    "quote": ({"separator": '"'}, "data.separator"),
+    "NUL": ({"separator": "\0"}, "data.separator"),
+    "split by the target": ({"target": "a", "split": {"column": "a"}}, "data.split.column"),
+    "split by an input": ({"inputs": ["a", "b"], "split": {"column": "a"}}, "data.split.column"),
+    "split by the weight": ({"weight": "a", "split": {"column": "a"}}, "data.split.column"),
+}
+
+
+@pytest.mark.parametrize(("data", "path"), WRONG_DATA.values(), ids=WRONG_DATA)
+def test_data_that_contradict_themselves(data, path):
+    with pytest.raises(SpecError) as caught:
+        make(data)
+    assert [problem.path for problem in caught.value.problems] == [path]

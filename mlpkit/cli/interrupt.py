@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -11,7 +13,7 @@ from typing import Any
 class Interrupt:
     """While it is entered, the first SIGINT or SIGTERM asks for an end and a second stops at once (KeyboardInterrupt).
 
-    Called, it says whether an end was asked for. The handlers that were there before come back on leaving.
+    What happens is said to `say`. Called, it says whether an end was asked for. The handlers that were there before come back on leaving.
 
     Attributes
     ----------
@@ -19,7 +21,8 @@ class Interrupt:
         Whether a call has said yes: what it steers was cut short, not merely finished at that moment.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
         self.heard = False
         self._asked = False
         self._before: dict[signal.Signals, Any] = {}
@@ -38,6 +41,8 @@ class Interrupt:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self._asked:
+        again, self._asked = self._asked, True
+        with suppress(RuntimeError):  # the signal came in the middle of a write to the same stream
+            self.say("\nstopped at once; nothing was saved" if again else "\nfinishing the batch, then saving; once more stops at once")
+        if again:
             raise KeyboardInterrupt
-        self._asked = True

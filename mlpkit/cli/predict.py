@@ -9,7 +9,7 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.files import check_output, written
-from mlpkit.cli.options import Code, load_code
+from mlpkit.cli.options import Code, Force, load_code
 from mlpkit.cli.predictions import Columns, Format, write
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def predict(
     keep_columns: Annotated[bool, typer.Option("--keep-columns", help="Write the columns of DATA before the predictions.")] = False,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Rows that are in memory at once.")] = 8192,
     code: Code = None,
+    force: Force = False,
 ) -> None:
     """Predict from rows, with a header and one line per row.
 
@@ -42,12 +43,12 @@ def predict(
     chosen = format or Format.of(output)
     if chosen is Format.npy and (output == "-" or keep_columns):
         raise typer.BadParameter("npy needs --output FILE and holds the predictions alone", param_hint="--format")
-    check_output(output, reads=[model, data])
+    check_output(output, force=force, reads=[model, data])
     loaded = load(model)
     with written(output) as stream:
         rows = write(stream, chosen, _batches(loaded, data, batch_size, proba, keep_columns and chosen))
     if output != "-":
-        console.say(f"saved {output}: {rows} predictions")
+        console.say(f"saved {output}: {rows:,} prediction{'' if rows == 1 else 's'}")
 
 
 def _batches(model: Model, data: str, rows: int, proba: bool, keep: Format | Literal[False]) -> Iterator[Columns]:

@@ -107,7 +107,7 @@ def all_settings(settings: list[str] | None, epochs: int | None, seed: int | Non
 def _run(console: Console, model: Model, prepared: Prepared, style: Style, output: str) -> dict[str, Any]:
     """Train and save, even when interrupted; what came of it, as JSON values."""
     progress = Progress(console, style, model.spec.training.epochs)
-    with Interrupt() as interrupt:
+    with Interrupt(console.say) as interrupt:
         try:
             for epoch in model.epochs(prepared, stop=interrupt):
                 progress.show(epoch)

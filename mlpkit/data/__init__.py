@@ -3,6 +3,7 @@
 from mlpkit.data.dataset import Dataset
 from mlpkit.data.frames import as_table
 from mlpkit.data.readers import iter_tables, read_table
+from mlpkit.data.sources import read_source, reading
 from mlpkit.data.table import Table
 
-__all__ = ["Dataset", "Table", "as_table", "iter_tables", "read_table"]
+__all__ = ["Dataset", "Table", "as_table", "iter_tables", "read_source", "read_table", "reading"]

@@ -22,7 +22,7 @@ TEXTS = (str, bytes, bool, np.bool_, numbers.Real, decimal.Decimal, datetime.dat
 
 
 def as_array(values: Any, name: str) -> NDArray[Any]:
-    """Any array-like as an array; lists keep their objects as they are, and masked values become None.
+    """Any array-like as an array; lists keep their objects as they are, masked values and Arrow's nulls become None.
 
     Raises
     ------
@@ -35,12 +35,15 @@ def as_array(values: Any, name: str) -> NDArray[Any]:
         objects = np.asarray(values.data).astype(object)
         objects[np.ma.getmaskarray(values)] = None
         return objects
+    if getattr(values, "null_count", None) and hasattr(values, "to_pylist"):
+        return object_column(values.to_pylist())  # as an array, a dictionary-encoded Arrow column has a category for them
     try:
         array = np.asarray(values)
         if array.dtype.kind in "US" and not isinstance(values, np.ndarray):
             array = np.array(values, dtype=object)  # NumPy would have written NaN as a text
     except (ValueError, TypeError, OverflowError, RuntimeError) as error:
-        raise DataError(f"{name!r} is no array: {error}", help="all rows must have the same number of values") from error
+        help = "give tensor.detach().numpy()" if "detach()" in str(error) else "all rows must have the same number of values"
+        raise DataError(f"{name!r} is no array: {error}", help=help) from error
     return array
 
 
@@ -59,20 +62,20 @@ def as_column(values: Any, name: str) -> Column:
         It has another shape, or values that are neither numbers, booleans, texts nor dates.
     """
     array = as_array(values, name)
+    if hasattr(values, "collect"):
+        raise DataError(f"the column {name!r} is a {type(values).__name__}, which holds no rows yet", help="call its collect() first")
     if array.ndim not in (1, 2):
         help = "reshape it to (rows, values): x.reshape(len(x), -1)" if array.ndim else "give an array, a list or a table"
         raise DataError(f"the column {name!r} has {array.ndim} dimensions, not one or two", help=help)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     kind = array.dtype.kind
-    if kind in "bif" or (kind == "u" and not _too_large(array)):
+    if kind in "biuf":
         return array.astype(np.float64) if array.dtype.itemsize > 8 else array
-    if kind == "u":
-        return array.astype(np.float64)
     if kind == "M" and array.ndim == 1:
         return array
     if kind in "OUST" and array.ndim == 1:
-        return _from_objects(array.astype(object), name)
+        return _from_objects(array.astype(object, copy=False), name)
     what = f"values of type {array.dtype}" + (" in two dimensions" if array.ndim == 2 else "")
     raise DataError(f"the column {name!r} has {what}", help="give numbers, booleans or texts, a column each")
 
@@ -84,9 +87,16 @@ def object_column(values: list[Any]) -> Column:
     return column
 
 
-def _too_large(array: Column) -> bool:
-    """Whether unsigned integers are beyond int64."""
-    return array.dtype.itemsize == 8 and array.size > 0 and bool(array.max() > np.iinfo(np.int64).max)
+def ambiguous_text(values: Any, column: Column) -> str:
+    """A text of `column`, made of `values`, that was both a text and something else in them, as 1 and "1"; empty when none was."""
+    if column.dtype != object or column is values:
+        return ""
+    objects = as_array(values, "").reshape(-1).tolist()
+    if set(map(type, objects)) <= {str, type(None)}:
+        return ""
+    own = {value for value in objects if isinstance(value, str)}
+    made = {text for text, value in zip(column.tolist(), objects, strict=True) if not isinstance(value, str)}
+    return min(own & made, default="")
 
 
 def _from_objects(array: Column, name: str) -> Column:
@@ -122,7 +132,9 @@ def _is_missing(value: Any) -> bool:
     """None, NaN, NaT and the NA of pandas, which is not imported for that."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
-    return isinstance(value, (float, np.floating, decimal.Decimal)) and bool(value != value)
+    if isinstance(value, decimal.Decimal):
+        return value.is_nan()
+    return isinstance(value, (float, np.floating)) and bool(value != value)
 
 
 def _text(value: Any, name: str) -> str:
@@ -137,3 +149,13 @@ def _text(value: Any, name: str) -> str:
 def number_text(value: float) -> str:
     """A number as a category: 3.0 is "3", as the integer would be."""
     return str(int(value)) if np.isfinite(value) and value == int(value) else str(value)
+
+
+def read_number(text: str) -> int | float | None:
+    """The number that a text reads as, whole numbers exactly; None when it is none, such as 1_000, a number to Python alone."""
+    for kind in (int, float):
+        try:
+            return None if "_" in text else kind(text)
+        except ValueError:
+            continue
+    return None

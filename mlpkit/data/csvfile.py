@@ -1,6 +1,7 @@
 """CSV and TSV files, a chunk of rows at a time, with the line of the file for every row and every error.
 
 The values stay texts: whether a column holds numbers or categories is decided later, over all of its training rows.
+Blank lines are no rows, except in a file of one column, where they are missing values.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from mlpkit.data.columns import object_column
+from mlpkit.data.columns import object_column, read_number
 from mlpkit.data.table import Table, counted, data_error
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -117,7 +118,8 @@ def _header(reader: Iterator[list[str]], source: str) -> list[str]:
         message = f"the header of {source} cannot be read: {str(error) or 'it has no names'}"
         raise data_error(message, source, 1, "check its quotes and line ends") from error
     line = reader.line_num  # type: ignore[attr-defined]
-    if names and all(map(_is_number, names)) and not all(name.isdecimal() and names.count(name) == 1 for name in names):
+    numbers = [name for name in names if read_number(name) is not None]
+    if names and numbers == names and not all(name.isdecimal() and names.count(name) == 1 for name in names):
         raise data_error(
             f"line {line} of {source} has numbers where the names of the columns belong", source, line, "add a first line with names"
         )
@@ -129,21 +131,18 @@ def _header(reader: Iterator[list[str]], source: str) -> list[str]:
     return names
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _chunks(reader: Iterator[list[str]], width: int, size: int, source: str) -> Iterator[Chunk]:
-    """Rows in chunks, each of the header's length; blank lines are left out."""
+    """Rows in chunks, each of the header's length.
+
+    Blank lines are left out; but in a file of one column each is a row whose value is missing, so that there are as many
+    rows as lines. The end of the last line begins no other one.
+    """
     rows: list[list[str]] = []
     lines: list[int] = []
     line: int = reader.line_num  # type: ignore[attr-defined]
     try:
         for row in reader:
+            row = row or [""] * (width == 1)
             if len(row) == width:
                 rows.append(row)
                 lines.append(line + 1)

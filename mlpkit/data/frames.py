@@ -65,7 +65,7 @@ def _columns(source: Any) -> dict[str, Any] | None:
     if isinstance(source, np.ndarray):
         return None if source.dtype.names is None else {name: source[name] for name in source.dtype.names}
     if hasattr(source, "column_names"):
-        return {name: _arrow_column(source.column(index)) for index, name in enumerate(unique(source.column_names))}
+        return {name: source.column(index) for index, name in enumerate(unique(source.column_names))}
     if hasattr(source, "collect"):
         raise DataError(f"a {type(source).__name__} holds no rows yet", help="call its collect() first")
     if hasattr(source, "columns") and hasattr(source, "__getitem__"):
@@ -80,11 +80,6 @@ def _from_records(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
             raise DataError(f"row {row} is no dictionary, although the first one is", help=KNOWN)
     keys = list(dict.fromkeys(key for record in records for key in record))
     return {name: [record.get(key) for record in records] for name, key in zip(unique(keys), keys, strict=True)}
-
-
-def _arrow_column(column: Any) -> Any:
-    """An Arrow column; as Python objects when values are missing, since dictionary-encoded ones lose that as an array."""
-    return column.to_pylist() if column.null_count else np.asarray(column)
 
 
 def _from_array(array: NDArray[Any], names: Sequence[str] | None, default: str) -> Table:

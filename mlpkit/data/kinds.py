@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.blocks import row_blocks
-from mlpkit.data.columns import Column, number_text, object_column
+from mlpkit.data.columns import Column, number_text, object_column, read_number
 from mlpkit.data.table import Table
 from mlpkit.errors import DataError
 
@@ -30,7 +30,7 @@ _DATE = re.compile(
 _COMMA = re.compile(r"[+-]?\d[\d.]*|[+-]?[\d.]*,\d+")
 
 
-def column_kind(table: Table, name: str, missing: Collection[str] = ()) -> Kind:
+def column_kind(table: Table, name: str, missing: Collection[str] = (), *, advice: str = "") -> Kind:
     """What a column holds.
 
     Parameters
@@ -39,6 +39,8 @@ def column_kind(table: Table, name: str, missing: Collection[str] = ()) -> Kind:
     name : str
     missing : collection of str
         Texts that mean that a value is missing, beside None.
+    advice : str
+        What to do about a text that is no number; to correct it or to change the spec, when left out.
 
     Raises
     ------
@@ -47,7 +49,7 @@ def column_kind(table: Table, name: str, missing: Collection[str] = ()) -> Kind:
     """
     column = table[name]
     if column.dtype.kind == "M":
-        _refuse_dates(name)
+        refuse_dates(name)
     if column.dtype != object:
         return "boolean" if column.dtype.kind == "b" else "number"
     if _parse(table, name, missing) is not None:
@@ -56,22 +58,22 @@ def column_kind(table: Table, name: str, missing: Collection[str] = ()) -> Kind:
     if all(text.lower() in BOOLEANS for text in counts):
         return "boolean"
     if all(_DATE.fullmatch(text) for text in counts):
-        _refuse_dates(name)
+        refuse_dates(name)
     if all(_COMMA.fullmatch(text) for text in counts) and any("," in text for text in counts):
-        help = f'write 3.5, not 3,5; or, if they are categories: "preprocessing": {{"columns": {{"{name}": "one_hot"}}}}'
+        help = f"write 3.5, not 3,5; {advice}" if advice else f"write 3.5, not 3,5; or, if they are categories: {_one_hot(name)}"
         raise DataError(f"the column {name!r} has numbers written with a comma", help=help)
-    right = sum(count for text, count in counts.items() if _is_number(text))
+    right = sum(count for text, count in counts.items() if read_number(text) is not None)
     if right >= MOSTLY * counts.total():
-        raise _no_number(table, name, missing)
+        raise _no_number(table, name, missing, advice=advice)
     return "category"
 
 
-def numbers(table: Table, name: str, missing: Collection[str] = (), *, boolean: bool = False) -> NDArray[Any]:
+def numbers(table: Table, name: str, missing: Collection[str] = (), *, boolean: bool = False, advice: str = "") -> NDArray[Any]:
     """The values of a column as numbers, NaN where one is missing.
 
     Parameters
     ----------
-    table, name, missing : as for `column_kind`
+    table, name, missing, advice : as for `column_kind`
     boolean : bool
         Whether the values must be true or false: 1 and 0.
 
@@ -86,11 +88,11 @@ def numbers(table: Table, name: str, missing: Collection[str] = (), *, boolean: 
     """
     column = table[name]
     if column.dtype.kind == "M":
-        _refuse_dates(name)
+        refuse_dates(name)
     if column.dtype == object:
         values = _parse_booleans(column, missing) if boolean else _parse(table, name, missing)
         if values is None:
-            raise _no_number(table, name, missing, boolean=boolean)
+            raise _no_number(table, name, missing, boolean=boolean, advice=advice)
         column = values
     if boolean and column.dtype != bool:
         _check(table, name, column, lambda block: ~np.isnan(block) & (block != 0) & (block != 1), "which is neither true nor false")
@@ -152,10 +154,6 @@ def _blanked(column: Column, missing: Collection[str]) -> Column:
     return object_column([None if text in missing else text for text in column])
 
 
-def _is_number(text: str) -> bool:
-    return _parse_texts(object_column([text]), ()) is not None
-
-
 # -- what is wrong
 
 
@@ -171,19 +169,24 @@ def _check(table: Table, name: str, values: NDArray[Any], wrong: Any, what: str)
             raise table.error(f"the column {label!r} has {value} in {table.place(row)}, {what}", row, "correct or remove the row")
 
 
-def _no_number(table: Table, name: str, missing: Collection[str], *, boolean: bool = False) -> DataError:
+def _no_number(table: Table, name: str, missing: Collection[str], *, boolean: bool = False, advice: str = "") -> DataError:
     column = table[name].tolist()
     known = {*BOOLEANS, "1", "0"}
-    right = (lambda text: text.lower() in known) if boolean else _is_number
-    row, text = next((row, text) for row, text in enumerate(column) if text is not None and text not in missing and not right(text))
+    present = ((row, text) for row, text in enumerate(column) if text is not None and text not in missing)
+    row, text = next(found for found in present if (found[1].lower() not in known if boolean else read_number(found[1]) is None))
     what = "is true or false" if boolean else "holds numbers"
-    advice = f'correct it, add it to data.missing, or, if these are categories: "preprocessing": {{"columns": {{"{name}": "one_hot"}}}}'
+    advice = advice or f"correct it, add it to data.missing, or, if these are categories: {_one_hot(name)}"
     return table.error(f"the column {name!r} {what}, but {table.place(row)} has {text!r}", row, advice)
 
 
-def _refuse_dates(name: str) -> NoReturn:
+def _one_hot(name: str) -> str:
+    return f'"preprocessing": {{"columns": {{"{name}": "one_hot"}}}}'
+
+
+def refuse_dates(name: str) -> NoReturn:
+    """Raise the DataError for a column of dates or times."""
     raise DataError(
         f"the column {name!r} has dates or times, which are neither numbers nor categories",
-        help="make numbers of them, such as days since a date, or the year and the month; or leave the column out: "
+        help="make numbers of them, such as days since a date, or the year and the month; an input may also be left out: "
         f'"preprocessing": {{"columns": {{"{name}": "ignore"}}}}',
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 from mlpkit.data.arrayfiles import iter_arrays
 from mlpkit.data.csvfile import iter_csv, read_csv
 from mlpkit.data.table import Table, data_error
+from mlpkit.errors import DataError
 from mlpkit.spec.parts import MISSING
 
 FORMATS = {
@@ -54,7 +57,7 @@ def read_table(
     path : str or Path
         A file; "-" is stdin, as CSV.
     format : {"csv", "tsv", "npy", "npz", "hdf5"}, optional
-        By the file's ending when left out; CSV when that says nothing.
+        By the file's ending when left out; CSV when that says nothing. Stdin is CSV or TSV.
     separator : str, optional
         Of a CSV file: of comma, semicolon, tab and bar the one that gives the most columns, when left out.
     missing : collection of str
@@ -102,6 +105,8 @@ def iter_tables(
 
 
 def _format(path: str | Path, format: str | None) -> str:
+    if str(path) == "-":
+        return "tsv" if format == "tsv" else "csv"
     suffix = Path(path).suffix.lower()
     if format is None and suffix in UNREADABLE:
         help = "read it with pandas or polars and hand over the table in Python, or save it as CSV"
@@ -117,8 +122,7 @@ def _separator(kind: str, separator: str | None) -> str | None:
 def _readable(path: str | Path) -> Iterator[None]:
     """What the operating system says of a file, as a DataError."""
     try:
-        if str(path) != "-" and Path(path).is_dir():
-            raise data_error(f"{path} is a folder", str(path), help="give the path of a file in it")
+        _check_path(path)
         yield
     except FileNotFoundError as error:
         raise data_error(
@@ -128,3 +132,15 @@ def _readable(path: str | Path) -> Iterator[None]:
         raise data_error(
             f"{path} cannot be read: {error.strerror or error}", str(path), help="check the file and its permissions"
         ) from error
+
+
+def _check_path(path: str | Path) -> None:
+    """Raise what is wrong with a path before anything is opened: a DataError for a folder and for what cannot be a path."""
+    if str(path) == "-":
+        return
+    try:
+        mode = os.stat(path).st_mode
+    except ValueError as error:  # a NUL character, or one that the file system cannot write
+        raise DataError(f"{str(path)!r} is no path: {error}", help="correct it") from error
+    if stat.S_ISDIR(mode):
+        raise data_error(f"{path} is a folder", str(path), help="give the path of a file in it")

@@ -6,11 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.kinds import texts
-from mlpkit.data.table import Table, counted
+from mlpkit.data.table import Rows, Table, counted
 from mlpkit.errors import DataError
 from mlpkit.spec import Split
-
-Rows = NDArray[np.intp]
 
 STREAM = 0x5917  # keeps the split's generator apart from all others of the same seed
 PARTS = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}

@@ -5,6 +5,7 @@ Errors name the line of the file, or the row of the array, even after rows were 
 
 from __future__ import annotations
 
+import copy
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.columns import Column, as_column
+from mlpkit.data.columns import Column, ambiguous_text, as_column
 from mlpkit.errors import DataError, Problem
 
-Rows = slice | NDArray[np.intp]
+Rows = NDArray[np.intp]  # the numbers of some rows
 
 
 class Table:
@@ -55,6 +56,7 @@ class Table:
             raise _unequal(lengths, source)
         self.rows: int = next(iter(lengths.values()), 0)
         self.numbers = np.arange(self.rows) if numbers is None else numbers
+        self.ambiguous: dict[str, str] = {name: ambiguous_text(values, self.columns[name]) for name, values in columns.items()}
         self.parsed: dict[tuple[str, frozenset[str]], NDArray[np.float64] | None] = {}  # text columns already read as numbers
 
     @property
@@ -76,19 +78,23 @@ class Table:
             raise self.missing_columns([name])
         return self.columns[name]
 
-    def take(self, rows: Rows) -> Table:
+    def take(self, rows: Rows | slice) -> Table:
         """Some of the rows."""
-        return self._with({name: column[rows] for name, column in self.columns.items()}, self.numbers[rows])
+        part = copy.copy(self)  # what has been checked and read is not so again
+        part.columns = {name: column[rows] for name, column in self.columns.items()}
+        part.numbers = self.numbers[rows]
+        part.rows = len(part.numbers)
+        part.parsed = {key: values[rows] for key, values in self.parsed.items() if values is not None}
+        return part
 
     def select(self, names: Iterable[str]) -> Table:
         """Some of the columns; DataError that names the ones that are not there."""
         names = list(names)
         if missing := [name for name in names if name not in self.columns]:
             raise self.missing_columns(missing)
-        return self._with({name: self.columns[name] for name in names}, self.numbers)
-
-    def _with(self, columns: Mapping[str, Column], numbers: NDArray[np.int64]) -> Table:
-        return Table(columns, source=self.source, named=self.named, numbers=numbers, text_file=self.text_file)
+        part = copy.copy(self)
+        part.columns = {name: self.columns[name] for name in names}
+        return part
 
     # -- errors
 

@@ -18,7 +18,7 @@ from mlpkit.data.table import Table, column_width, counted, data_error
 from mlpkit.errors import DataError, ModelFileError, UnseenCategoryWarning
 from mlpkit.plugin import Array
 from mlpkit.preprocessing.categories import CategoryEncoder, Unseen
-from mlpkit.preprocessing.numbers import NumberEncoder
+from mlpkit.preprocessing.numbers import ADVICE, NumberEncoder
 from mlpkit.preprocessing.schema import InputColumn, input_columns
 from mlpkit.spec import Preprocessing
 
@@ -94,7 +94,7 @@ class InputEncoder:
         source : Table
             The columns may come in any order, with others between them. An array without names is taken by position
             when it has as many columns as the inputs have and all of these are numbers; so is any table of numbers when
-            the model was trained on an array.
+            the model was trained on an array. The names x0, x1 and so on of an array are none that a user gave.
         dtype : "float32" or "float64"
 
         Returns
@@ -121,7 +121,7 @@ class InputEncoder:
 
     def _aligned(self, table: Table) -> Table:
         """The table with the model's columns in it, by name or else by position."""
-        if all(name in table for name in self.order):
+        if (table.named or not self.named) and all(name in table for name in self.order):
             differing = [column for column in self.columns if column_width(table[column.name]) != column.width]
             if not differing:
                 return table
@@ -133,7 +133,9 @@ class InputEncoder:
             raise table.missing_columns([name for name in self.order if name not in table])
         width = sum(column.width for column in self.columns)
         if table.width != width:
+            one_row = table.width == 1 and table.rows == width
             help = f"give them in the order of training: {', '.join(self.order[:20])}"
+            help = "for a single row give a list of one row, [[1, 2]], or x.reshape(1, -1)" if one_row else help
             found = counted(table.width, "column")
             raise data_error(f"the data have {found}, but the model was trained on {width}", table.source, help=help)
         if self.categories.columns:
@@ -145,7 +147,7 @@ class InputEncoder:
     def _by_position(self, table: Table) -> Table:
         """The values of the table dealt out to the inputs in order."""
         missing = self.numbers.missing
-        matrix = np.column_stack([numbers(table, name, missing) for name in table.names])
+        matrix = np.column_stack([numbers(table, name, missing, advice=ADVICE) for name in table.names])
         columns, start = {}, 0
         for column in self.columns:
             columns[column.name] = matrix[:, start : start + column.width]

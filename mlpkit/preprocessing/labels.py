@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.columns import Column
-from mlpkit.data.kinds import gaps, numbers, texts
+from mlpkit.data.columns import Column, read_number
+from mlpkit.data.kinds import gaps, numbers, refuse_dates, texts
 from mlpkit.data.table import Table
 from mlpkit.errors import DataError
 
 Labels = NDArray[Any]  # 1-D: int64, float64, bool or texts
 
 MOST_NUMBERS = 1000  # more distinct numbers than this are no classes
+LARGEST = 2**53  # from here on float64 does not tell whole numbers apart
+TARGET_ADVICE = "correct the value, or remove the row"
 _INTEGER = re.compile(r"-?[1-9]\d{0,17}|0")  # written as Python would
-_CODE = re.compile(r"[+-]?0\d|\+|.*_|\d{19}")  # 007 reads as a number, but would not come back as it was
+_CODE = re.compile(r"[+-]?0\d|\+|.*_")  # 007 reads as a number, but would not come back as it was
 
 
 def check_present(table: Table) -> None:
@@ -39,17 +41,15 @@ def find_classes(table: Table, name: str) -> Labels:
     Raises
     ------
     DataError
-        Numbers with a fraction, too many of them, or no more than one label.
+        Dates; numbers with a fraction, or too large to be told apart; too many of them; or no more than one label.
     """
     column = table[name]
+    _check_labels(table, name)
     if column.dtype == object:
         found = sorted(set(column.tolist()))
         classes = _read(found) if table.text_file else np.array(found, dtype=np.str_)
-    elif column.dtype.kind in "biuf":
-        _check_whole(table, name)
-        classes = np.unique(column).astype({"b": bool, "f": np.float64}.get(column.dtype.kind, np.int64))
     else:
-        classes = np.array(sorted(set(texts(table, name).tolist())), dtype=np.str_)
+        classes = np.unique(column).astype({"b": bool, "f": np.float64}.get(column.dtype.kind, np.int64))
     if classes.dtype.kind == "f":
         _check_whole(table, name)
     if classes.dtype.kind in "if" and len(classes) > MOST_NUMBERS:
@@ -63,6 +63,22 @@ def find_classes(table: Table, name: str) -> Labels:
     return classes
 
 
+def _check_labels(table: Table, name: str) -> None:
+    """Raise DataError for labels of which two might become one class, and for dates."""
+    column = table[name]
+    if column.dtype.kind == "M":
+        refuse_dates(name)
+    if text := table.ambiguous[name]:
+        raise DataError(f"the target {name!r} has {text} both as a text and as another value", help="write it in one way")
+    if column.dtype.kind == "f":
+        _check_whole(table, name)
+    largest = {"f": LARGEST, "u": 2**63}.get(column.dtype.kind)
+    if largest is not None and (too_large := np.flatnonzero(np.abs(column) >= largest)).size:
+        row = int(too_large[0])
+        message = f"the target {name!r} has {column[row]:.0f} in {table.place(row)}, a number too large to be a class"
+        raise table.error(message, row, "give such labels as texts")
+
+
 def _read(found: list[str]) -> Labels:
     """The labels of a text file as integers, as numbers, or as they are."""
     if all(_INTEGER.fullmatch(text) for text in found):
@@ -71,12 +87,12 @@ def _read(found: list[str]) -> Labels:
         values = np.array([float(text) for text in found])
     except ValueError:
         values = np.array([np.nan])
-    codes = any(_CODE.match(text) for text in found)
-    return np.array(found, dtype=np.str_) if codes or not np.isfinite(values).all() else np.unique(values)
+    codes = any(_CODE.match(text) for text in found) or not (np.abs(values) < LARGEST).all()
+    return np.array(found, dtype=np.str_) if codes else np.unique(values)
 
 
 def _check_whole(table: Table, name: str) -> None:
-    values = numbers(table, name)
+    values = numbers(table, name, advice=TARGET_ADVICE)
     if values.dtype.kind != "f":
         return
     wrong = np.flatnonzero(values != np.floor(values))
@@ -113,13 +129,5 @@ def _comparable(table: Table, name: str, classes: Labels) -> list[Any]:
     if column.dtype != object:
         return list(column.tolist())
     if classes.dtype.kind == "b":
-        return list(numbers(table, name, boolean=True).astype(bool).tolist())
-    return [_number(text) for text in column.tolist()]
-
-
-def _number(text: str) -> float | str:
-    """A text as the number it reads as, or as it is."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
+        return list(numbers(table, name, boolean=True, advice=TARGET_ADVICE).astype(bool).tolist())
+    return [text if (value := read_number(text)) is None else value for text in column.tolist()]

@@ -23,6 +23,7 @@ Vector = NDArray[np.float64]
 
 CELLS = 2**18  # values that are encoded at a time: 2 MB, which stays in the cache
 WIDEST = 2**23  # values that are measured at a time: 64 MB
+ADVICE = "the model was trained on numbers in this column: correct the value, or leave it empty for a missing one"
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class NumberEncoder:
         width = len(self.fill)
         if not width:
             return
-        columns = [numbers(table, column.name, self.missing, boolean=column.kind == "boolean") for column in self.columns]
+        columns = [numbers(table, column.name, self.missing, boolean=column.kind == "boolean", advice=ADVICE) for column in self.columns]
         limit = np.finfo(out.dtype).max
         block = np.empty((max(1, CELLS // width), width))
         for rows in row_blocks(table.rows, len(block)):
@@ -83,12 +84,12 @@ class NumberEncoder:
             if missing.any():
                 self._impute(table, rows, part, missing)
                 out[rows, width:] = missing[:, self.gaps]
-            with np.errstate(over="ignore"):
+            with np.errstate(all="ignore"):  # what overflows is found below, and what underflows is 0
                 part -= self.center
                 part /= self.scale
-            if max(part.max(), -part.min()) > limit:
-                raise self._too_large(table, rows, np.abs(part) > limit)
-            out[rows, :width] = part
+                if max(part.max(), -part.min()) > limit:
+                    raise self._too_large(table, rows, np.abs(part) > limit)
+                out[rows, :width] = part
 
     def _gather(self, columns: Sequence[NDArray[Any]], rows: slice, part: Vector) -> None:
         start = 0
@@ -136,6 +137,7 @@ def _statistics(table: Table, column: InputColumn, missing: tuple[str, ...], imp
     values = values.reshape(len(values), -1)
     for part in row_blocks(column.width, max(1, WIDEST // len(values))):
         some = values[:, part].astype(np.float64)
+        _check_distinct(column, values[:, part], some)
         _check_gaps(table, column, part, np.isnan(some), impute)
         yield _fit_values(some, column)
 
@@ -143,7 +145,7 @@ def _statistics(table: Table, column: InputColumn, missing: tuple[str, ...], imp
 def _fit_values(values: Vector, column: InputColumn) -> Vector:
     gaps = np.isnan(values).any(axis=0)
     median, mean, deviation = (np.nanmedian, np.nanmean, np.nanstd) if gaps.any() else (np.median, np.mean, np.std)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         fill = median(values, axis=0)
         center, scale = np.zeros_like(fill), np.ones_like(fill)
         if column.treatment == "standardize":
@@ -154,6 +156,13 @@ def _fit_values(values: Vector, column: InputColumn) -> Vector:
     constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(center)  # what is left of a constant is rounding
     fitted[2, constant] = 1.0
     return fitted
+
+
+def _check_distinct(column: InputColumn, values: NDArray[Any], floats: Vector) -> None:
+    """Raise DataError for integers that differ, but not as floats."""
+    if values.dtype.kind in "iu" and ((floats == floats[0]).all(axis=0) & (values != values[0]).any(axis=0)).any():
+        help = f"subtract the smallest of them; or {leave_out(column.name)}"
+        raise DataError(f"the numbers in the column {column.name!r} are too large to be told apart in float64", help=help)
 
 
 def _check_gaps(table: Table, column: InputColumn, part: slice, absent: NDArray[np.bool_], impute: bool) -> None:

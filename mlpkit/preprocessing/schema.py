@@ -1,4 +1,8 @@
-"""The input columns of a model: what each holds, and what is done to it."""
+"""The input columns of a model: what each holds, and what is done to it.
+
+Texts become categories only where several rows share them: a text column in which most rows have one of their own holds
+names, dates in words or numbers with units, of which a network learns nothing. It is refused unless the spec insists.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,11 @@ from typing import Any, Literal
 
 from mlpkit.data.kinds import Kind, column_kind, texts
 from mlpkit.data.table import Table, column_width
-from mlpkit.errors import DataError, Problem, SpecError
+from mlpkit.errors import DataError, SpecError
 from mlpkit.spec import Preprocessing
 
 MOST_CATEGORIES = 1000
+FEW_CATEGORIES = 20  # with no more than so many, most rows may have one of their own
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,7 @@ def input_columns(options: Preprocessing, table: Table, names: Sequence[str], mi
     """
     if unknown := [name for name in options.columns if name not in names]:
         path = f"preprocessing.columns.{unknown[0]}"
-        problem = Problem(f"{unknown[0]!r} is not one of the inputs", path, f"they are {', '.join(names[:20])}")
-        raise SpecError(str(problem), help=problem.help, problems=[problem])
+        raise SpecError.at(path, f"{unknown[0]!r} is not one of the inputs", f"they are {', '.join(names[:20])}")
     used = [name for name in names if options.columns.get(name) != "ignore"]
     if not used:
         raise DataError("there are no input columns", help="keep at least one beside the target")
@@ -82,7 +86,9 @@ def _input_column(options: Preprocessing, table: Table, name: str, missing: Coll
             f"the column {name!r} holds texts, and preprocessing.categories is 'none'",
             help=f'encode it yourself, or write "preprocessing": {{"columns": {{"{name}": "one_hot"}}}}',
         )
-    return _category_column(options, table, name, missing)
+    found = _category_column(options, table, name, missing)
+    _check_shared(found, table, missing)
+    return found
 
 
 def _category_column(options: Preprocessing, table: Table, name: str, missing: Collection[str]) -> InputColumn:
@@ -99,6 +105,16 @@ def _category_column(options: Preprocessing, table: Table, name: str, missing: C
         row = next(row for row, text in enumerate(values) if text is None or text in missing)
         raise missing_error(table, name, row)
     return InputColumn(name, "category", "one_hot", 1, (*categories, None) if has_gap else tuple(categories))
+
+
+def _check_shared(column: InputColumn, table: Table, missing: Collection[str]) -> None:
+    """Raise DataError for texts of which most rows have one of their own."""
+    categories = [category for category in column.categories if category is not None]
+    rows = sum(text is not None and text not in missing for text in texts(table, column.name).tolist())
+    if len(categories) > max(FEW_CATEGORIES, rows / 2):
+        what = f"{len(categories)} different texts in {rows} rows, such as {categories[0]!r}"
+        help = f'make numbers of them; or {leave_out(column.name)}; "one_hot" in place of "ignore" insists'
+        raise DataError(f"the column {column.name!r} has {what}: too many to be categories", help=help)
 
 
 def missing_error(table: Table, name: str, row: int) -> DataError:

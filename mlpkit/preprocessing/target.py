@@ -7,24 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from mlpkit.data.kinds import column_kind, numbers
 from mlpkit.data.table import Table, column_width, counted
-from mlpkit.errors import DataError, ModelFileError, Problem, SpecError
+from mlpkit.errors import DataError, ModelFileError, SpecError
 from mlpkit.plugin import Array, Targets
-from mlpkit.preprocessing.labels import Labels, class_numbers, find_classes
+from mlpkit.preprocessing.labels import TARGET_ADVICE, Labels, class_numbers, find_classes
+from mlpkit.preprocessing.task import Form, Task, check_range, class_form, is_classes, standardizes
 from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name
-
-Task = Literal["classification", "regression", "multilabel"]
-Form = Literal["numbers", "classes", "binary", "indicators"]
-# numbers: values, standardised or not; classes: integers, (rows,); binary: one 0/1 column; indicators: one per class
-
-FEW_CLASSES = "several classes need the last activation 'softmax' and the loss 'categorical_crossentropy'"
 
 
 @dataclass(frozen=True)
@@ -75,19 +70,18 @@ class TargetEncoder:
         names = tuple(_labels(table))
         if is_classes(spec, table):
             return cls._fit_classes(spec, table, names)
-        if spec.loss.targets == "binary":
-            values, label_type = _indicators(table)
-            _check_varies(values, names)
-            return cls("multilabel", "numbers", names, None, label_type, np.zeros(len(names)), np.ones(len(names)))
-        values = _values(table)
+        task: Task = "multilabel" if spec.loss.targets == "binary" else "regression"
+        values, label_type = _indicators(table) if task == "multilabel" else (_values(table), "")
         _check_varies(values, names)
         center, scale = np.zeros(len(names)), np.ones(len(names))
-        if _standardizes(spec):
-            with np.errstate(over="ignore", invalid="ignore"):
+        if standardizes(spec) and task == "regression":
+            with np.errstate(all="ignore"):
                 center, scale = values.mean(axis=0), values.std(axis=0)
             if not np.isfinite(scale).all() or not scale.all():
                 raise DataError("the target's numbers are too large or too small to standardise", help="scale them")
-        return cls("regression", "numbers", names, None, "", center, scale)
+        else:
+            check_range(spec, values, names)
+        return cls(task, "numbers", names, None, label_type, center, scale)
 
     @classmethod
     def _fit_classes(cls, spec: Spec, table: Table, names: tuple[str, ...]) -> TargetEncoder:
@@ -95,9 +89,9 @@ class TargetEncoder:
             help = "give one column of classes; from one-hot rows: y.argmax(axis=1)"
             raise DataError(f"{plugin_name(spec.loss)} takes one column of classes, but the target has {len(names)}", help=help)
         if spec.preprocessing.target == "standardize":
-            raise _spec_error("the target is a class, which cannot be standardised", "preprocessing.target", "set it to 'auto'")
+            raise SpecError.at("preprocessing.target", "the target is a class, which cannot be standardised", "set it to 'auto'")
         classes = find_classes(table, table.names[0])
-        form = _class_form(spec, table.names[0], len(classes))
+        form = class_form(spec, table.names[0], len(classes))
         return cls("classification", form, names, classes, "", np.empty(0), np.empty(0))
 
     @property
@@ -124,16 +118,20 @@ class TargetEncoder:
             return values[:, None].astype(dtype)
         if self.form == "indicators":
             return np.eye(self.outputs, dtype=dtype)[values]
-        return ((values - self.center) / self.scale).astype(dtype)
+        with np.errstate(all="ignore"):
+            return ((values - self.center) / self.scale).astype(dtype)
 
     def values(self, table: Table) -> Targets:
         """What metrics compare with: class numbers (rows,), or float64 values (rows, outputs) in the data's units.
+
+        A named table may have the target columns in any order, with others between them.
 
         Raises
         ------
         DataError
             As `encode`.
         """
+        table = self._aligned(table)
         labels = _labels(table)
         if len(labels) != len(self.names):
             raise DataError(
@@ -142,6 +140,16 @@ class TargetEncoder:
         if self.classes is not None:
             return class_numbers(table, table.names[0], self.classes)
         return _indicators(table)[0] if self.task == "multilabel" else _values(table)
+
+    def _aligned(self, table: Table) -> Table:
+        """The table with the model's target columns in their order, by name where both have names."""
+        if not table.named or tuple(_labels(table)) == self.names:
+            return table
+        if all(name in table for name in self.names):
+            return table.select(self.names)
+        if len(table.names) == 1 or self.names == tuple(f"y{index}" for index in range(len(self.names))):
+            return table  # a single column may be called anything, and these are what an array's were called
+        raise table.missing_columns([name for name in self.names if name not in table])
 
     # -- from the network
 
@@ -166,7 +174,10 @@ class TargetEncoder:
         scores = outputs.astype(np.float64)
         if self.form == "binary":
             return np.hstack([1.0 - scores, scores])
-        return scores * self.scale + self.center if self.form == "numbers" else scores
+        if self.form != "numbers":
+            return scores
+        with np.errstate(all="ignore"):
+            return scores * self.scale + self.center
 
     # -- saved in the model
 
@@ -206,38 +217,6 @@ def _type_name(classes: Labels) -> str:
     return "str" if classes.dtype.kind == "U" else classes.dtype.name
 
 
-def is_classes(spec: Spec, table: Table) -> bool:
-    """Whether target columns are classes of which each row has one, by the loss, the last layer and what they hold."""
-    if spec.loss.targets == "classes":
-        return True
-    if len(table.names) > 1 or column_width(table[table.names[0]]) > 1:
-        return False
-    if spec.loss.targets == "binary" or spec.network.layers[-1].activation.output == "distribution":
-        return True
-    return column_kind(table, table.names[0]) != "number"
-
-
-def _class_form(spec: Spec, name: str, classes: int) -> Form:
-    """What classes are encoded as."""
-    units, loss = spec.network.layers[-1].units, plugin_name(spec.loss)
-    if spec.loss.targets == "classes":
-        return "classes"
-    if spec.loss.targets == "numbers":
-        return "binary" if classes == 2 and units == 1 else "indicators"
-    if classes > 2:
-        raise DataError(f"{loss} needs two classes, but the target {name!r} has {classes}", help=FEW_CLASSES)
-    if units not in (None, 1):
-        path = f"network.layers[{len(spec.network.layers) - 1}].units"
-        message = f"the last layer has {units} units, but {loss} takes one for two classes"
-        raise _spec_error(message, path, f"set it to 1 or leave it out; {FEW_CLASSES}")
-    return "binary"
-
-
-def _standardizes(spec: Spec) -> bool:
-    option = spec.preprocessing.target
-    return option == "standardize" or (option == "auto" and plugin_name(spec.network.layers[-1].activation) == "linear")
-
-
 def _labels(table: Table) -> list[str]:
     """A name for each value of the target columns."""
     names: list[str] = []
@@ -250,11 +229,11 @@ def _labels(table: Table) -> list[str]:
 def _values(table: Table) -> NDArray[np.float64]:
     """The target columns as float64 numbers, shape (rows, outputs)."""
     for name in table.names:
-        kind = column_kind(table, name)
+        kind = column_kind(table, name, advice=TARGET_ADVICE)
         if kind == "category":
-            help = "to predict classes, give one target column of them"
+            help = "give numbers; or, to predict classes, one target column of them"
             raise DataError(f"the target {name!r} holds texts, but the others or the loss need numbers", help=help)
-    parts = [numbers(table, name, boolean=column_kind(table, name) == "boolean") for name in table.names]
+    parts = [numbers(table, name, boolean=column_kind(table, name) == "boolean", advice=TARGET_ADVICE) for name in table.names]
     return np.column_stack(parts).astype(np.float64)
 
 
@@ -279,8 +258,3 @@ def _check_varies(values: NDArray[np.float64], names: tuple[str, ...]) -> None:
         index = int(constant[0])
         message = f"the target {names[index]!r} is {values[0, index]:g} in every training row: there is nothing to learn"
         raise DataError(message, help="check the column, or give rows in which it differs")
-
-
-def _spec_error(message: str, path: str, help: str) -> SpecError:
-    problem = Problem(message, path, help)
-    return SpecError(str(problem), problems=[problem])

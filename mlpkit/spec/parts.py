@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -46,6 +47,12 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
+def _check_separator(text: str) -> str:
+    if text in '\n\r"\0':
+        raise ValueError("cannot be a line end, a quote or NUL, which have a meaning of their own in CSV")
+    return text
+
+
 class Split(Part):
     """Which rows are for validation: a share of them drawn by a generator of its own, or as a column says."""
 
@@ -66,7 +73,9 @@ class Data(Part):
 
     path: Text | None = Field(None, description="CSV, TSV, NPZ, NPY or HDF5 file, relative to the spec; '-' for stdin")
     format: Literal["csv", "tsv", "npz", "npy", "hdf5"] | None = Field(None, description="by the file's ending when left out")
-    separator: Annotated[str, Field(strict=True, min_length=1, max_length=1)] | None = Field(None, description="sniffed when left out")
+    separator: Annotated[str, Field(strict=True, min_length=1, max_length=1), AfterValidator(_check_separator)] | None = Field(
+        None, description="of CSV files; sniffed when left out"
+    )
     missing: tuple[str, ...] = Field(MISSING, description="texts that mean that a value is missing")
     target: Names | None = Field(None, description="the column, or the columns, to predict")
     inputs: Names | None = Field(None, description="the columns to predict from: all others when left out")
@@ -85,6 +94,10 @@ class Data(Part):
                 found.append(Finding((key,), f"the column {name!r} is an input too", "take it out of 'inputs'"))
         if self.weight is not None and self.weight in (self.target or ()):
             found.append(Finding(("weight",), f"the column {self.weight!r} is the target too"))
+        column = None if self.split is None else self.split.column
+        for use, names in (("the target", self.target), ("an input", self.inputs), ("the weight", (self.weight,))):
+            if column is not None and column in (names or ()):
+                found.append(Finding(("split", "column"), f"the column {column!r} is {use} too", "name one that is for the split alone"))
         for key, names in (("target", self.target), ("inputs", self.inputs)):
             repeated = sorted({name for name in names or () if (names or ()).count(name) > 1})
             found += [Finding((key,), f"the column {name!r} is named twice") for name in repeated]
@@ -92,13 +105,19 @@ class Data(Part):
 
 
 class Preprocessing(Part):
-    """What is done to the columns. Everything is fitted on the training rows alone and saved in the model."""
+    """What is done to the columns. Everything is fitted on the training rows alone and saved in the model.
+
+    A text column with more than 20 different texts, of which most rows have one of their own, holds names, dates in words
+    or numbers with units: it is refused, unless `columns` says "ignore", or insists with "one_hot".
+    """
 
     numbers: Literal["standardize", "none"] = Field("standardize", description="to mean 0 and deviation 1")
-    categories: Literal["one_hot", "none"] = Field("one_hot", description="one 0/1 column per category; 'none' refuses text")
+    categories: Literal["one_hot", "none"] = Field(
+        "one_hot", description="one 0/1 column per category, which rows must share; 'none' refuses text"
+    )
     missing: Literal["impute", "none"] = Field("impute", description="median and an indicator column; 'none' refuses gaps")
     target: Literal["auto", "standardize", "none"] = Field(
-        "auto", description="'auto' standardises the numbers that a linear output predicts; predictions are scaled back"
+        "auto", description="'auto' standardises numbers where the last activation gives any size and sign; predictions are scaled back"
     )
     columns: Mapping[str, Treatment] = Field({}, description="what is done to single columns")
 
@@ -156,7 +175,7 @@ class NetworkSpec(Part):
 class EarlyStopping(Part):
     """Stop when the monitored figure has not improved for `patience` epochs. The best weights are always restored."""
 
-    monitor: Text = Field("validation_loss", description="'validation_loss', 'loss' or the name of one of the metrics")
+    monitor: Text = Field("validation_loss", description="'validation_loss', 'training_loss' or the name of one of the metrics")
     patience: Count = Field(10, description="epochs without improvement")
     min_delta: Annotated[Number, Field(ge=0)] = Field(0.0, description="what counts as an improvement")
 

@@ -2,6 +2,6 @@
 
 from mlpkit.training.best import Monitor
 from mlpkit.training.epoch import Epoch
-from mlpkit.training.loop import Measure, epochs, mean_loss, random_stream
+from mlpkit.training.loop import Measure, check_early_stopping, epochs, mean_loss, random_stream
 
-__all__ = ["Epoch", "Measure", "Monitor", "epochs", "mean_loss", "random_stream"]
+__all__ = ["Epoch", "Measure", "Monitor", "check_early_stopping", "epochs", "mean_loss", "random_stream"]

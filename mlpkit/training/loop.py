@@ -72,6 +72,12 @@ def epochs(
     TrainingError
         The loss became NaN or infinite.
     """
+    check_early_stopping(spec, validation)
+    return _epochs(Run(network, spec, train, validation, measure, stop, done))
+
+
+def check_early_stopping(spec: Spec, validation: Dataset | None) -> None:
+    """Raise SpecError when early stopping watches a validation loss, but there are no validation rows."""
     stopping = spec.training.early_stopping
     if stopping is not None and stopping.monitor == "validation_loss" and validation is None:
         raise SpecError.at(
@@ -79,7 +85,6 @@ def epochs(
             "early stopping watches the validation loss, but there are no validation rows",
             "add data.split.validation, such as 0.2, or set the monitor to 'training_loss'",
         )
-    return _epochs(Run(network, spec, train, validation, measure, stop, done))
 
 
 def _epochs(run: Run) -> Generator[Epoch, None, None]:

@@ -215,7 +215,7 @@ USAGE = {
     "no such option": (["train", "spec.json", "--epoch", "3"], ["--epoch"]),
     "no spec": (["train"], ["SPEC"]),
     "an option without its value": (["train", "spec.json", "-o"], ["-o"]),
-    "text for a number": (["train", "spec.json", "--epochs", "many"], ["--epochs", "integer"]),
+    "text for a number": (["train", "spec.json", "--epochs", "many"], ["invalid value for '--epochs'"]),
     "no epochs": (["train", "spec.json", "--epochs", "0"], ["--epochs"]),
     "unknown progress": (["train", "spec.json", "--progress", "fancy"], ["fancy", "plain"]),
     "a setting without a value": (["train", "spec.json", "-s", "training.epochs"], ["KEY=VALUE"]),
@@ -356,12 +356,61 @@ def test_a_broken_plugin_breaks_nothing_else(packages, run):
     assert run("predict", "model.h5", "shapes.csv").code == 0
 
 
+FINE = """import mlpkit
+class Whole(mlpkit.Elementwise):
+    def function(self, z):
+        return z
+    def derivative(self, z, y):
+        return 1.0
+"""
+BREAKS = """import mlpkit
+class Breaks(mlpkit.Elementwise):
+    def function(self, z):
+        return {function}
+    def derivative(self, z, y):
+        raise ValueError("no derivative today")
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        ("z", ["the plugin 'breaks'", "failed in derivative: ValueError: no derivative today", "own.py:6", "correct the plugin"]),
+        ("z[:, :0]", ["the plugin 'breaks'", "failed in forward: ValueError"]),
+    ],
+)
+def test_a_plugin_that_fails_is_named_with_its_place(project, run, function, words):
+    (project / "own.py").write_text(BREAKS.format(function=function))
+    refused(project, run, 3, words, "train", "spec.json", "-c", "own.py", "-s", "network.layers.0.activation=breaks")
+
+
+@pytest.mark.parametrize("command", ["check", "train"])
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ({"metrics": ["r2"]}, ["the task is classification, which r2 cannot measure", "(metrics)"]),
+        (
+            {"data": {"path": "shapes.csv", "target": "shape"}, "training": {"early_stopping": {}}},
+            ["no validation rows", "(training.early_stopping)"],
+        ),
+    ],
+)
+def test_what_only_the_data_tell_is_found_before_training(project, run, command, setting, words):
+    spec = json.loads((project / "spec.json").read_text())
+    (project / "spec.json").write_text(json.dumps(spec | setting))
+    refused(project, run, 2, words, command, "spec.json")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("x = 1 +", ["own.py does not run: SyntaxError"]),
         ("x = 1", ["own.py defines no plugin"]),
-        (None, ["own.py does not run", "No such file"]),
+        (None, ["there is no file own.py"]),
+        (
+            FINE + "class Half(mlpkit.Elementwise):\n    def function(self, z):\n        return z\n",
+            ["own.py: Half does not define derivative"],
+        ),
     ],
 )
 def test_code_that_brings_no_plugin(project, run, text, words):

@@ -189,7 +189,7 @@ def test_predict_needs_every_column_and_leaves_no_half_file(trained, run):
     (trained / "out.csv").write_text("old")
     before = sorted(os.listdir())
     for name, words in {"narrow.csv": "no column 'width'", "broken.csv": "line 62 of broken.csv has 'wide'"}.items():
-        done = run("predict", "model.h5", name, "-o", "out.csv", "--batch-size", 10)
+        done = run("predict", "model.h5", name, "-o", "out.csv", "--batch-size", 10, "--force")
         assert done.code == 2
         assert words in done.err
         assert (trained / "out.csv").read_text() == "old"
@@ -206,7 +206,10 @@ def test_predict_never_overwrites_what_it_reads(trained, run):
 def test_predict_keeps_the_mode_of_a_file(trained, run):
     (trained / "out.csv").touch()
     (trained / "out.csv").chmod(0o640)
-    assert run("predict", "model.h5", "shapes.csv", "-o", "out.csv").code == 0
+    refused = run("predict", "model.h5", "shapes.csv", "-o", "out.csv")
+    assert refused.code == 2
+    assert "out.csv exists; --force overwrites it" in refused.err
+    assert run("predict", "model.h5", "shapes.csv", "-o", "out.csv", "-f").code == 0
     assert stat.S_IMODE((trained / "out.csv").stat().st_mode) == 0o640
 
 

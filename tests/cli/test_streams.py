@@ -36,6 +36,7 @@ def test_an_interrupt_saves_the_model(project, start, number):
     assert summary["interrupted"] is True
     assert len(mlpkit.load(project / "model.h5").history) == summary["epochs"] >= 5
     assert f"interrupted after {summary['epochs']:,} epochs".encode() in err
+    assert b"finishing the batch, then saving; once more stops at once" in err
     assert b"saved model.h5" in err
     assert b"Traceback" not in err
 
@@ -63,9 +64,9 @@ def test_an_interrupt_before_training_writes_nothing(project, start):
     assert sorted(os.listdir(project)) == ["shapes.csv", "spec.json"]
 
 
-def test_the_second_interrupt_stops_at_once_and_handlers_come_back():
+def test_the_second_interrupt_stops_at_once_and_handlers_come_back(capsys):
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with Interrupt() as interrupt:
+    with Interrupt(print) as interrupt:
         assert not interrupt()
         assert not interrupt.heard
         signal.raise_signal(signal.SIGTERM)
@@ -74,10 +75,11 @@ def test_the_second_interrupt_stops_at_once_and_handlers_come_back():
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    assert "stopped at once; nothing was saved" in capsys.readouterr().out
 
 
 def test_an_interrupt_after_the_last_batch_changes_nothing():
-    with Interrupt() as interrupt:
+    with Interrupt(print) as interrupt:
         assert not interrupt()
         signal.raise_signal(signal.SIGINT)
         assert not interrupt.heard
@@ -173,7 +175,9 @@ def test_a_full_disk_under_stdout(trained, start, environment, unbuffered):
     assert b"Traceback" not in err
 
 
-@pytest.mark.parametrize("argv", [["train", "spec.json", "-f"], ["predict", "model.h5", "shapes.csv", "--keep-columns", "-o", "out.csv"]])
+@pytest.mark.parametrize(
+    "argv", [["train", "spec.json", "-f"], ["predict", "model.h5", "shapes.csv", "--keep-columns", "-o", "out.csv", "-f"]]
+)
 def test_a_file_that_grows_too_large_leaves_the_old_one(trained, start, argv):
     (trained / "out.csv").write_text("old")
     before = {path.name: path.read_bytes() for path in trained.iterdir()}

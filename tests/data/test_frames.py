@@ -14,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlpkit.data import Table, as_table
+from mlpkit.data.columns import read_number
+from mlpkit.data.kinds import column_kind, numbers
 from mlpkit.errors import DataError
 
 NUMBERS = [1.5, 2.0, None]
@@ -100,13 +102,14 @@ def test_names_replace_names():
 
 CONVERTED = {
     "integers beyond int64": ([2**70, 1], [2.0**70, 1.0], "f"),
-    "unsigned beyond int64": (np.array([2**63 + 2**20], np.uint64), [2.0**63 + 2**20], "f"),
+    "unsigned beyond int64": (np.array([2**63 + 1], np.uint64), [2**63 + 1], "u"),
     "small unsigned": (np.array([7], np.uint8), [7], "u"),
     "bytes": (np.array([b"\xc3\xa9", b"a"]), ["é", "a"], "O"),
     "mixed texts and numbers": (["a", 3.0, 2], ["a", "3", "2"], "O"),
     "mixed with NaN": (["a", float("nan")], ["a", None], "O"),
     "flags with a gap": ([True, None, False], ["True", None, "False"], "O"),
     "dates as objects": ([datetime.date(2024, 1, 31)], ["2024-01-31"], "O"),
+    "a signaling NaN": ([Decimal("sNaN"), Decimal(2)], [np.nan, 2.0], "f"),
     "nothing at all": ([None, None], [None, None], "O"),
     "NaN alone": ([None, float("nan")], [np.nan, np.nan], "f"),
     "long double": (np.array([1.5], np.longdouble), [1.5], "f"),
@@ -137,6 +140,7 @@ REFUSED = {
     "bytes that are no text": ({"a": [b"\xff"]}, "not UTF-8"),
     "a number beyond float64": ({"a": [10**400]}, "beyond the range"),
     "texts in two dimensions by name": ({"a": [["a", "b"]]}, "two dimensions"),
+    "lazy column": ({"a": pl.LazyFrame({"a": [1]})}, "LazyFrame, which holds no rows yet"),
     "lazy frame": (pl.LazyFrame({"a": [1]}), "LazyFrame holds no rows yet"),
     "no columns": (np.zeros((3, 0)), "no columns"),
 }
@@ -159,6 +163,62 @@ def test_rows_keep_their_numbers():
     assert table["a"].tolist() == [2]
     assert table["b"].tolist() == ["x"]
     assert table.place(0) == "row 2"
+
+
+def test_rows_and_columns_keep_what_was_read():
+    table = Table({"a": ["1", "2", "x"], "b": ["3", "4", "5"]})
+    assert column_kind(table, "a") == "category"
+    first = numbers(table, "b")
+    part = table.take(np.array([2, 0]))
+    assert (part.rows, part["b"].tolist(), numbers(part, "b").tolist()) == (2, ["5", "3"], [5, 3])
+    assert part.parsed
+    assert numbers(table.select(["b"]), "b") is first
+    assert column_kind(table.take(slice(2)), "a") == "number"  # what all rows are not, some may be
+
+
+@pytest.mark.parametrize("source", ["take", "select"])
+def test_columns_are_checked_once(monkeypatch, source):
+    table = Table({"a": ["1", "2"]})
+    monkeypatch.setattr("mlpkit.data.table.as_column", lambda values, name: pytest.fail("checked again"))
+    part = table.take(slice(1)) if source == "take" else table.select(["a"])
+    assert part["a"].tolist() == ["1", "2"][: part.rows]
+
+
+ARROW = {
+    "array": pa.array(["a", None, "b"]).dictionary_encode(),
+    "chunked array": pa.chunked_array([pa.array(["a", None]).dictionary_encode(), pa.array(["b"]).dictionary_encode()]),
+}
+
+
+@pytest.mark.parametrize("values", ARROW.values(), ids=ARROW)
+def test_nulls_of_arrow_are_missing_wherever_they_stand(values):
+    assert as_table(values, default="y")["y"].tolist() == ["a", None, "b"]
+    assert as_table({"a": values})["a"].tolist() == ["a", None, "b"]
+    assert as_table(pa.table({"a": values}))["a"].tolist() == ["a", None, "b"]
+
+
+class Tensor:
+    """Says what a PyTorch tensor does that is still part of a graph."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+
+
+@pytest.mark.parametrize("source", [Tensor(), {"a": Tensor()}], ids=["alone", "column"])
+def test_a_tensor_that_needs_a_gradient_is_told_of_detach(source):
+    with pytest.raises(DataError, match="requires grad") as caught:
+        as_table(source)
+    assert "detach" in caught.value.help
+
+
+READS_AS = {"7": 7, "-12": -12, str(2**53 + 1): 2**53 + 1, "7.5": 7.5, "1e3": 1000.0, "1_000": None, "x": None, "": None}
+
+
+@pytest.mark.parametrize(("text", "value"), READS_AS.items())
+def test_the_number_that_a_text_reads_as(text, value):
+    found = read_number(text)
+    assert found == value
+    assert type(found) is type(value)
 
 
 def test_a_missing_column_names_its_neighbour():

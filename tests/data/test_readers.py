@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpkit.data import iter_tables, read_table
+from mlpkit.data import iter_tables, read_source, read_table, reading
 from mlpkit.errors import DataError
+from mlpkit.spec import Spec
 
 
 def write(folder, name, content):
@@ -39,6 +40,9 @@ GOOD = {
     "missing": ("a,b\n,x\nNA,?\n", [[None, None], ["x", None]]),
     "names that hold a separator": ('a;"b, c, d"\n1;2\n', [["1"], ["2"]]),
     "one column": ("a\n1\n2\n", [["1", "2"]]),
+    "one column with gaps": ("\na\n1\n\n2\n  \n\n", [["1", None, "2", None, None]]),
+    "one column, no last line end": ("a\n1\n\n2", [["1", None, "2"]]),
+    "one column, windows": ("a\r\n\r\n2\r\n", [[None, "2"]]),
     "numbered columns": ("0,1\n5,6\n", [["5"], ["6"]]),
     "other alphabets": ("größe,色\n1,赤\n", [["1"], ["赤"]]),
 }
@@ -242,6 +246,7 @@ BAD_FILES = {
     "no file": ("none.csv", lambda path: None, "there is no file"),
     "no npy file": ("none.npy", lambda path: None, "there is no file"),
     "no hdf5 file": ("none.h5", lambda path: None, "there is no file"),
+    "NUL in the path": ("a\0b.csv", lambda path: None, "is no path: embedded null"),
     "folder": ("folder", lambda path: path.mkdir(), "is a folder"),
     "parquet": ("t.parquet", text, ".parquet files are not read"),
 }
@@ -273,3 +278,26 @@ def test_a_damaged_hdf5_file_is_an_error(tmp_path):
         (tmp_path / "cut.h5").write_bytes(whole[:length])
         with pytest.raises(DataError, match=r"cut\.h5"):
             read_table(tmp_path / "cut.h5")
+
+
+OTHERS = {  # the spec's path and format, the file that is read, and how
+    "an ending that says nothing": (("train.dat", "npz"), "t.dat", make_npz),
+    "an ending that says another format": (("train.dat", "npz"), "t.csv", FILES["t.csv"]),
+    "the ending of the spec's own file": (("train.csv", "npz"), "t.csv", make_npz),
+    "the format that a spec without a path gives": ((None, "npz"), "t.csv", make_npz),
+    "no format": (("train.csv", None), "t.hdf5", make_hdf5),
+}
+
+
+@pytest.mark.parametrize(("data", "name", "make"), OTHERS.values(), ids=OTHERS)
+def test_other_files_are_read_as_the_spec_says(tmp_path, data, name, make):
+    make(tmp_path / "made")
+    made = next(tmp_path.iterdir()).rename(tmp_path / name)
+    spec = Spec.model_validate({"data": {"path": data[0], "format": data[1]}, "network": {"layers": [{}]}, "loss": "mean_squared_error"})
+    for table in (read_source(spec, made), next(iter_tables(made, rows=9, **reading(spec, made)))):
+        assert [float(value) for value in table["a"].tolist()] == list(range(7))
+
+
+def test_stdin_is_text_whatever_the_format(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"a,b\n1,2\n")))
+    assert read_table("-", format="npz").names == ("a", "b")

@@ -184,6 +184,13 @@ BAD_FIT = {
     "no value in a block": (np.array([[1, np.nan], [3, np.nan]]), {}, DataError, "'x1' has no value in the training rows"),
     "no text": ({"a": [None, "NA"]}, {"columns": {"a": "one_hot"}}, DataError, "'a' has no value"),
     "a text for each row": ({"a": [f"id{row}" for row in range(1001)]}, {}, DataError, "1001 different texts in 1001 rows"),
+    "a text for most rows": (
+        {"a": [f"{row} Jan 2020" for row in range(21)]},
+        {},
+        DataError,
+        "'a' has 21 different texts in 21 rows",
+    ),
+    "integers that float64 merges": ({"a": np.arange(9, dtype=np.uint64) + 2**63}, {}, DataError, "too large to be told apart"),
     "text meant as number": ({"a": ["x", "2"]}, {"columns": {"a": "standardize"}}, DataError, "'a' holds numbers, but row 0 has 'x'"),
     "block as category": (np.zeros((2, 3)), {"columns": {"x": "one_hot"}}, DataError, "3 values per row"),
     "infinite": ({"a": [1.0, np.inf]}, {}, DataError, "'a' has inf in row 1"),
@@ -220,6 +227,54 @@ def test_what_cannot_be_encoded(table, message):
     encoder = fit(PEOPLE)
     with pytest.raises(DataError, match=message):
         encode(encoder, table, "float32")
+
+
+SHARED = {
+    "a small table": [f"t{row}" for row in range(20)],
+    "half of the rows": [f"t{row // 2}" for row in range(60)],
+    "few beside gaps": [f"t{row % 20}" if row < 20 else None for row in range(40)],
+}
+
+
+@pytest.mark.parametrize("values", SHARED.values(), ids=SHARED)
+def test_texts_that_rows_share_are_categories(values):
+    assert len([name for name in fit({"a": values}).feature_names if "=" in name]) == len(set(values) - {None})
+
+
+def test_the_spec_may_insist_on_categories():
+    values = [f"{percent}%" for percent in range(40)]
+    with pytest.raises(DataError, match="40 different texts in 40 rows, such as '0%'") as caught:
+        fit({"a": [*values, None]})
+    assert '"a": "ignore"' in caught.value.help
+    assert fit({"a": values}, columns={"a": "one_hot"}).width == 40
+
+
+def test_a_wrong_text_in_later_rows_is_no_matter_of_the_spec():
+    encoder = fit({"a": [1.0, 2.0], "b": [True, False]})
+    for rows in ({"a": ["x"], "b": [True]}, {"a": [1], "b": ["x"]}):
+        with pytest.raises(DataError, match="row 0 has 'x'") as caught:
+            encode(encoder, rows)
+        assert "was trained on numbers" in caught.value.help
+        assert "data.missing" not in caught.value.help
+
+
+def test_one_row_as_a_flat_list_is_told_of_reshape():
+    with pytest.raises(DataError, match="have 1 column, but the model was trained on 3") as caught:
+        encode(fit(ARRAY), [1.0, 2.0, 3.0])
+    assert "reshape(1, -1)" in caught.value.help
+
+
+def test_an_unknown_column_is_told_once():
+    with pytest.raises(SpecError) as caught:
+        fit({"a": [1]}, columns={"b": "none"})
+    assert str(caught.value).count("they are a") == 1
+
+
+def test_the_state_of_numpy_does_not_matter():
+    values = {"a": [1e-300, 2e-300, 5e-320, 0.0], "b": [1.0, 2.0, 1e-310, 4.0]}
+    expected = encode(fit(values, columns={"a": "none"}), values, "float32")
+    with np.errstate(all="raise"):
+        np.testing.assert_array_equal(encode(fit(values, columns={"a": "none"}), values, "float32"), expected)
 
 
 def test_a_gap_that_is_refused_later():
@@ -259,6 +314,14 @@ def test_numbers_are_taken_by_position(training, later):
     expected = fit(ARRAY)
     rows = np.array([[1.0, 0.5, 3], [2.0, np.nan, 2]]) if isinstance(later, list) else ARRAY
     np.testing.assert_array_equal(encode(fit(training), later), encode(expected, rows))
+
+
+def test_the_names_of_an_array_are_no_names():
+    named = {"x2": [1.0, 2.0, 4.0], "x0": [0.5, 0.25, 7.0], "x1": [3.0, 2.0, 1.0]}
+    encoder = fit(named)
+    rows = np.column_stack(list(named.values()))
+    for array in (rows, rows.astype(object)):
+        np.testing.assert_array_equal(encode(encoder, array), encode(encoder, named))
 
 
 def test_names_are_never_taken_by_position():

@@ -135,7 +135,9 @@ SCALED = {
     "linear": ({}, True),
     "sigmoid": ({"activation": "sigmoid"}, False),
     "tanh": ({"activation": "tanh"}, False),
-    "asked for": ({"activation": "tanh", "target": "standardize"}, True),
+    "relu": ({"activation": "relu"}, False),
+    "leaky_relu": ({"activation": "leaky_relu"}, True),
+    "asked for": ({"activation": "leaky_relu", "target": "standardize"}, True),
     "switched off": ({"target": "none"}, False),
 }
 
@@ -148,10 +150,10 @@ def test_when_numbers_are_standardised(options, scaled):
 
 
 NUMBERS_FOR_CLASSES = {
-    "three texts": (["a", "b", "c"], {}, np.eye(3)),
-    "two texts": (["a", "b", "b"], {}, np.eye(2)[[0, 1, 1]]),
-    "two texts on one unit": (["a", "b", "b"], {"units": 1}, [[0], [1], [1]]),
-    "booleans on one unit": ([False, True, True], {"units": 1}, [[0], [1], [1]]),
+    "three texts": (["a", "b", "c"], {"activation": "softmax"}, np.eye(3)),
+    "two texts": (["a", "b", "b"], {"activation": "softmax"}, np.eye(2)[[0, 1, 1]]),
+    "two texts with sigmoid": (["a", "b", "b"], {"activation": "sigmoid"}, [[0], [1], [1]]),
+    "booleans on one unit": ([False, True, True], {"activation": "sigmoid", "units": 1}, [[0], [1], [1]]),
     "integers with softmax": ([5, 9, 7], {"activation": "softmax"}, np.eye(3)[[0, 2, 1]]),
 }
 
@@ -184,6 +186,11 @@ BAD = {
     "text in a number target": ("mse", ["1"] * 20 + ["x"], DataError, "'y' holds numbers, but row 20 has 'x'"),
     "infinite": ("mse", [1.0, np.inf], DataError, "'y' has inf in row 1"),
     "infinite class": ("cross_entropy", [1.0, np.inf], DataError, "'y' has inf in row 1"),
+    "labels beyond int64": ("cross_entropy", np.array([1, 2**63], np.uint64), DataError, "'y' has 9223372036854775808 in row 1"),
+    "labels beyond any integer": ("cross_entropy", [1, 2**63], DataError, "a number too large to be a class"),
+    "labels that float64 merges": ("cross_entropy", np.array([2.0**53, 1.0]), DataError, "'y' has 9007199254740992 in row 0"),
+    "a label as number and text": ("cross_entropy", [1, "1", "b"], DataError, "'y' has 1 both as a text and as another value"),
+    "dates as classes": ("cross_entropy", np.array(["2024-01-01", "2024-01-02"], "datetime64[D]"), DataError, "dates or times"),
     "dates": ("mse", np.array(["2024-01-01", "2024-01-02"], "datetime64[D]"), DataError, "dates or times"),
     "too large": ("mse", [1e308, -1e308], DataError, "too large or too small"),
     "too small": ("mse", [0.0, 5e-324], DataError, "too large or too small"),
@@ -195,6 +202,90 @@ def test_what_cannot_be_a_target(loss, y, kind, message):
     with pytest.raises(kind, match=message) as caught:
         fit(make(loss), y)
     assert caught.value.help
+
+
+NO_PROBABILITIES = {
+    "linear": (["a", "b"], {}),
+    "tanh": ([False, True], {"activation": "tanh", "units": 1}),
+    "relu": (["a", "b", "c"], {"activation": "relu"}),
+    "sigmoid for three classes": (["a", "b", "c"], {"activation": "sigmoid"}),
+    "two sigmoid units": (["a", "b"], {"activation": "sigmoid", "units": 2}),
+}
+
+
+@pytest.mark.parametrize(("y", "options"), NO_PROBABILITIES.values(), ids=NO_PROBABILITIES)
+def test_classes_need_probabilities(y, options):
+    with pytest.raises(SpecError, match=r"classes, which need softmax \(or one sigmoid unit for two classes\)") as caught:
+        fit(make("mse", **options), y)
+    [problem] = caught.value.problems
+    assert problem.path == "network.layers[1].activation"
+    assert "categorical_crossentropy" in problem.help
+
+
+OUT_OF_RANGE = {
+    "sigmoid": ("sigmoid", [25.0, 346.0], "'y' goes from 25 to 346, but sigmoid gives values from 0 to 1"),
+    "below 0 for sigmoid": ("sigmoid", [-0.5, 1.0], "'y' goes from -0.5 to 1"),
+    "tanh": ("tanh", [-1.5, 0.0], "'y' goes from -1.5 to 0, but tanh gives values from -1 to 1"),
+    "relu": ("relu", [-1.0, 7.0], "'y' goes from -1 to 7, but relu gives values of at least 0"),
+    "softmax": ("softmax", [[0.5, 2.0], [0.25, 1.0]], "'y1' goes from 1 to 2, but softmax gives values from 0 to 1"),
+}
+
+
+@pytest.mark.parametrize(("activation", "y", "message"), OUT_OF_RANGE.values(), ids=OUT_OF_RANGE)
+def test_numbers_that_the_last_layer_cannot_give(activation, y, message):
+    with pytest.raises(SpecError, match=message) as caught:
+        fit(make("mse", activation), y)
+    [problem] = caught.value.problems
+    assert problem.path == "network.layers[1].activation"
+    assert "'linear'" in problem.help
+
+
+@pytest.mark.parametrize(("activation", "y"), [("sigmoid", [0, 1]), ("tanh", [-1, 1]), ("relu", [0, 1e6]), ("softmax", np.eye(2))])
+def test_numbers_at_the_ends_of_the_range(activation, y):
+    encoder = fit(make("mse", activation), np.array(y, float))
+    beyond = np.full((1, encoder.outputs), -7.0)
+    np.testing.assert_array_equal(encoder.encode(as_table(beyond, default="y"), "float64"), beyond)  # later rows are not checked
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+def test_what_cannot_be_standardised(activation):
+    with pytest.raises(SpecError, match=rf"preprocessing\.target: .*{activation} does not give"):
+        fit(make("mse", activation, target="standardize"), [0.0, 1.0])
+
+
+def test_several_targets_are_taken_by_name():
+    y = {"u": [1.0, 2.0], "v": [10.0, 30.0]}
+    encoder = fit(make("mse"), y)
+    expected = encoder.encode(as_table(y), "float64")
+    for later in ({"v": y["v"], "u": y["u"]}, {"v": y["v"], "other": ["p", "q"], "u": y["u"]}, np.column_stack([y["u"], y["v"]])):
+        np.testing.assert_array_equal(encoder.encode(as_table(later, default="y"), "float64"), expected)
+        np.testing.assert_array_equal(encoder.values(as_table(later, default="y")), [[1, 10], [2, 30]])
+    with pytest.raises(DataError, match="no column 'u'"):
+        encoder.encode(as_table({"v": y["v"], "w": y["u"]}), "float64")
+    array = fit(make("mse"), np.array([[1.0, 10.0], [2.0, 30.0]]))
+    np.testing.assert_array_equal(array.encode(as_table(y), "float64"), expected)
+    one = fit(make("mse"), {"u": y["u"]})
+    np.testing.assert_array_equal(one.values(as_table({"called_otherwise": y["u"]})), [[1], [2]])
+    np.testing.assert_array_equal(one.values(as_table({"v": y["v"], "u": y["u"]})), [[1], [2]])
+
+
+HUGE = 2**53
+LONG_LABELS = {
+    "integers": [HUGE + 1, HUGE + 2, HUGE],
+    "texts of a file": Table({"y": [str(HUGE + 1), str(HUGE + 2), str(HUGE)]}, text_file=True),
+    "texts of a file beyond int64": Table({"y": [str(2**64 + 1), str(2**64), "-" + str(2**64)]}, text_file=True),
+    "mixed texts of a file": Table({"y": [str(HUGE + 1), str(HUGE), "1.0"]}, text_file=True),
+    "unsigned integers": np.array([HUGE + 1, HUGE + 2, HUGE], np.uint64),
+}
+
+
+@pytest.mark.parametrize("y", LONG_LABELS.values(), ids=LONG_LABELS)
+def test_long_labels_stay_apart(y):
+    table = as_table(y, default="y")
+    encoder = TargetEncoder.fit(make("cross_entropy"), table)
+    assert len(encoder.classes) == 3
+    decoded = encoder.decode(np.eye(3)[encoder.encode(table, "float32")])
+    assert list(map(str, decoded.tolist())) == list(map(str, table["y"].tolist()))
 
 
 def test_three_classes_are_told_of_softmax():

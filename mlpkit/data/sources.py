@@ -1,0 +1,40 @@
+"""Files as a spec has them read: one rule for its own, for those of a call and of the command line, in training and after."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from mlpkit.data.readers import FORMATS, read_table
+from mlpkit.data.table import Table
+from mlpkit.spec import Spec
+
+
+def read_source(spec: Spec, source: str | Path, columns: Collection[str] | None = None) -> Table:
+    """The rows of a file that a user names, read as those of the spec's own file are.
+
+    Parameters
+    ----------
+    spec : Spec
+    source : str or Path
+        A path as it is opened; "-" is stdin.
+    columns : collection of str, optional
+        Read only these arrays of an NPZ or HDF5 file.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read as a table.
+    """
+    return read_table(source, columns=columns, **reading(spec, source))
+
+
+def reading(spec: Spec, source: str | Path) -> dict[str, Any]:
+    """The options of `read_table` and `iter_tables` for a file that a user names.
+
+    `data.format` is that of the spec's own file, and so of others with the same ending, or one that says no format.
+    """
+    data, ending = spec.data, Path(source).suffix.lower()
+    other = data.path is not None and ending in FORMATS and ending != Path(data.path).suffix.lower()
+    return {"format": None if other else data.format, "separator": data.separator, "missing": data.missing}

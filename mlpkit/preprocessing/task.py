@@ -1,0 +1,92 @@
+"""Fit: what a spec and a target column make of each other - the task, the form of the targets, and whether they are scaled.
+
+The loss says what it takes (`Loss.targets`), the last activation what the network can give (`Activation.output`), and the
+column what it holds. Where they contradict each other the spec is wrong, and the error says so before any training.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.data.kinds import column_kind
+from mlpkit.data.table import Table, column_width
+from mlpkit.errors import DataError, SpecError
+from mlpkit.plugin import OutputKind
+from mlpkit.preprocessing.labels import TARGET_ADVICE
+from mlpkit.spec import Spec
+from mlpkit.spec.parts import plugin_name
+
+Task = Literal["classification", "regression", "multilabel"]
+Form = Literal["numbers", "classes", "binary", "indicators"]
+# numbers: values, standardised or not; classes: integers, (rows,); binary: one 0/1 column; indicators: one per class
+
+RANGES: dict[OutputKind, tuple[float, float]] = {  # the values that an activation can take
+    "real": (-np.inf, np.inf),
+    "bounded": (-1, 1),
+    "nonnegative": (0, np.inf),
+    "probability": (0, 1),
+    "distribution": (0, 1),
+}
+FEW_CLASSES = "several classes need the last activation 'softmax' and the loss 'categorical_crossentropy'"
+
+
+def is_classes(spec: Spec, table: Table) -> bool:
+    """Whether target columns are classes of which each row has one, by the loss, the last layer and what they hold."""
+    if spec.loss.targets == "classes":
+        return True
+    if len(table.names) > 1 or column_width(table[table.names[0]]) > 1:
+        return False
+    if spec.loss.targets == "binary" or spec.network.layers[-1].activation.output == "distribution":
+        return True
+    return column_kind(table, table.names[0], advice=TARGET_ADVICE) != "number"
+
+
+def class_form(spec: Spec, name: str, classes: int) -> Form:
+    """What classes are encoded as; the network must give their probabilities."""
+    last, loss = spec.network.layers[-1], plugin_name(spec.loss)
+    units, output = last.units, last.activation.output
+    if spec.loss.targets == "classes":
+        return "classes"
+    if spec.loss.targets == "numbers":
+        if output == "distribution":
+            return "indicators"
+        if output == "probability" and classes == 2 and units in (None, 1):
+            return "binary"
+        message = f"the target {name!r} has {classes} classes, which need softmax (or one sigmoid unit for two classes)"
+        raise SpecError.at(_activation_path(spec), message, "use 'softmax' with 'categorical_crossentropy'")
+    if classes > 2:
+        raise DataError(f"{loss} needs two classes, but the target {name!r} has {classes}", help=FEW_CLASSES)
+    if units not in (None, 1):
+        path = f"network.layers[{len(spec.network.layers) - 1}].units"
+        message = f"the last layer has {units} units, but {loss} takes one for two classes"
+        raise SpecError.at(path, message, f"set it to 1 or leave it out; {FEW_CLASSES}")
+    return "binary"
+
+
+def _activation_path(spec: Spec) -> str:
+    return f"network.layers[{len(spec.network.layers) - 1}].activation"
+
+
+def standardizes(spec: Spec) -> bool:
+    """Whether numbers are standardised; SpecError when the network could not give them then."""
+    activation = spec.network.layers[-1].activation
+    if spec.preprocessing.target == "standardize" and activation.output != "real":
+        message = f"standardised numbers have any size and sign, which {plugin_name(activation)} does not give"
+        raise SpecError.at("preprocessing.target", message, "make the last activation 'linear', or set this to 'auto'")
+    return activation.output == "real" and spec.preprocessing.target != "none"
+
+
+def check_range(spec: Spec, values: NDArray[np.float64], names: tuple[str, ...]) -> None:
+    """Raise SpecError for numbers that the last activation cannot give."""
+    activation = spec.network.layers[-1].activation
+    low, high = RANGES[activation.output]
+    outside = np.flatnonzero(((values < low) | (values > high)).any(axis=0))
+    if len(outside):
+        index = outside[0]
+        least, most = values[:, index].min(), values[:, index].max()
+        gives = f"values from {low:g} to {high:g}" if np.isfinite(high) else f"values of at least {low:g}"
+        message = f"the target {names[index]!r} goes from {least:g} to {most:g}, but {plugin_name(activation)} gives {gives}"
+        raise SpecError.at(_activation_path(spec), message, "make it 'linear', or scale the target")
