@@ -14,21 +14,19 @@ from mlpkit import modelfile
 from mlpkit.code_file import register
 from mlpkit.data import as_table, read_source
 from mlpkit.errors import DataError, SpecError
+from mlpkit.evaluation import check_metrics, choose_metrics, measure
 from mlpkit.network import Network
-from mlpkit.plugin import REGISTRIES, Array, Metric, Plugin
+from mlpkit.plugin import Array, Metric, Plugin
 from mlpkit.preparation import Prepared, encode_labelled, prepare
 from mlpkit.spec import Spec
-from mlpkit.spec.parts import plugin_name
 from mlpkit.storage import Stored, from_contents, to_contents
 from mlpkit.training import Epoch, check_early_stopping, mean_loss, random_stream
 from mlpkit.training import epochs as run_epochs
 
 if TYPE_CHECKING:
     from mlpkit.data import Table
-    from mlpkit.preprocessing import TargetEncoder
 
 Stop = Callable[[], bool]
-DEFAULT_METRICS = {"classification": ("accuracy", "log_loss"), "regression": ("rmse", "mae", "r2"), "multilabel": ()}
 
 
 class Model:
@@ -175,18 +173,9 @@ class Model:
         if self.input_encoder is None or self.target_encoder is None:
             raise DataError("the model has not been trained, so its preprocessing is not known", help="train it first")
         labelled = encode_labelled(self.spec, self.input_encoder, self.target_encoder, rows, y, weights)
-        chosen = self._chosen_metrics(metrics)
+        chosen = choose_metrics(metrics or self.spec.metrics, self.target_encoder.task)
         loss, outputs = mean_loss(self.network, self.spec, labelled.data)
         return {"loss": loss, **measure(chosen, self.target_encoder, outputs, labelled.values, labelled.data.weights)}
-
-    def _chosen_metrics(self, metrics: str | Metric | Sequence[str | Metric]) -> tuple[Metric, ...]:
-        task = "regression" if self.target_encoder is None else self.target_encoder.task
-        given = (metrics,) if isinstance(metrics, (str, Metric)) else metrics
-        names = given or self.spec.metrics or DEFAULT_METRICS[task]
-        registry = REGISTRIES["metrics"]
-        chosen = tuple(registry.get(metric)() if isinstance(metric, str) else metric for metric in names)
-        check_metrics(chosen, task)
-        return chosen
 
     def _encode(self, rows: Any) -> Array:
         if self.input_encoder is None:
@@ -302,21 +291,3 @@ def load(path: str | Path, *, plugins: Sequence[type[Plugin]] = ()) -> Model:
     model = Model.__new__(Model)  # without drawing weights that the file replaces
     model._hold(from_contents(modelfile.read(path), path))
     return model
-
-
-def check_metrics(metrics: Sequence[Metric], task: str) -> None:
-    """Raise SpecError for metrics that do not fit the task."""
-    wrong = [metric for metric in metrics if metric.task != task]
-    if wrong:
-        names = ", ".join(plugin_name(metric) for metric in wrong)
-        known = [info.name for info in REGISTRIES["metrics"].installed() if REGISTRIES["metrics"].get(info.full_name).task == task]
-        raise SpecError.at("metrics", f"the task is {task}, which {names} cannot measure", f"these can: {', '.join(known) or 'none'}")
-
-
-def measure(
-    metrics: Sequence[Metric], target: TargetEncoder, outputs: Array, values: NDArray[Any], weights: Array | None
-) -> dict[str, float]:
-    """Metrics by name, on a network's outputs of shape (rows, units) and targets in the units of the data."""
-    scores = target.scores(outputs)
-    ones = np.ones(len(scores)) if weights is None else weights.astype(np.float64)
-    return {plugin_name(metric): metric.compute(scores, values, ones) for metric in metrics}

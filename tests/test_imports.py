@@ -26,6 +26,7 @@ ORDER = [
     "preprocessing",
     "preparation",
     "training",
+    "evaluation",
     "modelfile",
     "storage",
     "model",

@@ -69,13 +69,12 @@ def _bound(text: str) -> tuple[str, float]:
 
 def _metrics(model: Model, asked: Sequence[str], bounded: Sequence[str]) -> list[Metric]:
     """The metrics to compute: those asked for, or the model's own, and those that have a bound."""
-    from mlpkit.model import DEFAULT_METRICS
+    from mlpkit.evaluation import choose_metrics
     from mlpkit.plugin import REGISTRIES
 
     task = "regression" if model.target_encoder is None else model.target_encoder.task
-    chosen: list[Metric] = [] if asked else list(model.spec.metrics)
-    names = asked or ([] if chosen else DEFAULT_METRICS[task])
-    for name in dict.fromkeys([*names, *bounded]):
+    chosen = list(choose_metrics(asked or model.spec.metrics, task))
+    for name in bounded:
         metric = REGISTRIES["metrics"].get(name)
         if not any(type(other) is metric for other in chosen):
             chosen.append(metric())

@@ -54,12 +54,14 @@ def predict(
 def _batches(model: Model, data: str, rows: int, proba: bool, keep: Format | Literal[False]) -> Iterator[Columns]:
     """The columns to write, batch by batch; those of the data too when they are kept in a format."""
     from mlpkit.data import iter_tables
+    from mlpkit.data.sources import reading
 
-    spec, needed = model.spec.data, None
+    options, needed = reading(model.spec, data), None
     if model.input_encoder is not None and not keep:
         needed = [column.name for column in model.input_encoder.columns]
-    missing = () if keep is Format.csv else spec.missing  # what is written as CSV looks as it did
-    for table in iter_tables(data, rows=rows, separator=spec.separator, missing=missing, columns=needed):
+    if keep is Format.csv:
+        options["missing"] = ()  # what is written as CSV looks as it did
+    for table in iter_tables(data, rows=rows, columns=needed, **options):
         predicted = _predicted(model, table, proba)
         kept = _kept(model, table, keep) if keep else {}
         clash = not kept.keys().isdisjoint(predicted)

@@ -65,7 +65,11 @@ def as_column(values: Any, name: str) -> Column:
     if hasattr(values, "collect"):
         raise DataError(f"the column {name!r} is a {type(values).__name__}, which holds no rows yet", help="call its collect() first")
     if array.ndim not in (1, 2):
-        help = "reshape it to (rows, values): x.reshape(len(x), -1)" if array.ndim else "give an array, a list or a table"
+        help = (
+            "reshape it to (rows, values): x.reshape(len(x), -1)"
+            if array.ndim
+            else "give an array, a list or a table; one row is a list of one dictionary"
+        )
         raise DataError(f"the column {name!r} has {array.ndim} dimensions, not one or two", help=help)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
