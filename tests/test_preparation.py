@@ -216,9 +216,10 @@ def test_the_state_of_numpy_does_not_matter():
     table = {"a": [1e-310, 2.0, 3.0, 4.0], "y": [1e-310, 1.0, 2.0, 1e-300]}
     weights = [1e-300, 1.0, 1.0, 1.0]
     expected = prepare(regression({"target": "y"}), table, weights=weights)
+    tiny = np.full((1, 1), 1e-40, np.float32)
     with np.errstate(all="raise"):
         found = prepare(regression({"target": "y"}), table, weights=weights)
-        scores = found.target.scores(np.full((1, 1), 1e-40, np.float32))
+        scores = found.target.scores(tiny)
     same(found, expected)
     np.testing.assert_array_equal(found.train.weights, expected.train.weights)
     assert np.isfinite(scores).all()
