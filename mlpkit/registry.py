@@ -1,7 +1,7 @@
 """Registry: from a name to a plugin class, for one kind of plugin.
 
 It reads the metadata of installed distributions (entry points) and imports a plugin only when its name is asked for,
-so one broken plugin breaks nothing but itself. It stands above the contracts in `plugin.py`, since a contract's own
+so one broken plugin breaks nothing but itself. It stands above the contracts in `plugin/`, since a contract's own
 fields are looked up by name too (an optimizer's learning-rate schedule).
 """
 
