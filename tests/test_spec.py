@@ -187,7 +187,7 @@ def test_line_and_column(tmp_path):
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ('{"seed": 1,\n}', 2, "not valid JSON"),
+        ('{"seed": 1,\n seed: 2}', 2, "not valid JSON"),
         ("", 1, "not valid JSON"),
         ('{"seed": 1,\n "seed": 2}', 2, "written twice"),
         ('{"seed": NaN}', 0, "NaN"),
