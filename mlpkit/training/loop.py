@@ -175,13 +175,15 @@ class Run:
             raise self._diverged(data.inputs, loss)
         metrics = {} if self.measure is None else self.measure(outputs)
         if self.spec.training.early_stopping and self.spec.training.early_stopping.monitor == "training_loss":
-            metrics = {**metrics, "training_loss": mean_loss(self.network, self.spec, self.train)[0]}
+            on_training_rows = loss if self.validation is None else mean_loss(self.network, self.spec, self.train)[0]
+            metrics = {**metrics, "training_loss": on_training_rows}
         return (None if self.validation is None else loss), metrics
 
     def _diverged(self, inputs: Array, loss: float) -> TrainingError:
         rate = self.update.rate(max(self.step - 1, 0), self.steps_per_epoch)
+        number, last = self.done + self.epoch + 1, self.done + self.spec.training.epochs
         return TrainingError(
-            f"the loss became {loss} in epoch {self.epoch + 1} of {self.spec.training.epochs}; {first_non_finite(self.network, inputs)}",
+            f"the loss became {loss} in epoch {number} of {last}; {first_non_finite(self.network, inputs)}",
             help=f"lower the learning rate (it was {rate:g}), standardize the inputs and the target, or use fewer or narrower layers",
         )
 
