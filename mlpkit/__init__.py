@@ -25,15 +25,18 @@ if TYPE_CHECKING:
         MLPKitError,
         ModelFileError,
         PluginError,
+        ProbeWarning,
         SpecError,
         TrainingError,
         UnseenCategoryWarning,
     )
-    from mlpkit.model import Model, epochs, load, train
-    from mlpkit.modelfile import inspect
+    from mlpkit.loading import load
+    from mlpkit.model import Model
+    from mlpkit.modelfile import inspect, load_arrays
     from mlpkit.network import Network
     from mlpkit.plugin import Activation, Elementwise, Initializer, Loss, Metric, Optimizer, Plugin, Schedule, plugins
     from mlpkit.registry import PluginInfo
+    from mlpkit.running import epochs, train
     from mlpkit.spec import Spec
     from mlpkit.training import Epoch
     from mlpkit.workspace import Workspace
@@ -48,15 +51,18 @@ _HOMES = {
         "MLPKitError",
         "ModelFileError",
         "PluginError",
+        "ProbeWarning",
         "SpecError",
         "TrainingError",
         "UnseenCategoryWarning",
     ),
-    "model": ("Model", "epochs", "load", "train"),
-    "modelfile": ("inspect",),
+    "loading": ("load",),
+    "model": ("Model",),
+    "modelfile": ("inspect", "load_arrays"),
     "network": ("Network",),
     "plugin": ("Activation", "Elementwise", "Initializer", "Loss", "Metric", "Optimizer", "Plugin", "Schedule", "plugins"),
     "registry": ("PluginInfo",),
+    "running": ("epochs", "train"),
     "spec": ("Spec",),
     "training": ("Epoch",),
     "workspace": ("Workspace",),
@@ -82,6 +88,7 @@ __all__ = [
     "Plugin",
     "PluginError",
     "PluginInfo",
+    "ProbeWarning",
     "Schedule",
     "Spec",
     "SpecError",
@@ -91,6 +98,7 @@ __all__ = [
     "epochs",
     "inspect",
     "load",
+    "load_arrays",
     "plugins",
     "register",
     "register_file",

@@ -116,10 +116,26 @@ class UnseenCategoryWarning(UserWarning):
     """Rows to predict have categories that the training rows lacked; how many, and which."""
 
 
+class ProbeWarning(UserWarning):
+    """A model predicts otherwise here than where it was saved; by how much."""
+
+
 class ModelFileError(MLPKitError):
-    """A model file that cannot be read or written. `code` names the reason for programs; it never changes."""
+    """A model file that cannot be read or written. `code` names the reason for programs; it never changes.
+
+    Parameters
+    ----------
+    message, help : str
+        As for every error of mlpkit.
+    rule : int, optional
+        The number of the rule of models/FORMAT.md that the file breaks.
+    """
 
     code: ClassVar[str] = "model_file"
+
+    def __init__(self, message: str, *, help: str = "", problems: Sequence[Problem] = (), rule: int | None = None) -> None:
+        super().__init__(message, help=help, problems=problems)
+        self.rule = rule
 
 
 class NotAModelFile(ModelFileError):

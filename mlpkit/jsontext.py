@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from mlpkit.errors import Problem, SpecError
@@ -21,8 +22,8 @@ class _RepeatedKey(ValueError):
     pass
 
 
-def parse(text: str, file: str = "") -> Any:
-    """The value of a JSON text.
+def parse(text: str, file: str = "", *, integer: Callable[[str], int] = int, number: Callable[[str], float] = float) -> Any:
+    """The value of a JSON text; `integer` and `number` may raise ValueError for one that they do not take.
 
     Raises
     ------
@@ -30,7 +31,8 @@ def parse(text: str, file: str = "") -> Any:
         The text is not JSON, repeats a key, or has NaN or Infinity; with line and column where they are known.
     """
     try:
-        return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        hooks: dict[str, Any] = {"object_pairs_hook": _unique, "parse_constant": _refuse_constant}
+        return json.loads(text.removeprefix("\ufeff"), parse_int=integer, parse_float=number, **hooks)
     except json.JSONDecodeError as error:
         problem = at_offset(text, error.pos, file, f"not valid JSON: {error.msg}", "check commas, quotes and brackets there")
     except _RepeatedKey as error:

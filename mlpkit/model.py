@@ -1,9 +1,12 @@
-"""Model: what a user holds. A spec, its network, the fitted preprocessing and the history; raw rows in, answers out."""
+"""Model: what a user holds. A spec, its network, the fitted preprocessing and the history; raw rows in, answers out.
+
+While it is trained it knows its run, so that a file from which the run can go on is written at any time.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,22 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit import modelfile
-from mlpkit.code_file import register
 from mlpkit.data import as_table, read_source
-from mlpkit.errors import DataError, SpecError
+from mlpkit.errors import DataError, SpecError, TrainingError
 from mlpkit.evaluation import check_metrics, choose_metrics, measure
+from mlpkit.modelfile.compat import CURRENT
 from mlpkit.network import Network
-from mlpkit.plugin import Array, Metric, Plugin
-from mlpkit.preparation import Prepared, encode_labelled, prepare
+from mlpkit.plugin import Array, Metric
+from mlpkit.preparation import Prepared, encode_labelled
+from mlpkit.resuming import resumable
+from mlpkit.session import Session, Stop
 from mlpkit.spec import Spec
-from mlpkit.storage import Stored, from_contents, to_contents
-from mlpkit.training import Epoch, check_early_stopping, mean_loss, random_stream
-from mlpkit.training import epochs as run_epochs
+from mlpkit.storage import Stored, to_contents
+from mlpkit.training import Epoch, TrainingState, check_early_stopping, mean_loss, random_stream
 
 if TYPE_CHECKING:
     from mlpkit.data import Table
-
-Stop = Callable[[], bool]
 
 
 class Model:
@@ -64,14 +66,28 @@ class Model:
         network.initialize(random_stream(spec.seed, "weights"))
         self._hold(Stored(spec, network, None, None, [], {}))
 
-    def _hold(self, parts: Stored) -> None:
-        self.spec, self.network = parts.spec, parts.network
+    def _hold(self, parts: Stored, verify: Callable[[], None] | None = None) -> None:
+        self.spec, self._network, self._verify = parts.spec, parts.network, verify
         self.input_encoder, self.target_encoder = parts.input_encoder, parts.target_encoder
         self.history, self.metadata = parts.history, parts.metadata
+        self._state = parts.state
+        self._session: Session | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy has the weights of the moment, and is not in the middle of a run."""
+        return {**self.__dict__, "_network": self.network, "_verify": None, "_session": None}
 
     def __repr__(self) -> str:
         widths = " -> ".join(str(width) for width in (self.spec.network.inputs, *(layer.units for layer in self.spec.network.layers)))
-        return f"<mlpkit.Model {self.spec.name!r}: {widths}, {len(self.network.parameters):,} parameters, {len(self.history):,} epochs>"
+        return f"<mlpkit.Model {self.spec.name!r}: {widths}, {len(self._network.parameters):,} parameters, {len(self.history):,} epochs>"
+
+    @property
+    def network(self) -> Network:
+        """The network; of a model that was loaded with ``verify="lazy"`` it is verified when it is asked for first."""
+        if self._verify is not None:
+            self._verify()
+            self._verify = None
+        return self._network
 
     @property
     def classes(self) -> NDArray[Any] | None:
@@ -89,27 +105,57 @@ class Model:
         model.input_encoder, model.target_encoder = prepared.inputs, prepared.target
         return model
 
-    def epochs(self, prepared: Prepared, stop: Stop | None = None) -> Generator[Epoch, None, None]:
-        """Train on prepared data from the weights it has; yields each epoch and keeps it in `history`."""
+    @classmethod
+    def from_parts(cls, parts: Stored, verify: Callable[[], None] | None = None) -> Model:
+        """A model of what a file holds, without drawing weights that it replaces; `verify` is called before the network is used."""
+        model = cls.__new__(cls)
+        model._hold(parts, verify)
+        return model
+
+    def epochs(self, prepared: Prepared, stop: Stop | None = None, *, resume: bool = False) -> Generator[Epoch, None, None]:
+        """Train on prepared data; yields each epoch and keeps it in `history`, and writes the spec's checkpoints.
+
+        Parameters
+        ----------
+        prepared : Prepared
+        stop : callable, optional
+            Asked before each step; when it says True the run ends there.
+        resume : bool
+            Go on with the run that `training_state` tells of; else a new one begins from the weights that the model has.
+
+        Raises
+        ------
+        DataError
+            The rows are not those that the run began with.
+        TrainingError
+            There is no run to go on with.
+        ModelFileError
+            The folder of checkpoints has some of another run, or cannot be made.
+        """
         check_metrics(self.spec.metrics, prepared.target.task)
+        check_early_stopping(self.spec, prepared.validation)
+        begin = resumable(self.training_state, prepared) if resume else None
         self._adopt(prepared)
-        measure = self._measure(prepared) if self.spec.metrics else None
-        return self._keep(run_epochs(self.network, self.spec, prepared.train, prepared.validation, measure, stop, len(self.history)))
+        self._network = self.network.trainable()
+        save = partial(self.save, training_state=True)
+        return self._keep(Session(self.network, self.spec, prepared, self.history, begin, stop, save))
+
+    def _keep(self, session: Session) -> Generator[Epoch, None, None]:
+        self._session, self._state = session, None
+        try:
+            yield from session.epochs()
+        finally:
+            self._session, self._state = None, session.left
+
+    @property
+    def training_state(self) -> TrainingState | None:
+        """Where the run stands that is not finished, or that the model's file tells of; None when there is none."""
+        return self._state if self._session is None else self._session.state()
 
     def _adopt(self, prepared: Prepared) -> None:
         """Take over the preprocessing of prepared data, if the network has their widths; SpecError otherwise."""
         self.spec.with_widths(prepared.inputs.width, prepared.target.outputs)
         self.input_encoder, self.target_encoder = prepared.inputs, prepared.target
-
-    def _keep(self, epochs: Generator[Epoch, None, None]) -> Generator[Epoch, None, None]:
-        with closing(epochs):  # so that a `break` restores the best weights at once
-            for epoch in epochs:
-                self.history.append(epoch)
-                yield epoch
-
-    def _measure(self, prepared: Prepared) -> Callable[[Array], dict[str, float]]:
-        values, weights = prepared.measured
-        return lambda outputs: measure(self.spec.metrics, prepared.target, outputs, values, weights)
 
     # -- prediction
 
@@ -201,16 +247,35 @@ class Model:
 
     # -- the file
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, *, training_state: bool = False, compat: str = CURRENT) -> None:
         """Write the model into one HDF5 file: the old file stays until the new one is complete.
+
+        Parameters
+        ----------
+        path : str or Path
+        training_state : bool
+            Write as well where the run stands, so that it can go on: in the loop over `mlpkit.epochs`, between two
+            epochs, or after the loop was left before its end. The model in it is the one that predicts best.
+        compat : str
+            The container version to write: "1.0" for those who have an earlier mlpkit. What it has no place for is left
+            out: the probe, and where a run stands.
 
         Raises
         ------
         ModelFileError
             The file cannot be written.
+        TrainingError
+            There is no run that could go on.
         """
-        parts = Stored(self.spec, self.network, self.input_encoder, self.target_encoder, self.history, self.metadata)
-        modelfile.write(path, to_contents(parts))
+        state, network = None, self.network
+        if training_state:
+            state = self.training_state
+            if state is None:
+                help = "save it inside of the loop over mlpkit.epochs, or let training.checkpoint in the spec write files"
+                raise TrainingError("there is no run that could go on", help=help)
+            network = network if self._session is None else self._session.run.best_network()
+        parts = Stored(self.spec, network, self.input_encoder, self.target_encoder, self.history, self.metadata, state)
+        modelfile.write(path, to_contents(parts), compat)
 
 
 def as_spec(spec: Spec | dict[str, Any] | str | Path) -> Spec:
@@ -218,76 +283,3 @@ def as_spec(spec: Spec | dict[str, Any] | str | Path) -> Spec:
     if isinstance(spec, Spec):
         return spec
     return Spec.read(spec) if isinstance(spec, (str, Path)) else Spec.model_validate(spec)
-
-
-def train(
-    spec: Spec | dict[str, Any] | str | Path, rows: Any = None, y: Any = None, *, validation: Any = None, weights: Any = None
-) -> Model:
-    """Train a model as a spec says.
-
-    Parameters
-    ----------
-    spec : Spec, dict, str or Path
-        A spec, its dictionary, or the path of its JSON file.
-    rows : array, table, str or Path, optional
-        The data; those that the spec names when left out.
-    y : array, optional
-        Targets, shape (rows,) or (rows, targets); the spec's target columns when left out.
-    validation : (array, array), table, str or Path, optional
-        Validation rows, with their targets.
-    weights : array, shape (rows,), optional
-        What each row counts.
-
-    Returns
-    -------
-    Model
-
-    Raises
-    ------
-    SpecError, PluginError, DataError, TrainingError
-    """
-    spec = as_spec(spec)
-    prepared = prepare(spec, rows, y, validation=validation, weights=weights)
-    model = Model.for_data(spec, prepared)
-    for _ in model.epochs(prepared):
-        pass
-    return model
-
-
-def epochs(model: Model, rows: Any = None, y: Any = None, *, validation: Any = None, weights: Any = None) -> Generator[Epoch, None, None]:
-    """Train a model epoch by epoch, in the caller's own loop.
-
-    Parameters are those of `train`. The model goes on from the weights it has; its preprocessing is fitted at the
-    first call and kept at later ones. With early stopping the best weights are restored when the loop ends.
-
-    Yields
-    ------
-    Epoch
-    """
-    encoders = None
-    if model.input_encoder is not None and model.target_encoder is not None:
-        encoders = model.input_encoder, model.target_encoder
-    prepared = prepare(model.spec, rows, y, validation=validation, weights=weights, encoders=encoders)
-    return model.epochs(prepared)
-
-
-def load(path: str | Path, *, plugins: Sequence[type[Plugin]] = ()) -> Model:
-    """The model in a file, checked before it is believed.
-
-    Parameters
-    ----------
-    path : str or Path
-    plugins : sequence of type
-        Plugin classes of your own that the model was trained with.
-
-    Raises
-    ------
-    ModelFileError
-        The file is no model, or is damaged or unsafe.
-    MissingPlugin, AmbiguousPlugin, BrokenPlugin
-        A plugin that the model was trained with cannot be used; the error says which distribution to install.
-    """
-    register(*plugins)
-    model = Model.__new__(Model)  # without drawing weights that the file replaces
-    model._hold(from_contents(modelfile.read(path), path))
-    return model

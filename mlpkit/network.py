@@ -5,6 +5,8 @@ It knows nothing of training: inference needs neither loss nor optimizer nor wor
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from math import prod
 from typing import NamedTuple
 
@@ -13,7 +15,7 @@ import numpy as np
 from mlpkit.blocks import row_blocks
 from mlpkit.errors import SpecError
 from mlpkit.normalization import BatchNormalization, normalize
-from mlpkit.parameters import Parameters
+from mlpkit.parameters import MappedParameters, Parameters
 from mlpkit.plugin import Activation, Array
 from mlpkit.spec import Layer, NetworkSpec
 
@@ -46,15 +48,31 @@ class Network:
     """
 
     def __init__(self, spec: NetworkSpec, dtype: str = "float32") -> None:
-        self.spec = spec
-        self.parameters = _allocate(spec, np.dtype(dtype))
-        self.layers = layer_views(spec, self.parameters)
+        self._hold(spec, dtype, _allocate(spec, np.dtype(dtype)))
         for layer in self.layers:
             for name in {"scale", "variance"} & layer.normalization.keys():
                 layer.normalization[name][...] = 1.0
 
+    def _hold(self, spec: NetworkSpec, dtype: str, parameters: Parameters) -> None:
+        self.spec, self.dtype, self.parameters = spec, np.dtype(dtype), parameters
+        self.layers = layer_views(spec, parameters)
+
+    @classmethod
+    def mapped(cls, spec: NetworkSpec, dtype: str, tensors: Mapping[str, Array]) -> Network:
+        """A network over arrays that stand elsewhere and are not copied; `tensors` has one for each parameter, by name."""
+        trained, statistics = parameter_shapes(spec)
+        network = cls.__new__(cls)
+        network._hold(
+            spec, dtype, MappedParameters({name: tensors[name] for name in trained}, {name: tensors[name] for name in statistics})
+        )
+        return network
+
+    def trainable(self) -> Network:
+        """The network itself, or a copy of one whose parameters stand elsewhere."""
+        return copy.deepcopy(self) if isinstance(self.parameters, MappedParameters) else self
+
     def __getstate__(self) -> tuple[NetworkSpec, str, Array]:
-        return self.spec, self.parameters.vector.dtype.name, self.parameters.vector
+        return self.spec, self.dtype.name, self.parameters.vector
 
     def __setstate__(self, state: tuple[NetworkSpec, str, Array]) -> None:
         """Made anew around the vector: a copied view would no longer be a part of it."""
@@ -103,7 +121,7 @@ class Network:
         return _forward(self.layers[index], inputs, z, np.empty_like(z))
 
     def _run(self, inputs: Array) -> tuple[Array, Array]:
-        dtype = self.parameters.vector.dtype
+        dtype = self.dtype
         inputs = np.ascontiguousarray(inputs, dtype)
         if inputs.ndim != 2 or inputs.shape[1] != self.spec.inputs:
             raise ValueError(f"inputs must have shape (rows, {self.spec.inputs}), not {inputs.shape}")

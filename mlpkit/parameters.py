@@ -7,6 +7,7 @@ a gradient check one line each.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -50,3 +51,34 @@ class Parameters:
 
     def __len__(self) -> int:
         return len(self.vector)
+
+
+class MappedParameters(Parameters):
+    """Parameters that stand elsewhere, such as in a file that is mapped into memory: to predict with, not to train.
+
+    `vector` and `trained` are made when somebody asks for them: read-only copies.
+
+    Parameters
+    ----------
+    trained, statistics : mapping of str to array
+        By name, in the order they have in the vector; they need not stand together.
+    """
+
+    def __init__(self, trained: Mapping[str, Array], statistics: Mapping[str, Array]) -> None:
+        self.views = {**trained, **statistics}
+        self._trained_size = sum(view.size for view in trained.values())
+
+    @cached_property
+    def vector(self) -> Array:  # type: ignore[override]
+        """All of them in one array."""
+        vector = np.concatenate([view.reshape(-1) for view in self.views.values()])
+        vector.flags.writeable = False
+        return vector
+
+    @property
+    def trained(self) -> Array:  # type: ignore[override]
+        """The head of `vector` that an optimizer would change."""
+        return self.vector[: self._trained_size]
+
+    def __len__(self) -> int:
+        return sum(view.size for view in self.views.values())

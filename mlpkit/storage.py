@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
+from pydantic import ValidationError
 
 from mlpkit.errors import MissingPlugin, ModelFileError, SpecError, TensorMismatch
 from mlpkit.modelfile import Contents
+from mlpkit.modelfile.manifest import StoredObject
+from mlpkit.modelfile.reader import OpenFile, naming, open_model
+from mlpkit.modelfile.rules import Rule
 from mlpkit.network import Network, parameter_shapes
 from mlpkit.plugin import REGISTRIES, Plugin
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
+from mlpkit.probe import make_probe
 from mlpkit.spec import Spec
-from mlpkit.training import Epoch
+from mlpkit.spec.plugins import plugin_objects
+from mlpkit.training import Epoch, TrainingState
 
 FIXED = ("epoch", "loss", "validation_loss", "learning_rate")
 
@@ -30,6 +35,7 @@ class Stored(NamedTuple):
     target_encoder: TargetEncoder | None
     history: list[Epoch]
     metadata: dict[str, Any]
+    state: TrainingState | None = None
 
 
 def to_contents(stored: Stored) -> Contents:
@@ -42,8 +48,11 @@ def to_contents(stored: Stored) -> Contents:
         preprocessing={name: encoder.to_state() for name, encoder in fitted.items()},
         arrays={f"{name}/{key}": array for name, encoder in fitted.items() for key, array in encoder.arrays().items()},
         history=_history_columns(stored.history),
-        plugins=[_provenance(plugin) for plugin in _plugins(stored.spec)],
+        plugins=[_provenance(plugin) for plugin in plugin_objects(stored.spec)],
         metadata=stored.metadata,
+        training=None if stored.state is None else stored.state.model_dump(),
+        state={} if stored.state is None else stored.state.arrays,
+        probe=make_probe(stored.network),
     )
 
 
@@ -53,38 +62,105 @@ def from_contents(contents: Contents, path: str | Path) -> Stored:
     Raises
     ------
     ModelFileError
-        The spec is not valid, or the tensors are not those that it needs.
+        The spec or the training state is not valid, or the arrays are not those that they need.
     MissingPlugin, AmbiguousPlugin, BrokenPlugin
         A plugin cannot be used; the error says what to install or to pass.
     """
+    with naming(path):
+        spec = _valid_spec(contents, path)
+        _check_tensors(spec, {name: (array.shape, array.dtype.name) for name, array in contents.tensors.items()})
+        network = Network(spec.network, spec.dtype)
+        for name, view in network.parameters.views.items():
+            view[...] = contents.tensors[name]
+        return _stored(contents, spec, network)
+
+
+def read_parts(path: str | Path) -> tuple[Stored, Contents]:
+    """The parts of a model, and the contents of its file but for the tensors, which are read to where they are used.
+
+    Raises as `from_contents`.
+    """
+    with open_model(path) as file:
+        contents, spec, listed = _without_tensors(file, path)
+        network = Network(spec.network, spec.dtype)
+        file.arrays.take(listed, network.parameters.views)
+        return _stored(contents, spec, network), contents
+
+
+def map_parts(path: str | Path) -> tuple[Stored, Contents, Callable[[], None]]:
+    """The same over the mapped file, and a function that verifies the tensors, which have not been. Raises as `from_contents`."""
+    with open_model(path, map_file=True) as file:
+        contents, spec, listed = _without_tensors(file, path)
+        network = Network.mapped(spec.network, spec.dtype, {name: file.arrays.mapped(stored) for name, stored in listed.items()})
+
+        def verify() -> None:
+            with naming(path):
+                file.arrays.verify(listed.values())
+
+        return _stored(contents, spec, network), contents, verify
+
+
+def _without_tensors(file: OpenFile, path: str | Path) -> tuple[Contents, Spec, dict[str, StoredObject]]:
+    """The contents of a file, its spec, and the entries of the tensors, which are those that the spec needs."""
+    contents, listed = file.contents(tensors={}), file.listed("tensor")
+    spec = _valid_spec(contents, path)
+    _check_tensors(spec, {name: (tuple(stored.shape), stored.dtype) for name, stored in listed.items()})
+    return contents, spec, listed
+
+
+def _valid_spec(contents: Contents, path: str | Path) -> Spec:
     _check_plugins(contents.plugins, path)
     try:
-        spec = Spec.model_validate(contents.spec)
+        return Spec.model_validate(contents.spec)
     except SpecError as error:
-        raise ModelFileError(f"{path}: the spec in it is not valid: {error.message}") from error
-    _check_tensors(spec, contents, path)
-    network = Network(spec.network, spec.dtype)
-    for name, view in network.parameters.views.items():
-        view[...] = contents.tensors[name]
+        raise ModelFileError(f"the spec in it is not valid: {error.message}") from error
+
+
+def _stored(contents: Contents, spec: Spec, network: Network) -> Stored:
+    inputs, target = _encoders(contents, spec)
+    state = None if contents.training is None else _training_state(contents.training, contents.state, spec, network)
+    return Stored(spec, network, inputs, target, _epochs(contents.history), contents.metadata, state)
+
+
+def _encoders(contents: Contents, spec: Spec) -> tuple[InputEncoder | None, TargetEncoder | None]:
+    """The fitted preprocessing, of the widths of the network."""
     states = contents.preprocessing
-    inputs = InputEncoder.from_state(states["inputs"], _arrays(contents, "inputs")) if "inputs" in states else None
-    target = TargetEncoder.from_state(states["target"], _arrays(contents, "target")) if "target" in states else None
-    return Stored(spec, network, inputs, target, _epochs(contents.history), contents.metadata)
+    try:
+        inputs = InputEncoder.from_state(states["inputs"], _arrays(contents, "inputs")) if "inputs" in states else None
+        target = TargetEncoder.from_state(states["target"], _arrays(contents, "target")) if "target" in states else None
+    except ModelFileError as error:
+        raise ModelFileError(error.message, help=error.help, rule=Rule.PREPROCESSING) from error
+    widths = spec.network.inputs, spec.network.layers[-1].units
+    found = widths[0] if inputs is None else inputs.width, widths[1] if target is None else target.outputs
+    if found != widths:
+        raise ModelFileError(f"its preprocessing is for a network from {found[0]} to {found[1]}, not {widths}", rule=Rule.PREPROCESSING)
+    return inputs, target
 
 
-def _check_tensors(spec: Spec, contents: Contents, path: str | Path) -> None:
-    """Hold the tensors to what the spec needs, by arithmetic, before anything is allocated."""
+def _check_tensors(spec: Spec, found: dict[str, tuple[tuple[int, ...], str]]) -> None:
+    """Hold the tensors, shape and dtype by name, to what the spec needs, by arithmetic, before anything is allocated."""
     try:
         needed = {name: shape for part in parameter_shapes(spec.network) for name, shape in part.items()}
     except ValueError as error:
-        raise ModelFileError(f"{path}: {error}") from error
-    found = {name: array.shape for name, array in contents.tensors.items()}
+        raise ModelFileError(str(error), rule=Rule.TENSORS) from error
     for name in sorted(needed.keys() | found.keys()):
-        if needed.get(name) != found.get(name):
-            raise TensorMismatch(f"{path}: the tensor {name} is {found.get(name, 'missing')}, the spec needs {needed.get(name, 'none')}")
-    wrong = [name for name, array in contents.tensors.items() if array.dtype != np.dtype(spec.dtype)]
-    if wrong:
-        raise TensorMismatch(f"{path}: the tensor {wrong[0]} is {contents.tensors[wrong[0]].dtype}, the spec says {spec.dtype}")
+        shape, dtype = found.get(name, ("missing", spec.dtype))
+        if needed.get(name) != shape:
+            raise TensorMismatch(f"the tensor {name} is {shape}, the spec needs {needed.get(name, 'none')}", rule=Rule.TENSORS)
+        if dtype != spec.dtype:
+            raise TensorMismatch(f"the tensor {name} is {dtype}, the spec says {spec.dtype}", rule=Rule.TENSORS)
+
+
+def _training_state(values: dict[str, Any], arrays: dict[str, NDArray[Any]], spec: Spec, network: Network) -> TrainingState:
+    try:
+        state = TrainingState.model_validate({**values, "arrays": arrays})
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise ModelFileError(f"the training state in it is not valid: {what}", rule=Rule.STATE) from error
+    if problem := state.problem(spec, len(network.parameters.trained), len(network.parameters)):
+        raise TensorMismatch(f"the training state in it does not fit its spec: {problem}", rule=Rule.STATE)
+    return state
 
 
 def _arrays(contents: Contents, prefix: str) -> dict[str, NDArray[Any]]:
@@ -111,24 +187,12 @@ def _epochs(columns: dict[str, NDArray[np.float64]]) -> list[Epoch]:
     for index in range(len(columns.get("epoch", ()))):
         row = {name: float(column[index]) for name, column in columns.items()}
         validation_loss = None if np.isnan(row["validation_loss"]) else row["validation_loss"]
-        metrics = {name: row[name] for name in names if not np.isnan(row[name])}
+        metrics = {name: row[name] for name in names}  # NaN is what was measured: each epoch has all metrics
         epochs.append(Epoch(int(row["epoch"]), row["loss"], validation_loss, metrics, row["learning_rate"], float("nan")))
     return epochs
 
 
 # -- provenance
-
-
-def _plugins(part: Any) -> Iterator[Plugin]:
-    """Every plugin object in a spec, those inside other plugins included."""
-    if isinstance(part, Plugin):
-        yield part
-    if isinstance(part, BaseModel):
-        for _, value in part:
-            yield from _plugins(value)
-    elif isinstance(part, tuple):
-        for value in part:
-            yield from _plugins(value)
 
 
 def _provenance(plugin: Plugin) -> dict[str, Any]:
@@ -157,7 +221,7 @@ def _check_plugins(plugins: list[dict[str, Any]], path: str | Path) -> None:
     for plugin in plugins:
         kind, name, distribution = plugin["kind"], plugin["name"], plugin["distribution"]
         if kind not in REGISTRIES:
-            raise ModelFileError(f"{path}: it was trained with a plugin of the kind {kind!r}, which this mlpkit does not know")
+            raise ModelFileError(f"it was trained with a plugin of the kind {kind!r}, which this mlpkit does not know")
         try:
             if REGISTRIES[kind].find(name).distribution == distribution:
                 continue

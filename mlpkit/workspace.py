@@ -105,7 +105,7 @@ class Workspace:
         gradient: Parameters | None = None,
         rng: np.random.Generator | None = None,
     ) -> None:
-        dtype = network.parameters.vector.dtype
+        dtype = network.dtype
         self.network = network
         self.loss = loss
         self.rows = rows

@@ -62,6 +62,8 @@ def test_auto_is_what_the_activation_recommends():
         {"network": last_layer(units=1, normalization={"type": "layer", "epsilon": 1e-3})},
         {"network": last_layer(units=1, weight_initializer={"type": "constant", "value": [[1], [2]]})},
         {"metrics": ["mse", "r2"], "training": {"early_stopping": {"monitor": "r2"}}},
+        {"training": {"checkpoint": {}}},
+        {"training": {"checkpoint": {"folder": "a/b", "minutes": 2.5, "keep": 5}}},
     ],
 )
 def test_round_trip_with_every_default_written_out(changes):
@@ -103,6 +105,12 @@ BAD = [  # what is changed, the place, words of the message or the help
     ({"training": {"batch_size": -4}}, "training.batch_size", "greater than or equal to 1"),
     ({"training": {"early_stopping": {"monitor": "acc"}}}, "training.early_stopping.monitor", "nothing measures 'acc'"),
     ({"training": {"early_stopping": {"patience": 0}}}, "training.early_stopping.patience", "greater than or equal to 1"),
+    ({"training": {"checkpoint": True}}, "training.checkpoint", "object"),
+    ({"training": {"checkpoint": {"minutes": 0}}}, "training.checkpoint.minutes", "greater than 0"),
+    ({"training": {"checkpoint": {"epochs": 0}}}, "training.checkpoint.epochs", "greater than or equal to 1"),
+    ({"training": {"checkpoint": {"keep": 0}}}, "training.checkpoint.keep", "greater than or equal to 1"),
+    ({"training": {"checkpoint": {"folder": ""}}}, "training.checkpoint.folder", "at least 1"),
+    ({"training": {"checkpoint": {"every": 2}}}, "training.checkpoint.every", "unknown"),
     ({"metrics": ["mse", "mse"]}, "metrics", "twice"),
     ({"network": {"layers": []}}, "network.layers", "needs at least 1"),
     ({"network": last_layer(units=0)}, "network.layers[1].units", "greater than or equal to 1"),

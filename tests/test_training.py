@@ -73,9 +73,10 @@ def test_batches_follow_the_shuffled_order_and_the_optimizer_written_out():
     network, spec = make({"epochs": 2, "batch_size": 16}, optimizer={"type": "sgd", "learning_rate": 0.1})
     reference, _ = make()
     list(run(network, spec))
-    order, rng = np.arange(40), random_stream(0, "shuffle")
+    rng = random_stream(0, "shuffle")
     weight0, weight1, bias0, bias1 = (reference.parameters.views[f"layers.{i}.{n}"] for n in ("weight", "bias") for i in (0, 1))
     for _ in range(2):
+        order = np.arange(40)
         rng.shuffle(order)
         for start in range(0, 40, 16):
             x, t = ROWS[order[start : start + 16]], TARGETS[order[start : start + 16]]

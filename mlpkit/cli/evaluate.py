@@ -39,7 +39,7 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Evaluate a model on data with known targets."""
-    from mlpkit.model import load
+    from mlpkit.loading import load
 
     load_code(code)
     bounds = dict(_bound(text) for text in fail_under or ())

@@ -48,6 +48,20 @@ def check_output(path: str, *, force: bool = True, reads: Sequence[str | Path | 
             raise typer.BadParameter(f"{path} exists; --force overwrites it", param_hint="--output")
 
 
+def same_file(path: str, other: str | None) -> bool:
+    """Whether two paths lead to one file that exists."""
+    return other is not None and os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
+
+
+def remove(paths: Sequence[Path]) -> None:
+    """Remove files; OutputError when that fails."""
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot remove {path}: {error.strerror or error}", help="check its permissions") from error
+
+
 def _unwritable(target: Path) -> str:
     """Why a file could not be written; empty when it could."""
     if target.is_dir():

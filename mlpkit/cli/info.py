@@ -1,4 +1,4 @@
-"""`mlpkit info`: what is in a model file. Reading it verifies it."""
+"""`mlpkit info`: what is in a model file, and with `--verify` whether everything in it holds."""
 
 from __future__ import annotations
 
@@ -8,18 +8,33 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.facts import aligned, columns_text, counted, listed
-from mlpkit.cli.options import Json
+from mlpkit.cli.options import Code, Json, load_code
 
 
 def info(
     console: Console,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file.")],
     spec: Annotated[bool, typer.Option("--spec", help="Print the spec, every default written out, as JSON.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Verify every byte that means something, and let the network answer its probe.")
+    ] = False,
+    code: Code = None,
     json: Json = False,
 ) -> None:
-    """Show what is in a model file; its plugins need not be installed."""
+    """Show what is in a model file; its plugins need not be installed.
+
+    With --verify a file that breaks a rule of the format is an error that quotes the rule.
+    """
     from mlpkit.modelfile import inspect
 
+    load_code(code)
+    if verify:
+        checks = _verified(model)
+        if json:
+            console.json(checks)
+        else:
+            console.out(aligned([(check["what"], check["result"]) for check in checks]))
+        return
     found = inspect(model)
     if spec:
         console.json(found["spec"])
@@ -29,6 +44,21 @@ def info(
         console.out(_text(found))
         if console.verbose:
             console.out(_tensors(found))
+
+
+def _verified(path: str) -> list[dict[str, str]]:
+    """What was verified, and with what result; an error that quotes the rule when something does not hold."""
+    from mlpkit.errors import ModelFileError
+    from mlpkit.modelfile.rules import Rule
+    from mlpkit.verification import verify
+
+    try:
+        return [{"what": what, "result": result} for what, result in verify(path)]
+    except ModelFileError as error:
+        if error.rule is None:
+            raise
+        quoted = f"rule {error.rule} of models/FORMAT.md: {Rule(error.rule).text}"
+        raise type(error)(error.message, help=f"{error.help}; {quoted}" if error.help else quoted, rule=error.rule) from error
 
 
 def _text(found: dict[str, Any]) -> str:

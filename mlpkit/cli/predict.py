@@ -37,7 +37,7 @@ def predict(
     The column of predictions has the name of the target: species. Probabilities are named species=Adelie and so on. A
     name that DATA has already gets predicted_ before it.
     """
-    from mlpkit.model import load
+    from mlpkit.loading import load
 
     load_code(code)
     chosen = format or Format.of(output)

@@ -39,13 +39,15 @@ class Progress:
         "auto" is a bar on a terminal and plain lines elsewhere.
     epochs : int
         How many there are at most.
+    done : int
+        How many were done before.
     """
 
-    def __init__(self, console: Console, style: Style, epochs: int) -> None:
+    def __init__(self, console: Console, style: Style, epochs: int, done: int = 0) -> None:
         if style is Style.auto:
             style = Style.bar if is_terminal(sys.stderr) else Style.plain
         self.style = Style.none if console.quiet and style is not Style.json else style
-        self.console, self.epochs = console, epochs
+        self.console, self.epochs, self.done = console, epochs, done
         self.started = time.monotonic()
         self.shown_at = -math.inf
         self.pending: Epoch | None = None
@@ -73,7 +75,7 @@ class Progress:
 
     def _draw(self, epoch: Epoch, now: float) -> None:
         done = BAR_WIDTH * epoch.number // self.epochs
-        left = (now - self.started) / epoch.number * (self.epochs - epoch.number)
+        left = (now - self.started) / max(epoch.number - self.done, 1) * (self.epochs - epoch.number)
         text = f"[{'#' * done}{'.' * (BAR_WIDTH - done)}] {line(epoch, self.epochs)}  {left:.0f} s left"
         sys.stderr.write("\r" + text[: shutil.get_terminal_size().columns - 1] + "\x1b[K")
         sys.stderr.flush()

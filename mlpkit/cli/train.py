@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlpkit.cli.console import Console
+from mlpkit.cli.ending import Ending, again
 from mlpkit.cli.errors import INTERRUPTED, OutputError
-from mlpkit.cli.facts import columns_text, counted, facts, facts_text
-from mlpkit.cli.files import check_output
+from mlpkit.cli.facts import columns_text, facts, facts_text
+from mlpkit.cli.files import check_output, remove, same_file
 from mlpkit.cli.interrupt import Interrupt
 from mlpkit.cli.options import Code, Data, Force, Json, load_code
-from mlpkit.cli.progress import Progress, Style, as_json, figures
+from mlpkit.cli.progress import Progress, Style
 from mlpkit.cli.settings import Setting
 from mlpkit.cli.specfile import SpecFile
 
@@ -21,7 +25,6 @@ if TYPE_CHECKING:
     from mlpkit.model import Model
     from mlpkit.preparation import Prepared
     from mlpkit.spec import Spec
-    from mlpkit.training import Epoch
 
 
 Settings = Annotated[
@@ -30,6 +33,10 @@ Settings = Annotated[
 ]
 Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="The most epochs, in place of the spec's.")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="The seed, in place of the spec's.")]
+Resume = Annotated[
+    str | None,
+    typer.Option("--resume", metavar="PATH", help="Go on from the file of an interrupted run, a checkpoint, or a folder of checkpoints."),
+]
 DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Read spec and data, report shapes, train and write nothing.")]
 HowShown = Annotated[Style, typer.Option("--progress", help="How progress is shown on stderr; json is one object per epoch.")]
 
@@ -42,6 +49,7 @@ def train(
     settings: Settings = None,
     epochs: Epochs = None,
     seed: Seed = None,
+    resume: Resume = None,
     dry_run: DryRun = False,
     progress: HowShown = Style.auto,
     code: Code = None,
@@ -50,48 +58,36 @@ def train(
 ) -> None:
     """Train a model as a spec says, and save it.
 
-    The first Ctrl-C finishes the batch and saves the model; the second stops at once and saves nothing.
+    The first Ctrl-C finishes the batch, saves the model and says how to go on; the second stops at once and saves nothing.
     """
     load_code(code)
-    if spec == data == "-":
-        raise typer.BadParameter("spec and data cannot both come from stdin", param_hint="--data")
-    if output == "-":
-        raise typer.BadParameter("a model is written to a file, not to stdout", param_hint="--output")
-    file = SpecFile(spec, all_settings(settings, epochs, seed))
+    _check_streams(spec, data, output)
+    changes = all_settings(settings, epochs, seed)
+    file = SpecFile(spec, changes)
     with file.places():
         parsed = file.read()
         if not dry_run:
-            check_output(output, force=force, reads=[spec, *_data_files(parsed, data)])
-        model, prepared = _ready(parsed, data)
-        summary = facts(model, prepared)
+            check_output(output, force=force or same_file(output, resume), reads=[spec, *_data_files(parsed, data)])
+        start, source = _start(console, parsed, resume)
+        strangers = [] if dry_run else _strangers(parsed, start, force=force)
+        model, prepared = _ready(parsed, data, start)
+        summary = {**facts(model, prepared), "resumed_from": source}
         _show(console, summary, as_data=dry_run and not json)
         if not dry_run:
-            summary |= _run(console, model, prepared, progress, output)
+            remove(strangers)
+            ending = Ending(output, source, again(spec, data, output, changes, code))
+            summary |= _run(console, model, prepared, progress, ending)
     if json:
         console.json(summary)
     if summary.get("interrupted"):
         raise typer.Exit(INTERRUPTED)
 
 
-def _data_files(spec: Spec, data: str | None) -> list[str | Path]:
-    """The files of data that the run reads."""
-    named = [spec.data.path if data is None else None, spec.data.validation]
-    return [*([] if data is None else [data]), *(spec.resolve_path(path) for path in named if path is not None)]
-
-
-def _ready(spec: Spec, data: str | None) -> tuple[Model, Prepared]:
-    """An untrained model and its prepared data."""
-    from mlpkit.model import Model
-    from mlpkit.preparation import prepare
-
-    prepared = prepare(spec, data)
-    return Model.for_data(spec, prepared), prepared
-
-
-def _show(console: Console, summary: dict[str, Any], *, as_data: bool) -> None:
-    """The facts, on stdout when nothing else is to come."""
-    (console.out if as_data else console.say)(facts_text(summary))
-    console.detail(columns_text(summary["columns"]))
+def _check_streams(spec: str, data: str | None, output: str) -> None:
+    if spec == data == "-":
+        raise typer.BadParameter("spec and data cannot both come from stdin", param_hint="--data")
+    if output == "-":
+        raise typer.BadParameter("a model is written to a file, not to stdout", param_hint="--output")
 
 
 def all_settings(settings: list[str] | None, epochs: int | None, seed: int | None) -> list[Setting]:
@@ -104,54 +100,83 @@ def all_settings(settings: list[str] | None, epochs: int | None, seed: int | Non
     return changes
 
 
-def _run(console: Console, model: Model, prepared: Prepared, style: Style, output: str) -> dict[str, Any]:
+def _data_files(spec: Spec, data: str | None) -> list[str | Path]:
+    """The files of data that the run reads."""
+    named = [spec.data.path if data is None else None, spec.data.validation]
+    return [*([] if data is None else [data]), *(spec.resolve_path(path) for path in named if path is not None)]
+
+
+def _start(console: Console, spec: Spec, resume: str | None) -> tuple[Model | None, str | None]:
+    """The model of the run that is to go on, and its file; nothing for a new run."""
+    if resume is None:
+        return None, None
+    from mlpkit.running import resumed
+
+    model, file = resumed(spec, resume)
+    if model.training_state is not None:
+        console.say(f"going on from {file}, after {model.training_state.place}")
+    return model, str(file)
+
+
+def _strangers(spec: Spec, start: Model | None, *, force: bool) -> list[Path]:
+    """The checkpoints of another run that stand where this one is to write its own; an error unless `force`."""
+    from mlpkit.checkpoints import checkpoints_beyond
+    from mlpkit.training import Place
+
+    state = None if start is None else start.training_state
+    found = checkpoints_beyond(spec, Place(0, 0) if state is None else state.place)
+    if found and not force:
+        folder = found[-1].parent
+        advice = f"--resume {shlex.quote(str(folder))} goes on with that, --force removes them"
+        raise typer.BadParameter(f"{folder} has checkpoints of another run, such as {found[-1].name}; {advice}", param_hint="SPEC")
+    return found
+
+
+def _ready(spec: Spec, data: str | None, start: Model | None) -> tuple[Model, Prepared]:
+    """An untrained model, or that of the run that is to go on, with its prepared data."""
+    from mlpkit.model import Model
+    from mlpkit.preparation import prepare
+    from mlpkit.resuming import resumable
+    from mlpkit.running import prepare_for
+
+    if start is None:
+        prepared = prepare(spec, data)
+        return Model.for_data(spec, prepared), prepared
+    prepared = prepare_for(start, data, resume=True)
+    resumable(start.training_state, prepared)
+    return start, prepared
+
+
+def _show(console: Console, summary: dict[str, Any], *, as_data: bool) -> None:
+    """The facts, on stdout when nothing else is to come."""
+    (console.out if as_data else console.say)(facts_text(summary))
+    console.detail(columns_text(summary["columns"]))
+
+
+def _run(console: Console, model: Model, prepared: Prepared, style: Style, ending: Ending) -> dict[str, Any]:
     """Train and save, even when interrupted; what came of it, as JSON values."""
-    progress = Progress(console, style, model.spec.training.epochs)
+    done = len(model.history)
+    progress = Progress(console, style, model.spec.training.epochs, done)
     with Interrupt(console.say) as interrupt:
+        with _writing():
+            epochs = model.epochs(prepared, stop=interrupt, resume=ending.source is not None)
         try:
-            for epoch in model.epochs(prepared, stop=interrupt):
+            for epoch in epochs:
                 progress.show(epoch)
         finally:
             progress.close()
-        _save(model, output)
-    best = best_epoch(model)
-    console.say(_ending(model, best, output, interrupt.heard))
-    return {
-        "model": output,
-        "epochs": len(model.history),
-        "interrupted": interrupt.heard,
-        "last": as_json(model.history[-1]) if model.history else None,
-        "best": None if best is None else as_json(best),
-    }
+        with _writing():
+            model.save(ending.output, training_state=interrupt.heard)
+    console.say(ending.text(model, done, interrupted=interrupt.heard))
+    return ending.values(model, interrupted=interrupt.heard)
 
 
-def _save(model: Model, output: str) -> None:
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Make failures to write, of the model or into the folder of checkpoints, failures of the run."""
     from mlpkit.errors import ModelFileError
 
     try:
-        model.save(output)
+        yield
     except ModelFileError as error:
         raise OutputError(error.message, help=error.help) from error
-
-
-def best_epoch(model: Model) -> Epoch | None:
-    """The epoch whose weights early stopping has restored; None without early stopping."""
-    from mlpkit.training import Monitor
-
-    if model.spec.training.early_stopping is None:
-        return None
-    monitor = Monitor(model.spec)
-    for epoch in model.history:
-        monitor.improved(epoch)
-    return monitor.best
-
-
-def _ending(model: Model, best: Epoch | None, output: str, interrupted: bool) -> str:
-    """How the run ended, what the weights are, and what to do next."""
-    done, most = len(model.history), model.spec.training.epochs
-    how = "interrupted" if interrupted else "stopped early" if done < most else "trained"
-    text = f"{how} after {counted(done, 'epoch')}"
-    if best is not None:
-        measured = ", ".join(f"{name} {value:.4g}" for name, value in figures(best).items())
-        text += f"; the weights are those of the best, epoch {best.number}: {measured}"
-    return f"{text}\nsaved {output}; next: mlpkit evaluate {output} DATA"

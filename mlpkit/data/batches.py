@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from mlpkit.blocks import row_blocks
 from mlpkit.data.dataset import Dataset
 from mlpkit.plugin import Array, Targets
 
@@ -17,17 +18,20 @@ class Batches:
         self.data, self.size = data, size
         self.rows = len(data.inputs)
         self.shuffled = shuffle and size < self.rows
-        self.order = np.arange(self.rows)
+        self.order = np.empty(self.rows, np.intp)
         self.buffers = [None if array is None else np.empty_like(array[:size]) for array in (data.inputs, data.targets, data.weights)]
 
     def shuffle(self, rng: np.random.Generator) -> None:
-        """Put the rows in a new order."""
+        """Put the rows in a new order, which follows from the generator's state alone, not from the order before."""
         if self.shuffled:
+            for block in row_blocks(self.rows):
+                self.order[block] = np.arange(block.start, block.stop)
             rng.shuffle(self.order)
 
-    def __iter__(self) -> Iterator[tuple[Array, Targets, Array | None]]:
+    def after(self, done: int) -> Iterator[tuple[Array, Targets, Array | None]]:
+        """The batches of the epoch but for the first `done` ones."""
         inputs, targets, weights = self.data.inputs, self.data.targets, self.data.weights
-        for start in range(0, self.rows, self.size):
+        for start in range(done * self.size, self.rows, self.size):
             stop = min(start + self.size, self.rows)
             if self.shuffled:
                 rows = self.order[start:stop]

@@ -6,8 +6,9 @@ The format itself is specified in models/FORMAT.md.
 
 from mlpkit.modelfile.atomic import save_bytes
 from mlpkit.modelfile.contents import Contents
+from mlpkit.modelfile.loading import load_arrays
 from mlpkit.modelfile.reader import from_bytes, read
 from mlpkit.modelfile.summary import inspect
 from mlpkit.modelfile.writer import to_bytes, write
 
-__all__ = ["Contents", "from_bytes", "inspect", "read", "save_bytes", "to_bytes", "write"]
+__all__ = ["Contents", "from_bytes", "inspect", "load_arrays", "read", "save_bytes", "to_bytes", "write"]

@@ -45,7 +45,7 @@ def save_bytes(path: str | Path, data: bytes) -> None:
         It cannot be written; nothing is left behind.
     """
     try:
-        target = Path(os.path.realpath(path))
+        target = _resolved(path)
         mode = _mode_of(target)
         _refuse(target, mode)
         temporary = target.with_name(f".{target.name[:40]}.{os.getpid()}-{secrets.token_hex(8)}.tmp")
@@ -60,6 +60,15 @@ def save_bytes(path: str | Path, data: bytes) -> None:
     except OSError as error:
         message = f"{path} is written, but its folder could not be flushed to the disk: {error.strerror}"
         raise ModelFileError(message, help="check the disk, then save again") from error
+
+
+def _resolved(path: str | Path) -> Path:
+    """The file that a path leads to, there or not; OSError for a link that cannot be followed."""
+    target = Path(os.path.realpath(path))  # it passes over every failure, and to replace a link is not what was asked
+    with contextlib.suppress(FileNotFoundError):
+        if stat.S_ISLNK(os.lstat(target).st_mode):
+            raise OSError(errno.ELOOP, "it is a link that cannot be followed")
+    return target
 
 
 def _mode_of(target: Path) -> int | None:

@@ -12,6 +12,7 @@ from typing import Any
 from mlpkit import jsontext
 from mlpkit.errors import Corrupt, ModelFileError, ResourceLimit, SpecError
 from mlpkit.modelfile.layout import MAX_JSON_BYTES, MAX_JSON_DEPTH
+from mlpkit.modelfile.rules import Rule
 
 
 def encode(value: Any, what: str) -> bytes:
@@ -39,19 +40,51 @@ def decode(data: bytes, what: str) -> dict[str, Any]:
     Corrupt
         It is not strict JSON, or not an object.
     """
-    if len(data) > MAX_JSON_BYTES:
-        raise ResourceLimit(f"{what} has {len(data)} bytes, more than {MAX_JSON_BYTES}")
+    check_length(len(data), what)
     try:
         text = data.decode()
         if text.startswith("\ufeff"):
             raise ValueError("it starts with a byte-order mark")
-        value = jsontext.parse(text)
-        _check(value, what, 0)
+        value = jsontext.parse(text, integer=_in_64_bits, number=_finite)
+        _check_depth(value, what)
+        if "\\u" in text:  # as which alone half of a surrogate pair can be written
+            _check(value, what, 0)
     except (ValueError, SpecError) as error:  # a UnicodeDecodeError is a ValueError
-        raise Corrupt(f"{what} is not strict JSON: {error.message if isinstance(error, SpecError) else error}") from error
+        reason = error.message if isinstance(error, SpecError) else error
+        raise Corrupt(f"{what} is not strict JSON: {reason}", rule=Rule.JSON) from error
     if not isinstance(value, dict):
-        raise Corrupt(f"{what} is not a JSON object")
+        raise Corrupt(f"{what} is not a JSON object", rule=Rule.TEXT)
     return value
+
+
+def check_length(size: int, what: str) -> None:
+    """Raise ResourceLimit for JSON that is too long."""
+    if size > MAX_JSON_BYTES:
+        raise ResourceLimit(f"{what} has {size} bytes, more than {MAX_JSON_BYTES}", rule=Rule.LIMITS)
+
+
+def _in_64_bits(text: str) -> int:
+    value = int(text)
+    if not -(2**63) <= value < 2**64:
+        raise ValueError(f"{text[:30]} is an integer of more than 64 bits")
+    return value
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:30]} is too large a number")
+    return value
+
+
+def _check_depth(value: Any, what: str) -> None:
+    level = [value]
+    for _ in range(MAX_JSON_DEPTH + 1):
+        containers = [item for item in level if type(item) in (dict, list)]
+        if not containers:
+            return
+        level = [inner for item in containers for inner in (item.values() if type(item) is dict else item)]
+    raise ValueError(f"{what} is nested deeper than {MAX_JSON_DEPTH}")
 
 
 def _check(value: Any, path: str, depth: int) -> None:

@@ -33,6 +33,12 @@ class Contents:
         Where each plugin came from: kind, name, distribution, version, target and options.
     metadata : dict
         JSON of the user's own.
+    probe : dict of str to array
+        A few encoded rows, "inputs" of shape (rows, inputs), and what the network made of them, "outputs"; or nothing.
+    training : dict or None
+        Where a run stands that can go on, as JSON; None in a model that is finished.
+    state : dict of str to array
+        The arrays of such a run, by names such as ``optimizer/momentum``.
     """
 
     spec: dict[str, Any]
@@ -42,3 +48,6 @@ class Contents:
     history: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     plugins: list[dict[str, Any]] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
+    probe: dict[str, NDArray[Any]] = field(default_factory=dict)
+    training: dict[str, Any] | None = None
+    state: dict[str, NDArray[Any]] = field(default_factory=dict)

@@ -8,31 +8,34 @@ from __future__ import annotations
 import re
 
 FORMAT = "mlpkit"
-MAJOR, MINOR = 1, 0
-SPEC_SCHEMA = 1
+MAJOR, MINOR = 1, 1
+SPEC_SCHEMA = 2
 FEATURES: frozenset[str] = frozenset()  # what a file may require of its reader; version 1.0 has none
 
 MANIFEST, SPEC = "/manifest", "/spec"
-FOLDERS = {"tensor": "/tensors/", "preprocess": "/preprocess/", "history": "/history/"}  # by role
+FOLDERS = {"tensor": "/tensors/", "preprocess": "/preprocess/", "history": "/history/", "probe": "/probe/", "state": "/state/"}  # by role
 
 # The name of a dtype, and how its numbers stand in the file: little-endian, bool as bytes of 0 and 1.
 INTEGERS = {f"{sign}int{8 * size}": f"<{sign or 'i'}{size}" for sign in ("", "u") for size in (1, 2, 4, 8)}
 DTYPES = {"bool": "<u1", **INTEGERS, "float16": "<f2", "float32": "<f4", "float64": "<f8"}
 
+DAMAGED = "copy or download it again"  # what to do about a file that changed on its way
+
 MAX_FILE_BYTES = 16 * 2**30
 MAX_JSON_BYTES = 16 * 2**20
 MAX_JSON_DEPTH = 64
 MAX_OBJECTS = 20_000
+MAX_HEADER_BYTES = 2**20
 MAX_DEPTH = 8
 MAX_RANK = 8
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}")
+_PATH = re.compile(rf"(?:/{NAME.pattern}){{1,{MAX_DEPTH}}}")
 
 
 def is_path(path: str) -> bool:
     """Whether a path in the file has plain names only and is not too deep."""
-    root, *names = path.split("/")
-    return root == "" and 0 < len(names) <= MAX_DEPTH and all(NAME.fullmatch(name) for name in names)
+    return _PATH.fullmatch(path) is not None
 
 
 def tensor_path(name: str) -> str:

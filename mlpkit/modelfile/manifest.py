@@ -9,15 +9,23 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mlpkit.errors import Corrupt, UnsupportedFeature, UnsupportedVersion
 from mlpkit.modelfile import canonical
 from mlpkit.modelfile.layout import DTYPES, FEATURES, FOLDERS, FORMAT, MANIFEST, SPEC, SPEC_SCHEMA, is_path, is_tensor_path
+from mlpkit.modelfile.rules import Rule
 
 Size = Annotated[int, Field(ge=0, lt=2**63)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Broken(ValueError):
+    """What a value breaks, and the rule that it breaks."""
+
+    def __init__(self, rule: Rule, message: str) -> None:
+        super().__init__(message)
+        self.rule = rule
 
 
 class StoredObject(BaseModel):
@@ -33,16 +41,20 @@ class StoredObject(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> StoredObject:
-        if not is_path(self.path) or self.path == MANIFEST or (self.path == SPEC) != (self.role == "spec"):
-            raise ValueError(f"{self.path!r} cannot be the path of a {self.role}")
-        misplaced = not self.path.startswith(FOLDERS.get(self.role, "/"))
-        if misplaced or (self.role == "tensor" and not is_tensor_path(self.path)):
-            raise ValueError(f"{self.path!r} cannot be the path of a {self.role}")
+        if not self._fits_path():
+            raise _Broken(Rule.ROLES, f"{self.path!r} cannot be the path of a {self.role}")
+        if self.role == "tensor" and not is_tensor_path(self.path):
+            raise _Broken(Rule.TENSOR_NAMES, f"{self.path!r} cannot be the path of a tensor")
         if self.dtype not in DTYPES:
-            raise ValueError(f"{self.dtype!r} is not a known dtype")
-        if self.bytes != prod(self.shape) * np.dtype(DTYPES[self.dtype]).itemsize:
-            raise ValueError(f"{self.path} has {self.bytes} bytes, which its shape and dtype do not give")
+            raise _Broken(Rule.ENTRIES, f"{self.dtype!r} is not a known dtype")
+        if self.bytes != prod(self.shape) * int(DTYPES[self.dtype][2:]):
+            raise _Broken(Rule.ENTRIES, f"{self.path} has {self.bytes} bytes, which its shape and dtype do not give")
         return self
+
+    def _fits_path(self) -> bool:
+        if not is_path(self.path) or self.path == MANIFEST or (self.path == SPEC) != (self.role == "spec"):
+            return False
+        return self.path.startswith(FOLDERS.get(self.role, "/"))
 
 
 class PluginRecord(BaseModel):
@@ -72,15 +84,18 @@ class Manifest(BaseModel):
     preprocessing: dict[str, Any]
     history: list[str]
     metadata: dict[str, Any]
+    training: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Manifest:
         paths = [stored.path for stored in self.objects]
         if len(set(paths)) < len(paths) or SPEC not in paths:
-            raise ValueError("the spec is not listed, or a path is listed twice")
+            raise _Broken(Rule.LISTED, "the spec is not listed, or a path is listed twice")
         columns = [path for stored, path in zip(self.objects, paths, strict=True) if stored.role == "history"]
         if sorted(columns) != sorted(FOLDERS["history"] + name for name in self.history):
-            raise ValueError("the columns of the history are not those that are listed")
+            raise _Broken(Rule.HISTORY, "the columns of the history are not those that are listed")
+        if self.training is None and any(stored.role == "state" for stored in self.objects):
+            raise _Broken(Rule.STATE, "there is the state of a run, but 'training' does not say where it stands")
         return self
 
 
@@ -99,14 +114,17 @@ def read_manifest(data: bytes, major: int, minor: int) -> Manifest:
     unknown = [feature for feature in required if feature not in FEATURES] if isinstance(required, list) else []
     help = "install a newer mlpkit: pip install --upgrade mlpkit"
     if unknown:
-        raise UnsupportedFeature(f"it requires {unknown[0]!r}, which this mlpkit does not have", help=help)
+        raise UnsupportedFeature(f"it requires {unknown[0]!r}, which this mlpkit does not have", help=help, rule=Rule.FEATURES)
     try:
         manifest = Manifest.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        raise Corrupt(f"its manifest is not valid: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        broken = first.get("ctx", {}).get("error")
+        rule = broken.rule if isinstance(broken, _Broken) else Rule.ENTRIES if first["loc"][:1] == ("objects",) else Rule.MANIFEST
+        raise Corrupt(f"its manifest is not valid: {'.'.join(map(str, first['loc']))}: {first['msg']}", rule=rule) from error
     if (manifest.format, manifest.format_major, manifest.format_minor) != (FORMAT, major, minor):
-        raise Corrupt("its manifest says another format or version than the attributes of its root")
+        raise Corrupt("its manifest says another format or version than the attributes of its root", rule=Rule.MINOR)
     if manifest.spec_schema > SPEC_SCHEMA:
-        raise UnsupportedVersion(f"its spec has schema version {manifest.spec_schema}; this mlpkit reads {SPEC_SCHEMA}", help=help)
+        message = f"its spec has schema version {manifest.spec_schema}; this mlpkit reads {SPEC_SCHEMA}"
+        raise UnsupportedVersion(message, help=help, rule=Rule.FEATURES)
     return manifest

@@ -1,23 +1,89 @@
-"""The bytes of a file, read once through one descriptor.
+"""Source: the bytes of a file, read through one descriptor, so that what is verified and what is used are the same bytes.
 
-What is verified and what is used are then the same bytes, whatever happens to the path meanwhile.
+A small file is read at once. Of a large one only the pieces are read that are asked for: its arrays go straight to where
+they are used. Mapping a file costs nothing until its bytes are used, and then they are shared with every other process.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
 import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, BinaryIO
 
-from mlpkit.errors import ModelFileError, NotAModelFile, ResourceLimit, Truncated
+from mlpkit.errors import Corrupt, ModelFileError, NotAModelFile, ResourceLimit, Truncated
 from mlpkit.modelfile.layout import MAX_FILE_BYTES
+from mlpkit.modelfile.rules import Rule
 
 # O_NONBLOCK: opening a FIFO must not wait for its writer. O_BINARY: Windows would translate line ends.
 FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+SMALL = 2**20  # bytes that are read at once, rather than piece by piece
 
 
-def read_bytes(path: str | Path) -> bytes:
-    """The bytes of a regular file.
+class Source:
+    """Bytes in memory.
+
+    Parameters
+    ----------
+    data : bytes or mmap
+        Those of a whole file.
+
+    Attributes
+    ----------
+    size : int
+    """
+
+    def __init__(self, data: bytes | mmap.mmap) -> None:
+        self.data = memoryview(data)
+        self.size = len(self.data)
+
+    def at(self, offset: int, size: int) -> bytes:
+        """A copy of some bytes; Corrupt when they are not inside the file."""
+        self._check(offset, size)
+        return bytes(self.data[offset : offset + size])
+
+    def read_into(self, offset: int, buffer: memoryview) -> None:
+        """Fill a buffer with the bytes from an offset on."""
+        self._check(offset, len(buffer))
+        buffer[:] = self.data[offset : offset + len(buffer)]
+
+    def _check(self, offset: int, size: int) -> None:
+        if not 0 <= offset <= offset + size <= self.size:
+            raise Corrupt(f"it points to bytes {offset} to {offset + size}, but has {self.size}", rule=Rule.EXTENTS)
+
+
+class FileSource(Source):
+    """The bytes of an open file, read when they are asked for, by any thread."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self.file, self.size = file, size
+        self.lock = threading.Lock()
+
+    def at(self, offset: int, size: int) -> bytes:
+        self._check(offset, size)
+        buffer = bytearray(size)
+        self.read_into(offset, memoryview(buffer))
+        return bytes(buffer)
+
+    def read_into(self, offset: int, buffer: memoryview) -> None:
+        self._check(offset, len(buffer))
+        done = 0
+        with self.lock:
+            self.file.seek(offset)
+            while done < len(buffer):
+                count: Any = self.file.readinto(buffer[done:])  # type: ignore[attr-defined]
+                if not count:
+                    raise _shrunk(offset + done, self.size)
+                done += count
+
+
+@contextmanager
+def open_source(path: str | Path, map_file: bool = False) -> Iterator[Source]:
+    """The bytes of a regular file, while the context lasts; a mapping stays as long as an array of it does.
 
     Raises
     ------
@@ -25,13 +91,13 @@ def read_bytes(path: str | Path) -> bytes:
         It does not exist, may not be read, is not a regular file, or is too large.
     """
     try:
-        with open(path, "rb", opener=lambda name, _: os.open(name, FLAGS)) as file:
+        with open(path, "rb", buffering=0, opener=lambda name, _: os.open(name, FLAGS)) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise NotAModelFile("it is not a regular file", help="give a file that mlpkit saved")
             if status.st_size > MAX_FILE_BYTES:
-                raise ResourceLimit(f"it has {status.st_size} bytes, more than {MAX_FILE_BYTES}")
-            data = file.read(status.st_size)
+                raise ResourceLimit(f"it has {status.st_size} bytes, more than {MAX_FILE_BYTES}", rule=Rule.LIMITS)
+            yield _source(file, status.st_size, map_file)
     except FileNotFoundError as error:
         raise ModelFileError("there is no such file", help="check the path") from error
     except PermissionError as error:
@@ -40,6 +106,18 @@ def read_bytes(path: str | Path) -> bytes:
         raise NotAModelFile("it is a folder", help="give a file that mlpkit saved") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise ModelFileError(f"it cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if len(data) < status.st_size:
-        raise Truncated(f"only {len(data)} of {status.st_size} bytes could be read")
-    return data
+
+
+def _source(file: BinaryIO, size: int, map_file: bool) -> Source:
+    if map_file and size:
+        return Source(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
+    if size > SMALL:
+        return FileSource(file, size)
+    data = file.read(size)
+    if len(data) < size:
+        raise _shrunk(len(data), size)
+    return Source(data)
+
+
+def _shrunk(found: int, size: int) -> Truncated:
+    return Truncated(f"only {found} of {size} bytes could be read", rule=Rule.END)

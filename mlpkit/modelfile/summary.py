@@ -7,9 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mlpkit.modelfile.layout import tensor_name
-from mlpkit.modelfile.reader import OpenFile, naming, open_bytes
-from mlpkit.modelfile.source import read_bytes
+from mlpkit.modelfile.reader import OpenFile, open_model
 
 
 def inspect(path: str | Path) -> dict[str, Any]:
@@ -22,24 +20,25 @@ def inspect(path: str | Path) -> dict[str, Any]:
     dict
         JSON values under the keys path, file_bytes, container, spec_schema, required_features, producer, manifest_sha256,
         spec, plugins, preprocessing, columns, classes, history (columns, epochs, last: the last row by column, None where
-        nothing was measured), tensors (name to dtype and shape), parameters (how many numbers they hold), metadata.
+        nothing was measured), tensors (name to dtype and shape), parameters (how many numbers they hold), metadata, training
+        (where a run stands that can go on; None when it is finished).
 
     Raises
     ------
     ModelFileError
         One of its kinds; the message names the file.
     """
-    with naming(path):
-        return _described(open_bytes(read_bytes(path)), str(path))
+    with open_model(path) as file:
+        return _described(file, str(path))
 
 
 def _described(file: OpenFile, path: str) -> dict[str, Any]:
     manifest = file.manifest
-    listed = [stored for stored in manifest.objects if stored.role == "tensor"]
-    tensors = {tensor_name(stored.path): stored for stored in sorted(listed, key=lambda stored: _natural(stored.path))}
+    listed = file.listed("tensor")
+    tensors = {name: listed[name] for name in sorted(listed, key=_natural)}
     return {
         "path": path,
-        "file_bytes": len(file.data),
+        "file_bytes": file.source.size,
         "container": f"{manifest.format_major}.{manifest.format_minor}",
         "spec_schema": manifest.spec_schema,
         "required_features": manifest.required_features,
@@ -54,12 +53,13 @@ def _described(file: OpenFile, path: str) -> dict[str, Any]:
         "tensors": {name: {"dtype": stored.dtype, "shape": stored.shape} for name, stored in tensors.items()},
         "parameters": sum(math.prod(stored.shape) for stored in tensors.values()),
         "metadata": manifest.metadata,
+        "training": manifest.training,
     }
 
 
-def _natural(path: str) -> list[tuple[int, str]]:
+def _natural(name: str) -> list[tuple[int, str]]:
     """A sort key that puts layers.2 before layers.10."""
-    return [(int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", path)]
+    return [(int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _of(preprocessing: dict[str, Any], part: str, key: str) -> Any:

@@ -1,4 +1,4 @@
-"""The first 48 bytes of a model file, checked before an HDF5 library sees them.
+"""The first 48 bytes of a model file.
 
 They say which kind of HDF5 file it is and where it ends, so that another format, a file whose end is missing and one
 with something before or behind the HDF5 part each get their own error.
@@ -9,14 +9,16 @@ from __future__ import annotations
 import struct
 
 from mlpkit.errors import Corrupt, NotAModelFile, Truncated, Unsafe
+from mlpkit.modelfile.metadata import UNDEFINED, Metadata
+from mlpkit.modelfile.rules import Rule
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-FIELDS = struct.Struct("<8sBBBBQQQQI")  # signature, version, offset size, length size, flags, base, extension, end, root, checksum
-UNDEFINED = 2**64 - 1
+# signature, version, size of offsets, size of lengths, flags, base, extension, end, root, checksum
+FIELDS = struct.Struct("<8sBBBBQQQQI")
 
 
-def check_superblock(data: bytes) -> None:
-    """Check the signature and the superblock; its checksum is left to the HDF5 library.
+def read_superblock(metadata: Metadata) -> int:
+    """Check the superblock; the address of the root group.
 
     Raises
     ------
@@ -25,24 +27,30 @@ def check_superblock(data: bytes) -> None:
     Truncated
         The file ends before the superblock says.
     Unsafe, Corrupt
-        A base address, a superblock extension, or bytes behind the end.
+        Flags, a base address or an extension, a wrong checksum, or bytes behind the end.
     """
-    if not data.startswith(SIGNATURE[: len(data)] or SIGNATURE):
-        raise NotAModelFile("it is not an HDF5 file, so no model file", help="give a file that mlpkit saved")
-    if len(data) > len(SIGNATURE) and data[8] not in (2, 3):
-        raise NotAModelFile("it is an HDF5 file, but not one that mlpkit wrote", help="give a file that mlpkit saved")
-    if len(data) < FIELDS.size:
-        raise _truncated(len(data), FIELDS.size)
-    _, _, offset_size, length_size, _, base, extension, end, _, _ = FIELDS.unpack_from(data)
+    size = metadata.source.size
+    start = metadata.source.at(0, min(size, FIELDS.size))
+    if not start.startswith(SIGNATURE[:size] or SIGNATURE):
+        raise NotAModelFile("it is not an HDF5 file, so no model file", help="give a file that mlpkit saved", rule=Rule.SUPERBLOCK)
+    if size > len(SIGNATURE) and start[8] not in (2, 3):
+        message = "it is an HDF5 file, but not one that mlpkit wrote"
+        raise NotAModelFile(message, help="give a file that mlpkit saved", rule=Rule.SUPERBLOCK)
+    if size < FIELDS.size:
+        raise _truncated(size, FIELDS.size)
+    _, _, offset_size, length_size, flags, base, extension, end, root, checksum = FIELDS.unpack(start)
+    metadata.claim(0, FIELDS.size, "its superblock")
+    metadata.sign(start[:-4], checksum, "its superblock")
     if (offset_size, length_size) != (8, 8):
-        raise Unsafe(f"its HDF5 addresses have {offset_size} and {length_size} bytes, not 8")
-    if base != 0 or extension != UNDEFINED:
-        raise Unsafe("its HDF5 superblock has a base address or an extension")
-    if end > len(data):
-        raise _truncated(len(data), end)
-    if end < len(data):
-        raise Corrupt(f"{len(data) - end} bytes follow the end of its HDF5 part")
+        raise Unsafe(f"its HDF5 addresses have {offset_size} and {length_size} bytes, not 8", rule=Rule.SUPERBLOCK)
+    if flags != 0 or base != 0 or extension != UNDEFINED:
+        raise Unsafe("its HDF5 superblock has flags, a base address or an extension", rule=Rule.SUPERBLOCK)
+    if end > size:
+        raise _truncated(size, end)
+    if end < size:
+        raise Corrupt(f"{size - end} bytes follow the end of its HDF5 part", rule=Rule.END)
+    return int(root)
 
 
 def _truncated(found: int, needed: int) -> Truncated:
-    return Truncated(f"its end is missing: it has {found} of {needed} bytes or more", help="copy or download it again")
+    return Truncated(f"its end is missing: it has {found} of {needed} bytes or more", help="copy or download it again", rule=Rule.END)

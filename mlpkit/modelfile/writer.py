@@ -19,6 +19,7 @@ from mlpkit import __version__
 from mlpkit.errors import ModelFileError, NonFinite
 from mlpkit.modelfile import canonical
 from mlpkit.modelfile.atomic import save_bytes
+from mlpkit.modelfile.compat import CURRENT, as_version
 from mlpkit.modelfile.contents import Contents
 from mlpkit.modelfile.layout import (
     DTYPES,
@@ -27,34 +28,39 @@ from mlpkit.modelfile.layout import (
     MAJOR,
     MANIFEST,
     MAX_RANK,
-    MINOR,
     SPEC,
-    SPEC_SCHEMA,
     is_path,
     is_tensor_path,
     tensor_path,
 )
 from mlpkit.modelfile.manifest import Manifest
-from mlpkit.modelfile.reader import from_bytes
+from mlpkit.modelfile.reader import check_bytes
 
 Arrays = dict[str, NDArray[Any]]
 
 
-def write(path: str | Path, contents: Contents) -> None:
+def write(path: str | Path, contents: Contents, compat: str = CURRENT) -> None:
     """Save a model file: whole and durable, or not at all. It is read back, in memory, before the old file goes.
+
+    Parameters
+    ----------
+    path : str or Path
+    contents : Contents
+    compat : str
+        The version of the container, such as "1.0".
 
     Raises
     ------
     ModelFileError
         The contents cannot be stored, or the file cannot be written; what was there before is untouched.
     """
-    data = to_bytes(contents)
-    from_bytes(data)
+    data = to_bytes(contents, compat)
+    check_bytes(data)
     save_bytes(path, data)
 
 
-def to_bytes(contents: Contents) -> bytes:
-    """The bytes of a model file.
+def to_bytes(contents: Contents, compat: str = CURRENT) -> bytes:
+    """The bytes of a model file; parameters as for `write`.
 
     Raises
     ------
@@ -63,12 +69,13 @@ def to_bytes(contents: Contents) -> bytes:
     ModelFileError
         A name, a dtype, a shape or a JSON value cannot be stored.
     """
+    contents, minor, schema = as_version(contents, compat)
     spec = np.frombuffer(canonical.encode(contents.spec, "spec"), np.uint8)
     roles = {"spec": {SPEC: spec}, **_arrays(contents)}
     stored = {path: np.asarray(array, DTYPES[array.dtype.name], order="C") for arrays in roles.values() for path, array in arrays.items()}
-    manifest = _manifest(contents, roles, stored)
-    text = canonical.encode(manifest.model_dump(), "model")
-    return _hdf5({**stored, MANIFEST: np.frombuffer(text, np.uint8)}, hashlib.sha256(text).hexdigest())
+    manifest = _manifest(contents, _objects(roles, stored), minor, schema)
+    text = canonical.encode(manifest.model_dump(exclude_unset=True), "model")
+    return _hdf5({**stored, MANIFEST: np.frombuffer(text, np.uint8)}, minor, hashlib.sha256(text).hexdigest())
 
 
 def _arrays(contents: Contents) -> dict[str, Arrays]:
@@ -80,6 +87,8 @@ def _arrays(contents: Contents) -> dict[str, Arrays]:
         "tensor": {tensor_path(name): np.asarray(array) for name, array in contents.tensors.items()},
         "preprocess": {FOLDERS["preprocess"] + name: np.asarray(array) for name, array in contents.arrays.items()},
         "history": {FOLDERS["history"] + name: column for name, column in columns.items()},
+        "probe": {FOLDERS["probe"] + name: np.asarray(array) for name, array in contents.probe.items()},
+        "state": {FOLDERS["state"] + name: np.asarray(array) for name, array in contents.state.items()},
     }
     for role, arrays in roles.items():
         for path, array in arrays.items():
@@ -107,7 +116,8 @@ def _refuse_nesting(arrays: Arrays) -> None:
             raise ModelFileError(f"{folder} cannot be an array and hold {path} as well")
 
 
-def _manifest(contents: Contents, roles: dict[str, Arrays], stored: Arrays) -> Manifest:
+def _objects(roles: dict[str, Arrays], stored: Arrays) -> list[dict[str, Any]]:
+    """The entry of each array in the manifest, by path."""
     objects = [
         {
             "path": path,
@@ -120,19 +130,25 @@ def _manifest(contents: Contents, roles: dict[str, Arrays], stored: Arrays) -> M
         for role, arrays in roles.items()
         for path, array in arrays.items()
     ]
-    values = {
+    return sorted(objects, key=lambda entry: str(entry["path"]))
+
+
+def _manifest(contents: Contents, objects: list[dict[str, Any]], minor: int, schema: int) -> Manifest:
+    values: dict[str, Any] = {
         "format": FORMAT,
         "format_major": MAJOR,
-        "format_minor": MINOR,
-        "spec_schema": SPEC_SCHEMA,
+        "format_minor": minor,
+        "spec_schema": schema,
         "required_features": [],
         "producer": {"mlpkit": __version__, "numpy": np.__version__, "python": platform.python_version()},
         "plugins": contents.plugins,
-        "objects": sorted(objects, key=lambda entry: str(entry["path"])),
+        "objects": objects,
         "preprocessing": contents.preprocessing,
         "history": list(contents.history),
         "metadata": contents.metadata,
     }
+    if minor:
+        values["training"] = contents.training
     try:
         return Manifest.model_validate(values)
     except ValidationError as error:
@@ -140,7 +156,7 @@ def _manifest(contents: Contents, roles: dict[str, Arrays], stored: Arrays) -> M
         raise ModelFileError(f"{'.'.join(map(str, first['loc']))} cannot be stored: {first['msg']}") from error
 
 
-def _hdf5(stored: Arrays, manifest_sha256: str) -> bytes:
+def _hdf5(stored: Arrays, minor: int, manifest_sha256: str) -> bytes:
     """The file of these datasets, in the profile that models/FORMAT.md describes."""
     import h5py
 
@@ -149,7 +165,7 @@ def _hdf5(stored: Arrays, manifest_sha256: str) -> bytes:
     with h5py.File(buffer, "w", **options) as file:
         file.attrs.create("format", np.bytes_(FORMAT))
         file.attrs.create("format_major", np.uint32(MAJOR))
-        file.attrs.create("format_minor", np.uint32(MINOR))
+        file.attrs.create("format_minor", np.uint32(minor))
         file.attrs.create("manifest_sha256", np.bytes_(manifest_sha256))
         for path in sorted(stored):
             folder, name = path.rsplit("/", 1)

@@ -180,6 +180,21 @@ class EarlyStopping(Part):
     min_delta: Annotated[Number, Field(ge=0)] = Field(0.0, description="what counts as an improvement")
 
 
+class Checkpoint(Part):
+    """Files from which a run can go on, written while it trains; the best stays beside the last ones."""
+
+    folder: Text = Field("checkpoints", description="relative to the spec; made when it is not there")
+    epochs: Count | None = Field(None, description="one after every so many epochs; each epoch when 'minutes' is left out too")
+    minutes: Annotated[Number, Field(gt=0)] | None = Field(None, description="one after so many minutes, in the middle of an epoch too")
+    keep: Count = Field(2, description="how many of the last ones stay")
+
+    @model_validator(mode="after")
+    def _some_interval(self) -> Checkpoint:
+        if self.epochs is None and self.minutes is None:
+            object.__setattr__(self, "epochs", 1)
+        return self
+
+
 class Training(Part):
     """The loop."""
 
@@ -187,6 +202,7 @@ class Training(Part):
     batch_size: Count | None = Field(32, description="rows per step; null: all of them")
     shuffle: Flag = True
     early_stopping: EarlyStopping | None = None
+    checkpoint: Checkpoint | None = None
 
 
 def plugin_name(plugin: Plugin) -> str:

@@ -46,8 +46,8 @@ def error_beyond_the_training_range(activation, seed):
         "preprocessing": "none",
         "network": {"layers": [{"units": 32, "activation": activation, "weight_initializer": initializer}, {"units": 1}]},
         "loss": "mse",
-        "optimizer": {"type": "adam", "learning_rate": 0.01},
-        "training": {"epochs": 1500, "batch_size": 100},
+        "optimizer": {"type": "adam", "learning_rate": {"type": "cosine", "initial": 0.03}},
+        "training": {"epochs": 2000, "batch_size": 100},
     }
     model = mlpkit.train(spec, x, np.sin(x))
     return float(np.sqrt(np.mean((model.predict(beyond) - np.sin(beyond[:, 0])) ** 2)))

@@ -1,0 +1,82 @@
+"""Ending: what `mlpkit train` says of a run when it is over, and how one goes on."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlpkit.cli.facts import counted
+from mlpkit.cli.progress import as_json, figures
+from mlpkit.cli.settings import Setting
+
+if TYPE_CHECKING:
+    from mlpkit.model import Model
+    from mlpkit.training import Epoch
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ends.
+
+    Attributes
+    ----------
+    output : str
+        The model file that is written.
+    source : str or None
+        The file that the run went on from.
+    again : str
+        The command that goes on from `output`.
+    """
+
+    output: str
+    source: str | None
+    again: str
+
+    def text(self, model: Model, done: int, *, interrupted: bool) -> str:
+        """How the run ended that began after `done` epochs, what the weights are, and what to do next."""
+        epochs, most = len(model.history), model.spec.training.epochs
+        how = "interrupted" if interrupted else "stopped early" if epochs < most else "trained"
+        text = f"{how} after {counted(epochs, 'epoch')}"
+        if self.source is not None and epochs == done and not interrupted:
+            more = "training.early_stopping.patience" if epochs < most else "--epochs"
+            text = f"the run was complete after {counted(epochs, 'epoch')}: nothing was left to train; a higher {more} goes on"
+        best = best_epoch(model)
+        if best is not None:
+            measured = ", ".join(f"{name} {value:.4g}" for name, value in figures(best).items())
+            text += f"; the weights are those of the best, epoch {best.number}: {measured}"
+        return f"{text}\nsaved {self.output}; " + (f"go on: {self.again}" if interrupted else f"next: mlpkit evaluate {self.output} DATA")
+
+    def values(self, model: Model, *, interrupted: bool) -> dict[str, Any]:
+        """The same as JSON values."""
+        best = best_epoch(model)
+        return {
+            "model": self.output,
+            "epochs": len(model.history),
+            "interrupted": interrupted,
+            "last": as_json(model.history[-1]) if model.history else None,
+            "best": None if best is None else as_json(best),
+        }
+
+
+def best_epoch(model: Model) -> Epoch | None:
+    """The epoch whose weights early stopping has restored; None without early stopping."""
+    from mlpkit.training import Monitor
+
+    if model.spec.training.early_stopping is None:
+        return None
+    monitor = Monitor(model.spec)
+    for epoch in model.history:
+        monitor.improved(epoch)
+    return next((epoch for epoch in model.history if epoch.number == monitor.best), None)
+
+
+def again(spec: str, data: str | None, output: str, changes: Sequence[Setting], code: Sequence[str] | None) -> str:
+    """The command line that goes on with a run, quoted for a shell."""
+    words = ["mlpkit", "train", spec, *([] if data is None else ["-d", data])]
+    for change in changes:
+        words += change.option.split(" ", 1)
+    for path in code or ():
+        words += ["-c", path]
+    return shlex.join([*words, *([] if output == "model.h5" else ["-o", output]), "--resume", output])

@@ -1,0 +1,38 @@
+"""Specs of earlier schema versions, brought to today's: one step for each version, kept for ever.
+
+A stored spec has every default written out, so a step writes down what was the case before there was a choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mlpkit.errors import Corrupt
+from mlpkit.modelfile.rules import Rule
+
+Json = dict[str, Any]
+
+
+def _to_2(spec: Json) -> Json:
+    """Version 2 has checkpoints."""
+    return {**spec, "training": {**spec["training"], "checkpoint": None}}
+
+
+STEPS: dict[int, Callable[[Json], Json]] = {1: _to_2}  # by the version that they start from
+
+
+def migrate(spec: Json, version: int) -> Json:
+    """A spec of an earlier schema version in today's.
+
+    Raises
+    ------
+    Corrupt
+        It lacks what a spec of its version has.
+    """
+    for step in range(version, max(STEPS) + 1):
+        try:
+            spec = STEPS[step](spec)
+        except (KeyError, TypeError) as error:
+            raise Corrupt(f"its spec is not one of schema version {step}: {error}", rule=Rule.TENSORS) from error
+    return spec

@@ -1,0 +1,104 @@
+"""Session: a model's run on its data, with the history that it writes, the metrics that it measures and its checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from functools import cached_property
+from pathlib import Path
+
+from mlpkit.checkpoints import Checkpoints
+from mlpkit.evaluation import measure
+from mlpkit.fingerprint import Fingerprint, fingerprint
+from mlpkit.network import Network
+from mlpkit.plugin import Array
+from mlpkit.preparation import Prepared
+from mlpkit.spec import Spec
+from mlpkit.training import Epoch, Place, Run, TrainingState
+
+Stop = Callable[[], bool]
+
+
+class Session:
+    """A run on prepared data.
+
+    Parameters
+    ----------
+    network : Network
+    spec : Spec
+    prepared : Prepared
+    history : list of Epoch
+        Of what was trained before; each epoch is added to it.
+    begin : TrainingState or None
+        Where the run goes on; None for a new one.
+    stop : callable or None
+        Asked before each step.
+    save : callable
+        Writes a checkpoint of the moment to a path.
+
+    Raises
+    ------
+    ModelFileError
+        The folder of checkpoints cannot be used.
+
+    Attributes
+    ----------
+    left : TrainingState or None
+        Where the run stood when it ended; None when it was finished, or broke in the middle of a step.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        spec: Spec,
+        prepared: Prepared,
+        history: list[Epoch],
+        begin: TrainingState | None,
+        stop: Stop | None,
+        save: Callable[[Path], None],
+    ) -> None:
+        self.spec, self.prepared, self.history, self.begin, self.stop = spec, prepared, history, begin, stop
+        self.left: TrainingState | None = None
+        options, place = spec.training.checkpoint, Place(len(history), 0) if begin is None else begin.place
+        self.checkpoints = None if options is None else Checkpoints(spec, place, save)
+        before_step = stop if options is None or options.minutes is None else self._before_step
+        metrics = self._measure if spec.metrics else None
+        self.run = Run(network, spec, prepared.train, prepared.validation, metrics, before_step, len(history))
+
+    def epochs(self) -> Generator[Epoch, None, None]:
+        """Train; yields each epoch. When it ends, whatever ended it, the network has the weights that early stopping restores."""
+        with closing(self.run):
+            try:
+                yield from self._epochs()
+            finally:
+                self.left = None if self.run.finished else self.state()
+
+    def _epochs(self) -> Generator[Epoch, None, None]:
+        if self.begin is not None:
+            self.run.restore(self.begin)
+        while (epoch := self.run.next_epoch()) is not None:
+            self.history.append(epoch)
+            if self.checkpoints is not None:
+                self.checkpoints.after_epoch(self.run.place, self.history)
+            yield epoch
+        if self.checkpoints is not None and self.run.finished:
+            self.checkpoints.write(self.run.place, self.history)
+
+    def _before_step(self) -> bool:
+        if self.stop is not None and self.stop():
+            return True
+        if self.checkpoints is not None:
+            self.checkpoints.before_step(self.run.place, self.history)
+        return False
+
+    def _measure(self, outputs: Array) -> dict[str, float]:
+        values, weights = self.prepared.measured
+        return measure(self.spec.metrics, self.prepared.target, outputs, values, weights)
+
+    def state(self) -> TrainingState | None:
+        """Where the run stands; None when it broke in the middle of a step."""
+        return self.run.state(self._fingerprint) if self.run.whole else None
+
+    @cached_property
+    def _fingerprint(self) -> Fingerprint:
+        return fingerprint(self.prepared)

@@ -1,0 +1,216 @@
+"""Run: one training run, epoch by epoch and step by step, that can be stopped before any step and go on from there."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.data import Dataset
+from mlpkit.data.batches import Batches
+from mlpkit.errors import ModelFileError, TrainingError
+from mlpkit.fingerprint import Fingerprint
+from mlpkit.network import Network
+from mlpkit.plugin import Array, Targets
+from mlpkit.spec import Spec
+from mlpkit.training.best import Best
+from mlpkit.training.diagnosis import first_non_finite
+from mlpkit.training.epoch import Epoch
+from mlpkit.training.loss import mean_loss
+from mlpkit.training.state import Place, TrainingState
+from mlpkit.training.streams import generator_state, random_stream, set_generator
+from mlpkit.training.update import Update
+from mlpkit.training.versions import versions
+from mlpkit.workspace import Workspace
+
+Measure = Callable[[Array], Mapping[str, float]]
+
+
+class Run:
+    """A training run: optimizer state, step, order of the rows, generators, best weights.
+
+    Parameters are those of `mlpkit.training.epochs`.
+
+    Attributes
+    ----------
+    epoch, step : int
+        Finished epochs, and steps of them and of the unfinished one.
+    whole : bool
+        Whether it stands between two steps. After an exception in the middle of one it does not, and has no `state`.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        spec: Spec,
+        train: Dataset,
+        validation: Dataset | None,
+        measure: Measure | None,
+        stop: Callable[[], bool] | None,
+        done: int,
+    ) -> None:
+        self.network, self.spec = network, spec
+        self.train, self.validation, self.measure, self.stop = train, validation, measure, stop
+        self.rows = len(train.inputs)
+        self.done = done
+        self.epoch = 0
+        self.step = 0
+        self.loss = 0.0  # summed over the rows of the unfinished epoch
+        self.whole = True
+        self.batch_size = min(spec.training.batch_size or self.rows, self.rows)
+        self.steps_per_epoch = -(-self.rows // self.batch_size)
+        self.shuffle_rng = random_stream(spec.seed, "shuffle", done)
+        self.dropout_rng = random_stream(spec.seed, "dropout", done)
+        self.order: NDArray[np.uint64] | None = None  # the generator that shuffled the unfinished epoch, before it did
+        self.batches = Batches(train, self.batch_size, spec.training.shuffle)
+        self.workspaces = self._workspaces()
+        self.update = Update(network, spec)
+        self.best = Best(network.parameters.vector, spec) if spec.training.early_stopping else None
+
+    def _workspaces(self) -> dict[int, Workspace]:
+        """A workspace for a whole batch and one for the rest at the end of an epoch, with one gradient."""
+        whole = Workspace(self.network, self.spec.loss, self.batch_size, rng=self.dropout_rng)
+        rest = self.rows % self.batch_size
+        last = {rest: Workspace(self.network, self.spec.loss, rest, whole.gradient, self.dropout_rng)} if rest else {}
+        return {self.batch_size: whole, **last}
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or early stopping has seen enough."""
+        return self.epoch >= self.spec.training.epochs or (self.best is not None and self.best.monitor.exhausted)
+
+    @property
+    def place(self) -> Place:
+        """How far it has come."""
+        return Place(self.done + self.epoch, self.step - self.epoch * self.steps_per_epoch)
+
+    # -- training
+
+    def next_epoch(self) -> Epoch | None:
+        """Train one epoch, or what is left of it; None when the run is over, or was asked to stop."""
+        if self.finished:
+            return None
+        started = time.perf_counter()
+        rate = self.update.rate(self.epoch * self.steps_per_epoch, self.steps_per_epoch)
+        if not self._pass_over_rows():
+            return None
+        validation_loss, metrics = self._evaluate()
+        seconds = time.perf_counter() - started
+        epoch = Epoch(self.done + self.epoch + 1, self.loss / self.rows, validation_loss, metrics, rate, seconds)
+        self.whole = False
+        if self.best is not None:
+            self.best.watch(epoch)
+        self.epoch, self.loss, self.order = self.epoch + 1, 0.0, None
+        self.whole = True
+        return epoch
+
+    def _pass_over_rows(self) -> bool:
+        """One step per batch that the epoch has left; False when asked to stop."""
+        if self.batches.shuffled:
+            self.order = generator_state(self.shuffle_rng)
+            self.batches.shuffle(self.shuffle_rng)
+        with np.errstate(all="ignore"):  # what overflows is found by the loss, and named
+            for inputs, targets, weights in self.batches.after(self.place.steps):
+                if self.stop is not None and self.stop():
+                    return False
+                self._take_step(inputs, targets, weights)
+            vector = self.network.parameters.vector
+            if not math.isfinite(vector.dot(vector)) and not np.isfinite(vector).all():  # by the last step, which no loss has seen
+                raise self._diverged(self.train.inputs[: self.batch_size], math.nan)
+        return True
+
+    def _take_step(self, inputs: Array, targets: Targets, weights: Array | None) -> None:
+        self.whole = False
+        workspace = self.workspaces[len(inputs)]
+        loss = workspace.loss_and_gradient(inputs, targets, weights)
+        if not math.isfinite(loss):
+            raise self._diverged(inputs, loss)
+        self.loss += loss
+        self.step += 1
+        self.update.apply(workspace.gradient.trained, self.step, self.steps_per_epoch)
+        self.whole = True
+
+    def _evaluate(self) -> tuple[float | None, Mapping[str, float]]:
+        if self.validation is None and self.measure is None and self.best is None:
+            return None, {}
+        data = self.train if self.validation is None else self.validation
+        loss, outputs = mean_loss(self.network, self.spec, data)
+        if not math.isfinite(loss):
+            raise self._diverged(data.inputs, loss)
+        metrics = {} if self.measure is None else self.measure(outputs)
+        if self.spec.training.early_stopping and self.spec.training.early_stopping.monitor == "training_loss":
+            on_training_rows = loss if self.validation is None else mean_loss(self.network, self.spec, self.train)[0]
+            metrics = {**metrics, "training_loss": on_training_rows}
+        return (None if self.validation is None else loss), metrics
+
+    def _diverged(self, inputs: Array, loss: float) -> TrainingError:
+        self.whole = False
+        rate = self.update.rate(max(self.step - 1, 0), self.steps_per_epoch)
+        number, last = self.done + self.epoch + 1, self.done + self.spec.training.epochs
+        return TrainingError(
+            f"the loss became {loss} in epoch {number} of {last}; {first_non_finite(self.network, inputs)}",
+            help=f"lower the learning rate (it was {rate:g}), standardize the inputs and the target, or use fewer or narrower layers",
+        )
+
+    def close(self) -> None:
+        """Give the network the best weights seen, when early stopping watched them."""
+        if self.best is not None:
+            self.best.restore()
+
+    # -- stopping and going on
+
+    def best_network(self) -> Network:
+        """The network that predicts best: with early stopping a copy, with the weights of the best epoch."""
+        if self.best is None:
+            return self.network
+        network = deepcopy(self.network)
+        network.parameters.vector[...] = self.best.kept
+        return network
+
+    def state(self, data: Fingerprint) -> TrainingState:
+        """Where the run stands; copies, so that it may go on. Only when it is `whole`. `data` are those of its rows."""
+        order = generator_state(self.shuffle_rng) if self.order is None else self.order
+        arrays: dict[str, NDArray[Any]] = {
+            f"optimizer/{name}": array.copy() for name, array in zip(self.spec.optimizer.state, self.update.state, strict=True)
+        }
+        arrays |= {"rng/shuffle": order, "rng/dropout": generator_state(self.dropout_rng), "loop/loss": np.array([self.loss])}
+        monitor = None if self.best is None else self.best.monitor
+        if monitor is not None:
+            arrays |= {"loop/parameters": self.network.parameters.vector.copy(), "loop/monitored": np.array([monitor.value])}
+        return TrainingState(
+            done=self.done,
+            epoch=self.epoch,
+            step=self.step,
+            steps_per_epoch=self.steps_per_epoch,
+            waited=monitor.waited if monitor else 0,
+            best=monitor.best if monitor else None,
+            data=data,
+            versions=versions(self.spec),
+            arrays=arrays,
+        )
+
+    def restore(self, state: TrainingState) -> None:
+        """Stand where `state` says. The network has the parameters that it had in the file.
+
+        Raises
+        ------
+        ModelFileError
+            The state is not one of a run on these rows.
+        """
+        if state.steps_per_epoch != self.steps_per_epoch:
+            message = f"the training state has {state.steps_per_epoch} steps per epoch, and these rows have {self.steps_per_epoch}"
+            raise ModelFileError(message, help="use another checkpoint")
+        self.done, self.epoch, self.step, self.loss = state.done, state.epoch, state.step, float(state.arrays["loop/loss"][0])
+        for name, array in zip(self.spec.optimizer.state, self.update.state, strict=True):
+            array[...] = state.arrays[f"optimizer/{name}"]
+        set_generator(self.shuffle_rng, state.arrays["rng/shuffle"])
+        set_generator(self.dropout_rng, state.arrays["rng/dropout"])
+        if self.best is not None:
+            monitor = self.best.monitor
+            monitor.value, monitor.best, monitor.waited = float(state.arrays["loop/monitored"][0]), state.best, state.waited
+            self.network.parameters.vector[...] = state.arrays["loop/parameters"]

@@ -1,0 +1,109 @@
+"""TrainingState: where a run stands. With the parameters and the history of the model it is all that the run needs to
+go on, on the same data, to the same bits.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from mlpkit.fingerprint import Fingerprint
+from mlpkit.spec import Spec
+from mlpkit.training.streams import WORDS, is_generator_state
+
+Size = Annotated[int, Field(ge=0, lt=2**53)]
+
+
+class Place(NamedTuple):
+    """How far training has come: places compare as they follow each other.
+
+    Attributes
+    ----------
+    epochs : int
+        Finished epochs, those of earlier runs included.
+    steps : int
+        Steps of the epoch that is not finished.
+    """
+
+    epochs: int
+    steps: int
+
+    def __str__(self) -> str:
+        done = f"{self.epochs:,} epoch{'' if self.epochs == 1 else 's'}"
+        return f"{done} and {self.steps:,} step{'' if self.steps == 1 else 's'}" if self.steps else done
+
+
+class TrainingState(BaseModel):
+    """Where a run stands.
+
+    Attributes
+    ----------
+    done : int
+        Epochs that the network was trained for before this run.
+    epoch : int
+        Finished epochs of this run.
+    step : int
+        Steps of this run.
+    steps_per_epoch : int
+    waited : int
+        What early stopping counts: epochs since the best one; 0 without it.
+    best : int or None
+        The number of the best epoch; None before the first one, and without early stopping.
+    data : Fingerprint
+        Of the rows that it is trained on.
+    versions : dict of str to str
+        Of NumPy and of each distribution that the spec's plugins are from.
+    arrays : dict of str to array
+        "optimizer/NAME", shaped like the trained parameters, one for each name in the optimizer's `state`;
+        "rng/shuffle", of the start of the epoch, and "rng/dropout", as `generator_state` gives them;
+        "loop/loss", shape (1,), the sum of losses over the rows of the unfinished epoch; and with early stopping
+        "loop/parameters", the vector that training has come to, as the model's own is the best one, and
+        "loop/monitored", shape (1,), the best value of what is watched, with its sign changed where more is better.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True)
+    done: Size
+    epoch: Size
+    step: Size
+    steps_per_epoch: Annotated[int, Field(ge=1, lt=2**53)]
+    waited: Size
+    best: Size | None
+    data: Fingerprint
+    versions: dict[str, str]
+    arrays: dict[str, Any] = Field(exclude=True, repr=False)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TrainingState:
+        if not 0 <= self.place.steps <= self.steps_per_epoch:  # all of them: only the validation of the epoch is missing
+            raise ValueError(f"{self.step} steps are not {self.epoch} epochs of {self.steps_per_epoch} and a part of another")
+        return self
+
+    @property
+    def place(self) -> Place:
+        """How far training has come."""
+        return Place(self.done + self.epoch, self.step - self.epoch * self.steps_per_epoch)
+
+    def problem(self, spec: Spec, trained: int, size: int) -> str:
+        """What is wrong with the arrays for a network of `size` numbers, of which `trained` are trained; empty when nothing is."""
+        shapes = array_shapes(spec, trained, size)
+        for name, (dtype, shape) in shapes.items():
+            found: NDArray[Any] | None = self.arrays.get(name)
+            if found is None:
+                return f"the array {name} is missing"
+            if (found.dtype, found.shape) != (np.dtype(dtype), shape):
+                return f"the array {name} is {found.dtype} {found.shape}, not {dtype} {shape}"
+            if name.startswith("rng/") and not is_generator_state(found):
+                return f"the array {name} is no state of a generator"
+        return ""
+
+
+def array_shapes(spec: Spec, trained: int, size: int) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """The dtype and shape of each array of a state, for a network of `size` numbers, of which `trained` are trained."""
+    shapes: dict[str, tuple[str, tuple[int, ...]]] = {f"optimizer/{name}": (spec.dtype, (trained,)) for name in spec.optimizer.state}
+    shapes |= {"rng/shuffle": ("uint64", (WORDS,)), "rng/dropout": ("uint64", (WORDS,)), "loop/loss": ("float64", (1,))}
+    if spec.training.early_stopping is not None:
+        shapes |= {"loop/parameters": (spec.dtype, (size,)), "loop/monitored": ("float64", (1,))}
+    return shapes

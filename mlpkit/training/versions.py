@@ -1,0 +1,22 @@
+"""The versions that the bits of a run depend on: of NumPy, and of the distributions that its plugins are from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mlpkit import __version__
+from mlpkit.plugin import REGISTRIES
+from mlpkit.spec import Spec
+from mlpkit.spec.plugins import plugin_objects
+
+
+def versions(spec: Spec) -> dict[str, str]:
+    """By distribution; plugins of the user's own have none."""
+    infos = [REGISTRIES[plugin.kind].info(type(plugin)) for plugin in plugin_objects(spec)]
+    of_plugins = {info.distribution: info.version for info in infos if info.distribution and info.version}
+    return {"numpy": np.__version__, "mlpkit": __version__, **of_plugins}
+
+
+def changed_versions(then: dict[str, str], now: dict[str, str]) -> list[str]:
+    """What differs, in words; a distribution that is not named on both sides does not count."""
+    return [f"{name} {then[name]} then, {now[name]} now" for name in then if name in now and then[name] != now[name]]

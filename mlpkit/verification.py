@@ -1,0 +1,46 @@
+"""Everything that can be verified of a model file, for `mlpkit info --verify`: more than loading it asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlpkit import modelfile
+from mlpkit.errors import Corrupt, PluginError
+from mlpkit.modelfile.reader import naming
+from mlpkit.modelfile.rules import Rule
+from mlpkit.probe import probe_difference, tolerance
+from mlpkit.storage import from_contents
+
+
+def verify(path: str | Path) -> list[tuple[str, str]]:
+    """Verify a model file.
+
+    Returns
+    -------
+    list of (str, str)
+        What was verified, and the result in words. What needs a plugin that is not here is said to be left out.
+
+    Raises
+    ------
+    ModelFileError
+        It breaks a rule of the format; `rule` says which.
+    """
+    contents = modelfile.read(path)
+    arrays = len(contents.tensors) + len(contents.arrays) + len(contents.history) + len(contents.probe) + len(contents.state)
+    done = [
+        ("structure", "keeps the rules of the container"),
+        ("digests", f"those of the manifest, the spec and {arrays} arrays are right"),
+        ("numbers", f"all of {sum(tensor.size for tensor in contents.tensors.values()):,} parameters are finite"),
+    ]
+    try:
+        network = from_contents(contents, path).network
+    except PluginError as error:
+        return [*done, ("spec", f"not verified, since a plugin cannot be used: {error.message}")]
+    done.append(("spec", "is valid, and the tensors are those that it needs"))
+    if not contents.probe:
+        return [*done, ("probe", "there is none")]
+    with naming(path):
+        difference = probe_difference(network, contents.probe)
+        if difference > tolerance(network):
+            raise Corrupt(f"the network answers its probe otherwise than where it was saved, by {difference:.2g}", rule=Rule.PROBE)
+    return [*done, ("probe", f"the network answers as where it was saved, to {difference:.2g}")]

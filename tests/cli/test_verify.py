@@ -1,0 +1,95 @@
+"""`mlpkit info --verify`: what it verified, and the rule of the format that a file breaks."""
+
+import json
+import re
+
+import pytest
+
+import mlpkit
+from mlpkit.modelfile import read, write
+from mlpkit.plugin import REGISTRIES
+
+OWN = """
+from mlpkit import Elementwise
+
+class Wave(Elementwise):
+    def function(self, z):
+        return {factor} * z
+
+    def derivative(self, z, y):
+        return {factor} + 0 * z
+"""
+
+
+def test_a_sound_file_is_said_to_be_sound(trained, run):
+    done = run("info", "model.h5", "--verify")
+    assert (done.code, done.err) == (0, "")
+    facts = dict(re.split(r"  +", line, maxsplit=1) for line in done.out.splitlines())
+    assert list(facts) == ["structure", "digests", "numbers", "spec", "probe"]
+    assert re.fullmatch(r"those of the manifest, the spec and \d+ arrays are right", facts["digests"])
+    assert f"{len(mlpkit.load('model.h5').network.parameters)} parameters" in facts["numbers"]
+    assert facts["probe"] == "the network answers as where it was saved, to 0"
+    found = json.loads(run("info", "model.h5", "--verify", "--json").out)
+    assert {check["what"]: check["result"] for check in found} == facts
+
+
+def flip(path, position):
+    data = bytearray(path.read_bytes())
+    data[position] ^= 1
+    path.write_bytes(data)
+
+
+DAMAGE = {
+    "superblock": (lambda path: flip(path, 45), 12, "The checksums of HDF5's own metadata MUST be right."),
+    "end": (lambda path: path.write_bytes(path.read_bytes()[:-1]), 2, "The end of file in the superblock MUST be the length of the file."),
+    "manifest": (lambda path: flip(path, path.read_bytes().index(b'"format_major"')), 19, "`manifest_sha256` MUST be the SHA-256"),
+    "other format": (lambda path: path.write_bytes(b"PK\3\4" * 20), 1, "The file MUST be HDF5"),
+}
+
+
+@pytest.mark.parametrize(("damage", "rule", "text"), DAMAGE.values(), ids=DAMAGE)
+def test_the_rule_that_a_file_breaks_is_quoted(damage, rule, text, trained, run):
+    damage(trained / "model.h5")
+    done = run("info", "model.h5", "--verify")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: model.h5: ")
+    assert f"rule {rule} of models/FORMAT.md: {text}" in done.err
+    assert "rule" not in run("info", "model.h5").err
+
+
+def test_a_probe_that_is_answered_otherwise_breaks_a_rule(trained, run):
+    contents = read("model.h5")
+    contents.probe["outputs"][0] += 0.25
+    write("model.h5", contents)
+    done = run("info", "model.h5", "--verify")
+    assert done.code == 2
+    assert re.search(r"answers its probe otherwise than where it was saved, by 0\.\d+", done.err)
+    assert "rule 25 of models/FORMAT.md" in done.err
+    warned = run("predict", "model.h5", "shapes.csv")
+    assert warned.code == 0
+    assert "predicts otherwise here" in warned.err
+
+
+def test_a_file_of_the_first_version_has_no_probe(trained, run):
+    mlpkit.load("model.h5").save("old.h5", compat="1.0")
+    done = run("info", "old.h5", "--verify")
+    assert done.code == 0
+    assert "there is none" in done.out.splitlines()[-1]
+
+
+def test_what_needs_a_missing_plugin_is_left_out_and_code_brings_it(project, run):
+    (project / "own.py").write_text(OWN.format(factor=1.0))
+    try:
+        assert run("train", "spec.json", "-s", "network.layers.0.activation=wave", "-c", "own.py", "-q").code == 0
+    finally:
+        REGISTRIES["activations"]._own.clear()
+    done = run("info", "model.h5", "--verify")
+    assert done.code == 0
+    assert "not verified, since a plugin cannot be used" in done.out
+    try:
+        assert "answers as where it was saved" in run("info", "model.h5", "--verify", "-c", "own.py").out
+        REGISTRIES["activations"]._own.clear()
+        (project / "own.py").write_text(OWN.format(factor=2.0))
+        assert "rule 25" in run("info", "model.h5", "--verify", "-c", "own.py").err
+    finally:
+        REGISTRIES["activations"]._own.clear()

@@ -1,0 +1,104 @@
+"""A run that is stopped anywhere and goes on ends with the same file, byte for byte, as one that was not."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mlpkit
+from mlpkit.plugin import Metric
+from mlpkit.spec import Spec
+
+OPTIMIZERS = [info.full_name for info in mlpkit.plugins("optimizers")] + [
+    {"type": "sgd", "momentum": 0.9},
+    {"type": "sgd", "momentum": 0.5, "nesterov": True},
+    {"type": "adam", "amsgrad": True},
+    {"type": "adam", "beta1": 0.5, "learning_rate": {"type": "step", "initial": 0.1, "every": 1}},
+]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda entry: json.dumps(entry).translate({34: None, 123: None, 125: None}))
+def test_stopped_anywhere_with_any_optimizer(table, spec_with, saved, assert_goes_on, optimizer, tmp_path):
+    spec = spec_with(optimizer=optimizer, training__epochs=2)
+    expected = saved(mlpkit.train(spec, table), tmp_path / "unbroken.h5")
+    for steps in range(8):
+        assert_goes_on(spec, [steps], tmp_path, expected=expected)
+
+
+VARIANTS = [
+    {},
+    {"training": {"epochs": 3, "batch_size": 5}},
+    {"training": {"epochs": 3, "batch_size": 5, "shuffle": False}},
+    {"training": {"epochs": 3, "batch_size": 7, "early_stopping": {"patience": 1, "monitor": "r2", "min_delta": 0.01}}},
+    {"training": {"epochs": 3, "batch_size": None, "early_stopping": {"monitor": "training_loss"}}},
+    {"data": {"target": "y", "inputs": ["a", "b", "c"]}, "metrics": [], "training": {"epochs": 3, "batch_size": 6}},
+    {"dtype": "float64"},
+    {"loss": "binary_crossentropy", "data": {"target": "c", "split": {"validation": 0.3}}, "metrics": ["accuracy", "log_loss"]},
+]
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(variant) or "as it is")
+def test_stopped_anywhere_in_any_kind_of_run(table, spec_with, saved, assert_goes_on, variant, tmp_path):
+    spec = {**spec_with(), **variant}
+    if "loss" in variant:
+        spec["network"]["layers"][-1]["activation"] = "sigmoid"
+    model = mlpkit.train(spec, table)
+    expected = saved(model, tmp_path / "unbroken.h5")
+    training_rows = 24 if "split" not in spec["data"] else len(table) - round(24 * spec["data"]["split"]["validation"])
+    per_epoch = -(-training_rows // (spec["training"]["batch_size"] or training_rows))
+    for steps in range(per_epoch * len(model.history)):
+        assert_goes_on(spec, [steps], tmp_path, expected=expected)
+
+
+@pytest.mark.parametrize("steps", [[1, 1], [3, 1, 4], [5, 0, 6], [0, 0, 11], [1] * 11])
+def test_stopped_again_and_again(spec_with, assert_goes_on, steps, tmp_path):
+    assert_goes_on(spec_with(), steps, tmp_path)
+
+
+def test_stopped_at_random_in_bigger_runs(spec_with, saved, assert_goes_on, tmp_path):
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({name: rng.standard_normal(300) for name in "abcdefgh"})
+    rows["y"], rows["w"] = np.sin(rows["a"]) + rows["b"] * rows["c"], rng.uniform(0.1, 3, 300)
+    layers = [{"units": 16, "activation": "relu", "normalization": "batch", "dropout": 0.1}, {"units": 1}]
+    spec = spec_with(network__layers=layers, training__epochs=6, training__batch_size=32, training__early_stopping={"patience": 6})
+    expected = saved(mlpkit.train(spec, rows), tmp_path / "unbroken.h5")
+    for steps in rng.integers(0, 16, (3, 2)).tolist():
+        assert_goes_on(spec, steps, tmp_path, rows, expected)
+
+
+def test_another_process_goes_on(table, spec_with, run_until, saved, tmp_path):
+    (tmp_path / "spec.json").write_text(json.dumps(spec_with(data__path="rows.csv")))
+    table.to_csv(tmp_path / "rows.csv", index=False)
+    spec = Spec.read(tmp_path / "spec.json")
+    expected = saved(mlpkit.train(spec), tmp_path / "unbroken.h5")
+    run_until(spec_with(data__path="rows.csv"), 6, tmp_path / "part.h5", tmp_path / "rows.csv")
+    code = "import mlpkit; mlpkit.train('spec.json', resume='part.h5').save('resumed.h5')"
+    path = os.pathsep.join(filter(None, [os.path.dirname(os.path.dirname(mlpkit.__file__)), os.environ.get("PYTHONPATH")]))
+    subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, check=True, env={**os.environ, "PYTHONPATH": path})
+    assert (tmp_path / "resumed.h5").read_bytes() == expected
+
+
+class Fickle(Metric):
+    """A metric that cannot be measured in every epoch."""
+
+    task: ClassVar[str] = "regression"
+    higher_is_better: ClassVar[bool] = True
+
+    def compute(self, outputs, targets, weights):
+        figure = float(np.abs(outputs).sum())
+        return math.nan if int(figure * 1e6) % 2 else figure
+
+
+def test_a_metric_that_is_nan_now_and_then(table, spec_with, saved, assert_goes_on, tmp_path):
+    spec = spec_with(metrics=[Fickle(), "r2"], training__epochs=6, training__early_stopping=None)
+    model = mlpkit.train(spec, table)
+    assert 0 < sum(math.isnan(epoch.metrics["fickle"]) for epoch in model.history) < 6
+    expected = saved(model, tmp_path / "unbroken.h5")
+    for steps in (4, 13, 20):
+        assert_goes_on(spec, [steps], tmp_path, expected=expected)
