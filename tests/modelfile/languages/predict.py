@@ -1,0 +1,104 @@
+"""Predicts by the rules of models/FORMAT.md alone, with h5py or with pyfive: `python predict.py LIBRARY MODEL ROWS [MODEL ROWS ...]`.
+
+ROWS is a JSON file with a list of rows; each has a value by column: a number, a text, true or false, null where one is
+missing, or a list of values for a block. A line of JSON is printed for each model: its predictions and what they come from.
+"""
+
+import hashlib
+import importlib
+import json
+import sys
+
+import numpy as np
+
+ACTIVATIONS = {
+    "linear": lambda z: z,
+    "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+    "tanh": np.tanh,
+    "relu": lambda z: np.maximum(z, 0),
+    "leaky_relu": lambda z, negative_slope: np.where(z > 0, z, negative_slope * z),
+    "softmax": lambda z: np.exp(z - z.max(axis=1, keepdims=True)) / np.exp(z - z.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True),
+}
+
+
+def read(library, path):
+    """Manifest, spec and arrays by path, after every digest has been verified."""
+    with importlib.import_module(library).File(path, "r") as file:
+        raw = file["manifest"][()].tobytes()
+        assert hashlib.sha256(raw).hexdigest() == file.attrs["manifest_sha256"].decode()
+        manifest = json.loads(raw)
+        arrays = {entry["path"]: file[entry["path"].removeprefix("/")][()] for entry in manifest["objects"]}
+    for entry in manifest["objects"]:
+        array = arrays[entry["path"]]
+        assert (list(array.shape), hashlib.sha256(array.tobytes()).hexdigest()) == (entry["shape"], entry["sha256"]), entry["path"]
+    return manifest, json.loads(arrays["/spec"].tobytes()), arrays
+
+
+def number(value, missing):
+    if value is None or value in missing:
+        return np.nan
+    return float({"true": 1, "false": 0}.get(str(value).lower(), value))
+
+
+def category(value, missing):
+    text = str(int(value)) if isinstance(value, float) and value == int(value) else value
+    return None if text is None or text in missing else str(text)
+
+
+def encode(inputs, arrays, rows):
+    """The inputs of the network for rows of values by column."""
+    missing, parts = inputs["missing"], []
+    plain = [column["name"] for column in inputs["columns"] if column["kind"] != "category"]
+    if plain:
+        fill, center, scale = (arrays[f"/preprocess/inputs/{name}"] for name in ("fill", "center", "scale"))
+        values = np.array([[number(value, missing) for name in plain for value in np.atleast_1d(row[name]).tolist()] for row in rows])
+        gaps = np.isnan(values)
+        parts += [(np.where(gaps, fill, values) - center) / scale, gaps[:, arrays.get("/preprocess/inputs/gaps", [])]]
+    for column in inputs["columns"]:
+        if column["kind"] != "category":
+            continue
+        texts = [category(row[column["name"]], missing) for row in rows]
+        parts.append(np.array([[text == known for known in column["categories"]] for text in texts]))
+    return np.hstack(parts).astype(float)
+
+
+def forward(spec, arrays, x):
+    """The outputs of the network, in float64."""
+    for index, layer in enumerate(spec["network"]["layers"]):
+        name = f"/tensors/layers.{index}"
+        z = x @ arrays[f"{name}/weight"].astype(float) + arrays.get(f"{name}/bias", np.zeros(1)).astype(float)
+        if options := layer["normalization"]:
+            batch = options["type"] == "batch"
+            part = {
+                path.rpartition("/")[2]: array.astype(float) for path, array in arrays.items() if path.startswith(f"{name}.normalization/")
+            }
+            mean, variance = (part["mean"], part["variance"]) if batch else (z.mean(axis=1, keepdims=True), z.var(axis=1, keepdims=True))
+            z = (z - mean) / np.sqrt(variance + options["epsilon"]) * part["scale"] + part["shift"]
+        activation = layer["activation"]
+        options = {"type": activation} if isinstance(activation, str) else dict(activation)
+        x = ACTIVATIONS[options.pop("type")](z, **options)
+    return x
+
+
+def decode(target, arrays, outputs):
+    """Predictions, and the probabilities or values that they come from."""
+    if target["task"] == "multilabel":
+        return (outputs > 0.5).astype(int), outputs
+    if target["form"] == "numbers":
+        values = outputs * arrays["/preprocess/target/scale"] + arrays["/preprocess/target/center"]
+        return values, values
+    chances = np.hstack([1 - outputs, outputs]) if target["form"] == "binary" else outputs
+    return [target["classes"][best] for best in chances.argmax(axis=1)], chances
+
+
+def main(library, *files):
+    for model, table in zip(files[::2], files[1::2], strict=True):
+        manifest, spec, arrays = read(library, model)
+        with open(table, encoding="utf-8") as file:
+            x = encode(manifest["preprocessing"]["inputs"], arrays, json.load(file))
+        predictions, scores = decode(manifest["preprocessing"]["target"], arrays, forward(spec, arrays, x))
+        print(json.dumps({"predictions": np.asarray(predictions).tolist(), "scores": scores.tolist()}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

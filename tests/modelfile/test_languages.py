@@ -1,0 +1,200 @@
+"""A model in other hands: h5py and pyfive in Python, h5wasm and jsfive in Node predict as mlpkit does, from FORMAT.md's rules alone.
+
+The scripts in languages/ know nothing of mlpkit; so do the examples in models/README.md, which are run as they stand there.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mlpkit
+
+ROOT = Path(mlpkit.__file__).parents[1]
+LANGUAGES = Path(__file__).parent / "languages"
+TOLERANCES = {"float32": 1e-6, "float64": 1e-10}  # the scripts compute in float64
+SHIPPED = ("iris", "penguins", "digits", "diabetes", "xor")
+NORMALIZATIONS = ("layer", "batch", None)
+DEEP = [{"units": 6, "activation": "tanh", "normalization": NORMALIZATIONS[number % 3]} for number in range(30)]
+
+
+def node() -> str:
+    """The program; a test is skipped where it is missing, but in CI it fails."""
+    found = shutil.which("node")
+    if found is None and os.environ.get("CI") != "true":
+        pytest.skip("Node is not installed")
+    assert found, "CI needs Node"
+    return found
+
+
+@pytest.fixture(scope="session")
+def node_folder(tmp_path_factory):
+    """A folder with predict.mjs and the packages that it imports."""
+    node()
+    folder = tmp_path_factory.mktemp("node")
+    for name in ("predict.mjs", "package.json", "package-lock.json"):
+        shutil.copy(LANGUAGES / name, folder)
+    install = ["npm", "ci", "--prefer-offline", "--no-audit", "--no-fund"]
+    done = subprocess.run(install, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def command(request):
+    """The program and the script that use a library."""
+
+    def made(library):
+        if library in ("h5py", "pyfive"):
+            return [sys.executable, str(LANGUAGES / "predict.py"), library]
+        return [node(), str(request.getfixturevalue("node_folder") / "predict.mjs"), library]
+
+    return made
+
+
+# -- models with everything that a table can hold, and every form of a target
+
+
+def mixed_columns():
+    rng = np.random.default_rng(11)
+    rows = np.arange(60)
+    return {
+        "length": np.where(rows % 7 == 0, np.nan, rng.normal(3, 2, 60)),
+        "wet": rows % 3 == 0,
+        "island": [None if row % 9 == 0 else ["Dream", "Biscoe", "Ünst, \"far\""][row % 3] for row in rows],
+        "pixels": rng.integers(0, 16, (60, 5)),
+        "year": 2007 + rows % 3,
+        "constant": np.full(60, 0.1),
+    }  # fmt: skip
+
+
+def mixed_targets():
+    rng = np.random.default_rng(12)
+    return {
+        "mass": rng.normal(4000, 300, 60), "depth": rng.normal(17, 2, 60), "large": np.arange(60) % 4 == 0,
+        "spotted": rng.integers(0, 2, 60), "species": np.array(["a", "b", "<c>"])[rng.integers(0, 3, 60)], "code": rng.integers(-1, 2, 60),
+    }  # fmt: skip
+
+
+FORMS = {  # target columns, last activation, loss
+    "numbers": (["mass", "depth"], "linear", "mean_squared_error"),
+    "labels": (["large", "spotted"], "sigmoid", "binary_crossentropy"),
+    "binary": (["large"], "sigmoid", "binary_crossentropy"),
+    "classes": (["species"], "softmax", "categorical_crossentropy"),
+    "indicators": (["code"], "softmax", "mean_squared_error"),
+}
+HIDDEN = [{"units": 5, "activation": {"type": "leaky_relu", "negative_slope": 0.2}, "normalization": "batch"}, {"units": 4, "bias": False}]
+
+
+def make_model(folder, name, spec, data=None):
+    model = mlpkit.train(spec) if data is None else mlpkit.train(spec, data)
+    model.save(folder / f"{name}.h5")
+    return folder / f"{name}.h5"
+
+
+def text_rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def json_rows(columns):
+    """The rows of columns as JSON can hold them: a list for a block, None for NaN."""
+    plain = [[None if value != value else value for value in np.asarray(values, object).tolist()] for values in columns.values()]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*plain, strict=True)]
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory):
+    """By name: the file, its rows as JSON, and the same rows as mlpkit takes them."""
+    folder = tmp_path_factory.mktemp("models")
+    tables = {name: ROOT / "models" / name / f"{name}.csv" for name in SHIPPED}
+    found = {name: (ROOT / "models" / name / "model.h5", text_rows(path), path) for name, path in tables.items()}
+    data = {"path": str(tables["penguins"]), "target": "species"}
+    network = {"layers": [*DEEP, {"activation": "softmax"}]}
+    # /tensors has more than the 8 links that an object header holds
+    deep = {"data": data, "dtype": "float64", "network": network, "loss": "categorical_crossentropy", "training": {"epochs": 1}}
+    found["deep"] = (make_model(folder, "deep", deep), found["penguins"][1], tables["penguins"])
+    columns, targets = mixed_columns(), mixed_targets()
+    for name, (target, activation, loss) in FORMS.items():
+        spec = {
+            "data": {"target": target if len(target) > 1 else target[0], "inputs": [*columns]},
+            "preprocessing": {"columns": {"year": "one_hot"}},
+            "dtype": "float64",
+            "network": {"layers": [*HIDDEN, {"activation": activation}]},
+            "loss": loss,
+            "training": {"epochs": 20},
+        }
+        path = make_model(folder, name, spec, columns | {key: targets[key] for key in target})
+        found[name] = path, json_rows(columns), columns
+    return found
+
+
+@pytest.fixture(scope="module")
+def answers(cases, command, tmp_path_factory):
+    """What a library's script answers, all models in one process."""
+    folder, known = tmp_path_factory.mktemp("rows"), {}
+    for name, (_, rows, _) in cases.items():
+        (folder / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
+
+    def ask(library):
+        if library not in known:
+            files = [str(part) for name, (path, _, _) in cases.items() for part in (path, folder / f"{name}.json")]
+            done = subprocess.run([*command(library), *files], capture_output=True, text=True, encoding="utf-8")
+            assert done.returncode == 0, done.stderr
+            known[library] = dict(zip(cases, map(json.loads, done.stdout.splitlines()), strict=True))
+        return known[library]
+
+    return ask
+
+
+@pytest.mark.parametrize("name", [*SHIPPED, "deep", *FORMS])
+@pytest.mark.parametrize("library", ["h5py", "pyfive", "h5wasm", "jsfive"])
+def test_another_library_predicts_the_same(library, name, cases, answers):
+    path, rows, source = cases[name]
+    model, answer = mlpkit.load(path), answers(library)[name]
+    expected, tolerance = model.predict(source), TOLERANCES[model.spec.dtype]
+    assert len(answer["predictions"]) == len(rows) == len(expected)
+    if model.classes is not None or expected.dtype.kind in "bi":
+        np.testing.assert_array_equal(np.array(answer["predictions"]), expected)
+        np.testing.assert_allclose(answer["scores"], model.predict_proba(source), rtol=tolerance, atol=tolerance)
+    else:
+        np.testing.assert_allclose(np.reshape(answer["predictions"], expected.shape), expected, rtol=tolerance)
+
+
+# -- the examples in models/README.md
+
+
+def example(language):
+    _, _, section = (ROOT / "models" / "README.md").read_text(encoding="utf-8").partition("## Reading a model without mlpkit\n")
+    (block,) = re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
+    return block
+
+
+@pytest.mark.parametrize("library", ["h5py", "pyfive", "h5wasm"])
+def test_the_example_predicts_the_same(library, request, tmp_path):
+    if library == "h5wasm":
+        program, script, text = node(), request.getfixturevalue("node_folder") / "example.mjs", example("javascript")
+    else:
+        program, script, text = sys.executable, tmp_path / "example.py", example("python").replace("h5py", library)
+    script.write_text(text, encoding="utf-8")
+    done = subprocess.run([program, str(script)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    answer, model = json.loads(done.stdout), mlpkit.load(ROOT / "models" / "penguins" / "model.h5")
+    row = {"island": "Biscoe", "bill_length_mm": 50.0, "bill_depth_mm": None, "flipper_length_mm": 220, "body_mass_g": 5000}
+    assert [*answer] == model.classes.tolist()
+    chances = model.predict_proba([row | {"sex": "male", "year": "2008"}])[0]
+    np.testing.assert_allclose([*answer.values()], chances, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("language", ["python", "javascript"])
+def test_an_example_is_short(language):
+    assert len(example(language).splitlines()) <= 24

@@ -1,0 +1,201 @@
+"""The viewer shows what mlpkit.inspect tells of a model, and predicts as the model does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import mlpkit
+
+MODELS = Path(mlpkit.__file__).parents[1] / "models"
+SHIPPED = ("iris", "penguins", "digits", "diabetes", "xor", "xor-classic")
+MOST_POINTS = 2001  # that it draws of a long history
+
+
+def model_file(name):
+    return MODELS / name / "model.h5"
+
+
+def lines_of(name, rows=60):
+    (path,) = (MODELS / name).glob("*.csv")
+    return "".join(path.read_text().splitlines(keepends=True)[: rows + 1])
+
+
+# -- what it shows
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_model_is_shown(name, page):
+    told = mlpkit.inspect(model_file(name))
+    assert page.show(model_file(name)) == "model.h5 is shown below."
+    assert page.text("#summary h2") == told["spec"]["name"]
+    assert page.text("#summary code") == told["manifest_sha256"]
+    layers, rows = told["spec"]["network"]["layers"], page.cells("#layers")
+    assert [(row[2], row[3]) for row in rows] == [(str(layer["units"]), str(layer["activation"])) for layer in layers]
+    assert sum(int(row[6]) for row in rows) == told["parameters"]
+    with h5py.File(model_file(name)) as file:  # mlpkit.inspect tells a spec of today's schema
+        assert json.loads(page.text("#spec pre")) == json.loads(bytes(file["spec"][()]))
+    assert [row[1] for row in page.cells("#plugins")] == [plugin["name"] for plugin in told["plugins"]]
+    epochs = told["history"]["epochs"]
+    assert page.js("document.querySelector('#history polyline').points.length") == min(epochs, MOST_POINTS)
+
+
+def test_a_file_can_be_dropped(page):
+    drop = {"x": 100, "y": 100, "data": {"items": [], "files": [str(model_file("iris"))], "dragOperationsMask": 1}}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        page.send("Input.dispatchDragEvent", type=kind, **drop)
+    assert page.done() == "model.h5 is shown below."
+    assert page.text("#summary h2") == "iris"
+
+
+def test_the_plot_follows_its_switches(page):
+    page.show(model_file("penguins"))
+    heights = "Array.from(document.querySelectorAll('#history polyline'), (line) => Array.from(line.points, (point) => point.y))"
+    straight, _ = page.js(heights)
+    page.js("document.getElementById('log').click()")
+    bent, _ = page.js(heights)
+    with h5py.File(model_file("penguins")) as file:
+        loss = file["history/loss"][()]
+    for values, drawn in ((loss, straight), (np.log10(loss), bent)):  # down the page is up the scale
+        assert np.corrcoef(values, drawn)[0, 1] == pytest.approx(-1, abs=1e-3)
+    for box in ("loss", "validation_loss"):
+        page.js(f"document.querySelector('[name={box}]').click()")
+    assert page.js(heights) == []
+    assert "choose a column" in page.text("#history")
+
+
+def test_numbers_are_shown_as_they_are_written(page, changed):
+    path = changed("iris", lambda file, manifest, spec: spec.update(seed=2**63 - 1) or manifest["metadata"].update(note="é 日本"))
+    page.show(path)
+    assert json.loads(page.text("#spec pre"))["seed"] == 2**63 - 1
+    assert json.loads(page.text("#metadata pre")) == {"note": "é 日本"}
+
+
+@pytest.mark.parametrize(("error", "told"), [(0, "agrees to "), (0.25, "differs by 0.2")])
+def test_the_probe_is_computed_anew(error, told, page, changed):
+    rows = {"sepal_length": [5.0, 6.5], "sepal_width": [3.0, 2.5], "petal_length": [1.5, 5.0], "petal_width": [0.2, 2.0]}
+
+    def add_probe(file, manifest, spec):
+        fitted = file["preprocess/inputs"]
+        inputs = (np.array([*rows.values()]).T - fitted["center"][()]) / fitted["scale"][()]
+        for name in ("probe/inputs", "probe/outputs"):
+            if name in file:
+                del file[name]
+        file["probe/inputs"] = inputs.astype(np.float32)
+        file["probe/outputs"] = (mlpkit.load(model_file("iris")).predict_proba(rows) + error).astype(np.float32)
+
+    page.show(changed("iris", add_probe))
+    assert told in page.text("#summary")
+
+
+# -- what it predicts
+
+
+def assert_predicted(found, model, rows):
+    """Rows as the page shows them, and mlpkit's: labels equal, numbers to the rounding of float32."""
+    expected, tolerance = model.predict(rows), {"float32": 1e-6, "float64": 1e-10}[model.spec.dtype]
+    if model.classes is not None or expected.dtype.kind in "bi":
+        known = [[str(label) for label in np.atleast_1d(row).astype(object if model.classes is not None else int)] for row in expected]
+        width = len(known[0])
+        assert [[shown.lower() for shown in row[:width]] for row in found] == [[label.lower() for label in row] for row in known]
+        chances = [[float(value) for value in row[width:]] for row in found]
+        np.testing.assert_allclose(chances, model.predict_proba(rows), rtol=tolerance, atol=tolerance)
+    else:
+        np.testing.assert_allclose(np.array(found, float), expected.reshape(len(expected), -1), rtol=tolerance)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_pasted_rows_are_predicted_as_mlpkit_does(name, page, tmp_path):
+    table = tmp_path / "rows.csv"
+    table.write_text(lines_of(name))
+    page.show(model_file(name))
+    assert_predicted(page.predict_rows(lines_of(name)), mlpkit.load(model_file(name)), table)
+
+
+def test_a_typed_in_row_is_predicted(page):
+    page.show(model_file("penguins"))
+    row = {"island": "Biscoe", "bill_length_mm": "50.5", "bill_depth_mm": "", "flipper_length_mm": "220", "body_mass_g": "5e3"}
+    row |= {"sex": "", "year": "2008"}
+    for name, value in row.items():
+        page.type_in(name, value)
+    page.js("document.querySelector('#row button').click()")
+    found = page.js("Array.from(document.querySelectorAll('#answer data'), (cell) => cell.value)")
+    given = {name: [value or None] for name, value in row.items()}
+    assert_predicted([found], mlpkit.load(model_file("penguins")), given)
+
+
+TARGETS = {
+    "numbers": (["mass", "depth"], "linear", "mean_squared_error"),
+    "labels": (["large", "spotted"], "sigmoid", "binary_crossentropy"),
+    "truth": ("large", "sigmoid", "binary_crossentropy"),
+    "codes": ("code", "softmax", "mean_squared_error"),
+}
+LAYERS = [
+    {"units": 5, "activation": {"type": "leaky_relu", "negative_slope": 0.2}, "normalization": "batch"},
+    *[{"units": 4, "activation": "tanh", "normalization": "layer", "bias": False}] * 12,  # more links than a header holds
+]
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_kind_of_column_and_target(name, page, tmp_path):
+    rng, rows, (target, activation, loss) = np.random.default_rng(5), np.arange(60), TARGETS[name]
+    columns = {
+        "length": [None if row % 7 == 0 else float(value) for row, value in enumerate(rng.normal(3, 2, 60))],
+        "wet": rows % 3 == 0,
+        "island": [None if row % 9 == 0 else ["Dream", "Biscoe", 'Ünst, "far"'][row % 3] for row in rows],
+        "pixels": rng.integers(0, 16, (60, 3)),
+        "mass": rng.normal(4000, 300, 60),
+        "depth": rng.normal(17, 2, 60),
+        "large": rows % 4 == 0,
+        "spotted": rng.integers(0, 2, 60),
+        "code": rng.integers(-1, 2, 60),
+    }
+    data = {"target": target, "inputs": ["length", "wet", "island", "pixels"]}
+    network = {"layers": [*LAYERS, {"activation": activation}]}
+    model = mlpkit.train({"data": data, "dtype": "float64", "network": network, "loss": loss, "training": {"epochs": 20}}, columns)
+    model.save(tmp_path / "model.h5")
+    page.show(tmp_path / "model.h5")
+    lines = ["island;pixels0;length;pixels1;wet;pixels2"]  # in another order
+    for row, (island, pixels) in enumerate(zip(columns["island"], columns["pixels"].tolist(), strict=True)):
+        quoted = '"{}"'.format((island or "").replace('"', '""'))
+        length = "NA" if columns["length"][row] is None else repr(columns["length"][row])
+        lines.append(f"{quoted};{pixels[0]};{length};{pixels[1]};{'TRUE' if columns['wet'][row] else 'false'};{pixels[2]}")
+    assert_predicted(page.predict_rows("\n".join(lines)), model, columns)
+
+
+WRONG = {
+    "": "there are no rows",
+    "sepal_length,sepal_width,petal_length\n1,2,3\n": "there is no column petal_width",
+    "1,2,3\n": "line 1 has 3 values, not 4",
+    "1,2,3,4\n1,2,x,4\n": 'line 2: petal_length holds numbers, but "x" is none',
+    "sepal_length,sepal_width,petal_length,petal_width\n": "there are no rows below",
+    '1,2,3,"4\n': "a quote that is not closed",
+    "1,2,3,1e999\n": "holds numbers",
+    "1,2,3,1e300\n1,0x10,3,4": "line 2: sepal_width holds numbers",
+}
+
+
+@pytest.mark.parametrize("table", WRONG)
+def test_a_wrong_table_is_explained(table, page):
+    page.show(model_file("iris"))
+    assert page.predict_rows(table) == []
+    assert WRONG[table] in page.text("#answers [role=alert]")
+
+
+def test_a_category_that_training_lacked_is_named(page):
+    page.show(model_file("penguins"))
+    page.predict_rows(lines_of("penguins", 1).replace("Torgersen", "Atlantis"))
+    assert 'line 2: island: "Atlantis" was not seen in training' in page.text("#answers")
+
+
+def test_a_plugin_is_named_where_it_prevents_predictions(page, changed):
+    path = changed("iris", lambda file, manifest, spec: spec["network"]["layers"][0].update(activation={"type": "snake:snake", "a": 1.0}))
+    page.show(path)
+    assert "layer 0 has the activation snake:snake, which is a plugin's" in page.text("#predict")
+    assert page.cells("#layers")[0][3] == "snake:snake, a 1"
+    assert page.js("document.querySelectorAll('#row, #rows').length") == 0
+    assert page.js("document.querySelectorAll('#history polyline').length") == 2
