@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from mlpkit.errors import MissingPlugin, ModelFileError, SpecError, TensorMismatch
+from mlpkit.errors import MissingPlugin, ModelFileError, ResourceLimit, SpecError, TensorMismatch
 from mlpkit.modelfile import Contents
 from mlpkit.modelfile.manifest import StoredObject
 from mlpkit.modelfile.reader import OpenFile, naming, open_model
@@ -23,6 +23,7 @@ from mlpkit.spec import Spec
 from mlpkit.spec.plugins import plugin_objects
 from mlpkit.training import Epoch, TrainingState
 
+MAX_METRICS = 1000
 FIXED = ("epoch", "loss", "validation_loss", "learning_rate")
 
 
@@ -67,7 +68,7 @@ def from_contents(contents: Contents, path: str | Path) -> Stored:
         A plugin cannot be used; the error says what to install or to pass.
     """
     with naming(path):
-        spec = _valid_spec(contents, path)
+        spec = _valid_spec(contents, contents.tensors, path)
         _check_tensors(spec, {name: (array.shape, array.dtype.name) for name, array in contents.tensors.items()})
         network = Network(spec.network, spec.dtype)
         for name, view in network.parameters.views.items():
@@ -103,17 +104,29 @@ def map_parts(path: str | Path) -> tuple[Stored, Contents, Callable[[], None]]:
 def _without_tensors(file: OpenFile, path: str | Path) -> tuple[Contents, Spec, dict[str, StoredObject]]:
     """The contents of a file, its spec, and the entries of the tensors, which are those that the spec needs."""
     contents, listed = file.contents(tensors={}), file.listed("tensor")
-    spec = _valid_spec(contents, path)
+    spec = _valid_spec(contents, listed, path)
     _check_tensors(spec, {name: (tuple(stored.shape), stored.dtype) for name, stored in listed.items()})
     return contents, spec, listed
 
 
-def _valid_spec(contents: Contents, path: str | Path) -> Spec:
+def _valid_spec(contents: Contents, tensors: Collection[str], path: str | Path) -> Spec:
+    _check_length(contents.spec, tensors)
     _check_plugins(contents.plugins, path)
     try:
         return Spec.model_validate(contents.spec)
     except SpecError as error:
         raise ModelFileError(f"the spec in it is not valid: {error.message}") from error
+
+
+def _check_length(spec: dict[str, Any], tensors: Collection[str]) -> None:
+    """Hold the layers in a spec to the tensors before each of them is looked at: a file can name a million."""
+    network, metrics = spec.get("network"), spec.get("metrics")
+    layers = network.get("layers") if isinstance(network, dict) else None
+    weights = sum(name.endswith(".weight") for name in tensors)
+    if isinstance(layers, list) and len(layers) != weights:
+        raise TensorMismatch(f"its spec has {len(layers)} layers, but there are {weights} tensors of weights", rule=Rule.TENSORS)
+    if isinstance(metrics, list) and len(metrics) > MAX_METRICS:
+        raise ResourceLimit(f"its spec has {len(metrics)} metrics, more than {MAX_METRICS}", rule=Rule.LIMITS)
 
 
 def _stored(contents: Contents, spec: Spec, network: Network) -> Stored:
@@ -182,9 +195,13 @@ def _history_columns(history: Sequence[Epoch]) -> dict[str, NDArray[np.float64]]
 
 
 def _epochs(columns: dict[str, NDArray[np.float64]]) -> list[Epoch]:
+    numbers = columns.get("epoch", np.zeros(0))
+    if (columns and not columns.keys() >= set(FIXED)) or not (numbers % 1 == 0).all():
+        message = f"its history is not that of a training: it has the columns {', '.join(columns)}"
+        raise ModelFileError(message, rule=Rule.HISTORY)
     names = [name for name in columns if name not in FIXED]
     epochs = []
-    for index in range(len(columns.get("epoch", ()))):
+    for index in range(len(numbers)):
         row = {name: float(column[index]) for name, column in columns.items()}
         validation_loss = None if np.isnan(row["validation_loss"]) else row["validation_loss"]
         metrics = {name: row[name] for name in names}  # NaN is what was measured: each epoch has all metrics

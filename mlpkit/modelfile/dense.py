@@ -20,11 +20,12 @@ from mlpkit.modelfile.rules import Rule
 # objects; huge and tiny ones, size and number; width of the table, smallest and largest block, bits of an offset, rows at
 # first; the root block and its rows; checksum
 HEAP = struct.Struct("<4sB HHBI 7Q Q QQQQ HQQHH QH I")
-HEAP_SIZES = (7, 0, 2, 4096)  # bytes of an id, no filters, blocks with checksums
-WIDTH, SMALLEST, LARGEST, OFFSET_BITS = TABLE = (4, 512, 65536, 32)
+HEAP_SIZES = (7, 0, 2, 4096, 0, UNDEFINED)  # bytes of an id, no filters, blocks with checksums, no huge objects
+WIDTH, SMALLEST, LARGEST, OFFSET_BITS, FIRST_ROWS = TABLE = (4, 512, 65536, 32, 1)
 ROWS = 9  # those of which each block holds objects; later ones hold tables
 BLOCK_HEAD = 21  # of a direct block: signature, version, address of the heap, offset in it, checksum
 TABLE_HEAD = 17
+FREE_SPACE_BYTES = 82
 
 # signature, version, type; bytes of a node, of a record, depth, two percentages; root, its records, all records; checksum
 TREE = struct.Struct("<4sBB IHHBB QHQ I")
@@ -57,8 +58,9 @@ def _read_heap(metadata: Metadata, address: int, what: str) -> tuple[int, list[i
     what = f"the heap of {what}"
     fields = HEAP.unpack(metadata.block(address, HEAP.size, what))
     objects, huge, tiny = fields[13], fields[15], fields[17]
-    if fields[:2] != (b"FRHP", 0) or fields[2:6] != HEAP_SIZES or fields[18:22] != TABLE or huge or tiny:
+    if fields[:2] != (b"FRHP", 0) or fields[2:8] != HEAP_SIZES or fields[18:23] != TABLE or huge or tiny:
         raise Unsafe(f"{what} is not one of a group with plain links", rule=Rule.DENSE)
+    _check_free_space(metadata, fields[9], what)
     root, rows = fields[23:25]
     if rows == 0:
         return objects, [0], [_direct_block(metadata, root, SMALLEST, address, 0, what)]
@@ -74,6 +76,12 @@ def _read_heap(metadata: Metadata, address: int, what: str) -> tuple[int, list[i
     if not starts or starts[0] != 0:
         raise Corrupt(f"{what} has no first block", rule=Rule.DENSE)
     return objects, starts, blocks
+
+
+def _check_free_space(metadata: Metadata, address: int, what: str) -> None:
+    """Hold the header of the free-space manager, which a reader has no use for, to its checksum: libhdf5 reads it."""
+    if address != UNDEFINED and metadata.block(address, FREE_SPACE_BYTES, what)[:6] != b"FSHD\0\0":
+        raise Corrupt(f"{what} has a damaged free-space manager", rule=Rule.DENSE)
 
 
 def _table(metadata: Metadata, address: int, rows: int, heap: int, what: str) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from mlpkit.modelfile import header
 from mlpkit.modelfile.checksum import checksums
 from mlpkit.modelfile.dense import dense_links
 from mlpkit.modelfile.header import Message, read_header
-from mlpkit.modelfile.layout import FORMAT, MAJOR, MAX_DEPTH, MAX_OBJECTS, MAX_RANK, NAME
+from mlpkit.modelfile.layout import FORMAT, MAJOR, MAX_DEPTH, MAX_FILE_BYTES, MAX_OBJECTS, MAX_RANK, NAME
 from mlpkit.modelfile.metadata import UNDEFINED, Metadata
 from mlpkit.modelfile.rules import Rule
 from mlpkit.modelfile.source import Source
@@ -26,7 +26,7 @@ from mlpkit.modelfile.superblock import read_superblock
 GROUP = {header.NIL, header.LINK_INFO, header.LINK, header.GROUP_INFO, header.CONTINUATION}
 DATASET = {header.NIL, header.DATASPACE, header.DATATYPE, header.FILL_VALUE, header.LAYOUT, header.CONTINUATION}
 
-SHARED = 2  # the flag of a message that stands elsewhere
+NOT_SHARED = 4  # the flag of a message that libhdf5 never puts elsewhere
 OF_ATTRIBUTES = {header.ATTRIBUTE, header.ATTRIBUTE_INFO}  # these only the root has
 REFUSED = {  # messages that people might meet, with what they mean
     header.EXTERNAL: ("has its data in other files", Rule.STORAGE),
@@ -125,12 +125,12 @@ def _attributes(messages: list[Message]) -> Iterator[tuple[str, bytes]]:
         if message.type != header.ATTRIBUTE or message.flags or len(body) < 9 or body[:2] != ATTRIBUTE:
             continue
         name_size, type_size, space_size = struct.unpack_from("<HHH", body, 2)
-        name = body[9 : 9 + name_size].rstrip(b"\0").decode("latin-1")
+        name = body[9 : 8 + name_size].decode("latin-1")
         start = 9 + name_size
         value = start + type_size + space_size
         expected = ATTRIBUTES.get(name, b"")
         fits = (type_size, space_size, len(body) - value) == (len(expected), len(SCALAR), int.from_bytes(expected[4:8], "little"))
-        if fits and body[8] == 0 and body[start:value] == expected + SCALAR:
+        if fits and body[8] == body[start - 1] == 0 and body[start:value] == expected + SCALAR:
             yield name, body[value:]
 
 
@@ -145,7 +145,7 @@ def _model_attributes(messages: list[Message]) -> tuple[int, int, str]:
         help = f"install an mlpkit that reads container version {major}: pip install --upgrade mlpkit"
         raise UnsupportedVersion(message, help=help, rule=Rule.MAJOR)
     information = [message for message in messages if message.type == header.ATTRIBUTE_INFO]
-    others = any(message.body != NO_MORE_ATTRIBUTES or message.flags & SHARED for message in information)
+    others = any(message.body != NO_MORE_ATTRIBUTES or message.flags not in (0, NOT_SHARED) for message in information)
     count = sum(message.type == header.ATTRIBUTE for message in messages)
     if attributes.keys() != ATTRIBUTES.keys() or count != len(ATTRIBUTES) or others:
         raise Corrupt(f"the attributes of its root are not {', '.join(ATTRIBUTES)} with their types", rule=Rule.ROOT)
@@ -189,7 +189,23 @@ def _check_messages(messages: list[Message], path: str) -> set[int]:
     once = {header.LINK_INFO} if kind is GROUP else {header.DATASPACE, header.DATATYPE, header.LAYOUT}
     if any(types.count(type) != 1 for type in once):
         raise Unsafe(f"{path} is neither a group nor a dataset", rule=Rule.OBJECTS)
+    for message in messages:
+        if message.type in PLAIN and not PLAIN[message.type](message.body):
+            raise Unsafe(f"{path} has a message {message.type} of an unknown form", rule=Rule.OBJECTS)
     return kind
+
+
+def _is_group_info(body: bytes) -> bool:
+    """Version 0, with or without its two pairs of estimates."""
+    return len(body) >= 2 and body[0] == 0 and body[1] <= 3 and len(body) == 2 + 4 * (body[1] & 1) + 2 * (body[1] & 2)
+
+
+def _is_fill_value(body: bytes) -> bool:
+    """Version 3, when to write a value and when to make room for it, and no value."""
+    return len(body) == 2 and body[0] == 3 and body[1] & 3 in (1, 2, 3) and body[1] >> 2 in (0, 1, 2)
+
+
+PLAIN = {header.GROUP_INFO: _is_group_info, header.FILL_VALUE: _is_fill_value}  # what means nothing, but has its form
 
 
 def _links(metadata: Metadata, messages: list[Message], prefix: str) -> list[tuple[str, int]]:
@@ -201,6 +217,8 @@ def _links(metadata: Metadata, messages: list[Message], prefix: str) -> list[tup
         raise Unsafe(f"{what} keeps an order of its links", rule=Rule.OBJECTS)
     _, _, heap, tree = LINK_INFO.unpack(body)
     bodies = [message.body for message in messages if message.type == header.LINK]
+    if (heap == UNDEFINED) != (tree == UNDEFINED):
+        raise Corrupt(f"{what} has one half of a heap and its B-tree", rule=Rule.DENSE)
     if heap == UNDEFINED:
         links = [_link(body, prefix) for body in bodies]
     elif bodies:
@@ -252,9 +270,9 @@ def _extent(metadata: Metadata, messages: list[Message], path: str) -> Extent:
     shape = _shape(bodies[header.DATASPACE], path)
     _, _, offset, stored = LAYOUT.unpack(layout)
     size = prod(shape) * int(dtype[2])
-    if size > metadata.source.size:
-        raise ResourceLimit(f"{path} claims {size} bytes of a file of {metadata.source.size}", rule=Rule.EXTENTS)
-    if stored != size:
+    if size > metadata.source.size or prod(length or 1 for length in shape) > MAX_FILE_BYTES:
+        raise ResourceLimit(f"{path} claims {size} bytes, shape {shape}, of a file of {metadata.source.size}", rule=Rule.EXTENTS)
+    if stored != size or (size == 0 and offset != UNDEFINED):
         raise Corrupt(f"{path} has {stored} bytes, which its shape and type do not give", rule=Rule.STORAGE)
     if size:
         metadata.claim(offset, size, path)

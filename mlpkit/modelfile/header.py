@@ -72,6 +72,8 @@ def _messages(metadata: Metadata, data: bytes, position: int, what: str) -> list
         metadata.count_message()
         found.append(Message(data[position], data[position + 3], data[position + 4 : stop]))
         position = stop
+    if position < end and any(message.type == NIL for message in found):
+        raise Corrupt(f"the header of {what} has a gap beside empty messages", rule=Rule.OBJECTS)
     return found
 
 

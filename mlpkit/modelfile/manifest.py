@@ -111,7 +111,9 @@ def read_manifest(data: bytes, major: int, minor: int) -> Manifest:
     """
     values = canonical.decode(data, "the manifest")
     required = values.get("required_features")
-    unknown = [feature for feature in required if feature not in FEATURES] if isinstance(required, list) else []
+    unknown = (
+        [feature for feature in required if isinstance(feature, str) and feature not in FEATURES] if isinstance(required, list) else []
+    )
     help = "install a newer mlpkit: pip install --upgrade mlpkit"
     if unknown:
         raise UnsupportedFeature(f"it requires {unknown[0]!r}, which this mlpkit does not have", help=help, rule=Rule.FEATURES)

@@ -11,9 +11,9 @@ import os
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from mlpkit.errors import Corrupt, ModelFileError, NotAModelFile, ResourceLimit, Truncated
 from mlpkit.modelfile.layout import MAX_FILE_BYTES
@@ -73,12 +73,14 @@ class FileSource(Source):
         self._check(offset, len(buffer))
         done = 0
         with self.lock:
-            self.file.seek(offset)
-            while done < len(buffer):
-                count: Any = self.file.readinto(buffer[done:])  # type: ignore[attr-defined]
-                if not count:
-                    raise _shrunk(offset + done, self.size)
-                done += count
+            try:
+                self.file.seek(offset)
+                while done < len(buffer) and (count := self.file.readinto(buffer[done:])):  # type: ignore[attr-defined]
+                    done += count
+            except OSError as error:
+                raise ModelFileError(f"it cannot be read: {error.strerror}", help="check the disk") from error
+        if done < len(buffer):
+            raise _shrunk(offset + done, self.size)
 
 
 @contextmanager
@@ -90,25 +92,27 @@ def open_source(path: str | Path, map_file: bool = False) -> Iterator[Source]:
     ModelFileError
         It does not exist, may not be read, is not a regular file, or is too large.
     """
-    try:
-        with open(path, "rb", buffering=0, opener=lambda name, _: os.open(name, FLAGS)) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise NotAModelFile("it is not a regular file", help="give a file that mlpkit saved")
-            if status.st_size > MAX_FILE_BYTES:
-                raise ResourceLimit(f"it has {status.st_size} bytes, more than {MAX_FILE_BYTES}", rule=Rule.LIMITS)
-            yield _source(file, status.st_size, map_file)
-    except FileNotFoundError as error:
-        raise ModelFileError("there is no such file", help="check the path") from error
-    except PermissionError as error:
-        raise ModelFileError("no permission to read it", help="check the permissions of the file and its folders") from error
-    except IsADirectoryError as error:  # Python refuses a folder before fstat can
-        raise NotAModelFile("it is a folder", help="give a file that mlpkit saved") from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise ModelFileError(f"it cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(open(path, "rb", buffering=0, opener=lambda name, _: os.open(name, FLAGS)))
+            source = _source(file, os.fstat(file.fileno()), map_file)
+        except FileNotFoundError as error:
+            raise ModelFileError("there is no such file", help="check the path") from error
+        except PermissionError as error:
+            raise ModelFileError("no permission to read it", help="check the permissions of the file and its folders") from error
+        except IsADirectoryError as error:  # Python refuses a folder before fstat can
+            raise NotAModelFile("it is a folder", help="give a file that mlpkit saved") from error
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+            raise ModelFileError(f"it cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        yield source
 
 
-def _source(file: BinaryIO, size: int, map_file: bool) -> Source:
+def _source(file: BinaryIO, status: os.stat_result, map_file: bool) -> Source:
+    size = status.st_size
+    if not stat.S_ISREG(status.st_mode):
+        raise NotAModelFile("it is not a regular file", help="give a file that mlpkit saved")
+    if size > MAX_FILE_BYTES:
+        raise ResourceLimit(f"it has {size} bytes, more than {MAX_FILE_BYTES}", rule=Rule.LIMITS)
     if map_file and size:
         return Source(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
     if size > SMALL:

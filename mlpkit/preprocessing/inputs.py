@@ -20,6 +20,7 @@ from mlpkit.plugin import Array
 from mlpkit.preprocessing.categories import CategoryEncoder, Unseen
 from mlpkit.preprocessing.numbers import ADVICE, NumberEncoder
 from mlpkit.preprocessing.schema import InputColumn, input_columns
+from mlpkit.preprocessing.state import InputState, first_line
 from mlpkit.spec import Preprocessing
 
 
@@ -169,13 +170,14 @@ class InputEncoder:
     def from_state(cls, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> InputEncoder:
         """The encoder that gave these; it encodes to the same bits. ModelFileError when they are not valid."""
         try:
-            columns = [InputColumn(**column | {"categories": tuple(column["categories"])}) for column in state["columns"]]
-            numbers = NumberEncoder.from_state(state, arrays, [column for column in columns if column.kind != "category"])
+            valid = InputState.model_validate(state)
+            columns = [InputColumn(**column.model_dump() | {"categories": tuple(column.categories)}) for column in valid.columns]
+            numbers = NumberEncoder.from_state(valid, arrays, [column for column in columns if column.kind != "category"])
             chosen = tuple(column for column in columns if column.kind == "category")
             categories = CategoryEncoder(chosen, numbers.missing, numbers.impute)
-            return cls(numbers, categories, tuple(column.name for column in columns), bool(state["named"]))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ModelFileError(f"the preprocessing of the inputs in the model file is not valid: {error!r}") from error
+            return cls(numbers, categories, tuple(column.name for column in columns), valid.named)
+        except (TypeError, ValueError, OverflowError) as error:  # a ValidationError is a ValueError
+            raise ModelFileError(f"its preprocessing of the inputs is not valid: {first_line(error)}") from error
 
 
 def _unseen_message(unseen: Unseen) -> str:

@@ -18,6 +18,7 @@ from mlpkit.data.table import Table
 from mlpkit.errors import DataError
 from mlpkit.plugin import Array
 from mlpkit.preprocessing.schema import InputColumn, leave_out, missing_error
+from mlpkit.preprocessing.state import InputState
 
 Vector = NDArray[np.float64]
 
@@ -120,7 +121,7 @@ class NumberEncoder:
         return {name: array for name, array in found.items() if array.size}
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], columns: Sequence[InputColumn]) -> NumberEncoder:
+    def from_state(cls, state: InputState, arrays: Mapping[str, NDArray[Any]], columns: Sequence[InputColumn]) -> NumberEncoder:
         """What `to_state` and `arrays` gave; ValueError when they do not fit the columns."""
         width = sum(column.width for column in columns)
         fill, center, scale = (np.array(arrays.get(name, ()), dtype=np.float64) for name in ("fill", "center", "scale"))
@@ -128,7 +129,9 @@ class NumberEncoder:
         inside = not gaps.size or 0 <= gaps.min() <= gaps.max() < width
         if not (fill.shape == center.shape == scale.shape == (width,) and gaps.ndim == 1 and inside):
             raise ValueError("the statistics do not fit the columns")
-        return cls(tuple(columns), tuple(state["missing"]), bool(state["impute"]), fill, center, scale, gaps)
+        if not np.isfinite([fill, center, scale]).all() or not scale.all():
+            raise ValueError("the statistics are not finite, or divide by 0")
+        return cls(tuple(columns), tuple(state.missing), state.impute, fill, center, scale, gaps)
 
 
 def _statistics(table: Table, column: InputColumn, missing: tuple[str, ...], impute: bool) -> Iterator[Vector]:

@@ -17,6 +17,7 @@ from mlpkit.data.table import Table, column_width, counted
 from mlpkit.errors import DataError, ModelFileError, SpecError
 from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing.labels import TARGET_ADVICE, Labels, class_numbers, find_classes
+from mlpkit.preprocessing.state import TargetState, first_line
 from mlpkit.preprocessing.task import Form, Task, check_range, class_form, is_classes, standardizes
 from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name
@@ -199,15 +200,18 @@ class TargetEncoder:
     def from_state(cls, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> TargetEncoder:
         """The encoder that gave these. ModelFileError when they are not valid."""
         try:
-            classes = None if state["classes"] is None else np.array(state["classes"], dtype=_TYPES[state["label_type"]])
+            valid = TargetState.model_validate(state)
+            classes = None if valid.classes is None else np.array(valid.classes, dtype=_TYPES[valid.label_type])
             center, scale = (np.array(arrays.get(name, ()), dtype=np.float64) for name in ("center", "scale"))
-            names, label_type = tuple(state["names"]), "" if classes is not None else state["label_type"]
-            expected = len(names) if state["form"] == "numbers" else 0
-            if not center.shape == scale.shape == (expected,) or (classes is None) != (expected > 0) or label_type not in ("", *_TYPES):
+            names, label_type = tuple(valid.names), "" if classes is not None else valid.label_type
+            expected = len(names) if valid.form == "numbers" else 0
+            if not center.shape == scale.shape == (expected,) or label_type not in ("", *_TYPES):
                 raise ValueError("the parts do not fit each other")
-            return cls(state["task"], state["form"], names, classes, label_type, center, scale)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise ModelFileError(f"the preprocessing of the target in the model file is not valid: {error!r}") from error
+            if not np.isfinite([center, scale]).all() or not scale.all():
+                raise ValueError("the statistics are not finite, or divide by 0")
+            return cls(valid.task, valid.form, names, classes, label_type, center, scale)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:  # a ValidationError is a ValueError
+            raise ModelFileError(f"its preprocessing of the target is not valid: {first_line(error)}") from error
 
 
 _TYPES: dict[str, Any] = {"int64": np.int64, "float64": np.float64, "bool": np.bool_, "str": np.str_}

@@ -348,7 +348,13 @@ def test_the_saved_encoder_encodes_to_the_same_bits(table):
 
 DAMAGE = {
     "no columns": lambda state, arrays: state.pop("columns"),
-    "unknown key": lambda state, arrays: state["columns"][0].update(extra=1),
+    "number for a name": lambda state, arrays: state["columns"][0].update(name=1),
+    "name twice": lambda state, arrays: state["columns"].append(state["columns"][0]),
+    "category that is a list": lambda state, arrays: state["columns"][-1].update(categories=[["a"]]),
+    "width of 0": lambda state, arrays: state["columns"][0].update(width=0),
+    "no columns": lambda state, arrays: state.update(columns=[]),
+    "scale of 0": lambda state, arrays: arrays.update(scale=0 * arrays["scale"]),
+    "center of NaN": lambda state, arrays: arrays.update(center=np.nan * arrays["center"]),
     "columns of another type": lambda state, arrays: state.update(columns=3),
     "no statistics": lambda state, arrays: arrays.pop("center"),
     "too many statistics": lambda state, arrays: arrays.update(fill=np.zeros(9)),

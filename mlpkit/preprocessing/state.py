@@ -1,0 +1,81 @@
+"""The preprocessing as JSON, as a model file holds it: strict types, since a file may come from a stranger."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mlpkit.data.kinds import Kind
+from mlpkit.preprocessing.task import Form, Task
+
+Labels = list[bool] | list[int] | list[float] | list[str]
+
+
+class State(BaseModel):
+    """A part of it. Keys that are not known are passed over: a later version may add some."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+
+class ColumnState(State):
+    """An input column."""
+
+    name: str
+    kind: Kind
+    treatment: Literal["standardize", "none", "one_hot"]
+    width: Annotated[int, Field(ge=1)]
+    categories: list[str | None]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ColumnState:
+        if (self.kind == "category") != (self.treatment == "one_hot") or (self.kind != "category" and self.categories):
+            raise ValueError(f"the column {self.name!r} is not treated as its kind needs")
+        if self.kind == "category" and self.width != 1:
+            raise ValueError(f"the column {self.name!r} of categories is {self.width} wide")
+        if len(set(self.categories)) < len(self.categories):
+            raise ValueError(f"the column {self.name!r} has a category twice")
+        return self
+
+
+class InputState(State):
+    """All of them, and what counts as missing."""
+
+    columns: Annotated[list[ColumnState], Field(min_length=1)]
+    missing: list[str]
+    impute: bool
+    named: bool
+
+    @model_validator(mode="after")
+    def _consistent(self) -> InputState:
+        names = [column.name for column in self.columns]
+        if len(set(names)) < len(names):
+            raise ValueError("two columns have one name")
+        return self
+
+
+class TargetState(State):
+    """The target columns, and what the network's outputs say of them."""
+
+    task: Task
+    form: Form
+    names: Annotated[list[str], Field(min_length=1)]
+    classes: Labels | None
+    label_type: str
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TargetState:
+        classed = self.form != "numbers"
+        if classed != (self.task == "classification") or classed != bool(self.classes):
+            raise ValueError(f"the form {self.form!r} does not fit the task {self.task!r} and its classes")
+        if self.form == "binary" and len(self.classes or ()) != 2:
+            raise ValueError(f"the form 'binary' has {len(self.classes or ())} classes")
+        return self
+
+
+def first_line(error: Exception) -> str:
+    """What is wrong, and where, in a line."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return repr(error)
