@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
-import signal
 import stat
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
 from mlpkit.errors import ModelFileError
-from mlpkit.modelfile import read, save_bytes
+from mlpkit.modelfile import save_bytes
 
 OLD, NEW = b"old" * 1000, b"new" * 2000
 
@@ -223,30 +222,7 @@ def test_a_real_limit_on_file_size_leaves_the_old_file(target):
     assert os.listdir(target.parent) == [target.name]
 
 
-SAVING = """
-import sys
-import numpy as np
-from mlpkit.modelfile import Contents, to_bytes, save_bytes
-files = [to_bytes(Contents({"number": number}, {"layers.0.weight": np.full((100, 100), float(number))})) for number in range(2)]
-for turn in range(10**9):
-    save_bytes(sys.argv[1], files[turn % 2])
-    print(turn, flush=True)
-"""
-
-
-def test_a_killed_save_leaves_a_whole_model(tmp_path):
-    path = tmp_path / "model.h5"
-    for turn in range(6):
-        with subprocess.Popen([sys.executable, "-c", SAVING, str(path)], stdout=subprocess.PIPE) as process:
-            assert process.stdout.readline() == b"0\n"
-            time.sleep(0.003 * turn)
-            process.send_signal(signal.SIGKILL)
-        saved = read(path)
-        assert saved.spec["number"] in (0, 1)
-        assert (saved.tensors["layers.0.weight"] == saved.spec["number"]).all()
-
-
-def test_two_writers_at_once_do_not_mix(target):
+def test_two_threads_at_once_do_not_mix(target):
     files = [bytes([number]) * 100_000 for number in range(2)]
     writers = [threading.Thread(target=lambda data=data: [save_bytes(target, data) for _ in range(20)]) for data in files]
     for writer in writers:
@@ -255,3 +231,40 @@ def test_two_writers_at_once_do_not_mix(target):
         writer.join()
     assert target.read_bytes() in files
     assert os.listdir(target.parent) == [target.name]
+
+
+def test_temporary_files_of_killed_processes_are_no_hindrance(target):
+    stale = [target.with_name(f".{target.name}.{number}-0123456789abcdef.tmp") for number in (1, os.getpid())]
+    for path in stale:
+        path.write_bytes(b"half")
+    save_bytes(target, NEW)
+    assert target.read_bytes() == NEW
+    assert all(path.read_bytes() == b"half" for path in stale)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a mapped file cannot be replaced there")
+def test_a_mapping_keeps_the_old_file_while_it_is_replaced(target):
+    with target.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        for _ in range(5):
+            save_bytes(target, NEW)
+            assert mapped[:] == OLD
+    assert target.read_bytes() == NEW
+
+
+def test_a_link_that_cannot_be_read_is_not_replaced(target, tmp_path, monkeypatch):
+    link, look = tmp_path / "link.h5", os.lstat
+    link.symlink_to(target)
+    failures = iter([OSError(errno.EIO, os.strerror(errno.EIO))])
+
+    def fail_once(path, **options):
+        if os.fspath(path) == str(link):
+            for failure in failures:
+                raise failure
+        return look(path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "lstat", fail_once)
+        with pytest.raises(ModelFileError, match="a link that cannot be followed"):
+            save_bytes(link, NEW)
+    assert link.is_symlink()
+    assert target.read_bytes() == OLD
