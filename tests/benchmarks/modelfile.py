@@ -3,7 +3,7 @@
 For each size mlpkit and every peer do the same in turn: open by memory map, load everything, save. mlpkit verifies the
 structure and the SHA-256 of every array when it loads, and flushes to the disk when it saves; the peers do neither. Each
 load must give equal arrays. A large model is loaded in a process of its own each time, as it is in life: a loop would
-measure how well memory is used again. Needs the package safetensors beside the extra `test`. Files are in the page cache.
+measure how well memory is used again. Needs the extra `bench`. Files are in the page cache.
 """
 
 import os
