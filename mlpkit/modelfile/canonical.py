@@ -11,8 +11,10 @@ from typing import Any
 
 from mlpkit import jsontext
 from mlpkit.errors import Corrupt, ModelFileError, ResourceLimit, SpecError
-from mlpkit.modelfile.layout import MAX_JSON_BYTES, MAX_JSON_DEPTH
+from mlpkit.modelfile.layout import MAX_JSON_BYTES, MAX_JSON_DEPTH, MAX_JSON_SIGNS
 from mlpkit.modelfile.rules import Rule
+
+SIGNS = (b",", b":", b"{", b"[")  # with each of which a value begins or a key ends
 
 
 def encode(value: Any, what: str) -> bytes:
@@ -41,6 +43,8 @@ def decode(data: bytes, what: str) -> dict[str, Any]:
         It is not strict JSON, or not an object.
     """
     check_length(len(data), what)
+    if sum(map(data.count, SIGNS)) > MAX_JSON_SIGNS:  # a value is some hundred times as large as the two bytes it may need
+        raise ResourceLimit(f"{what} has more than {MAX_JSON_SIGNS} values", rule=Rule.LIMITS)
     try:
         text = data.decode()
         if text.startswith("\ufeff"):

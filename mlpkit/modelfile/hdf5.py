@@ -42,6 +42,8 @@ SCALAR = b"\2\0\0\0"
 LINK_INFO = struct.Struct("<BBQQ")
 LAYOUT = struct.Struct("<BBQQ")
 
+EXPLAINED = 2**20  # bytes that are looked through for the reason of an error
+
 
 class Extent(NamedTuple):
     """Where a dataset stands in the file.
@@ -88,7 +90,8 @@ def read_structure(source: Source) -> Structure:
     except NotAModelFile:
         raise
     except ModelFileError:
-        metadata.check_checksums()  # damage explains whatever else was found
+        if metadata.signed_bytes <= EXPLAINED:
+            metadata.check_checksums()  # damage explains whatever else was found
         raise
     metadata.check_checksums()
     return Structure(major, minor, digest, extents)

@@ -24,6 +24,7 @@ DAMAGED = "copy or download it again"  # what to do about a file that changed on
 MAX_FILE_BYTES = 16 * 2**30
 MAX_JSON_BYTES = 16 * 2**20
 MAX_JSON_DEPTH = 64
+MAX_JSON_SIGNS = 400_000
 MAX_OBJECTS = 20_000
 MAX_HEADER_BYTES = 2**20
 MAX_DEPTH = 8

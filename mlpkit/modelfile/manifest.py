@@ -45,6 +45,8 @@ class StoredObject(BaseModel):
             raise _Broken(Rule.ROLES, f"{self.path!r} cannot be the path of a {self.role}")
         if self.role == "tensor" and not is_tensor_path(self.path):
             raise _Broken(Rule.TENSOR_NAMES, f"{self.path!r} cannot be the path of a tensor")
+        if self.role == "spec" and (self.dtype != "uint8" or len(self.shape) != 1):
+            raise _Broken(Rule.TEXT, f"{self.path} is not one-dimensional and of bytes: it is the spec")
         if self.dtype not in DTYPES:
             raise _Broken(Rule.ENTRIES, f"{self.dtype!r} is not a known dtype")
         if self.bytes != prod(self.shape) * int(DTYPES[self.dtype][2:]):
@@ -122,7 +124,13 @@ def read_manifest(data: bytes, major: int, minor: int) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         broken = first.get("ctx", {}).get("error")
-        rule = broken.rule if isinstance(broken, _Broken) else Rule.ENTRIES if first["loc"][:1] == ("objects",) else Rule.MANIFEST
+        rule = (
+            broken.rule
+            if isinstance(broken, _Broken)
+            else Rule.ENTRIES
+            if first["loc"][:1] == ("objects",) != first["loc"]
+            else Rule.MANIFEST
+        )
         raise Corrupt(f"its manifest is not valid: {'.'.join(map(str, first['loc']))}: {first['msg']}", rule=rule) from error
     if (manifest.format, manifest.format_major, manifest.format_minor) != (FORMAT, major, minor):
         raise Corrupt("its manifest says another format or version than the attributes of its root", rule=Rule.MINOR)

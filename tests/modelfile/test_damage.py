@@ -61,7 +61,7 @@ def test_every_byte_of_a_weight_is_covered_by_its_digest(small):
 
 def test_every_byte_of_the_manifest_is_covered_by_its_digest(small):
     data = to_bytes(small)
-    start, end = data.index(b'{"format"'), data.index(b'"spec_schema":1}')
+    start, end = data.index(b'{"format"'), data.index(b'"training":null}')
     for position in range(start, end):
         damaged = data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :]
         with pytest.raises(Corrupt, match="/manifest is not what was saved"):

@@ -20,6 +20,7 @@ from mlpkit.errors import ModelFileError, NonFinite
 from mlpkit.modelfile import Contents, from_bytes, read, to_bytes, write
 from mlpkit.modelfile.hdf5 import read_structure
 from mlpkit.modelfile.layout import DTYPES
+from mlpkit.modelfile.source import Source
 
 ARRAYS = {
     **{name: np.arange(6).reshape(2, 3).astype(name) for name in DTYPES if name != "bool"},
@@ -130,7 +131,7 @@ def test_the_file_keeps_the_profile(contents):
         file.visititems(lambda name, item: found.append((name, len(item.attrs), getattr(item, "chunks", None))))
     assert header == {"format": ("|S6", ()), "format_major": ("<u4", ()), "format_minor": ("<u4", ()), "manifest_sha256": ("|S64", ())}
     assert all(attributes == 0 and chunks is None for _, attributes, chunks in found)
-    assert all(extent.offset % 64 == 0 for extent in read_structure(data).extents.values() if extent.size >= 16)
+    assert all(extent.offset % 64 == 0 for extent in read_structure(Source(data)).extents.values() if extent.size >= 16)
 
 
 def test_nothing_of_the_machine_or_the_time_is_stored(contents):

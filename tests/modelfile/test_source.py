@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
 import pytest
 
-from mlpkit.errors import ModelFileError, NotAModelFile, ResourceLimit, Truncated
+from mlpkit.errors import Corrupt, ModelFileError, NotAModelFile, ResourceLimit
 from mlpkit.modelfile import Contents, inspect, read, source, write
 
 
@@ -60,11 +61,29 @@ def test_a_file_over_the_limit_is_not_read(tmp_path):
         read(path)
 
 
-def test_a_file_that_shrinks_while_it_is_read(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("small", "message"), [(0, "follow the end"), (2**20, "could be read")], ids=["piece by piece", "at once"])
+def test_a_file_of_another_size_than_the_system_says(small, message, tmp_path, monkeypatch):
     path = tmp_path / "model.h5"
     write(path, Contents({}, {}))
     status = os.stat_result((0o100644, 0, 0, 1, 0, 0, path.stat().st_size + 1, 0, 0, 0))
     with monkeypatch.context() as patch:
         patch.setattr(os, "fstat", lambda descriptor: status)
-        with pytest.raises(Truncated, match="could be read"):
-            source.read_bytes(path)
+        patch.setattr(source, "SMALL", small)
+        with pytest.raises(ModelFileError, match=message) as caught:
+            read(path)
+    assert caught.value.rule == 2
+
+
+def test_a_large_file_is_read_piece_by_piece(tmp_path, monkeypatch):
+    path = tmp_path / "model.h5"
+    contents = Contents({"name": "large"}, {f"layers.{index}.weight": np.full((300, 1000), index, np.float32) for index in range(9)})
+    write(path, contents)
+    assert path.stat().st_size > source.SMALL
+    found = read(path)
+    assert found.tensors.keys() == contents.tensors.keys()
+    assert all(np.array_equal(found.tensors[name], array) for name, array in contents.tensors.items())
+    data = bytearray(path.read_bytes())
+    data[data.index(contents.tensors["layers.8.weight"].tobytes()) + 5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(Corrupt, match=r"layers\.8/weight is not what was saved"):
+        read(path)

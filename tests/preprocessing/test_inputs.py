@@ -352,7 +352,6 @@ DAMAGE = {
     "name twice": lambda state, arrays: state["columns"].append(state["columns"][0]),
     "category that is a list": lambda state, arrays: state["columns"][-1].update(categories=[["a"]]),
     "width of 0": lambda state, arrays: state["columns"][0].update(width=0),
-    "no columns": lambda state, arrays: state.update(columns=[]),
     "scale of 0": lambda state, arrays: arrays.update(scale=0 * arrays["scale"]),
     "center of NaN": lambda state, arrays: arrays.update(center=np.nan * arrays["center"]),
     "columns of another type": lambda state, arrays: state.update(columns=3),

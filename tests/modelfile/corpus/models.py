@@ -1,0 +1,164 @@
+"""Well-formed files whose model is none: specs, plugins, preprocessing, states and probes that do not hold, or that name code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mlpkit.errors import AmbiguousPlugin, Corrupt, MissingPlugin, ModelFileError, TensorMismatch
+from mlpkit.modelfile.rules import Rule
+
+from .case import LOADING, VERIFYING, Case
+from .forger import WEIGHT, Forger, forged
+
+AMBIGUOUS = "twice_installed"  # an activation of two distributions, which the tests pretend to have
+
+
+def spec_with(change: Callable[[dict[str, Any]], object]) -> Callable[[], bytes]:
+    """A file with another spec."""
+
+    def edit(forger: Forger) -> None:
+        spec = forger.spec()
+        change(spec)
+        forger.put_spec(json.dumps(spec).encode())
+
+    return forged(edit)
+
+
+def activation_is(value: Any) -> Callable[[], bytes]:
+    return spec_with(lambda spec: spec["network"]["layers"][0].update(activation=value))
+
+
+def spec_says(**changes: Any) -> Callable[[], bytes]:
+    return spec_with(lambda spec: spec.update(changes))
+
+
+def plugin_is(**changes: Any) -> Callable[[], bytes]:
+    """A file whose first plugin, an activation, comes from elsewhere."""
+    return forged(lambda forger: forger.manifest["plugins"][0].update(changes))
+
+
+def inputs_say(**changes: Any) -> Callable[[], bytes]:
+    return forged(lambda forger: forger.manifest["preprocessing"]["inputs"].update(changes))
+
+
+def target_says(**changes: Any) -> Callable[[], bytes]:
+    return forged(lambda forger: forger.manifest["preprocessing"]["target"].update(changes))
+
+
+def array_is(path: str, array: np.ndarray) -> Callable[[], bytes]:
+    return forged(lambda forger: forger.put(path, array))
+
+
+def dtype_is(dtype: str) -> Callable[[], bytes]:
+    return array_is(WEIGHT, np.zeros((4, 3), dtype))
+
+
+def without_probe_inputs(forger: Forger) -> None:
+    del forger.file["probe/inputs"]
+    forger.manifest["objects"].remove(forger.entry("probe/inputs"))
+
+
+def training_is(value: Any) -> Callable[[], bytes]:
+    return forged(lambda forger: forger.manifest.update(training=value))
+
+
+def missing(name: str) -> Case:
+    """A file whose first layer has an activation of this name, which is no plugin."""
+    return Case(activation_is(name), MissingPlugin, None, "unknown activation", LOADING)
+
+
+SPEC = ModelFileError, None, "the spec in it is not valid", LOADING
+PREPROCESSING = ModelFileError, Rule.PREPROCESSING, ".", LOADING
+FOUR = {"name": "a", "kind": "number", "treatment": "standardize", "width": 1, "categories": []}
+CASES = {
+    # names of code, which is never imported, found or called
+    "activation that is a function": missing("os:system"),
+    "activation that is a module at hand": missing("bait:Swish"),
+    "activation that is a path": missing("os.system"),
+    "activation that is a lambda": missing("lambda z, out: __import__('os').system('touch executed')"),
+    "activation that is an expression": missing("__import__('os').system('touch executed')"),
+    "activation that is a dunder name": missing("__class__"),
+    "activation that is a file": missing("../../code.py"),
+    "type that is a function": Case(activation_is({"type": "os:system", "command": "touch executed"}), MissingPlugin, None, ".", LOADING),
+    "loss that is a function": Case(spec_says(loss="builtins:eval"), MissingPlugin, None, "unknown loss", LOADING),
+    "optimizer that is a function": Case(spec_says(optimizer={"type": "subprocess:run"}), MissingPlugin, None, "optimizer", LOADING),
+    "dunder key in the spec": Case(spec_says(__class__="os:system"), *SPEC),
+    "dunder key in a layer": Case(spec_with(lambda spec: spec["network"]["layers"][0].update(__init__="x")), *SPEC),
+    "dunder option of a plugin": Case(activation_is({"type": "tanh", "__class__": "os:system"}), *SPEC),
+    "code in a plugin's target": Case(
+        plugin_is(name="swish", distribution=None, target="bait:Swish"), MissingPlugin, None, "'swish', which is not here", LOADING
+    ),
+    "kind of plugin that is a module": Case(plugin_is(kind="os"), ModelFileError, None, "kind 'os'", LOADING),
+    # plugins that cannot be used
+    "missing plugin": Case(
+        plugin_is(name="far-away:swish", distribution="far-away", version="1.0"), MissingPlugin, None, "far-away:swish", LOADING
+    ),
+    "plugin of another distribution": Case(plugin_is(name="tanh", distribution="far-away"), MissingPlugin, None, "'tanh'", LOADING),
+    "plugin of two distributions": Case(plugin_is(name=AMBIGUOUS), AmbiguousPlugin, None, "2 installed activations", LOADING),
+    # specs
+    "spec without a network": Case(spec_with(lambda spec: spec.pop("network")), *SPEC),
+    "network without layers": Case(spec_with(lambda spec: spec["network"].update(layers=[])), *SPEC),
+    "network without inputs": Case(
+        spec_with(lambda spec: spec["network"].pop("inputs")), ModelFileError, Rule.TENSORS, "widths|inputs", LOADING
+    ),
+    "layers that are a text": Case(spec_with(lambda spec: spec["network"].update(layers="many")), *SPEC),
+    "seed that is a text": Case(spec_says(seed="1000"), *SPEC),
+    "dtype that is a module": Case(spec_says(dtype="os"), *SPEC),
+    "other units": Case(
+        spec_with(lambda spec: spec["network"]["layers"][0].update(units=5)), TensorMismatch, Rule.TENSORS, "layers.0", LOADING
+    ),
+    "one layer more": Case(
+        spec_with(lambda spec: spec["network"]["layers"].append(spec["network"]["layers"][1])),
+        TensorMismatch,
+        Rule.TENSORS,
+        "layers.2",
+        LOADING,
+    ),
+    "tensor of another precision": Case(dtype_is("f8"), TensorMismatch, Rule.TENSORS, "is float64, the spec says float32", LOADING),
+    "tensor of integers": Case(dtype_is("i4"), TensorMismatch, Rule.TENSORS, "is int32, the spec says float32", LOADING),
+    "tensor that no layer needs": Case(array_is("tensors/layers.0/more", np.zeros(1, "f4")), TensorMismatch, Rule.TENSORS, "none", LOADING),
+    # preprocessing
+    "inputs that are none": Case(forged(lambda f: f.manifest["preprocessing"].update(inputs=[])), *PREPROCESSING),
+    "inputs without columns": Case(inputs_say(columns=None), *PREPROCESSING),
+    "column of another kind": Case(inputs_say(columns=[{**FOUR, "kind": "os"}] * 4), *PREPROCESSING),
+    "column of 10^9 values": Case(inputs_say(columns=[{**FOUR, "width": 10**9}]), *PREPROCESSING),
+    "column below no values": Case(inputs_say(columns=[{**FOUR, "width": -4}]), *PREPROCESSING),
+    "three columns": Case(inputs_say(columns=[FOUR] * 3), *PREPROCESSING),
+    "scale of one number": Case(array_is("preprocess/inputs/scale", np.zeros(1)), *PREPROCESSING),
+    "gaps outside the columns": Case(array_is("preprocess/inputs/gaps", np.array([10**9])), *PREPROCESSING),
+    "target that is none": Case(forged(lambda f: f.manifest["preprocessing"].update(target="x")), *PREPROCESSING),
+    "target of another form": Case(target_says(form="os:system"), *PREPROCESSING),
+    "target of three classes": Case(target_says(classes=["x", "y", "z"]), *PREPROCESSING),
+    "labels of a type that is code": Case(target_says(label_type="os.system"), *PREPROCESSING),
+    # what a run left, and the probe
+    "state that is none": Case(training_is({}), ModelFileError, Rule.STATE, "training state in it is not valid", LOADING),
+    "state without its arrays": Case(training_is({"epoch": 1, "step": 1, "done": 0}), ModelFileError, Rule.STATE, "not valid", LOADING),
+    "history without a loss": Case(
+        forged(
+            lambda f: (
+                f.manifest["history"].remove("loss")
+                or f.manifest["objects"].remove(f.entry("history/loss"))
+                or f.file.__delitem__("history/loss")
+            )
+        ),
+        ModelFileError,
+        Rule.HISTORY,
+        "loss",
+        LOADING,
+    ),
+    "epoch that is NaN": Case(array_is("history/epoch", np.full(2, np.nan)), ModelFileError, Rule.HISTORY, "epoch", LOADING),
+    "probe of another width": Case(
+        array_is("probe/inputs", np.zeros((4, 9), "f4")), Corrupt, Rule.PROBE, "not one of this network", LOADING
+    ),
+    "probe without inputs": Case(forged(without_probe_inputs), Corrupt, Rule.PROBE, "not one of this network", LOADING),
+    "probe with other outputs": Case(
+        array_is("probe/outputs", np.zeros((4, 2), "f4")), Corrupt, Rule.PROBE, "answers its probe otherwise", VERIFYING
+    ),
+    "probe with outputs that are NaN": Case(
+        array_is("probe/outputs", np.full((4, 2), np.nan, "f4")), Corrupt, Rule.PROBE, "answers its probe otherwise", VERIFYING
+    ),
+}

@@ -1,0 +1,68 @@
+"""Makes the golden files of an mlpkit that is installed: `python make.py FOLDER`, run with a wheel that was released.
+
+Each is a small model in a file ``VERSION-NAME.h5``, VERSION being that of the container, with the rows that it was asked
+and what it answered beside it in ``VERSION-NAME.json``. Golden files are never made again: a later mlpkit must read them.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import mlpkit
+
+RNG = np.random.default_rng(0)
+NUMBERS = RNG.normal(size=(40, 3))
+TABLE = {
+    "size": [None if row % 9 == 4 else round(float(value), 3) for row, value in enumerate(NUMBERS[:, 0])],
+    "colour": [("red", "green", "blue")[row % 3] for row in range(40)],
+    "old": [row % 4 == 0 for row in range(40)],
+    "kind": [("a", "b", "c")[int(value > 0) + (row % 3 == 0)] for row, value in enumerate(NUMBERS[:, 0])],
+}
+
+
+def layers(*widths, **options):
+    return [{"units": width, "activation": "tanh", **options} for width in widths]
+
+
+def model(network, loss, rows, y=None, **rest):
+    spec = {"network": {"layers": network}, "loss": loss, "training": {"epochs": 3, "batch_size": 16}, **rest}
+    return mlpkit.train(spec, rows, y)
+
+
+def tables():
+    split = {"target": "kind", "split": {"validation": 0.25}}
+    stopping = {"epochs": 6, "batch_size": 8, "early_stopping": {"patience": 2}}
+    mixed = [*layers(6, normalization="batch", dropout=0.2), *layers(5, normalization="layer"), {"activation": "softmax"}]
+    return model(mixed, "categorical_crossentropy", TABLE, data=split, training=stopping, metrics=["accuracy"])
+
+
+def models():
+    """Each model with the rows that it is asked."""
+    bits = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    xor = [*layers(2), {"units": 1, "activation": "sigmoid"}]
+    rows = [dict(zip(TABLE, values, strict=True)) for values in zip(*TABLE.values(), strict=True)]
+    yield "xor", model(xor, "binary_crossentropy", bits, np.array([0, 1, 1, 0])), bits.tolist()
+    yield "table", tables(), [{name: value for name, value in row.items() if name != "kind"} for row in rows]
+    yield "deep", model([*layers(*[3] * 12), {"activation": "linear"}], "mse", NUMBERS, NUMBERS.sum(1)), NUMBERS[:5].tolist()
+    plain = {"dtype": "float64", "preprocessing": "none"}
+    yield "plain", model([*layers(4), {"activation": "linear"}], "mse", NUMBERS, NUMBERS[:, :1] ** 2, **plain), NUMBERS[:5].tolist()
+    several = [{"units": 4, "activation": {"type": "leaky_relu", "negative_slope": 0.2}}, {"activation": "linear"}]
+    yield "several", model(several, "mae", NUMBERS, 10 * NUMBERS[:, :2] + 3), NUMBERS[:5].tolist()
+
+
+def main(folder):
+    for name, made, rows in models():
+        made.save(folder / "model.h5")
+        stem = f"{mlpkit.inspect(folder / 'model.h5')['container']}-{name}"
+        (folder / "model.h5").rename(folder / f"{stem}.h5")
+        asked = rows if isinstance(rows[0], dict) else np.array(rows)
+        answers = {"rows": rows, "predictions": made.predict(asked).tolist()}
+        if made.classes is not None:
+            answers["probabilities"] = made.predict_proba(asked).tolist()
+        (folder / f"{stem}.json").write_text(json.dumps(answers))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
