@@ -45,7 +45,8 @@ def _check(value: Any) -> BatchNormalization | LayerNormalization:
     if isinstance(value, (BatchNormalization, LayerNormalization)):
         return value
     options = {"type": value} if isinstance(value, str) else value
-    kind = _KINDS.get(options.get("type", "")) if isinstance(options, Mapping) else None
+    name = options.get("type") if isinstance(options, Mapping) else None
+    kind = _KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
         raise PydanticCustomError("normalization", "should be 'batch' or 'layer', or an object with that as its type and options")
     try:

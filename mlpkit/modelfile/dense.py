@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
-from collections.abc import Iterator
 
 from mlpkit.errors import Corrupt, ResourceLimit, Unsafe
 from mlpkit.modelfile.layout import MAX_OBJECTS
@@ -36,7 +35,7 @@ MAX_DEPTH = 4
 def dense_links(metadata: Metadata, heap: int, tree: int, what: str) -> tuple[list[bytes], list[int]]:
     """The link messages of a group, and the checksums of their names by which they are ordered."""
     objects, starts, blocks = _read_heap(metadata, heap, what)
-    records = list(_read_tree(metadata, tree, what))
+    records = _read_tree(metadata, tree, what)
     if len(records) != objects:
         raise Corrupt(f"the heap of {what} holds {objects} links, its B-tree {len(records)}", rule=Rule.DENSE)
     links = []
@@ -62,6 +61,8 @@ def _read_heap(metadata: Metadata, address: int, what: str) -> tuple[int, list[i
         raise Unsafe(f"{what} is not one of a group with plain links", rule=Rule.DENSE)
     _check_free_space(metadata, fields[9], what)
     root, rows = fields[23:25]
+    if rows <= ROWS and fields[10] != SMALLEST * WIDTH * (1 << max(rows - 1, 0)) // (1 if rows else WIDTH):
+        raise Corrupt(f"{what} is not as large as it says", rule=Rule.DENSE)
     if rows == 0:
         return objects, [0], [_direct_block(metadata, root, SMALLEST, address, 0, what)]
     if rows > ROWS:
@@ -111,7 +112,7 @@ def _head(signature: bytes, heap: int, offset: int) -> bytes:
 # -- the B-tree
 
 
-def _read_tree(metadata: Metadata, address: int, what: str) -> Iterator[bytes]:
+def _read_tree(metadata: Metadata, address: int, what: str) -> list[bytes]:
     """The records of a B-tree in their order: the checksum of a name, and the id of the link in the heap."""
     what = f"the B-tree of {what}"
     signature, version, kind, node, record, depth, _, _, root, count, total, _ = TREE.unpack(metadata.block(address, TREE.size, what))
@@ -119,13 +120,17 @@ def _read_tree(metadata: Metadata, address: int, what: str) -> Iterator[bytes]:
         raise Unsafe(f"{what} is not one of the names of links", rule=Rule.DENSE)
     if depth > MAX_DEPTH or total > MAX_OBJECTS:
         raise ResourceLimit(f"{what} is too large", rule=Rule.LIMITS)
-    return _records(metadata, root, count, depth, what)
+    records = _records(metadata, root, count, depth, what)
+    if len(records) != total:
+        raise Corrupt(f"{what} has {len(records)} records, not {total}", rule=Rule.DENSE)
+    return records
 
 
-def _records(metadata: Metadata, address: int, count: int, depth: int, what: str) -> Iterator[bytes]:
+def _records(metadata: Metadata, address: int, count: int, depth: int, what: str) -> list[bytes]:
     """The records of a node and of those below it."""
     size = NODE_HEAD + count * RECORD
-    pointer = 8 + 1 + _total_bytes(depth - 1) if depth else 0
+    width = _total_bytes(depth - 1) if depth else 0
+    pointer = 8 + 1 + width if depth else 0
     used = size + (count + 1) * pointer
     if used + 4 > NODE:
         raise Corrupt(f"{what} has a node with too many records", rule=Rule.DENSE)
@@ -134,12 +139,18 @@ def _records(metadata: Metadata, address: int, count: int, depth: int, what: str
     metadata.sign(data[:used], int.from_bytes(data[used : used + 4], "little"), what)
     if data[:NODE_HEAD] != (b"BTIN" if depth else b"BTLF") + b"\0\5":
         raise Corrupt(f"{what} has a damaged node", rule=Rule.DENSE)
+    found: list[bytes] = []
     for index in range(count + 1):
         if depth:
-            child, records = struct.unpack_from("<QB", data, size + index * pointer)
-            yield from _records(metadata, child, records, depth - 1, what)
+            start = size + index * pointer
+            child, records = struct.unpack_from("<QB", data, start)
+            below = _records(metadata, child, records, depth - 1, what)
+            if width and int.from_bytes(data[start + 9 : start + 9 + width], "little") != len(below):
+                raise Corrupt(f"{what} has another number of records than it says", rule=Rule.DENSE)
+            found += below
         if index < count:
-            yield data[NODE_HEAD + index * RECORD : NODE_HEAD + (index + 1) * RECORD]
+            found.append(data[NODE_HEAD + index * RECORD : NODE_HEAD + (index + 1) * RECORD])
+    return found
 
 
 def _total_bytes(depth: int) -> int:

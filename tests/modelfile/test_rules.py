@@ -43,11 +43,9 @@ def test_versions_and_limits_are_those_of_the_reader():
     assert f"the version of the spec's schema: {SPEC_SCHEMA}," in FORMAT
     gib, mib = MAX_FILE_BYTES // 2**30, MAX_JSON_BYTES // 2**20
     limits = re.sub(r"\s+", " ", FORMAT)
-    assert (
-    assert f"A file of {gib} GiB; JSON of {mib} MiB or nested {MAX_JSON_DEPTH} deep, or with more than {MAX_JSON_SIGNS:,} of the" in limits
+    json = f"JSON of {mib} MiB or nested {MAX_JSON_DEPTH} deep, or with more than {MAX_JSON_SIGNS:,} of the signs"
+    assert f"A file of {gib} GiB; {json}" in limits
     assert f"{MAX_OBJECTS:,} groups and datasets" in limits
-        in limits
-    )
     assert f"an object header of {MAX_HEADER_BYTES // 2**20} MiB; {MAX_BYTES // 2**20} MiB of HDF5's own structures" in limits
     assert f"in them {MAX_MESSAGES:,} messages; a path of {MAX_DEPTH} names" in limits
     assert f"at most {MAX_RANK} dimensions" in limits
