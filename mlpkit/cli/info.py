@@ -63,17 +63,16 @@ def _verified(path: str) -> list[dict[str, str]]:
 
 def _text(found: dict[str, Any]) -> str:
     """The summary, one fact a line."""
-    spec, target = found["spec"], found["preprocessing"].get("target") or {}
-    layers = spec["network"]["layers"]
-    shape = " -> ".join([str(spec["network"]["inputs"]), *(f"{layer['units']} {_name(layer['activation'])}" for layer in layers)])
+    spec, target = found["spec"], found["preprocessing"].get("target")
+    target = target if isinstance(target, dict) else {}
     columns = found["columns"] or []
-    lines = [("name", spec["name"]), ("task", target.get("task", "none: not trained")), ("target", listed(target.get("names", [])))]
+    lines = [("name", spec.get("name", "")), ("task", target.get("task", "none: not trained")), ("target", listed(target.get("names", [])))]
     if found["classes"] is not None:
         lines.append(("classes", f"{len(found['classes'])}: {listed(found['classes'])}"))
     lines += [
-        ("network", f"{shape}, {counted(found['parameters'], 'parameter')}, {spec['dtype']}"),
-        ("loss", _name(spec["loss"])),
-        ("optimizer", _name(spec["optimizer"])),
+        ("network", f"{_shape(spec)}, {counted(found['parameters'], 'parameter')}, {spec.get('dtype')}"),
+        ("loss", _name(spec.get("loss"))),
+        ("optimizer", _name(spec.get("optimizer"))),
         ("history", _history(found["history"])),
         ("plugins", _plugins(found["plugins"])),
         ("written by", ", ".join(f"{name} {version}" for name, version in found["producer"].items())),
@@ -83,8 +82,17 @@ def _text(found: dict[str, Any]) -> str:
     return aligned(lines) + (f"\ncolumns\n{columns_text(columns)}" if columns else "")
 
 
-def _name(entry: str | dict[str, Any]) -> str:
-    return entry if isinstance(entry, str) else str(entry["type"])
+def _shape(spec: dict[str, Any]) -> str:
+    """The widths and activations; a spec is shown even if it is not valid, which --verify tells."""
+    try:
+        network = spec["network"]
+        return " -> ".join([str(network["inputs"]), *(f"{layer['units']} {_name(layer['activation'])}" for layer in network["layers"])])
+    except (KeyError, TypeError):
+        return "not valid: --verify says why"
+
+
+def _name(entry: Any) -> str:
+    return str(entry.get("type")) if isinstance(entry, dict) else str(entry)
 
 
 def _history(history: dict[str, Any]) -> str:

@@ -28,6 +28,7 @@ from .corpus.forger import valid
 from .corpus.models import AMBIGUOUS
 
 MIB = 2**20
+METADATA = re.compile(r"^open .*\.dist-info/\w+(\.txt)?$")  # of what is installed, where the name of a plugin is looked up
 ROOT = Path(mlpkit.__file__).parents[1]
 REFUSE = {  # what refuses a file, by what finds it first
     OPENING: ("inspect", "read", "load", "info", "verify"),
@@ -125,7 +126,7 @@ def test_nothing_happens_but_that_the_file_is_read(name, outcomes):
     size = row["size"]
     for function in ("inspect", "read", "load", "info", "verify"):
         did = row[function]
-        assert did["did"] == []
+        assert [event for event in did["did"] if not METADATA.search(event)] == []
         assert did["memory"] < size + 64 * MIB
         assert did["seconds"] < 1 + size / (10 * MIB)
     assert not row["h5py"]
