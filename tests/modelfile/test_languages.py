@@ -19,7 +19,7 @@ import pytest
 
 import mlpkit
 
-ROOT = Path(mlpkit.__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LANGUAGES = Path(__file__).parent / "languages"
 TOLERANCES = {"float32": 1e-6, "float64": 1e-10}  # the scripts compute in float64
 SHIPPED = ("iris", "penguins", "digits", "diabetes", "xor")

@@ -19,7 +19,7 @@ from mlpkit.modelfile.layout import (
 from mlpkit.modelfile.metadata import MAX_BYTES, MAX_MESSAGES
 from mlpkit.modelfile.rules import Rule
 
-FORMAT = (Path(mlpkit.__file__).parents[1] / "models" / "FORMAT.md").read_text(encoding="utf-8")
+FORMAT = (Path(__file__).parents[2] / "models" / "FORMAT.md").read_text(encoding="utf-8")
 
 
 def test_every_rule_is_written_in_the_same_words():

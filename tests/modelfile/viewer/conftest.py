@@ -22,9 +22,7 @@ import h5py
 import numpy as np
 import pytest
 
-import mlpkit
-
-MODELS = Path(mlpkit.__file__).parents[1] / "models"
+MODELS = Path(__file__).parents[3] / "models"
 VIEWER = (MODELS / "viewer.html").as_uri()
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [

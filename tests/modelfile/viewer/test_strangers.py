@@ -10,9 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-import mlpkit
-
-MODELS = Path(mlpkit.__file__).parents[1] / "models"
+MODELS = Path(__file__).parents[3] / "models"
 IRIS = MODELS / "iris" / "model.h5"
 TEXT = '<img src=x onerror="document.title=1"><script>document.title=1</script>&amp;'  # in place of a name
 

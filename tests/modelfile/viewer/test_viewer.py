@@ -11,7 +11,7 @@ import pytest
 
 import mlpkit
 
-MODELS = Path(mlpkit.__file__).parents[1] / "models"
+MODELS = Path(__file__).parents[3] / "models"
 SHIPPED = ("iris", "penguins", "digits", "diabetes", "xor", "xor-classic")
 MOST_POINTS = 2001  # that it draws of a long history
 
