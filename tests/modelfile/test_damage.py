@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,10 +45,30 @@ def test_a_flipped_bit_in_any_byte_is_an_error_or_changes_nothing(small, same):
     assert unnoticed_flips(small, same, bits) < size / 4  # the padding between datasets, which means nothing
 
 
+@pytest.fixture
+def dense(small) -> Contents:
+    """With a group of more links than an object header takes: a heap and a B-tree."""
+    return replace(small, arrays={f"inputs/{number}": np.ones(1) for number in range(12)})
+
+
+def test_a_flipped_bit_in_any_byte_of_a_heap_is_an_error_or_changes_nothing(dense, same):
+    data = to_bytes(dense)
+    start = data.index(b"FRHP")
+    assert b"BTHD" in data[start:]
+    bits = [8 * position + position * 5 % 8 for position in range(start, len(data))]
+    assert unnoticed_flips(dense, same, bits) < len(bits) / 2  # the padding, and what libhdf5 keeps free in a node
+
+
 @pytest.mark.slow
 def test_every_flipped_bit_is_an_error_or_changes_nothing(small, same):
     size = 8 * len(to_bytes(small))
     assert unnoticed_flips(small, same, range(size)) < size / 4
+
+
+@pytest.mark.slow
+def test_every_flipped_bit_of_a_file_with_a_heap_is_an_error_or_changes_nothing(dense, same):
+    size = 8 * len(to_bytes(dense))
+    assert unnoticed_flips(dense, same, range(size)) < size / 2
 
 
 def test_every_byte_of_a_weight_is_covered_by_its_digest(small):
