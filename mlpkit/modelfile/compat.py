@@ -26,7 +26,5 @@ def as_version(contents: Contents, version: str) -> tuple[Contents, int, int]:
         return contents, MINOR, SPEC_SCHEMA
     if version != "1.0":
         raise ModelFileError(f"this mlpkit does not write container version {version!r}", help=f"it writes {CURRENT} and 1.0")
-    spec = contents.spec
-    if "training" in spec:
-        spec = {**spec, "training": {name: value for name, value in spec["training"].items() if name != "checkpoint"}}
-    return replace(contents, spec=spec, probe={}, training=None, state={}), 0, 1
+    training = {name: value for name, value in contents.spec["training"].items() if name != "checkpoint"}
+    return replace(contents, spec={**contents.spec, "training": training}, probe={}, training=None, state={}), 0, 1

@@ -158,16 +158,16 @@ def _manifest_bytes(source: Source, place: Extent | None) -> bytes:
 def _compare(listed: list[StoredObject], found: dict[str, Extent]) -> None:
     """Hold the datasets in the file to those in the manifest."""
     expected = {stored.path: (DTYPES[stored.dtype], tuple(stored.shape)) for stored in listed}
-    if expected == {path: extent[:2] for path, extent in found.items()}:
+    differing = expected.items() ^ {path: extent[:2] for path, extent in found.items()}.items()
+    if not differing:
         return
-    for path in sorted(expected.keys() | found.keys()):
-        if path not in found:
-            raise TensorMismatch(f"{path} is missing", rule=Rule.LISTED)
-        if path not in expected:
-            raise TensorMismatch(f"{path} is in the file, but its manifest does not list it", rule=Rule.LISTED)
-        if found[path][:2] != expected[path]:
-            shown = f"{found[path].dtype} {found[path].shape}", f"{expected[path][0]} {expected[path][1]}"
-            raise TensorMismatch(f"{path} is {shown[0]}, its manifest says {shown[1]}", rule=Rule.LISTED)
+    path = min(path for path, _ in differing)
+    if path not in found:
+        raise TensorMismatch(f"{path} is missing", rule=Rule.LISTED)
+    if path not in expected:
+        raise TensorMismatch(f"{path} is in the file, but its manifest does not list it", rule=Rule.LISTED)
+    shown = f"{found[path].dtype} {found[path].shape}", f"{expected[path][0]} {expected[path][1]}"
+    raise TensorMismatch(f"{path} is {shown[0]}, its manifest says {shown[1]}", rule=Rule.LISTED)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 
 import numpy as np
@@ -72,6 +73,29 @@ def test_a_file_of_another_size_than_the_system_says(small, message, tmp_path, m
         with pytest.raises(ModelFileError, match=message) as caught:
             read(path)
     assert caught.value.rule == 2
+
+
+class Failing(io.BytesIO):
+    """A disk that can be read no further from some call on."""
+
+    def __init__(self, data: bytes, failing: int) -> None:
+        super().__init__(data)
+        self.calls, self.failing = 0, failing
+
+    def readinto(self, buffer):
+        self.calls += 1
+        if self.calls == self.failing:
+            raise OSError(5, "Input/output error")
+        return super().readinto(buffer[:7])  # a short read is no error
+
+
+def test_a_disk_that_cannot_be_read():
+    data = bytes(range(100))
+    assert source.FileSource(Failing(data, 99), 100).at(3, 90) == data[3:93]
+    for failing in range(1, 13):
+        with pytest.raises(ModelFileError, match="it cannot be read: Input/output error") as caught:
+            source.FileSource(Failing(data, failing), 100).at(3, 90)
+        assert caught.value.help == "check the disk"
 
 
 def test_a_large_file_is_read_piece_by_piece(tmp_path, monkeypatch):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from mlpkit.errors import Corrupt, ResourceLimit, Unsafe
 from mlpkit.modelfile.rules import Rule
@@ -78,6 +81,18 @@ def repeated(file: Assembler) -> None:
     file.set(HEAP, 70, "Q", 61)
 
 
+def tall(parts: Parts, file: Assembler) -> None:
+    """A group of so many links that its B-tree has two levels of inner nodes."""
+    addresses = {f"x{number}": file.dataset(f"/deep/{number}", np.zeros(1)) for number in range(1200)}
+    parts.links["/"] = [link("deep", file.dense_group("/deep", addresses))]
+
+
+def miscounted(file: Assembler) -> None:
+    """The root of a tall tree says that one record more is below its first child."""
+    (root,) = struct.unpack_from("<Q", file.data, file.places["tree /deep"][0] + 16)
+    file.data[root + 6 + 11 + 9] += 1
+
+
 PLAIN = Unsafe, Rule.DENSE, "not one of a group with plain links"
 NODES = Unsafe, Rule.DENSE, "not one of the names of links"
 ORDER = Corrupt, Rule.DENSE, "not in the order of their names' checksums"
@@ -131,6 +146,7 @@ CASES = {
     "node that leads to itself on every level": Case(assembled(patch=looping), Corrupt, Rule.CHECKSUMS, "."),
     "node with a leaf twice": Case(assembled(patch=repeated), Corrupt, Rule.DENSE, "has 61 records, not 60"),
     "node with more records": Case(patched(INNER, 25, "B", 255), Corrupt, Rule.DENSE, "too many records"),
+    "node that miscounts what is below it": Case(assembled(tall, miscounted), Corrupt, Rule.DENSE, "another number of records"),
     "leaf of another version": Case(patched(LEAF, 4, "B", 1), Corrupt, Rule.DENSE, "damaged node"),
     "leaf of other records": Case(patched(LEAF, 5, "B", 6), Corrupt, Rule.DENSE, "damaged node"),
     "record with another checksum": Case(patched(LEAF, 6, "I", 0), *ORDER),
