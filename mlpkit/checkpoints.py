@@ -130,7 +130,7 @@ class Checkpoints:
         self.last = clock()
         self._make_folder()
         if beyond := checkpoints_beyond(spec, place):
-            what = f"{self.folder} has checkpoints of another run, such as {beyond[-1].name}"
+            what = f"{self.folder} has checkpoints of an earlier run, such as {beyond[-1].name}"
             raise ModelFileError(what, help=f"go on with them: resume={str(self.folder)!r}; or remove them")
         for path in self.folder.iterdir():
             if STALE.fullmatch(path.name):

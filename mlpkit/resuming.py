@@ -54,7 +54,7 @@ def check_spec(state: TrainingState, old: Spec, new: Spec) -> Spec:
     spec = continued(old, new)
     begun = state.epoch + (state.place.steps > 0)
     if spec.training.epochs < begun:
-        message = f"is {spec.training.epochs}, but the run is already in epoch {begun}"
+        message = f"'epochs' is {spec.training.epochs}, but the run is already in epoch {begun}"
         raise SpecError.at("training.epochs", message, f"give at least {begun}, or train anew without resume")
     _warn_of_schedule(state, old, spec)
     if changed := changed_versions(state.versions, versions(spec)):

@@ -99,6 +99,10 @@ def resumed(spec: Spec, path: str | Path) -> tuple[Model, Path]:
     SpecError
         The spec would make another run of it; every such difference is named.
     """
+    if not Path(path).exists():
+        options = spec.training.checkpoint
+        advice = "check the path" if options is None else f"the spec keeps its checkpoints in {spec.resolve_path(options.folder)}"
+        raise ModelFileError(f"{path}: there is no such file or folder", help=advice)
     file, contents = read_checkpoint(path)
     model = Model.from_parts(from_contents(contents, file))
     if model.training_state is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -81,8 +82,11 @@ def _message(entry: Any) -> str:
     if entry["type"] in ("model_type", "dict_type"):
         message = "should be an object in braces"
     message = re.sub(r"Tuple should have at least (\d+) items? after validation, not \d+", r"needs at least \1", message)
+    message = re.sub(r"String should have at least 1 character", "should not be empty text", message)
     value = entry["input"]
-    return f"{message}, not {value!r}" if isinstance(value, (str, int, float, bool, type(None))) else message
+    if isinstance(value, (bool, type(None))):
+        return f"{message}, not {json.dumps(value)}"
+    return f"{message}, not {value!r}" if isinstance(value, (str, int, float)) and value != "" else message
 
 
 def _unknown_key(path: Path, model: type[BaseModel]) -> Finding:

@@ -109,7 +109,7 @@ BAD = [  # what is changed, the place, words of the message or the help
     ({"training": {"checkpoint": {"minutes": 0}}}, "training.checkpoint.minutes", "greater than 0"),
     ({"training": {"checkpoint": {"epochs": 0}}}, "training.checkpoint.epochs", "greater than or equal to 1"),
     ({"training": {"checkpoint": {"keep": 0}}}, "training.checkpoint.keep", "greater than or equal to 1"),
-    ({"training": {"checkpoint": {"folder": ""}}}, "training.checkpoint.folder", "at least 1"),
+    ({"training": {"checkpoint": {"folder": ""}}}, "training.checkpoint.folder", "should not be empty text"),
     ({"training": {"checkpoint": {"every": 2}}}, "training.checkpoint.every", "unknown"),
     ({"metrics": ["mse", "mse"]}, "metrics", "twice"),
     ({"network": {"layers": []}}, "network.layers", "needs at least 1"),

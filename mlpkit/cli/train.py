@@ -16,7 +16,7 @@ from mlpkit.cli.errors import INTERRUPTED, OutputError
 from mlpkit.cli.facts import columns_text, facts, facts_text
 from mlpkit.cli.files import check_output, remove, same_file
 from mlpkit.cli.interrupt import Interrupt
-from mlpkit.cli.options import Code, Data, Force, Json, load_code
+from mlpkit.cli.options import Code, Data, Json, load_code
 from mlpkit.cli.progress import Progress, Style
 from mlpkit.cli.settings import Setting
 from mlpkit.cli.specfile import SpecFile
@@ -38,6 +38,7 @@ Resume = Annotated[
     typer.Option("--resume", metavar="PATH", help="Go on from the file of an interrupted run, a checkpoint, or a folder of checkpoints."),
 ]
 DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Read spec and data, report shapes, train and write nothing.")]
+Replace = Annotated[bool, typer.Option("-f", "--force", help="Overwrite a model file that exists, remove checkpoints of an earlier run.")]
 HowShown = Annotated[Style, typer.Option("--progress", help="How progress is shown on stderr; json is one object per epoch.")]
 
 
@@ -53,7 +54,7 @@ def train(
     dry_run: DryRun = False,
     progress: HowShown = Style.auto,
     code: Code = None,
-    force: Force = False,
+    force: Replace = False,
     json: Json = False,
 ) -> None:
     """Train a model as a spec says, and save it.
@@ -71,7 +72,7 @@ def train(
         start, source = _start(console, parsed, resume)
         strangers = [] if dry_run else _strangers(parsed, start, force=force)
         model, prepared = _ready(parsed, data, start)
-        summary = {**facts(model, prepared), "resumed_from": source}
+        summary = {**facts(model, prepared), "resumed_from": source, "epochs_done": len(model.history)}
         _show(console, summary, as_data=dry_run and not json)
         if not dry_run:
             remove(strangers)
@@ -121,14 +122,15 @@ def _start(console: Console, spec: Spec, resume: str | None) -> tuple[Model | No
 def _strangers(spec: Spec, start: Model | None, *, force: bool) -> list[Path]:
     """The checkpoints of another run that stand where this one is to write its own; an error unless `force`."""
     from mlpkit.checkpoints import checkpoints_beyond
+    from mlpkit.errors import ModelFileError
     from mlpkit.training import Place
 
     state = None if start is None else start.training_state
     found = checkpoints_beyond(spec, Place(0, 0) if state is None else state.place)
     if found and not force:
         folder = found[-1].parent
-        advice = f"--resume {shlex.quote(str(folder))} goes on with that, --force removes them"
-        raise typer.BadParameter(f"{folder} has checkpoints of another run, such as {found[-1].name}; {advice}", param_hint="SPEC")
+        advice = f"--resume {shlex.quote(str(folder))} goes on with that run, --force removes them"
+        raise ModelFileError(f"{folder} has checkpoints of an earlier run, such as {found[-1].name}", help=advice)
     return found
 
 

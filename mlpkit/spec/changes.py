@@ -68,7 +68,8 @@ def _differences(then: Any, now: Any, path: Path) -> Iterator[Difference]:
 
 
 def _problem(path: Path, then: Any, now: Any) -> Problem:
-    message = f"is {_shown(now)}, but the run that is to go on has {_shown(then)}"
+    key = next(part for part in reversed(path) if isinstance(part, str))
+    message = f"{key!r} is {_shown(now)}, but the run that is to go on has {_shown(then)}"
     return Problem(message, path_text(path), "put the old value back, or train anew without resume")
 
 

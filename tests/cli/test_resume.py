@@ -185,7 +185,8 @@ def test_checkpoints_of_another_run_are_not_mixed_in(project, run):
     assert (project / "other.h5").read_bytes() == (project / "model.h5").read_bytes()
     done = run("train", "spec.json", "-s", "training.checkpoint={}", "-o", "third.h5")
     assert done.code == 2
-    assert "checkpoints has checkpoints of another run, such as epoch-000003.h5; --resume checkpoints goes on with that" in done.err
+    assert "error: checkpoints has checkpoints of an earlier run, such as epoch-000003.h5\n" in done.err
+    assert "help: --resume checkpoints goes on with that run, --force removes them" in done.err
     assert not (project / "third.h5").exists()
     names = sorted(path.name for path in (project / "checkpoints").iterdir())
     assert run("train", "spec.json", "-s", "training.checkpoint={}", "-n").code == 0
@@ -220,7 +221,7 @@ def test_a_changed_spec_is_shown_at_its_line_or_option(stopped, run, spec):
     (stopped / "other.json").write_text(json.dumps(spec, indent=1))
     done = run("train", "other.json", "--resume", "part.h5", "--seed", "3")
     assert done.code == 2
-    assert "error: is 3, but the run that is to go on has 0\n  --> --seed 3" in done.err
+    assert "error: 'seed' is 3, but the run that is to go on has 0\n  --> --seed 3" in done.err
     line = 1 + json.dumps(spec, indent=1)[: json.dumps(spec, indent=1).index('"batch_size"')].count("\n")
     assert f"is 15, but the run that is to go on has 16\n  --> other.json:{line}:" in done.err
     assert "2 errors" in done.err
@@ -266,3 +267,10 @@ def test_a_damaged_checkpoint_is_warned_of(project, run):
     assert done.code == 0
     assert "warning: passed over a checkpoint: checkpoints/epoch-000003.h5: " in done.err
     assert (project / "again.h5").read_bytes() == (project / "model.h5").read_bytes()
+
+
+def test_a_folder_that_is_not_there_is_answered_with_that_of_the_spec(project, run):
+    done = run("train", "spec.json", "-s", 'training.checkpoint={"epochs": 1, "folder": "points"}', "--resume", "nowhere")
+    assert done.code == 2
+    assert "error: nowhere: there is no such file or folder\nhelp: the spec keeps its checkpoints in points" in done.err
+    assert "help: check the path" in run("train", "spec.json", "--resume", "nowhere").err

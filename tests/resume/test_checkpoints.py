@@ -131,7 +131,9 @@ def test_a_new_run_does_not_mix_its_checkpoints_with_those_of_another(table, spe
     spec = spec_with(training__checkpoint={"folder": str(tmp_path / "points")})
     mlpkit.train(spec, table)
     before = {path.name: path.read_bytes() for path in (tmp_path / "points").iterdir()}
-    with pytest.raises(mlpkit.ModelFileError, match=r"points has checkpoints of another run, .*\nhelp: go on with them: resume='.*points'"):
+    with pytest.raises(
+        mlpkit.ModelFileError, match=r"points has checkpoints of an earlier run, .*\nhelp: go on with them: resume='.*points'"
+    ):
         mlpkit.train({**spec, "seed": 5}, table)
     assert {path.name: path.read_bytes() for path in (tmp_path / "points").iterdir()} == before
 
