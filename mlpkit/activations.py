@@ -10,9 +10,11 @@ from pydantic import Field
 from mlpkit.blocks import row_blocks
 from mlpkit.plugin import Activation, Array, OutputKind
 
-# scalars as arrays of the right dtype: a call with a Python float takes twice as long on a small batch
-ONE = {dtype: np.ones((), dtype) for dtype in map(np.dtype, ("float32", "float64"))}
+# On a small batch the calls take the time: a scalar that is an array of the right dtype and an `out` by position halve it
+# (NumPy 2.1 wants that of maximum by name).
+ZERO = {dtype: np.zeros((), dtype) for dtype in map(np.dtype, ("float32", "float64"))}
 LOWEST = {np.dtype("float32"): np.array(-88.0, "float32"), np.dtype("float64"): np.array(-709.0)}  # exp(-z) is finite above
+ONE = {dtype: np.ones((), dtype) for dtype in map(np.dtype, ("float32", "float64"))}
 
 
 class Linear(Activation):
@@ -32,15 +34,15 @@ class Sigmoid(Activation):
 
     def forward(self, z: Array, out: Array) -> None:
         np.maximum(z, LOWEST[z.dtype], out=out)
-        np.negative(out, out=out)
-        np.exp(out, out=out)
-        out += ONE[z.dtype]
-        np.reciprocal(out, out=out)
+        np.negative(out, out)
+        np.exp(out, out)
+        np.add(out, ONE[z.dtype], out)
+        np.reciprocal(out, out)
 
     def backward(self, z: Array, out: Array, grad: Array) -> None:
-        np.multiply(out, out, out=z)
-        out -= z
-        grad *= out
+        np.multiply(out, out, z)
+        np.subtract(out, z, out)
+        np.multiply(grad, out, grad)
 
 
 class Tanh(Activation):
@@ -49,12 +51,12 @@ class Tanh(Activation):
     output: ClassVar[OutputKind] = "bounded"
 
     def forward(self, z: Array, out: Array) -> None:
-        np.tanh(z, out=out)
+        np.tanh(z, out)
 
     def backward(self, z: Array, out: Array, grad: Array) -> None:
-        np.multiply(out, out, out=out)
-        np.subtract(ONE[z.dtype], out, out=out)
-        grad *= out
+        np.multiply(out, out, out)
+        np.subtract(ONE[z.dtype], out, out)
+        np.multiply(grad, out, grad)
 
 
 class ReLU(Activation):
@@ -64,11 +66,11 @@ class ReLU(Activation):
     initializer: ClassVar[str] = "he_normal"
 
     def forward(self, z: Array, out: Array) -> None:
-        np.maximum(z, 0.0, out=out)
+        np.maximum(z, ZERO[z.dtype], out=out)
 
     def backward(self, z: Array, out: Array, grad: Array) -> None:
-        np.greater(z, 0.0, out=z)  # a mask of 0 and 1 in the dtype of z
-        grad *= z
+        np.greater(z, ZERO[z.dtype], z)  # a mask of 0 and 1 in the dtype of z
+        np.multiply(grad, z, grad)
 
 
 class LeakyReLU(Activation):

@@ -14,10 +14,10 @@ class MeanSquaredError(Loss):
     """mean((outputs - targets)^2)."""
 
     def value_and_grad(self, outputs: Array, targets: Targets, losses: Array, grad: Array) -> None:
-        np.subtract(outputs, targets, out=grad)
+        np.subtract(outputs, targets, grad)
         if grad.shape[1] == 1:
-            np.square(grad, out=losses[:, None])
-            grad += grad
+            np.square(grad, losses[:, None])
+            np.add(grad, grad, grad)
         else:
             np.einsum("ij,ij->i", grad, grad, out=losses)
             losses /= grad.shape[1]

@@ -41,8 +41,8 @@ class SGD(Optimizer):
             else:
                 np.multiply(velocity, lr, out=grad)
         else:
-            grad *= lr
-        w -= grad
+            np.multiply(grad, lr, grad)
+        np.subtract(w, grad, w)
 
 
 class Adam(Optimizer):

@@ -32,6 +32,11 @@ def make_targets(loss, rng):
     return rng.integers(0, 2, (ROWS, OUTPUTS)) * 1.0 if loss.targets == "binary" else rng.standard_normal((ROWS, OUTPUTS))
 
 
+def alone(loss):
+    """The class of a loss that does not know what it is joint with."""
+    return type(loss.__name__, (loss,), {"__module__": __name__, "joint_with": None})
+
+
 def gradient_error(depth, hidden, last, loss, normalization, weighted, joint=True):
     """Relative distance between the gradient and its central differences."""
     rng = np.random.default_rng([depth, ACTIVATIONS.index(hidden), ACTIVATIONS.index(last), LOSSES.index(loss)])
@@ -43,8 +48,7 @@ def gradient_error(depth, hidden, last, loss, normalization, weighted, joint=Tru
     vector = net.parameters.trained
     vector += 0.1 * rng.standard_normal(len(vector))
     batch = rng.standard_normal((ROWS, INPUTS)), make_targets(spec.loss, rng), rng.uniform(0.2, 2, ROWS) if weighted else None
-    workspace = Workspace(net, spec.loss, ROWS)
-    workspace.joint = workspace.joint and joint
+    workspace = Workspace(net, spec.loss if joint else alone(type(spec.loss))(), ROWS)
     workspace.loss_and_gradient(*batch)
     gradient = workspace.gradient.trained.copy()
     differences = np.empty_like(gradient)

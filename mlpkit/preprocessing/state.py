@@ -70,6 +70,8 @@ class TargetState(State):
             raise ValueError(f"the form {self.form!r} does not fit the task {self.task!r} and its classes")
         if self.form == "binary" and len(self.classes or ()) != 2:
             raise ValueError(f"the form 'binary' has {len(self.classes or ())} classes")
+        if self.task == "multilabel" and not self.label_type:
+            raise ValueError("the labels have no type")
         return self
 
 

@@ -21,7 +21,7 @@ class Update:
         self.schedule = rate if isinstance(rate, Schedule) else None
         self.constant = 0.0 if isinstance(rate, Schedule) else rate
         self.epochs = spec.training.epochs
-        self.parameters = network.parameters
+        self.parameters, self.trained = network.parameters, network.parameters.trained
         self.state = tuple(np.zeros_like(network.parameters.trained) for _ in spec.optimizer.state)
         self.tensors = self._tensor_slices() if spec.optimizer.scope == "tensor" else None
 
@@ -43,8 +43,8 @@ class Update:
 
     def apply(self, gradient: Array, step: int, steps_per_epoch: int) -> None:
         """Step number `step`: move the parameters along the gradient, which is scratch space afterwards."""
-        lr = self.rate(step - 1, steps_per_epoch)
-        w = self.parameters.trained
+        lr = self.constant if self.schedule is None else self.rate(step - 1, steps_per_epoch)
+        w = self.trained
         if self.tensors is None:
             self.optimizer.step(w, gradient, *self.state, lr=lr, t=step)
             return

@@ -356,6 +356,7 @@ DAMAGE = {
     "unknown type": lambda state, arrays: state.update(label_type="object", classes=["a", "b"]),
     "classes for numbers": lambda state, arrays: state.update(classes=["a"], label_type="str"),
     "no mean": lambda state, arrays: arrays.pop("center"),
+    "labels without a type": lambda state, arrays: state.update(label_type="", task="multilabel"),
     "unknown label type": lambda state, arrays: state.update(label_type="O"),
 }
 
