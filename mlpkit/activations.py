@@ -9,9 +9,9 @@ from pydantic import Field
 
 from mlpkit.blocks import row_blocks
 from mlpkit.plugin import Activation, Array, OutputKind
+from mlpkit.rows import at_least, row_max, row_sum
 
-# On a small batch the calls take the time: a scalar that is an array of the right dtype and an `out` by position halve it
-# (NumPy 2.1 wants that of maximum by name).
+# On a small batch the calls take the time: a scalar that is an array of the right dtype and an `out` by position halve it.
 ZERO = {dtype: np.zeros((), dtype) for dtype in map(np.dtype, ("float32", "float64"))}
 LOWEST = {np.dtype("float32"): np.array(-88.0, "float32"), np.dtype("float64"): np.array(-709.0)}  # exp(-z) is finite above
 ONE = {dtype: np.ones((), dtype) for dtype in map(np.dtype, ("float32", "float64"))}
@@ -33,7 +33,7 @@ class Sigmoid(Activation):
     output: ClassVar[OutputKind] = "probability"
 
     def forward(self, z: Array, out: Array) -> None:
-        np.maximum(z, LOWEST[z.dtype], out=out)
+        at_least(z, LOWEST[z.dtype], out)
         np.negative(out, out)
         np.exp(out, out)
         np.add(out, ONE[z.dtype], out)
@@ -66,7 +66,7 @@ class ReLU(Activation):
     initializer: ClassVar[str] = "he_normal"
 
     def forward(self, z: Array, out: Array) -> None:
-        np.maximum(z, ZERO[z.dtype], out=out)
+        at_least(z, ZERO[z.dtype], out)
 
     def backward(self, z: Array, out: Array, grad: Array) -> None:
         np.greater(z, ZERO[z.dtype], z)  # a mask of 0 and 1 in the dtype of z
@@ -97,10 +97,13 @@ class Softmax(Activation):
 
     def forward(self, z: Array, out: Array) -> None:
         for rows in row_blocks(len(z)):
-            block = out[rows]
-            np.subtract(z[rows], z[rows].max(axis=1, keepdims=True), out=block)
-            np.exp(block, out=block)
-            block /= block.sum(axis=1, keepdims=True)
+            scores, block = z[rows], out[rows]
+            of_row = np.empty(len(scores), z.dtype)
+            row_max(scores, block, of_row)
+            np.subtract(scores, of_row[:, None], block)
+            np.exp(block, block)
+            row_sum(block, of_row)
+            np.divide(block, of_row[:, None], block)
 
     def backward(self, z: Array, out: Array, grad: Array) -> None:
         for rows in row_blocks(len(z)):

@@ -8,6 +8,9 @@ import numpy as np
 
 from mlpkit.blocks import row_blocks
 from mlpkit.plugin import Array, Loss, OutputKind, Targets
+from mlpkit.rows import row_max, row_sum
+
+ONE = {dtype: np.ones((), dtype) for dtype in map(np.dtype, ("float32", "float64"))}
 
 
 class MeanSquaredError(Loss):
@@ -97,19 +100,26 @@ class CategoricalCrossentropy(Loss):
 
     def joint(self, scores: Array, targets: Targets, losses: Array, grad: Array) -> None:
         """log(sum_j exp(z_j)) - z_t, and softmax(z) minus the target."""
-        scores.max(axis=1, out=losses)
-        scores -= losses[:, None]
-        np.exp(scores, out=grad)
-        grad.sum(axis=1, out=losses)
-        grad /= losses[:, None]
-        np.log(losses, out=losses)
+        row_max(scores, grad, losses)
+        np.subtract(scores, losses[:, None], scores)
+        np.exp(scores, grad)
+        row_sum(grad, losses)
+        np.divide(grad, losses[:, None], grad)
+        np.log(losses, losses)
+        if targets.ndim == 1:
+            _subtract_classes(targets, scores, losses, grad)
+            return
         for rows in row_blocks(len(scores)):
-            if targets.ndim == 2:
-                losses[rows] *= targets[rows].sum(axis=1)
-                losses[rows] -= np.einsum("ij,ij->i", scores[rows], targets[rows])
-            else:
-                picked = np.arange(rows.stop - rows.start), targets[rows]
-                losses[rows] -= scores[rows][picked]
-                grad[rows][picked] -= 1.0
-        if targets.ndim == 2:
-            grad -= targets
+            losses[rows] *= targets[rows].sum(axis=1)
+            losses[rows] -= np.einsum("ij,ij->i", scores[rows], targets[rows])
+        np.subtract(grad, targets, grad)
+
+
+def _subtract_classes(targets: Targets, scores: Array, losses: Array, grad: Array) -> None:
+    """Take each row's score of its class from its loss, and 1 from the gradient there."""
+    flat_scores, flat_grad, units = scores.reshape(-1), grad.reshape(-1), grad.shape[1]
+    for rows in row_blocks(len(scores)):
+        places = np.arange(rows.start * units, rows.stop * units, units)
+        places += targets[rows]
+        losses[rows] -= flat_scores.take(places)
+        flat_grad[places] -= ONE[grad.dtype]

@@ -15,6 +15,7 @@ ORDER = [
     "jsontext",
     "registry",
     "plugin",
+    "rows",
     "code_file",
     "validation",
     "normalization",
@@ -42,7 +43,7 @@ ORDER = [
     "__main__",
 ]
 PLUGINS = ["activations", "losses", "optimizers", "initializers", "schedules", "metrics"]
-OF_PLUGINS = {"plugin", "blocks"}
+OF_PLUGINS = {"plugin", "blocks", "rows"}
 
 
 def part(path):

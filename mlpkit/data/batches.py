@@ -44,4 +44,4 @@ class Batches:
 def _gather(array: Array | None, rows: np.ndarray[tuple[int], np.dtype[np.intp]], buffer: Array | None) -> Array | None:
     if array is None or buffer is None:
         return None
-    return np.take(array, rows, axis=0, out=buffer[: len(rows)], mode="clip")  # any other mode copies the buffer
+    return array.take(rows, 0, buffer[: len(rows)], "clip")  # any other mode copies the buffer
