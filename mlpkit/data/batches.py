@@ -31,6 +31,9 @@ class Batches:
     def after(self, done: int) -> Iterator[tuple[Array, Targets, Array | None]]:
         """The batches of the epoch but for the first `done` ones."""
         inputs, targets, weights = self.data.inputs, self.data.targets, self.data.weights
+        if self.size == self.rows and not done:
+            yield inputs, targets, weights
+            return
         for start in range(done * self.size, self.rows, self.size):
             stop = min(start + self.size, self.rows)
             if self.shuffled:
