@@ -18,6 +18,7 @@ class SGD(Optimizer):
     rate multiplies the whole velocity (Keras multiplies what enters it: the same path while the rate is constant).
     """
 
+    elementwise: ClassVar[bool] = True
     state: ClassVar[tuple[str, ...]] = ("velocity",)
     learning_rate: LearningRate = 0.01
     momentum: float = Field(0.0, ge=0, lt=1, description="share of the velocity that a step keeps")
@@ -53,6 +54,7 @@ class Adam(Optimizer):
     the largest so far, Reddi, Kale & Kumar 2018. Epsilon as in PyTorch; Keras has 1e-7.
     """
 
+    elementwise: ClassVar[bool] = True
     state: ClassVar[tuple[str, ...]] = ("mean", "square", "largest")
     learning_rate: LearningRate = 0.001
     beta1: float = Field(0.9, ge=0, lt=1, description="decay of the mean of gradients")

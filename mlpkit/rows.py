@@ -23,11 +23,11 @@ def row_max(array: Array, scratch: Array, out: Array) -> None:
     """
     rows, columns = array.shape
     if columns > NARROW:
-        np.maximum.reduce(array, 1, None, out)
+        np.maximum.reduce(array, axis=1, out=out)
         return
     turned = scratch.reshape(columns, rows)
     turned[...] = array.T
-    np.maximum.reduce(turned, 0, None, out)
+    np.maximum.reduce(turned, axis=0, out=out)
 
 
 def row_sum(array: Array, out: Array) -> None:

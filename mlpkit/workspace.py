@@ -15,10 +15,14 @@ from mlpkit.network import LayerViews, Network, layer_views, parameter_shapes
 from mlpkit.normalization import Normalizer
 from mlpkit.parameters import Parameters
 from mlpkit.plugin import REGISTRIES, Array, Loss, Targets
+from mlpkit.threads import in_parallel
 
-Calls = list[tuple[Callable[..., object], tuple[Any, ...]]]  # functions with their arguments
+Call = tuple[Callable[..., object], tuple[Any, ...]]  # a function with its arguments
+Calls = list[Call]
 
+MANY = 2**19  # scores of a layer from which its activation works on several threads
 SMALL = 2048  # scores of a layer up to which its bias is added as a matrix
+
 
 class LayerBuffers:
     """One layer's buffers, each of shape (rows, units), and the calls that its two passes are made of."""
@@ -28,6 +32,7 @@ class LayerBuffers:
         self.layer = layer
         self.gradient = gradient
         self.rng = rng
+        self.threads = 1
         self.scores: Array = np.empty((rows, units), dtype)
         self.activated: Array = np.empty((rows, units), dtype)
         self.outputs = self.activated  # what the next layer sees
@@ -58,7 +63,7 @@ class LayerBuffers:
 
     def activate(self) -> Calls:
         """From the scores to the outputs, dropout included."""
-        calls: Calls = [(self.layer.activation.forward, (self.scores, self.activated))]
+        calls: Calls = [self._shared(self.layer.activation.forward, self.scores, self.activated)]
         if self.mask is not None:
             calls += [(self._draw, (self.mask,)), (np.multiply, (self.activated, self.mask, self.outputs))]
         return calls
@@ -73,7 +78,20 @@ class LayerBuffers:
     def through_activation(self) -> Calls:
         """From dL/doutputs to dL/dscores, in `grad`."""
         calls: Calls = [] if self.mask is None else [(np.multiply, (self.grad, self.mask, self.grad))]
-        return [*calls, (self.layer.activation.backward, (self.scores, self.activated, self.grad))]
+        return [*calls, self._shared(self.layer.activation.backward, self.scores, self.activated, self.grad)]
+
+    def _shared(self, function: Callable[..., None], *arrays: Array) -> Call:
+        """A call of an activation, or one that shares the rows of large arrays out to the threads."""
+        if arrays[0].size < MANY:
+            return function, arrays
+
+        def by_rows(part: slice) -> None:
+            function(*[array[part] for array in arrays])
+
+        return self._in_parallel, (by_rows,)
+
+    def _in_parallel(self, by_rows: Callable[[slice], None]) -> None:
+        in_parallel(by_rows, len(self.scores), self.threads)
 
     def through_shift(self) -> Calls:
         """From dL/dscores to the gradient of the product of inputs and weights, and to those of what `shift` adds."""
@@ -127,6 +145,7 @@ class Workspace:
         self.share = np.array(1.0 / rows, dtype)  # what a row counts in the mean
         self.joint = is_joint(loss, network)
         self.forward, self.backward = self._forward(), self._backward()
+        self.last_backward = self.layers[-1].through_activation()
 
     def _forward(self) -> Calls:
         """From the product of inputs and first weights to the last scores; to the outputs, when the loss is not joint."""
@@ -169,12 +188,18 @@ class Workspace:
             self.loss.joint(last.scores, targets, self.losses, last.grad)
         else:
             self.loss.value_and_grad(last.outputs, targets, self.losses, last.grad)
-            last.layer.activation.backward(last.scores, last.activated, last.grad)
+            for function, arguments in self.last_backward:
+                function(*arguments)
         total = self._weigh(last.grad, weights)
         for function, arguments in self.backward:
             function(*arguments)
         inputs.T.dot(first.grad, first.gradient.weight)
         return total
+
+    def set_threads(self, count: int) -> None:
+        """Let large arrays of the layers be worked on by so many threads."""
+        for layer in self.layers:
+            layer.threads = count
 
     def _weigh(self, grad: Array, weights: Array | None) -> float:
         """Apply the rows' weights and the mean to the gradient; returns the weighted sum of the losses."""

@@ -12,6 +12,7 @@ ORDER = [
     "errors",
     "builtins",
     "blocks",
+    "threads",
     "jsontext",
     "registry",
     "plugin",

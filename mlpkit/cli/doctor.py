@@ -13,7 +13,7 @@ from mlpkit.cli.options import Json
 from mlpkit.cli.plugins import broken, record
 
 PACKAGES = ("numpy", "pydantic", "typer", "h5py")
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+THREADS = ("MLPKIT_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 def doctor(console: Console, json: Json = False) -> None:

@@ -39,6 +39,7 @@ Resume = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Read spec and data, report shapes, train and write nothing.")]
 Replace = Annotated[bool, typer.Option("-f", "--force", help="Overwrite a model file that exists, remove checkpoints of an earlier run.")]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Train on so many threads; as many as pay when left out.")]
 HowShown = Annotated[Style, typer.Option("--progress", help="How progress is shown on stderr; json is one object per epoch.")]
 
 
@@ -51,6 +52,7 @@ def train(
     epochs: Epochs = None,
     seed: Seed = None,
     resume: Resume = None,
+    threads: Threads = None,
     dry_run: DryRun = False,
     progress: HowShown = Style.auto,
     code: Code = None,
@@ -62,6 +64,7 @@ def train(
     The first Ctrl-C finishes the batch, saves the model and says how to go on; the second stops at once and saves nothing.
     """
     load_code(code)
+    _use_threads(threads)
     _check_streams(spec, data, output)
     changes = all_settings(settings, epochs, seed)
     file = SpecFile(spec, changes)
@@ -82,6 +85,12 @@ def train(
         console.json(summary)
     if summary.get("interrupted"):
         raise typer.Exit(INTERRUPTED)
+
+
+def _use_threads(count: int | None) -> None:
+    from mlpkit import threads
+
+    threads.use(count)
 
 
 def _check_streams(spec: str, data: str | None, output: str) -> None:

@@ -175,6 +175,7 @@ class Optimizer(Plugin):
     kind: ClassVar[str] = "optimizers"
     state: ClassVar[tuple[str, ...]] = ()  # names of arrays shaped like w, zero at first: allocated, saved and resumed for you
     scope: ClassVar[Literal["vector", "tensor"]] = "vector"  # "tensor": step is called per weight matrix and bias
+    elementwise: ClassVar[bool] = False  # each number moves by itself: step may see a part of w at a time, in any thread
 
     learning_rate: LearningRate = 0.01
 

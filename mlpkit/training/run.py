@@ -19,6 +19,7 @@ from mlpkit.fingerprint import Fingerprint
 from mlpkit.network import Network
 from mlpkit.plugin import Array, Targets
 from mlpkit.spec import Spec
+from mlpkit.threads import LARGE, Share, products_on
 from mlpkit.training.best import Best
 from mlpkit.training.diagnosis import first_non_finite
 from mlpkit.training.epoch import Epoch
@@ -78,6 +79,7 @@ class Run:
         self.shuffle_rng = random_stream(spec.seed, "shuffle", done)
         self.dropout_rng = random_stream(spec.seed, "dropout", done)
         self.quiet = _quiet_context()
+        self.share = Share(max(self.batch_size * layer.weight.size for layer in network.layers) >= LARGE)
         self.order: NDArray[np.uint64] | None = None  # the generator that shuffled the unfinished epoch, before it did
         self.batches = Batches(train, self.batch_size, spec.training.shuffle)
         self.workspaces = self._workspaces()
@@ -109,7 +111,7 @@ class Run:
             return None
         started = time.perf_counter()
         rate = self.update.rate(self.epoch * self.steps_per_epoch, self.steps_per_epoch)
-        if not self.quiet.run(self._pass_over_rows):
+        if not self.quiet.run(self._pass_on_threads if self.share.large else self._pass_over_rows):
             return None
         validation_loss, metrics = self._evaluate()
         seconds = time.perf_counter() - started
@@ -120,6 +122,14 @@ class Run:
         self.epoch, self.loss, self.order = self.epoch + 1, 0.0, None
         self.whole = True
         return epoch
+
+    def _pass_on_threads(self) -> bool:
+        count = self.share.count()
+        for workspace in self.workspaces.values():
+            workspace.set_threads(count)
+        self.update.threads = count
+        with products_on(count):
+            return self._pass_over_rows()
 
     def _pass_over_rows(self) -> bool:
         """One step per batch that the epoch has left; False when asked to stop."""
@@ -169,7 +179,8 @@ class Run:
         )
 
     def close(self) -> None:
-        """Give the network the best weights seen, when early stopping watched them."""
+        """Give the network the best weights seen, when early stopping watched them, and the cores to other runs."""
+        self.share.close()
         if self.best is not None:
             self.best.restore()
 

@@ -8,12 +8,22 @@ from __future__ import annotations
 import numpy as np
 
 from mlpkit.network import Network
-from mlpkit.plugin import Array, Schedule
+from mlpkit.plugin import Array, Optimizer, Schedule
 from mlpkit.spec import Spec
+from mlpkit.threads import in_parallel
+
+PIECE = 2**18  # parameters that an elementwise optimizer moves at once
+MANY = 2**20  # parameters from which pieces pay, and threads
 
 
 class Update:
-    """The optimizer with its state and the learning rate of each step."""
+    """The optimizer with its state and the learning rate of each step.
+
+    Attributes
+    ----------
+    threads : int
+        On which an elementwise optimizer works when there are many parameters.
+    """
 
     def __init__(self, network: Network, spec: Spec) -> None:
         self.optimizer = spec.optimizer
@@ -23,6 +33,8 @@ class Update:
         self.epochs = spec.training.epochs
         self.parameters, self.trained = network.parameters, network.parameters.trained
         self.state = tuple(np.zeros_like(network.parameters.trained) for _ in spec.optimizer.state)
+        self.threads = 1
+        self.by_pieces = is_elementwise(spec.optimizer) and len(self.trained) >= MANY
         self.tensors = self._tensor_slices() if spec.optimizer.scope == "tensor" else None
 
     def _tensor_slices(self) -> list[tuple[slice, tuple[int, ...]]]:
@@ -46,8 +58,25 @@ class Update:
         lr = self.constant if self.schedule is None else self.rate(step - 1, steps_per_epoch)
         w = self.trained
         if self.tensors is None:
-            self.optimizer.step(w, gradient, *self.state, lr=lr, t=step)
+            if self.by_pieces:
+                self._apply_by_pieces(w, gradient, lr, step)
+            else:
+                self.optimizer.step(w, gradient, *self.state, lr=lr, t=step)
             return
         for part, shape in self.tensors:
             state = [array[part].reshape(shape) for array in self.state]
             self.optimizer.step(w[part].reshape(shape), gradient[part].reshape(shape), *state, lr=lr, t=step)
+
+    def _apply_by_pieces(self, w: Array, gradient: Array, lr: float, step: int) -> None:
+        """The same numbers as in one piece, each piece in a core's cache from the first operation to the last."""
+
+        def apply(part: slice) -> None:
+            self.optimizer.step(w[part], gradient[part], *[array[part] for array in self.state], lr=lr, t=step)
+
+        in_parallel(apply, len(w), self.threads, PIECE)
+
+
+def is_elementwise(optimizer: Optimizer) -> bool:
+    """Whether the class that has the optimizer's rule says that it is elementwise: a rule of one's own must say so itself."""
+    owner = next(cls for cls in type(optimizer).__mro__ if "step" in vars(cls))
+    return bool(vars(owner).get("elementwise", False))
