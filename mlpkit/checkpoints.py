@@ -96,7 +96,10 @@ def read_checkpoint(path: str | Path) -> tuple[Path, Contents]:
         return file, contents
     if damaged:
         raise ModelFileError(f"no checkpoint in {path} can be used: {'; '.join(damaged)}", help="train anew without resume")
-    raise ModelFileError(f"{path} has no checkpoints", help="give the folder that training.checkpoint names, or a file")
+    raise ModelFileError(
+        f"{path} has no checkpoints",
+        help="give the folder that training.checkpoint names, or a file; checkpoints are named like epoch-000012.h5",
+    )
 
 
 class Checkpoints:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mlpkit import modelfile
 from mlpkit.data import as_table, read_source
-from mlpkit.errors import DataError, SpecError, TrainingError
+from mlpkit.errors import DataError, ModelFileError, SpecError, TrainingError
 from mlpkit.evaluation import check_metrics, choose_metrics, measure
 from mlpkit.modelfile.compat import CURRENT
 from mlpkit.network import Network
@@ -268,6 +268,9 @@ class Model:
             There is no run that could go on.
         """
         state, network = None, self.network
+        if training_state and compat != CURRENT:
+            help = f"leave compat out, or the training state: a file of version {CURRENT} can be resumed"
+            raise ModelFileError(f"container version {compat} has no place for the training state", help=help)
         if training_state:
             state = self.training_state
             if state is None:

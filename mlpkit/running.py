@@ -85,6 +85,8 @@ def epochs(
     ------
     Epoch
     """
+    if not isinstance(resume, bool):
+        raise TypeError(f"resume must be True or False, not {resume!r}: load the file, and give the loaded model")
     prepared = prepare_for(model, rows, y, validation=validation, weights=weights, resume=resume)
     return model.epochs(prepared, resume=resume)
 

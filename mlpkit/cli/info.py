@@ -74,6 +74,7 @@ def _text(found: dict[str, Any]) -> str:
         ("loss", _name(spec.get("loss"))),
         ("optimizer", _name(spec.get("optimizer"))),
         ("history", _history(found["history"])),
+        *([] if found["training"] is None else [("resume", _place(found["training"]))]),
         ("plugins", _plugins(found["plugins"])),
         ("written by", ", ".join(f"{name} {version}" for name, version in found["producer"].items())),
         ("file", f"{found['file_bytes']:,} bytes, container {found['container']}"),
@@ -100,6 +101,16 @@ def _history(history: dict[str, Any]) -> str:
     last = {name: value for name, value in history["last"].items() if name != "epoch" and value is not None}
     measured = "".join(f"  {name} {value:.4g}" for name, value in last.items())
     return f"{counted(history['epochs'], 'epoch')}{', the last:' if measured else ''}{measured}"
+
+
+def _place(training: dict[str, Any]) -> str:
+    """Where the run stands that can go on; what it says is verified only when it does."""
+    try:
+        steps = training["step"] - training["epoch"] * training["steps_per_epoch"]
+        done = counted(training["done"] + training["epoch"], "epoch")
+        return f"after {done}{' and ' + counted(steps, 'step') if steps else ''}, by mlpkit train --resume"
+    except (KeyError, TypeError):
+        return "not valid: --verify says why"
 
 
 def _plugins(plugins: list[dict[str, Any]]) -> str:

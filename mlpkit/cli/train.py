@@ -13,7 +13,7 @@ import typer
 from mlpkit.cli.console import Console
 from mlpkit.cli.ending import Ending, again
 from mlpkit.cli.errors import INTERRUPTED, OutputError
-from mlpkit.cli.facts import columns_text, facts, facts_text
+from mlpkit.cli.facts import columns_text, counted, facts, facts_text
 from mlpkit.cli.files import check_output, remove, same_file
 from mlpkit.cli.interrupt import Interrupt
 from mlpkit.cli.options import Code, Data, Json, load_code
@@ -79,6 +79,8 @@ def train(
         _show(console, summary, as_data=dry_run and not json)
         if not dry_run:
             remove(strangers)
+            if strangers:
+                console.say(f"removed {counted(len(strangers), 'checkpoint')} of an earlier run from {strangers[0].parent}")
             ending = Ending(output, source, again(spec, data, output, changes, code))
             summary |= _run(console, model, prepared, progress, ending)
     if json:
@@ -176,18 +178,27 @@ def _run(console: Console, model: Model, prepared: Prepared, style: Style, endin
                 progress.show(epoch)
         finally:
             progress.close()
-        with _writing():
+        with _writing(_last_checkpoint(model.spec)):
             model.save(ending.output, training_state=interrupt.heard)
     console.say(ending.text(model, done, interrupted=interrupt.heard))
     return ending.values(model, interrupted=interrupt.heard)
 
 
+def _last_checkpoint(spec: Spec) -> str:
+    """How to get at what was trained when the model cannot be written, where there are checkpoints."""
+    from mlpkit.checkpoints import checkpoints_in
+
+    options = spec.training.checkpoint
+    found = [] if options is None else checkpoints_in(spec.resolve_path(options.folder))
+    return f"nothing is lost up to {found[-1][1]}: --resume goes on from it, and -o names another file" if found else ""
+
+
 @contextmanager
-def _writing() -> Iterator[None]:
+def _writing(otherwise: str = "") -> Iterator[None]:
     """Make failures to write, of the model or into the folder of checkpoints, failures of the run."""
     from mlpkit.errors import ModelFileError
 
     try:
         yield
     except ModelFileError as error:
-        raise OutputError(error.message, help=error.help) from error
+        raise OutputError(error.message, help="; ".join(filter(None, (error.help, otherwise)))) from error

@@ -182,6 +182,7 @@ def test_checkpoints_of_another_run_are_not_mixed_in(project, run):
     assert run("train", "spec.json", "-s", "training.checkpoint={}").code == 0
     done = run("train", "spec.json", "-s", "training.checkpoint={}", "-f", "-o", "other.h5")
     assert done.code == 0, "--force removes them"
+    assert "removed 2 checkpoints of an earlier run from checkpoints\n" in done.err, done.err.splitlines()
     assert (project / "other.h5").read_bytes() == (project / "model.h5").read_bytes()
     done = run("train", "spec.json", "-s", "training.checkpoint={}", "-o", "third.h5")
     assert done.code == 2
@@ -274,3 +275,29 @@ def test_a_folder_that_is_not_there_is_answered_with_that_of_the_spec(project, r
     assert done.code == 2
     assert "error: nowhere: there is no such file or folder\nhelp: the spec keeps its checkpoints in points" in done.err
     assert "help: check the path" in run("train", "spec.json", "--resume", "nowhere").err
+
+
+def test_info_says_where_a_run_stands(project, stopped, run):
+    assert run("train", "spec.json").code == 0
+    assert "mlpkit train --resume" not in run("info", "model.h5").out
+    place = mlpkit.load("part.h5").training_state.place
+    line = next(line for line in run("info", "part.h5").out.splitlines() if line.startswith("resume"))
+    assert f"after {place.epochs} epoch" in line
+    assert (f" and {place.steps} step" in line) == bool(place.steps)
+
+
+def test_a_model_that_cannot_be_written_points_to_its_last_checkpoint(project, run, monkeypatch):
+    save = mlpkit.Model.save
+
+    def full(model, path, **options):
+        if str(path) == "model.h5":
+            raise mlpkit.ModelFileError("cannot write model.h5: the disk is full", help="free some space")
+        save(model, path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlpkit.Model, "save", full)
+        done = run("train", "spec.json", "-s", "training.checkpoint={}")
+    assert done.code == 1
+    help = "help: free some space; nothing is lost up to checkpoints/epoch-000003.h5: --resume goes on from it, and -o names another file"
+    assert help in done.err
+    assert run("train", "spec.json", "-s", "training.checkpoint={}", "--resume", "checkpoints/epoch-000003.h5", "-o", "other.h5").code == 0

@@ -151,3 +151,15 @@ next(loop)
     path = os.pathsep.join(filter(None, [os.path.dirname(os.path.dirname(mlpkit.__file__)), os.environ.get("PYTHONPATH")]))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": path})
     assert done.stderr == ""
+
+
+def test_a_path_is_not_taken_for_true(table, spec_with):
+    with pytest.raises(TypeError, match=r"resume must be True or False, not 'part\.h5': load the file"):
+        mlpkit.epochs(mlpkit.Model(spec_with(), inputs=4), table, resume="part.h5")
+
+
+def test_an_earlier_version_has_no_place_for_the_state(table, spec_with, tmp_path):
+    model = mlpkit.train(spec_with(), table)
+    with pytest.raises(mlpkit.ModelFileError, match=r"container version 1\.0 has no place for the training state"):
+        model.save(tmp_path / "old.h5", compat="1.0", training_state=True)
+    assert list(tmp_path.iterdir()) == []
