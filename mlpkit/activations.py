@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from mlpkit.blocks import row_blocks
+from mlpkit.blocks import BLOCK, row_blocks
 from mlpkit.plugin import Activation, Array, OutputKind
 from mlpkit.rows import at_least, row_max, row_sum
 
@@ -96,14 +96,21 @@ class Softmax(Activation):
     output: ClassVar[OutputKind] = "distribution"
 
     def forward(self, z: Array, out: Array) -> None:
+        if len(z) <= BLOCK:
+            self._fill(z, out)
+            return
         for rows in row_blocks(len(z)):
-            scores, block = z[rows], out[rows]
-            of_row = np.empty(len(scores), z.dtype)
-            row_max(scores, block, of_row)
-            np.subtract(scores, of_row[:, None], block)
-            np.exp(block, block)
-            row_sum(block, of_row)
-            np.divide(block, of_row[:, None], block)
+            self._fill(z[rows], out[rows])
+
+    @staticmethod
+    def _fill(z: Array, out: Array) -> None:
+        of_row = np.empty(len(z), z.dtype)
+        column = of_row[:, None] if len(z) > 1 else of_row.reshape(())  # a number is not broadcast, which takes long
+        row_max(z, out, of_row)
+        np.subtract(z, column, out)
+        np.exp(out, out)
+        row_sum(out, of_row)
+        np.divide(out, column, out)
 
     def backward(self, z: Array, out: Array, grad: Array) -> None:
         for rows in row_blocks(len(z)):

@@ -19,7 +19,7 @@ from mlpkit.parameters import MappedParameters, Parameters
 from mlpkit.plugin import Activation, Array
 from mlpkit.spec import Layer, NetworkSpec
 
-BLOCK = 256  # rows predicted at once: the scores and outputs of a layer stay in cache
+BLOCK = 1024  # rows predicted at once: the scores and outputs of a layer stay in cache, and the calls are few
 
 
 class LayerViews(NamedTuple):
@@ -56,6 +56,7 @@ class Network:
     def _hold(self, spec: NetworkSpec, dtype: str, parameters: Parameters) -> None:
         self.spec, self.dtype, self.parameters = spec, np.dtype(dtype), parameters
         self.layers = layer_views(spec, parameters)
+        self._forwards = [Forward(layer) for layer in self.layers]
 
     @classmethod
     def mapped(cls, spec: NetworkSpec, dtype: str, tensors: Mapping[str, Array]) -> Network:
@@ -117,35 +118,54 @@ class Network:
 
     def layer_outputs(self, index: int, inputs: Array) -> Array:
         """The outputs of one layer, shape (rows, units), for its inputs, shape (rows, its inputs)."""
-        z = np.empty((len(inputs), self.layers[index].weight.shape[1]), inputs.dtype)
-        return _forward(self.layers[index], inputs, z, np.empty_like(z))
+        forward = self._forwards[index]
+        z = forward.scores(inputs, np.empty((len(inputs), forward.units), inputs.dtype))
+        outputs = np.empty_like(z)
+        forward.activation(z, outputs)
+        return outputs
 
     def _run(self, inputs: Array) -> tuple[Array, Array]:
         dtype = self.dtype
         inputs = np.ascontiguousarray(inputs, dtype)
         if inputs.ndim != 2 or inputs.shape[1] != self.spec.inputs:
             raise ValueError(f"inputs must have shape (rows, {self.spec.inputs}), not {inputs.shape}")
-        shape = len(inputs), len(self.layers[-1].weight[0])
+        shape = len(inputs), self.layers[-1].weight.shape[1]
         scores, outputs = np.empty(shape, dtype), np.empty(shape, dtype)
         with np.errstate(over="ignore", under="ignore"):
-            for rows in row_blocks(len(inputs), BLOCK):
-                x = inputs[rows]
-                for layer in self.layers[:-1]:
-                    z = np.empty((len(x), layer.weight.shape[1]), dtype)
-                    x = _forward(layer, x, z, np.empty_like(z))
-                _forward(self.layers[-1], x, scores[rows], outputs[rows])
+            size = min(len(inputs), BLOCK)
+            buffers = [(np.empty((size, forward.units), dtype), np.empty((size, forward.units), dtype)) for forward in self._forwards[:-1]]
+            if len(inputs) == size:
+                self._fill(inputs, [*buffers, (scores, outputs)])
+            else:
+                for rows in row_blocks(len(inputs), BLOCK):
+                    count = rows.stop - rows.start
+                    self._fill(inputs[rows], [*((z[:count], out[:count]) for z, out in buffers), (scores[rows], outputs[rows])])
         return scores, outputs
 
+    def _fill(self, x: Array, buffers: list[tuple[Array, Array]]) -> None:
+        """Predict a block: fill the scores and the outputs of each layer."""
+        for forward, (z, out) in zip(self._forwards, buffers, strict=True):
+            forward.activation(forward.scores(x, z), out)
+            x = out
 
-def _forward(layer: LayerViews, x: Array, z: Array, out: Array) -> Array:
-    """One layer as prediction runs it: fills z and out, returns out."""
-    x.dot(layer.weight, out=z)
-    if layer.bias is not None:
-        z += layer.bias
-    if layer.spec.normalization is not None:
-        normalize(layer.spec.normalization, z, layer.normalization)
-    layer.activation.forward(z, out)
-    return out
+
+class Forward:
+    """One layer as prediction runs it, with what it needs looked up once."""
+
+    def __init__(self, layer: LayerViews) -> None:
+        self.weight, self.units = layer.weight, layer.weight.shape[1]
+        self.bias = None if layer.bias is None else layer.bias[None]  # a matrix is added to a matrix of one row without broadcasting
+        self.normalization, self.views = layer.spec.normalization, layer.normalization
+        self.activation = layer.activation.forward
+
+    def scores(self, x: Array, z: Array) -> Array:
+        """Fill z, shape (rows, units), with the scores of x, shape (rows, inputs)."""
+        x.dot(self.weight, z)
+        if self.bias is not None:
+            np.add(z, self.bias, z)
+        if self.normalization is not None:
+            normalize(self.normalization, z, self.views)
+        return z
 
 
 def _allocate(spec: NetworkSpec, dtype: np.dtype[np.floating]) -> Parameters:
