@@ -10,6 +10,8 @@ from mlpkit.blocks import row_blocks
 from mlpkit.plugin import Array, Loss, OutputKind, Targets
 from mlpkit.rows import row_max, row_sum
 
+CELLS = 8192  # numbers of a temporary: it stays in the first-level cache
+ZERO = {dtype: np.zeros((), dtype) for dtype in map(np.dtype, ("float32", "float64"))}
 ONE = {dtype: np.ones((), dtype) for dtype in map(np.dtype, ("float32", "float64"))}
 
 
@@ -31,12 +33,16 @@ class MeanAbsoluteError(Loss):
     """mean(|outputs - targets|), with derivative 0 where they are equal."""
 
     def value_and_grad(self, outputs: Array, targets: Targets, losses: Array, grad: Array) -> None:
-        np.subtract(outputs, targets, out=grad)
-        np.abs(grad, out=grad)
-        grad.sum(axis=1, out=losses)
+        np.subtract(outputs, targets, grad)
+        np.abs(grad, grad)
+        row_sum(grad, losses)
         losses /= grad.shape[1]
-        np.subtract(outputs, targets, out=grad)
-        np.sign(grad, out=grad)
+        np.subtract(outputs, targets, grad)
+        for rows in row_blocks(len(grad), max(1, CELLS // grad.shape[1])):  # np.sign guesses each number's, and takes ten times as long
+            block = grad[rows]
+            below = block < ZERO[grad.dtype]
+            np.greater(block, ZERO[grad.dtype], block)
+            block -= below
         grad /= grad.shape[1]
 
 
@@ -59,15 +65,23 @@ class BinaryCrossentropy(Loss):
         grad /= grad.shape[1]
 
     def joint(self, scores: Array, targets: Targets, losses: Array, grad: Array) -> None:
-        """softplus(z) - t z, and sigmoid(z) = 1 - exp(-softplus(z))."""
-        np.logaddexp(0.0, scores, out=grad)
-        scores *= targets
-        np.subtract(grad, scores, out=scores)
-        scores.sum(axis=1, out=losses)
+        """softplus(z) - t z, and sigmoid(z) = 1 - exp(-softplus(z)).
+
+        softplus(z) = max(z, 0) + log(1 + exp(-|z|)): NumPy's logaddexp is the same, at ten times the time.
+        """
+        np.abs(scores, grad)
+        np.negative(grad, grad)
+        np.exp(grad, grad)
+        np.log1p(grad, grad)
+        for rows in row_blocks(len(scores), max(1, CELLS // scores.shape[1])):
+            grad[rows] += np.maximum(scores[rows], ZERO[grad.dtype])
+        np.multiply(scores, targets, scores)
+        np.subtract(grad, scores, scores)
+        row_sum(scores, losses)
         losses /= grad.shape[1]
-        np.negative(grad, out=grad)
-        np.expm1(grad, out=grad)
-        grad += targets
+        np.negative(grad, grad)
+        np.expm1(grad, grad)
+        np.add(grad, targets, grad)
         grad *= -1.0 / grad.shape[1]
 
 
