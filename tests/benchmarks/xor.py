@@ -1,19 +1,15 @@
-"""The tutorial's XOR script against mlpkit's trainer: `python -m tests.benchmarks.xor`.
+"""The tutorial's XOR script against mlpkit's trainer: `python -m tests.benchmarks xor`.
 
 Both train 2-2-1 with sigmoids for 10,000 full-batch epochs in float64 from the same weights; the losses must agree.
 """
-
-import os
-import statistics
-import time
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
 import mlpkit
 
-EPOCHS, ROUNDS = 10_000, 7
+from .pairing import pair
+
+EPOCHS = 10_000
 X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 Y = np.array([[0.0], [1.0], [1.0], [0.0]])
 SPEC = {
@@ -61,26 +57,8 @@ def trainer():
     return [epoch.loss for epoch in mlpkit.epochs(model, X, Y)]
 
 
-def seconds(run):
-    started = time.perf_counter()
-    losses = run()
-    return time.perf_counter() - started, losses
-
-
-def main():
-    times = {tutorial: [], trainer: []}
-    for _ in range(ROUNDS):
-        losses = {}
-        for run in times:
-            spent, losses[run] = seconds(run)
-            times[run].append(spent)
-        np.testing.assert_allclose(losses[trainer], losses[tutorial], rtol=0, atol=1e-12)
-    ratios = [ours / theirs for ours, theirs in zip(times[trainer], times[tutorial], strict=True)]
-    print(f"numpy {np.__version__}, one BLAS thread, {ROUNDS} rounds in turn, medians")
-    print(f"tutorial's loop  {statistics.median(times[tutorial]):.3f} s")
-    print(f"mlpkit           {statistics.median(times[trainer]):.3f} s")
-    print(f"ratio            {statistics.median(ratios):.2f}  (below 1: mlpkit is faster)")
-
-
-if __name__ == "__main__":
-    main()
+def rows(quick):
+    """The row of the table; the losses must agree."""
+    np.testing.assert_allclose(trainer(), tutorial(), rtol=0, atol=1e-12)
+    runs = {"tutorial's loop": (lambda: tutorial() and None, 2.0)}
+    return pair("the tutorial's XOR, 10,000 epochs", lambda: trainer() and None, runs, "s", 3 if quick else 9)

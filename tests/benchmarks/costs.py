@@ -1,0 +1,84 @@
+"""What each installed optimizer, activation and loss costs a number, against the fewest passes over memory it could take.
+
+A pass is measured on arrays of the same size: an array read counts as much as an array written, from `np.copyto`. The
+floor of an activation is to read z and write out, then to read out, to read and to write grad; that of an optimizer to
+read w, grad and its states and to write w and its states; that of a loss to read outputs and targets and to write grad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+import mlpkit
+from mlpkit.plugin import REGISTRIES, Plugin
+
+from .pairing import Row, pair, repeated
+
+SIZES = {"in the cache": (64, 256), "in memory": (4096, 1024)}
+
+
+def rows(quick: bool) -> list[Row]:
+    """A row for each plugin, dtype and size; the peer is the floor, and the ratio the share of it that is reached."""
+    sizes = {"in the cache": SIZES["in the cache"]} if quick else SIZES
+    return [
+        row
+        for where, shape in sizes.items()
+        for dtype in ("float32", "float64")
+        for kind, costs in COSTS.items()
+        for info in mlpkit.plugins(kind)
+        for row in costs(f"{kind} {info.full_name}, {dtype}, {where}", REGISTRIES[kind].get(info.full_name)(), shape, np.dtype(dtype))
+    ]
+
+
+def against_passes(what: str, call: Callable[[], object], arrays: int, shape: tuple[int, int], dtype: np.dtype) -> list[Row]:
+    """Nanoseconds a number, against those that so many arrays' reads and writes take."""
+    source, target = np.ones(shape, dtype), np.zeros(shape, dtype)
+    calls = max(2, 2**21 // source.size)
+    copy = repeated(lambda: np.copyto(target, source), calls)
+    with np.errstate(all="ignore"):
+        return pair(
+            what, repeated(call, calls), {f"{arrays} reads or writes": (lambda: copy() * arrays / 2, None)}, "ns", 5, 1e9 / source.size
+        )
+
+
+def activation(what: str, plugin: Plugin, shape: tuple[int, int], dtype: np.dtype) -> list[Row]:
+    scores = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    z, out, grad = np.empty_like(scores), np.empty_like(scores), np.ones_like(scores)
+
+    def both() -> None:
+        np.copyto(z, scores)  # backward may take it for scratch; the copy counts as the work of the layer before
+        plugin.forward(z, out)
+        plugin.backward(z, out, grad)
+
+    return against_passes(what, both, 7, shape, dtype)
+
+
+def loss(what: str, plugin: Plugin, shape: tuple[int, int], dtype: np.dtype) -> list[Row]:
+    rng = np.random.default_rng(0)
+    scores = rng.standard_normal(shape).astype(dtype)
+    targets = rng.integers(0, shape[1], len(scores)) if plugin.targets == "classes" else rng.integers(0, 2, shape).astype(dtype)
+    outputs, losses, grad = np.empty_like(scores), np.empty(len(scores), dtype), np.empty_like(scores)
+    function = plugin.value_and_grad if plugin.joint_with is None else plugin.joint
+
+    def call() -> None:
+        np.copyto(outputs, scores)
+        function(outputs, targets, losses, grad)
+
+    return against_passes(what, call, 4 if plugin.targets == "classes" else 5, shape, dtype)
+
+
+def optimizer(what: str, plugin: Plugin, shape: tuple[int, int], dtype: np.dtype) -> list[Row]:
+    w, grad = np.ones(shape, dtype).reshape(-1), np.empty(shape, dtype).reshape(-1)
+    gradient, state = np.full_like(w, 1e-3), [np.zeros_like(w) for _ in plugin.state]
+    used = sum(1 for _ in plugin.state)
+
+    def step() -> None:
+        np.copyto(grad, gradient)  # step may take it for scratch
+        plugin.step(w, grad, *state, lr=1e-3, t=10)
+
+    return against_passes(what, step, 2 + 3 + 2 * used, shape, dtype)
+
+
+COSTS = {"activations": activation, "losses": loss, "optimizers": optimizer}

@@ -1,0 +1,60 @@
+"""The benchmarks run and pair both sides; what they measure is no test."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .benchmarks import costs, networks, pairing, training
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_both_sides_run_in_turn_and_the_medians_are_compared():
+    ran = []
+
+    def side(name, figures):
+        figures = iter(figures)
+        return lambda: ran.append(name) or next(figures)
+
+    (row,) = pairing.pair("work", side("a", [9.0, 1.0, 2.0, 30.0]), {"peer": (side("b", [9.0, 6.0, 4.0, 5.0]), 2.0)}, "us", 3, 10.0)
+    assert ran == ["a", "b"] * 4
+    assert (row.mlpkit, row.other, row.ratio) == (20.0, 50.0, 2.5)
+    line = pairing.table([{**row.to_json(), "threads": 1}]).splitlines()[-1]
+    assert line == "| work | 1 | 20 us | peer | 50 us | 2.50 | 2 |"
+    assert pairing.timed(lambda: None) >= 0
+
+
+def test_scikit_learn_and_the_products_train_what_mlpkit_trains(monkeypatch):
+    small = networks.Network((4, 8, 3), 10, 6, {"scikit-learn": 4, "products": 0})
+    monkeypatch.setattr(training, "NETWORKS", [small])
+    monkeypatch.setattr(training, "PEERS", {name: training.PEERS[name] for name in ("scikit-learn", "products")})
+    rows = training.rows(quick=True)
+    assert [(row.peer, row.goal) for row in rows] == [("scikit-learn", 4), ("products", None)]
+    x, y = networks.data(small)
+    epoch, losses = training.sklearn_epoch(small, x, y), []
+    for _ in range(60):
+        losses.append(epoch(training.np.arange(60)))
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_every_plugin_has_its_costs(monkeypatch):
+    monkeypatch.setattr(costs, "SIZES", {"in the cache": (4, 8)})
+    found = " ".join(row.what for row in costs.rows(quick=True))
+    for kind in costs.COSTS:
+        for info in costs.mlpkit.plugins(kind):
+            assert f"{kind} {info.full_name}, float32" in found
+
+
+@pytest.mark.slow
+def test_the_command_prints_a_table_and_writes_json(tmp_path):
+    command = [sys.executable, "-m", "tests.benchmarks", "xor", "--quick", "--json", str(tmp_path / "found.json")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "| the tutorial's XOR, 10,000 epochs | 1 |" in done.stdout
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert [row["peer"] for row in found["rows"]] == ["tutorial's loop"]
+    assert {"date", "machine", "versions"} <= found.keys()
