@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
 from pydantic_core import PydanticCustomError
 
 from mlpkit.blocks import row_blocks
@@ -55,11 +55,18 @@ def _check(value: Any) -> BatchNormalization | LayerNormalization:
         raise PydanticCustomError("plugin_options", "wrong options", {"plugin": kind, "error": error}) from error
 
 
+class _Schema:
+    """The JSON schema, made when somebody asks for it."""
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"anyOf": [{"enum": [*_KINDS]}, *(kind.model_json_schema() for kind in _KINDS.values())]}
+
+
 Normalization = Annotated[
     BatchNormalization | LayerNormalization,
     PlainValidator(_check),
     PlainSerializer(lambda value: value.model_dump()),
-    WithJsonSchema({"anyOf": [{"enum": [*_KINDS]}, *(kind.model_json_schema() for kind in _KINDS.values())]}),
+    _Schema(),
 ]
 
 

@@ -13,15 +13,18 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mlpkit.errors import TrainingError
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 LARGE = 2**20  # multiplications in a product from which a second thread pays
 SECONDS = 1.0  # between two looks at how many runs there are
@@ -106,6 +109,8 @@ def products_on(count: int) -> Iterator[None]:
 
 @cache
 def _pool(count: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor
+
     return ThreadPoolExecutor(count, thread_name_prefix="mlpkit")
 
 
@@ -120,19 +125,25 @@ def in_parallel(function: Callable[[slice], None], size: int, count: int, piece:
     piece : int, optional
         The most numbers in a slice, so that they stay in a core's cache; a share when left out.
     """
+    if count == 1:
+        _work(function, range(size), piece)
+        return
+    from concurrent.futures import wait
+
     shares = [range(size * number // count, size * (number + 1) // count) for number in range(count)]
-
-    def work(share: range) -> None:
-        for start in share[:: piece or len(share) or 1]:
-            function(slice(start, min(start + (piece or len(share)), share.stop)))
-
-    others = [_pool(count - 1).submit(copy_context().run, work, share) for share in shares[1:]]  # with NumPy's error state
+    others = [_pool(count - 1).submit(copy_context().run, _work, function, share, piece) for share in shares[1:]]  # NumPy's error state
     try:
-        work(shares[0])
+        _work(function, shares[0], piece)
     finally:
         wait(others)
     for other in others:
         other.result()
+
+
+def _work(function: Callable[[slice], None], share: range, piece: int | None) -> None:
+    length = piece or len(share) or 1
+    for start in share[::length]:
+        function(slice(start, min(start + length, share.stop)))
 
 
 # -- side by side

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import numbers
+import sys
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -29,7 +30,7 @@ def as_array(values: Any, name: str) -> NDArray[Any]:
     DataError
         The values are no array, such as lists of different lengths.
     """
-    if isinstance(values, np.ma.MaskedArray):
+    if "numpy.ma" in sys.modules and isinstance(values, np.ma.MaskedArray):  # else there is none, and the import takes 7 ms
         if not np.ma.is_masked(values):
             return np.asarray(values.data)
         objects = np.asarray(values.data).astype(object)
