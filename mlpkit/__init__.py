@@ -10,8 +10,9 @@ Every name below is imported when it is first used, so that `import mlpkit` itse
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mlpkit.lazy import lazy
 
 __version__ = "0.2.0"
 
@@ -67,7 +68,7 @@ _HOMES = {
     "training": ("Epoch",),
     "workspace": ("Workspace",),
 }
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
+__getattr__ = lazy(__name__, _HOMES)
 
 __all__ = [
     "Activation",
@@ -104,14 +105,6 @@ __all__ = [
     "register_file",
     "train",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'mlpkit' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"mlpkit.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
 
 
 def __dir__() -> list[str]:

@@ -14,21 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit import modelfile
-from mlpkit.data import as_table, read_source
+from mlpkit.data import as_table
 from mlpkit.errors import DataError, ModelFileError, SpecError, TrainingError
-from mlpkit.evaluation import check_metrics, choose_metrics, measure
 from mlpkit.modelfile.compat import CURRENT
 from mlpkit.network import Network
-from mlpkit.plugin import Array, Metric
-from mlpkit.preparation import Prepared, encode_labelled
-from mlpkit.resuming import resumable
-from mlpkit.session import Session, Stop
+from mlpkit.plugin import Array
 from mlpkit.spec import Spec
 from mlpkit.storage import Stored, to_contents
-from mlpkit.training import Epoch, TrainingState, check_early_stopping, mean_loss, random_stream
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # imported where they are used: to load a model and predict needs none of them
     from mlpkit.data import Table
+    from mlpkit.plugin import Metric
+    from mlpkit.preparation import Prepared
+    from mlpkit.session import Session, Stop
+    from mlpkit.training import Epoch, TrainingState
 
 
 class Model:
@@ -57,6 +56,8 @@ class Model:
     """
 
     def __init__(self, spec: Spec | dict[str, Any] | str | Path, inputs: int, outputs: int | None = None) -> None:
+        from mlpkit.training import random_stream
+
         spec = as_spec(spec)
         units = spec.network.layers[-1].units if outputs is None else outputs
         if units is None:
@@ -99,8 +100,7 @@ class Model:
     @classmethod
     def for_data(cls, spec: Spec, prepared: Prepared) -> Model:
         """An untrained model that fits prepared data; SpecError when its metrics or its early stopping do not."""
-        check_metrics(spec.metrics, prepared.target.task)
-        check_early_stopping(spec, prepared.validation)
+        _check_measured(spec, prepared)
         model = cls(spec, prepared.inputs.width, prepared.target.outputs)
         model.input_encoder, model.target_encoder = prepared.inputs, prepared.target
         return model
@@ -132,8 +132,10 @@ class Model:
         ModelFileError
             The folder of checkpoints has some of another run, or cannot be made.
         """
-        check_metrics(self.spec.metrics, prepared.target.task)
-        check_early_stopping(self.spec, prepared.validation)
+        from mlpkit.resuming import resumable
+        from mlpkit.session import Session
+
+        _check_measured(self.spec, prepared)
         begin = resumable(self.training_state, prepared) if resume else None
         self._adopt(prepared)
         self._network = self.network.trainable()
@@ -216,6 +218,10 @@ class Model:
         dict of str to float
             "loss" and each metric by name.
         """
+        from mlpkit.evaluation import choose_metrics, measure
+        from mlpkit.preparation import encode_labelled
+        from mlpkit.training import mean_loss
+
         if self.input_encoder is None or self.target_encoder is None:
             raise DataError("the model has not been trained, so its preprocessing is not known", help="train it first")
         labelled = encode_labelled(self.spec, self.input_encoder, self.target_encoder, rows, y, weights)
@@ -242,6 +248,8 @@ class Model:
 
     def _table(self, rows: Any) -> Table:
         if isinstance(rows, (str, Path)):
+            from mlpkit.data import read_source
+
             return read_source(self.spec, rows, None if self.input_encoder is None else self.input_encoder.order)
         return as_table(rows)
 
@@ -286,3 +294,12 @@ def as_spec(spec: Spec | dict[str, Any] | str | Path) -> Spec:
     if isinstance(spec, Spec):
         return spec
     return Spec.read(spec) if isinstance(spec, (str, Path)) else Spec.model_validate(spec)
+
+
+def _check_measured(spec: Spec, prepared: Prepared) -> None:
+    """Raise SpecError when the metrics or the early stopping of a spec do not fit the data."""
+    from mlpkit.evaluation import check_metrics
+    from mlpkit.training import check_early_stopping
+
+    check_metrics(spec.metrics, prepared.target.task)
+    check_early_stopping(spec, prepared.validation)

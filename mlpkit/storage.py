@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,10 @@ from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.probe import make_probe
 from mlpkit.spec import Spec
 from mlpkit.spec.plugins import plugin_objects
-from mlpkit.training import Epoch, TrainingState
+from mlpkit.training import Epoch
+
+if TYPE_CHECKING:
+    from mlpkit.training import TrainingState
 
 MAX_METRICS = 1000
 FIXED = ("epoch", "loss", "validation_loss", "learning_rate")
@@ -164,6 +167,8 @@ def _check_tensors(spec: Spec, found: dict[str, tuple[tuple[int, ...], str]]) ->
 
 
 def _training_state(values: dict[str, Any], arrays: dict[str, NDArray[Any]], spec: Spec, network: Network) -> TrainingState:
+    from mlpkit.training import TrainingState
+
     try:
         state = TrainingState.model_validate({**values, "arrays": arrays})
     except ValidationError as error:

@@ -1,9 +1,25 @@
 """From files, frames and arrays to tables, and from tables to what the engine trains on."""
 
-from mlpkit.data.dataset import Dataset
-from mlpkit.data.frames import as_table
-from mlpkit.data.readers import iter_tables, read_table
-from mlpkit.data.sources import read_source, reading
-from mlpkit.data.table import Table
+from typing import TYPE_CHECKING
+
+from mlpkit.lazy import lazy
+
+if TYPE_CHECKING:
+    from mlpkit.data.dataset import Dataset
+    from mlpkit.data.frames import as_table
+    from mlpkit.data.readers import iter_tables, read_table
+    from mlpkit.data.sources import read_source, reading
+    from mlpkit.data.table import Table
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "dataset": ("Dataset",),
+        "frames": ("as_table",),
+        "readers": ("iter_tables", "read_table"),
+        "sources": ("read_source", "reading"),
+        "table": ("Table",),
+    },
+)
 
 __all__ = ["Dataset", "Table", "as_table", "iter_tables", "read_source", "read_table", "reading"]

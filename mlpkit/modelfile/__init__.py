@@ -4,11 +4,28 @@ It holds plain JSON values and arrays; what they mean is the business of `Spec`,
 The format itself is specified in models/FORMAT.md.
 """
 
-from mlpkit.modelfile.atomic import save_bytes
-from mlpkit.modelfile.contents import Contents
-from mlpkit.modelfile.loading import load_arrays
-from mlpkit.modelfile.reader import from_bytes, read
-from mlpkit.modelfile.summary import inspect
-from mlpkit.modelfile.writer import to_bytes, write
+from typing import TYPE_CHECKING
+
+from mlpkit.lazy import lazy
+
+if TYPE_CHECKING:
+    from mlpkit.modelfile.atomic import save_bytes
+    from mlpkit.modelfile.contents import Contents
+    from mlpkit.modelfile.loading import load_arrays
+    from mlpkit.modelfile.reader import from_bytes, read
+    from mlpkit.modelfile.summary import inspect
+    from mlpkit.modelfile.writer import to_bytes, write
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "atomic": ("save_bytes",),
+        "contents": ("Contents",),
+        "loading": ("load_arrays",),
+        "reader": ("from_bytes", "read"),
+        "summary": ("inspect",),
+        "writer": ("to_bytes", "write"),
+    },
+)
 
 __all__ = ["Contents", "from_bytes", "inspect", "load_arrays", "read", "save_bytes", "to_bytes", "write"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -84,6 +83,8 @@ class Arrays:
             for job in jobs:
                 self._fill(*job)
         else:
+            from concurrent.futures import ThreadPoolExecutor
+
             with ThreadPoolExecutor(_threads()) as pool:
                 for result in [pool.submit(self._fill, *job) for job in jobs]:
                     result.result()

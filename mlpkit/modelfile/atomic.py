@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from pathlib import Path
 
@@ -48,7 +47,7 @@ def save_bytes(path: str | Path, data: bytes) -> None:
         target = _resolved(path)
         mode = _mode_of(target)
         _refuse(target, mode)
-        temporary = target.with_name(f".{target.name[:40]}.{os.getpid()}-{secrets.token_hex(8)}.tmp")
+        temporary = target.with_name(f".{target.name[:40]}.{os.getpid()}-{os.urandom(8).hex()}.tmp")
         _write_temporary(temporary, data, mode)
         _replace(temporary, target)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path

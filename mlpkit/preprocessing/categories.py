@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ class CategoryEncoder:
     missing: tuple[str, ...]
     impute: bool
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Categories over all columns."""
         return sum(len(column.categories) for column in self.columns)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -71,13 +72,13 @@ class InputEncoder:
         used = {column.name for column in columns}
         return cls(numbers, categories, tuple(name for name in inputs if name in used), table.named)
 
-    @property
+    @cached_property
     def columns(self) -> tuple[InputColumn, ...]:
         """The input columns, in the order of the training table."""
         by_name = {column.name: column for column in (*self.numbers.columns, *self.categories.columns)}
         return tuple(by_name[name] for name in self.order)
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Encoded columns."""
         return self.numbers.width + self.categories.width
@@ -112,20 +113,25 @@ class InputEncoder:
         UnseenCategoryWarning
             Categories that the training rows lacked: none of their columns is 1.
         """
-        table = self._aligned(source)
-        encoded = np.zeros((table.rows, self.width), dtype)
-        self.numbers.encode(table, encoded[:, : self.numbers.width])
-        unseen = self.categories.encode(table, encoded[:, self.numbers.width :])
+        encoded = np.zeros((source.rows, self.width), dtype)
+        if not self._is_aligned(source):
+            in_order = source.names
+            if self.numbers.booleans:
+                source, in_order = self._by_position(source), self.order
+            self.numbers.encode(source, encoded, in_order)
+            return encoded
+        self.numbers.encode(source, encoded[:, : self.numbers.width])
+        unseen = self.categories.encode(source, encoded[:, self.numbers.width :])
         if unseen:
             warnings.warn(_unseen_message(unseen), UnseenCategoryWarning, stacklevel=2)
         return encoded
 
-    def _aligned(self, table: Table) -> Table:
-        """The table with the model's columns in it, by name or else by position."""
+    def _is_aligned(self, table: Table) -> bool:
+        """Whether the table has the model's columns by their names; else they are there by their position."""
         if (table.named or not self.named) and all(name in table for name in self.order):
             differing = [column for column in self.columns if column_width(table[column.name]) != column.width]
             if not differing:
-                return table
+                return True
             if table.named:
                 name, wanted = differing[0].name, differing[0].width
                 found = counted(column_width(table[name]), "value")
@@ -143,7 +149,7 @@ class InputEncoder:
             name = self.categories.columns[0].name
             help = "give a table with named columns, such as a dictionary or a data frame"
             raise DataError(f"the input {name!r} is a category, which is not taken by its position in an array", help=help)
-        return self._by_position(table)
+        return False
 
     def _by_position(self, table: Table) -> Table:
         """The values of the table dealt out to the inputs in order."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from mlpkit.blocks import row_blocks
 from mlpkit.data.kinds import numbers
-from mlpkit.data.table import Table
+from mlpkit.data.table import Table, column_width
 from mlpkit.errors import DataError
 from mlpkit.plugin import Array
 from mlpkit.preprocessing.schema import InputColumn, leave_out, missing_error
@@ -59,10 +60,15 @@ class NumberEncoder:
         fill, center, scale, gaps = np.concatenate([np.empty((4, 0)), *parts], axis=1)
         return cls(tuple(columns), missing, impute, fill, center, scale, np.flatnonzero(gaps).astype(np.int64))
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Values and indicators."""
         return len(self.fill) + len(self.gaps)
+
+    @cached_property
+    def booleans(self) -> frozenset[str]:
+        """The names of the columns of true and false."""
+        return frozenset(column.name for column in self.columns if column.kind == "boolean")
 
     @property
     def names(self) -> list[str]:
@@ -70,40 +76,55 @@ class NumberEncoder:
         labels = [label for column in self.columns for label in column.labels]
         return [*labels, *(f"{labels[index]} is missing" for index in self.gaps)]
 
-    def encode(self, table: Table, out: Array) -> None:
-        """Fill `out`, shape (rows, width), in blocks of rows."""
+    def encode(self, table: Table, out: Array, names: Sequence[str] | None = None) -> None:
+        """Fill `out`, zeros of shape (rows, width), in blocks of rows.
+
+        Parameters
+        ----------
+        table : Table
+        out : array
+        names : sequence of str, optional
+            The columns that hold the values, in order; those of the training table when left out.
+        """
         width = len(self.fill)
         if not width:
             return
-        columns = [numbers(table, column.name, self.missing, boolean=column.kind == "boolean", advice=ADVICE) for column in self.columns]
-        limit = np.finfo(out.dtype).max
-        block = np.empty((max(1, CELLS // width), width))
-        for rows in row_blocks(table.rows, len(block)):
-            part = block[: rows.stop - rows.start]
-            self._gather(columns, rows, part)
-            missing = np.isnan(part)
-            if missing.any():
-                self._impute(table, rows, part, missing)
-                out[rows, width:] = missing[:, self.gaps]
-            with np.errstate(all="ignore"):  # what overflows is found below, and what underflows is 0
+        names = [column.name for column in self.columns] if names is None else names
+        columns = [self._numbers(table, name) for name in names]
+        limit = float(np.finfo(out.dtype).max)
+        block = np.empty((max(1, min(table.rows, CELLS // width)), width))
+        with np.errstate(all="ignore"):  # what overflows is found, and what underflows is 0
+            for rows in row_blocks(table.rows, len(block)):
+                part = block[: rows.stop - rows.start]
+                _gather(columns, rows, part)
                 part -= self.center
                 part /= self.scale
-                if max(part.max(), -part.min()) > limit:
-                    raise self._too_large(table, rows, np.abs(part) > limit)
+                if not _within(part, limit):
+                    self._explain(table, names)
+                    out[rows, width:] = self._impute(table, rows, part)
+                    if not _within(part, limit):
+                        raise self._too_large(table, rows, np.abs(part) > limit)
                 out[rows, :width] = part
 
-    def _gather(self, columns: Sequence[NDArray[Any]], rows: slice, part: Vector) -> None:
-        start = 0
-        for schema, column in zip(self.columns, columns, strict=True):
-            stop = start + schema.width
-            part[:, start:stop] = column[rows].reshape(len(part), -1)
-            start = stop
+    def _numbers(self, table: Table, name: str) -> NDArray[Any]:
+        """The numbers of a column; infinite ones are found later, all columns at once."""
+        column, boolean = table[name], name in self.booleans
+        known = column.dtype.kind in ("b" if boolean else "biuf")
+        return column if known else numbers(table, name, self.missing, boolean=boolean, advice=ADVICE)
 
-    def _impute(self, table: Table, rows: slice, part: Vector, missing: NDArray[np.bool_]) -> None:
-        if not self.impute:
+    def _explain(self, table: Table, names: Sequence[str]) -> None:
+        """Raise DataError for the first column with an infinite value, if there is one."""
+        for name in names:
+            numbers(table, name, self.missing, boolean=name in self.booleans, advice=ADVICE)
+
+    def _impute(self, table: Table, rows: slice, part: Vector) -> NDArray[np.bool_]:
+        """Fill the gaps in scaled values; the indicators of the rows."""
+        missing = np.isnan(part)
+        if missing.any() and not self.impute:
             row, value = np.argwhere(missing)[0]
             raise missing_error(table, self.names[value], int(row) + rows.start)
-        np.copyto(part, self.fill, where=missing)
+        np.copyto(part, (self.fill - self.center) / self.scale, where=missing)
+        return missing[:, self.gaps]
 
     def _too_large(self, table: Table, rows: slice, wrong: NDArray[np.bool_]) -> DataError:
         row, value = np.argwhere(wrong)[0]
@@ -132,6 +153,20 @@ class NumberEncoder:
         if not np.isfinite([fill, center, scale]).all() or not scale.all():
             raise ValueError("the statistics are not finite, or divide by 0")
         return cls(tuple(columns), tuple(state.missing), state.impute, fill, center, scale, gaps)
+
+
+def _gather(columns: Sequence[NDArray[Any]], rows: slice, part: Vector) -> None:
+    """Fill `part` with some rows of the columns, side by side."""
+    start = 0
+    for column in columns:
+        stop = start + column_width(column)
+        part[:, start:stop] = column[rows].reshape(len(part), -1)
+        start = stop
+
+
+def _within(part: Vector, limit: float) -> bool:
+    """Whether all values are numbers that are no larger than `limit`."""
+    return bool(part.max() <= limit and part.min() >= -limit)
 
 
 def _statistics(table: Table, column: InputColumn, missing: tuple[str, ...], impute: bool) -> Iterator[Vector]:

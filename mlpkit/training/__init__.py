@@ -1,12 +1,30 @@
 """Training: the loop and the run, the optimizer's step, early stopping, and the state with which a run goes on."""
 
-from mlpkit.training.best import Monitor
-from mlpkit.training.epoch import Epoch
-from mlpkit.training.loop import check_early_stopping, epochs
-from mlpkit.training.loss import mean_loss
-from mlpkit.training.run import Measure, Run
-from mlpkit.training.state import Place, TrainingState
-from mlpkit.training.streams import random_stream
+from typing import TYPE_CHECKING
+
+from mlpkit.lazy import lazy
+
+if TYPE_CHECKING:
+    from mlpkit.training.best import Monitor
+    from mlpkit.training.epoch import Epoch
+    from mlpkit.training.loop import check_early_stopping, epochs
+    from mlpkit.training.loss import mean_loss
+    from mlpkit.training.run import Measure, Run
+    from mlpkit.training.state import Place, TrainingState
+    from mlpkit.training.streams import random_stream
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "best": ("Monitor",),
+        "epoch": ("Epoch",),
+        "loop": ("check_early_stopping", "epochs"),
+        "loss": ("mean_loss",),
+        "run": ("Measure", "Run"),
+        "state": ("Place", "TrainingState"),
+        "streams": ("random_stream",),
+    },
+)
 
 __all__ = [
     "Epoch",
