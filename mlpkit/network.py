@@ -14,12 +14,16 @@ import numpy as np
 
 from mlpkit.blocks import row_blocks
 from mlpkit.errors import SpecError
-from mlpkit.normalization import BatchNormalization, normalize
+from mlpkit.normalization import BatchNormalization
 from mlpkit.parameters import MappedParameters, Parameters
 from mlpkit.plugin import Activation, Array
+from mlpkit.prediction import Prediction, PredictionLayer
+from mlpkit.quiet import quietly
 from mlpkit.spec import Layer, NetworkSpec
 
 BLOCK = 1024  # rows predicted at once: the scores and outputs of a layer stay in cache, and the calls are few
+KEPT = 2**18  # numbers in the buffers of a prediction up to which it is kept for the next one
+SIZES = 8  # numbers of rows for which there are kept ones
 
 
 class LayerViews(NamedTuple):
@@ -56,7 +60,15 @@ class Network:
     def _hold(self, spec: NetworkSpec, dtype: str, parameters: Parameters) -> None:
         self.spec, self.dtype, self.parameters = spec, np.dtype(dtype), parameters
         self.layers = layer_views(spec, parameters)
-        self._forwards = [Forward(layer) for layer in self.layers]
+        self.units = self.layers[-1].weight.shape[1]
+        self._prediction_layers = [_prediction_layer(layer, self._joined(index)) for index, layer in enumerate(self.layers)]
+        self._spare: dict[int, list[Prediction]] = {}  # by their number of rows: threads that predict side by side have one each
+
+    def _joined(self, index: int) -> Array | None:
+        """A layer's weight with its bias as the last row, where they stand together and the layer is not the first."""
+        if index == 0 or self.layers[index].bias is None or isinstance(self.parameters, MappedParameters):
+            return None
+        return self.parameters.joined(f"layers.{index}.weight", f"layers.{index}.bias")
 
     @classmethod
     def mapped(cls, spec: NetworkSpec, dtype: str, tensors: Mapping[str, Array]) -> Network:
@@ -72,14 +84,15 @@ class Network:
         """The network itself, or a copy of one whose parameters stand elsewhere."""
         return copy.deepcopy(self) if isinstance(self.parameters, MappedParameters) else self
 
-    def __getstate__(self) -> tuple[NetworkSpec, str, Array]:
-        return self.spec, self.dtype.name, self.parameters.vector
+    def __getstate__(self) -> tuple[NetworkSpec, str, dict[str, Array]]:
+        return self.spec, self.dtype.name, self.parameters.views
 
-    def __setstate__(self, state: tuple[NetworkSpec, str, Array]) -> None:
-        """Made anew around the vector: a copied view would no longer be a part of it."""
-        spec, dtype, vector = state
+    def __setstate__(self, state: tuple[NetworkSpec, str, dict[str, Array]]) -> None:
+        """Made anew around a vector: a copied view would no longer be a part of it."""
+        spec, dtype, views = state
         Network.__init__(self, spec, dtype)
-        self.parameters.vector[...] = vector
+        for name, view in views.items():
+            self.parameters.views[name][...] = view
 
     def initialize(self, rng: np.random.Generator) -> None:
         """Draw the weights and biases anew, layer by layer.
@@ -110,62 +123,51 @@ class Network:
         -------
         array, shape (rows, units of the last layer)
         """
-        return self._run(inputs)[1]
+        return self._run(inputs, scores=False)[1]
 
     def scores(self, inputs: Array) -> tuple[Array, Array]:
         """The last layer's scores before its activation, and its outputs, both of shape (rows, units)."""
-        return self._run(inputs)
+        return self._run(inputs, scores=True)
 
     def layer_outputs(self, index: int, inputs: Array) -> Array:
         """The outputs of one layer, shape (rows, units), for its inputs, shape (rows, its inputs)."""
-        forward = self._forwards[index]
-        z = forward.scores(inputs, np.empty((len(inputs), forward.units), inputs.dtype))
-        outputs = np.empty_like(z)
-        forward.activation(z, outputs)
+        z, outputs = (np.empty((len(inputs), self.layers[index].weight.shape[1]), inputs.dtype) for _ in range(2))
+        Prediction([_prediction_layer(self.layers[index])], len(inputs)).run(inputs, z, outputs)
         return outputs
 
-    def _run(self, inputs: Array) -> tuple[Array, Array]:
-        dtype = self.dtype
-        inputs = np.ascontiguousarray(inputs, dtype)
+    def _run(self, inputs: Array, *, scores: bool) -> tuple[Array, Array]:
+        """Scores, if they are wanted, and outputs; the scores of the last block only otherwise."""
+        inputs = np.asarray(inputs, self.dtype)
         if inputs.ndim != 2 or inputs.shape[1] != self.spec.inputs:
             raise ValueError(f"inputs must have shape (rows, {self.spec.inputs}), not {inputs.shape}")
-        shape = len(inputs), self.layers[-1].weight.shape[1]
-        scores, outputs = np.empty(shape, dtype), np.empty(shape, dtype)
-        with np.errstate(over="ignore", under="ignore"):
-            size = min(len(inputs), BLOCK)
-            buffers = [(np.empty((size, forward.units), dtype), np.empty((size, forward.units), dtype)) for forward in self._forwards[:-1]]
-            if len(inputs) == size:
-                self._fill(inputs, [*buffers, (scores, outputs)])
-            else:
-                for rows in row_blocks(len(inputs), BLOCK):
-                    count = rows.stop - rows.start
-                    self._fill(inputs[rows], [*((z[:count], out[:count]) for z, out in buffers), (scores[rows], outputs[rows])])
-        return scores, outputs
+        rows = len(inputs)
+        outputs = np.empty((rows, self.units), self.dtype)
+        if rows <= BLOCK:
+            z = np.empty_like(outputs) if scores else None
+            return quietly(self._predict_block, inputs, z, outputs), outputs
+        z = np.empty_like(outputs)
+        for block in row_blocks(rows, BLOCK):
+            quietly(self._predict_block, inputs[block], z[block], outputs[block])
+        return z, outputs
 
-    def _fill(self, x: Array, buffers: list[tuple[Array, Array]]) -> None:
-        """Predict a block: fill the scores and the outputs of each layer."""
-        for forward, (z, out) in zip(self._forwards, buffers, strict=True):
-            forward.activation(forward.scores(x, z), out)
-            x = out
-
-
-class Forward:
-    """One layer as prediction runs it, with what it needs looked up once."""
-
-    def __init__(self, layer: LayerViews) -> None:
-        self.weight, self.units = layer.weight, layer.weight.shape[1]
-        self.bias = None if layer.bias is None else layer.bias[None]  # a matrix is added to a matrix of one row without broadcasting
-        self.normalization, self.views = layer.spec.normalization, layer.normalization
-        self.activation = layer.activation.forward
-
-    def scores(self, x: Array, z: Array) -> Array:
-        """Fill z, shape (rows, units), with the scores of x, shape (rows, inputs)."""
-        x.dot(self.weight, z)
-        if self.bias is not None:
-            np.add(z, self.bias, z)
-        if self.normalization is not None:
-            normalize(self.normalization, z, self.views)
+    def _predict_block(self, inputs: Array, scores: Array | None, outputs: Array) -> Array:
+        """Fill `outputs`, and `scores` or a buffer in its place, which is returned."""
+        rows = len(inputs)
+        try:
+            prediction = self._spare[rows].pop()
+        except (KeyError, IndexError):
+            prediction = Prediction(self._prediction_layers, rows)
+        z = prediction.scores if scores is None else scores
+        prediction.run(inputs, z, outputs)
+        if prediction.size <= KEPT:
+            if len(self._spare) >= SIZES and rows not in self._spare:
+                self._spare.clear()
+            self._spare.setdefault(rows, []).append(prediction)
         return z
+
+
+def _prediction_layer(layer: LayerViews, joined: Array | None = None) -> PredictionLayer:
+    return PredictionLayer(layer.weight, layer.bias, joined, layer.spec.normalization, layer.normalization, layer.activation.forward)
 
 
 def _allocate(spec: NetworkSpec, dtype: np.dtype[np.floating]) -> Parameters:
@@ -184,12 +186,11 @@ def parameter_shapes(spec: NetworkSpec) -> tuple[dict[str, tuple[int, ...]], dic
     Returns
     -------
     trained : dict
-        Weights first, then biases, then normalization's scales and shifts.
+        Each layer's weight with its bias behind it, then normalization's scales and shifts.
     statistics : dict
         Batch normalization's running means and variances.
     """
-    weights: dict[str, tuple[int, ...]] = {}
-    biases: dict[str, tuple[int, ...]] = {}
+    linear: dict[str, tuple[int, ...]] = {}
     scales: dict[str, tuple[int, ...]] = {}
     statistics: dict[str, tuple[int, ...]] = {}
     inputs = spec.inputs
@@ -197,15 +198,15 @@ def parameter_shapes(spec: NetworkSpec) -> tuple[dict[str, tuple[int, ...]], dic
         name, units = f"layers.{index}", layer.units
         if inputs is None or units is None:
             raise ValueError(f"the width of network.{name if inputs else 'inputs'} is not known yet")
-        weights[f"{name}.weight"] = (inputs, units)
+        linear[f"{name}.weight"] = (inputs, units)
         if layer.has_bias:
-            biases[f"{name}.bias"] = (units,)
+            linear[f"{name}.bias"] = (units,)
         if layer.normalization is not None:
             scales |= {f"{name}.normalization.{part}": (units,) for part in ("scale", "shift")}
         if isinstance(layer.normalization, BatchNormalization):
             statistics |= {f"{name}.normalization.{part}": (units,) for part in ("mean", "variance")}
         inputs = units
-    return {**weights, **biases, **scales}, statistics
+    return {**linear, **scales}, statistics
 
 
 def layer_views(spec: NetworkSpec, parameters: Parameters) -> tuple[LayerViews, ...]:
@@ -214,6 +215,6 @@ def layer_views(spec: NetworkSpec, parameters: Parameters) -> tuple[LayerViews, 
     for index, layer in enumerate(spec.layers):
         name = f"layers.{index}"
         prefix = f"{name}.normalization."
-        normalization = {key.removeprefix(prefix): view for key, view in views.items() if key.startswith(prefix)}
+        normalization = {part: views[prefix + part] for part in ("scale", "shift", "mean", "variance") if prefix + part in views}
         layers.append(LayerViews(layer, views[f"{name}.weight"], views.get(f"{name}.bias"), normalization))
     return tuple(layers)

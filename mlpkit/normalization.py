@@ -98,8 +98,8 @@ class Normalizer:
     Parameters
     ----------
     options : BatchNormalization or LayerNormalization
-    rows, units : int
-        The shape of the scores.
+    scores : array, shape (rows, units)
+        What it is to work on.
     views, gradients : dict of str to array
         Parameters ("scale", "shift" and, for batch normalization, "mean" and "variance") and the gradients of the
         first two, each of shape (units,).
@@ -108,19 +108,18 @@ class Normalizer:
     def __init__(
         self,
         options: BatchNormalization | LayerNormalization,
-        rows: int,
-        units: int,
+        scores: Array,
         views: dict[str, Array],
         gradients: dict[str, Array],
     ) -> None:
-        dtype = views["scale"].dtype
+        rows, units = scores.shape
         self.options = options
         self.views = views
         self.gradients = gradients
         self.by_unit = isinstance(options, BatchNormalization)  # one mean and deviation per unit; else one per row
-        self.normalized = np.empty((rows, units), dtype)
-        self.ones = np.ones(rows if self.by_unit else units, dtype)
-        self.mean = np.empty(units if self.by_unit else rows, dtype)
+        self.normalized = np.empty_like(scores)
+        self.ones = np.ones(rows if self.by_unit else units, scores.dtype)
+        self.mean = np.empty(units if self.by_unit else rows, scores.dtype)
         self.deviation = np.empty_like(self.mean)
 
     def _columns(self, array: Array) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from mlpkit.plugin import Array, LearningRate, Optimizer
+from mlpkit.scalars import scalar
 
 
 class SGD(Optimizer):
@@ -33,16 +34,16 @@ class SGD(Optimizer):
     def step(self, w: Array, grad: Array, *state: Array, lr: float, t: int) -> None:
         if self.momentum:
             (velocity,) = state
-            velocity *= self.momentum
-            velocity += grad
+            np.multiply(velocity, scalar(self.momentum, w.dtype), velocity)
+            np.add(velocity, grad, velocity)
             if self.nesterov:  # grad becomes g + momentum v with no second array
-                grad *= 1.0 / self.momentum
-                grad += velocity
-                grad *= lr * self.momentum
+                np.multiply(grad, scalar(1.0 / self.momentum, w.dtype), grad)
+                np.add(grad, velocity, grad)
+                np.multiply(grad, scalar(lr * self.momentum, w.dtype), grad)
             else:
-                np.multiply(velocity, lr, out=grad)
+                np.multiply(velocity, scalar(lr, w.dtype), grad)
         else:
-            np.multiply(grad, lr, grad)
+            np.multiply(grad, scalar(lr, w.dtype), grad)
         np.subtract(w, grad, w)
 
 
@@ -64,18 +65,19 @@ class Adam(Optimizer):
 
     def step(self, w: Array, grad: Array, *state: Array, lr: float, t: int) -> None:
         mean, square, largest = state
+        dtype = w.dtype
         # the states are m / (1 - beta1) and v / (1 - beta2): two passes over memory less
-        mean *= self.beta1
-        mean += grad
-        square *= self.beta2
-        grad *= grad
-        square += grad
+        np.multiply(mean, scalar(self.beta1, dtype), mean)
+        np.add(mean, grad, mean)
+        np.multiply(square, scalar(self.beta2, dtype), square)
+        np.square(grad, grad)
+        np.add(square, grad, square)
         if self.amsgrad:
             np.maximum(largest, square, out=largest)
             square = largest
         root = math.sqrt((1.0 - self.beta2) / (1.0 - self.beta2**t))
-        np.sqrt(square, out=grad)
-        grad += self.epsilon / root
-        np.divide(mean, grad, out=grad)
-        grad *= lr * (1.0 - self.beta1) / (1.0 - self.beta1**t) / root
-        w -= grad
+        np.sqrt(square, grad)
+        np.add(grad, np.array(self.epsilon / root, dtype), grad)
+        np.divide(mean, grad, grad)
+        np.multiply(grad, np.array(lr * (1.0 - self.beta1) / (1.0 - self.beta1**t) / root, dtype), grad)
+        np.subtract(w, grad, w)

@@ -19,6 +19,7 @@ from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.preprocessing.labels import check_present, class_numbers, find_classes
 from mlpkit.preprocessing.task import is_classes
+from mlpkit.rows import augmentable
 from mlpkit.spec import Spec
 
 Weights = NDArray[np.float64]
@@ -105,7 +106,7 @@ def prepare(
     training, held_out = _split(spec, rows, validation)
     inputs, target = encoders or _fit(spec, training)
     unit = _mean_weight(training, "training")
-    train = _encode(spec, training, inputs, target, unit)
+    train = _encode(spec, training, inputs, target, unit, augmented=spec.network.layers[0].has_bias)
     checked = None if held_out is None else _encode(spec, held_out, inputs, target, unit)
     return Prepared(inputs, target, train.data, checked.data if checked else None, (checked or train).values)
 
@@ -143,7 +144,7 @@ def _mean_weight(rows: _Rows, part: str) -> float:
     return mean
 
 
-def _encode(spec: Spec, rows: _Rows, inputs: InputEncoder, target: TargetEncoder, unit: float) -> Labelled:
+def _encode(spec: Spec, rows: _Rows, inputs: InputEncoder, target: TargetEncoder, unit: float, *, augmented: bool = False) -> Labelled:
     """Encoded rows, with weights in units of their mean over the training rows."""
     weights = None
     if rows.weights is not None:
@@ -152,7 +153,9 @@ def _encode(spec: Spec, rows: _Rows, inputs: InputEncoder, target: TargetEncoder
         if not np.isfinite(weights).all():
             raise DataError("some weights are too large beside the mean of those of the training rows", help="scale them")
     targets = np.ascontiguousarray(target.encode(rows.target, spec.dtype))
-    return Labelled(Dataset(inputs.encode(rows.table, spec.dtype), targets, weights), target.values(rows.target))
+    whole = augmentable(rows.table.rows, inputs.width, spec.dtype) if augmented else None
+    encoded = inputs.encode(rows.table, spec.dtype, None if whole is None else whole[:, :-1])
+    return Labelled(Dataset(encoded, targets, weights, whole), target.values(rows.target))
 
 
 # -- reading

@@ -4,6 +4,9 @@ A matrix product of less than a million multiplications is as fast on one thread
 uses one. A larger run uses every core that the process may use, divided by the number of such runs of one user on the
 machine: two processes with two threads each on two cores take more than twice as long as with one (measured). `use`,
 or the variable MLPKIT_THREADS, sets the number instead; OMP_NUM_THREADS and OPENBLAS_NUM_THREADS are kept to as well.
+
+A BLAS adds in another order on another number of threads, which changes the last bits. So a run has the number that it
+began with to its end, and a run that is resumed has it too.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import ctypes
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from functools import cache
@@ -27,7 +30,8 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
 LARGE = 2**20  # multiplications in a product from which a second thread pays
-SECONDS = 1.0  # between two looks at how many runs there are
+SPLIT = 2**18  # multiplications in a product of two matrices up to which OpenBLAS uses one thread, however many it has
+LONG = 2**13  # numbers in what is multiplied with a vector, up to which it does too
 VARIABLES = ("MLPKIT_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 _used: int | None = None
@@ -146,6 +150,11 @@ def _work(function: Callable[[slice], None], share: range, piece: int | None) ->
         function(slice(start, min(start + length, share.stop)))
 
 
+def may_be_split(rows: int, shapes: Iterable[tuple[int, int]]) -> bool:
+    """Whether OpenBLAS, left alone, would use several threads for batches of `rows` rows and weights of some shapes."""
+    return any(rows * inputs * units > SPLIT or max(rows, inputs) * max(inputs, units) > LONG for inputs, units in shapes)
+
+
 # -- side by side
 
 
@@ -163,14 +172,12 @@ class Share:
         self.neighbours: Neighbours | None = None
 
     def count(self) -> int:
-        """How many there are at the moment: those that somebody has set, or the run's share of the cores."""
+        """How many there are for a run that begins now: those that somebody has set, or its share of the cores."""
+        if self.large and self.neighbours is None:
+            self.neighbours = Neighbours()
         if (count := chosen()) is not None:
             return count
-        if not self.large:
-            return 1
-        if self.neighbours is None:
-            self.neighbours = Neighbours()
-        return max(1, cores() // (1 + self.neighbours.count()))
+        return 1 if self.neighbours is None else max(1, cores() // (1 + self.neighbours.count()))
 
     def close(self) -> None:
         """Leave the cores to the others."""
@@ -189,21 +196,17 @@ class Neighbours:
         self.folder = Path(tempfile.gettempdir()) / f"mlpkit-{_user()}"
         self.name = f"{os.getpid()}-{time.monotonic_ns()}"
         self.descriptor: int | None = None
-        self.counted = -SECONDS
-        self.others = 0
         with suppress(OSError, ImportError):
             self.folder.mkdir(mode=0o700, exist_ok=True)
             if self.folder.stat().st_uid == _user():
                 self.descriptor = _locked(self.folder / self.name, os.O_CREAT | os.O_EXCL)
 
     def count(self) -> int:
-        """How many there are besides this one; looked up at most once a second."""
-        now = time.monotonic()
-        if self.descriptor is not None and now - self.counted >= SECONDS:
-            self.counted, self.others = now, 0
+        """How many there are besides this one."""
+        if self.descriptor is not None:
             with suppress(OSError):
-                self.others = sum(_is_alive(path) for path in self.folder.iterdir() if path.name != self.name)
-        return self.others
+                return sum(_is_alive(path) for path in self.folder.iterdir() if path.name != self.name)
+        return 0
 
     def close(self) -> None:
         """Be none of them any more."""

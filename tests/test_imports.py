@@ -11,18 +11,21 @@ PACKAGE = Path(mlpkit.__file__).parent
 ORDER = [
     "lazy",
     "errors",
+    "quiet",
     "builtins",
     "blocks",
     "threads",
     "jsontext",
     "registry",
     "plugin",
+    "scalars",
     "rows",
     "code_file",
     "validation",
     "normalization",
     "spec",
     "parameters",
+    "prediction",
     "network",
     "workspace",
     "data",
@@ -45,7 +48,7 @@ ORDER = [
     "__main__",
 ]
 PLUGINS = ["activations", "losses", "optimizers", "initializers", "schedules", "metrics"]
-OF_PLUGINS = {"plugin", "blocks", "rows"}
+OF_PLUGINS = {"plugin", "blocks", "rows", "scalars"}
 
 
 def part(path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from typing import ClassVar
 
 import numpy as np
@@ -14,7 +15,7 @@ import mlpkit
 from mlpkit import threads
 from mlpkit.errors import TrainingError
 from mlpkit.plugin import REGISTRIES
-from mlpkit.threads import Neighbours, Share, chosen, in_parallel, products_on
+from mlpkit.threads import Neighbours, Share, chosen, in_parallel, may_be_split, products_on
 from mlpkit.training import run, update
 from mlpkit.training.update import is_elementwise
 
@@ -157,7 +158,6 @@ time.sleep(600)
 
 def test_runs_share_the_cores_and_a_dead_one_has_none(tmp_path, monkeypatch):
     monkeypatch.setattr(threads, "cores", lambda: 8)
-    monkeypatch.setattr(threads, "SECONDS", 0.0)
     assert Share(large=False).count() == 1
     share = Share(large=True)
     assert share.count() == 8
@@ -176,6 +176,81 @@ def test_runs_share_the_cores_and_a_dead_one_has_none(tmp_path, monkeypatch):
     assert list(folder.iterdir()) == []
     assert share.count() == 8  # it can be asked again
     share.close()
+
+
+LARGE_SPEC = {"network": {"layers": [{"units": 1}]}, "loss": "mse", "training": {"epochs": 3, "batch_size": 8}}
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """The numbers of threads that the epochs of runs have their products on, which count as large; on 8 cores."""
+    counts = []
+
+    @contextmanager
+    def products_on(count):
+        counts.append(count)
+        yield
+
+    for name, value in (("LARGE", 1), ("products_on", products_on), ("may_be_split", lambda rows, shapes: True)):
+        monkeypatch.setattr(run, name, value)
+    monkeypatch.setattr(threads, "cores", lambda: 8)
+    return counts
+
+
+def test_a_run_has_the_number_that_it_began_with_to_its_end(told):
+    beside = None
+    for _ in mlpkit.epochs(mlpkit.Model(LARGE_SPEC, inputs=5), X, Y):
+        beside = beside or Neighbours()
+    assert told == [8, 8, 8]
+    mlpkit.train(LARGE_SPEC, X, Y)
+    assert told[3:] == [4, 4, 4]
+    beside.close()
+
+
+def test_a_run_goes_on_with_the_number_that_it_began_with(told, tmp_path):
+    def half():
+        threads.use(3)
+        model = mlpkit.Model(LARGE_SPEC, inputs=5)
+        next(mlpkit.epochs(model, X, Y))
+        model.save(tmp_path / "half.h5", training_state=True)
+        threads.use(None)
+        return mlpkit.load(tmp_path / "half.h5")
+
+    model = half()
+    assert model.training_state.threads == 3
+    list(mlpkit.epochs(model, X, Y, resume=True))
+    assert told == [3, 3, 3]
+    model = half()
+    threads.use(2)
+    with pytest.warns(UserWarning, match="began with 3 threads and goes on with 2: the last bits may differ"):
+        list(mlpkit.epochs(model, X, Y, resume=True))
+    assert told[4:] == [2, 2]
+
+
+def test_small_products_are_left_alone():
+    assert not may_be_split(32, [(64, 64), (64, 10)])
+    assert may_be_split(65, [(64, 64)])  # a product of more than 2^18
+    assert may_be_split(2, [(100, 100)])  # a matrix of more than 2^13 and a vector
+    assert may_be_split(10_000, [(2, 1)])
+
+
+def test_the_bits_are_those_of_one_thread_where_the_products_would_be_split():
+    """OpenBLAS left alone would use several, and its kernels for Haswell then give other bits for this network."""
+    code = """
+import sys, hashlib, numpy as np, mlpkit
+rng = np.random.default_rng(0)
+x, y = rng.standard_normal((400, 200)), rng.standard_normal(400)
+layers = [{"units": 90, "activation": "tanh"}, {"units": 1}]
+spec = {"network": {"layers": layers}, "loss": "mse", "training": {"epochs": 2, "batch_size": 200}}
+print(hashlib.sha256(mlpkit.train(spec, x, y).network.parameters.vector).hexdigest())
+"""
+    path = os.pathsep.join([os.path.dirname(os.path.dirname(mlpkit.__file__)), os.environ.get("PYTHONPATH", "")])
+    found = set()
+    for count in ("1", "2", "3"):
+        environment = {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": count, "MLPKIT_THREADS": "1"}
+        environment |= {"OPENBLAS_CORETYPE": "Haswell"}
+        found.add(subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout)
+    assert len(found) == 1
 
 
 def test_a_run_leaves_no_trace(tmp_path, monkeypatch):

@@ -88,7 +88,7 @@ class InputEncoder:
         """A name for each encoded column."""
         return (*self.numbers.names, *self.categories.names)
 
-    def encode(self, source: Table, dtype: DTypeLike) -> Array:
+    def encode(self, source: Table, dtype: DTypeLike, out: Array | None = None) -> Array:
         """Encode rows.
 
         Parameters
@@ -98,6 +98,8 @@ class InputEncoder:
             when it has as many columns as the inputs have and all of these are numbers; so is any table of numbers when
             the model was trained on an array. The names x0, x1 and so on of an array are none that a user gave.
         dtype : "float32" or "float64"
+        out : array, shape (rows, width), optional
+            Zeros of that dtype, which are filled; made when left out.
 
         Returns
         -------
@@ -113,7 +115,7 @@ class InputEncoder:
         UnseenCategoryWarning
             Categories that the training rows lacked: none of their columns is 1.
         """
-        encoded = np.zeros((source.rows, self.width), dtype)
+        encoded = np.zeros((source.rows, self.width), dtype) if out is None else out
         if not self._is_aligned(source):
             in_order = source.names
             if self.numbers.booleans:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Mapping
-from contextvars import Context, copy_context
 from copy import deepcopy
 from typing import Any
 
@@ -14,16 +14,19 @@ from numpy.typing import NDArray
 
 from mlpkit.data import Dataset
 from mlpkit.data.batches import Batches
+from mlpkit.data.table import counted
 from mlpkit.errors import ModelFileError, TrainingError
 from mlpkit.fingerprint import Fingerprint
-from mlpkit.network import Network
+from mlpkit.network import BLOCK, Network
 from mlpkit.plugin import Array, Targets
+from mlpkit.quiet import quiet_context
 from mlpkit.spec import Spec
-from mlpkit.threads import LARGE, Share, products_on
+from mlpkit.threads import LARGE, Share, chosen, may_be_split, products_on
 from mlpkit.training.best import Best
 from mlpkit.training.diagnosis import first_non_finite
 from mlpkit.training.epoch import Epoch
 from mlpkit.training.loss import mean_loss
+from mlpkit.training.order import from_file_order, to_file_order
 from mlpkit.training.state import Place, TrainingState
 from mlpkit.training.streams import generator_state, random_stream, set_generator
 from mlpkit.training.update import Update
@@ -31,16 +34,6 @@ from mlpkit.training.versions import versions
 from mlpkit.workspace import Workspace
 
 Measure = Callable[[Array], Mapping[str, float]]
-
-
-def _quiet_context() -> Context:
-    """A context in which NumPy warns of nothing: what overflows in a step is found by the loss, and named.
-
-    To enter one takes a fiftieth of the time of `np.errstate`, which a small epoch would notice.
-    """
-    context = copy_context()
-    context.run(np.seterr, all="ignore")
-    return context
 
 
 class Run:
@@ -78,13 +71,17 @@ class Run:
         self.steps_per_epoch = -(-self.rows // self.batch_size)
         self.shuffle_rng = random_stream(spec.seed, "shuffle", done)
         self.dropout_rng = random_stream(spec.seed, "dropout", done)
-        self.quiet = _quiet_context()
-        self.share = Share(max(self.batch_size * layer.weight.size for layer in network.layers) >= LARGE)
+        self.quiet = quiet_context()
+        self.best = Best(network.parameters.vector, spec) if spec.training.early_stopping else None
+        self.evaluated = not (validation is None and measure is None and self.best is None)
+        shapes = [layer.weight.shape for layer in network.layers]
+        self.share = Share(max(self.batch_size * inputs * units for inputs, units in shapes) >= LARGE)
+        self.split = may_be_split(max(self.batch_size, BLOCK if self.evaluated else 1), shapes)
+        self.threads: int | None = None  # decided when the run begins
         self.order: NDArray[np.uint64] | None = None  # the generator that shuffled the unfinished epoch, before it did
-        self.batches = Batches(train, self.batch_size, spec.training.shuffle)
+        self.batches = Batches(train, self.batch_size, spec.training.shuffle, biased=network.layers[0].bias is not None)
         self.workspaces = self._workspaces()
         self.update = Update(network, spec)
-        self.best = Best(network.parameters.vector, spec) if spec.training.early_stopping else None
 
     def _workspaces(self) -> dict[int, Workspace]:
         """A workspace for a whole batch and one for the rest at the end of an epoch, with one gradient."""
@@ -109,9 +106,22 @@ class Run:
         """Train one epoch, or what is left of it; None when the run is over, or was asked to stop."""
         if self.finished:
             return None
+        if self.threads is None:
+            self._use_threads(self.share.count())
+        if not self.split:
+            return self._next_epoch()
+        with products_on(self.threads or 1):
+            return self._next_epoch()
+
+    def _use_threads(self, count: int) -> None:
+        self.threads = self.update.threads = count
+        for workspace in self.workspaces.values():
+            workspace.set_threads(count)
+
+    def _next_epoch(self) -> Epoch | None:
         started = time.perf_counter()
         rate = self.update.rate(self.epoch * self.steps_per_epoch, self.steps_per_epoch)
-        if not self.quiet.run(self._pass_on_threads if self.share.large else self._pass_over_rows):
+        if not self.quiet.run(self._pass_over_rows):
             return None
         validation_loss, metrics = self._evaluate()
         seconds = time.perf_counter() - started
@@ -122,14 +132,6 @@ class Run:
         self.epoch, self.loss, self.order = self.epoch + 1, 0.0, None
         self.whole = True
         return epoch
-
-    def _pass_on_threads(self) -> bool:
-        count = self.share.count()
-        for workspace in self.workspaces.values():
-            workspace.set_threads(count)
-        self.update.threads = count
-        with products_on(count):
-            return self._pass_over_rows()
 
     def _pass_over_rows(self) -> bool:
         """One step per batch that the epoch has left; False when asked to stop."""
@@ -150,14 +152,14 @@ class Run:
         workspace = self.workspaces[len(inputs)]
         loss = workspace.loss_and_gradient(inputs, targets, weights)
         if not math.isfinite(loss):
-            raise self._diverged(inputs, loss)
+            raise self._diverged(inputs[:, : workspace.width], loss)
         self.loss += loss
         self.step += 1
         self.update.apply(workspace.gradient.trained, self.step, self.steps_per_epoch)
         self.whole = True
 
     def _evaluate(self) -> tuple[float | None, Mapping[str, float]]:
-        if self.validation is None and self.measure is None and self.best is None:
+        if not self.evaluated:
             return None, {}
         data = self.train if self.validation is None else self.validation
         loss, outputs = mean_loss(self.network, self.spec, data)
@@ -197,13 +199,15 @@ class Run:
     def state(self, data: Fingerprint) -> TrainingState:
         """Where the run stands; copies, so that it may go on. Only when it is `whole`. `data` are those of its rows."""
         order = generator_state(self.shuffle_rng) if self.order is None else self.order
+        parameters = self.network.parameters
         arrays: dict[str, NDArray[Any]] = {
-            f"optimizer/{name}": array.copy() for name, array in zip(self.spec.optimizer.state, self.update.state, strict=True)
+            f"optimizer/{name}": to_file_order(parameters, array)
+            for name, array in zip(self.spec.optimizer.state, self.update.state, strict=True)
         }
         arrays |= {"rng/shuffle": order, "rng/dropout": generator_state(self.dropout_rng), "loop/loss": np.array([self.loss])}
         monitor = None if self.best is None else self.best.monitor
         if monitor is not None:
-            arrays |= {"loop/parameters": self.network.parameters.vector.copy(), "loop/monitored": np.array([monitor.value])}
+            arrays |= {"loop/parameters": to_file_order(parameters, parameters.vector), "loop/monitored": np.array([monitor.value])}
         return TrainingState(
             done=self.done,
             epoch=self.epoch,
@@ -213,6 +217,7 @@ class Run:
             best=monitor.best if monitor else None,
             data=data,
             versions=versions(self.spec),
+            threads=self.threads,
             arrays=arrays,
         )
 
@@ -227,12 +232,26 @@ class Run:
         if state.steps_per_epoch != self.steps_per_epoch:
             message = f"the training state has {state.steps_per_epoch} steps per epoch, and these rows have {self.steps_per_epoch}"
             raise ModelFileError(message, help="use another checkpoint")
+        self.whole = False
+        self._go_on_with(state.threads)
         self.done, self.epoch, self.step, self.loss = state.done, state.epoch, state.step, float(state.arrays["loop/loss"][0])
         for name, array in zip(self.spec.optimizer.state, self.update.state, strict=True):
-            array[...] = state.arrays[f"optimizer/{name}"]
+            from_file_order(self.network.parameters, state.arrays[f"optimizer/{name}"], array)
         set_generator(self.shuffle_rng, state.arrays["rng/shuffle"])
         set_generator(self.dropout_rng, state.arrays["rng/dropout"])
         if self.best is not None:
             monitor = self.best.monitor
             monitor.value, monitor.best, monitor.waited = float(state.arrays["loop/monitored"][0]), state.best, state.waited
-            self.network.parameters.vector[...] = state.arrays["loop/parameters"]
+            from_file_order(self.network.parameters, state.arrays["loop/parameters"], self.network.parameters.vector)
+        self.whole = True
+
+    def _go_on_with(self, threads: int | None) -> None:
+        """Take the number of threads with which the run began, unless somebody has set another one."""
+        if threads is None:
+            return
+        count = self.share.count()
+        if chosen() in (None, threads):
+            self._use_threads(threads)
+            return
+        message = f"the run began with {counted(threads, 'thread')} and goes on with {count}"
+        warnings.warn(f"{message}: the last bits may differ from those of an unbroken run", stacklevel=2)

@@ -56,6 +56,8 @@ class TrainingState(BaseModel):
         Of the rows that it is trained on.
     versions : dict of str to str
         Of NumPy and of each distribution that the spec's plugins are from.
+    threads : int or None
+        On how many it is computed, which the last bits depend on; None before its first epoch, and in files of 0.2.0.
     arrays : dict of str to array
         "optimizer/NAME", shaped like the trained parameters, one for each name in the optimizer's `state`;
         "rng/shuffle", of the start of the epoch, and "rng/dropout", as `generator_state` gives them;
@@ -73,6 +75,7 @@ class TrainingState(BaseModel):
     best: Size | None
     data: Fingerprint
     versions: dict[str, str]
+    threads: Annotated[int, Field(ge=1, lt=2**16)] | None = None
     arrays: dict[str, Any] = Field(exclude=True, repr=False)
 
     @model_validator(mode="after")

@@ -34,8 +34,9 @@ class Update:
         self.parameters, self.trained = network.parameters, network.parameters.trained
         self.state = tuple(np.zeros_like(network.parameters.trained) for _ in spec.optimizer.state)
         self.threads = 1
-        self.by_pieces = is_elementwise(spec.optimizer) and len(self.trained) >= MANY
         self.tensors = self._tensor_slices() if spec.optimizer.scope == "tensor" else None
+        by_pieces = is_elementwise(spec.optimizer) and len(self.trained) >= MANY
+        self.whole = self.tensors is None and not by_pieces  # one call for all of it
 
     def _tensor_slices(self) -> list[tuple[slice, tuple[int, ...]]]:
         """Where each weight matrix, bias and so on stands in the vector, and its shape."""
@@ -57,11 +58,11 @@ class Update:
         """Step number `step`: move the parameters along the gradient, which is scratch space afterwards."""
         lr = self.constant if self.schedule is None else self.rate(step - 1, steps_per_epoch)
         w = self.trained
+        if self.whole:
+            self.optimizer.step(w, gradient, *self.state, lr=lr, t=step)
+            return
         if self.tensors is None:
-            if self.by_pieces:
-                self._apply_by_pieces(w, gradient, lr, step)
-            else:
-                self.optimizer.step(w, gradient, *self.state, lr=lr, t=step)
+            self._apply_by_pieces(w, gradient, lr, step)
             return
         for part, shape in self.tensors:
             state = [array[part].reshape(shape) for array in self.state]
