@@ -95,23 +95,13 @@ class Softmax(Activation):
     output: ClassVar[OutputKind] = "distribution"
 
     def forward(self, z: Array, out: Array) -> None:
-        if len(z) <= BLOCK:
-            self._fill(z, out)
-            return
-        for rows in row_blocks(len(z)):
-            self._fill(z[rows], out[rows])
-
-    @staticmethod
-    def _fill(z: Array, out: Array) -> None:
         if len(z) == 1:
             _softmax_row(z, out)
-            return
-        of_row = np.empty(len(z), z.dtype)
-        row_max(z, out, of_row)
-        with_rows(np.subtract, z, of_row, out)
-        np.exp(out, out)
-        row_sum(out, of_row)
-        with_rows(np.divide, out, of_row, out)
+        elif len(z) <= BLOCK:
+            _softmax_rows(z, out)
+        else:
+            for rows in row_blocks(len(z)):
+                _softmax_rows(z[rows], out[rows])
 
     def backward(self, z: Array, out: Array, grad: Array) -> None:
         for rows in row_blocks(len(z)):
@@ -120,9 +110,18 @@ class Softmax(Activation):
         np.multiply(grad, out, grad)
 
 
+def _softmax_rows(z: Array, out: Array) -> None:
+    of_row = np.empty(len(z), z.dtype)
+    row_max(z, out, of_row)
+    with_rows(np.subtract, z, of_row, out)
+    np.exp(out, out)
+    row_sum(out, of_row)
+    with_rows(np.divide, out, of_row, out)
+
+
 def _softmax_row(z: Array, out: Array) -> None:
     """One row, whose largest score Python finds in half of NumPy's time when there are few."""
-    (row,) = z.tolist() if z.size <= TINY else (z.max(keepdims=True)[0],)
-    np.subtract(z, np.array(max(row), z.dtype), out)
+    largest = max(z.tolist()[0]) if z.size <= TINY else z.max()
+    np.subtract(z, np.array(largest, z.dtype), out)
     np.exp(out, out)
     np.divide(out, out.dot(row_of(1.0, z.size, z.dtype)).reshape(()), out)

@@ -22,7 +22,7 @@ from mlpkit.quiet import quietly
 from mlpkit.spec import Layer, NetworkSpec
 
 BLOCK = 1024  # rows predicted at once: the scores and outputs of a layer stay in cache, and the calls are few
-KEPT = 2**18  # numbers in the buffers of a prediction up to which it is kept for the next one
+KEPT = 2**20  # numbers in the buffers of a prediction up to which it is kept for the next one
 SIZES = 8  # numbers of rows for which there are kept ones
 
 
@@ -60,7 +60,7 @@ class Network:
     def _hold(self, spec: NetworkSpec, dtype: str, parameters: Parameters) -> None:
         self.spec, self.dtype, self.parameters = spec, np.dtype(dtype), parameters
         self.layers = layer_views(spec, parameters)
-        self.units = self.layers[-1].weight.shape[1]
+        self.row_shape, self.units = self.layers[0].weight.shape[:1], self.layers[-1].weight.shape[1]
         self._prediction_layers = [_prediction_layer(layer, self._joined(index)) for index, layer in enumerate(self.layers)]
         self._spare: dict[int, list[Prediction]] = {}  # by their number of rows: threads that predict side by side have one each
 
@@ -123,47 +123,53 @@ class Network:
         -------
         array, shape (rows, units of the last layer)
         """
-        return self._run(inputs, scores=False)[1]
+        inputs = self._checked(inputs)
+        rows = len(inputs)
+        outputs = np.empty((rows, self.units), self.dtype)
+        quietly(self._fill_block if rows <= BLOCK else self._fill, inputs, None, outputs)
+        return outputs
 
     def scores(self, inputs: Array) -> tuple[Array, Array]:
         """The last layer's scores before its activation, and its outputs, both of shape (rows, units)."""
-        return self._run(inputs, scores=True)
+        inputs = self._checked(inputs)
+        scores, outputs = (np.empty((len(inputs), self.units), self.dtype) for _ in range(2))
+        quietly(self._fill, inputs, scores, outputs)
+        return scores, outputs
 
     def layer_outputs(self, index: int, inputs: Array) -> Array:
         """The outputs of one layer, shape (rows, units), for its inputs, shape (rows, its inputs)."""
-        z, outputs = (np.empty((len(inputs), self.layers[index].weight.shape[1]), inputs.dtype) for _ in range(2))
-        Prediction([_prediction_layer(self.layers[index])], len(inputs)).run(inputs, z, outputs)
+        layer = self.layers[index]
+        outputs = np.empty((len(inputs), layer.weight.shape[1]), inputs.dtype)
+        Prediction([_prediction_layer(layer)], len(inputs)).run(inputs, outputs)
         return outputs
 
-    def _run(self, inputs: Array, *, scores: bool) -> tuple[Array, Array]:
-        """Scores, if they are wanted, and outputs; the scores of the last block only otherwise."""
+    def _checked(self, inputs: Array) -> Array:
         inputs = np.asarray(inputs, self.dtype)
-        if inputs.ndim != 2 or inputs.shape[1] != self.spec.inputs:
+        if inputs.shape[1:] != self.row_shape:
             raise ValueError(f"inputs must have shape (rows, {self.spec.inputs}), not {inputs.shape}")
-        rows = len(inputs)
-        outputs = np.empty((rows, self.units), self.dtype)
-        if rows <= BLOCK:
-            z = np.empty_like(outputs) if scores else None
-            return quietly(self._predict_block, inputs, z, outputs), outputs
-        z = np.empty_like(outputs)
-        for block in row_blocks(rows, BLOCK):
-            quietly(self._predict_block, inputs[block], z[block], outputs[block])
-        return z, outputs
+        return inputs
 
-    def _predict_block(self, inputs: Array, scores: Array | None, outputs: Array) -> Array:
-        """Fill `outputs`, and `scores` or a buffer in its place, which is returned."""
+    def _fill(self, inputs: Array, scores: Array | None, outputs: Array) -> None:
+        """Fill the outputs, and the scores if they are wanted."""
+        for rows in row_blocks(len(inputs), BLOCK):
+            self._fill_block(inputs[rows], None if scores is None else scores[rows], outputs[rows])
+
+    def _fill_block(self, inputs: Array, scores: Array | None, outputs: Array) -> None:
         rows = len(inputs)
-        try:
-            prediction = self._spare[rows].pop()
-        except (KeyError, IndexError):
-            prediction = Prediction(self._prediction_layers, rows)
-        z = prediction.scores if scores is None else scores
-        prediction.run(inputs, z, outputs)
-        if prediction.size <= KEPT:
-            if len(self._spare) >= SIZES and rows not in self._spare:
+        spare = self._spare.get(rows)
+        if spare is None:
+            if len(self._spare) >= SIZES:
                 self._spare.clear()
-            self._spare.setdefault(rows, []).append(prediction)
-        return z
+            spare = self._spare.setdefault(rows, [])
+        try:
+            prediction = spare.pop()
+        except IndexError:
+            prediction = Prediction(self._prediction_layers, rows)
+        prediction.run(inputs, outputs)
+        if scores is not None:
+            scores[...] = prediction.scores
+        if prediction.size <= KEPT:
+            spare.append(prediction)
 
 
 def _prediction_layer(layer: LayerViews, joined: Array | None = None) -> PredictionLayer:

@@ -47,41 +47,44 @@ class Prediction:
     ----------
     layers : sequence of PredictionLayer
     rows : int
+
+    Attributes
+    ----------
+    scores : array, shape (rows, units of the last layer)
+        Before the last activation, of the block that was last run.
+    size : int
+        Numbers in the buffers.
     """
 
     def __init__(self, layers: Sequence[PredictionLayer], rows: int) -> None:
-        self.layers, self.rows, self.dtype = layers, rows, layers[0].weight.dtype
+        self.rows, self.dtype = rows, layers[0].weight.dtype
         self.size = 0
-        self.scores = self._empty(layers[-1].weight.shape[1])
-        self.inputs: list[Array] = []  # what each layer but the first multiplies
-        self.calls: list[Call] = []  # from the product of inputs and first weights to what the last layer multiplies
+        self.weight = layers[0].weight
+        self.first = z = self._empty(self.weight.shape[1])
+        self.calls: list[Call] = []  # from the product of inputs and first weights to the last scores
         for layer, after in pairwise(layers):
-            self._add(layer, after)
+            z = self._add(layer, after, z)
+        self.calls += self._shift(layers[-1], z)
+        self.scores, self.activation = z, layers[-1].activation
 
     def _empty(self, columns: int) -> Array:
         self.size += self.rows * columns
         return np.empty((self.rows, columns), self.dtype)
 
-    def _add(self, layer: PredictionLayer, after: PredictionLayer) -> None:
-        units = layer.weight.shape[1]
-        z = self._empty(units)
-        if self.inputs:
-            self.calls.append(self._product(layer, z))
-        else:
-            self.first = z
+    def _add(self, layer: PredictionLayer, after: PredictionLayer, z: Array) -> Array:
+        """The calls from the product in `z` to that of the layer after, which is returned."""
+        units, product = z.shape[1], self._empty(after.weight.shape[1])
         inputs = outputs = self._empty(units)
         if self._folds(after):
             inputs = self._empty(units + 1)
             inputs[:, units] = 1.0
             outputs = inputs[:, :-1]
         self.calls += [*self._shift(layer, z), (layer.activation, (z, outputs))]
-        self.inputs.append(inputs)
+        self.calls.append((inputs.dot, (after.joined if self._folds(after) else after.weight, product)))
+        return product
 
     def _folds(self, layer: PredictionLayer) -> bool:
         return self.rows == 1 and layer.joined is not None
-
-    def _product(self, layer: PredictionLayer, z: Array) -> Call:
-        return self.inputs[-1].dot, (layer.joined if self._folds(layer) else layer.weight, z)
 
     def _shift(self, layer: PredictionLayer, z: Array) -> list[Call]:
         """From the product of inputs and weight to the scores, in place."""
@@ -92,17 +95,9 @@ class Prediction:
             calls.append((normalize, (layer.normalization, z, layer.views)))
         return calls
 
-    def run(self, inputs: Array, scores: Array, outputs: Array) -> None:
-        """Fill scores and outputs of the last layer, each of shape (rows, units), from inputs of shape (rows, inputs)."""
-        last = self.layers[-1]
-        if self.inputs:
-            inputs.dot(self.layers[0].weight, self.first)
-            for function, arguments in self.calls:
-                function(*arguments)
-            function, arguments = self._product(last, scores)
+    def run(self, inputs: Array, outputs: Array) -> None:
+        """Fill `scores`, and the last layer's outputs, shape (rows, units), from inputs of shape (rows, inputs)."""
+        inputs.dot(self.weight, self.first)
+        for function, arguments in self.calls:
             function(*arguments)
-        else:
-            inputs.dot(last.weight, scores)
-        for function, arguments in self._shift(last, scores):
-            function(*arguments)
-        last.activation(scores, outputs)
+        self.activation(self.scores, outputs)

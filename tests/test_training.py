@@ -378,3 +378,15 @@ def test_a_training_step_allocates_nothing_that_grows(case, weighted):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100_000
+
+
+def test_what_is_off_costs_no_call():
+    def calls(**layer):
+        layers = [{"units": 8, "activation": "tanh", **layer}, {"units": 2, "activation": "softmax"}]
+        spec = Spec.model_validate({"network": {"inputs": 3, "layers": layers}, "loss": "categorical_crossentropy"})
+        workspace = Workspace(Network(spec.network), spec.loss, 4)
+        return len(workspace.forward) + len(workspace.backward)
+
+    assert calls() == 2 + 3  # tanh and a product; back, two products and through tanh: the biases are weights of these
+    assert calls(dropout=0.5) == calls() + 3  # the mask is drawn, and multiplied with each way
+    assert calls(normalization="layer") == calls() + 2
