@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mlpkit.data.fields import Codes
 from mlpkit.data.kinds import texts
 from mlpkit.data.table import Table
+from mlpkit.data.textcolumn import coded
 from mlpkit.plugin import Array
 from mlpkit.preprocessing.schema import InputColumn, missing_error
 
@@ -45,24 +45,27 @@ class CategoryEncoder:
         unseen: Unseen = Counter()
         start = 0
         for column in self.columns:
-            values = texts(table, column.name).tolist()
-            codes = self._codes(column, values)
+            numbers, values = coded(texts(table, column.name))
+            category_of = self._categories(column, values)
+            codes = category_of[numbers]
             known = np.flatnonzero(codes >= 0)
             out[known, start + codes[known]] = 1
             start += len(column.categories)
             if len(known) < len(codes):
-                self._count(table, column, values, codes, unseen)
+                self._count(table, column, values, np.where(codes < 0, numbers, -1), unseen)
         return unseen
 
-    def _codes(self, column: InputColumn, values: list[str | None]) -> NDArray[np.intp]:
-        """The number of each row's category, -1 for one that training lacked."""
+    def _categories(self, column: InputColumn, values: list[str | None]) -> Codes:
+        """The number of each text's category, -1 for one that training lacked."""
         code_of: dict[str | None, int] = {category: code for code, category in enumerate(column.categories)}
         code_of |= dict.fromkeys(self.missing, code_of.get(None, -1))
         return np.array([code_of.get(value, -1) for value in values], dtype=np.intp)
 
-    def _count(self, table: Table, column: InputColumn, values: list[Any], codes: NDArray[np.intp], unseen: Unseen) -> None:
-        for row in np.flatnonzero(codes < 0).tolist():
-            value = None if values[row] in self.missing else values[row]
+    def _count(self, table: Table, column: InputColumn, values: list[str | None], numbers: Codes, unseen: Unseen) -> None:
+        """Count texts without a category; `numbers` has -1 in the rows of all others."""
+        counts = np.bincount(numbers[numbers >= 0])
+        for number in dict.fromkeys(numbers[numbers >= 0].tolist()):  # in the order of the rows
+            value = None if values[number] in self.missing else values[number]
             if value is None and not self.impute:
-                raise missing_error(table, column.name, row)
-            unseen[column.name, value] += 1
+                raise missing_error(table, column.name, int((numbers == number).argmax()))
+            unseen[column.name, value] += int(counts[number])

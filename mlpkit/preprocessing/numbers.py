@@ -100,7 +100,8 @@ class NumberEncoder:
                 part -= self.center
                 part /= self.scale
                 if not _within(part, limit):
-                    self._explain(table, names)
+                    if np.isinf(part).any():
+                        self._explain(table, names)
                     out[rows, width:] = self._impute(table, rows, part)
                     if not _within(part, limit):
                         raise self._too_large(table, rows, np.abs(part) > limit)
