@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 
@@ -29,7 +31,7 @@ class CategoryEncoder:
     @cached_property
     def width(self) -> int:
         """Categories over all columns."""
-        return sum(len(column.categories) for column in self.columns)
+        return self._starts[-1]
 
     @property
     def names(self) -> list[str]:
@@ -43,23 +45,39 @@ class CategoryEncoder:
     def encode(self, table: Table, out: Array) -> Unseen:
         """Fill `out`, zeros of shape (rows, width); returns how often each unseen category was met."""
         unseen: Unseen = Counter()
-        start = 0
-        for column in self.columns:
+        for column, code_of, start in zip(self.columns, self._codes, self._starts[:-1], strict=True):
             numbers, values = coded(texts(table, column.name))
-            category_of = self._categories(column, values)
-            codes = category_of[numbers]
+            codes = np.array([code_of.get(value, -1) for value in values], dtype=np.intp)[numbers]
             known = np.flatnonzero(codes >= 0)
             out[known, start + codes[known]] = 1
-            start += len(column.categories)
             if len(known) < len(codes):
                 self._count(table, column, values, np.where(codes < 0, numbers, -1), unseen)
         return unseen
 
-    def _categories(self, column: InputColumn, values: list[str | None]) -> Codes:
-        """The number of each text's category, -1 for one that training lacked."""
-        code_of: dict[str | None, int] = {category: code for code, category in enumerate(column.categories)}
-        code_of |= dict.fromkeys(self.missing, code_of.get(None, -1))
-        return np.array([code_of.get(value, -1) for value in values], dtype=np.intp)
+    def encode_plain(self, values: Sequence[str | None], out: Array) -> bool:
+        """Encode the values of a few rows, one row after the other, into `out`, zeros; False when one was not seen in training."""
+        columns = len(self.columns)
+        for index, value in enumerate(values):
+            row, column = divmod(index, columns)
+            code = self._codes[column].get(value, -1)
+            if code < 0:
+                return False
+            out[row, self._starts[column] + code] = 1
+        return True
+
+    @cached_property
+    def _codes(self) -> list[dict[str | None, int]]:
+        """For each column the number of each text's category, of those that mean a missing value too; -1 where that has none."""
+        codes = []
+        for column in self.columns:
+            code_of: dict[str | None, int] = {category: code for code, category in enumerate(column.categories)}
+            codes.append(code_of | dict.fromkeys(self.missing, code_of.get(None, -1)))
+        return codes
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """The first encoded column of each column."""
+        return [0, *accumulate(len(column.categories) for column in self.columns)]
 
     def _count(self, table: Table, column: InputColumn, values: list[str | None], numbers: Codes, unseen: Unseen) -> None:
         """Count texts without a category; `numbers` has -1 in the rows of all others."""
