@@ -1,7 +1,7 @@
 """Blocks of rows of a CSV file: bytes with the places of their fields, all rows of a block found at once where they are plain.
 
-A plain block has no quotes and as many separators in each line as the header. Every other is left to Python's csv module, row by
-row, which also knows what is wrong in which line.
+A plain block has as many fields in each row as the header, with quotes around a whole field or not at all. Every other is left to
+Python's csv module, row by row, which also knows what is wrong in which line.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mlpkit.data.decimals import BEFORE, Bytes, Places
 from mlpkit.data.fields import BEHIND, Fields
 
-_LINE_END, _RETURN = b"\n\r"
+_LINE_END, _RETURN, _QUOTE = b'\n\r"'
 _SPACES = np.array([chr(byte).isspace() if byte < 128 else False for byte in range(256)])  # those of ASCII that str.strip takes away
 _OTHER_SPACES = re.compile("[" + "".join(letter for letter in map(chr, range(128, 0x10000)) if letter.isspace()) + "]")
 
@@ -60,17 +60,18 @@ def split_plain(raw: bytes, separator: str, columns: int, line: int) -> Block | 
     line : int
         The number of lines of the file before them.
     """
-    if not _is_plain(raw, separator):
+    if not _may_be_plain(raw, separator):
         return None
     data = _padded(raw if raw.endswith(b"\n") else raw + b"\n")
-    inside = data[BEFORE : len(data) - BEHIND]
-    marks = np.flatnonzero((inside == ord(separator)) | (inside == _LINE_END)) + BEFORE
-    last = np.flatnonzero(data[marks] == _LINE_END)  # of each line
+    found = _marks(data, ord(separator), quoted=b'"' in raw)
+    if found is None:
+        return None
+    marks, last, line_ends = found
     starts, ends = np.empty((2, len(marks)), dtype=np.int32)
     starts[0], starts[1:], ends[:] = BEFORE, marks[:-1] + 1, marks
     ends[last] -= data[marks[last] - 1] == _RETURN
+    lines = np.concatenate([[line], line + line_ends[:-1]]) + 1
     counts = np.diff(last, prepend=-1)
-    lines = np.arange(line + 1, line + 1 + len(counts))
     if (counts != columns).any():
         blank = (counts == 1) & (starts[last] == ends[last])
         if (counts[~blank] != columns).any():
@@ -79,8 +80,38 @@ def split_plain(raw: bytes, separator: str, columns: int, line: int) -> Block | 
         starts, ends, lines = starts[there], ends[there], lines[~blank]
     if (ends - starts).max(initial=0) > csv.field_size_limit():
         return None
+    quoted = data[starts] == _QUOTE
+    starts += quoted
+    ends -= quoted
     _strip(data, starts, ends)
     return Block(data, _by_column(starts, columns), _by_column(ends, columns), lines)
+
+
+def _marks(data: Bytes, separator: int, *, quoted: bool) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]] | None:
+    """Where the fields end; which of these ends are those of a row; and how many lines have ended there. None for irregular quotes."""
+    inside = data[BEFORE : len(data) - BEHIND]
+    found = (inside == separator) | (inside == _LINE_END)
+    if quoted:
+        found |= inside == _QUOTE
+    marks = np.flatnonzero(found) + BEFORE
+    kinds = data[marks]
+    if not quoted:
+        last = np.flatnonzero(kinds == _LINE_END)
+        return marks, last, np.arange(1, len(last) + 1)
+    quotes = kinds == _QUOTE
+    if not _are_regular(data, marks[quotes], separator):
+        return None
+    free = ~quotes & (np.cumsum(quotes) % 2 == 0)
+    last = np.flatnonzero(kinds[free] == _LINE_END)
+    return marks[free], last, np.cumsum(kinds == _LINE_END)[free][last]
+
+
+def _are_regular(data: Bytes, quotes: NDArray[np.intp], separator: int) -> bool:
+    """Whether each quote that opens is the first byte of a field, and each that closes the last one; there are none within."""
+    before, behind = data[quotes[::2] - 1], data[quotes[1::2] + 1]
+    opens = (before == separator) | (before == _LINE_END) | (quotes[::2] == BEFORE)
+    closes = (behind == separator) | (behind == _LINE_END) | (behind == _RETURN)
+    return len(quotes) % 2 == 0 and bool(opens.all() and closes.all())
 
 
 def block_of(rows: Sequence[tuple[int, list[str]]]) -> Block:
@@ -101,9 +132,9 @@ def _padded(raw: bytes) -> Bytes:
     return np.frombuffer(b"".join([bytes(BEFORE), raw, bytes(BEHIND)]), np.uint8)
 
 
-def _is_plain(raw: bytes, separator: str) -> bool:
-    """Whether there is nothing that needs a second look, but for the number of separators."""
-    if b'"' in raw or b"\0" in raw or not separator.isascii() or separator in '"\r\n':
+def _may_be_plain(raw: bytes, separator: str) -> bool:
+    """Whether there is nothing that needs a second look, but for quotes and the number of separators."""
+    if b"\0" in raw or not separator.isascii() or separator in '"\r\n':
         return False
     if b"\r" in raw and raw.count(b"\r") != raw.count(b"\r\n"):
         return False

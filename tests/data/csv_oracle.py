@@ -26,7 +26,8 @@ def start(content: bytes, separator: str | None):
         raise Refused("is empty")
     if separator is None:
         separator = max(",;\t|", key=re.sub(r'"[^"]*"', "", first).count)
-    reader = csv.reader(decoded(content), delimiter=separator, strict=True)
+    lines = itertools.chain(["\n"] * len(blank), decoded(content, skip=len(blank)))
+    reader = csv.reader(lines, delimiter=separator, strict=True)
     names = []
     try:
         while not any(names):

@@ -61,7 +61,8 @@ def files(draw, field):
     return text.encode(errors="surrogateescape")
 
 
-FILES = st.one_of(files(PLAIN), files(PLAIN), files(FIELD))
+WHOLE = st.sampled_from(['"1"', '"a,b"', '"two\nlines"', '"two\r\nlines"', '""', '" 3 "', '";"', '"é"', '"NA"']) | PLAIN
+FILES = st.one_of(files(PLAIN), files(WHOLE), files(FIELD))
 MISSING_TEXTS = st.sampled_from([frozenset(MISSING), frozenset(), frozenset(["", "7", "a b", "1_000"])])
 
 

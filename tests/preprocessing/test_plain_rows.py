@@ -89,6 +89,7 @@ OTHERS = {
     "differing names": (MIXED, [ROW, {"size": 1.0}]),
     "a name that is no text": (NUMBERS, [{1: 1.0, "q": 1.0, "r": 1.0}]),
     "another object": (MIXED, [{**ROW, "note": object()}]),
+    "a block of numbers": (fitted({"x": np.arange(12.0).reshape(4, 3) ** 2}), {"x": [[1.0, 2.0, 3.0]]}),
     "a value of NumPy's": (MIXED, [{**ROW, "size": np.float32(0.1)}]),
 }
 
@@ -102,9 +103,8 @@ VALUE = st.one_of(
     st.floats(), st.integers(), st.booleans(), st.none(), st.sampled_from(["Dream", "Biscoe", "f", "m", "NA", "1.5", ""]), st.just("x")
 )
 SIZE, TEXT = st.floats(-1e6, 1e6) | st.integers(-5, 5) | VALUE, st.sampled_from(["Dream", "m", "f"]) | VALUE
-RECORD = st.fixed_dictionaries(
-    {"size": SIZE, "island": TEXT, "ringed": st.booleans() | VALUE, "year": SIZE, "sex": TEXT}, optional={"note": VALUE}
-)
+COLUMNS = {"size": SIZE, "island": TEXT, "ringed": st.booleans() | VALUE, "year": SIZE, "sex": TEXT}
+RECORD = st.fixed_dictionaries(COLUMNS, optional={"note": VALUE})
 
 
 @settings(max_examples=300, deadline=None)
