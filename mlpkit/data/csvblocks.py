@@ -15,11 +15,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.blocks import row_blocks
 from mlpkit.data.decimals import BEFORE, Bytes, Places
 from mlpkit.data.fields import BEHIND, Fields
 
+BYTES = 2**16  # that are compared at a time: what is found of them stays in the cache
 _LINE_END, _RETURN, _QUOTE = b'\n\r"'
 _SPACES = np.array([chr(byte).isspace() if byte < 128 else False for byte in range(256)])  # those of ASCII that str.strip takes away
+_LAST_SPACE = ord(" ")
 _OTHER_SPACES = re.compile("[" + "".join(letter for letter in map(chr, range(128, 0x10000)) if letter.isspace()) + "]")
 
 
@@ -89,11 +92,11 @@ def split_plain(raw: bytes, separator: str, columns: int, line: int) -> Block | 
 
 def _marks(data: Bytes, separator: int, *, quoted: bool) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]] | None:
     """Where the fields end; which of these ends are those of a row; and how many lines have ended there. None for irregular quotes."""
-    inside = data[BEFORE : len(data) - BEHIND]
-    found = (inside == separator) | (inside == _LINE_END)
-    if quoted:
-        found |= inside == _QUOTE
-    marks = np.flatnonzero(found) + BEFORE
+    found = np.zeros(len(data), dtype=bool)
+    for part in row_blocks(len(data) - BEHIND, BYTES):
+        for byte in (separator, _LINE_END, *([_QUOTE] if quoted else [])):
+            found[part] |= data[part] == byte
+    marks = np.flatnonzero(found)
     kinds = data[marks]
     if not quoted:
         last = np.flatnonzero(kinds == _LINE_END)
@@ -148,11 +151,11 @@ def _may_be_plain(raw: bytes, separator: str) -> bool:
 
 def _strip(data: Bytes, starts: Places, ends: Places) -> None:
     """Move the places past the spaces, in place."""
-    left = np.flatnonzero(_SPACES[data[starts]] & (starts < ends))
+    left = np.flatnonzero(data.take(starts) <= _LAST_SPACE)
     while len(left):
-        starts[left] += 1
         left = left[_SPACES[data[starts[left]]] & (starts[left] < ends[left])]
-    left = np.flatnonzero(_SPACES[data[ends - 1]] & (starts < ends))
+        starts[left] += 1
+    left = np.flatnonzero(data.take(ends - 1) <= _LAST_SPACE)
     while len(left):
-        ends[left] -= 1
         left = left[_SPACES[data[ends[left] - 1]] & (starts[left] < ends[left])]
+        ends[left] -= 1

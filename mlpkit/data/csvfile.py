@@ -28,6 +28,8 @@ SEPARATORS = (",", ";", "\t", "|")
 BLOCK = 2**20  # bytes
 ROWS = 4096  # that are read one by one, at a time
 
+Named = tuple[list[str], Block]  # with the names of its columns
+
 
 def read_csv(path: str | Path, *, separator: str | None, missing: Collection[str]) -> Table:
     """The whole file as one table of text columns, None where a value is missing.
@@ -37,37 +39,42 @@ def read_csv(path: str | Path, *, separator: str | None, missing: Collection[str
     DataError
         It is empty, has a header only, is not UTF-8, repeats or lacks a name, or has rows of differing length.
     """
-    found = list(_read(path, separator, sys.maxsize))
-    return _table(found[0][0], [block for _, block in found], missing, str(path))
+    return _table(_read(path, separator, sys.maxsize), missing, str(path), ahead=True)
 
 
 def iter_csv(path: str | Path, *, rows: int, separator: str | None, missing: Collection[str]) -> Iterator[Table]:
     """The file as tables of at most `rows` rows; only one of them is in memory."""
-    waiting: list[Block] = []
-    names: list[str] = []
+    waiting: list[Named] = []
     for names, block in _read(path, separator, rows):
-        start, count = 0, sum(len(part.lines) for part in waiting)
+        start, count = 0, sum(len(part.lines) for _, part in waiting)
         while count + len(block.lines) - start >= rows:
             stop = start + rows - count
-            yield _table(names, [*waiting, block.part(slice(start, stop))], missing, str(path))
+            yield _table([*waiting, (names, block.part(slice(start, stop)))], missing, str(path), ahead=False)
             waiting, start, count = [], stop, 0
         if start < len(block.lines):
-            waiting.append(block.part(slice(start, None)))
+            waiting.append((names, block.part(slice(start, None))))
     if waiting:
-        yield _table(names, waiting, missing, str(path))
+        yield _table(waiting, missing, str(path), ahead=False)
 
 
-def _table(names: list[str], blocks: list[Block], missing: Collection[str], source: str) -> Table:
-    texts = frozenset(missing)
-    columns = {name: TextColumn(Texts([block.column(index) for block in blocks], texts)) for index, name in enumerate(names)}
-    return Table(columns, source=_shown(source), numbers=np.concatenate([block.lines for block in blocks]), text_file=True)
+def _table(blocks: Iterable[Named], missing: Collection[str], source: str, *, ahead: bool) -> Table:
+    """One table of all blocks; numbers are read `ahead`, while the bytes of a block are in the cache."""
+    columns: dict[str, Texts] = {}
+    lines = []
+    for names, block in blocks:
+        columns = columns or {name: Texts(frozenset(missing)) for name in names}
+        for index, texts in enumerate(columns.values()):
+            texts.add(block.column(index), ahead=ahead)
+        lines.append(block.lines)
+    found = {name: TextColumn(texts) for name, texts in columns.items()}
+    return Table(found, source=_shown(source), numbers=np.concatenate(lines), text_file=True)
 
 
 def _shown(source: str) -> str:
     return "stdin" if source == "-" else source
 
 
-def _read(path: str | Path, separator: str | None, rows: int) -> Iterator[tuple[list[str], Block]]:
+def _read(path: str | Path, separator: str | None, rows: int) -> Iterator[Named]:
     """The names with each block of the file; at least one. A pipe is not waited for when `rows` rows are there."""
     source = _shown(str(path))
     with _open(path) as stream:

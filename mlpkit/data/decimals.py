@@ -28,11 +28,11 @@ ROWS = 8192  # at a time: their temporaries stay in the cache
 _MINUS, _PLUS = b"-+"
 _ONES = 0x0101010101010101  # times a byte: the byte eight times
 _ZEROS, _POINTS = np.uint64(_ONES * ord("0")), np.uint64(_ONES * (ord(".") ^ ord("0")))
-_ONE, _TOP, _BYTE = np.uint64(_ONES), np.uint64(_ONES * 0x80), np.uint64(0xFF)
+_ONE, _TOP, _ALL = np.uint64(_ONES), np.uint64(_ONES * 0x80), np.uint64(2**64 - 1)
+_BYTE, _POINT = np.uint64(0xFF), np.uint64(ord(".") ^ ord("0"))
 _ABOVE_NINE = np.uint64(_ONES * (0x80 - 10))  # added to a byte above 9, its top bit is 1
 _LAST_BYTES = np.array([(2**64 - 1) & ~(2 ** (64 - 8 * count) - 1) for count in range(9)], dtype=np.uint64)
-_SHIFTS = tuple(map(np.uint64, (0, 1, 7, 8, 16, 32, 56)))
-_0, _1, _7, _8, _16, _32, _56 = _SHIFTS
+_0, _1, _7, _8, _16, _32, _56 = map(np.uint64, (0, 1, 7, 8, 16, 32, 56))
 _FACTORS = tuple(map(np.uint64, (10 * 2**8 + 1, 100 * 2**16 + 1, 10**4 * 2**32 + 1)))
 _PAIRS, _FOURS = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF)
 _EXACT = 2**53
@@ -84,8 +84,7 @@ def _read(data: Bytes, starts: Places, ends: Places) -> tuple[Vector, Flags]:
         unknown |= (_eight_digits(digits[-1]) >= np.uint64(1000)) | (fraction >= len(_POWERS))  # 19 digits fit
     mantissa[unknown] = 0
     values, unsure = _divide(mantissa, _POWERS.take(fraction, mode="clip"))
-    np.negative(values, out=values, where=negative)
-    return values, unknown | unsure
+    return np.where(negative, -values, values), unknown | unsure
 
 
 def _zero_bytes(word: Words) -> Words:
@@ -96,22 +95,22 @@ def _zero_bytes(word: Words) -> Words:
 def _drop_points(digits: list[Words], points: list[Words]) -> tuple[NDArray[np.uint8], Flags, Flags]:
     """Close the gaps that points leave, in place; returns the digits behind each point, where there is one, and where several."""
     rows = len(digits[0])
-    fraction, several = np.zeros(rows, np.uint8), np.zeros(rows, dtype=bool)
-    behind = np.zeros(rows, np.uint64)  # all ones where the point was in a word behind this one
+    fraction, pointed, several = np.zeros(rows, np.uint8), np.zeros(rows, dtype=bool), np.zeros(rows, dtype=bool)
     for index, (word, point) in enumerate(zip(digits, points, strict=True)):
-        here = point != _0
+        here, behind = point != _0, pointed
         if not (here.any() or behind.any()):
             continue
         lowest = point >> _7
-        before = np.where(here, lowest - _1, behind)  # the bytes in front of the point
+        before = np.where(here, lowest - _1, np.where(behind, _ALL, _0) if index else _0)  # the bytes in front of the point
         moved = word & before
         if index:
             digits[index - 1] |= moved >> _56
-        digits[index] = (word & ~(before | lowest * _BYTE)) | (moved << _8)
+        digits[index] = word + moved * _BYTE - lowest * _POINT  # each of those bytes is one further, and the point is gone
         fraction += here * (((np.uint8(63) - np.bitwise_count(point - _1)) >> np.uint8(3)) + np.uint8(8 * index))
-        several |= (point & (point - _1) | behind * here) != _0
-        behind |= _0 - here
-    return fraction, behind != _0, several
+        several |= (point & (point - _1)) != _0
+        several |= behind & here
+        pointed = behind | here
+    return fraction, pointed, several
 
 
 def _eight_digits(word: Words) -> Words:

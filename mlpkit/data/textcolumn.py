@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -105,20 +105,30 @@ class Texts:
 
     Parameters
     ----------
-    parts : sequence of Fields
     missing : frozenset of str
         Texts that mean that a value is missing.
     """
 
-    def __init__(self, parts: Sequence[Fields], missing: frozenset[str]) -> None:
-        self.parts, self.missing = parts, missing
+    def __init__(self, missing: frozenset[str]) -> None:
+        self.missing = missing
+        self.parts: list[Fields] = []
+        self._numbers: list[tuple[Vector, Flags]] = []  # of the first parts
+
+    def add(self, part: Fields, *, ahead: bool = False) -> None:
+        """The next rows; their numbers are read `ahead`, as long as there is nothing else."""
+        if ahead and len(self._numbers) == len(self.parts) and not (self._numbers and self._numbers[-1][1].any()):
+            self._numbers.append(part.numbers(self.missing))
+        self.parts.append(part)
 
     def __len__(self) -> int:
         return sum(map(len, self.parts))
 
     def with_missing(self, missing: Collection[str]) -> Texts:
         """The same with more texts that are missing."""
-        return Texts(self.parts, self.missing.union(missing))
+        texts = Texts(self.missing.union(missing))
+        for part in self.parts:
+            texts.add(part)
+        return texts
 
     def text(self, row: int) -> Text:
         """The text of one row."""
@@ -141,9 +151,10 @@ class Texts:
     @cached_property
     def numbers(self) -> tuple[Vector, Flags]:
         """The texts as numbers, NaN for missing ones, and which are no numbers."""
-        found = [part.numbers(self.missing) for part in self.parts]
-        values, wrong = zip(*found, strict=True)
-        return np.concatenate(values), np.concatenate(wrong)
+        self._numbers += [part.numbers(self.missing) for part in self.parts[len(self._numbers) :]]
+        values, wrong = zip(*self._numbers, strict=True)
+        self._numbers = [(np.concatenate(values), np.concatenate(wrong))]
+        return self._numbers[0]
 
     @cached_property
     def coded(self) -> tuple[Codes, list[Text]]:
