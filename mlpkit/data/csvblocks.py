@@ -52,8 +52,8 @@ class Block(NamedTuple):
         return Fields(self.data, self.starts[index], self.ends[index])
 
 
-def split_plain(raw: bytes, separator: str, columns: int, line: int) -> Block | None:
-    """The rows of whole lines, all at once; None when they are not plain.
+def split_plain(raw: bytes, separator: str, columns: int, line: int) -> tuple[Block, int] | None:
+    """The rows of whole lines, all at once, and the number of the last line; None when they are not plain.
 
     Parameters
     ----------
@@ -71,8 +71,10 @@ def split_plain(raw: bytes, separator: str, columns: int, line: int) -> Block | 
         return None
     marks, last, line_ends = found
     starts, ends = np.empty((2, len(marks)), dtype=np.int32)
-    starts[0], starts[1:], ends[:] = BEFORE, marks[:-1] + 1, marks
-    ends[last] -= data[marks[last] - 1] == _RETURN
+    starts[0], starts[1:], ends[:] = BEFORE, marks[:-1], marks
+    starts[1:] += 1
+    if b"\r" in raw:
+        ends[last] -= data[marks[last] - 1] == _RETURN
     lines = np.concatenate([[line], line + line_ends[:-1]]) + 1
     counts = np.diff(last, prepend=-1)
     if (counts != columns).any():
@@ -81,13 +83,14 @@ def split_plain(raw: bytes, separator: str, columns: int, line: int) -> Block | 
             return None
         there = np.repeat(~blank, counts)
         starts, ends, lines = starts[there], ends[there], lines[~blank]
-    if (ends - starts).max(initial=0) > csv.field_size_limit():
+    if np.diff(marks[last], prepend=0).max() > csv.field_size_limit() < (ends - starts).max(initial=0):
         return None
-    quoted = data[starts] == _QUOTE
-    starts += quoted
-    ends -= quoted
+    if b'"' in raw:
+        quoted = data[starts] == _QUOTE
+        starts += quoted
+        ends -= quoted
     _strip(data, starts, ends)
-    return Block(data, _by_column(starts, columns), _by_column(ends, columns), lines)
+    return Block(data, _by_column(starts, columns), _by_column(ends, columns), lines), line + int(line_ends[-1])
 
 
 def _marks(data: Bytes, separator: int, *, quoted: bool) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]] | None:

@@ -25,7 +25,7 @@ from mlpkit.data.textcolumn import TextColumn, Texts
 from mlpkit.errors import DataError
 
 SEPARATORS = (",", ";", "\t", "|")
-BLOCK = 2**20  # bytes
+BLOCK = 2**22  # bytes
 ROWS = 4096  # that are read one by one, at a time
 
 Named = tuple[list[str], Block]  # with the names of its columns
@@ -99,16 +99,17 @@ def _read(path: str | Path, separator: str | None, rows: int) -> Iterator[Named]
 def _blocks(stream: BinaryIO, source: str, separator: str, columns: int, line: int, rows: int) -> Iterator[Block]:
     """The rows behind the first `line` lines."""
     while raw := _whole_lines(stream, rows):
-        block = split_plain(raw, separator, columns, line)
-        count = raw.count(b"\n") + (not raw.endswith(b"\n"))
-        if block is None:
+        found = split_plain(raw, separator, columns, line)
+        if found is None:
+            count = raw.count(b"\n") + (not raw.endswith(b"\n"))
             lines = _lines(itertools.chain(io.BytesIO(raw), stream), source, line + 1)  # a text in quotes may go on behind the block
             reader = csv.reader(lines, delimiter=separator, strict=True)
             yield from _row_by_row(_rows(reader, columns, source, line, count), min(ROWS, rows))
-            count = reader.line_num
-        elif len(block.lines):
-            yield block
-        line += count
+            line += reader.line_num
+        else:
+            block, line = found
+            if len(block.lines):
+                yield block
 
 
 def _whole_lines(stream: BinaryIO, rows: int) -> bytes:
@@ -117,7 +118,8 @@ def _whole_lines(stream: BinaryIO, rows: int) -> bytes:
     size = count = 0
     while size < BLOCK and count < rows and (part := stream.read1(BLOCK - size)):  # type: ignore[attr-defined]
         parts.append(part)
-        size, count = size + len(part), count + part.count(b"\n")
+        size += len(part)
+        count += part.count(b"\n") if size < BLOCK else 0
     if parts and not parts[-1].endswith(b"\n"):
         parts.append(stream.readline())
     return b"".join(parts)

@@ -23,7 +23,7 @@ Flags: TypeAlias = NDArray[np.bool_]
 
 WORDS = 3  # of a number: 24 characters
 BEFORE = 8 * WORDS  # bytes that there are before the first number
-ROWS = 8192  # at a time: their temporaries stay in the cache
+ROWS = 16384  # at a time: their temporaries stay in the cache
 
 _MINUS, _PLUS = b"-+"
 _ONES = 0x0101010101010101  # times a byte: the byte eight times

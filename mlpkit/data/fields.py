@@ -68,7 +68,7 @@ class Fields:
             unknown[rows] = np.array([value is None for value in found])[codes]
             values[rows] = np.array(found, dtype=np.float64)[codes]  # None becomes NaN
         for text in missing:
-            if _float(text) is not None:
+            if (value := _float(text)) is not None and value == value:
                 values[self.rows_with(text)] = np.nan
         return values, unknown
 
