@@ -232,7 +232,8 @@ class Model:
     def _encode(self, rows: Any) -> Array:
         if self.input_encoder is None:
             return self._plain_array(rows)
-        return self.input_encoder.encode(self._table(rows), self.spec.dtype)
+        encoded = self.input_encoder.plain.encode(rows, self.spec.dtype)
+        return self.input_encoder.encode(self._table(rows), self.spec.dtype) if encoded is None else encoded
 
     def _plain_array(self, rows: Any) -> Array:
         """Rows for a network that has no preprocessing yet."""

@@ -7,23 +7,28 @@ Blank lines are no rows, except in a file of one column, where they are missing 
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from mlpkit.data.columns import object_column, read_number
+from mlpkit.data.columns import read_number
+from mlpkit.data.csvblocks import Block, block_of, split_plain
 from mlpkit.data.table import Table, counted, data_error
+from mlpkit.data.textcolumn import TextColumn, Texts
+from mlpkit.errors import DataError
 
 SEPARATORS = (",", ";", "\t", "|")
-CHUNK = 8192  # rows
+BLOCK = 2**22  # bytes
+ROWS = 4096  # that are read one by one, at a time
 
-Chunk = tuple[list[list[str]], list[int]]  # rows, and the line that each starts in
+Named = tuple[list[str], Block]  # with the names of its columns
 
 
 def read_csv(path: str | Path, *, separator: str | None, missing: Collection[str]) -> Table:
@@ -34,38 +39,43 @@ def read_csv(path: str | Path, *, separator: str | None, missing: Collection[str
     DataError
         It is empty, has a header only, is not UTF-8, repeats or lacks a name, or has rows of differing length.
     """
-    columns: list[list[str | None]] = []
-    lines: list[int] = []
-    names: list[str] = []
-    for names, (rows, starts) in _read(path, separator, CHUNK):
-        columns = columns or [[] for _ in names]
-        for column, values in zip(columns, zip(*rows, strict=True), strict=True):
-            column.extend(_values(values, missing))
-        lines.extend(starts)
-    return _table(names, columns, lines, str(path))
+    return _table(_read(path, separator, sys.maxsize), missing, str(path), ahead=True)
 
 
 def iter_csv(path: str | Path, *, rows: int, separator: str | None, missing: Collection[str]) -> Iterator[Table]:
     """The file as tables of at most `rows` rows; only one of them is in memory."""
-    for names, (chunk, lines) in _read(path, separator, rows):
-        yield _table(names, [_values(values, missing) for values in zip(*chunk, strict=True)], lines, str(path))
+    waiting: list[Named] = []
+    for names, block in _read(path, separator, rows):
+        start, count = 0, sum(len(part.lines) for _, part in waiting)
+        while count + len(block.lines) - start >= rows:
+            stop = start + rows - count
+            yield _table([*waiting, (names, block.part(slice(start, stop)))], missing, str(path), ahead=False)
+            waiting, start, count = [], stop, 0
+        if start < len(block.lines):
+            waiting.append((names, block.part(slice(start, None))))
+    if waiting:
+        yield _table(waiting, missing, str(path), ahead=False)
 
 
-def _values(values: tuple[str, ...], missing: Collection[str]) -> list[str | None]:
-    return [None if value in missing else value for value in map(str.strip, values)]
-
-
-def _table(names: list[str], columns: list[list[str | None]], lines: list[int], source: str) -> Table:
-    data = {name: object_column(column) for name, column in zip(names, columns, strict=True)}
-    return Table(data, source=_shown(source), numbers=np.array(lines, dtype=np.int64), text_file=True)
+def _table(blocks: Iterable[Named], missing: Collection[str], source: str, *, ahead: bool) -> Table:
+    """One table of all blocks; numbers are read `ahead`, while the bytes of a block are in the cache."""
+    columns: dict[str, Texts] = {}
+    lines = []
+    for names, block in blocks:
+        columns = columns or {name: Texts(frozenset(missing)) for name in names}
+        for index, texts in enumerate(columns.values()):
+            texts.add(block.column(index), ahead=ahead)
+        lines.append(block.lines)
+    found = {name: TextColumn(texts) for name, texts in columns.items()}
+    return Table(found, source=_shown(source), numbers=np.concatenate(lines), text_file=True)
 
 
 def _shown(source: str) -> str:
     return "stdin" if source == "-" else source
 
 
-def _read(path: str | Path, separator: str | None, size: int) -> Iterator[tuple[list[str], Chunk]]:
-    """The names with each chunk of at most `size` rows; at least one."""
+def _read(path: str | Path, separator: str | None, rows: int) -> Iterator[Named]:
+    """The names with each block of the file; at least one. A pipe is not waited for when `rows` rows are there."""
     source = _shown(str(path))
     with _open(path) as stream:
         lines = _lines(stream, source)
@@ -75,23 +85,53 @@ def _read(path: str | Path, separator: str | None, size: int) -> Iterator[tuple[
         if first is None:
             raise data_error(f"{source} is empty", source, help="the first line names the columns, and the rows follow")
         every = itertools.chain(["\n"] * blank, [first], lines)  # the blank ones too, so that the reader counts them
-        reader = csv.reader(every, delimiter=separator or _sniff(first), strict=True)
+        separator = separator or _sniff(first)
+        reader = csv.reader(every, delimiter=separator, strict=True)
         names = _header(reader, source)
         empty = True
-        for chunk in _chunks(reader, len(names), size, source):
+        for block in _blocks(stream, source, separator, len(names), reader.line_num, rows):
             empty = False
-            yield names, chunk
+            yield names, block
         if empty:
             raise data_error(f"{source} has a header but no rows", source, help="add the rows")
+
+
+def _blocks(stream: BinaryIO, source: str, separator: str, columns: int, line: int, rows: int) -> Iterator[Block]:
+    """The rows behind the first `line` lines."""
+    while raw := _whole_lines(stream, rows):
+        found = split_plain(raw, separator, columns, line)
+        if found is None:
+            count = raw.count(b"\n") + (not raw.endswith(b"\n"))
+            lines = _lines(itertools.chain(io.BytesIO(raw), stream), source, line + 1)  # a text in quotes may go on behind the block
+            reader = csv.reader(lines, delimiter=separator, strict=True)
+            yield from _row_by_row(_rows(reader, columns, source, line, count), min(ROWS, rows))
+            line += reader.line_num
+        else:
+            block, line = found
+            if len(block.lines):
+                yield block
+
+
+def _whole_lines(stream: BinaryIO, rows: int) -> bytes:
+    """About so many bytes as a block has, up to the end of a line; fewer when there are so many rows, or a pipe has no more yet."""
+    parts: list[bytes] = []
+    size = count = 0
+    while size < BLOCK and count < rows and (part := stream.read1(BLOCK - size)):  # type: ignore[attr-defined]
+        parts.append(part)
+        size += len(part)
+        count += part.count(b"\n") if size < BLOCK else 0
+    if parts and not parts[-1].endswith(b"\n"):
+        parts.append(stream.readline())
+    return b"".join(parts)
 
 
 def _open(path: str | Path) -> AbstractContextManager[BinaryIO]:
     return nullcontext(sys.stdin.buffer) if str(path) == "-" else open(path, "rb")
 
 
-def _lines(stream: BinaryIO, source: str) -> Iterator[str]:
-    """Decoded lines; decoding them one by one tells the place of a wrong byte."""
-    for number, raw in enumerate(stream, 1):
+def _lines(stream: Iterable[bytes], source: str, first: int = 1) -> Iterator[str]:
+    """Decoded lines, of which the first has that number; decoding them one by one tells the place of a wrong byte."""
+    for number, raw in enumerate(stream, first):
         try:
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
@@ -131,29 +171,49 @@ def _header(reader: Iterator[list[str]], source: str) -> list[str]:
     return names
 
 
-def _chunks(reader: Iterator[list[str]], width: int, size: int, source: str) -> Iterator[Chunk]:
-    """Rows in chunks, each of the header's length.
+def _row_by_row(rows: Iterator[tuple[int, list[str]]], most: int) -> Iterator[Block]:
+    """Blocks of at most `most` rows, given with their lines; what is wrong is said behind the rows before it."""
+    found: list[tuple[int, list[str]]] = []
+    wrong = None
+    try:
+        for row in rows:
+            found.append(row)
+            if len(found) == most:
+                yield block_of(found)
+                found = []
+    except DataError as error:
+        wrong = error
+    if found:
+        yield block_of(found)
+    if wrong is not None:
+        raise wrong
+
+
+def _rows(reader: Any, columns: int, source: str, before: int, lines: int) -> Iterator[tuple[int, list[str]]]:
+    """Rows of the header's length, each with the line that it begins in.
 
     Blank lines are left out; but in a file of one column each is a row whose value is missing, so that there are as many
     rows as lines. The end of the last line begins no other one.
+
+    Parameters
+    ----------
+    reader : csv.reader
+    columns : int
+    source : str
+    before : int
+        The lines of the file before the reader's first one.
+    lines : int
+        How many lines to read, and as many more as the last row has.
     """
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    line: int = reader.line_num  # type: ignore[attr-defined]
+    line = before
     try:
-        for row in reader:
-            row = row or [""] * (width == 1)
-            if len(row) == width:
-                rows.append(row)
-                lines.append(line + 1)
+        while line < before + lines and (row := next(reader, None)) is not None:
+            row = row or [""] * (columns == 1)
+            if len(row) == columns:
+                yield line + 1, row
             elif len(row) > 1 or (row and row[0].strip()):
-                message = f"line {line + 1} of {source} has {counted(len(row), 'value')}, but the header has {counted(width, 'name')}"
+                message = f"line {line + 1} of {source} has {counted(len(row), 'value')}, but the header has {counted(columns, 'name')}"
                 raise data_error(message, source, line + 1, "correct that line, or quote a value that holds the separator")
-            line = reader.line_num  # type: ignore[attr-defined]
-            if len(rows) == size:
-                yield rows, lines
-                rows, lines = [], []
+            line = before + reader.line_num
     except csv.Error as error:
         raise data_error(f"line {line + 1} of {source} cannot be read: {error}", source, line + 1, "check its quotes") from error
-    if rows:
-        yield rows, lines

@@ -7,7 +7,6 @@ and so are dates and numbers with a comma, which would otherwise silently become
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection
 from typing import Any, Literal, NoReturn
 
@@ -17,10 +16,12 @@ from numpy.typing import NDArray
 from mlpkit.blocks import row_blocks
 from mlpkit.data.columns import Column, number_text, object_column, read_number
 from mlpkit.data.table import Table
+from mlpkit.data.textcolumn import TextColumn, coded
 from mlpkit.errors import DataError
 
 Kind = Literal["number", "boolean", "category"]
 BOOLEANS = {"true": 1.0, "false": 0.0}
+CHECKED = 2**16  # rows that are checked at a time
 MOSTLY = 0.9  # a column with at least this share of numbers is meant to be a number column
 
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?"
@@ -54,7 +55,7 @@ def column_kind(table: Table, name: str, missing: Collection[str] = (), *, advic
         return "boolean" if column.dtype.kind == "b" else "number"
     if _parse(table, name, missing) is not None:
         return "number"
-    counts = Counter(text for text in column.tolist() if text is not None and text not in missing)
+    counts = text_counts(column, missing)
     if all(text.lower() in BOOLEANS for text in counts):
         return "boolean"
     if all(_DATE.fullmatch(text) for text in counts):
@@ -63,7 +64,7 @@ def column_kind(table: Table, name: str, missing: Collection[str] = (), *, advic
         help = f"write 3.5, not 3,5; {advice}" if advice else f"write 3.5, not 3,5; or, if they are categories: {_one_hot(name)}"
         raise DataError(f"the column {name!r} has numbers written with a comma", help=help)
     right = sum(count for text, count in counts.items() if read_number(text) is not None)
-    if right >= MOSTLY * counts.total():
+    if right >= MOSTLY * sum(counts.values()):
         raise _no_number(table, name, missing, advice=advice)
     return "category"
 
@@ -114,9 +115,18 @@ def texts(table: Table, name: str) -> Column:
     return object_column([None if text == "NaT" else text for text in column.astype(str).tolist()])
 
 
+def text_counts(column: Column, missing: Collection[str]) -> dict[str, int]:
+    """How often each text is in a column of texts, but for missing ones."""
+    codes, found = coded(column)
+    counts = zip(found, np.bincount(codes).tolist(), strict=True)
+    return {text: count for text, count in counts if text is not None and text not in missing}
+
+
 def gaps(table: Table, name: str) -> NDArray[np.bool_]:
     """Which rows of a column have a missing value."""
     column = table[name]
+    if isinstance(column, TextColumn):
+        return column.gaps
     if column.dtype == object:
         return np.array([value is None for value in column.tolist()], dtype=bool)
     missing: NDArray[np.bool_] = column != column  # NaN and NaT are unlike themselves
@@ -135,6 +145,8 @@ def _parse(table: Table, name: str, missing: Collection[str]) -> NDArray[np.floa
 
 
 def _parse_texts(column: Column, missing: Collection[str]) -> NDArray[np.float64] | None:
+    if isinstance(column, TextColumn):
+        return column.numbers(missing)
     for blank in (False, True):  # the missing texts of files are None already: the second look is seldom needed
         try:
             values = (_blanked(column, missing) if blank else column).astype(np.float64)
@@ -146,8 +158,9 @@ def _parse_texts(column: Column, missing: Collection[str]) -> NDArray[np.float64
 
 def _parse_booleans(column: Column, missing: Collection[str]) -> NDArray[np.float64] | None:
     known = {**BOOLEANS, "1": 1.0, "0": 0.0}
-    values = [np.nan if text is None or text in missing else known.get(text.lower()) for text in column]
-    return None if None in values else np.array(values, dtype=np.float64)
+    codes, found = coded(column)
+    values = [np.nan if text is None or text in missing else known.get(text.lower()) for text in found]
+    return None if None in values else np.array(values, dtype=np.float64)[codes]
 
 
 def _blanked(column: Column, missing: Collection[str]) -> Column:
@@ -159,7 +172,7 @@ def _blanked(column: Column, missing: Collection[str]) -> Column:
 
 def _check(table: Table, name: str, values: NDArray[Any], wrong: Any, what: str) -> None:
     """Raise DataError at the first value for which `wrong` holds."""
-    for rows in row_blocks(len(values)):
+    for rows in row_blocks(len(values), CHECKED):
         found = wrong(values[rows])
         if found.any():
             row, *column = (int(index) for index in np.argwhere(found)[0])

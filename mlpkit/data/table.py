@@ -8,12 +8,13 @@ from __future__ import annotations
 import copy
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.columns import Column, ambiguous_text, as_column
+from mlpkit.data.textcolumn import TextColumn
 from mlpkit.errors import DataError, Problem
 
 Rows = NDArray[np.intp]  # the numbers of some rows
@@ -49,7 +50,7 @@ class Table:
         numbers: NDArray[np.int64] | None = None,
         text_file: bool = False,
     ) -> None:
-        self.columns: dict[str, Column] = {name: as_column(values, name) for name, values in columns.items()}
+        self.columns = {name: _column(values, name) for name, values in columns.items()}
         self.source, self.named, self.text_file = source, named, text_file
         lengths = {name: len(column) for name, column in self.columns.items()}
         if len(set(lengths.values())) > 1:
@@ -116,6 +117,10 @@ class Table:
         shown = ", ".join(map(repr, names[:10])) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
         where = f" in {self.source}" if self.source else ""
         return data_error(f"there {what} {shown}{where}{hint}", self.source, help=f"the columns are {some or 'none'}")
+
+
+def _column(values: Any, name: str) -> Column:
+    return cast(Column, values) if isinstance(values, TextColumn) else as_column(values, name)
 
 
 def column_width(column: Column) -> int:

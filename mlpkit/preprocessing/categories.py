@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from itertools import accumulate
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mlpkit.data.fields import Codes
 from mlpkit.data.kinds import texts
 from mlpkit.data.table import Table
+from mlpkit.data.textcolumn import coded
 from mlpkit.plugin import Array
 from mlpkit.preprocessing.schema import InputColumn, missing_error
 
@@ -29,7 +31,7 @@ class CategoryEncoder:
     @cached_property
     def width(self) -> int:
         """Categories over all columns."""
-        return sum(len(column.categories) for column in self.columns)
+        return self._starts[-1]
 
     @property
     def names(self) -> list[str]:
@@ -43,26 +45,45 @@ class CategoryEncoder:
     def encode(self, table: Table, out: Array) -> Unseen:
         """Fill `out`, zeros of shape (rows, width); returns how often each unseen category was met."""
         unseen: Unseen = Counter()
-        start = 0
-        for column in self.columns:
-            values = texts(table, column.name).tolist()
-            codes = self._codes(column, values)
+        for column, code_of, start in zip(self.columns, self._codes, self._starts[:-1], strict=True):
+            numbers, values = coded(texts(table, column.name))
+            codes = np.array([code_of.get(value, -1) for value in values], dtype=np.intp)[numbers]
             known = np.flatnonzero(codes >= 0)
             out[known, start + codes[known]] = 1
-            start += len(column.categories)
             if len(known) < len(codes):
-                self._count(table, column, values, codes, unseen)
+                self._count(table, column, values, np.where(codes < 0, numbers, -1), unseen)
         return unseen
 
-    def _codes(self, column: InputColumn, values: list[str | None]) -> NDArray[np.intp]:
-        """The number of each row's category, -1 for one that training lacked."""
-        code_of: dict[str | None, int] = {category: code for code, category in enumerate(column.categories)}
-        code_of |= dict.fromkeys(self.missing, code_of.get(None, -1))
-        return np.array([code_of.get(value, -1) for value in values], dtype=np.intp)
+    def encode_plain(self, values: Sequence[str | None], out: Array) -> bool:
+        """Encode the values of a few rows, one row after the other, into `out`, zeros; False when one was not seen in training."""
+        columns = len(self.columns)
+        for index, value in enumerate(values):
+            row, column = divmod(index, columns)
+            code = self._codes[column].get(value, -1)
+            if code < 0:
+                return False
+            out[row, self._starts[column] + code] = 1
+        return True
 
-    def _count(self, table: Table, column: InputColumn, values: list[Any], codes: NDArray[np.intp], unseen: Unseen) -> None:
-        for row in np.flatnonzero(codes < 0).tolist():
-            value = None if values[row] in self.missing else values[row]
+    @cached_property
+    def _codes(self) -> list[dict[str | None, int]]:
+        """For each column the number of each text's category, of those that mean a missing value too; -1 where that has none."""
+        codes = []
+        for column in self.columns:
+            code_of: dict[str | None, int] = {category: code for code, category in enumerate(column.categories)}
+            codes.append(code_of | dict.fromkeys(self.missing, code_of.get(None, -1)))
+        return codes
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """The first encoded column of each column."""
+        return [0, *accumulate(len(column.categories) for column in self.columns)]
+
+    def _count(self, table: Table, column: InputColumn, values: list[str | None], numbers: Codes, unseen: Unseen) -> None:
+        """Count texts without a category; `numbers` has -1 in the rows of all others."""
+        counts = np.bincount(numbers[numbers >= 0])
+        for number in dict.fromkeys(numbers[numbers >= 0].tolist()):  # in the order of the rows
+            value = None if values[number] in self.missing else values[number]
             if value is None and not self.impute:
-                raise missing_error(table, column.name, row)
-            unseen[column.name, value] += 1
+                raise missing_error(table, column.name, int((numbers == number).argmax()))
+            unseen[column.name, value] += int(counts[number])

@@ -20,6 +20,7 @@ from mlpkit.errors import DataError, ModelFileError, UnseenCategoryWarning
 from mlpkit.plugin import Array
 from mlpkit.preprocessing.categories import CategoryEncoder, Unseen
 from mlpkit.preprocessing.numbers import ADVICE, NumberEncoder
+from mlpkit.preprocessing.plainrows import PlainRows
 from mlpkit.preprocessing.schema import InputColumn, input_columns
 from mlpkit.preprocessing.state import InputState, first_line
 from mlpkit.spec import Preprocessing
@@ -127,6 +128,11 @@ class InputEncoder:
         if unseen:
             warnings.warn(_unseen_message(unseen), UnseenCategoryWarning, stacklevel=2)
         return encoded
+
+    @cached_property
+    def plain(self) -> PlainRows:
+        """The quick way for a few rows of plain values."""
+        return PlainRows(self.numbers, self.categories, self.order, self.named)
 
     def _is_aligned(self, table: Table) -> bool:
         """Whether the table has the model's columns by their names; else they are there by their position."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.columns import Column, read_number
+from mlpkit.data.fields import Codes
 from mlpkit.data.kinds import gaps, numbers, refuse_dates, texts
 from mlpkit.data.table import Table
+from mlpkit.data.textcolumn import coded
 from mlpkit.errors import DataError
 
 Labels = NDArray[Any]  # 1-D: int64, float64, bool or texts
@@ -46,7 +48,7 @@ def find_classes(table: Table, name: str) -> Labels:
     column = table[name]
     _check_labels(table, name)
     if column.dtype == object:
-        found = sorted(set(column.tolist()))
+        found = sorted(cast("list[str]", coded(column)[1]))  # none is missing
         classes = _read(found) if table.text_file else np.array(found, dtype=np.str_)
     else:
         classes = np.unique(column).astype({"b": bool, "f": np.float64}.get(column.dtype.kind, np.int64))
@@ -110,24 +112,28 @@ def class_numbers(table: Table, name: str, classes: Labels) -> NDArray[np.intp]:
     DataError
         A class that the training rows lacked, with its row.
     """
-    values = _comparable(table, name, classes)
+    codes, values = _comparable(table, name, classes)
     number_of = {label: number for number, label in enumerate(classes.tolist())}
-    found = np.array([number_of.get(value, -1) for value in values], dtype=np.intp)
+    found = np.array([number_of.get(value, -1) for value in values], dtype=np.intp)[codes]
     if (found < 0).any():
         row = int(np.flatnonzero(found < 0)[0])
         shown = ", ".join(map(repr, classes[:10].tolist())) + (" and so on" if len(classes) > 10 else "")
-        message = f"the target {name!r} has the class {values[row]!r} in {table.place(row)}, which the training rows lack"
+        message = f"the target {name!r} has the class {values[codes[row]]!r} in {table.place(row)}, which the training rows lack"
         raise table.error(message, row, f"the model's classes are {shown}")
     return found
 
 
-def _comparable(table: Table, name: str, classes: Labels) -> list[Any]:
-    """The values of a column as Python values that equal those of the classes."""
+def _comparable(table: Table, name: str, classes: Labels) -> tuple[Codes, list[Any]]:
+    """The number of each row's value, and the values by number, as Python values that equal those of the classes."""
     column: Column = table[name]
-    if classes.dtype.kind == "U":
-        return list(texts(table, name).tolist())
-    if column.dtype != object:
-        return list(column.tolist())
+    if classes.dtype.kind != "U" and column.dtype != object:
+        values, codes = np.unique(column, return_inverse=True)
+        return codes, list(values.tolist())
     if classes.dtype.kind == "b":
-        return list(numbers(table, name, boolean=True, advice=TARGET_ADVICE).astype(bool).tolist())
-    return [text if (value := read_number(text)) is None else value for text in column.tolist()]
+        flags = numbers(table, name, boolean=True, advice=TARGET_ADVICE)
+        return flags.astype(bool).astype(np.intp), [False, True]
+    codes, found = coded(texts(table, name))
+    if classes.dtype.kind == "U":
+        return codes, list(found)
+    read = [None if text is None else read_number(text) for text in found]
+    return codes, [text if value is None else value for text, value in zip(found, read, strict=True)]

@@ -25,6 +25,7 @@ Vector = NDArray[np.float64]
 
 CELLS = 2**18  # values that are encoded at a time: 2 MB, which stays in the cache
 WIDEST = 2**23  # values that are measured at a time: 64 MB
+PLAIN = 1e60  # a sum of squares up to which all values are numbers that fit into each dtype
 ADVICE = "the model was trained on numbers in this column: correct the value, or leave it empty for a missing one"
 
 
@@ -100,11 +101,34 @@ class NumberEncoder:
                 part -= self.center
                 part /= self.scale
                 if not _within(part, limit):
-                    self._explain(table, names)
+                    if np.isinf(part).any():
+                        self._explain(table, names)
                     out[rows, width:] = self._impute(table, rows, part)
                     if not _within(part, limit):
                         raise self._too_large(table, rows, np.abs(part) > limit)
                 out[rows, :width] = part
+
+    def encode_plain(self, values: Sequence[float], out: Array) -> bool:
+        """Encode the values of a few rows, one row after the other, into `out`, zeros of at least their width.
+
+        Returns
+        -------
+        bool
+            Whether it was done: each value is there, and not too large.
+        """
+        width = len(self.fill)
+        try:
+            part = np.fromiter(values, np.float64, len(values)).reshape(len(out), width)
+        except OverflowError:  # an integer beyond the range of float64
+            return False
+        with np.errstate(all="ignore"):
+            part -= self.center
+            part /= self.scale
+            flat = part.reshape(-1)
+            if not flat.dot(flat) <= PLAIN:  # NaN is not either
+                return False
+        out[:, :width] = part
+        return True
 
     def _numbers(self, table: Table, name: str) -> NDArray[Any]:
         """The numbers of a column; infinite ones are found later, all columns at once."""

@@ -10,8 +10,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from mlpkit.data.kinds import Kind, column_kind, texts
+import numpy as np
+
+from mlpkit.data.kinds import Kind, column_kind, text_counts, texts
 from mlpkit.data.table import Table, column_width
+from mlpkit.data.textcolumn import coded
 from mlpkit.errors import DataError, SpecError
 from mlpkit.spec import Preprocessing
 
@@ -92,25 +95,24 @@ def _input_column(options: Preprocessing, table: Table, name: str, missing: Coll
 
 
 def _category_column(options: Preprocessing, table: Table, name: str, missing: Collection[str]) -> InputColumn:
-    values = texts(table, name).tolist()
-    found = set(values)
-    categories = sorted(found - {None} - set(missing))
+    codes, found = coded(texts(table, name))
+    categories = sorted(text for text in found if text is not None and text not in missing)
     if len(categories) > MOST_CATEGORIES:
         what = f"{len(categories)} different texts in {table.rows} rows, more than {MOST_CATEGORIES}"
         raise DataError(f"the column {name!r} has {what}", help=leave_out(name))
     if not categories:
         raise DataError(f"the column {name!r} has no value in the training rows", help=leave_out(name))
-    has_gap = not found.isdisjoint({None, *missing})
+    gaps = [text is None or text in missing for text in found]
+    has_gap = any(gaps)
     if has_gap and options.missing == "none":
-        row = next(row for row, text in enumerate(values) if text is None or text in missing)
-        raise missing_error(table, name, row)
+        raise missing_error(table, name, int(np.array(gaps)[codes].argmax()))
     return InputColumn(name, "category", "one_hot", 1, (*categories, None) if has_gap else tuple(categories))
 
 
 def _check_shared(column: InputColumn, table: Table, missing: Collection[str]) -> None:
     """Raise DataError for texts of which most rows have one of their own."""
     categories = [category for category in column.categories if category is not None]
-    rows = sum(text is not None and text not in missing for text in texts(table, column.name).tolist())
+    rows = sum(text_counts(texts(table, column.name), missing).values())
     if len(categories) > max(FEW_CATEGORIES, rows / 2):
         what = f"{len(categories)} different texts in {rows} rows, such as {categories[0]!r}"
         help = f'make numbers of them; or {leave_out(column.name)}; "one_hot" in place of "ignore" insists'

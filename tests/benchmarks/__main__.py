@@ -18,9 +18,9 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-GROUPS = ("xor", "training", "easy", "inference", "start", "costs", "scaling")
+GROUPS = ("xor", "training", "easy", "inference", "start", "tables", "costs", "scaling")
 BY_THREADS = ("training",)  # the others are of one thread
-PACKAGES = ("mlpkit", "numpy", "torch", "jax", "scikit-learn", "onnxruntime", "typer")
+PACKAGES = ("mlpkit", "numpy", "torch", "jax", "scikit-learn", "onnxruntime", "typer", "pandas", "pyarrow")
 
 
 def main() -> None:
