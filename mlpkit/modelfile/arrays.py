@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.errors import Corrupt, NonFinite
-from mlpkit.modelfile.hdf5 import Extent
+from mlpkit.modelfile.extent import Extent
 from mlpkit.modelfile.layout import DAMAGED, DTYPES
 from mlpkit.modelfile.manifest import StoredObject
 from mlpkit.modelfile.rules import Rule
