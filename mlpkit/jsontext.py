@@ -22,16 +22,19 @@ class _RepeatedKey(ValueError):
     pass
 
 
-def parse(text: str, file: str = "", *, integer: Callable[[str], int] = int, number: Callable[[str], float] = float) -> Any:
+def parse(
+    text: str, file: str = "", *, integer: Callable[[str], int] = int, number: Callable[[str], float] = float, unique: bool = True
+) -> Any:
     """The value of a JSON text; `integer` and `number` may raise ValueError for one that they do not take.
 
     Raises
     ------
     SpecError
-        The text is not JSON, repeats a key, or has NaN or Infinity; with line and column where they are known.
+        The text is not JSON, repeats a key (unless `unique` is false: then the last counts), or has NaN or Infinity; with
+        line and column where they are known.
     """
     try:
-        hooks: dict[str, Any] = {"object_pairs_hook": _unique, "parse_constant": _refuse_constant}
+        hooks: dict[str, Any] = {"object_pairs_hook": _unique if unique else None, "parse_constant": _refuse_constant}
         return json.loads(text.removeprefix("\ufeff"), parse_int=integer, parse_float=number, **hooks)
     except json.JSONDecodeError as error:
         problem = at_offset(text, error.pos, file, f"not valid JSON: {error.msg}", "check commas, quotes and brackets there")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .benchmarks import costs, networks, pairing, training
+from .benchmarks import costs, modelfile, networks, pairing, training
 
 ROOT = Path(__file__).parents[1]
 
@@ -48,6 +48,19 @@ def test_every_plugin_has_its_costs(monkeypatch):
     for kind in costs.COSTS:
         for info in costs.mlpkit.plugins(kind):
             assert f"{kind} {info.full_name}, float32" in found
+
+
+def test_every_way_to_keep_arrays_gives_them_back(monkeypatch):
+    monkeypatch.setattr(modelfile, "SIZES", {"tiny": modelfile.Size(3, 4, 2, {"h5py": 1.0}), "others": modelfile.Size(9, 9, 9, {})})
+    monkeypatch.setattr(modelfile, "QUICK", ("tiny",))
+    monkeypatch.setattr(modelfile, "LARGE", 0)  # each load in a process of its own
+    rows = modelfile.rows(quick=True)
+    assert {row.what for row in rows} == {"save, tiny", "load, verified, tiny", "open by memory map, tiny"}
+    goals = {(row.what.split(",")[0], row.peer): row.goal for row in rows if row.goal}
+    assert goals == {("load", "h5py"): 1.0, ("open by memory map", "the goal"): 1.0}
+    peers = {row.peer for row in rows if row.what.startswith("load")}
+    assert peers >= {"pickle", "npz", "h5py", "Keras's .h5"}
+    assert all(row.mlpkit > 0 for row in rows)
 
 
 @pytest.mark.slow

@@ -1,37 +1,38 @@
 """The checksum of HDF5's metadata: Bob Jenkins' lookup3 (public domain, burtleburtle.net/bob/c/lookup3.c), `hashlittle` from 0.
 
-A file has one for each object, and Python computes slowly; so blocks of one length are hashed side by side, as lanes of
-64 bits in one long integer, of which each holds 32 bits and room for a carry.
+A file has one for each object, and Python computes slowly; so blocks are hashed side by side, as lanes of 64 bits in one
+long integer, of which each holds 32 bits and room for what runs over. The longest blocks have the lowest lanes, so that
+those that are done are cut off at the top.
 """
 
 from __future__ import annotations
 
 import struct
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlpkit.errors import Corrupt
 from mlpkit.modelfile.rules import Rule
 
 Block = bytes | memoryview
 TOGETHER = 2**20  # bytes that are hashed at once: the lanes need several times their memory
-MIX = ((4, 6, 8), (16, 19, 4))  # the rotations of one round
+ROUND = 12  # bytes that are mixed in at once, as three words
+LANE = 64
+MIX = tuple((turn, 32 - turn) for turn in (4, 6, 8, 16, 19, 4))  # the rotations of one round
+FINAL = tuple((turn, 32 - turn) for turn in (14, 11, 25, 16, 4, 14, 24))
 
 
 def checksums(blocks: Sequence[Block]) -> list[int]:
     """The checksums of blocks, each of at least one byte."""
-    by_length: dict[int, list[int]] = defaultdict(list)
-    for index, block in enumerate(blocks):
-        by_length[len(block)].append(index)
     found = [0] * len(blocks)
-    for length, indices in by_length.items():
-        step = max(1, TOGETHER // length)
-        for start in range(0, len(indices), step):
-            part = indices[start : start + step]
-            for index, value in zip(part, _lanes([blocks[index] for index in part], length), strict=True):
-                found[index] = value
+    order = sorted(range(len(blocks)), key=lambda index: len(blocks[index]), reverse=True)
+    while order:
+        step = max(1, TOGETHER // len(blocks[order[0]]))
+        part, order = order[:step], order[step:]
+        for index, value in zip(part, _lanes([blocks[index] for index in part]), strict=True):
+            found[index] = value
     return found
 
 
@@ -43,31 +44,36 @@ def check_checksums(signed: Sequence[tuple[Block, int, str]]) -> None:
             raise Corrupt(f"{what} is damaged: its checksum differs", help="copy or download it again", rule=Rule.CHECKSUMS)
 
 
-def _lanes(blocks: list[Block], length: int) -> list[int]:
+def _lanes(blocks: list[Block]) -> list[int]:
+    """The checksums of blocks, the longest first."""
     count = len(blocks)
-    ones = int.from_bytes(b"\1\0\0\0\0\0\0\0" * count, "little")
-    low, carry = ones * 0xFFFFFFFF, ones << 32
-    words = _words(blocks, length)
-    a = b = c = ones * ((0xDEADBEEF + length) & 0xFFFFFFFF)
-    for start in range(0, len(words) - 3, 3):
-        a, b, c = (a + words[start]) & low, (b + words[start + 1]) & low, (c + words[start + 2]) & low
-        for first, second, third in MIX:
-            a = ((a + carry - c) & low) ^ (((c << first) | (c >> (32 - first))) & low)
-            c = (c + b) & low
-            b = ((b + carry - a) & low) ^ (((a << second) | (a >> (32 - second))) & low)
-            a = (a + c) & low
-            c = ((c + carry - b) & low) ^ (((b << third) | (b >> (32 - third))) & low)
-            b = (b + a) & low
-    a, b, c = (a + words[-3]) & low, (b + words[-2]) & low, (c + words[-1]) & low
-    for turn in (14, 11, 25, 16, 4, 14, 24):  # c from b, a from c, b from a, and so on
-        c = ((c ^ b) + carry - (((b << turn) | (b >> (32 - turn))) & low)) & low
-        a, b, c = b, c, a
+    low = int.from_bytes(b"\xff\xff\xff\xff\0\0\0\0" * count, "little")
+    top = int.from_bytes(b"\0\0\0\0\0\0\0\x80" * count, "little")  # set before a subtraction, so that none takes from the next lane
+    lengths = np.array([len(block) for block in blocks], "<u8")
+    a = b = c = int.from_bytes(((lengths + 0xDEADBEEF) & 0xFFFFFFFF).tobytes(), "little")
+    done = [0, 0, 0]
+    masks = low, top
+    for x, y, z, left in _words(blocks, (lengths - 1) // ROUND):
+        a, b, c = a + x, b + y, (c + z) & low
+        if low >> LANE * left:  # the last words of some
+            inside = (1 << LANE * left) - 1
+            done = [part | (number & ~inside) for part, number in zip(done, (a, b, c), strict=True)]
+            a, b, c, low, top = a & inside, b & inside, c & inside, low & inside, top & inside
+        for up, down in MIX:  # the numbers change places; c is below 2^32, while the others run over by at most 7 * 2^32 a round
+            a, b, c = b, c + b, ((a | top) - c ^ (c << up | c >> down)) & low
+    low, top = masks
+    a, b, c = (number & low for number in done)
+    for up, down in FINAL:
+        a, b, c = b, ((c ^ b | top) - ((b << up | b >> down) & low)) & low, a
     return list(struct.unpack(f"<{count}Q", b.to_bytes(8 * count, "little")))
 
 
-def _words(blocks: list[Block], length: int) -> list[int]:
-    """The 32-bit words of blocks of one length, padded with zeros to whole rounds of three, one integer of lanes for each."""
-    padded = np.zeros((len(blocks), -(-length // 12) * 12), np.uint8)
-    padded[:, :length] = np.frombuffer(b"".join(blocks), np.uint8).reshape(len(blocks), length)
-    lanes = padded.view("<u4").T.astype("<u8")
-    return [int.from_bytes(row.tobytes(), "little") for row in lanes]
+def _words(blocks: list[Block], rounds: NDArray[np.uint64]) -> Iterator[tuple[int, int, int, int]]:
+    """Round by round: three words of the blocks, padded with zeros, and how many of them are not done after it."""
+    count, most = len(blocks), int(rounds[0]) + 1
+    padded = b"".join([bytes(block).ljust(most * ROUND, b"\0") for block in blocks])
+    lanes = np.frombuffer(padded, "<u4").reshape(count, 3 * most).T.astype("<u8")
+    used = (count - (lanes[:, ::-1] != 0).argmax(axis=1)).tolist()  # most of a header may be zeros, which need not be converted
+    words = [int.from_bytes(row[:end].tobytes(), "little") for row, end in zip(lanes, used, strict=True)]
+    left = (count - np.searchsorted(rounds[::-1], np.arange(most), "right")).tolist()
+    yield from zip(words[::3], words[1::3], words[2::3], left, strict=True)

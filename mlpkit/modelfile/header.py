@@ -15,6 +15,8 @@ GROUP_INFO, FILTERS, ATTRIBUTE, CONTINUATION, ATTRIBUTE_INFO, LINK_COUNT = 10, 1
 
 SIZE_WIDTH, ATTRIBUTE_LIMITS, TIMES = 0b11, 0b1_0000, 0b10_0000  # flags of a header
 PREFIX = 6 + 16 + 4 + 8  # the most bytes that stand before its messages
+MESSAGE_HEAD = 4
+WINDOW = 512  # bytes that are read at once: most headers are shorter
 
 
 class Message(NamedTuple):
@@ -25,15 +27,32 @@ class Message(NamedTuple):
     body: bytes
 
 
-def read_header(metadata: Metadata, address: int, what: str) -> list[Message]:
-    """The messages of the object at an address, those in its continuation blocks included.
+class Header(NamedTuple):
+    """An object header.
+
+    Attributes
+    ----------
+    messages : list of Message
+        Those in its continuation blocks included.
+    block : bytes
+        Its own block, up to the checksum and with it.
+    first : int
+        Where in the block the messages begin.
+    """
+
+    messages: list[Message]
+    block: bytes
+    first: int
+
+
+def read_header(metadata: Metadata, address: int, what: str, start: bytes) -> Header:
+    """The header of the object at an address, which begins with the bytes `start`.
 
     Raises
     ------
     Corrupt, Unsafe, ResourceLimit
         It is no header of version 2, has parts that a model file has not, or is too large.
     """
-    start = metadata.source.at(address, min(PREFIX, max(0, metadata.source.size - address)))
     if len(start) < PREFIX or start[:4] != b"OHDR" or start[4] != 2:
         raise Corrupt(f"{what} is no object: there is no header of version 2 at byte {address}", rule=Rule.OBJECTS)
     if start[5] & ~(SIZE_WIDTH | ATTRIBUTE_LIMITS | TIMES):
@@ -42,12 +61,12 @@ def read_header(metadata: Metadata, address: int, what: str) -> list[Message]:
     first = position + (1 << (start[5] & SIZE_WIDTH))
     size = int.from_bytes(start[position:first], "little")
     _check_size(size, what)
-    data = metadata.block(address, first + size + 4, what)
-    messages = _messages(metadata, data, first, what)
+    block = metadata.block(address, first + size + 4, what)
+    messages = _messages(metadata, block, first, what)
     for message in messages:  # it grows while blocks are found that continue it
         if message.type == CONTINUATION:
             messages += _continuation(metadata, message, what)
-    return messages
+    return Header(messages, block, first)
 
 
 def _continuation(metadata: Metadata, message: Message, what: str) -> list[Message]:
@@ -64,12 +83,12 @@ def _continuation(metadata: Metadata, message: Message, what: str) -> list[Messa
 def _messages(metadata: Metadata, data: bytes, position: int, what: str) -> list[Message]:
     """The messages of a block, which ends with its checksum; less than a message's head before that is a gap."""
     end, found = len(data) - 4, []
-    while end - position >= 4:
+    while end - position >= MESSAGE_HEAD:
         size = data[position + 1] | data[position + 2] << 8
         stop = position + 4 + size
         if stop > end:
             raise Corrupt(f"a message in the header of {what} is longer than the header", rule=Rule.OBJECTS)
-        metadata.count_message()
+        metadata.count_messages(1)
         found.append(Message(data[position], data[position + 3], data[position + 4 : stop]))
         position = stop
     if position < end and any(message.type == NIL for message in found):

@@ -32,6 +32,7 @@ MAX_RANK = 8
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}")
 _PATH = re.compile(rf"(?:/{NAME.pattern}){{1,{MAX_DEPTH}}}")
+_TENSOR_PATH = re.compile(rf"/tensors/{NAME.pattern}/[A-Za-z0-9_][A-Za-z0-9_:-]{{0,127}}")
 
 
 def is_path(path: str) -> bool:
@@ -50,6 +51,5 @@ def tensor_name(path: str) -> str:
 
 
 def is_tensor_path(path: str) -> bool:
-    """Whether a path is that of a tensor: its folder, a layer, and a name without a dot."""
-    folder, *names = path.removeprefix("/").split("/")
-    return folder == "tensors" and len(names) == 2 and "." not in names[1]
+    """Whether a path is that of a tensor, all its names plain: its folder, a layer, and a name without a dot."""
+    return _TENSOR_PATH.fullmatch(path) is not None

@@ -18,6 +18,7 @@ from mlpkit.modelfile.rules import Rule
 
 Size = Annotated[int, Field(ge=0, lt=2**63)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_SIZES = {name: int(stored[2:]) for name, stored in DTYPES.items()}  # bytes of a number
 
 
 class _Broken(ValueError):
@@ -41,16 +42,17 @@ class StoredObject(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> StoredObject:
-        if not self._fits_path():
-            raise _Broken(Rule.ROLES, f"{self.path!r} cannot be the path of a {self.role}")
-        if self.role == "tensor" and not is_tensor_path(self.path):
-            raise _Broken(Rule.TENSOR_NAMES, f"{self.path!r} cannot be the path of a tensor")
-        if self.role == "spec" and (self.dtype != "uint8" or len(self.shape) != 1):
-            raise _Broken(Rule.TEXT, f"{self.path} is not one-dimensional and of bytes: it is the spec")
-        if self.dtype not in DTYPES:
+        path, role, size = self.path, self.role, _SIZES.get(self.dtype)
+        if not (is_tensor_path(path) if role == "tensor" else self._fits_path()):
+            if self._fits_path():
+                raise _Broken(Rule.TENSOR_NAMES, f"{path!r} cannot be the path of a tensor")
+            raise _Broken(Rule.ROLES, f"{path!r} cannot be the path of a {role}")
+        if role == "spec" and (self.dtype != "uint8" or len(self.shape) != 1):
+            raise _Broken(Rule.TEXT, f"{path} is not one-dimensional and of bytes: it is the spec")
+        if size is None:
             raise _Broken(Rule.ENTRIES, f"{self.dtype!r} is not a known dtype")
-        if self.bytes != prod(self.shape) * int(DTYPES[self.dtype][2:]):
-            raise _Broken(Rule.ENTRIES, f"{self.path} has {self.bytes} bytes, which its shape and dtype do not give")
+        if self.bytes != prod(self.shape) * size:
+            raise _Broken(Rule.ENTRIES, f"{path} has {self.bytes} bytes, which its shape and dtype do not give")
         return self
 
     def _fits_path(self) -> bool:

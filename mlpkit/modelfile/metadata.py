@@ -47,6 +47,11 @@ class Metadata:
         self.sign(data[:-4], int.from_bytes(data[-4:], "little"), what)
         return data
 
+    def take(self, offset: int, data: bytes, what: str) -> None:
+        """The same for a block that has been read."""
+        self.claim(offset, len(data), what)
+        self.sign(data[:-4], int.from_bytes(data[-4:], "little"), what)
+
     def sign(self, block: bytes, checksum: int, what: str) -> None:
         """Note a block and the checksum that it shall have; ResourceLimit when there are too many bytes of them."""
         self.signed_bytes += len(block)
@@ -54,9 +59,9 @@ class Metadata:
             raise ResourceLimit(f"it has more than {MAX_BYTES} bytes of HDF5's own structures", rule=Rule.LIMITS)
         self.signed.append((block, checksum, what))
 
-    def count_message(self) -> None:
-        """Note a message of an object header; ResourceLimit when there are too many."""
-        self.messages += 1
+    def count_messages(self, count: int) -> None:
+        """Note messages of an object header; ResourceLimit when there are too many."""
+        self.messages += count
         if self.messages > MAX_MESSAGES:
             raise ResourceLimit(f"its object headers have more than {MAX_MESSAGES} messages", rule=Rule.LIMITS)
 

@@ -20,7 +20,8 @@ from mlpkit.errors import Corrupt, ModelFileError, TensorMismatch
 from mlpkit.modelfile import canonical
 from mlpkit.modelfile.arrays import Arrays
 from mlpkit.modelfile.contents import Contents
-from mlpkit.modelfile.hdf5 import Extent, read_structure
+from mlpkit.modelfile.extent import Extent
+from mlpkit.modelfile.hdf5 import read_structure
 from mlpkit.modelfile.layout import DAMAGED, DTYPES, FOLDERS, MANIFEST, SPEC, tensor_name
 from mlpkit.modelfile.manifest import StoredObject, read_manifest
 from mlpkit.modelfile.migrations import migrate

@@ -46,6 +46,12 @@ class Source:
         self._check(offset, size)
         return bytes(self.data[offset : offset + size])
 
+    def window(self, offset: int, size: int) -> bytes:
+        """The same, but fewer where the file ends before."""
+        if offset > self.size:
+            self._check(offset, 0)
+        return bytes(self.data[offset : offset + size])
+
     def read_into(self, offset: int, buffer: memoryview) -> None:
         """Fill a buffer with the bytes from an offset on."""
         self._check(offset, len(buffer))
@@ -68,6 +74,9 @@ class FileSource(Source):
         buffer = bytearray(size)
         self.read_into(offset, memoryview(buffer))
         return bytes(buffer)
+
+    def window(self, offset: int, size: int) -> bytes:
+        return self.at(offset, min(size, max(0, self.size - offset)))
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
         self._check(offset, len(buffer))

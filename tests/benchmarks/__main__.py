@@ -18,9 +18,10 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-GROUPS = ("xor", "training", "easy", "inference", "start", "tables", "costs", "scaling")
-BY_THREADS = ("training",)  # the others are of one thread
-PACKAGES = ("mlpkit", "numpy", "torch", "jax", "scikit-learn", "onnxruntime", "typer", "pandas", "pyarrow")
+# modelfile forks, which must come before the libraries with threads of their own
+GROUPS = ("modelfile", "xor", "training", "easy", "inference", "start", "tables", "costs", "scaling")
+BY_THREADS = ("modelfile", "training")  # the others are of one thread
+PACKAGES = ("mlpkit", "numpy", "torch", "jax", "scikit-learn", "onnxruntime", "typer", "pandas", "pyarrow", "safetensors", "h5py")
 
 
 def main() -> None:

@@ -1,35 +1,74 @@
-"""The model file against other ways to keep arrays: `python -m tests.benchmarks.modelfile [FOLDER]`.
+"""The model file against other ways to keep arrays: load everything, open by memory map, save.
 
-For each size mlpkit and every peer do the same in turn: open by memory map, load everything, save. mlpkit verifies the
-structure and the SHA-256 of every array when it loads, and flushes to the disk when it saves; the peers do neither. Each
-load must give equal arrays. A large model is loaded in a process of its own each time, as it is in life: a loop would
-measure how well memory is used again. Needs the extra `bench`. Files are in the page cache.
+mlpkit verifies the structure and the SHA-256 of every array when it loads, and reads back and flushes to the disk when it
+saves; the peers do neither. A large model is loaded in a process of its own each time, as it is in life: a loop would
+measure how well memory is used again. Files are in the page cache.
 """
 
+from __future__ import annotations
+
 import os
-import pickle
-import statistics
-import sys
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
-import h5py
 import numpy as np
-import safetensors
-import safetensors.numpy
 
-from mlpkit.modelfile import Contents, load_arrays, write
+from .pairing import Row, Run, pair, timed
+from .storages import STORAGES, Arrays, Storage
 
-SIZES = {  # layers, units: two tensors a layer
-    "400 MB, 20 tensors": (10, 3200, 5),
-    "400 MB, 100 tensors": (50, 1414, 5),
-    "50 MB, 10 tensors": (5, 1581, 9),
-    "100 kB, 6 tensors": (3, 90, 201),
+
+class Size(NamedTuple):
+    """A network, two tensors a layer, and what mlpkit aims at when it loads it: the ratio by peer."""
+
+    layers: int
+    units: int
+    rounds: int
+    goals: dict[str, float]
+
+
+VERIFIED = {"safetensors": 1 / 1.1}  # from 50 MB on
+SIZES = {
+    "400 MB, 20 tensors": Size(10, 3200, 7, VERIFIED),
+    "400 MB, 100 tensors": Size(50, 1414, 7, VERIFIED),
+    "50 MB, 10 tensors": Size(5, 1581, 15, VERIFIED),
+    "180 kB, 100 tensors": Size(50, 30, 101, {}),
+    "100 kB, 6 tensors": Size(3, 90, 201, {"h5py": 1.0}),
 }
+QUICK = ("50 MB, 10 tensors", "100 kB, 6 tensors")
+LARGE = 2**22  # bytes from which a load has a process of its own
+MAP_GOAL = {"the goal": (lambda: 1e-3, 1.0)}  # seconds up to 100 tensors
 
 
-def arrays_of(layers, units):
+def rows(quick: bool) -> list[Row]:
+    """A row for each size, deed and peer."""
+    return [row for name, size in SIZES.items() if not quick or name in QUICK for row in compared(name, size)]
+
+
+def compared(name: str, size: Size) -> list[Row]:
+    """The rows of one size, after every way has given back what was saved."""
+    arrays = arrays_of(size.layers, size.units)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {peer: str(Path(folder) / f"{number}.bin") for number, peer in enumerate(STORAGES)}
+        saves = {peer: bound(way.save, paths[peer], arrays) for peer, way in STORAGES.items()}
+        found = paired(f"save, {name}", saves, {}, min(size.rounds, 15))
+        check(paths, arrays)
+        wrap = in_a_child if sum(array.nbytes for array in arrays.values()) > LARGE else bound
+        loads = {peer: wrap(way.load, paths[peer]) for peer, way in STORAGES.items()}
+        found += paired(f"load, verified, {name}", loads, size.goals, size.rounds)
+        maps = {peer: bound(way.map, paths[peer]) for peer, way in STORAGES.items() if way.map}
+        return [*found, *paired(f"open by memory map, {name}", maps, {}, 51, MAP_GOAL)]
+
+
+def paired(
+    what: str, runs: dict[str, Run], goals: dict[str, float], rounds: int, more: dict[str, tuple[Run, float | None]] | None = None
+) -> list[Row]:
+    peers = {peer: (run, goals.get(peer)) for peer, run in runs.items() if peer != "mlpkit"}
+    return pair(what, runs["mlpkit"], {**peers, **(more or {})}, "ms", rounds, 1e3)
+
+
+def arrays_of(layers: int, units: int) -> Arrays:
     rng = np.random.default_rng(0)
     made = {}
     for index in range(layers):
@@ -38,150 +77,42 @@ def arrays_of(layers, units):
     return made
 
 
-# -- each way: save, load, open by memory map
+def check(paths: dict[str, str], arrays: Arrays) -> None:
+    """Raise AssertionError unless every way gives back what was saved."""
+    for peer, way in STORAGES.items():
+        same(way, way.load(paths[peer]), arrays)
+    same(STORAGES["mlpkit"], dict(STORAGES["mlpkit"].map(paths["mlpkit"])), arrays)
 
 
-def save_mlpkit(path, arrays):
-    write(path, Contents({"name": "benchmark", "training": {}}, arrays))
+def same(way: Storage, found: Arrays, arrays: Arrays) -> None:
+    kept = {name: array for name, array in found.items() if "/" not in name}  # mlpkit gives what else a model has as well
+    assert kept.keys() == arrays.keys(), way
+    assert all(np.array_equal(kept[name], array) for name, array in arrays.items()), way
 
 
-def load_mlpkit(path):
-    return {name: array for name, array in load_arrays(path).items() if "/" not in name}
+def bound(function: Callable[..., object], *arguments: object) -> Run:
+    """A run whose result is thrown away after the time was taken."""
+    return lambda: figure(function, *arguments)
 
 
-def map_mlpkit(path):
-    return load_arrays(path, mmap=True, verify="lazy")
+def figure(function: Callable[..., object], *arguments: object) -> float:
+    kept: list[object] = []
+    return timed(lambda: kept.append(function(*arguments)))
 
 
-def map_safetensors(path):
-    with safetensors.safe_open(path, "numpy") as file:
-        return list(file.keys())
+def in_a_child(function: Callable[..., object], *arguments: object) -> Run:
+    """A run in a process that has imported everything but loaded nothing."""
 
+    def run() -> float:
+        read_end, write_end = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.write(write_end, repr(figure(function, *arguments)).encode())
+            os._exit(0)
+        os.close(write_end)
+        with os.fdopen(read_end) as pipe:
+            spent = float(pipe.read())
+        os.waitpid(child, 0)
+        return spent
 
-def save_pickle(path, arrays):
-    with open(path, "wb") as file:
-        pickle.dump(arrays, file, protocol=5)
-
-
-def load_pickle(path):
-    with open(path, "rb") as file:
-        return pickle.load(file)
-
-
-def save_npz(path, arrays):
-    with open(path, "wb") as file:
-        np.savez(file, **arrays)
-
-
-def load_npz(path):
-    with np.load(path) as file:
-        return {name: file[name] for name in file.files}
-
-
-def save_h5py(path, arrays):
-    with h5py.File(path, "w") as file:
-        for name, array in arrays.items():
-            file[name] = array
-
-
-def load_h5py(path):
-    with h5py.File(path) as file:
-        return {name: file[name][()] for name in file}
-
-
-def map_h5py(path):
-    with h5py.File(path) as file:
-        return {name: (file[name].shape, file[name].dtype) for name in file}
-
-
-def save_keras(path, arrays):
-    """The layout of Keras's weights files: a group for each layer, and in it `vars` with numbers for names."""
-    with h5py.File(path, "w") as file:
-        for name, array in arrays.items():
-            layer, kind = name.rsplit(".", 1)
-            file[f"layers/{layer}/vars/{int(kind == 'bias')}"] = array
-
-
-def load_keras(path):
-    with h5py.File(path) as file:
-        layers = file["layers"]
-        return {
-            f"{layer}.{kind}": layers[layer]["vars"][str(index)][()] for layer in layers for index, kind in enumerate(("weight", "bias"))
-        }
-
-
-WAYS = {
-    "mlpkit": (save_mlpkit, load_mlpkit, map_mlpkit),
-    "safetensors": (lambda path, arrays: safetensors.numpy.save_file(arrays, path), safetensors.numpy.load_file, map_safetensors),
-    "pickle": (save_pickle, load_pickle, None),
-    "npz": (save_npz, load_npz, None),
-    "h5py": (save_h5py, load_h5py, map_h5py),
-    "Keras's .h5": (save_keras, load_keras, None),
-}
-
-
-def seconds(run, *arguments):
-    started = time.perf_counter()
-    result = run(*arguments)
-    spent = time.perf_counter() - started
-    del result
-    return spent
-
-
-def seconds_in_a_child(run, *arguments):
-    """The same, in a process that has imported everything but loaded nothing."""
-    read_end, write_end = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.write(write_end, repr(seconds(run, *arguments)).encode())
-        os._exit(0)
-    os.close(write_end)
-    with os.fdopen(read_end) as pipe:
-        spent = float(pipe.read())
-    os.waitpid(child, 0)
-    return spent
-
-
-def compare(what, size, measure, runs, rounds):
-    """Run each way in turn and print the medians and mlpkit's ratio to each."""
-    times = {name: [] for name in runs}
-    for _ in range(rounds):
-        for name, run in runs.items():
-            times[name].append(measure(*run))
-    medians = {name: statistics.median(spent) for name, spent in times.items()}
-    for name, median in medians.items():
-        ratio = statistics.median(ours / theirs for ours, theirs in zip(times["mlpkit"], times[name], strict=True))
-        print(f"| {size} | {what} | {name} | {1e3 * median:.2f} ms | {ratio:.2f} |", flush=True)
-
-
-def check(paths, arrays):
-    """Every way gives back what was saved."""
-    for name, (_, load, _) in WAYS.items():
-        found = load(paths[name])
-        assert found.keys() == arrays.keys(), name
-        assert all(np.array_equal(found[key], array) for key, array in arrays.items()), name
-    mapped = map_mlpkit(paths["mlpkit"])
-    assert all(np.array_equal(mapped[key], array) for key, array in arrays.items())
-
-
-def main(folder):
-    print(
-        f"Python {sys.version.split()[0]}, numpy {np.__version__}, h5py {h5py.__version__}, safetensors {safetensors.__version__}, ", end=""
-    )
-    print(f"{os.cpu_count()} cores; medians in turn; ratio: mlpkit's time to that of the peer\n")
-    print("| model | | way | time | mlpkit's ratio |\n| --- | --- | --- | --- | --- |")
-    for size, (layers, units, rounds) in SIZES.items():
-        arrays = arrays_of(layers, units)
-        paths = {name: str(Path(folder) / f"{index}.bin") for index, name in enumerate(WAYS)}
-        compare("save", size, seconds, {name: (way[0], paths[name], arrays) for name, way in WAYS.items()}, min(rounds, 21))
-        check(paths, arrays)
-        measure = seconds_in_a_child if layers * units**2 > 2**20 else seconds
-        compare("load", size, measure, {name: (way[1], paths[name]) for name, way in WAYS.items()}, rounds)
-        compare("open by memory map", size, seconds, {name: (way[2], paths[name]) for name, way in WAYS.items() if way[2]}, 101)
-        for path in paths.values():
-            os.unlink(path)
-
-
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(dir=sys.argv[1] if len(sys.argv) > 1 else None) as scratch:
-        main(scratch)
+    return run
