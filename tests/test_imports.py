@@ -27,6 +27,7 @@ ORDER = [
     "workspace",
     "data",
     "preprocessing",
+    "rawrows",
     "preparation",
     "fingerprint",
     "training",

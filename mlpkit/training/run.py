@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data import Dataset
-from mlpkit.data.batches import Batches
+from mlpkit.data import Dataset, StoredDataset, StoredInputs
+from mlpkit.data.stream import batches_of
 from mlpkit.errors import ModelFileError, TrainingError
 from mlpkit.fingerprint import Fingerprint
 from mlpkit.network import Network
@@ -60,8 +60,8 @@ class Run:
         self,
         network: Network,
         spec: Spec,
-        train: Dataset,
-        validation: Dataset | None,
+        train: Dataset | StoredDataset,
+        validation: Dataset | StoredDataset | None,
         measure: Measure | None,
         stop: Callable[[], bool] | None,
         done: int,
@@ -81,7 +81,7 @@ class Run:
         self.quiet = _quiet_context()
         self.share = Share(max(self.batch_size * layer.weight.size for layer in network.layers) >= LARGE)
         self.order: NDArray[np.uint64] | None = None  # the generator that shuffled the unfinished epoch, before it did
-        self.batches = Batches(train, self.batch_size, spec.training.shuffle)
+        self.batches = batches_of(train, self.batch_size, spec.training.shuffle)
         self.workspaces = self._workspaces()
         self.update = Update(network, spec)
         self.best = Best(network.parameters.vector, spec) if spec.training.early_stopping else None
@@ -169,7 +169,7 @@ class Run:
             metrics = {**metrics, "training_loss": on_training_rows}
         return (None if self.validation is None else loss), metrics
 
-    def _diverged(self, inputs: Array, loss: float) -> TrainingError:
+    def _diverged(self, inputs: Array | StoredInputs, loss: float) -> TrainingError:
         self.whole = False
         rate = self.update.rate(max(self.step - 1, 0), self.steps_per_epoch)
         number, last = self.done + self.epoch + 1, self.done + self.spec.training.epochs
