@@ -18,8 +18,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-GROUPS = ("xor", "training", "inference", "start", "costs", "scaling")
-BY_THREADS = ("training",)  # the others are of one thread
+GROUPS = ("xor", "training", "inference", "start", "costs", "scaling", "stream")
+BY_THREADS = ("training", "stream")  # the others are of one thread
 PACKAGES = ("mlpkit", "numpy", "torch", "jax", "scikit-learn", "onnxruntime", "typer")
 
 
