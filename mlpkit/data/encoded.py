@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.stored import Span, StoredTable
+from mlpkit.data.stored import BLOCKS, Span, StoredTable
 from mlpkit.plugin import Array, Targets
 
 Encode = Callable[[Sequence[Span], Array], None]  # fills an array with the encoded rows of some spans, one after the other
@@ -49,8 +49,8 @@ class StoredInputs:
 
     @property
     def step(self) -> int:
-        """Rows that are read at once."""
-        return self.table.step(self.columns)
+        """Rows of a slice that is worth its while."""
+        return BLOCKS * self.table.step(self.columns)
 
     def runs(self) -> NDArray[np.intp]:
         """Where the rows part into blocks of the file: the first of each block, and the end."""

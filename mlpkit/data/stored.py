@@ -16,6 +16,7 @@ from mlpkit.data.extents import Bytes, Extent, unreadable
 from mlpkit.data.table import Rows, Table, data_error, missing_columns
 
 BLOCK = 2**19  # bytes that are read at once: few enough for a core's cache, many enough for a disk
+BLOCKS = 8  # that are read for a table, which takes as long to make as some of them to read
 TEXT = 64  # bytes that a text takes in memory, or more
 Span = tuple[int, int]  # rows from the first to before the second
 
@@ -179,7 +180,7 @@ class StoredTable:
     def tables(self, spans: Sequence[Span], names: Sequence[str]) -> Iterator[Table]:
         """The same as tables of columns that stay, texts among them."""
         found = [column for name in names if isinstance(column := self.columns[name], StoredColumn)]
-        step = self.step(names)
+        step = BLOCKS * self.step(names)
         blocks = self.blocks(spans, found, step)
         for (start, stop), chosen in self.places(spans, step):
             numbers = iter(next(blocks) if found else ())

@@ -20,7 +20,7 @@ KEEP = (
 Columns = dict[str, StoredColumn | StoredTexts]
 
 
-def stored_source(source: Any, names: Sequence[str] | None = None) -> StoredTable | None:
+def stored_source(source: Any, names: Sequence[str] | None = None, default: str = "x") -> StoredTable | None:
     """A table of memory-mapped arrays or HDF5 datasets, or of a dictionary of them; None for anything else.
 
     Parameters
@@ -28,6 +28,8 @@ def stored_source(source: Any, names: Sequence[str] | None = None) -> StoredTabl
     source : numpy.memmap, h5py.Dataset, h5py.Group, or mapping of str to them
     names : sequence of str, optional
         Names for the columns of an array that has none, where there is one for each.
+    default : str
+        What an array without names is called.
 
     Raises
     ------
@@ -35,8 +37,8 @@ def stored_source(source: Any, names: Sequence[str] | None = None) -> StoredTabl
         The arrays differ in length, or cannot be read from their files.
     """
     if isinstance(source, Mapping):
-        parts = {str(name): stored_source(part) for name, part in source.items()}
-        found = [part for part in parts.values() if part is not None]
+        parts = {str(name): stored_source(part, default=str(name)) for name, part in source.items()}
+        found = [part for part in parts.values() if part is not None and len(part.columns) == 1]
         if not found or len(found) < len(parts):
             return None
         if len({part.stored for part in found}) > 1:
@@ -45,14 +47,22 @@ def stored_source(source: Any, names: Sequence[str] | None = None) -> StoredTabl
         columns = {name: next(iter(part.columns.values())) for name, part in zip(parts, found, strict=True)}
         return StoredTable(columns, found[0].source, True, found[0].stored)
     if _is_dataset(source):
-        if source.file.mode != "r":
-            source.file.flush()  # what is read is what the file holds
-        table = StoredTable(stored_datasets({"x": source}, source.file.filename), source.file.filename, False, source.shape[0])
+        table = _stored_dataset(source, default)
     elif isinstance(source, np.memmap) and source.ndim:
-        table = stored_array(source, "x")
+        table = stored_array(source, default)
     else:
         return None
     return _renamed(table, names)
+
+
+def _stored_dataset(dataset: Any, name: str) -> StoredTable:
+    import h5py
+
+    path = dataset.file.filename
+    if dataset.file.mode != "r":
+        dataset.file.flush()  # what is read is what the file holds
+    columns = {name: dataset.asstr() if h5py.check_string_dtype(dataset.dtype) else dataset}
+    return StoredTable(stored_datasets(columns, path), path, False, len(dataset))
 
 
 def stored_array(array: np.memmap[Any, Any], name: str = "") -> StoredTable:

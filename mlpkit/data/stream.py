@@ -72,16 +72,14 @@ class Stream:
         """
         from concurrent.futures import ThreadPoolExecutor
 
-        first = done * self.size // self.chunk
-        starts = range(first * self.chunk, self.rows, self.chunk)
+        numbers = range(done * self.size // self.chunk, -(-self.rows // self.chunk))
         with ThreadPoolExecutor(1, thread_name_prefix="mlpkit-reader") as reader:
-            coming = reader.submit(self._read, first) if starts else None
-            for number, start in enumerate(starts, first):
-                assert coming is not None
-                chunk = coming.result()
-                if start + self.chunk < self.rows:
-                    coming = reader.submit(self._read, number + 1)
-                skipped = max(0, done * self.size - start)
+            coming = [reader.submit(self._read, number) for number in numbers[:1]]
+            for number in numbers:
+                chunk = coming.pop().result()
+                if number + 1 in numbers:
+                    coming.append(reader.submit(self._read, number + 1))
+                skipped = max(0, done * self.size - number * self.chunk)
                 yield from self._batches(self.buffers[number % len(self.buffers)], chunk, skipped)
 
     def _read(self, number: int) -> _Chunk:

@@ -146,6 +146,20 @@ def test_mapped_arrays_and_datasets_stay_where_they_are(tmp_path):
             assert prepared.inputs.order == expected.inputs.order
 
 
+def test_an_open_file_is_a_table(tmp_path):
+    path = datasets()(tmp_path)
+    with h5py.File(path, "a") as file:
+        del file["scalar"], file["half"]
+        file["x"] = file["group/x"]
+        del file["group"]
+        found = prepare(spec_with(), file)
+        rows = found.train.inputs[:].tobytes()
+        assert set(found.inputs.order) == {"x", "n", "b"}
+        with pytest.raises(SpecError, match="cannot stay on disk"):
+            prepare(spec_with(), {"x": file["x"], "y": Y})
+    assert prepare(spec_with(path)).train.inputs[:].tobytes() == rows
+
+
 def test_what_is_written_to_a_mapped_array_is_read(tmp_path):
     mapped = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float64, (ROWS, 4))
     mapped[:] = X

@@ -191,13 +191,14 @@ def test_an_interpreter_that_ends_in_the_middle_of_an_epoch_does_not_hang(tmp_pa
 def test_memory_does_not_grow_with_the_rows(tmp_path, monkeypatch):
     monkeypatch.setattr("mlpkit.preprocessing.survey.SAMPLE", 10**4)
     monkeypatch.setattr(stream, "CHUNK", 10**5)
-    monkeypatch.setattr(stored, "BLOCK", 10**4)
+    monkeypatch.setattr(stored, "BLOCK", 10**5)
     peaks = []
     for parts in (8, 32):
         x, y = mapped(tmp_path, parts)
         tracemalloc.start()
         try:
-            model = mlpkit.Model({**SPEC, "data": {"in_memory": False, "split": {"validation": 0.1}}}, inputs=50)
+            spec = {**SPEC, "data": {"in_memory": False, "split": {"validation": 0.1}}, "training": {"batch_size": 400}}
+            model = mlpkit.Model(spec, inputs=50)
             next(mlpkit.epochs(model, np.load(x, mmap_mode="r"), np.load(y)))
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
