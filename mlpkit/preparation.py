@@ -82,10 +82,8 @@ def prepare(
 
     Raises
     ------
-    SpecError
-        The spec names no data or target, or does not fit them.
-    DataError
-        The data cannot be used.
+    SpecError, DataError
+        The spec names no data or target, or does not fit them; or the data cannot be used.
     """
     with _advising(spec):
         rows = read_rows(spec, source, y, weights, encoders and encoders[0], stays="training")

@@ -170,8 +170,9 @@ class StoredTable:
 
         The arrays are valid until the next block is asked for.
         """
-        extents = list(dict.fromkeys(column.extent for column in columns))
-        buffers = {extent: np.empty(step * extent.record, np.uint8) for extent in extents}
+        longest = max((last - first for first, last in spans), default=0)
+        size = min(step, longest) if self.index is None else step
+        buffers = {extent: np.empty(size * extent.record, np.uint8) for extent in dict.fromkeys(column.extent for column in columns)}
         for (start, stop), chosen in self.places(spans, step):
             for extent, buffer in buffers.items():
                 extent.read(start, stop, buffer[: (stop - start) * extent.record])

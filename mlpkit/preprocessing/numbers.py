@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,9 @@ from mlpkit.errors import DataError
 from mlpkit.plugin import Array
 from mlpkit.preprocessing.schema import InputColumn, leave_out, missing_error
 from mlpkit.preprocessing.state import InputState
-from mlpkit.preprocessing.survey import Survey
+
+if TYPE_CHECKING:  # for data on disk; to load a model and predict needs it not
+    from mlpkit.preprocessing.survey import Survey
 
 Vector = NDArray[np.float64]
 
