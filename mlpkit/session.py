@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator
 from contextlib import closing
 from functools import cached_property
@@ -71,7 +72,7 @@ class Session:
             try:
                 yield from self._epochs()
             finally:
-                self.left = None if self.run.finished else self.state()
+                self.left = None if self.run.finished or sys.is_finalizing() else self.state()
 
     def _epochs(self) -> Generator[Epoch, None, None]:
         if self.begin is not None:
