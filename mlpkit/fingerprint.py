@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mlpkit.blocks import row_blocks
-from mlpkit.data import Dataset
+from mlpkit.data import Dataset, StoredDataset, StoredInputs
 from mlpkit.preparation import Prepared
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 
@@ -56,7 +56,7 @@ def fingerprint(prepared: Prepared) -> Fingerprint:
     return Fingerprint(columns=list(prepared.inputs.order), training=training, validation=validation)
 
 
-def _digests(data: Dataset, inputs: InputEncoder, target: TargetEncoder) -> RowsDigest:
+def _digests(data: Dataset | StoredDataset, inputs: InputEncoder, target: TargetEncoder) -> RowsDigest:
     seed = _seed(target.to_state(), target.arrays().values())
     weights = None if data.weights is None else _digest(data.weights)
     return RowsDigest(
@@ -64,9 +64,15 @@ def _digests(data: Dataset, inputs: InputEncoder, target: TargetEncoder) -> Rows
     )
 
 
-def _input_digests(inputs: NDArray[Any], encoder: InputEncoder) -> list[str]:
-    """One digest per column of the table, over its encoded columns; in blocks of rows, so that memory is read once."""
+def _input_digests(inputs: NDArray[Any] | StoredInputs, encoder: InputEncoder) -> list[str]:
+    """One digest per column of the table, over its encoded columns; in blocks of rows, so that memory is read once.
+
+    Of inputs on disk there are digests of the raw values already.
+    """
     places, seeds = _places(encoder), _seeds(encoder)
+    if isinstance(inputs, StoredInputs):
+        raw = zip(seeds, inputs.digests, strict=True)
+        return [hashlib.sha256(seeds[name] + digest.encode()).hexdigest()[:DIGITS] for name, digest in raw]
     hashes = {name: hashlib.sha256(seeds[name]) for name in encoder.order}
     for rows in row_blocks(len(inputs)):
         block = _little(inputs[rows])

@@ -266,8 +266,8 @@ class Model:
             Write as well where the run stands, so that it can go on: in the loop over `mlpkit.epochs`, between two
             epochs, or after the loop was left before its end. The model in it is the one that predicts best.
         compat : str
-            The container version to write: "1.0" for those who have an earlier mlpkit. What it has no place for is left
-            out: the probe, and where a run stands.
+            The container version to write: "1.1" or "1.0" for those who have an earlier mlpkit. What it has no place for
+            is left out: "1.0" has none for the probe, and for where a run stands.
 
         Raises
         ------
@@ -277,7 +277,7 @@ class Model:
             There is no run that could go on.
         """
         state, network = None, self.network
-        if training_state and compat != CURRENT:
+        if training_state and (compat == "1.0" or (compat != CURRENT and not self.spec.data.in_memory)):
             help = f"leave compat out, or the training state: a file of version {CURRENT} can be resumed"
             raise ModelFileError(f"container version {compat} has no place for the training state", help=help)
         if training_state:

@@ -30,6 +30,7 @@ ORDER = [
     "workspace",
     "data",
     "preprocessing",
+    "rawrows",
     "preparation",
     "fingerprint",
     "training",

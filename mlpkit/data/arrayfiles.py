@@ -1,4 +1,4 @@
-"""NPY, NPZ and HDF5 files: arrays as columns. Nothing in them is ever unpickled or executed."""
+"""NPY, NPZ and HDF5 files: arrays as columns, read or left where they are. Nothing in them is ever unpickled or executed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.format import MAGIC_PREFIX
+from numpy.typing import NDArray
 
-from mlpkit.data.frames import split_columns
+from mlpkit.data.extents import unreadable
+from mlpkit.data.stored import StoredColumn, StoredTable, stripes
+from mlpkit.data.storedarrays import stored_array, stored_datasets
 from mlpkit.data.table import Table, data_error
+from mlpkit.errors import DataError
 
 Read = Callable[[slice], Mapping[str, Any]]  # the columns of some of the rows
 
@@ -35,7 +41,7 @@ def iter_arrays(path: str | Path, format: str, *, rows: int | None, columns: Col
     """
     with (_hdf5 if format == "hdf5" else _numpy)(path, columns) as (length, named, read):
         if length == 0:
-            raise data_error(f"{path} has no rows", str(path), help="add the rows")
+            raise _empty(path)
         step = rows or length
         for start in range(0, length, step):
             stop = min(start + step, length)
@@ -45,27 +51,58 @@ def iter_arrays(path: str | Path, format: str, *, rows: int | None, columns: Col
 @contextmanager
 def _numpy(path: str | Path, columns: Collection[str] | None) -> Iterator[tuple[int, bool, Read]]:
     """An NPY or NPZ file, by its content: the arrays by name, or one array's columns as x0, x1 and so on."""
+    with _loaded(path) as loaded:
+        if isinstance(loaded, np.memmap):
+            table = stored_array(loaded)
+            yield table.rows, table.named, partial(_read_rows, table)
+        else:
+            arrays = _chosen(loaded, columns, path)
+            yield _length(arrays, path), True, lambda rows: {name: array[rows] for name, array in arrays.items()}
+
+
+def open_npy(path: str | Path) -> StoredTable | None:
+    """The columns of an NPY file, which stay there; None for one that is an NPZ file by its content.
+
+    Raises
+    ------
+    DataError
+        It is none, holds Python objects, or has another shape than (rows,) or (rows, columns).
+    """
+    with _loaded(path) as loaded:
+        table = stored_array(loaded) if isinstance(loaded, np.memmap) else None
+    if table is not None and not table.rows:
+        raise _empty(path)
+    return table
+
+
+@contextmanager
+def _loaded(path: str | Path) -> Iterator[np.memmap[Any, Any] | dict[str, Any]]:
+    """The array of an NPY file, mapped and not read; those of an NPZ file by name."""
     try:
         with open(path, "rb") as stream:
-            loaded = np.load(stream, allow_pickle=False)
+            mapped = stream.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX
+            stream.seek(0)
+            loaded: Any = np.load(path, mmap_mode="r") if mapped else np.load(stream, allow_pickle=False)
             if not isinstance(loaded, np.ndarray):
                 loaded = {name: array for name, array in loaded.items() if isinstance(array, np.ndarray) and array.ndim}
     except (ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-        pickled = "pickle" in str(error)  # so NumPy says of every file that it does not know
+        pickled = "pickle" in str(error) or "Python objects" in str(error)  # the first is said of every file that NumPy does not know
         reason = "it is none, or holds Python objects, which are never loaded" if pickled else str(error)
         help = "save arrays of numbers or texts with numpy.save or numpy.savez"
         raise data_error(f"{path} cannot be read as a NumPy file: {reason}", str(path), help=help) from error
-    if isinstance(loaded, dict):
-        arrays = _chosen(loaded, columns, path)
-        yield _length(arrays, path), True, lambda rows: {name: array[rows] for name, array in arrays.items()}
-    elif loaded.dtype.names is not None and loaded.ndim == 1:
-        yield len(loaded), True, lambda rows: {name: loaded[rows][name] for name in loaded.dtype.names}
-    elif loaded.ndim in (1, 2):
-        table = loaded[:, None] if loaded.ndim == 1 else loaded
-        names = [f"x{index}" for index in range(table.shape[1])]
-        yield len(loaded), False, lambda rows: split_columns(table[rows], names)
-    else:
-        raise data_error(f"{path} has an array of shape {loaded.shape}", str(path), help="save it with shape (rows, columns)")
+    yield loaded
+
+
+def _read_rows(table: StoredTable, rows: slice) -> Mapping[str, NDArray[Any]]:
+    """Some of the rows of an NPY file, by column."""
+    columns = [column for column in table.columns.values() if isinstance(column, StoredColumn)]
+    parts = next(table.blocks([(rows.start, rows.stop)], stripes(columns), table.rows))
+    values = [part[:, index : index + 1] for part in parts for index in range(part.shape[1])]
+    found, start = {}, 0
+    for name, column in zip(table.names, columns, strict=True):
+        found[name] = values[start] if column.width == 1 else np.concatenate(values[start : start + column.width], axis=1)
+        start += column.width
+    return found
 
 
 @contextmanager
@@ -84,6 +121,25 @@ def _hdf5(path: str | Path, columns: Collection[str] | None) -> Iterator[tuple[i
                 return {name: dataset[rows] for name, dataset in chosen.items()}
 
         yield _length(chosen, path), True, read
+
+
+def open_hdf5(path: str | Path, columns: Collection[str] | None) -> StoredTable:
+    """The columns of an HDF5 file, which stay there.
+
+    Raises
+    ------
+    DataError
+        It is no HDF5 file, or has no arrays, or arrays of different lengths.
+    """
+    import h5py
+
+    with _hdf5_errors(path):
+        file = h5py.File(path, "r")
+        chosen = _chosen(_datasets(file), columns, path)
+        rows = _length(chosen, path)
+        if not rows:
+            raise _empty(path)
+        return StoredTable(stored_datasets(chosen, str(path)), str(path), True, rows)
 
 
 def _datasets(file: Any) -> dict[str, Any]:
@@ -108,7 +164,11 @@ def _hdf5_errors(path: str | Path) -> Iterator[None]:
     except (FileNotFoundError, PermissionError):
         raise
     except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
-        raise data_error(f"{path} cannot be read as an HDF5 file: {error}", str(path), help="is it complete, and HDF5?") from error
+        raise unreadable(str(path), error) from error
+
+
+def _empty(path: str | Path) -> DataError:
+    return data_error(f"{path} has no rows", str(path), help="add the rows")
 
 
 def _chosen(arrays: Mapping[str, Any], columns: Collection[str] | None, path: str | Path) -> Mapping[str, Any]:

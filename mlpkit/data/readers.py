@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mlpkit.data.arrayfiles import iter_arrays
+from mlpkit.data.arrayfiles import iter_arrays, open_hdf5, open_npy
 from mlpkit.data.csvfile import iter_csv, read_csv
+from mlpkit.data.stored import StoredTable
 from mlpkit.data.table import Table, data_error
 from mlpkit.errors import DataError
 from mlpkit.spec.parts import MISSING
@@ -83,6 +84,18 @@ def read_table(
         return table
 
 
+def open_table(path: str | Path, format: str | None, columns: Collection[str] | None) -> StoredTable | None:
+    """The columns of an NPY or HDF5 file, which stay there; None for a file of another format.
+
+    Parameters and errors are those of `read_table`.
+    """
+    kind = _format(path, format)
+    if kind not in ("npy", "hdf5"):
+        return None
+    with _readable(path):
+        return open_npy(path) if kind == "npy" else open_hdf5(path, columns)
+
+
 def iter_tables(
     path: str | Path,
     *,
@@ -92,7 +105,7 @@ def iter_tables(
     missing: Collection[str] = MISSING,
     columns: Collection[str] | None = None,
 ) -> Iterator[Table]:
-    """The rows of a file as tables of at most `rows` rows, for predictions in bounded memory (NumPy files are loaded whole).
+    """The rows of a file as tables of at most `rows` rows, for predictions in bounded memory (NPZ files are loaded whole).
 
     Parameters and errors are those of `read_table`.
     """

@@ -6,7 +6,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from mlpkit.data.readers import FORMATS, read_table
+from mlpkit.data.readers import FORMATS, open_table, read_table
+from mlpkit.data.stored import StoredTable
+from mlpkit.data.storedarrays import stored_source
 from mlpkit.data.table import Table
 from mlpkit.spec import Spec
 
@@ -28,6 +30,21 @@ def read_source(spec: Spec, source: str | Path, columns: Collection[str] | None 
         The file cannot be read as a table.
     """
     return read_table(source, columns=columns, **reading(spec, source))
+
+
+def open_source(spec: Spec, source: Any, columns: Collection[str] | None = None) -> StoredTable | None:
+    """The rows of an NPY or HDF5 file, or of what is mapped from one, where they are; None for what is not there.
+
+    Parameters are those of `read_source`; `source` may also be a memory-mapped array, a dataset of h5py or a dictionary of them.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read as a table.
+    """
+    if isinstance(source, (str, Path)):
+        return open_table(source, reading(spec, source)["format"], columns)
+    return stored_source(source, spec.data.inputs)
 
 
 def reading(spec: Spec, source: str | Path) -> dict[str, Any]:

@@ -110,13 +110,18 @@ class Table:
 
     def missing_columns(self, names: Sequence[str]) -> DataError:
         """The error for columns that are not there, with the nearest names that are."""
-        near = [match for name in names for match in difflib.get_close_matches(name, self.names, n=1)]
-        hint = f"; did you mean {' and '.join(map(repr, near))}?" if near else ""
-        some = ", ".join(self.names[:20]) + (f" and {len(self.names) - 20} more" if len(self.names) > 20 else "")
-        what = "are no columns" if len(names) > 1 else "is no column"
-        shown = ", ".join(map(repr, names[:10])) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-        where = f" in {self.source}" if self.source else ""
-        return data_error(f"there {what} {shown}{where}{hint}", self.source, help=f"the columns are {some or 'none'}")
+        return missing_columns(names, self.names, self.source)
+
+
+def missing_columns(names: Sequence[str], known: Sequence[str], source: str = "") -> DataError:
+    """The error for columns that are not among the known ones of a file or table, with the nearest names that are."""
+    near = [match for name in names for match in difflib.get_close_matches(name, known, n=1)]
+    hint = f"; did you mean {' and '.join(map(repr, near))}?" if near else ""
+    some = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
+    what = "are no columns" if len(names) > 1 else "is no column"
+    shown = ", ".join(map(repr, names[:10])) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    where = f" in {source}" if source else ""
+    return data_error(f"there {what} {shown}{where}{hint}", source, help=f"the columns are {some or 'none'}")
 
 
 def _column(values: Any, name: str) -> Column:

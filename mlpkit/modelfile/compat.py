@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from mlpkit.errors import ModelFileError
 from mlpkit.modelfile.contents import Contents
@@ -14,8 +15,8 @@ CURRENT = f"{MAJOR}.{MINOR}"
 def as_version(contents: Contents, version: str) -> tuple[Contents, int, int]:
     """Contents that a version can hold, with its minor number and the schema of its spec.
 
-    What it has no place for and no prediction needs is left out: 1.0 has no probe, no state of a run and no checkpoints
-    in the spec.
+    What it has no place for and no prediction needs is left out: 1.1 does not say whether inputs stay on disk, and 1.0
+    has no probe, no state of a run and no checkpoints in the spec either.
 
     Raises
     ------
@@ -24,7 +25,14 @@ def as_version(contents: Contents, version: str) -> tuple[Contents, int, int]:
     """
     if version == CURRENT:
         return contents, MINOR, SPEC_SCHEMA
-    if version != "1.0":
-        raise ModelFileError(f"this mlpkit does not write container version {version!r}", help=f"it writes {CURRENT} and 1.0")
-    training = {name: value for name, value in contents.spec["training"].items() if name != "checkpoint"}
-    return replace(contents, spec={**contents.spec, "training": training}, probe={}, training=None, state={}), 0, 1
+    if version not in ("1.0", "1.1"):
+        raise ModelFileError(f"this mlpkit does not write container version {version!r}", help=f"it writes {CURRENT}, 1.1 and 1.0")
+    spec = {**contents.spec, "data": _without(contents.spec["data"], "in_memory")}
+    if version == "1.1":
+        return replace(contents, spec=spec), 1, 2
+    spec["training"] = _without(spec["training"], "checkpoint")
+    return replace(contents, spec=spec, probe={}, training=None, state={}), 0, 1
+
+
+def _without(part: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in part.items() if name != key}

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 
 FORMAT = "mlpkit"
-MAJOR, MINOR = 1, 1
-SPEC_SCHEMA = 2
-FEATURES: frozenset[str] = frozenset()  # what a file may require of its reader; version 1.0 has none
+MAJOR, MINOR = 1, 2
+SPEC_SCHEMA = 3
+FEATURES: frozenset[str] = frozenset()  # what a file may require of its reader; versions 1.0 to 1.2 have none
 
 MANIFEST, SPEC = "/manifest", "/spec"
 FOLDERS = {"tensor": "/tensors/", "preprocess": "/preprocess/", "history": "/history/", "probe": "/probe/", "state": "/state/"}  # by role

@@ -19,7 +19,12 @@ def _to_2(spec: Json) -> Json:
     return {**spec, "training": {**spec["training"], "checkpoint": None}}
 
 
-STEPS: dict[int, Callable[[Json], Json]] = {1: _to_2}  # by the version that they start from
+def _to_3(spec: Json) -> Json:
+    """Version 3 has inputs that stay on disk."""
+    return {**spec, "data": {**spec["data"], "in_memory": True}}
+
+
+STEPS: dict[int, Callable[[Json], Json]] = {1: _to_2, 2: _to_3}  # by the version that they start from
 
 
 def migrate(spec: Json, version: int) -> Json:

@@ -117,7 +117,7 @@ class InputEncoder:
             Categories that the training rows lacked: none of their columns is 1.
         """
         encoded = np.zeros((source.rows, self.width), dtype) if out is None else out
-        if not self._is_aligned(source):
+        if not self.is_aligned(source):
             in_order = source.names
             if self.numbers.booleans:
                 source, in_order = self._by_position(source), self.order
@@ -134,7 +134,7 @@ class InputEncoder:
         """The quick way for a few rows of plain values."""
         return PlainRows(self.numbers, self.categories, self.order, self.named)
 
-    def _is_aligned(self, table: Table) -> bool:
+    def is_aligned(self, table: Table) -> bool:
         """Whether the table has the model's columns by their names; else they are there by their position."""
         if (table.named or not self.named) and all(name in table for name in self.order):
             differing = [column for column in self.columns if column_width(table[column.name]) != column.width]

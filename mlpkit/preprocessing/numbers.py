@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from mlpkit.errors import DataError
 from mlpkit.plugin import Array
 from mlpkit.preprocessing.schema import InputColumn, leave_out, missing_error
 from mlpkit.preprocessing.state import InputState
+
+if TYPE_CHECKING:  # for data on disk; to load a model and predict needs it not
+    from mlpkit.preprocessing.survey import Survey
 
 Vector = NDArray[np.float64]
 
@@ -60,6 +63,17 @@ class NumberEncoder:
         parts = [part for column in columns for part in _statistics(table, column, missing, impute)]
         fill, center, scale, gaps = np.concatenate([np.empty((4, 0)), *parts], axis=1)
         return cls(tuple(columns), missing, impute, fill, center, scale, np.flatnonzero(gaps).astype(np.int64))
+
+    @classmethod
+    def of_survey(cls, found: Survey, columns: Sequence[InputColumn], missing: tuple[str, ...], impute: bool) -> NumberEncoder:
+        """The same of columns on disk, by what was found in their rows, with medians of a sample of them."""
+        standardized = np.repeat([column.treatment == "standardize" for column in columns], [column.width for column in columns])
+        center, scale = np.where(standardized, found.mean, 0.0), np.where(standardized, found.deviation, 1.0)
+        fill = found.medians()
+        for wrong in np.flatnonzero(~np.isfinite([fill, center, scale]).all(axis=0)):
+            raise _beyond([column.name for column in columns for _ in range(column.width)][wrong])
+        scale[_constant(center, scale)] = 1.0
+        return cls(tuple(columns), missing, impute, fill, center, scale, np.flatnonzero(found.gaps).astype(np.int64))
 
     @cached_property
     def width(self) -> int:
@@ -147,6 +161,11 @@ class NumberEncoder:
         if missing.any() and not self.impute:
             row, value = np.argwhere(missing)[0]
             raise missing_error(table, self.names[value], int(row) + rows.start)
+        return self.fill_gaps(part)
+
+    def fill_gaps(self, part: Vector) -> NDArray[np.bool_]:
+        """Fill the gaps in scaled values, shape (rows, values); the indicators of the rows."""
+        missing = np.isnan(part)
         np.copyto(part, (self.fill - self.center) / self.scale, where=missing)
         return missing[:, self.gaps]
 
@@ -214,17 +233,30 @@ def _fit_values(values: Vector, column: InputColumn) -> Vector:
             center, scale = mean(values, axis=0), deviation(values, axis=0)
     fitted = np.array([fill, center, scale, gaps])
     if not np.isfinite(fitted).all():
-        raise DataError(f"the column {column.name!r} has values too large to compute with", help="scale it, or take its logarithm")
-    constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(center)  # what is left of a constant is rounding
-    fitted[2, constant] = 1.0
+        raise _beyond(column.name)
+    fitted[2, _constant(center, scale)] = 1.0
     return fitted
+
+
+def _constant(center: Vector, scale: Vector) -> NDArray[np.bool_]:
+    """Which columns are constant: what is left of their deviation is rounding."""
+    return scale <= 10 * np.finfo(np.float64).eps * np.abs(center)
+
+
+def _beyond(name: str) -> DataError:
+    return DataError(f"the column {name!r} has values too large to compute with", help="scale it, or take its logarithm")
 
 
 def _check_distinct(column: InputColumn, values: NDArray[Any], floats: Vector) -> None:
     """Raise DataError for integers that differ, but not as floats."""
     if values.dtype.kind in "iu" and ((floats == floats[0]).all(axis=0) & (values != values[0]).any(axis=0)).any():
-        help = f"subtract the smallest of them; or {leave_out(column.name)}"
-        raise DataError(f"the numbers in the column {column.name!r} are too large to be told apart in float64", help=help)
+        raise blurred_error(column.name)
+
+
+def blurred_error(name: str) -> DataError:
+    """The error for integers that differ, but not as floats."""
+    help = f"subtract the smallest of them; or {leave_out(name)}"
+    return DataError(f"the numbers in the column {name!r} are too large to be told apart in float64", help=help)
 
 
 def _check_gaps(table: Table, column: InputColumn, part: slice, absent: NDArray[np.bool_], impute: bool) -> None:
@@ -234,5 +266,10 @@ def _check_gaps(table: Table, column: InputColumn, part: slice, absent: NDArray[
         row, value = np.argwhere(absent)[0]
         raise missing_error(table, labels[value], int(row))
     if (empty := absent.all(axis=0)).any():
-        help = "take it out of the array" if column.width > 1 else leave_out(column.name)
-        raise DataError(f"the column {labels[int(empty.argmax())]!r} has no value in the training rows", help=help)
+        raise empty_error(column, labels[int(empty.argmax())])
+
+
+def empty_error(column: InputColumn, label: str) -> DataError:
+    """The error for a value of a column that no row has."""
+    help = "take it out of the array" if column.width > 1 else leave_out(column.name)
+    return DataError(f"the column {label!r} has no value in the training rows", help=help)

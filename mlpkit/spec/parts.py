@@ -76,6 +76,9 @@ class Data(Part):
     separator: Annotated[str, Field(strict=True, min_length=1, max_length=1), AfterValidator(_check_separator)] | None = Field(
         None, description="of CSV files; sniffed when left out"
     )
+    in_memory: Flag = Field(
+        True, description="false: the inputs of an NPY or HDF5 file stay on disk, and are shuffled in chunks; for data larger than memory"
+    )
     missing: tuple[str, ...] = Field(MISSING, description="texts that mean that a value is missing")
     target: Names | None = Field(None, description="the column, or the columns, to predict")
     inputs: Names | None = Field(None, description="the columns to predict from: all others when left out")

@@ -85,6 +85,9 @@ class Spec(Part):
             found.append(Finding(path, f"nothing measures {stopping.monitor!r}", f"one of {', '.join(known)}; 'metrics' adds more"))
         if len(set(known)) < len(known):
             found.append(Finding(("metrics",), "a metric is named twice"))
+        if self.training.batch_size is None and not self.data.in_memory:
+            message = "one batch of all rows needs all of them in memory, and 'data.in_memory' is false"
+            found.append(Finding(("training", "batch_size"), message, "give a number, such as 128"))
         if self.training.batch_size == 1:
             for index, layer in enumerate(self.network.layers):
                 if isinstance(layer.normalization, BatchNormalization):

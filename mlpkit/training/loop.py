@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import closing
 
-from mlpkit.data import Dataset
+from mlpkit.data import Dataset, StoredDataset
 from mlpkit.errors import SpecError
 from mlpkit.network import Network
 from mlpkit.spec import Spec
@@ -19,8 +19,8 @@ from mlpkit.training.run import Measure, Run
 def epochs(
     network: Network,
     spec: Spec,
-    train: Dataset,
-    validation: Dataset | None = None,
+    train: Dataset | StoredDataset,
+    validation: Dataset | StoredDataset | None = None,
     measure: Measure | None = None,
     stop: Callable[[], bool] | None = None,
     done: int = 0,
@@ -35,7 +35,7 @@ def epochs(
     network : Network
     spec : Spec
         Its loss, optimizer, training and seed are used; checkpoints are the business of `Model.epochs`.
-    train, validation : Dataset
+    train, validation : Dataset or StoredDataset
     measure : callable, optional
         From the network's outputs on the validation rows (the training rows without any) to named metrics.
     stop : callable, optional
@@ -64,7 +64,7 @@ def _epochs(run: Run) -> Generator[Epoch, None, None]:
             yield epoch
 
 
-def check_early_stopping(spec: Spec, validation: Dataset | None) -> None:
+def check_early_stopping(spec: Spec, validation: Dataset | StoredDataset | None) -> None:
     """Raise SpecError when early stopping watches a validation loss, but there are no validation rows."""
     stopping = spec.training.early_stopping
     if stopping is not None and stopping.monitor == "validation_loss" and validation is None:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data import Dataset
-from mlpkit.data.batches import Batches
+from mlpkit.data import Dataset, StoredDataset, StoredInputs
+from mlpkit.data.stream import batches_of
 from mlpkit.data.table import counted
 from mlpkit.errors import ModelFileError, TrainingError
 from mlpkit.fingerprint import Fingerprint
@@ -53,8 +53,8 @@ class Run:
         self,
         network: Network,
         spec: Spec,
-        train: Dataset,
-        validation: Dataset | None,
+        train: Dataset | StoredDataset,
+        validation: Dataset | StoredDataset | None,
         measure: Measure | None,
         stop: Callable[[], bool] | None,
         done: int,
@@ -79,7 +79,7 @@ class Run:
         self.split = may_be_split(max(self.batch_size, BLOCK if self.evaluated else 1), shapes)
         self.threads: int | None = None  # decided when the run begins
         self.order: NDArray[np.uint64] | None = None  # the generator that shuffled the unfinished epoch, before it did
-        self.batches = Batches(train, self.batch_size, spec.training.shuffle, biased=network.layers[0].bias is not None)
+        self.batches = batches_of(train, self.batch_size, spec.training.shuffle, biased=network.layers[0].bias is not None)
         self.workspaces = self._workspaces()
         self.update = Update(network, spec)
 
@@ -171,7 +171,7 @@ class Run:
             metrics = {**metrics, "training_loss": on_training_rows}
         return (None if self.validation is None else loss), metrics
 
-    def _diverged(self, inputs: Array, loss: float) -> TrainingError:
+    def _diverged(self, inputs: Array | StoredInputs, loss: float) -> TrainingError:
         self.whole = False
         rate = self.update.rate(max(self.step - 1, 0), self.steps_per_epoch)
         number, last = self.done + self.epoch + 1, self.done + self.spec.training.epochs

@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 import mlpkit
 
-from .networks import labels
 from .pairing import Row, Run, pair
 
-ROWS = (10**3, 10**4, 10**5, 10**6)
-WIDTHS = (6, 26, 94, 310, 1000, 3150)  # two layers of them: 10^2 to 10^7 parameters
+ROWS = (10**3, 10**4, 10**5, 10**6, 10**7)
+WIDTHS = (6, 26, 94, 310, 1000, 3150, 7070)  # two layers of them: 10^2 to 10^8 parameters
 
 
 def rows(quick: bool) -> list[Row]:
-    """The time of an epoch a row against that at 10,000 rows, and of a step a parameter against that at 10^5."""
+    """The time of an epoch a row against that at 10,000 rows, and of a step a parameter against that at 10^5.
+
+    And the memory that an epoch takes beside what was there before it.
+    """
     counts, widths = (ROWS[:3], WIDTHS[:4]) if quick else (ROWS, WIDTHS)
-    runs = {f"{count:,} rows": epoch(count) for count in counts}
+    runs = {f"{count:,} rows": partial(epoch, count) for count in counts}
     found = against(runs, "10,000 rows", "an epoch, a row", "ns", 1e9)
-    steps = {f"{2 * width * width + 3 * width + 1:,} parameters": step(width) for width in widths}
+    found += extra_memory(counts[0], counts[-1])
+    steps = {f"{2 * width * width + 3 * width + 1:,} parameters": partial(step, width) for width in widths}
     return found + against(steps, list(steps)[3], "a step, a parameter", "ns", 1e9)
 
 
-def against(runs: dict[str, Run], usual: str, what: str, unit: str, scale: float) -> list[Row]:
+def against(runs: dict[str, Callable[[], Run]], usual: str, what: str, unit: str, scale: float) -> list[Row]:
+    """A row for each run; it is made when its turn comes, since a large one fills the memory."""
+    other = runs[usual]()
     return [
         row
-        for name, run in runs.items()
+        for name, make in runs.items()
         if name != usual
-        for row in pair(f"{what}, {name}", run, {usual: (runs[usual], None)}, unit, 5, scale)
+        for row in pair(f"{what}, {name}", make(), {usual: (other, None)}, unit, 5, scale)
     ]
+
+
+def extra_memory(few: int, many: int) -> list[Row]:
+    """What an epoch allocates at most, of few rows and of many."""
+    peaks = []
+    for count in (many, few):
+        run = epoch(count)
+        run()
+        tracemalloc.start()
+        run()
+        peaks.append(tracemalloc.get_traced_memory()[1] / 1e3)
+        tracemalloc.stop()
+    return [Row(f"extra memory of an epoch, {many:,} rows", f"{few:,} rows", "kB", *peaks, peaks[1] / peaks[0], None)]
 
 
 def epoch(count: int) -> Run:
@@ -41,7 +63,8 @@ def epoch(count: int) -> Run:
         "loss": "categorical_crossentropy",
         "training": {"epochs": 10**6, "batch_size": 128},
     }
-    loop = mlpkit.epochs(mlpkit.Model(spec, inputs=20), x, labels((x[:, 0] > 0).astype(int)))
+    y = (x[:, 0] > 0).astype(int)  # as numbers: ten million texts take more memory than the rows
+    loop = mlpkit.epochs(mlpkit.Model(spec, inputs=20), x, y)
     return lambda: next(loop).seconds / count
 
 

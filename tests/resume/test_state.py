@@ -150,6 +150,11 @@ training = {"early_stopping": {"monitor": "training_loss"}}
 model = mlpkit.Model({"network": {"layers": [{"units": 1}]}, "loss": "mse", "training": training}, inputs=2)
 loop = mlpkit.epochs(model, np.arange(8.0).reshape(4, 2), np.arange(4.0))
 next(loop)
+classes = {"layers": [{"units": 2, "activation": "softmax"}]}
+model = mlpkit.Model({"network": classes, "loss": "categorical_crossentropy", "training": training}, inputs=2)
+other = mlpkit.epochs(model, np.arange(8.0).reshape(4, 2), np.array([0, 1, 0, 1]))
+next(other)
+__builtins__.kept = other  # what is left when modules are gone
 """
     path = os.pathsep.join(filter(None, [os.path.dirname(os.path.dirname(mlpkit.__file__)), os.environ.get("PYTHONPATH")]))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONPATH": path})

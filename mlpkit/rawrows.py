@@ -1,0 +1,124 @@
+"""RawRows: rows as they are given, with their targets and what each counts; read, or left where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.data import StoredTable, Table, as_table, open_source, read_source
+from mlpkit.data.kinds import gaps, numbers
+from mlpkit.data.storedarrays import KEEP
+from mlpkit.data.table import Rows, counted
+from mlpkit.errors import DataError, SpecError
+from mlpkit.preprocessing import InputEncoder
+from mlpkit.preprocessing.labels import check_present
+from mlpkit.spec import Spec
+
+Weights = NDArray[np.float64]
+Stays = Literal["", "training", "where it is"]  # on disk: nothing, the training rows if the spec says so, whatever is there
+
+
+@dataclass(frozen=True)
+class RawRows:
+    """Raw rows with their targets and weights; the table may be on disk."""
+
+    table: Table | StoredTable
+    target: Table
+    weights: Weights | None
+
+    def take(self, rows: Rows) -> RawRows:
+        """Some of them."""
+        return RawRows(self.table.take(rows), self.target.take(rows), None if self.weights is None else self.weights[rows])
+
+
+def read_rows(spec: Spec, source: Any, y: Any, weights: Any, inputs: InputEncoder | None = None, *, stays: Stays = "") -> RawRows:
+    """Rows with targets and weights, checked; for fitted encoders, only what these need is read.
+
+    Raises
+    ------
+    SpecError
+        The spec names no data or target, or says that rows stay on disk that cannot.
+    DataError
+        The data cannot be used.
+    """
+    if source is None and spec.data.path is None:
+        raise SpecError.at("data.path", "the spec names no data", "write the path of a file there, or give the data with the call")
+    source = own_path(spec, spec.data.path) if source is None and spec.data.path is not None else source
+    table = _table(spec, source, spec.data.inputs if inputs is None else inputs.order, stays)
+    if table.rows == 0:
+        raise DataError("the data have no rows", help="give at least two")
+    target = _target(spec, table, y)
+    if target.rows != table.rows:
+        message = f"the inputs have {counted(table.rows, 'row')}, but there are {target.rows} targets"
+        raise DataError(message, help="give one target per row")
+    check_present(target)
+    return RawRows(table, target, _weights(spec, table, weights, required=y is None))
+
+
+def _table(spec: Spec, source: Any, inputs: Sequence[str] | None, stays: Stays) -> Table | StoredTable:
+    data = spec.data
+    if stays == "where it is" or (stays == "training" and not data.in_memory):
+        stored = open_source(spec, source, _needed(spec, inputs))
+        if stored is not None:
+            return stored
+        if stays == "training":
+            what = str(source) if isinstance(source, (str, Path)) else "what is handed over"
+            raise SpecError.at("data.in_memory", f"it is false, but {what} cannot stay on disk", KEEP)
+    if isinstance(source, (str, Path)):
+        return read_source(spec, source, _needed(spec, inputs))
+    table = as_table(source)
+    by_position = not table.named and data.inputs is not None and table.width == len(data.inputs)
+    return as_table(source, data.inputs) if by_position else table
+
+
+def own_path(spec: Spec, path: str) -> str | Path:
+    """A path that the spec names, as it is opened."""
+    return path if path == "-" else spec.resolve_path(path)
+
+
+def _needed(spec: Spec, inputs: Sequence[str] | None) -> list[str] | None:
+    """The columns to read, when the inputs are known."""
+    data, split = spec.data, spec.data.split
+    if inputs is None:
+        return None
+    others = (data.weight, split.column if split else None)
+    return [*inputs, *(data.target or ()), *(name for name in others if name is not None)]
+
+
+def _target(spec: Spec, table: Table | StoredTable, y: Any) -> Table:
+    if y is not None:
+        return as_table(y, default="y")
+    if spec.data.target is None:
+        help = f"write there which column to predict: {', '.join(table.names[:20])}; or give y with the call"
+        raise SpecError.at("data.target", "the spec does not say what to predict", help)
+    return table.select(spec.data.target)
+
+
+def _weights(spec: Spec, table: Table | StoredTable, weights: Any, *, required: bool) -> Weights | None:
+    """What each row counts, float64 of shape (rows,); None when nobody said.
+
+    The column of the spec may be missing when the targets were given apart from the table.
+    """
+    name = spec.data.weight
+    if weights is None:
+        if name is None or not (required or name in table):
+            return None
+        column = table.select([name])
+    else:
+        column, name = as_table(weights, ["weights"]), "weights"
+    if column.rows != table.rows:
+        raise DataError(f"there are {table.rows} rows, but {counted(column.rows, 'weight')}", help="give one weight per row")
+    if column.width != 1:
+        raise DataError(f"the weights have {column.width} columns", help="give one weight per row")
+    values: Weights = numbers(column, name, advice="give numbers of at least 0").astype(np.float64)
+    wrong = np.flatnonzero(gaps(column, name) | ~(values >= 0))
+    if len(wrong):
+        row = int(wrong[0])
+        what = "is missing" if np.isnan(values[row]) else f"is {values[row]:g}"
+        raise column.error(f"the weight in {column.place(row)} {what}", row, "give numbers of at least 0")
+    return values
