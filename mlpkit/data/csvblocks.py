@@ -23,7 +23,7 @@ BYTES = 2**16  # that are compared at a time: what is found of them stays in the
 _LINE_END, _RETURN, _QUOTE = b'\n\r"'
 _SPACES = np.array([chr(byte).isspace() if byte < 128 else False for byte in range(256)])  # those of ASCII that str.strip takes away
 _LAST_SPACE = ord(" ")
-_OTHER_SPACES = re.compile("[" + "".join(letter for letter in map(chr, range(128, 0x10000)) if letter.isspace()) + "]")
+OTHER_SPACES = re.compile("[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
 
 
 class Block(NamedTuple):
@@ -147,7 +147,7 @@ def _may_be_plain(raw: bytes, separator: str) -> bool:
     if raw.isascii():
         return True
     try:
-        return _OTHER_SPACES.search(raw.decode()) is None
+        return OTHER_SPACES.search(raw.decode()) is None
     except UnicodeDecodeError:
         return False
 

@@ -19,6 +19,7 @@ from mlpkit.data.decimals import Bytes, Flags, Places, Vector, Words, gather, re
 Codes: TypeAlias = NDArray[np.intp]  # the number of each row's text
 
 BEHIND = 64  # bytes that there are behind the last text; longer texts are told apart by Python
+FEW = 128  # rows that Python reads faster one by one, such as those of a block of a very wide table
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio: its products differ in their upper bits
 _BUCKETS = 16  # bits
 
@@ -43,6 +44,8 @@ class Fields:
 
     def texts(self) -> list[str]:
         """A string for each row."""
+        if len(self) < FEW:
+            return [self.text(row) for row in range(len(self))]
         data = self.data.tobytes()
         return [data[start:end].decode() for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True)]
 
@@ -60,6 +63,9 @@ class Fields:
 
     def numbers(self, missing: Collection[str]) -> tuple[Vector, Flags]:
         """The texts as numbers, NaN for missing ones, and which are no numbers."""
+        if len(self) < FEW:
+            known = [np.nan if text in missing else _float(text) for text in self.texts()]
+            return np.array(known, dtype=np.float64), np.array([value is None for value in known])
         values, unknown = read_decimals(self.data, self.starts, self.ends)
         rows = np.flatnonzero(unknown)
         if len(rows):
@@ -76,7 +82,7 @@ class Fields:
     def coded(self) -> tuple[Codes, list[str]]:
         """The number of each row's text, and the texts by number, in the order of their first rows."""
         longest = int((self.ends - self.starts).max(initial=0))
-        if longest > BEHIND:
+        if longest > BEHIND or len(self) < FEW:
             number_of: dict[str, int] = {}
             codes = [number_of.setdefault(text, len(number_of)) for text in self.texts()]
             return np.array(codes, dtype=np.intp), list(number_of)

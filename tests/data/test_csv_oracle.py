@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mlpkit.data import csvfile, iter_tables, read_table
+from mlpkit.data import csvfile, fields, iter_tables, read_table
+from mlpkit.data.csvblocks import OTHER_SPACES
 from mlpkit.data.kinds import gaps, numbers
 from mlpkit.data.textcolumn import coded
 from mlpkit.errors import DataError
@@ -64,6 +65,12 @@ def files(draw, field):
 WHOLE = st.sampled_from(['"1"', '"a,b"', '"two\nlines"', '"two\r\nlines"', '""', '" 3 "', '";"', '"é"', '"NA"']) | PLAIN
 FILES = st.one_of(files(PLAIN), files(WHOLE), files(FIELD))
 MISSING_TEXTS = st.sampled_from([frozenset(MISSING), frozenset(), frozenset(["", "7", "a b", "1_000"])])
+FEW = st.sampled_from([0, fields.FEW])  # rows up to which Python reads them one by one
+
+
+def test_the_spaces_are_those_that_strip_takes_away():
+    found = [letter for letter in map(chr, range(128, 0x110000)) if letter.isspace()]
+    assert found == [letter for letter in map(chr, range(128, 0x110000)) if OTHER_SPACES.fullmatch(letter)]
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +90,11 @@ def taken(tables):
 
 
 @settings(max_examples=400, deadline=None)
-@given(FILES, MISSING_TEXTS, st.integers(1, 5), st.sampled_from([1, 7, 40, 2**20]))
-@example(b"a\n\r", frozenset(), 1, 7)
-def test_rows_lines_and_errors_are_those_of_the_csv_module(path, content, missing, rows, block):
+@given(FILES, MISSING_TEXTS, st.integers(1, 5), st.sampled_from([1, 7, 40, 2**20]), FEW)
+@example(b"a\n\r", frozenset(), 1, 7, 0)
+def test_rows_lines_and_errors_are_those_of_the_csv_module(path, content, missing, rows, block, few):
     path.write_bytes(content)
-    with mock.patch.object(csvfile, "BLOCK", block):
+    with mock.patch.object(csvfile, "BLOCK", block), mock.patch.object(fields, "FEW", few):
         chunks, error = taken(iter_tables(path, rows=rows, missing=missing))
         whole, whole_error = taken(read_table(path, missing=missing) for _ in range(1))
     expected, refused = [], None
@@ -112,11 +119,15 @@ def test_rows_lines_and_errors_are_those_of_the_csv_module(path, content, missin
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(PLAIN, min_size=1, max_size=40), MISSING_TEXTS, MISSING_TEXTS, st.data())
-def test_a_column_has_the_numbers_gaps_and_texts_of_its_strings(path, texts, missing, more, data):
+@given(st.lists(PLAIN, min_size=1, max_size=40), MISSING_TEXTS, MISSING_TEXTS, FEW, st.data())
+def test_a_column_has_the_numbers_gaps_and_texts_of_its_strings(path, texts, missing, more, few, data):
     path.write_text("a\n" + "\n".join(texts) + "\n", encoding="utf-8", newline="")
-    with mock.patch.object(csvfile, "BLOCK", data.draw(st.sampled_from([16, 2**20]))):
-        table = read_table(path, missing=missing, separator=";")
+    with mock.patch.object(csvfile, "BLOCK", data.draw(st.sampled_from([16, 2**20]))), mock.patch.object(fields, "FEW", few):
+        check_column(path, texts, missing, more, data)
+
+
+def check_column(path, texts, missing, more, data):
+    table = read_table(path, missing=missing, separator=";")
     rows = data.draw(st.none() | st.lists(st.integers(0, len(texts) - 1)).map(lambda chosen: np.array(chosen, dtype=np.intp)))
     table = table if rows is None else table.take(rows)
     strings = [None if text.strip() in missing else text.strip() for text in texts]
