@@ -11,6 +11,8 @@ PACKAGE = Path(mlpkit.__file__).parent
 ORDER = [
     "lazy",
     "errors",
+    "shown",
+    "bounds",
     "builtins",
     "blocks",
     "threads",
@@ -33,6 +35,8 @@ ORDER = [
     "evaluation",
     "modelfile",
     "probe",
+    "provenance",
+    "storable",
     "storage",
     "verification",
     "checkpoints",

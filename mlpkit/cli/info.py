@@ -9,6 +9,10 @@ import typer
 from mlpkit.cli.console import Console
 from mlpkit.cli.facts import aligned, columns_text, counted, listed
 from mlpkit.cli.options import Code, Json, load_code
+from mlpkit.shown import shortened
+
+LONGEST = 2000  # letters of one fact: a file from a stranger may have millions
+MOST_COLUMNS = 200
 
 
 def info(
@@ -80,7 +84,12 @@ def _text(found: dict[str, Any]) -> str:
         ("file", f"{found['file_bytes']:,} bytes, container {found['container']}"),
         ("digest", f"sha256 {found['manifest_sha256']}"),
     ]
-    return aligned(lines) + (f"\ncolumns\n{columns_text(columns)}" if columns else "")
+    return aligned([(name, shortened(str(value), LONGEST)) for name, value in lines]) + (f"\n{_columns(columns)}" if columns else "")
+
+
+def _columns(columns: list[dict[str, Any]]) -> str:
+    more = f"\n  and {len(columns) - MOST_COLUMNS:,} more, which --json shows" if len(columns) > MOST_COLUMNS else ""
+    return f"columns\n{columns_text(columns[:MOST_COLUMNS])}{more}"
 
 
 def _shape(spec: dict[str, Any]) -> str:
