@@ -21,6 +21,7 @@ from mlpkit.network import Network
 from mlpkit.plugin import Array
 from mlpkit.spec import Spec
 from mlpkit.storage import Stored, to_contents
+from mlpkit.training.history import History
 
 if TYPE_CHECKING:  # imported where they are used: to load a model and predict needs none of them
     from mlpkit.data import Table
@@ -50,7 +51,8 @@ class Model:
         `network.parameters.vector` is the one array of all parameters, `network.parameters.views` names its parts.
     input_encoder, target_encoder : InputEncoder, TargetEncoder or None
         The preprocessing, fitted on the training rows; None before any training.
-    history : list of Epoch
+    history : History
+        A sequence of `Epoch`.
     metadata : dict
         Anything of the user's own that JSON can hold; saved with the model.
     """
@@ -65,7 +67,7 @@ class Model:
         spec = spec.with_widths(inputs, units)
         network = Network(spec.network, spec.dtype)
         network.initialize(random_stream(spec.seed, "weights"))
-        self._hold(Stored(spec, network, None, None, [], {}))
+        self._hold(Stored(spec, network, None, None, History(), {}))
 
     def _hold(self, parts: Stored, verify: Callable[[], None] | None = None) -> None:
         self.spec, self._network, self._verify = parts.spec, parts.network, verify
@@ -134,8 +136,10 @@ class Model:
         """
         from mlpkit.resuming import resumable
         from mlpkit.session import Session
+        from mlpkit.storable import check_storable
 
         _check_measured(self.spec, prepared)
+        check_storable(self.spec, prepared.inputs, prepared.target)
         begin = resumable(self.training_state, prepared) if resume else None
         self._adopt(prepared)
         self._network = self.network.trainable()

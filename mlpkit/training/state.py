@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mlpkit.bounds import InParts
 from mlpkit.fingerprint import Fingerprint
 from mlpkit.spec import Spec
 from mlpkit.training.streams import WORDS, is_generator_state
@@ -72,7 +73,7 @@ class TrainingState(BaseModel):
     waited: Size
     best: Size | None
     data: Fingerprint
-    versions: dict[str, str]
+    versions: Annotated[dict[str, str], InParts]
     arrays: dict[str, Any] = Field(exclude=True, repr=False)
 
     @model_validator(mode="after")
