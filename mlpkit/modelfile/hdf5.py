@@ -273,8 +273,10 @@ def _extent(metadata: Metadata, messages: list[Message], path: str) -> Extent:
     shape = _shape(bodies[header.DATASPACE], path)
     _, _, offset, stored = LAYOUT.unpack(layout)
     size = prod(shape) * int(dtype[2])
-    if size > metadata.source.size or prod(length or 1 for length in shape) > MAX_FILE_BYTES:
+    if size > metadata.source.size:
         raise ResourceLimit(f"{path} claims {size} bytes, shape {shape}, of a file of {metadata.source.size}", rule=Rule.EXTENTS)
+    if prod(length or 1 for length in shape) > MAX_FILE_BYTES:
+        raise ResourceLimit(f"{path} has no elements, but a shape that is too large: {shape}", rule=Rule.LIMITS)
     if stored != size or (size == 0 and offset != UNDEFINED):
         raise Corrupt(f"{path} has {stored} bytes, which its shape and type do not give", rule=Rule.STORAGE)
     if size:

@@ -4,20 +4,27 @@ import re
 from pathlib import Path
 
 import mlpkit
+from mlpkit.modelfile import dense
 from mlpkit.modelfile.compat import CURRENT
 from mlpkit.modelfile.layout import (
+    LONG_SIGN_BYTES,
     MAX_DEPTH,
     MAX_FILE_BYTES,
     MAX_HEADER_BYTES,
     MAX_JSON_BYTES,
     MAX_JSON_DEPTH,
     MAX_JSON_SIGNS,
+    MAX_JSON_SIGNS_OF_LONG,
     MAX_OBJECTS,
     MAX_RANK,
     SPEC_SCHEMA,
 )
 from mlpkit.modelfile.metadata import MAX_BYTES, MAX_MESSAGES
 from mlpkit.modelfile.rules import Rule
+from mlpkit.plugin import REGISTRIES
+from mlpkit.preprocessing.labels import MOST_LETTERS
+from mlpkit.probe import MOST_ROWS
+from mlpkit.storage import MAX_METRICS
 
 FORMAT = (Path(__file__).parents[2] / "models" / "FORMAT.md").read_text(encoding="utf-8")
 
@@ -41,11 +48,18 @@ def test_every_error_of_the_reader_names_a_rule():
 def test_versions_and_limits_are_those_of_the_reader():
     assert FORMAT.startswith(f"# The model file, container version {CURRENT}\n")
     assert f"the version of the spec's schema: {SPEC_SCHEMA}," in FORMAT
+    rows = dict(re.findall(r"^    \| (.+?) \| (.+?) \|$", FORMAT.split("30. **")[1], re.M))
     gib, mib = MAX_FILE_BYTES // 2**30, MAX_JSON_BYTES // 2**20
-    limits = re.sub(r"\s+", " ", FORMAT)
-    json = f"JSON of {mib} MiB or nested {MAX_JSON_DEPTH} deep, or with more than {MAX_JSON_SIGNS:,} of the signs"
-    assert f"A file of {gib} GiB; {json}" in limits
-    assert f"{MAX_OBJECTS:,} groups and datasets" in limits
-    assert f"an object header of {MAX_HEADER_BYTES // 2**20} MiB; {MAX_BYTES // 2**20} MiB of HDF5's own structures" in limits
-    assert f"in them {MAX_MESSAGES:,} messages; a path of {MAX_DEPTH} names" in limits
-    assert f"at most {MAX_RANK} dimensions" in limits
+    assert rows["the file"] == f"{gib} GiB"
+    json = f"{mib} MiB, nested {MAX_JSON_DEPTH} deep, with {MAX_JSON_SIGNS:,} of the signs `,` `:` `{{` and `[`"
+    assert LONG_SIGN_BYTES == 4
+    assert rows["`/manifest` and `/spec`, each"].startswith(f"{json}; with {MAX_JSON_SIGNS_OF_LONG:,} where there are four bytes")
+    assert rows["groups and datasets"].startswith(f"{MAX_OBJECTS:,}; a path of {MAX_DEPTH} names")
+    own = f"{MAX_BYTES // 2**20} MiB, with {MAX_MESSAGES:,} messages; an object header of {MAX_HEADER_BYTES // 2**20} MiB"
+    assert rows["HDF5's own structures"] == f"{own}; a B-tree of {dense.MAX_DEPTH} levels above its leaves"
+    assert rows["a dataset without elements"] == f"a product of 2^{MAX_FILE_BYTES.bit_length() - 1} of its other lengths"
+    assert rows["metrics in the spec"] == f"{MAX_METRICS:,}"
+    assert rows["classes that are texts"].startswith(f"2^{MOST_LETTERS.bit_length() - 1} letters")
+    assert f"at most {MAX_RANK} dimensions" in re.sub(r"\s+", " ", FORMAT)
+    assert f"a few rows (1 to {MOST_ROWS}) of encoded inputs" in re.sub(r"\s+", " ", FORMAT)
+    assert f"The kinds are {', '.join(f'`{kind}`' for kind in list(REGISTRIES)[:-1])} and `{list(REGISTRIES)[-1]}`" in FORMAT
