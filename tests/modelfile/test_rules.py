@@ -2,10 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import mlpkit
-from mlpkit.modelfile import dense
+from mlpkit.data.kinds import Kind
+from mlpkit.modelfile import dense, header
 from mlpkit.modelfile.compat import CURRENT
+from mlpkit.modelfile.hdf5 import NOT_SHARED
+from mlpkit.modelfile.header import read_header
 from mlpkit.modelfile.layout import (
     LONG_SIGN_BYTES,
     MAX_DEPTH,
@@ -19,12 +23,21 @@ from mlpkit.modelfile.layout import (
     MAX_RANK,
     SPEC_SCHEMA,
 )
-from mlpkit.modelfile.metadata import MAX_BYTES, MAX_MESSAGES
+from mlpkit.modelfile.metadata import MAX_BYTES, MAX_MESSAGES, Metadata
 from mlpkit.modelfile.rules import Rule
+from mlpkit.modelfile.source import Source
+from mlpkit.modelfile.superblock import read_superblock
 from mlpkit.plugin import REGISTRIES
 from mlpkit.preprocessing.labels import MOST_LETTERS
+from mlpkit.preprocessing.labels import TYPES as CLASS_TYPES
+from mlpkit.preprocessing.state import ColumnState, InputState, TargetState
+from mlpkit.preprocessing.target import LABEL_TYPES
+from mlpkit.preprocessing.task import Form, Task
 from mlpkit.probe import MOST_ROWS
 from mlpkit.storage import MAX_METRICS
+from mlpkit.training.history import FIXED
+
+from .corpus.forger import valid
 
 FORMAT = (Path(__file__).parents[2] / "models" / "FORMAT.md").read_text(encoding="utf-8")
 
@@ -63,3 +76,26 @@ def test_versions_and_limits_are_those_of_the_reader():
     assert f"at most {MAX_RANK} dimensions" in re.sub(r"\s+", " ", FORMAT)
     assert f"a few rows (1 to {MOST_ROWS}) of encoded inputs" in re.sub(r"\s+", " ", FORMAT)
     assert f"The kinds are {', '.join(f'`{kind}`' for kind in list(REGISTRIES)[:-1])} and `{list(REGISTRIES)[-1]}`" in FORMAT
+
+
+def test_the_words_of_a_fitted_preprocessing_are_those_of_the_reader():
+    rule = FORMAT.split("23. **")[1].split("## History")[0]
+    treatments = get_args(get_type_hints(ColumnState)["treatment"])
+    words = [*get_args(Kind), *treatments, *get_args(Task), *get_args(Form), *CLASS_TYPES, *LABEL_TYPES["multilabel"]]
+    assert [word for word in words if f"`{word}`" not in rule] == []
+    named = [f"inputs.{name}" for name in InputState.model_fields] + [f"target.{name}" for name in TargetState.model_fields]
+    assert [name for name in named if f"`{name}`" not in rule] == []
+    assert [name for name in ColumnState.model_fields if f"`{name}`" not in rule] == []
+
+
+def test_the_columns_of_a_history_are_those_of_the_reader():
+    assert f"mlpkit writes `{FIXED[0]}` (from 1), {', '.join(f'`{name}`' for name in FIXED[1:])} and" in re.sub(r"\s+", " ", FORMAT)
+
+
+def test_the_flags_of_messages_are_those_that_are_written():
+    """Every file that mlpkit writes has flag 4 on the attribute info of its root, and none on an attribute."""
+    text = re.sub(r"\s+", " ", FORMAT)
+    assert "The flags of a message are 0 or 1 (constant), those of the root's attributes 0, and those of its attribute info 0 or 4" in text
+    metadata = Metadata(Source(valid()))
+    flags = {message.type: message.flags for message in read_header(metadata, read_superblock(metadata), "the root")}
+    assert (flags[header.ATTRIBUTE], flags[header.ATTRIBUTE_INFO]) == (0, NOT_SHARED)
