@@ -13,7 +13,9 @@ from mlpkit import jsontext
 from mlpkit.errors import Corrupt, ModelFileError, ResourceLimit, SpecError
 from mlpkit.modelfile.layout import LONG_SIGN_BYTES, MAX_JSON_BYTES, MAX_JSON_DEPTH, MAX_JSON_SIGNS, MAX_JSON_SIGNS_OF_LONG
 from mlpkit.modelfile.rules import Rule
+from mlpkit.shown import shortened
 
+LONGEST_PATH = 1000  # letters: a key may have millions, which would be copied for each value below it
 SIGNS = (b",", b":", b"{", b"[")  # with each of which a value begins or a key ends
 
 
@@ -104,7 +106,7 @@ def _check(value: Any, path: str, depth: int) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
             _check_text(key, f"a key of {path}")
-            _check(item, f"{path}.{key}", depth + 1)
+            _check(item, shortened(f"{path}.{key}", LONGEST_PATH), depth + 1)
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
             _check(item, f"{path}[{index}]", depth + 1)

@@ -14,6 +14,7 @@ from mlpkit.modelfile.rules import Rule
 from .case import LOADING, Case
 from .forger import Forger, forged
 from .models import activation_is, spec_says, spec_with, target_says
+from .texts import spec_is
 
 LIMIT = ResourceLimit, Rule.LIMITS
 SPEC = ModelFileError, Rule.SPEC
@@ -101,6 +102,9 @@ CASES = {
     "seed of 5 million letters": Case(spec_says(seed="a" * 5_000_000), *SPEC, r"seed: .*\.\.\.", LOADING),
     "1,000 metrics of long names": Case(spec_says(metrics=["accurac" + "y" * 5000] * 1000), MissingPlugin, None, "there are more", LOADING),
     "2,100,000 values of four bytes": Case(manifest_of_columns, *LIMIT, "more than 2000000 values"),
+    "50,000 values below a key of 8 million letters, and half of a surrogate pair": Case(
+        spec_is(b'{"' + b"a" * 8_000_000 + b'":[' + b"0," * 50_000 + b'"\\ud800"]}'), Corrupt, Rule.JSON, "surrogate"
+    ),
     "features that are 30,000 numbers": Case(
         forged(lambda forger: forger.manifest.update(required_features=[0] * 30_000)), Corrupt, Rule.MANIFEST, "required_features.0"
     ),
