@@ -48,7 +48,9 @@ def facts_text(facts: dict[str, Any]) -> str:
 
 def columns_text(columns: list[dict[str, Any]]) -> str:
     """The input columns, one a line."""
-    return aligned([(f"  {shortened(str(column['name']), 60)}", f"{column['kind']}, {column['treatment']}") for column in columns])
+    return aligned(
+        [(f"  {shortened(str(column['name']), 60)}", shortened(f"{column['kind']}, {column['treatment']}", 60)) for column in columns]
+    )
 
 
 def aligned(pairs: list[tuple[str, str]]) -> str:

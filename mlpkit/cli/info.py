@@ -13,6 +13,7 @@ from mlpkit.shown import shortened
 
 LONGEST = 2000  # letters of one fact: a file from a stranger may have millions
 MOST_COLUMNS = 200
+NOT_VALID = "not valid: --verify says why"  # what a file says is shown although it may not hold
 
 
 def info(
@@ -69,10 +70,14 @@ def _text(found: dict[str, Any]) -> str:
     """The summary, one fact a line."""
     spec, target = found["spec"], found["preprocessing"].get("target")
     target = target if isinstance(target, dict) else {}
-    columns = found["columns"] or []
-    lines = [("name", spec.get("name", "")), ("task", target.get("task", "none: not trained")), ("target", listed(target.get("names", [])))]
+    columns = [] if found["columns"] is None else found["columns"]
+    lines = [
+        ("name", spec.get("name", "")),
+        ("task", target.get("task", "none: not trained")),
+        ("target", _listed(target.get("names", []))),
+    ]
     if found["classes"] is not None:
-        lines.append(("classes", f"{len(found['classes'])}: {listed(found['classes'])}"))
+        lines.append(("classes", _counted(found["classes"])))
     lines += [
         ("network", f"{_shape(spec)}, {counted(found['parameters'], 'parameter')}, {spec.get('dtype')}"),
         ("loss", _name(spec.get("loss"))),
@@ -84,12 +89,23 @@ def _text(found: dict[str, Any]) -> str:
         ("file", f"{found['file_bytes']:,} bytes, container {found['container']}"),
         ("digest", f"sha256 {found['manifest_sha256']}"),
     ]
-    return aligned([(name, shortened(str(value), LONGEST)) for name, value in lines]) + (f"\n{_columns(columns)}" if columns else "")
+    return aligned([(name, shortened(str(value), LONGEST)) for name, value in lines]) + ("" if columns == [] else f"\n{_columns(columns)}")
 
 
-def _columns(columns: list[dict[str, Any]]) -> str:
+def _listed(values: Any) -> str:
+    return listed(values) if isinstance(values, list) else NOT_VALID
+
+
+def _counted(classes: Any) -> str:
+    return f"{len(classes)}: {listed(classes)}" if isinstance(classes, list) else NOT_VALID
+
+
+def _columns(columns: Any) -> str:
+    shown = columns[:MOST_COLUMNS] if isinstance(columns, list) else [None]
+    if not all(isinstance(column, dict) and column.keys() >= {"name", "kind", "treatment"} for column in shown):
+        return f"columns\n  {NOT_VALID}"
     more = f"\n  and {len(columns) - MOST_COLUMNS:,} more, which --json shows" if len(columns) > MOST_COLUMNS else ""
-    return f"columns\n{columns_text(columns[:MOST_COLUMNS])}{more}"
+    return f"columns\n{columns_text(shown)}{more}"
 
 
 def _shape(spec: dict[str, Any]) -> str:
@@ -98,7 +114,7 @@ def _shape(spec: dict[str, Any]) -> str:
         network = spec["network"]
         return " -> ".join([str(network["inputs"]), *(f"{layer['units']} {_name(layer['activation'])}" for layer in network["layers"])])
     except (KeyError, TypeError):
-        return "not valid: --verify says why"
+        return NOT_VALID
 
 
 def _name(entry: Any) -> str:
@@ -119,7 +135,7 @@ def _place(training: dict[str, Any]) -> str:
         done = counted(training["done"] + training["epoch"], "epoch")
         return f"after {done}{' and ' + counted(steps, 'step') if steps else ''}, by mlpkit train --resume"
     except (KeyError, TypeError):
-        return "not valid: --verify says why"
+        return NOT_VALID
 
 
 def _plugins(plugins: list[dict[str, Any]]) -> str:

@@ -130,3 +130,25 @@ def test_what_a_stranger_wrote_is_shown_in_few_words(trained, run):
     assert (done.code, len(done.out) < 40_000) == (0, True)
     assert re.search(r"^classes +2: a{42}\.\.\.a{15}, b$", done.out, re.M)
     assert "  and 100 more, which --json shows" in done.out
+
+
+PLACES = ["inputs", "target", "inputs.columns", "target.names", "target.classes", "target.task"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("value", [None, 0, "x", [], {}, [0], [{"a": 1}], True], ids=str)
+def test_a_preprocessing_that_is_none_is_shown_all_the_same(place, value, trained, run):
+    def change(contents):
+        *parents, last = place.split(".")
+        part = contents.preprocessing
+        for name in parents:
+            part = part[name]
+        part[last] = value
+
+    changed(change)
+    done = run("info", "model.h5")
+    assert (done.code, done.err) == (0, "")
+    assert run("info", "model.h5", "--json").code == 0
+    verified = run("info", "model.h5", "--verify")
+    assert verified.code in (0, 2)
+    assert verified.code == 0 or "rule 23 of models/FORMAT.md" in verified.err
