@@ -48,9 +48,8 @@ def facts_text(facts: dict[str, Any]) -> str:
 
 def columns_text(columns: list[dict[str, Any]]) -> str:
     """The input columns, one a line."""
-    return aligned(
-        [(f"  {shortened(str(column['name']), 60)}", shortened(f"{column['kind']}, {column['treatment']}", 60)) for column in columns]
-    )
+    treated = [(column["name"], f"{column['kind']}, {column['treatment']}") for column in columns]
+    return aligned([(f"  {shortened(str(name), 60)}", shortened(treatment, 60)) for name, treatment in treated])
 
 
 def aligned(pairs: list[tuple[str, str]]) -> str:

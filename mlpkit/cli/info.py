@@ -101,7 +101,7 @@ def _counted(classes: Any) -> str:
 
 
 def _columns(columns: Any) -> str:
-    shown = columns[:MOST_COLUMNS] if isinstance(columns, list) else [None]
+    shown: list[Any] = columns[:MOST_COLUMNS] if isinstance(columns, list) else [None]
     if not all(isinstance(column, dict) and column.keys() >= {"name", "kind", "treatment"} for column in shown):
         return f"columns\n  {NOT_VALID}"
     more = f"\n  and {len(columns) - MOST_COLUMNS:,} more, which --json shows" if len(columns) > MOST_COLUMNS else ""
