@@ -1,15 +1,18 @@
-"""Storable: whether a model could be saved after its training, which is asked before it."""
+"""Storable: whether a model could be measured in its training and saved after it, which is asked before."""
 
 from __future__ import annotations
 
 from mlpkit.errors import BrokenPlugin, DataError, ModelFileError
+from mlpkit.evaluation import check_metrics
 from mlpkit.fingerprint import DIGITS
 from mlpkit.modelfile import canonical
 from mlpkit.modelfile.layout import FOLDERS, is_path
+from mlpkit.preparation import Prepared
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.shown import shortened
 from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name
+from mlpkit.training import check_early_stopping
 
 
 def check_storable(spec: Spec, inputs: InputEncoder, target: TargetEncoder) -> None:
@@ -27,3 +30,15 @@ def check_storable(spec: Spec, inputs: InputEncoder, target: TargetEncoder) -> N
     if wrong := [name for name in spec.optimizer.state if not is_path(f"{FOLDERS['state']}optimizer/{name}")]:
         message = f"the state {shortened(wrong[0], 100)!r} of the optimizer {plugin_name(spec.optimizer)!r} cannot be saved"
         raise BrokenPlugin(message, help="name it with letters, digits and _, 128 of them at most")
+
+
+def check_trainable(spec: Spec, prepared: Prepared) -> None:
+    """Raise as `check_measured` and `check_storable`."""
+    check_measured(spec, prepared)
+    check_storable(spec, prepared.inputs, prepared.target)
+
+
+def check_measured(spec: Spec, prepared: Prepared) -> None:
+    """Raise SpecError when the metrics or the early stopping of a spec do not fit the data."""
+    check_metrics(spec.metrics, prepared.target.task)
+    check_early_stopping(spec, prepared.validation)
