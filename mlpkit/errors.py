@@ -93,19 +93,27 @@ class SpecError(MLPKitError):
 
 
 class PluginError(MLPKitError):
-    """A plugin that cannot be used."""
+    """A plugin that cannot be used. `code` names the reason for programs; it never changes."""
+
+    code: ClassVar[str] = "plugin"
 
 
 class MissingPlugin(PluginError):
     """No installed plugin has that name."""
 
+    code = "missing_plugin"
+
 
 class AmbiguousPlugin(PluginError):
     """Two distributions have a plugin of that name."""
 
+    code = "ambiguous_plugin"
+
 
 class BrokenPlugin(PluginError):
     """A plugin that does not import, or breaks its contract."""
+
+    code = "broken_plugin"
 
 
 class DataError(MLPKitError):

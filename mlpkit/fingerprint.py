@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mlpkit.blocks import row_blocks
+from mlpkit.bounds import InParts
 from mlpkit.data import Dataset, StoredDataset, StoredInputs
 from mlpkit.preparation import Prepared
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
@@ -29,7 +30,7 @@ class RowsDigest(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True)
     rows: int = Field(ge=0, lt=2**63)
-    inputs: list[str]
+    inputs: Annotated[list[str], InParts]
     targets: str
     weights: str | None
 
@@ -38,7 +39,7 @@ class Fingerprint(BaseModel):
     """The input columns in the order of the table, and the digests of the training and the validation rows, if any."""
 
     model_config = ConfigDict(frozen=True, strict=True)
-    columns: list[str]
+    columns: Annotated[list[str], InParts]
     training: RowsDigest
     validation: RowsDigest | None
 

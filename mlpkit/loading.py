@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from mlpkit.code_file import register
@@ -10,6 +11,7 @@ from mlpkit.model import Model
 from mlpkit.modelfile.loading import Verify, check_verify
 from mlpkit.plugin import Plugin
 from mlpkit.probe import check_probe
+from mlpkit.provenance import changed_plugins
 from mlpkit.storage import map_parts, read_parts
 
 
@@ -44,13 +46,13 @@ def load(path: str | Path, *, plugins: Sequence[type[Plugin]] = (), mmap: bool =
     register(*plugins)
     if not mmap:
         parts, contents = read_parts(path)
-        check_probe(parts.network, contents.probe, path)
+        check_probe(parts.network, contents.probe, path, partial(changed_plugins, contents.plugins))
         return Model.from_parts(parts)
     parts, contents, verify_tensors = map_parts(path)
 
     def verify_all() -> None:
         verify_tensors()
-        check_probe(parts.network, contents.probe, path)
+        check_probe(parts.network, contents.probe, path, partial(changed_plugins, contents.plugins))
 
     if verify == "lazy":
         return Model.from_parts(parts, verify_all)

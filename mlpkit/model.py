@@ -21,6 +21,7 @@ from mlpkit.network import Network
 from mlpkit.plugin import Array
 from mlpkit.spec import Spec
 from mlpkit.storage import Stored, to_contents
+from mlpkit.training.history import History
 
 if TYPE_CHECKING:  # imported where they are used: to load a model and predict needs none of them
     from mlpkit.data import Table
@@ -50,7 +51,7 @@ class Model:
         `network.parameters.vector` is the one array of all parameters, `network.parameters.views` names its parts.
     input_encoder, target_encoder : InputEncoder, TargetEncoder or None
         The preprocessing, fitted on the training rows; None before any training.
-    history : list of Epoch
+    history : History, a sequence of Epoch
     metadata : dict
         Anything of the user's own that JSON can hold; saved with the model.
     """
@@ -65,7 +66,7 @@ class Model:
         spec = spec.with_widths(inputs, units)
         network = Network(spec.network, spec.dtype)
         network.initialize(random_stream(spec.seed, "weights"))
-        self._hold(Stored(spec, network, None, None, [], {}))
+        self._hold(Stored(spec, network, None, None, History(), {}))
 
     def _hold(self, parts: Stored, verify: Callable[[], None] | None = None) -> None:
         self.spec, self._network, self._verify = parts.spec, parts.network, verify
@@ -100,7 +101,9 @@ class Model:
     @classmethod
     def for_data(cls, spec: Spec, prepared: Prepared) -> Model:
         """An untrained model that fits prepared data; SpecError when its metrics or its early stopping do not."""
-        _check_measured(spec, prepared)
+        from mlpkit.storable import check_measured
+
+        check_measured(spec, prepared)
         model = cls(spec, prepared.inputs.width, prepared.target.outputs)
         model.input_encoder, model.target_encoder = prepared.inputs, prepared.target
         return model
@@ -134,8 +137,9 @@ class Model:
         """
         from mlpkit.resuming import resumable
         from mlpkit.session import Session
+        from mlpkit.storable import check_trainable
 
-        _check_measured(self.spec, prepared)
+        check_trainable(self.spec, prepared)
         begin = resumable(self.training_state, prepared) if resume else None
         self._adopt(prepared)
         self._network = self.network.trainable()
@@ -295,12 +299,3 @@ def as_spec(spec: Spec | dict[str, Any] | str | Path) -> Spec:
     if isinstance(spec, Spec):
         return spec
     return Spec.read(spec) if isinstance(spec, (str, Path)) else Spec.model_validate(spec)
-
-
-def _check_measured(spec: Spec, prepared: Prepared) -> None:
-    """Raise SpecError when the metrics or the early stopping of a spec do not fit the data."""
-    from mlpkit.evaluation import check_metrics
-    from mlpkit.training import check_early_stopping
-
-    check_metrics(spec.metrics, prepared.target.task)
-    check_early_stopping(spec, prepared.validation)

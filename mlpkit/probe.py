@@ -6,10 +6,12 @@ Another answer means that a plugin computes something else than it did, or that 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from mlpkit.blocks import row_blocks
 from mlpkit.errors import Corrupt, ProbeWarning
 from mlpkit.modelfile.reader import naming
 from mlpkit.modelfile.rules import Rule
@@ -17,6 +19,8 @@ from mlpkit.network import Network
 from mlpkit.plugin import Array
 
 ROWS = 4
+MOST_ROWS = 64  # that a file may have
+CELLS = 2**20  # numbers of a layer that are computed at once
 
 
 def make_probe(network: Network) -> dict[str, Array]:
@@ -37,17 +41,20 @@ def probe_difference(network: Network, probe: dict[str, Array]) -> float:
     """
     inputs, outputs = probe.get("inputs"), probe.get("outputs")
     if inputs is None or outputs is None or not _fits(network, inputs, outputs):
-        raise Corrupt("its probe is not one of this network", rule=Rule.PROBE)
+        raise Corrupt(f"its probe is not one of this network, of 1 to {MOST_ROWS} rows", rule=Rule.PROBE)
     answer = _answer(network, inputs)
     if not (np.isfinite(answer) == np.isfinite(outputs)).all():
         return float("inf")
     finite = np.isfinite(outputs)
-    difference = np.abs(answer[finite].astype(np.float64) - outputs[finite])
-    return float(difference.max(initial=0.0) / max(np.abs(outputs[finite]).max(initial=0.0), np.finfo(network.dtype).tiny))
+    with np.errstate(all="ignore"):  # two numbers at the ends of their range may differ by more than it holds: by infinity
+        difference = np.abs(answer[finite].astype(np.float64) - outputs[finite]).max(initial=0.0)
+        return float(difference / max(np.abs(outputs[finite]).max(initial=0.0), np.finfo(network.dtype).tiny))
 
 
-def check_probe(network: Network, probe: dict[str, Array], path: str | Path) -> None:
+def check_probe(network: Network, probe: dict[str, Array], path: str | Path, changed: Callable[[], list[str]]) -> None:
     """Warn when a network answers the probe of its file, if that has one, otherwise than where it was saved.
+
+    `changed` tells which plugins have another version than they had there.
 
     Raises
     ------
@@ -64,7 +71,8 @@ def check_probe(network: Network, probe: dict[str, Array], path: str | Path) -> 
         difference = probe_difference(network, probe)
     if difference > tolerance(network):
         message = f"{path}: the model predicts otherwise here than where it was saved, by {difference:.2g} relative to the largest output"
-        warnings.warn(f"{message}: a plugin has changed, or the arithmetic of this machine is wrong", ProbeWarning, stacklevel=3)
+        reason = "; ".join(changed()) or "a plugin has changed, or the arithmetic of this machine is wrong"
+        warnings.warn(f"{message}: {reason}", ProbeWarning, stacklevel=3)
 
 
 def tolerance(network: Network) -> float:
@@ -74,11 +82,13 @@ def tolerance(network: Network) -> float:
 
 def _fits(network: Network, inputs: Array, outputs: Array) -> bool:
     width, units = network.layers[0].weight.shape[0], network.layers[-1].weight.shape[1]
-    rows = inputs.shape[:1]
-    same = inputs.shape == (*rows, width) and outputs.shape == (*rows, units)
-    return same and inputs.dtype == outputs.dtype == network.dtype
+    rows = len(inputs) if inputs.ndim == 2 else 0
+    same = inputs.shape == (rows, width) and outputs.shape == (rows, units)
+    return 1 <= rows <= MOST_ROWS and same and inputs.dtype == outputs.dtype == network.dtype
 
 
 def _answer(network: Network, inputs: Array) -> Array:
+    """What the network gives; no more rows at once than it takes little memory for, as a file chooses both rows and widths."""
+    block = max(1, CELLS // max(layer.weight.shape[1] for layer in network.layers))
     with np.errstate(all="ignore"):  # what a plugin does far from its training data is not asked here
-        return network.predict(inputs)
+        return np.concatenate([network.predict(inputs[rows]) for rows in row_blocks(len(inputs), block)])

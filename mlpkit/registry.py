@@ -17,8 +17,9 @@ from importlib import metadata
 from typing import Any, Generic, TypeVar
 
 from mlpkit.errors import AmbiguousPlugin, BrokenPlugin, MissingPlugin
+from mlpkit.shown import shortened
 
-NAME = re.compile(r"^[a-z][a-z0-9_]*$")
+NAME = re.compile(r"^[a-z][a-z0-9_]{0,99}$")  # short enough for a name in a model file
 BUILTIN = "mlpkit"
 
 T = TypeVar("T")
@@ -197,6 +198,7 @@ class Registry(Generic[T]):
         return loaded
 
     def _missing(self, name: str) -> MissingPlugin:
+        name = shortened(name, 100)  # what is longer than any name is near to none, and slow to compare
         names = sorted({*(info.name for info in self.installed()), *self.aliases})
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
         singular = "loss" if self.kind == "losses" else self.kind.removesuffix("s")

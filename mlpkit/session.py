@@ -15,7 +15,7 @@ from mlpkit.network import Network
 from mlpkit.plugin import Array
 from mlpkit.preparation import Prepared
 from mlpkit.spec import Spec
-from mlpkit.training import Epoch, Place, Run, TrainingState
+from mlpkit.training import Epoch, History, Place, Run, TrainingState
 
 Stop = Callable[[], bool]
 
@@ -28,7 +28,7 @@ class Session:
     network : Network
     spec : Spec
     prepared : Prepared
-    history : list of Epoch
+    history : History
         Of what was trained before; each epoch is added to it.
     begin : TrainingState or None
         Where the run goes on; None for a new one.
@@ -53,13 +53,14 @@ class Session:
         network: Network,
         spec: Spec,
         prepared: Prepared,
-        history: list[Epoch],
+        history: History,
         begin: TrainingState | None,
         stop: Stop | None,
         save: Callable[[Path], None],
     ) -> None:
         self.spec, self.prepared, self.history, self.begin, self.stop = spec, prepared, history, begin, stop
         self.left: TrainingState | None = None
+        self.restored = begin is None
         options, place = spec.training.checkpoint, Place(len(history), 0) if begin is None else begin.place
         self.checkpoints = None if options is None else Checkpoints(spec, place, save)
         before_step = stop if options is None or options.minutes is None else self._before_step
@@ -77,6 +78,7 @@ class Session:
     def _epochs(self) -> Generator[Epoch, None, None]:
         if self.begin is not None:
             self.run.restore(self.begin)
+            self.restored = True
         while (epoch := self.run.next_epoch()) is not None:
             self.history.append(epoch)
             if self.checkpoints is not None:
@@ -97,8 +99,11 @@ class Session:
         return measure(self.spec.metrics, self.prepared.target, outputs, values, weights)
 
     def state(self) -> TrainingState | None:
-        """Where the run stands; None when it broke in the middle of a step."""
-        return self.run.state(self._fingerprint) if self.run.whole else None
+        """Where the run stands; None when it broke in the middle of a step, or before an epoch was in the history."""
+        if not self.restored:  # it was interrupted while it was brought to where it goes on: it stands there still
+            return self.begin
+        whole = self.run.whole and len(self.history) == self.run.place.epochs
+        return self.run.state(self._fingerprint) if whole else None
 
     @cached_property
     def _fingerprint(self) -> Fingerprint:

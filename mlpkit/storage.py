@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,24 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from mlpkit.errors import MissingPlugin, ModelFileError, ResourceLimit, SpecError, TensorMismatch
+from mlpkit.errors import ModelFileError, ResourceLimit, SpecError, TensorMismatch
 from mlpkit.modelfile import Contents
 from mlpkit.modelfile.manifest import StoredObject
 from mlpkit.modelfile.reader import OpenFile, naming, open_model
 from mlpkit.modelfile.rules import Rule
 from mlpkit.network import Network, parameter_shapes
-from mlpkit.plugin import REGISTRIES, Plugin
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.probe import make_probe
+from mlpkit.provenance import check_plugins, provenance
+from mlpkit.shown import first_few, shortened
 from mlpkit.spec import Spec
 from mlpkit.spec.plugins import plugin_objects
-from mlpkit.training import Epoch
+from mlpkit.training.history import FIXED, History
 
 if TYPE_CHECKING:
     from mlpkit.training import TrainingState
 
 MAX_METRICS = 1000
-FIXED = ("epoch", "loss", "validation_loss", "learning_rate")
 
 
 class Stored(NamedTuple):
@@ -37,7 +37,7 @@ class Stored(NamedTuple):
     network: Network
     input_encoder: InputEncoder | None
     target_encoder: TargetEncoder | None
-    history: list[Epoch]
+    history: History
     metadata: dict[str, Any]
     state: TrainingState | None = None
 
@@ -51,8 +51,8 @@ def to_contents(stored: Stored) -> Contents:
         tensors=dict(stored.network.parameters.views),
         preprocessing={name: encoder.to_state() for name, encoder in fitted.items()},
         arrays={f"{name}/{key}": array for name, encoder in fitted.items() for key, array in encoder.arrays().items()},
-        history=_history_columns(stored.history),
-        plugins=[_provenance(plugin) for plugin in plugin_objects(stored.spec)],
+        history=stored.history.columns(),
+        plugins=[provenance(plugin) for plugin in plugin_objects(stored.spec)],
         metadata=stored.metadata,
         training=None if stored.state is None else stored.state.model_dump(),
         state={} if stored.state is None else stored.state.arrays,
@@ -114,11 +114,11 @@ def _without_tensors(file: OpenFile, path: str | Path) -> tuple[Contents, Spec, 
 
 def _valid_spec(contents: Contents, tensors: Collection[str], path: str | Path) -> Spec:
     _check_length(contents.spec, tensors)
-    _check_plugins(contents.plugins, path)
+    check_plugins(contents.plugins, path)
     try:
         return Spec.model_validate(contents.spec)
     except SpecError as error:
-        raise ModelFileError(f"the spec in it is not valid: {error.message}") from error
+        raise ModelFileError(f"the spec in it is not valid: {error.message}", rule=Rule.SPEC) from error
 
 
 def _check_length(spec: dict[str, Any], tensors: Collection[str]) -> None:
@@ -133,8 +133,12 @@ def _check_length(spec: dict[str, Any], tensors: Collection[str]) -> None:
 
 def _stored(contents: Contents, spec: Spec, network: Network) -> Stored:
     inputs, target = _encoders(contents, spec)
+    history = _history(contents.history)
     state = None if contents.training is None else _training_state(contents.training, contents.state, spec, network)
-    return Stored(spec, network, inputs, target, _epochs(contents.history), contents.metadata, state)
+    if state is not None and len(history) != state.place.epochs:
+        what = f"it stands after {state.place.epochs} epochs, and the history has {len(history)}"
+        raise ModelFileError(f"the training state in it does not fit its history: {what}", rule=Rule.STATE)
+    return Stored(spec, network, inputs, target, history, contents.metadata, state)
 
 
 def _encoders(contents: Contents, spec: Spec) -> tuple[InputEncoder | None, TargetEncoder | None]:
@@ -144,7 +148,8 @@ def _encoders(contents: Contents, spec: Spec) -> tuple[InputEncoder | None, Targ
         inputs = InputEncoder.from_state(states["inputs"], _arrays(contents, "inputs")) if "inputs" in states else None
         target = TargetEncoder.from_state(states["target"], _arrays(contents, "target")) if "target" in states else None
     except ModelFileError as error:
-        raise ModelFileError(error.message, help=error.help, rule=Rule.PREPROCESSING) from error
+        rule = Rule.LIMITS if isinstance(error, ResourceLimit) else Rule.PREPROCESSING
+        raise type(error)(error.message, help=error.help, rule=rule) from error
     widths = spec.network.inputs, spec.network.layers[-1].units
     found = widths[0] if inputs is None else inputs.width, widths[1] if target is None else target.outputs
     if found != widths:
@@ -173,7 +178,7 @@ def _training_state(values: dict[str, Any], arrays: dict[str, NDArray[Any]], spe
         state = TrainingState.model_validate({**values, "arrays": arrays})
     except ValidationError as error:
         first = error.errors()[0]
-        what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        what = f"{'.'.join(map(str, first['loc']))}: {shortened(first['msg'])}"
         raise ModelFileError(f"the training state in it is not valid: {what}", rule=Rule.STATE) from error
     if problem := state.problem(spec, len(network.parameters.trained), len(network.parameters)):
         raise TensorMismatch(f"the training state in it does not fit its spec: {problem}", rule=Rule.STATE)
@@ -184,72 +189,13 @@ def _arrays(contents: Contents, prefix: str) -> dict[str, NDArray[Any]]:
     return {name.removeprefix(f"{prefix}/"): array for name, array in contents.arrays.items() if name.startswith(f"{prefix}/")}
 
 
-# -- history
-
-
-def _history_columns(history: Sequence[Epoch]) -> dict[str, NDArray[np.float64]]:
-    """Columns of equal length, NaN where nothing was measured; without seconds, which differ from run to run."""
-    metrics = {name: None for epoch in history for name in epoch.metrics}
-    rows = [
-        (epoch.number, epoch.loss, epoch.validation_loss, epoch.learning_rate, *(epoch.metrics.get(name) for name in metrics))
-        for epoch in history
-    ]
-    table = np.array(rows, np.float64).reshape(len(rows), len(FIXED) + len(metrics))
-    return dict(zip((*FIXED, *metrics), table.T.copy(), strict=True))
-
-
-def _epochs(columns: dict[str, NDArray[np.float64]]) -> list[Epoch]:
+def _history(columns: dict[str, NDArray[np.float64]]) -> History:
+    """The epochs in the columns of a file; ModelFileError when they are not those of a training."""
     numbers = columns.get("epoch", np.zeros(0))
-    if (columns and not columns.keys() >= set(FIXED)) or not (numbers % 1 == 0).all():
-        message = f"its history is not that of a training: it has the columns {', '.join(columns)}"
-        raise ModelFileError(message, rule=Rule.HISTORY)
-    names = [name for name in columns if name not in FIXED]
-    epochs = []
-    for index in range(len(numbers)):
-        row = {name: float(column[index]) for name, column in columns.items()}
-        validation_loss = None if np.isnan(row["validation_loss"]) else row["validation_loss"]
-        metrics = {name: row[name] for name in names}  # NaN is what was measured: each epoch has all metrics
-        epochs.append(Epoch(int(row["epoch"]), row["loss"], validation_loss, metrics, row["learning_rate"], float("nan")))
-    return epochs
-
-
-# -- provenance
-
-
-def _provenance(plugin: Plugin) -> dict[str, Any]:
-    info = REGISTRIES[plugin.kind].info(type(plugin))
-    return {
-        "kind": info.kind,
-        "name": info.full_name,
-        "distribution": info.distribution,
-        "version": info.version,
-        "target": info.target,
-        "options": plugin.model_dump(mode="json"),
-    }
-
-
-def _check_plugins(plugins: list[dict[str, Any]], path: str | Path) -> None:
-    """Hold what each plugin's name means here to what it meant where the model was trained.
-
-    Raises
-    ------
-    MissingPlugin
-        With what to install or to pass, when one is not there or the name means that of another distribution.
-    AmbiguousPlugin
-        Two distributions have it.
-    """
-    missing: dict[str, str] = {}
-    for plugin in plugins:
-        kind, name, distribution = plugin["kind"], plugin["name"], plugin["distribution"]
-        if kind not in REGISTRIES:
-            raise ModelFileError(f"it was trained with a plugin of the kind {kind!r}, which this mlpkit does not know")
-        try:
-            if REGISTRIES[kind].find(name).distribution == distribution:
-                continue
-        except MissingPlugin:
-            pass
-        own = f"define {name!r} (it was {plugin['target']}) and pass it: load(..., plugins=[...]) or --code FILE"
-        missing[name] = f"pip install {distribution}  (trained with {plugin['version']})" if distribution else own
-    if missing:
-        help = "; ".join(dict.fromkeys(missing.values()))
-        raise MissingPlugin(f"{path}: the model was trained with {', '.join(map(repr, missing))}, which is not here", help=help)
+    if columns and not columns.keys() >= set(FIXED):
+        problem = f"it has the columns {first_few(list(columns))}, not {', '.join(FIXED)}"
+    elif not np.isfinite(numbers).all() or not ((numbers >= 1) & (numbers < 2**53) & (numbers == np.floor(numbers))).all():
+        problem = "the numbers of its epochs are not whole ones from 1 on"
+    else:
+        return History(columns)
+    raise ModelFileError(f"its history is not that of a training: {problem}", rule=Rule.HISTORY)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from mlpkit.errors import PluginError
 from mlpkit.plugin import REGISTRIES, Plugin
+from mlpkit.shown import shortened
 
 Path = tuple[str | int, ...]
 
@@ -86,17 +87,18 @@ def _message(entry: Any) -> str:
     value = entry["input"]
     if isinstance(value, (bool, type(None))):
         return f"{message}, not {json.dumps(value)}"
-    return f"{message}, not {value!r}" if isinstance(value, (str, int, float)) and value != "" else message
+    return f"{message}, not {shortened(repr(value), 100)}" if isinstance(value, (str, int, float)) and value != "" else message
 
 
 def _unknown_key(path: Path, model: type[BaseModel]) -> Finding:
     owner = _model_at(model, path[:-1])
     names = [] if owner is None else [field.alias or name for name, field in owner.model_fields.items()]
-    near = difflib.get_close_matches(str(path[-1]), names, n=1, cutoff=0.5)
+    key = shortened(str(path[-1]), 60)  # what is longer than any name is near to none, and slow to compare
+    near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     known = ", ".join(names) if names else "none"
     kind = "option" if owner is not None and issubclass(owner, Plugin) else "key"
-    return Finding(path, f"unknown {kind} {str(path[-1])!r}{_of(owner)}{hint}", f"known: {known}", at_key=True)
+    return Finding(path, f"unknown {kind} {key!r}{_of(owner)}{hint}", f"known: {known}", at_key=True)
 
 
 def _of(owner: type[BaseModel] | None) -> str:

@@ -9,6 +9,7 @@ from mlpkit.errors import Corrupt, PluginError
 from mlpkit.modelfile.reader import naming
 from mlpkit.modelfile.rules import Rule
 from mlpkit.probe import probe_difference, tolerance
+from mlpkit.provenance import changed_plugins
 from mlpkit.storage import from_contents
 
 
@@ -37,6 +38,8 @@ def verify(path: str | Path) -> list[tuple[str, str]]:
     except PluginError as error:
         return [*done, ("spec", f"not verified, since a plugin cannot be used: {error.message}")]
     done.append(("spec", "is valid, and the tensors are those that it needs"))
+    if changed := changed_plugins(contents.plugins):
+        done.append(("plugins", f"have other versions here: {'; '.join(changed)}"))
     if not contents.probe:
         return [*done, ("probe", "there is none")]
     with naming(path):

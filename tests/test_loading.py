@@ -4,7 +4,9 @@ import copy
 import hashlib
 import json
 import pickle
+import tracemalloc
 import warnings
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -197,7 +199,7 @@ def test_the_probe_is_what_the_network_gives(model, path):
     assert np.array_equal(probe["outputs"], model.network.predict(probe["inputs"]))
 
 
-class Bent(mlpkit.Elementwise):
+class Curved(mlpkit.Elementwise):
     """An activation that computes something else when its version does."""
 
     def function(self, z):
@@ -212,11 +214,11 @@ FACTOR = [1.0]
 
 @pytest.fixture
 def bent(tmp_path):
-    layers = [{"units": 3, "activation": Bent()}, {"activation": "linear"}]
+    layers = [{"units": 3, "activation": Curved()}, {"activation": "linear"}]
     mlpkit.train({**SPEC, "network": {"layers": layers}}, X, Y).save(tmp_path / "bent.h5")
     yield tmp_path / "bent.h5"
     FACTOR[0] = 1.0
-    REGISTRIES["activations"]._own.clear()
+    REGISTRIES["activations"]._own.pop("curved", None)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
@@ -304,3 +306,34 @@ def test_a_mapped_network_has_the_names_of_a_copied_one():
     assert len(mapped.parameters) == len(network.parameters)
     assert mapped.trainable() is not mapped
     assert network.trainable() is network
+
+
+def test_the_probe_of_a_wide_network_takes_no_more_than_a_layer_for_a_row(tmp_path):
+    """Not one for each of its rows: a file chooses how many of both there are."""
+    units = 300_000
+    model = mlpkit.Model({"network": {"layers": [{"units": units, "activation": "tanh"}, {"units": 1}]}, "loss": "mse"}, inputs=1)
+    model.save(tmp_path / "wide.h5")
+    contents = read(tmp_path / "wide.h5")
+    inputs = np.linspace(-1, 1, 64, dtype=np.float32)[:, None]
+    write(tmp_path / "wide.h5", replace(contents, probe={"inputs": inputs, "outputs": model.network.predict(inputs)}))
+    tracemalloc.start()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mlpkit.load(tmp_path / "wide.h5")
+    memory = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert memory < 6 * 4 * units + 2 * 4 * 3 * units + 2**22
+
+
+@pytest.mark.parametrize("outputs", [-1.7e308, 1.7e308])
+def test_a_difference_that_is_too_large_for_a_number_is_infinite(outputs, tmp_path):
+    spec = {"network": {"layers": [{"units": 1}]}, "loss": "mse", "dtype": "float64"}
+    model = mlpkit.Model(spec, inputs=1)
+    model.network.parameters.vector[:] = [-np.sign(outputs) * 1e308, 0]
+    model.save(tmp_path / "model.h5")
+    contents = read(tmp_path / "model.h5")
+    write(tmp_path / "model.h5", replace(contents, probe={"inputs": np.full((1, 1), 1.5), "outputs": np.full((1, 1), outputs)}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        warnings.simplefilter("ignore", mlpkit.ProbeWarning)
+        mlpkit.load(tmp_path / "model.h5")

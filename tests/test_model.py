@@ -12,6 +12,7 @@ import pytest
 
 import mlpkit
 from mlpkit.plugin import REGISTRIES, Elementwise
+from mlpkit.training import History
 
 RNG = np.random.default_rng(8)
 TABLE = pd.DataFrame(
@@ -248,7 +249,7 @@ def test_a_name_that_means_another_plugin_here_is_not_taken_for_it(tmp_path):
 def test_a_missing_distribution_is_named_with_its_version(classifier, tmp_path, monkeypatch):
     from mlpkit import storage
 
-    parts = storage.Stored(classifier.spec, classifier.network, classifier.input_encoder, classifier.target_encoder, [], {})
+    parts = storage.Stored(classifier.spec, classifier.network, classifier.input_encoder, classifier.target_encoder, History(), {})
     contents = storage.to_contents(parts)
     text = json.dumps(contents.spec).replace('"relu"', '"mlpkit-gone:gone"')
     contents.spec.clear()
@@ -271,7 +272,7 @@ def test_a_missing_distribution_is_named_with_its_version(classifier, tmp_path, 
 def test_tensors_that_the_spec_does_not_need(classifier, change):
     from mlpkit import storage
 
-    parts = storage.Stored(classifier.spec, classifier.network, classifier.input_encoder, classifier.target_encoder, [], {})
+    parts = storage.Stored(classifier.spec, classifier.network, classifier.input_encoder, classifier.target_encoder, History(), {})
     contents = storage.to_contents(parts)
     weight = contents.tensors["layers.0.weight"]
     if change == "missing":
@@ -287,7 +288,7 @@ def test_tensors_that_the_spec_does_not_need(classifier, change):
 def test_a_spec_for_a_giant_allocates_nothing(classifier):
     from mlpkit import storage
 
-    parts = storage.Stored(classifier.spec, classifier.network, classifier.input_encoder, classifier.target_encoder, [], {})
+    parts = storage.Stored(classifier.spec, classifier.network, classifier.input_encoder, classifier.target_encoder, History(), {})
     contents = storage.to_contents(parts)
     contents.spec["network"]["layers"][0]["units"] = 10**9
     with pytest.raises(mlpkit.ModelFileError, match="1000000000"):

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import time
 
 import pytest
 
@@ -252,3 +253,40 @@ def test_paths_are_relative_to_the_spec_file(tmp_path):
     spec = Spec.read(tmp_path / "spec.json")
     assert spec.resolve_path("rows.csv") == tmp_path / "rows.csv"
     assert spec == Spec.model_validate(XOR)
+
+
+def test_of_a_thousand_problems_the_first_are_told():
+    layers = [{"units": -1, "activation": "tanh"}] * 1000
+    found = problems(with_(network={"layers": layers}))
+    assert [problem.path for problem in found] == [*(f"network.layers[{index}].units" for index in range(50)), ""]
+    assert found[-1].message == "there are more problems"
+
+
+def test_an_error_far_down_in_a_list_has_its_place():
+    layers = [{"units": 2, "activation": "tanh"}] * 250
+    layers[222] = {"units": 2, "activation": "tanh", "droput": 0.5}
+    (found,) = problems(with_(network={"layers": [*layers, {"units": 1}]}))
+    assert (found.path, found.message) == ("network.layers[222].droput", "unknown key 'droput'; did you mean 'dropout'?")
+
+
+def test_many_unknown_keys_are_one_problem():
+    (found,) = problems(with_(**{f"key {number}": 0 for number in range(200)}))
+    assert found.message.startswith("has 202 keys, but those that are known are $schema, name, seed, ")
+    assert len(problems(with_(**{f"key {number}": 0 for number in range(40)}))) == 40
+
+
+def test_long_values_are_shortened():
+    (found,) = problems(with_(seed="a" * 10**6))
+    assert found.message.endswith("aaa'")
+    assert len(found.message) < 200
+    (found,) = problems(with_(loss="a" * 10**6))
+    assert len(found.message) < 200
+
+
+def test_columns_are_compared_in_a_time_that_grows_with_their_number():
+    names = [f"c{number}" for number in range(50_000)]
+    started = time.process_time()
+    spec = Spec.model_validate(with_(data={"target": names[:20_000], "inputs": names[20_000:]}))
+    assert (len(spec.data.inputs), time.process_time() - started < 5) == (30_000, True)
+    found = problems(with_(data={"target": names, "inputs": names}))
+    assert found[0].message == "the column 'c0' is an input too"

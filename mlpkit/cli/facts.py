@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlpkit.shown import first_few, shortened
+
 if TYPE_CHECKING:
     from mlpkit.model import Model
     from mlpkit.preparation import Prepared
@@ -46,7 +48,8 @@ def facts_text(facts: dict[str, Any]) -> str:
 
 def columns_text(columns: list[dict[str, Any]]) -> str:
     """The input columns, one a line."""
-    return aligned([(f"  {column['name']}", f"{column['kind']}, {column['treatment']}") for column in columns])
+    treated = [(column["name"], f"{column['kind']}, {column['treatment']}") for column in columns]
+    return aligned([(f"  {shortened(str(name), 60)}", shortened(treatment, 60)) for name, treatment in treated])
 
 
 def aligned(pairs: list[tuple[str, str]]) -> str:
@@ -57,8 +60,7 @@ def aligned(pairs: list[tuple[str, str]]) -> str:
 
 def listed(values: list[Any]) -> str:
     """Values with commas, the first ones when they are many."""
-    more = f" and {len(values) - MOST_SHOWN} more" if len(values) > MOST_SHOWN else ""
-    return ", ".join(map(str, values[:MOST_SHOWN])) + more
+    return first_few(values, MOST_SHOWN)
 
 
 def counted(number: int, noun: str) -> str:

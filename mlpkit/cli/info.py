@@ -9,6 +9,11 @@ import typer
 from mlpkit.cli.console import Console
 from mlpkit.cli.facts import aligned, columns_text, counted, listed
 from mlpkit.cli.options import Code, Json, load_code
+from mlpkit.shown import shortened
+
+LONGEST = 2000  # letters of one fact: a file from a stranger may have millions
+MOST_COLUMNS = 200
+NOT_VALID = "not valid: --verify says why"  # what a file says is shown although it may not hold
 
 
 def info(
@@ -65,10 +70,14 @@ def _text(found: dict[str, Any]) -> str:
     """The summary, one fact a line."""
     spec, target = found["spec"], found["preprocessing"].get("target")
     target = target if isinstance(target, dict) else {}
-    columns = found["columns"] or []
-    lines = [("name", spec.get("name", "")), ("task", target.get("task", "none: not trained")), ("target", listed(target.get("names", [])))]
+    columns = [] if found["columns"] is None else found["columns"]
+    lines = [
+        ("name", spec.get("name", "")),
+        ("task", target.get("task", "none: not trained")),
+        ("target", _listed(target.get("names", []))),
+    ]
     if found["classes"] is not None:
-        lines.append(("classes", f"{len(found['classes'])}: {listed(found['classes'])}"))
+        lines.append(("classes", _counted(found["classes"])))
     lines += [
         ("network", f"{_shape(spec)}, {counted(found['parameters'], 'parameter')}, {spec.get('dtype')}"),
         ("loss", _name(spec.get("loss"))),
@@ -80,7 +89,23 @@ def _text(found: dict[str, Any]) -> str:
         ("file", f"{found['file_bytes']:,} bytes, container {found['container']}"),
         ("digest", f"sha256 {found['manifest_sha256']}"),
     ]
-    return aligned(lines) + (f"\ncolumns\n{columns_text(columns)}" if columns else "")
+    return aligned([(name, shortened(str(value), LONGEST)) for name, value in lines]) + ("" if columns == [] else f"\n{_columns(columns)}")
+
+
+def _listed(values: Any) -> str:
+    return listed(values) if isinstance(values, list) else NOT_VALID
+
+
+def _counted(classes: Any) -> str:
+    return f"{len(classes)}: {listed(classes)}" if isinstance(classes, list) else NOT_VALID
+
+
+def _columns(columns: Any) -> str:
+    shown: list[Any] = columns[:MOST_COLUMNS] if isinstance(columns, list) else [None]
+    if not all(isinstance(column, dict) and column.keys() >= {"name", "kind", "treatment"} for column in shown):
+        return f"columns\n  {NOT_VALID}"
+    more = f"\n  and {len(columns) - MOST_COLUMNS:,} more, which --json shows" if len(columns) > MOST_COLUMNS else ""
+    return f"columns\n{columns_text(shown)}{more}"
 
 
 def _shape(spec: dict[str, Any]) -> str:
@@ -89,7 +114,7 @@ def _shape(spec: dict[str, Any]) -> str:
         network = spec["network"]
         return " -> ".join([str(network["inputs"]), *(f"{layer['units']} {_name(layer['activation'])}" for layer in network["layers"])])
     except (KeyError, TypeError):
-        return "not valid: --verify says why"
+        return NOT_VALID
 
 
 def _name(entry: Any) -> str:
@@ -110,7 +135,7 @@ def _place(training: dict[str, Any]) -> str:
         done = counted(training["done"] + training["epoch"], "epoch")
         return f"after {done}{' and ' + counted(steps, 'step') if steps else ''}, by mlpkit train --resume"
     except (KeyError, TypeError):
-        return "not valid: --verify says why"
+        return NOT_VALID
 
 
 def _plugins(plugins: list[dict[str, Any]]) -> str:

@@ -11,9 +11,11 @@ from typing import Any
 
 from mlpkit import jsontext
 from mlpkit.errors import Corrupt, ModelFileError, ResourceLimit, SpecError
-from mlpkit.modelfile.layout import MAX_JSON_BYTES, MAX_JSON_DEPTH, MAX_JSON_SIGNS
+from mlpkit.modelfile.layout import LONG_SIGN_BYTES, MAX_JSON_BYTES, MAX_JSON_DEPTH, MAX_JSON_SIGNS, MAX_JSON_SIGNS_OF_LONG
 from mlpkit.modelfile.rules import Rule
+from mlpkit.shown import shortened
 
+LONGEST_PATH = 1000  # letters: a key may have millions, which would be copied for each value below it
 SIGNS = (b",", b":", b"{", b"[")  # with each of which a value begins or a key ends
 
 
@@ -43,8 +45,7 @@ def decode(data: bytes, what: str) -> dict[str, Any]:
         It is not strict JSON, or not an object.
     """
     check_length(len(data), what)
-    if sum(map(data.count, SIGNS)) > MAX_JSON_SIGNS:  # a value is some hundred times as large as the two bytes it may need
-        raise ResourceLimit(f"{what} has more than {MAX_JSON_SIGNS} values", rule=Rule.LIMITS)
+    check_signs(data, what)
     try:
         text = data.decode()
         if text.startswith("\ufeff"):
@@ -66,6 +67,13 @@ def check_length(size: int, what: str) -> None:
     """Raise ResourceLimit for JSON that is too long."""
     if size > MAX_JSON_BYTES:
         raise ResourceLimit(f"{what} has {size} bytes, more than {MAX_JSON_BYTES}", rule=Rule.LIMITS)
+
+
+def check_signs(data: bytes, what: str) -> None:
+    """Raise ResourceLimit for JSON of too many values: one is some hundred times as large as the two bytes it may need."""
+    most = min(MAX_JSON_SIGNS_OF_LONG, max(MAX_JSON_SIGNS, len(data) // LONG_SIGN_BYTES))
+    if sum(map(data.count, SIGNS)) > most:
+        raise ResourceLimit(f"{what} has more than {most} values", rule=Rule.LIMITS)
 
 
 def _in_64_bits(text: str) -> int:
@@ -106,7 +114,7 @@ def _check(value: Any, path: str, depth: int) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
             _check_text(key, f"a key of {path}")
-            _check(item, f"{path}.{key}", depth + 1)
+            _check(item, shortened(f"{path}.{key}", LONGEST_PATH), depth + 1)
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
             _check(item, f"{path}[{index}]", depth + 1)

@@ -58,8 +58,10 @@ def read_extent(metadata: Metadata, messages: list[Message], path: str) -> Exten
 def placed(metadata: Metadata, dtype: str, shape: tuple[int, ...], offset: int, stored: int, path: str) -> Extent:
     """Claim the place of a dataset that says of itself that it has `stored` bytes; raises as `read_extent`."""
     size = prod(shape) * int(dtype[2])
-    if size > metadata.source.size or (size == 0 and prod(length or 1 for length in shape) > MAX_FILE_BYTES):
+    if size > metadata.source.size:
         raise ResourceLimit(f"{path} claims {size} bytes, shape {shape}, of a file of {metadata.source.size}", rule=Rule.EXTENTS)
+    if size == 0 and prod(length or 1 for length in shape) > MAX_FILE_BYTES:
+        raise ResourceLimit(f"{path} has no elements, but a shape that is too large: {shape}", rule=Rule.LIMITS)
     if stored != size or (size == 0 and offset != UNDEFINED):
         raise Corrupt(f"{path} has {stored} bytes, which its shape and type do not give", rule=Rule.STORAGE)
     if size:

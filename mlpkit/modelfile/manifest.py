@@ -11,10 +11,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from mlpkit.bounds import InParts
 from mlpkit.errors import Corrupt, UnsupportedFeature, UnsupportedVersion
 from mlpkit.modelfile import canonical
 from mlpkit.modelfile.layout import DTYPES, FEATURES, FOLDERS, FORMAT, MANIFEST, SPEC, SPEC_SCHEMA, is_path, is_tensor_path
 from mlpkit.modelfile.rules import Rule
+from mlpkit.shown import shortened
 
 Size = Annotated[int, Field(ge=0, lt=2**63)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -36,7 +38,7 @@ class StoredObject(BaseModel):
     path: str
     role: str
     dtype: str
-    shape: list[Size]
+    shape: Annotated[list[Size], InParts]
     bytes: Size
     sha256: Digest
 
@@ -81,12 +83,12 @@ class Manifest(BaseModel):
     format_major: Size
     format_minor: Size
     spec_schema: Size
-    required_features: list[str]
-    producer: dict[str, str]
-    plugins: list[PluginRecord]
-    objects: list[StoredObject]
+    required_features: Annotated[list[str], InParts]
+    producer: Annotated[dict[str, str], InParts]
+    plugins: Annotated[list[PluginRecord], InParts]
+    objects: Annotated[list[StoredObject], InParts]
     preprocessing: dict[str, Any]
-    history: list[str]
+    history: Annotated[list[str], InParts]
     metadata: dict[str, Any]
     training: dict[str, Any] | None = None
 
@@ -120,7 +122,9 @@ def read_manifest(data: bytes, major: int, minor: int) -> Manifest:
     )
     help = "install a newer mlpkit: pip install --upgrade mlpkit"
     if unknown:
-        raise UnsupportedFeature(f"it requires {unknown[0]!r}, which this mlpkit does not have", help=help, rule=Rule.FEATURES)
+        raise UnsupportedFeature(
+            f"it requires {shortened(unknown[0], 100)!r}, which this mlpkit does not have", help=help, rule=Rule.FEATURES
+        )
     try:
         manifest = Manifest.model_validate(values)
     except ValidationError as error:

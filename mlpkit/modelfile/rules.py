@@ -41,6 +41,7 @@ class Rule(IntEnum):
     MINOR = 28
     FEATURES = 29
     LIMITS = 30
+    SPEC = 31
 
     @property
     def text(self) -> str:
@@ -98,5 +99,6 @@ TEXTS: dict[Rule, str] = {
     Rule.MAJOR: "A reader MUST refuse a `format_major` that it does not know.",
     Rule.MINOR: "`format`, `format_major` and `format_minor` in the manifest MUST be those of the root.",
     Rule.FEATURES: "A reader MUST refuse a file whose `required_features` or `spec_schema` it does not know.",
+    Rule.SPEC: "The spec MUST be valid for its schema, and every plugin that is listed of a kind that mlpkit has.",
     Rule.LIMITS: "A reader MAY refuse a file that is larger than the limits listed here, and mlpkit does.",
 }

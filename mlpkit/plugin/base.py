@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic_core import PydanticCustomError, core_schema
 
+from mlpkit.bounds import check_keys
 from mlpkit.errors import PluginError
 from mlpkit.plugin.schema import entries_schema
 from mlpkit.registry import PluginInfo, Registry
@@ -77,6 +78,7 @@ class Plugin(BaseModel, ABC):
     @classmethod
     def _lists_are_tuples(cls, options: Any) -> Any:
         """JSON has no tuples, and an option must not be mutable."""
+        check_keys(options, cls.model_fields)
         return {name: _as_tuple(value) for name, value in options.items()} if isinstance(options, dict) else options
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -13,11 +14,12 @@ from mlpkit.data.fields import Codes
 from mlpkit.data.kinds import gaps, numbers, refuse_dates, texts
 from mlpkit.data.table import Table
 from mlpkit.data.textcolumn import coded
-from mlpkit.errors import DataError
+from mlpkit.errors import DataError, ResourceLimit
 
 Labels = NDArray[Any]  # 1-D: int64, float64, bool or texts
 
 MOST_NUMBERS = 1000  # more distinct numbers than this are no classes
+MOST_LETTERS = 2**23  # of classes as NumPy keeps texts, each as wide as the longest: 32 MiB
 LARGEST = 2**53  # from here on float64 does not tell whole numbers apart
 TARGET_ADVICE = "correct the value, or remove the row"
 _INTEGER = re.compile(r"-?[1-9]\d{0,17}|0")  # written as Python would
@@ -49,6 +51,7 @@ def find_classes(table: Table, name: str) -> Labels:
     _check_labels(table, name)
     if column.dtype == object:
         found = sorted(cast("list[str]", coded(column)[1]))  # none is missing
+        _check_texts(name, found)
         classes = _read(found) if table.text_file else np.array(found, dtype=np.str_)
     else:
         classes = np.unique(column).astype({"b": bool, "f": np.float64}.get(column.dtype.kind, np.int64))
@@ -63,6 +66,16 @@ def find_classes(table: Table, name: str) -> Labels:
         only = f", {classes[0]}" if len(classes) else ""
         raise DataError(f"the target {name!r} has only one class in the training rows{only}", help="give rows of at least two classes")
     return classes
+
+
+def _check_texts(name: str, found: list[str]) -> None:
+    """Raise DataError for texts that an array of NumPy does not hold, or only in far more memory than they have letters."""
+    longest = max(map(len, found), default=0)
+    if len(found) * longest > MOST_LETTERS:
+        message = f"the target {name!r} has {len(found)} classes, the longest of {longest} letters: too many for texts of that length"
+        raise DataError(message, help=f"give shorter labels: classes times letters may be {MOST_LETTERS}")
+    if any(text.endswith("\0") for text in found):
+        raise DataError(f"the target {name!r} has a label that ends with the character NUL", help="strip it from the labels")
 
 
 def _check_labels(table: Table, name: str) -> None:
@@ -137,3 +150,29 @@ def _comparable(table: Table, name: str, classes: Labels) -> tuple[Codes, list[A
         return codes, list(found)
     read = [None if text is None else read_number(text) for text in found]
     return codes, [text if value is None else value for text, value in zip(found, read, strict=True)]
+
+
+def stored_classes(found: Sequence[Any], label_type: str) -> Labels:
+    """The classes in a model file as an array of the type that labels had in training.
+
+    Raises
+    ------
+    ResourceLimit
+        The array would be far larger than the file: each of its texts is as wide as the longest.
+    ValueError
+        The array would not hold what the file does, or a class is there twice.
+    """
+    types = TYPES.get(label_type, ())
+    if not all(type(label) in types for label in found):
+        raise ValueError(f"the classes are not of the type {label_type!r}")
+    longest = max((len(label) for label in found if isinstance(label, str)), default=0)
+    if len(found) * longest > MOST_LETTERS:
+        message = f"it has {len(found)} classes, the longest of {longest} letters: more than {MOST_LETTERS} when all are as wide"
+        raise ResourceLimit(message)
+    classes = np.array(found, dtype={"str": np.str_}.get(label_type, label_type))
+    if classes.tolist() != list(found) or len(set(found)) < len(found):
+        raise ValueError(f"the classes are not different ones of the type {label_type!r}")
+    return classes
+
+
+TYPES: dict[str, tuple[type, ...]] = {"int64": (int,), "float64": (float, int), "bool": (bool,), "str": (str,)}  # as JSON has them

@@ -19,7 +19,7 @@ from mlpkit.data.table import Table, column_width
 from mlpkit.errors import DataError
 from mlpkit.plugin import Array
 from mlpkit.preprocessing.schema import InputColumn, leave_out, missing_error
-from mlpkit.preprocessing.state import InputState
+from mlpkit.preprocessing.state import InputState, statistics
 
 if TYPE_CHECKING:  # for data on disk; to load a model and predict needs it not
     from mlpkit.preprocessing.survey import Survey
@@ -188,14 +188,11 @@ class NumberEncoder:
     def from_state(cls, state: InputState, arrays: Mapping[str, NDArray[Any]], columns: Sequence[InputColumn]) -> NumberEncoder:
         """What `to_state` and `arrays` gave; ValueError when they do not fit the columns."""
         width = sum(column.width for column in columns)
-        fill, center, scale = (np.array(arrays.get(name, ()), dtype=np.float64) for name in ("fill", "center", "scale"))
-        gaps = np.array(arrays.get("gaps", ()), dtype=np.int64)
-        inside = not gaps.size or 0 <= gaps.min() <= gaps.max() < width
-        if not (fill.shape == center.shape == scale.shape == (width,) and gaps.ndim == 1 and inside):
-            raise ValueError("the statistics do not fit the columns")
-        if not np.isfinite([fill, center, scale]).all() or not scale.all():
-            raise ValueError("the statistics are not finite, or divide by 0")
-        return cls(tuple(columns), tuple(state.missing), state.impute, fill, center, scale, gaps)
+        fill, center, scale = statistics(arrays, ("fill", "center", "scale"), width)
+        gaps = arrays.get("gaps", np.empty(0, np.int64))
+        if gaps.dtype.kind not in "iu" or gaps.ndim != 1 or (gaps.size and not 0 <= gaps.min() <= gaps.max() < width):
+            raise ValueError("the gaps are not the indices of values")
+        return cls(tuple(columns), tuple(state.missing), state.impute, fill, center, scale, gaps.astype(np.int64))
 
 
 def _gather(columns: Sequence[NDArray[Any]], rows: slice, part: Vector) -> None:

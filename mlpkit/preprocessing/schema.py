@@ -63,7 +63,8 @@ def input_columns(options: Preprocessing, table: Table, names: Sequence[str], mi
     DataError
         A column is missing, or holds what cannot be encoded.
     """
-    if unknown := [name for name in options.columns if name not in names]:
+    known = set(names)
+    if unknown := [name for name in options.columns if name not in known]:
         path = f"preprocessing.columns.{unknown[0]}"
         raise SpecError.at(path, f"{unknown[0]!r} is not one of the inputs", f"they are {', '.join(names[:20])}")
     used = [name for name in names if options.columns.get(name) != "ignore"]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from mlpkit.bounds import InParts
 from mlpkit.data.kinds import Kind
 from mlpkit.preprocessing.task import Form, Task
+from mlpkit.shown import shortened
 
 Labels = list[bool] | list[int] | list[float] | list[str]
 
@@ -25,7 +30,7 @@ class ColumnState(State):
     kind: Kind
     treatment: Literal["standardize", "none", "one_hot"]
     width: Annotated[int, Field(ge=1)]
-    categories: list[str | None]
+    categories: Annotated[list[str | None], InParts]
 
     @model_validator(mode="after")
     def _consistent(self) -> ColumnState:
@@ -41,8 +46,8 @@ class ColumnState(State):
 class InputState(State):
     """All of them, and what counts as missing."""
 
-    columns: Annotated[list[ColumnState], Field(min_length=1)]
-    missing: list[str]
+    columns: Annotated[list[ColumnState], Field(min_length=1), InParts]
+    missing: Annotated[list[str], InParts]
     impute: bool
     named: bool
 
@@ -59,8 +64,8 @@ class TargetState(State):
 
     task: Task
     form: Form
-    names: Annotated[list[str], Field(min_length=1)]
-    classes: Labels | None
+    names: Annotated[list[str], Field(min_length=1), InParts]
+    classes: Annotated[Labels | None, InParts]
     label_type: str
 
     @model_validator(mode="after")
@@ -75,9 +80,19 @@ class TargetState(State):
         return self
 
 
+def statistics(arrays: Mapping[str, NDArray[Any]], names: Sequence[str], size: int) -> list[NDArray[np.float64]]:
+    """The arrays of these names, of which the last divides; ValueError when they are not finite numbers, `size` of each."""
+    found = [np.asarray(arrays.get(name, np.empty(0))) for name in names]
+    if any(array.dtype.kind != "f" or array.shape != (size,) for array in found):
+        raise ValueError(f"the statistics {', '.join(names)} are not arrays of {size} floats")
+    if not all(np.isfinite(array).all() for array in found) or not found[-1].all():
+        raise ValueError("the statistics are not finite, or divide by 0")
+    return [np.array(array, np.float64) for array in found]
+
+
 def first_line(error: Exception) -> str:
     """What is wrong, and where, in a line."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return repr(error)
+        return f"{'.'.join(map(str, first['loc']))}: {shortened(first['msg'])}"
+    return shortened(repr(error))

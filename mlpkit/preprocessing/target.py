@@ -16,8 +16,8 @@ from mlpkit.data.kinds import column_kind, numbers
 from mlpkit.data.table import Table, column_width, counted
 from mlpkit.errors import DataError, ModelFileError, SpecError
 from mlpkit.plugin import Array, Targets
-from mlpkit.preprocessing.labels import TARGET_ADVICE, Labels, class_numbers, find_classes
-from mlpkit.preprocessing.state import TargetState, first_line
+from mlpkit.preprocessing.labels import TARGET_ADVICE, Labels, class_numbers, find_classes, stored_classes
+from mlpkit.preprocessing.state import TargetState, first_line, statistics
 from mlpkit.preprocessing.task import Form, Task, check_range, class_form, is_classes, standardizes
 from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name
@@ -201,20 +201,17 @@ class TargetEncoder:
         """The encoder that gave these. ModelFileError when they are not valid."""
         try:
             valid = TargetState.model_validate(state)
-            classes = None if valid.classes is None else np.array(valid.classes, dtype=_TYPES[valid.label_type])
-            center, scale = (np.array(arrays.get(name, ()), dtype=np.float64) for name in ("center", "scale"))
+            classes = None if valid.classes is None else stored_classes(valid.classes, valid.label_type)
             names, label_type = tuple(valid.names), "" if classes is not None else valid.label_type
-            expected = len(names) if valid.form == "numbers" else 0
-            if not center.shape == scale.shape == (expected,) or label_type not in ("", *_TYPES):
-                raise ValueError("the parts do not fit each other")
-            if not np.isfinite([center, scale]).all() or not scale.all():
-                raise ValueError("the statistics are not finite, or divide by 0")
+            center, scale = statistics(arrays, ("center", "scale"), len(names) if valid.form == "numbers" else 0)
+            if label_type not in LABEL_TYPES[valid.task]:
+                raise ValueError(f"labels of the type {label_type!r} do not fit the task {valid.task!r}")
             return cls(valid.task, valid.form, names, classes, label_type, center, scale)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:  # a ValidationError is a ValueError
+        except (TypeError, ValueError, OverflowError) as error:  # a ValidationError is a ValueError
             raise ModelFileError(f"its preprocessing of the target is not valid: {first_line(error)}") from error
 
 
-_TYPES: dict[str, Any] = {"int64": np.int64, "float64": np.float64, "bool": np.bool_, "str": np.str_}
+LABEL_TYPES: dict[Task, tuple[str, ...]] = {"classification": ("",), "regression": ("",), "multilabel": ("int64", "float64", "bool")}
 
 
 def _type_name(classes: Labels) -> str:

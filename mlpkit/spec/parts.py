@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from mlpkit.bounds import InParts, check_keys
 from mlpkit.normalization import BatchNormalization, Normalization
 from mlpkit.plugin import REGISTRIES, Activation, Initializer, Plugin
 from mlpkit.plugin.schema import Words
@@ -33,6 +35,7 @@ Names = Annotated[  # one column or several: "species" or ["height", "weight"]
     PlainSerializer(lambda value: value[0] if len(value) == 1 else list(value)),
     WithJsonSchema({"anyOf": [_TEXT_SCHEMA, {"type": "array", "items": _TEXT_SCHEMA, "minItems": 1}]}),
     Field(min_length=1),
+    InParts,
 ]
 Treatment = Literal["standardize", "none", "one_hot", "ignore"]
 MISSING = ("", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None", "none", "?")
@@ -45,6 +48,12 @@ class Part(BaseModel):
     """A part of a spec: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_keys(cls, value: Any) -> Any:
+        check_keys(value, cls.model_fields)
+        return value
 
 
 def _check_separator(text: str) -> str:
@@ -79,7 +88,7 @@ class Data(Part):
     in_memory: Flag = Field(
         True, description="false: the inputs of an NPY or HDF5 file stay on disk, and are shuffled in chunks; for data larger than memory"
     )
-    missing: tuple[str, ...] = Field(MISSING, description="texts that mean that a value is missing")
+    missing: Annotated[tuple[str, ...], InParts] = Field(MISSING, description="texts that mean that a value is missing")
     target: Names | None = Field(None, description="the column, or the columns, to predict")
     inputs: Names | None = Field(None, description="the columns to predict from: all others when left out")
     weight: Text | None = Field(None, description="a column with what each row counts")
@@ -92,8 +101,9 @@ class Data(Part):
         if self.split is not None and self.validation is not None:
             found.append(Finding(("validation",), "'split' and 'validation' both choose the validation rows", "keep one of them"))
         special = [("target", name) for name in self.target or ()] + [("weight", self.weight)] * (self.weight is not None)
+        inputs = set(self.inputs or ())  # a file may name a hundred thousand
         for key, name in special:
-            if name in (self.inputs or ()):
+            if name in inputs:
                 found.append(Finding((key,), f"the column {name!r} is an input too", "take it out of 'inputs'"))
         if self.weight is not None and self.weight in (self.target or ()):
             found.append(Finding(("weight",), f"the column {self.weight!r} is the target too"))
@@ -102,7 +112,7 @@ class Data(Part):
             if column is not None and column in (names or ()):
                 found.append(Finding(("split", "column"), f"the column {column!r} is {use} too", "name one that is for the split alone"))
         for key, names in (("target", self.target), ("inputs", self.inputs)):
-            repeated = sorted({name for name in names or () if (names or ()).count(name) > 1})
+            repeated = sorted(name for name, count in Counter(names).items() if count > 1)
             found += [Finding((key,), f"the column {name!r} is named twice") for name in repeated]
         return raise_any(self, found)
 
@@ -122,7 +132,7 @@ class Preprocessing(Part):
     target: Literal["auto", "standardize", "none"] = Field(
         "auto", description="'auto' standardises numbers where the last activation gives any size and sign; predictions are scaled back"
     )
-    columns: Mapping[str, Treatment] = Field({}, description="what is done to single columns")
+    columns: Annotated[Mapping[str, Treatment], InParts] = Field({}, description="what is done to single columns")
 
 
 NO_PREPROCESSING = {"numbers": "none", "categories": "none", "missing": "none", "target": "none"}
@@ -158,7 +168,7 @@ class NetworkSpec(Part):
     """The layers, from the inputs on."""
 
     inputs: Count | None = Field(None, description="width of the encoded inputs; the data decide when left out")
-    layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
+    layers: Annotated[tuple[Layer, ...], Field(min_length=1), InParts]
 
     @model_validator(mode="after")
     def _consistent(self) -> NetworkSpec:

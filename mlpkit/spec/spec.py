@@ -6,16 +6,19 @@ default cannot change an old model.
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
 
 from mlpkit import jsontext
+from mlpkit.bounds import InParts
 from mlpkit.errors import Problem, SpecError, join_problems
 from mlpkit.normalization import BatchNormalization
 from mlpkit.plugin import SUITABLE, Loss, Metric, Optimizer
 from mlpkit.plugin.schema import Words
+from mlpkit.shown import shortened
 from mlpkit.spec.parts import (
     NO_PREPROCESSING,
     Data,
@@ -30,6 +33,9 @@ from mlpkit.spec.parts import (
     raise_any,
 )
 from mlpkit.validation import Finding, findings, path_text
+
+OF_HISTORY = {"epoch", "loss", "validation_loss", "training_loss", "learning_rate"}  # the columns beside those of the metrics
+MOST_PROBLEMS = 50  # of one spec that are told at once
 
 
 class Spec(Part):
@@ -47,7 +53,7 @@ class Spec(Part):
     loss: Loss
     optimizer: Optimizer = Field("adam", validate_default=True)
     training: Training = Training()
-    metrics: tuple[Metric, ...] = ()
+    metrics: Annotated[tuple[Metric, ...], InParts] = ()
 
     _folder: Path = PrivateAttr(default_factory=Path)
 
@@ -79,12 +85,16 @@ class Spec(Part):
     def _training_findings(self) -> list[Finding]:
         found: list[Finding] = []
         stopping = self.training.early_stopping
-        known = ["validation_loss", "training_loss", *(plugin_name(metric) for metric in self.metrics)]
+        names = [plugin_name(metric) for metric in self.metrics]
+        known = ["validation_loss", "training_loss", *names]
         if stopping is not None and stopping.monitor not in known:
             path = ("training", "early_stopping", "monitor")
             found.append(Finding(path, f"nothing measures {stopping.monitor!r}", f"one of {', '.join(known)}; 'metrics' adds more"))
-        if len(set(known)) < len(known):
+        if len(set(names)) < len(names):
             found.append(Finding(("metrics",), "a metric is named twice"))
+        for index, name in enumerate(names):
+            if name in OF_HISTORY:
+                found.append(Finding(("metrics", index), f"a metric cannot be called {name!r}, as a column of the history is", "rename it"))
         if self.training.batch_size is None and not self.data.in_memory:
             message = "one batch of all rows needs all of them in memory, and 'data.in_memory' is false"
             found.append(Finding(("training", "batch_size"), message, "give a number, such as 128"))
@@ -132,7 +142,7 @@ class Spec(Part):
         try:
             spec = super().model_validate(obj)
         except ValidationError as error:
-            _raise_problems(list(findings(error, cls)), text, file)
+            _raise_problems(list(islice(findings(error, cls), MOST_PROBLEMS + 1)), text, file)
         spec._folder = Path(folder)
         return spec
 
@@ -175,10 +185,12 @@ def _raise_problems(found: list[Finding], text: str, file: str) -> NoReturn:
     """Raise all findings as one error, each with its place in the text."""
     values, keys = jsontext.offsets(text) if text else ({}, {})
     problems = []
-    for finding in found:
+    for finding in found[:MOST_PROBLEMS]:
         offset = (keys if finding.at_key else values).get(finding.path)
-        what = finding.message, finding.help, path_text(finding.path)
+        what = shortened(finding.message), shortened(finding.help), shortened(path_text(finding.path))
         problems.append(Problem(what[0], what[2], what[1], file) if offset is None else jsontext.at_offset(text, offset, file, *what))
+    if len(found) > MOST_PROBLEMS:
+        problems.append(Problem("there are more problems", help="correct these first", file=file))
     errors = [finding.error for finding in found]
     kind = type(errors[0]) if errors[0] is not None and all(errors) else SpecError
     raise kind(join_problems(problems), problems=problems)

@@ -7,6 +7,7 @@ from mlpkit.lazy import lazy
 if TYPE_CHECKING:
     from mlpkit.training.best import Monitor
     from mlpkit.training.epoch import Epoch
+    from mlpkit.training.history import History
     from mlpkit.training.loop import check_early_stopping, epochs
     from mlpkit.training.loss import mean_loss
     from mlpkit.training.run import Measure, Run
@@ -18,6 +19,7 @@ __getattr__ = lazy(
     {
         "best": ("Monitor",),
         "epoch": ("Epoch",),
+        "history": ("History",),
         "loop": ("check_early_stopping", "epochs"),
         "loss": ("mean_loss",),
         "run": ("Measure", "Run"),
@@ -28,6 +30,7 @@ __getattr__ = lazy(
 
 __all__ = [
     "Epoch",
+    "History",
     "Measure",
     "Monitor",
     "Place",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mlpkit.bounds import InParts
 from mlpkit.fingerprint import Fingerprint
 from mlpkit.spec import Spec
 from mlpkit.training.streams import WORDS, is_generator_state
@@ -74,7 +75,7 @@ class TrainingState(BaseModel):
     waited: Size
     best: Size | None
     data: Fingerprint
-    versions: dict[str, str]
+    versions: Annotated[dict[str, str], InParts]
     threads: Annotated[int, Field(ge=1, lt=2**16)] | None = None
     arrays: dict[str, Any] = Field(exclude=True, repr=False)
 

@@ -17,10 +17,19 @@ LONG = {"epochs": 150, "batch_size": 8, "early_stopping": {"patience": 1000}}
 POINTS = {"epochs": 5, "minutes": 0.0003, "keep": 3}
 
 
+OPTIMIZERS = {
+    "sgd": {"type": "sgd"},
+    "momentum": {"type": "sgd", "momentum": 0.9},
+    "nesterov": {"type": "sgd", "momentum": 0.9, "nesterov": True},
+    "adam": {"type": "adam"},
+}
+
+
 @pytest.fixture
-def long_project(project, spec):
+def long_project(project, spec, request):
     """A project whose training takes a moment, with dropout, batch normalization and a schedule; `unbroken.h5` is its model."""
     spec["training"] = LONG
+    spec["optimizer"] = dict(OPTIMIZERS[getattr(request, "param", "adam")])
     spec["optimizer"]["learning_rate"] = {"type": "cosine", "initial": 0.02}
     spec["network"]["layers"][0] |= {"dropout": 0.2, "normalization": "batch"}
     (project / "spec.json").write_text(json.dumps(spec))
@@ -101,8 +110,20 @@ def test_a_run_that_is_killed_goes_on_from_its_checkpoints(long_project, start, 
     assert len(names) in (3, 4)
 
 
+def test_every_optimizer_is_killed():
+    assert {entry["type"] for entry in OPTIMIZERS.values()} == {
+        info.name for info in mlpkit.plugins("optimizers") if info.distribution == "mlpkit"
+    }
+
+
+@pytest.mark.parametrize("long_project", OPTIMIZERS, indirect=True)
+def test_a_run_of_every_optimizer_that_is_killed_goes_on(long_project, start, run):
+    assert kill_and_go_on(long_project, start, run, 2, seed=2) >= 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("long_project", OPTIMIZERS, indirect=True)
 def test_a_run_that_is_killed_many_times(long_project, start, run, seed):
     assert kill_and_go_on(long_project, start, run, 25, seed) >= 10
 

@@ -93,3 +93,62 @@ def test_what_needs_a_missing_plugin_is_left_out_and_code_brings_it(project, run
         assert "rule 25" in run("info", "model.h5", "--verify", "-c", "own.py").err
     finally:
         REGISTRIES["activations"]._own.clear()
+
+
+def changed(change):
+    """The trained file with something changed in its contents, digests and all."""
+    contents = read("model.h5")
+    change(contents)
+    write("model.h5", contents)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda contents: contents.spec.update(seed="x"),
+        lambda contents: contents.spec.pop("network"),
+        lambda contents: contents.plugins[0].update(kind="wheels"),
+    ],
+)
+def test_a_spec_that_is_not_valid_breaks_a_rule(change, trained, run):
+    changed(change)
+    done = run("info", "model.h5", "--verify")
+    assert done.code == 2
+    assert "rule 31 of models/FORMAT.md: The spec MUST be valid for its schema" in done.err
+
+
+def test_what_a_stranger_wrote_is_shown_in_few_words(trained, run):
+    def change(contents):
+        contents.preprocessing["target"].update(classes=["a" * 4_000_000, "b"], names=["n" * 100_000])
+        column = contents.preprocessing["inputs"]["columns"][0]
+        contents.preprocessing["inputs"]["columns"] = [{**column, "name": "c" * 20_000}] * 300
+        contents.spec.update(name="x" * 100_000, loss={"type": "y" * 100_000})
+        contents.plugins.append({**contents.plugins[0], "name": "z" * 100_000, "distribution": "d" * 100_000})
+
+    changed(change)
+    done = run("info", "model.h5")
+    assert (done.code, len(done.out) < 40_000) == (0, True)
+    assert re.search(r"^classes +2: a{42}\.\.\.a{15}, b$", done.out, re.M)
+    assert "  and 100 more, which --json shows" in done.out
+
+
+PLACES = ["inputs", "target", "inputs.columns", "target.names", "target.classes", "target.task"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("value", [None, 0, "x", [], {}, [0], [{"a": 1}], True], ids=str)
+def test_a_preprocessing_that_is_none_is_shown_all_the_same(place, value, trained, run):
+    def change(contents):
+        *parents, last = place.split(".")
+        part = contents.preprocessing
+        for name in parents:
+            part = part[name]
+        part[last] = value
+
+    changed(change)
+    done = run("info", "model.h5")
+    assert (done.code, done.err) == (0, "")
+    assert run("info", "model.h5", "--json").code == 0
+    verified = run("info", "model.h5", "--verify")
+    assert verified.code in (0, 2)
+    assert verified.code == 0 or "rule 23 of models/FORMAT.md" in verified.err

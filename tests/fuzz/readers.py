@@ -141,6 +141,12 @@ def raises(data: bytes, path: Path) -> Contents:
     return {}["key"] if _is_tenth() else mlpkit_reader(data, path)
 
 
+def warns(data: bytes, path: Path) -> Contents:
+    if _is_tenth():
+        warnings.warn("of something", RuntimeWarning, stacklevel=2)
+    return mlpkit_reader(data, path)
+
+
 def allocates(data: bytes, path: Path) -> Contents:
     if _is_tenth():
         bytearray(2**30)
@@ -165,5 +171,5 @@ def differs(data: bytes, path: Path) -> Contents:
     return replace(contents, tensors={name: array + 1 for name, array in contents.tensors.items()})
 
 
-PLANTED = (loops, sleeps, raises, allocates, dies, opens, differs)
+PLANTED = (loops, sleeps, raises, warns, allocates, dies, opens, differs)
 READERS = {"mlpkit": mlpkit_reader, **{reader.__name__: reader for reader in PLANTED}}

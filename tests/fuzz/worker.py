@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mlpkit.errors import ModelFileError, PluginError
+from mlpkit.errors import ModelFileError, PluginError, ProbeWarning
 from mlpkit.modelfile import Contents
 
 from .comparison import OtherReader, difference
@@ -62,7 +62,6 @@ class Worker:
     def work(self, run: int, numbers: range) -> None:
         """Read the mutants of a run with these numbers."""
         signal.signal(signal.SIGPROF, raise_too_long)
-        warnings.simplefilter("ignore")
         sys.addaudithook(self.watch)
         gc.freeze()
         for number in numbers:
@@ -81,7 +80,9 @@ class Worker:
         self.path.write_bytes(data)
         outcome = None
         try:
-            with limited(len(data), self.watch):
+            with limited(len(data), self.watch), warnings.catch_warnings():
+                warnings.simplefilter("error")  # a warning is an error where people have made it one
+                warnings.simplefilter("ignore", ProbeWarning)
                 self.contents = self.reader(data, self.path)
         except (ModelFileError, PluginError) as error:
             outcome = Outcome(getattr(error, "code", type(error).__name__))

@@ -13,6 +13,7 @@ PLANTED = {  # a reader with a fault in the tenth file that a process reads, and
     "loops": "2 times: hang: it took more than",
     "sleeps": "2 times: hang: nothing was heard for",
     "raises": "2 times: error: KeyError: 'key'",
+    "warns": "2 times: error: RuntimeWarning: of something",
     "allocates": "2 times: memory: it took more than",
     "dies": "2 times: crash: the process ended with signal 11",
     "opens": "2 times: outside: it opened '/dev/null'",
@@ -31,7 +32,7 @@ def test_mutants_are_refused_or_read_as_h5py_reads_them(mutants, tmp_path):
     done = fuzz(tmp_path, "--mutants", str(mutants))
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{mutants} mutants" in done.stdout
-    for outcome in ("accepted", "corrupt", "unsafe", "resource_limit", "tensor_mismatch", "non_finite", "MissingPlugin"):
+    for outcome in ("accepted", "corrupt", "unsafe", "resource_limit", "tensor_mismatch", "non_finite", "missing_plugin"):
         assert f" {outcome}\n" in done.stdout  # mutants get deep
 
 

@@ -1,6 +1,7 @@
 """Golden files: models that released versions of mlpkit saved are read for ever, and predict what they did."""
 
 import json
+import warnings
 from pathlib import Path
 
 import h5py
@@ -8,13 +9,14 @@ import numpy as np
 import pytest
 
 import mlpkit
+from mlpkit.training import Place
 
 FILES = sorted((Path(__file__).parent / "golden").glob("*.h5"))
 
 
 def test_every_version_has_its_files():
     assert {path.name.split("-")[0] for path in FILES} == {"1.0", "1.1", "1.2"}
-    assert len(FILES) == 15
+    assert len(FILES) == 19
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -46,8 +48,65 @@ def test_a_golden_file_is_described_and_has_a_spec_of_today(path):
 def test_a_file_of_an_earlier_version_is_written_again_to_the_byte(path, tmp_path):
     """But for the versions of the packages that write it."""
     model = mlpkit.load(path)
-    model.save(tmp_path / "again.h5", compat=path.name[:3])
+    model.save(tmp_path / "again.h5", compat=path.name[:3], training_state=model.training_state is not None)
     again, before = mlpkit.load_arrays(tmp_path / "again.h5"), mlpkit.load_arrays(path)
     assert again.keys() == before.keys()
     assert all(again[name].tobytes() == array.tobytes() for name, array in before.items())
     assert mlpkit.inspect(tmp_path / "again.h5")["spec"] == mlpkit.inspect(path)["spec"]
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.stem.endswith("-state")], ids=lambda path: path.stem)
+def test_a_run_in_a_golden_file_goes_on_to_where_it_went(path):
+    told = json.loads(path.with_suffix(".json").read_text())
+    model = mlpkit.load(path)
+    assert model.training_state.place == Place(2, 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of other versions of packages
+        for _ in mlpkit.epochs(model, told["table"], resume=True):
+            pass
+    assert model.training_state is None
+    np.testing.assert_allclose(model.predict_proba(told["rows"]), told["finished"]["probabilities"], rtol=1e-3, atol=1e-4)
+
+
+def test_a_golden_file_has_an_outside_plugin():
+    plugins = mlpkit.inspect(next(path for path in FILES if path.stem.endswith("-snake")))["plugins"]
+    assert ("mlpkit-snake:snake", "mlpkit-snake", {"a": 0.5}) in [
+        (entry["name"], entry["distribution"], entry["options"]) for entry in plugins
+    ]
+
+
+def damaged(path, target, data):
+    """Load a file that was damaged on its way: an error of its kind, or True when nothing that means something has changed."""
+    target.write_bytes(data)
+    try:
+        model = mlpkit.load(target)
+    except mlpkit.ModelFileError:
+        return False
+    assert mlpkit.inspect(target)["manifest_sha256"] == mlpkit.inspect(path)["manifest_sha256"]
+    views = mlpkit.load(path).network.parameters.views
+    assert all(view.tobytes() == views[name].tobytes() for name, view in model.network.parameters.views.items())
+    return True
+
+
+def loads_although_damaged(path, target, step):
+    """Flip a bit in each of some bytes, and cut the file off at each of some lengths; the share of bytes that mean nothing."""
+    data = bytearray(path.read_bytes())
+    for length in range(1, len(data), step):
+        assert not damaged(path, target, data[:length])
+    taken = 0
+    for place in range(0, len(data), step):
+        data[place] ^= 1 << place * 5 % 8
+        taken += damaged(path, target, data)
+        data[place] ^= 1 << place * 5 % 8
+    return taken / len(range(0, len(data), step))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_golden_file_that_was_damaged_is_refused_or_the_same_model(path, tmp_path):
+    assert loads_although_damaged(path, tmp_path / "damaged.h5", 499) < 0.6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_golden_file_with_any_byte_damaged_is_refused_or_the_same_model(path, tmp_path):
+    assert loads_although_damaged(path, tmp_path / "damaged.h5", 1) < 0.6

@@ -11,6 +11,8 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from mlpkit.errors import AmbiguousPlugin, MissingPlugin, ModelFileError
 from mlpkit.modelfile import inspect, read
 from mlpkit.modelfile.rules import Rule
 
-from .corpus import CASES
+from .corpus import CASES, large
 from .corpus.__main__ import file_name, write
 from .corpus.case import LOADING, OPENING, READING, VERIFYING
 from .corpus.forger import valid
@@ -86,6 +88,23 @@ def test_a_hostile_file_is_refused(name, tmp_path):
                 call(path)
             assert type(caught.value) is case.error
             assert getattr(caught.value, "rule", None) == case.rule
+
+
+@pytest.mark.parametrize("name", large.CASES)
+def test_a_large_file_costs_little_and_is_refused_in_few_words(name, tmp_path):
+    path = tmp_path / "large.h5"
+    path.write_bytes(large.CASES[name].build())
+    tracemalloc.start()
+    started = time.process_time()
+    try:
+        with pytest.raises(large.CASES[name].error) as caught:
+            mlpkit.load(path)
+        seconds, memory = time.process_time() - started, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert memory < path.stat().st_size + 64 * MIB
+    assert seconds < 5
+    assert len(str(caught.value)) < 20_000
 
 
 @pytest.mark.slow

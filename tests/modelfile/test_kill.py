@@ -41,6 +41,45 @@ def test_whatever_system_call_fails_a_whole_model_is_there(tmp_path):
         assert call in printed  # the library does come between
 
 
+NO_LOCKS = """
+#include <errno.h>
+int flock(int fd, int operation) { errno = ENOLCK; return -1; }
+int lockf(int fd, int command, long length) { errno = ENOLCK; return -1; }
+"""
+WITHOUT_LOCKS = """
+import sys
+import h5py
+import numpy as np
+import mlpkit
+path, training = sys.argv[1], {"epochs": 2, "checkpoint": {"folder": sys.argv[2]}}
+spec = {"network": {"layers": [{"units": 1}]}, "loss": "mse", "training": training}
+rows = np.eye(3)
+model = mlpkit.train(spec, rows, np.arange(3.0))
+model.save(path)
+model.save(path)
+mlpkit.train(spec, rows, np.arange(3.0), resume=sys.argv[2]).save(path)
+for options in ({}, {"mmap": True}):
+    mlpkit.load(path, **options).predict(rows)
+mlpkit.load_arrays(path)
+try:
+    h5py.File(path, "r+")
+except OSError:
+    print("h5py itself finds no locks")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or NO_COMPILER, reason="it needs Linux and a C compiler")
+def test_a_file_system_without_locks_is_no_hindrance(tmp_path):
+    """As NFS may be: h5py would not open a file there, and mlpkit neither writes nor reads one through it."""
+    (tmp_path / "locks.c").write_text(NO_LOCKS)
+    library = str(tmp_path / "locks.so")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, str(tmp_path / "locks.c")], check=True)
+    variables = {**os.environ, "LD_PRELOAD": library, "HDF5_USE_FILE_LOCKING": "TRUE"}
+    command = [sys.executable, "-c", WITHOUT_LOCKS, str(tmp_path / "model.h5"), str(tmp_path / "points")]
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "h5py itself finds no locks\n"), done.stderr
+
+
 WRITER = """
 import sys
 from mlpkit.modelfile import save_bytes

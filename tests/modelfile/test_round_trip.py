@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit.errors import ModelFileError, NonFinite
-from mlpkit.modelfile import Contents, from_bytes, read, to_bytes, write
+from mlpkit.errors import Corrupt, ModelFileError, NonFinite
+from mlpkit.modelfile import Contents, from_bytes, read, to_bytes, write, writer
 from mlpkit.modelfile.hdf5 import read_structure
 from mlpkit.modelfile.layout import DTYPES
 from mlpkit.modelfile.source import Source
@@ -193,3 +193,20 @@ def test_what_cannot_be_stored_is_refused_and_the_old_file_stays(change, error, 
         to_bytes(replace(contents, **change))
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["model.h5"]
+
+
+def test_what_is_written_is_read_back_before_the_old_file_goes(contents, tmp_path, monkeypatch):
+    """As it would be with a fault in the memory of the machine, or in HDF5."""
+    write(tmp_path / "model.h5", contents)
+    before, place = (tmp_path / "model.h5").read_bytes(), contents.tensors["layers.0.weight"].tobytes()
+
+    def damaged(contents, compat):
+        data = bytearray(to_bytes(contents, compat))
+        data[data.index(place) + 5] ^= 1
+        return bytes(data)
+
+    monkeypatch.setattr(writer, "to_bytes", damaged)
+    with pytest.raises(Corrupt, match=r"layers\.0/weight is not what was saved"):
+        write(tmp_path / "model.h5", replace(contents, metadata={}))
+    assert (tmp_path / "model.h5").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["model.h5"]

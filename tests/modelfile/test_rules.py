@@ -2,22 +2,43 @@
 
 import re
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import mlpkit
+from mlpkit.data.kinds import Kind
+from mlpkit.modelfile import dense, header
+from mlpkit.modelfile.attributes import NOT_SHARED
 from mlpkit.modelfile.compat import CURRENT
+from mlpkit.modelfile.hdf5 import WINDOW
+from mlpkit.modelfile.header import read_header
 from mlpkit.modelfile.layout import (
+    LONG_SIGN_BYTES,
     MAX_DEPTH,
     MAX_FILE_BYTES,
     MAX_HEADER_BYTES,
     MAX_JSON_BYTES,
     MAX_JSON_DEPTH,
     MAX_JSON_SIGNS,
+    MAX_JSON_SIGNS_OF_LONG,
     MAX_OBJECTS,
     MAX_RANK,
     SPEC_SCHEMA,
 )
-from mlpkit.modelfile.metadata import MAX_BYTES, MAX_MESSAGES
+from mlpkit.modelfile.metadata import MAX_BYTES, MAX_MESSAGES, Metadata
 from mlpkit.modelfile.rules import Rule
+from mlpkit.modelfile.source import Source
+from mlpkit.modelfile.superblock import read_superblock
+from mlpkit.plugin import REGISTRIES
+from mlpkit.preprocessing.labels import MOST_LETTERS
+from mlpkit.preprocessing.labels import TYPES as CLASS_TYPES
+from mlpkit.preprocessing.state import ColumnState, InputState, TargetState
+from mlpkit.preprocessing.target import LABEL_TYPES
+from mlpkit.preprocessing.task import Form, Task
+from mlpkit.probe import MOST_ROWS
+from mlpkit.storage import MAX_METRICS
+from mlpkit.training.history import FIXED
+
+from .corpus.forger import valid
 
 FORMAT = (Path(__file__).parents[2] / "models" / "FORMAT.md").read_text(encoding="utf-8")
 
@@ -41,11 +62,43 @@ def test_every_error_of_the_reader_names_a_rule():
 def test_versions_and_limits_are_those_of_the_reader():
     assert FORMAT.startswith(f"# The model file, container version {CURRENT}\n")
     assert f"the version of the spec's schema: {SPEC_SCHEMA}," in FORMAT
+    rows = dict(re.findall(r"^    \| (.+?) \| (.+?) \|$", FORMAT.split("30. **")[1], re.M))
     gib, mib = MAX_FILE_BYTES // 2**30, MAX_JSON_BYTES // 2**20
-    limits = re.sub(r"\s+", " ", FORMAT)
-    json = f"JSON of {mib} MiB or nested {MAX_JSON_DEPTH} deep, or with more than {MAX_JSON_SIGNS:,} of the signs"
-    assert f"A file of {gib} GiB; {json}" in limits
-    assert f"{MAX_OBJECTS:,} groups and datasets" in limits
-    assert f"an object header of {MAX_HEADER_BYTES // 2**20} MiB; {MAX_BYTES // 2**20} MiB of HDF5's own structures" in limits
-    assert f"in them {MAX_MESSAGES:,} messages; a path of {MAX_DEPTH} names" in limits
-    assert f"at most {MAX_RANK} dimensions" in limits
+    assert rows["the file"] == f"{gib} GiB"
+    json = f"{mib} MiB, nested {MAX_JSON_DEPTH} deep, with {MAX_JSON_SIGNS:,} of the signs `,` `:` `{{` and `[`"
+    assert LONG_SIGN_BYTES == 4
+    assert rows["`/manifest` and `/spec`, each"].startswith(f"{json}; with {MAX_JSON_SIGNS_OF_LONG:,} where there are four bytes")
+    assert rows["groups and datasets"].startswith(f"{MAX_OBJECTS:,}; a path of {MAX_DEPTH} names")
+    own = f"{MAX_BYTES // 2**20} MiB, with {MAX_MESSAGES:,} messages; an object header of {MAX_HEADER_BYTES // 2**20} MiB"
+    assert rows["HDF5's own structures"] == f"{own}; a B-tree of {dense.MAX_DEPTH} levels above its leaves"
+    assert rows["a dataset without elements"] == f"a product of 2^{MAX_FILE_BYTES.bit_length() - 1} of its other lengths"
+    assert rows["metrics in the spec"] == f"{MAX_METRICS:,}"
+    assert rows["classes that are texts"].startswith(f"2^{MOST_LETTERS.bit_length() - 1} letters")
+    assert f"at most {MAX_RANK} dimensions" in re.sub(r"\s+", " ", FORMAT)
+    assert f"a few rows (1 to {MOST_ROWS}) of encoded inputs" in re.sub(r"\s+", " ", FORMAT)
+    assert f"The kinds are {', '.join(f'`{kind}`' for kind in list(REGISTRIES)[:-1])} and `{list(REGISTRIES)[-1]}`" in FORMAT
+
+
+def test_the_words_of_a_fitted_preprocessing_are_those_of_the_reader():
+    rule = FORMAT.split("23. **")[1].split("## History")[0]
+    treatments = get_args(get_type_hints(ColumnState)["treatment"])
+    words = [*get_args(Kind), *treatments, *get_args(Task), *get_args(Form), *CLASS_TYPES, *LABEL_TYPES["multilabel"]]
+    assert [word for word in words if f"`{word}`" not in rule] == []
+    named = [f"inputs.{name}" for name in InputState.model_fields] + [f"target.{name}" for name in TargetState.model_fields]
+    assert [name for name in named if f"`{name}`" not in rule] == []
+    assert [name for name in ColumnState.model_fields if f"`{name}`" not in rule] == []
+
+
+def test_the_columns_of_a_history_are_those_of_the_reader():
+    assert f"mlpkit writes `{FIXED[0]}` (from 1), {', '.join(f'`{name}`' for name in FIXED[1:])} and" in re.sub(r"\s+", " ", FORMAT)
+
+
+def test_the_flags_of_messages_are_those_that_are_written():
+    """Every file that mlpkit writes has flag 4 on the attribute info of its root, and none on an attribute."""
+    text = re.sub(r"\s+", " ", FORMAT)
+    assert "The flags of a message are 0 or 1 (constant), those of the root's attributes 0, and those of its attribute info 0 or 4" in text
+    metadata = Metadata(Source(valid()))
+    root = read_superblock(metadata)
+    found = read_header(metadata, root, "the root", metadata.source.window(root, WINDOW))
+    flags = {message.type: message.flags for message in found.messages}
+    assert (flags[header.ATTRIBUTE], flags[header.ATTRIBUTE_INFO]) == (0, NOT_SHARED)

@@ -288,6 +288,42 @@ def test_long_labels_stay_apart(y):
     assert list(map(str, decoded.tolist())) == list(map(str, table["y"].tolist()))
 
 
+def test_labels_that_are_too_long_side_by_side():
+    """NumPy keeps each as wide as the longest."""
+    labels = ["a" * 90_000, *map(str, range(100))]
+    with pytest.raises(DataError, match=r"101 classes, the longest of 90000 letters.*\n.*classes times letters may be 8388608"):
+        fit(make("categorical_crossentropy", "softmax"), labels)
+    assert fit(make("categorical_crossentropy", "softmax"), labels[:50]).outputs == 50
+
+
+def test_labels_that_end_with_nul():
+    with pytest.raises(DataError, match="a label that ends with the character NUL"):
+        fit(make("categorical_crossentropy", "softmax"), ["a", "a\0", "b"])
+
+
+@pytest.mark.parametrize(
+    ("classes", "label_type"),
+    [
+        ([5, 7], "bool"),
+        ([5.5, 7.5], "int64"),
+        ([True, False], "int64"),
+        ([2**62 + 1, 0], "float64"),
+        (["a\0", "b"], "str"),
+        (["a", "a"], "str"),
+        ([1, 2], "str"),
+    ],
+)
+def test_classes_of_a_file_are_not_made_others(classes, label_type):
+    state = {"task": "classification", "form": "classes", "names": ["y"], "classes": classes, "label_type": label_type}
+    with pytest.raises(ModelFileError, match="the classes are not"):
+        TargetEncoder.from_state(state, {})
+
+
+def test_classes_that_are_whole_floats_may_be_written_as_integers():
+    state = {"task": "classification", "form": "classes", "names": ["y"], "classes": [1, 2.0], "label_type": "float64"}
+    assert TargetEncoder.from_state(state, {}).classes.tolist() == [1.0, 2.0]
+
+
 def test_three_classes_are_told_of_softmax():
     with pytest.raises(DataError) as caught:
         fit(make("bce"), [0, 1, 2])

@@ -12,7 +12,7 @@ import pytest
 
 import mlpkit
 from mlpkit.optimizers import SGD
-from mlpkit.training import Place
+from mlpkit.training import History, Place, Run
 from mlpkit.training.order import to_file_order
 
 
@@ -171,3 +171,40 @@ def test_an_earlier_version_has_no_place_for_the_state(table, spec_with, tmp_pat
     with pytest.raises(mlpkit.ModelFileError, match=r"container version 1\.0 has no place for the training state"):
         model.save(tmp_path / "old.h5", compat="1.0", training_state=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_before_an_epoch_is_in_the_history_leaves_no_state(table, spec_with, fitted, monkeypatch):
+    """A file of it could not be resumed: an epoch of its history would be missing."""
+    model = fitted(spec_with())
+    epochs = mlpkit.epochs(model, table)
+    next(epochs)
+
+    def interrupted(self, epoch):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "append", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            next(epochs)
+    assert (len(model.history), model.training_state) == (1, None)
+
+
+def test_an_interrupt_while_a_run_is_brought_back_leaves_it_where_it_stood(table, spec_with, run_until, saved, monkeypatch, tmp_path):
+    expected = saved(mlpkit.train(spec_with(), table), tmp_path / "unbroken.h5")
+    run_until(spec_with(), 6, tmp_path / "part.h5")
+    model = mlpkit.load(tmp_path / "part.h5")
+    restore = Run.restore
+
+    def interrupted(self, state):
+        restore(self, state)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "restore", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            next(mlpkit.epochs(model, table, resume=True))
+    assert model.training_state.place == Place(1, 2)
+    for _ in mlpkit.epochs(model, table, resume=True):
+        pass
+    model.spec = mlpkit.train(spec_with(), table).spec
+    assert saved(model, tmp_path / "resumed.h5") == expected

@@ -59,6 +59,7 @@ CASES = {
     "shape bomb in chunks": Case(created(shape=(2**40,), dtype="f4", chunks=(2**20,)), Unsafe, Rule.STORAGE, "chunks"),
     "shape of more than 64 bits": Case(claimed(2**62, 2**62, size=0), ResourceLimit, Rule.EXTENTS, "claims"),
     "shape that wraps around to its size": Case(claimed(2**63, 2, 3, 2), ResourceLimit, Rule.EXTENTS, "claims"),
+    "no elements, but a shape of 2^62": Case(claimed(0, 2**62, size=0), ResourceLimit, Rule.LIMITS, "no elements"),
     "another size than its shape": Case(claimed(4, 2), Corrupt, Rule.STORAGE, "48 bytes, which its shape"),
     "never written": Case(created(shape=(4, 3), dtype="f4"), Corrupt, Rule.EXTENTS, "does not stand inside"),
     "layout that ends": Case(weight_has(m8=b"\3\1"), Unsafe, Rule.STORAGE, "stored in chunks"),

@@ -25,22 +25,39 @@ WEIGHT = "tensors/layers.0/weight"  # of shape (4, 3), float32
 ROLES = {"tensors": "tensor"}  # by folder; the others have the name of their role
 MANY = [f"future/x{number:02d}" for number in range(60)]  # more than a header takes, or one block of a heap, or one node
 
+SPEC = {
+    "name": "hostile",
+    "data": {"target": "kind"},
+    "network": {"layers": [{"units": 3, "activation": "tanh"}, {"activation": "softmax"}]},
+    "loss": "categorical_crossentropy",
+    "training": {"epochs": 2},
+}
+
 
 @cache
 def valid() -> bytes:
     """A small trained model, as mlpkit saves it."""
     rng = np.random.default_rng(11)
+    return saved(mlpkit.train(SPEC, {name: rng.normal(size=12) for name in "abcd"} | {"kind": ["x", "y"] * 6}))
+
+
+@cache
+def resumable() -> bytes:
+    """The same model in the middle of its training, with all that it needs to go on."""
+    rng = np.random.default_rng(11)
     rows = {name: rng.normal(size=12) for name in "abcd"} | {"kind": ["x", "y"] * 6}
-    spec = {
-        "name": "hostile",
-        "data": {"target": "kind"},
-        "network": {"layers": [{"units": 3, "activation": "tanh"}, {"activation": "softmax"}]},
-        "loss": "categorical_crossentropy",
-        "training": {"epochs": 2},
-    }
+    model = mlpkit.Model(SPEC, inputs=4, outputs=2)
+    next(running := mlpkit.epochs(model, rows))
+    data = saved(model, training_state=True)
+    running.close()
+    return data
+
+
+def saved(model: mlpkit.Model, **options: Any) -> bytes:
+    """The bytes of a model's file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.h5"
-        mlpkit.train(spec, rows).save(path)
+        model.save(path, **options)
         return path.read_bytes()
 
 

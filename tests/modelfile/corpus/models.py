@@ -12,7 +12,7 @@ from mlpkit.errors import AmbiguousPlugin, Corrupt, MissingPlugin, ModelFileErro
 from mlpkit.modelfile.rules import Rule
 
 from .case import LOADING, VERIFYING, Case
-from .forger import WEIGHT, Forger, forged
+from .forger import WEIGHT, Forger, forged, resumable
 
 AMBIGUOUS = "twice_installed"  # an activation of two distributions, which the tests pretend to have
 
@@ -66,12 +66,26 @@ def training_is(value: Any) -> Callable[[], bytes]:
     return forged(lambda forger: forger.manifest.update(training=value))
 
 
+def run_says(*, cut: bool = False, **changes: Any) -> Callable[[], bytes]:
+    """The file of a run that can go on, with other values of where it stands, or without the last row of its history."""
+
+    def build() -> bytes:
+        forger = Forger(resumable())
+        forger.manifest["training"].update(changes)
+        for name in forger.manifest["history"] if cut else ():
+            forger.put(f"history/{name}", forger.file[f"history/{name}"][:-1])
+        return forger.signed()
+
+    return build
+
+
 def missing(name: str) -> Case:
     """A file whose first layer has an activation of this name, which is no plugin."""
     return Case(activation_is(name), MissingPlugin, None, "unknown activation", LOADING)
 
 
-SPEC = ModelFileError, None, "the spec in it is not valid", LOADING
+SPEC = ModelFileError, Rule.SPEC, "the spec in it is not valid", LOADING
+UNFIT = ModelFileError, Rule.STATE, "does not fit its history", LOADING
 PREPROCESSING = ModelFileError, Rule.PREPROCESSING, ".", LOADING
 FOUR = {"name": "a", "kind": "number", "treatment": "standardize", "width": 1, "categories": []}
 CASES = {
@@ -92,7 +106,7 @@ CASES = {
     "code in a plugin's target": Case(
         plugin_is(name="swish", distribution=None, target="bait:Swish"), MissingPlugin, None, "'swish', which is not here", LOADING
     ),
-    "kind of plugin that is a module": Case(plugin_is(kind="os"), ModelFileError, None, "kind 'os'", LOADING),
+    "kind of plugin that is a module": Case(plugin_is(kind="os"), ModelFileError, Rule.SPEC, "kind 'os'", LOADING),
     # plugins that cannot be used
     "missing plugin": Case(
         plugin_is(name="far-away:swish", distribution="far-away", version="1.0"), MissingPlugin, None, "far-away:swish", LOADING
@@ -134,9 +148,23 @@ CASES = {
     "target of another form": Case(target_says(form="os:system"), *PREPROCESSING),
     "target of three classes": Case(target_says(classes=["x", "y", "z"]), *PREPROCESSING),
     "labels of a type that is code": Case(target_says(label_type="os.system"), *PREPROCESSING),
+    "labels of a type that does not fit the task": Case(target_says(label_type=""), *PREPROCESSING),
+    "numbers as classes of truths": Case(target_says(classes=[5, 7], label_type="bool"), *PREPROCESSING),
+    "fractions as classes of integers": Case(target_says(classes=[5.5, 7.5], label_type="int64"), *PREPROCESSING),
+    "truths as classes of integers": Case(target_says(classes=[False, True], label_type="int64"), *PREPROCESSING),
+    "integers of 64 bits as classes of floats": Case(target_says(classes=[2**62 + 1, 0], label_type="float64"), *PREPROCESSING),
+    "class with NUL at its end": Case(target_says(classes=["a\0", "b"]), *PREPROCESSING),
+    "one class twice": Case(target_says(classes=["a", "a"]), *PREPROCESSING),
+    "gaps that are NaN": Case(array_is("preprocess/inputs/gaps", np.array([np.nan])), *PREPROCESSING),
+    "gaps that are floats": Case(array_is("preprocess/inputs/gaps", np.array([1e300])), *PREPROCESSING),
+    "gaps of 64 bits without a sign": Case(array_is("preprocess/inputs/gaps", np.array([2**63], "u8")), *PREPROCESSING),
+    "center of integers": Case(array_is("preprocess/inputs/center", np.zeros(4, "i8")), *PREPROCESSING),
+    "center that is infinite": Case(array_is("preprocess/inputs/center", np.full(4, np.inf)), *PREPROCESSING),
     # what a run left, and the probe
     "state that is none": Case(training_is({}), ModelFileError, Rule.STATE, "training state in it is not valid", LOADING),
     "state without its arrays": Case(training_is({"epoch": 1, "step": 1, "done": 0}), ModelFileError, Rule.STATE, "not valid", LOADING),
+    "state after more epochs than the history has": Case(run_says(done=1000), *UNFIT),
+    "history that was cut": Case(run_says(cut=True), *UNFIT),
     "history without a loss": Case(
         forged(
             lambda f: (
@@ -150,6 +178,9 @@ CASES = {
         "loss",
         LOADING,
     ),
+    "epoch that is infinite": Case(array_is("history/epoch", np.full(2, np.inf)), ModelFileError, Rule.HISTORY, "epoch", LOADING),
+    "epoch that is no whole number": Case(array_is("history/epoch", np.full(2, 1.5)), ModelFileError, Rule.HISTORY, "epoch", LOADING),
+    "epoch 0": Case(array_is("history/epoch", np.zeros(2)), ModelFileError, Rule.HISTORY, "epoch", LOADING),
     "epoch that is NaN": Case(array_is("history/epoch", np.full(2, np.nan)), ModelFileError, Rule.HISTORY, "epoch", LOADING),
     "probe of another width": Case(
         array_is("probe/inputs", np.zeros((4, 9), "f4")), Corrupt, Rule.PROBE, "not one of this network", LOADING

@@ -25,8 +25,8 @@ def manifest_is(text: bytes) -> Callable[[], bytes]:
 
 
 def many_keys() -> bytes:
-    keys = ",".join(f'"{number}":0' for number in range(200_000))
-    return spec_is(f'{{{keys},"199999":0}}'.encode())()
+    keys = ",".join(f'"{number}":0' for number in range(1_100_000))
+    return spec_is(f'{{{keys},"0":0}}'.encode())()
 
 
 def filled(piece: bytes) -> Callable[[], bytes]:
@@ -69,7 +69,8 @@ CASES = {
     "JSON without an end, 100,000 deep": Case(spec_is(b"[" * 100_000), *JSON, "nested too deep|not valid JSON"),
     "JSON 66 deep": Case(spec_is(b'{"a":' + b"[" * 65 + b"]" * 65 + b"}"), *JSON, "nested deeper than 64"),
     "manifest 100,000 deep": Case(manifest_is(b'{"metadata":' + b"[" * 100_000 + b"]" * 100_000 + b"}"), *JSON, "nested too deep"),
-    "many keys": Case(many_keys, *LIMIT, "more than 400000 values"),
+    "many keys": Case(many_keys, *LIMIT, "more than 2000000 values"),
+    "400,001 short values": Case(spec_is(b'{"a":[' + b"0," * 400_001 + b"0]}"), *LIMIT, "more than 400000 values"),
     "5 million lists": Case(filled(b"[],"), *LIMIT, "."),
     "5 million objects": Case(filled(b"{},"), *LIMIT, "."),
     "objects of one key": Case(filled(b'{"a":0},'), *LIMIT, "."),

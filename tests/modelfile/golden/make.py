@@ -1,9 +1,12 @@
 """Makes the golden files of an mlpkit that is installed: `python make.py FOLDER`, run with a wheel that was released.
 
 Each is a small model in a file ``VERSION-NAME.h5``, VERSION being that of the container, with the rows that it was asked
-and what it answered beside it in ``VERSION-NAME.json``. Golden files are never made again: a later mlpkit must read them.
+and what it answered beside it in ``VERSION-NAME.json``. The run of ``state`` is not finished: its rows are there too, and what
+it answers when it is. The plugin of ``snake`` is that of plugins/mlpkit-snake, which must be installed. Golden files are never
+made again: a later mlpkit must read them.
 """
 
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -11,6 +14,8 @@ from pathlib import Path
 import numpy as np
 
 import mlpkit
+from mlpkit.model import Model
+from mlpkit.preparation import prepare
 
 RNG = np.random.default_rng(0)
 NUMBERS = RNG.normal(size=(40, 3))
@@ -49,19 +54,42 @@ def models():
     plain = {"dtype": "float64", "preprocessing": "none"}
     yield "plain", model([*layers(4), {"activation": "linear"}], "mse", NUMBERS, NUMBERS[:, :1] ** 2, **plain), NUMBERS[:5].tolist()
     several = [{"units": 4, "activation": {"type": "leaky_relu", "negative_slope": 0.2}}, {"activation": "linear"}]
+    snake = [{"units": 4, "activation": {"type": "mlpkit-snake:snake", "a": 0.5}}, {"activation": "linear"}]
+    yield "snake", model(snake, "mse", NUMBERS, NUMBERS.sum(1)), NUMBERS[:5].tolist()
     yield "several", model(several, "mae", NUMBERS, 10 * NUMBERS[:, :2] + 3), NUMBERS[:5].tolist()
+
+
+def answers(made, rows):
+    asked = rows if isinstance(rows[0], dict) else np.array(rows)
+    told = {"predictions": made.predict(asked).tolist()}
+    return told if made.classes is None else {**told, "probabilities": made.predict_proba(asked).tolist()}
+
+
+def keep(folder, name, made, rows, **more):
+    """Give the file of a model its name, and put what it answers beside it."""
+    stem = f"{mlpkit.inspect(folder / 'model.h5')['container']}-{name}"
+    (folder / "model.h5").rename(folder / f"{stem}.h5")
+    (folder / f"{stem}.json").write_text(json.dumps({"rows": rows, **answers(made, rows), **more}))
+
+
+def unfinished(folder):
+    """A run that was stopped in the middle of its third epoch, with all that a run can have."""
+    finished, rows = tables(), [dict(zip(TABLE, values, strict=True)) for values in zip(*TABLE.values(), strict=True)]
+    asked = itertools.count()
+    prepared = prepare(finished.spec, TABLE)
+    stopped = Model.for_data(finished.spec, prepared)
+    for _ in stopped.epochs(prepared, stop=lambda: next(asked) == 10):
+        pass
+    stopped.save(folder / "model.h5", training_state=True)
+    rows = [{name: value for name, value in row.items() if name != "kind"} for row in rows]
+    keep(folder, "state", mlpkit.load(folder / "model.h5"), rows, table=TABLE, finished=answers(finished, rows))
 
 
 def main(folder):
     for name, made, rows in models():
         made.save(folder / "model.h5")
-        stem = f"{mlpkit.inspect(folder / 'model.h5')['container']}-{name}"
-        (folder / "model.h5").rename(folder / f"{stem}.h5")
-        asked = rows if isinstance(rows[0], dict) else np.array(rows)
-        answers = {"rows": rows, "predictions": made.predict(asked).tolist()}
-        if made.classes is not None:
-            answers["probabilities"] = made.predict_proba(asked).tolist()
-        (folder / f"{stem}.json").write_text(json.dumps(answers))
+        keep(folder, name, made, rows)
+    unfinished(folder)
 
 
 if __name__ == "__main__":

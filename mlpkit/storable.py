@@ -1,0 +1,44 @@
+"""Storable: whether a model could be measured in its training and saved after it, which is asked before."""
+
+from __future__ import annotations
+
+from mlpkit.errors import BrokenPlugin, DataError, ModelFileError
+from mlpkit.evaluation import check_metrics
+from mlpkit.fingerprint import DIGITS
+from mlpkit.modelfile import canonical
+from mlpkit.modelfile.layout import FOLDERS, is_path
+from mlpkit.preparation import Prepared
+from mlpkit.preprocessing import InputEncoder, TargetEncoder
+from mlpkit.shown import shortened
+from mlpkit.spec import Spec
+from mlpkit.spec.parts import plugin_name
+from mlpkit.training import check_early_stopping
+
+
+def check_storable(spec: Spec, inputs: InputEncoder, target: TargetEncoder) -> None:
+    """Raise DataError, before any training, for what no model file could hold after it."""
+    columns = list(inputs.order)
+    digests = [["0" * DIGITS] * len(columns)] * 2  # those of the state of a run: of its training and its validation rows
+    for what, value in (("the spec", spec.to_dict()), ("the preprocessing", [inputs.to_state(), target.to_state(), columns, digests])):
+        try:
+            text = canonical.encode(value, what)
+            canonical.check_length(len(text), what)
+            canonical.check_signs(text, what)
+        except ModelFileError as error:
+            message = f"a model of these data could not be saved: {shortened(error.message)}"
+            raise DataError(message, help="use fewer columns, categories or classes, or shorter names of plain characters") from error
+    if wrong := [name for name in spec.optimizer.state if not is_path(f"{FOLDERS['state']}optimizer/{name}")]:
+        message = f"the state {shortened(wrong[0], 100)!r} of the optimizer {plugin_name(spec.optimizer)!r} cannot be saved"
+        raise BrokenPlugin(message, help="name it with letters, digits and _, 128 of them at most")
+
+
+def check_trainable(spec: Spec, prepared: Prepared) -> None:
+    """Raise as `check_measured` and `check_storable`."""
+    check_measured(spec, prepared)
+    check_storable(spec, prepared.inputs, prepared.target)
+
+
+def check_measured(spec: Spec, prepared: Prepared) -> None:
+    """Raise SpecError when the metrics or the early stopping of a spec do not fit the data."""
+    check_metrics(spec.metrics, prepared.target.task)
+    check_early_stopping(spec, prepared.validation)

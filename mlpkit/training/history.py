@@ -1,0 +1,78 @@
+"""History: the epochs of a model. Those that a file holds stay columns until they are asked for: it may have a million."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.training.epoch import Epoch
+
+FIXED = ("epoch", "loss", "validation_loss", "learning_rate")  # the columns that every history has; metrics have the others
+
+Columns = Mapping[str, NDArray[np.float64]]
+_NOT_TIMED = float("nan")  # seconds differ from run to run, and are not kept
+
+
+class History(Sequence[Epoch]):
+    """The epochs of a model, in their order.
+
+    Parameters
+    ----------
+    columns : mapping of str to array of float64, shape (epochs,)
+        As a file holds them; NaN where nothing was measured.
+    """
+
+    def __init__(self, columns: Columns | None = None) -> None:
+        self._stored = dict(columns or dict.fromkeys(FIXED, np.empty(0)))
+        self._metrics = [name for name in self._stored if name not in FIXED]
+        self._length = len(self._stored["epoch"])
+        self._new: list[Epoch] = []
+
+    def __len__(self) -> int:
+        return self._length + len(self._new)
+
+    @overload
+    def __getitem__(self, index: int) -> Epoch: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Epoch]: ...
+    def __getitem__(self, index: int | slice) -> Epoch | list[Epoch]:
+        places = range(len(self))[index]
+        return self._at(places) if isinstance(places, int) else [self._at(place) for place in places]
+
+    def _at(self, place: int) -> Epoch:
+        if place >= self._length:
+            return self._new[place - self._length]
+        number, loss, validation_loss, rate = (float(self._stored[name][place]) for name in FIXED)
+        metrics = {name: float(self._stored[name][place]) for name in self._metrics}  # NaN is what was measured
+        return Epoch(int(number), loss, None if np.isnan(validation_loss) else validation_loss, metrics, rate, _NOT_TIMED)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, (History, list)) and len(self) == len(other) and all(map(Epoch.__eq__, self, other))
+
+    __hash__ = None  # type: ignore[assignment]  # it grows
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+    def append(self, epoch: Epoch) -> None:
+        """Add the epoch that follows."""
+        self._new.append(epoch)
+
+    def columns(self) -> dict[str, NDArray[np.float64]]:
+        """Columns of equal length, NaN where nothing was measured; without seconds."""
+        new = _columns(self._new)
+        missing = np.full(self._length, np.nan), np.full(len(self._new), np.nan)
+        names = dict.fromkeys([*self._stored, *new])
+        return {name: np.concatenate([self._stored.get(name, missing[0]), new.get(name, missing[1])]) for name in names}
+
+
+def _columns(epochs: Iterable[Epoch]) -> dict[str, NDArray[np.float64]]:
+    rows: list[dict[str, Any]] = [
+        dict(zip(FIXED, (epoch.number, epoch.loss, epoch.validation_loss, epoch.learning_rate), strict=True)) | dict(epoch.metrics)
+        for epoch in epochs
+    ]
+    names = dict.fromkeys([*FIXED, *(name for row in rows for name in row)])
+    return {name: np.array([row.get(name) for row in rows], np.float64) for name in names}
