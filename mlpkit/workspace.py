@@ -72,6 +72,7 @@ class LayerBuffers:
         self.mask: Array | None = None
         if layer.spec.dropout:
             self.activated, self.mask = np.empty(shape, dtype, order), np.empty(shape, dtype, order)
+            self.drawn = np.empty(shape, dtype) if by_units else self.mask  # row by row, in any order of memory
         options = layer.spec.normalization
         self.normalizer = None if options is None else Normalizer(options, self.scores, layer.normalization, gradient.normalization)
 
@@ -97,8 +98,8 @@ class LayerBuffers:
     def _draw(self, mask: Array) -> None:
         """0 for what is dropped, 1 / (1 - dropout) for what is kept, so that prediction needs no scaling."""
         dropout = self.layer.spec.dropout
-        self.rng.random(dtype=mask.dtype.type, out=mask.T if self.by_units else mask)
-        np.greater_equal(mask, dropout, out=mask)
+        self.rng.random(dtype=mask.dtype.type, out=self.drawn)
+        np.greater_equal(self.drawn, dropout, out=mask)
         mask *= 1.0 / (1.0 - dropout)
 
     def through_activation(self) -> Calls:

@@ -96,7 +96,7 @@ def test_rows_that_are_not_shuffled_come_in_order(path):
 
 
 def test_a_batch_of_all_rows(path):
-    found = stream.batches_of(prepare(Spec.model_validate(SPEC), path).train, ROWS, True, biased=False)
+    found = stream.batches_of(prepare(Spec.model_validate(SPEC), path).train, ROWS, True, biased=True)
     assert rows_of(found.after(0)) == [list(range(ROWS))]
 
 
