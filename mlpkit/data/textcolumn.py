@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.columns import Column, object_column
-from mlpkit.data.decimals import Flags, Vector
-from mlpkit.data.fields import Codes, Fields
+
+if TYPE_CHECKING:  # to load a model and predict needs no CSV file
+    from mlpkit.data.decimals import Flags, Vector
+    from mlpkit.data.fields import Codes, Fields
 
 Text: TypeAlias = str | None
 

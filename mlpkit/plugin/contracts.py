@@ -48,7 +48,8 @@ class Activation(Plugin):
         Parameters
         ----------
         z : array, shape (rows, units)
-            The scores.
+            The scores. In memory the numbers of a row stand together, or those of a unit: leave the shape as it is, since
+            `reshape` copies one of the two.
         out : array, same shape and dtype
             Where the values go; never the memory of `z`.
         """

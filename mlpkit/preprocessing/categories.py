@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlpkit.data.fields import Codes
 from mlpkit.data.kinds import texts
 from mlpkit.data.table import Table
 from mlpkit.data.textcolumn import coded
 from mlpkit.plugin import Array
 from mlpkit.preprocessing.schema import InputColumn, missing_error
+
+if TYPE_CHECKING:
+    from mlpkit.data.fields import Codes
 
 Unseen = Counter[tuple[str, str | None]]  # column and category
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.columns import Column, read_number
-from mlpkit.data.fields import Codes
 from mlpkit.data.kinds import gaps, numbers, refuse_dates, texts
 from mlpkit.data.table import Table
 from mlpkit.data.textcolumn import coded
 from mlpkit.errors import DataError, ResourceLimit
+
+if TYPE_CHECKING:
+    from mlpkit.data.fields import Codes
 
 Labels = NDArray[Any]  # 1-D: int64, float64, bool or texts
 

@@ -78,7 +78,18 @@ def machine() -> str:
             name = next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
     except (OSError, StopIteration):
         pass
-    return f"{name}, {os.cpu_count()} processors, {platform.system()}, Python {platform.python_version()}"
+    return f"{name}, {os.cpu_count()} processors, {platform.system()}, Python {platform.python_version()}, {blas()}"
+
+
+def blas() -> str:
+    """NumPy's BLAS with the kernels that it has chosen, which decide what large products take."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return "BLAS unknown without threadpoolctl"
+    importlib.import_module("numpy")
+    found = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    return ", ".join(f"{library['internal_api']} {library['version']} for {library.get('architecture', '?')}" for library in found)
 
 
 def versions() -> dict[str, str | None]:
