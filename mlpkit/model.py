@@ -18,14 +18,13 @@ from mlpkit.data import as_table
 from mlpkit.errors import DataError, ModelFileError, SpecError, TrainingError
 from mlpkit.modelfile.compat import CURRENT
 from mlpkit.network import Network
-from mlpkit.plugin import Array
 from mlpkit.spec import Spec
 from mlpkit.storage import Stored, to_contents
 from mlpkit.training.history import History
 
 if TYPE_CHECKING:  # imported where they are used: to load a model and predict needs none of them
     from mlpkit.data import Table
-    from mlpkit.plugin import Metric
+    from mlpkit.plugin import Array, Metric
     from mlpkit.preparation import Prepared
     from mlpkit.session import Session, Stop
     from mlpkit.training import Epoch, TrainingState
