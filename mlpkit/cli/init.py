@@ -52,6 +52,7 @@ def init(
 def _drafted(console: Console, data: str, target: str | None, folder: Path) -> dict[str, Any]:
     """The spec for a file of data; what was decided is said."""
     from mlpkit.data import read_table
+    from mlpkit.data.table import counted
 
     if data == "-":
         raise typer.BadParameter("the data must be a file, which the spec can name", param_hint="DATA")
@@ -60,7 +61,7 @@ def _drafted(console: Console, data: str, target: str | None, folder: Path) -> d
     found = draft(table, chosen, _path_from(folder, data), Path(data).stem)
     console.say(f"target {chosen}{' (the last column)' if target is None else ''}: {found.target}")
     inputs = len(table.names) - 1 - len(found.ignored)
-    console.say(f"{table.rows} rows, {inputs} input columns")
+    console.say(f"{table.rows} rows, {counted(inputs, 'input column')}")
     for name, reason in found.ignored.items():
         console.say(f"left out {name}: {reason}")
     return found.spec

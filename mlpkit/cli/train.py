@@ -93,6 +93,7 @@ def _use_threads(count: int | None) -> None:
     from mlpkit import threads
 
     threads.use(count)
+    threads.chosen()  # a variable that is no number is told before anything is read
 
 
 def _check_streams(spec: str, data: str | None, output: str) -> None:

@@ -115,8 +115,8 @@ class Table:
 
 def missing_columns(names: Sequence[str], known: Sequence[str], source: str = "") -> DataError:
     """The error for columns that are not among the known ones of a file or table, with the nearest names that are."""
-    near = [match for name in names for match in difflib.get_close_matches(name, known, n=1)]
-    hint = f"; did you mean {' and '.join(map(repr, near))}?" if near else ""
+    near = difflib.get_close_matches(names[0], known, n=1) if len(names) == 1 else []  # of several, none is a slip of the pen
+    hint = f"; did you mean {near[0]!r}?" if near else ""
     some = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
     what = "are no columns" if len(names) > 1 else "is no column"
     shown = ", ".join(map(repr, names[:10])) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
