@@ -18,6 +18,8 @@ LOWEST = {np.dtype("float32"): np.array(-88.0, "float32"), np.dtype("float64"): 
 class Linear(Activation):
     """z: the output of a regression, of any size and sign."""
 
+    any_order: ClassVar[bool] = True
+
     def forward(self, z: Array, out: Array) -> None:
         out[...] = z
 
@@ -28,6 +30,7 @@ class Linear(Activation):
 class Sigmoid(Activation):
     """1 / (1 + exp(-z)): a probability. Rumelhart, Hinton & Williams 1986."""
 
+    any_order: ClassVar[bool] = True
     output: ClassVar[OutputKind] = "probability"
 
     def forward(self, z: Array, out: Array) -> None:
@@ -47,6 +50,7 @@ class Sigmoid(Activation):
 class Tanh(Activation):
     """tanh(z). LeCun, Bottou, Orr & Müller 1998, Efficient BackProp."""
 
+    any_order: ClassVar[bool] = True
     output: ClassVar[OutputKind] = "bounded"
 
     def forward(self, z: Array, out: Array) -> None:
@@ -61,6 +65,7 @@ class Tanh(Activation):
 class ReLU(Activation):
     """max(z, 0), with derivative 0 at 0. Nair & Hinton 2010."""
 
+    any_order: ClassVar[bool] = True
     output: ClassVar[OutputKind] = "nonnegative"
     initializer: ClassVar[str] = "he_normal"
 
@@ -75,6 +80,7 @@ class ReLU(Activation):
 class LeakyReLU(Activation):
     """max(z, 0) + negative_slope min(z, 0). Maas, Hannun & Ng 2013. The slope is PyTorch's; Keras has 0.2."""
 
+    any_order: ClassVar[bool] = True
     initializer: ClassVar[str] = "he_normal"
     negative_slope: float = Field(0.01, ge=0, lt=1, description="slope below 0")
 
@@ -92,6 +98,7 @@ class LeakyReLU(Activation):
 class Softmax(Activation):
     """exp(z_i) / sum_j exp(z_j) over the units: a distribution over classes. Bridle 1990."""
 
+    any_order: ClassVar[bool] = True
     output: ClassVar[OutputKind] = "distribution"
 
     def forward(self, z: Array, out: Array) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from typing import ClassVar, Literal
 
@@ -14,6 +13,7 @@ from mlpkit.rows import row_max, row_of, row_sum
 from mlpkit.scalars import ONE, ZERO
 
 CELLS = 8192  # numbers of a temporary: it stays in the first-level cache
+LARGEST = {np.dtype("float32"): 80.0**2, np.dtype("float64"): 700.0**2}  # sums of squared losses: exp(-80) is not rounded more than 1
 FEW = 64  # classes up to which there is a row of zeros and a one for each
 
 
@@ -139,20 +139,18 @@ class CategoricalCrossentropy(Loss):
 
 
 def _joint_small(scores: Array, targets: Targets, losses: Array, grad: Array) -> bool:
-    """The joint form without the largest score; False, with the scores as they were, if a row's sum leaves the range of its dtype."""
+    """The joint form without the largest score; False, with the scores as they were, where a probability leaves the range of its dtype."""
     ones, classes = row_of(1.0, grad.shape[1], grad.dtype), _identity(grad.shape[1], grad.dtype)
     np.exp(scores, grad)
     grad.dot(ones, losses)
-    inverse = np.reciprocal(losses)
-    if not math.isfinite(losses.dot(inverse)):
-        return False
-    np.log(losses, losses)
-    np.multiply(grad, inverse[:, None].dot(ones[None]), grad)  # as a matrix: a column would be broadcast, which takes longer
+    np.reciprocal(losses, losses)
+    np.multiply(grad, losses[:, None].dot(ones[None]), grad)  # as a matrix: a column would be broadcast, which takes longer
     of_class = classes.take(targets, 0)
+    np.multiply(grad, of_class).dot(ones, losses)
     np.subtract(grad, of_class, grad)
-    np.multiply(scores, of_class, scores)
-    np.subtract(losses, scores.dot(ones), losses)
-    return True
+    np.log(losses, losses)
+    np.abs(losses, losses)  # a probability that is rounded to more than 1 has no negative loss
+    return bool(losses.dot(losses) < LARGEST[grad.dtype])  # not so for what is not a number
 
 
 @lru_cache(maxsize=16)

@@ -6,9 +6,9 @@ It knows nothing of training: inference needs neither loss nor optimizer nor wor
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from mlpkit.normalization import BatchNormalization
 from mlpkit.parameters import MappedParameters, Parameters
 from mlpkit.plugin import Activation, Array
 from mlpkit.prediction import Prediction, PredictionLayer
-from mlpkit.quiet import quietly
+from mlpkit.quiet import without_overflow
 from mlpkit.spec import Layer, NetworkSpec
 
 BLOCK = 1024  # rows predicted at once: the scores and outputs of a layer stay in cache, and the calls are few
@@ -62,6 +62,8 @@ class Network:
         self.layers = layer_views(spec, parameters)
         self.row_shape, self.units = self.layers[0].weight.shape[:1], self.layers[-1].weight.shape[1]
         self._prediction_layers = [_prediction_layer(layer, self._joined(index)) for index, layer in enumerate(self.layers)]
+        own = all(type(layer.activation).__module__ == "mlpkit.activations" for layer in self.layers)
+        self._call = without_overflow if own else _in_the_callers_context
         self._spare: dict[int, list[Prediction]] = {}  # by their number of rows: threads that predict side by side have one each
 
     def _joined(self, index: int) -> Array | None:
@@ -126,14 +128,14 @@ class Network:
         inputs = self._checked(inputs)
         rows = len(inputs)
         outputs = np.empty((rows, self.units), self.dtype)
-        quietly(self._fill_block if rows <= BLOCK else self._fill, inputs, None, outputs)
+        self._call(self._fill_block if rows <= BLOCK else self._fill, inputs, None, outputs)
         return outputs
 
     def scores(self, inputs: Array) -> tuple[Array, Array]:
         """The last layer's scores before its activation, and its outputs, both of shape (rows, units)."""
         inputs = self._checked(inputs)
         scores, outputs = (np.empty((len(inputs), self.units), self.dtype) for _ in range(2))
-        quietly(self._fill, inputs, scores, outputs)
+        self._call(self._fill, inputs, scores, outputs)
         return scores, outputs
 
     def layer_outputs(self, index: int, inputs: Array) -> Array:
@@ -170,6 +172,12 @@ class Network:
             scores[...] = prediction.scores
         if prediction.size <= KEPT:
             spare.append(prediction)
+
+
+def _in_the_callers_context(function: Callable[[Array, Array | None, Array], None], *arguments: Any) -> None:
+    """The same for plugins, which may use context variables."""
+    with np.errstate(over="ignore", under="ignore"):
+        function(*arguments)
 
 
 def _prediction_layer(layer: LayerViews, joined: Array | None = None) -> PredictionLayer:

@@ -1,6 +1,6 @@
 """Workspace: every buffer that training needs for one batch size, and the forward and backward pass in them.
 
-A pass allocates nothing, whatever the batch or the network. Where it saves time, a bias is the weight of an input that is
+A pass allocates nothing in proportion to the batch or the network. Where it saves time, a bias is the weight of an input that is
 always 1: what a layer multiplies has a last column of ones, and its weight the bias as last row.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from mlpkit.network import LayerViews, Network, layer_views, parameter_shapes
 from mlpkit.normalization import Normalizer
 from mlpkit.parameters import Parameters
-from mlpkit.plugin import REGISTRIES, Array, Loss, Targets
+from mlpkit.plugin import REGISTRIES, Array, Loss, Targets, says
 from mlpkit.rows import augment
 from mlpkit.threads import in_parallel
 
@@ -194,7 +194,8 @@ class Workspace:
             if layer.bias is not None and (not found or found[-1].by_units):
                 names = f"layers.{index}.weight", f"layers.{index}.bias"
                 weights = self.network.parameters.joined(*names), self.gradient.joined(*names)
-            by_units = layer is not self.network.layers[-1] and self.rows * layer.weight.shape[1] <= SMALL
+            small = layer is not self.network.layers[-1] and self.rows * layer.weight.shape[1] <= SMALL
+            by_units = small and says(layer.activation, "any_order", "forward", "backward")
             found.append(LayerBuffers(layer, gradient, *weights, self.rows, rng, by_units))
         return found
 

@@ -14,10 +14,9 @@ import pytest
 import mlpkit
 from mlpkit import threads
 from mlpkit.errors import TrainingError
-from mlpkit.plugin import REGISTRIES
+from mlpkit.plugin import REGISTRIES, says
 from mlpkit.threads import Neighbours, Share, chosen, in_parallel, may_be_split, products_on
 from mlpkit.training import run, update
-from mlpkit.training.update import is_elementwise
 
 RNG = np.random.default_rng(3)
 X, Y = RNG.standard_normal((60, 5)), RNG.standard_normal(60)
@@ -73,7 +72,7 @@ def trained(optimizer, activation="tanh"):
 @pytest.mark.parametrize("optimizer", [info.full_name for info in mlpkit.plugins("optimizers")])
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_an_optimizer_in_pieces_moves_the_same_bits(optimizer, count, monkeypatch):
-    assert is_elementwise(REGISTRIES["optimizers"].get(optimizer)())
+    assert says(REGISTRIES["optimizers"].get(optimizer)(), "elementwise", "step")
     whole = trained(optimizer)
     for module, name, value in ((update, "MANY", 1), (update, "PIECE", 7), (run, "LARGE", 1)):
         monkeypatch.setattr(module, name, value)
@@ -107,7 +106,7 @@ def test_a_rule_of_ones_own_must_say_itself_that_it_is_elementwise():
         def step(self, w, grad, *state, lr, t):
             super().step(w, grad, *state, lr=2 * lr, t=t)
 
-    assert [is_elementwise(cls()) for cls in (Clipped, Renamed, Doubled)] == [False, True, True]
+    assert [says(cls(), "elementwise", "step") for cls in (Clipped, Renamed, Doubled)] == [False, True, True]
 
 
 # -- how many

@@ -1,6 +1,6 @@
 """What a plugin is, the contracts of the six kinds, and the registry of each."""
 
-from mlpkit.plugin.base import REGISTRIES, Plugin, plugins, to_entry
+from mlpkit.plugin.base import REGISTRIES, Plugin, plugins, says, to_entry
 from mlpkit.plugin.contracts import (
     CONTRACTS,
     SUITABLE,
@@ -34,5 +34,6 @@ __all__ = [
     "Schedule",
     "Targets",
     "plugins",
+    "says",
     "to_entry",
 ]

@@ -99,6 +99,15 @@ class Plugin(BaseModel, ABC):
         return entries_schema(REGISTRIES[cls.kind])
 
 
+def says(plugin: Plugin, promise: str, *methods: str) -> bool:
+    """Whether the classes that define these methods of a plugin make a promise about them, by a class variable that is true.
+
+    A subclass that overrides one of them must make it anew.
+    """
+    owners = [next(cls for cls in type(plugin).__mro__ if method in vars(cls)) for method in methods]
+    return all(vars(owner).get(promise, False) for owner in owners)
+
+
 def plugins(kind: str | None = None) -> tuple[PluginInfo, ...]:
     """What is installed, from where, without importing it.
 

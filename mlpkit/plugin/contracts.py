@@ -40,6 +40,7 @@ class Activation(Plugin):
     kind: ClassVar[str] = "activations"
     output: ClassVar[OutputKind] = "real"  # what its values are: decides which losses it fits
     initializer: ClassVar[str] = "glorot_uniform"  # what the weights before it are best drawn from
+    any_order: ClassVar[bool] = False  # its arrays may stand unit by unit in memory, which is faster in small layers: `reshape` copies them
 
     @abstractmethod
     def forward(self, z: Array, out: Array) -> None:
@@ -48,8 +49,7 @@ class Activation(Plugin):
         Parameters
         ----------
         z : array, shape (rows, units)
-            The scores. In memory the numbers of a row stand together, or those of a unit: leave the shape as it is, since
-            `reshape` copies one of the two.
+            The scores.
         out : array, same shape and dtype
             Where the values go; never the memory of `z`.
         """
@@ -71,6 +71,8 @@ class Elementwise(Activation):
 
     It allocates what its formulas allocate; `Activation` is the same without that.
     """
+
+    any_order: ClassVar[bool] = True
 
     @abstractmethod
     def function(self, z: Array) -> Array:

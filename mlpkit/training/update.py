@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from mlpkit.network import Network
-from mlpkit.plugin import Array, Optimizer, Schedule
+from mlpkit.plugin import Array, Schedule, says
 from mlpkit.spec import Spec
 from mlpkit.threads import in_parallel
 
@@ -35,7 +35,7 @@ class Update:
         self.state = tuple(np.zeros_like(network.parameters.trained) for _ in spec.optimizer.state)
         self.threads = 1
         self.tensors = self._tensor_slices() if spec.optimizer.scope == "tensor" else None
-        by_pieces = is_elementwise(spec.optimizer) and len(self.trained) >= MANY
+        by_pieces = says(spec.optimizer, "elementwise", "step") and len(self.trained) >= MANY
         self.whole = self.tensors is None and not by_pieces  # one call for all of it
 
     def _tensor_slices(self) -> list[tuple[slice, tuple[int, ...]]]:
@@ -75,9 +75,3 @@ class Update:
             self.optimizer.step(w[part], gradient[part], *[array[part] for array in self.state], lr=lr, t=step)
 
         in_parallel(apply, len(w), self.threads, PIECE)
-
-
-def is_elementwise(optimizer: Optimizer) -> bool:
-    """Whether the class that has the optimizer's rule says that it is elementwise: a rule of one's own must say so itself."""
-    owner = next(cls for cls in type(optimizer).__mro__ if "step" in vars(cls))
-    return bool(vars(owner).get("elementwise", False))
