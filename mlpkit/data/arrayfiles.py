@@ -88,7 +88,7 @@ def _loaded(path: str | Path) -> Iterator[np.memmap[Any, Any] | dict[str, Any]]:
     except (ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         pickled = "pickle" in str(error) or "Python objects" in str(error)  # the first is said of every file that NumPy does not know
         reason = "it is none, or holds Python objects, which are never loaded" if pickled else str(error)
-        help = "save arrays of numbers or texts with numpy.save or numpy.savez"
+        help = "copy it again if it was cut short; or save arrays of numbers or texts with numpy.save or numpy.savez"
         raise data_error(f"{path} cannot be read as a NumPy file: {reason}", str(path), help=help) from error
     yield loaded
 
