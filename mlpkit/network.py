@@ -135,7 +135,7 @@ class Network:
         """The last layer's scores before its activation, and its outputs, both of shape (rows, units)."""
         inputs = self._checked(inputs)
         scores, outputs = (np.empty((len(inputs), self.units), self.dtype) for _ in range(2))
-        self._call(self._fill, inputs, scores, outputs)
+        _in_the_callers_context(self._fill, inputs, scores, outputs)
         return scores, outputs
 
     def layer_outputs(self, index: int, inputs: Array) -> Array:
@@ -175,7 +175,7 @@ class Network:
 
 
 def _in_the_callers_context(function: Callable[[Array, Array | None, Array], None], *arguments: Any) -> None:
-    """The same for plugins, which may use context variables."""
+    """As `without_overflow`, for plugins, which may use context variables, and for who has switched off other warnings too."""
     with np.errstate(over="ignore", under="ignore"):
         function(*arguments)
 

@@ -416,3 +416,15 @@ def test_a_plugin_that_reshapes_its_arrays_is_trained_as_any_other():
         data = Dataset(np.random.default_rng(1).standard_normal((50, 3)), np.arange(50) % 2)
         losses.append([epoch.loss for epoch in epochs(network, spec, data)])
     np.testing.assert_allclose(losses[1:], [losses[0]] * 2, rtol=1e-9)
+
+
+def test_a_validation_that_diverges_is_an_error_and_no_warning():
+    layers = [{"units": 4, "activation": "relu"}, {"units": 2, "activation": "softmax"}]
+    network = {"inputs": 3, "layers": layers}
+    spec = Spec.model_validate({"dtype": "float32", "network": network, "loss": "categorical_crossentropy", "training": {"epochs": 1}})
+    made = Network(spec.network)
+    made.initialize(np.random.default_rng(0))
+    far = Dataset(np.full((2, 3), 3e38, "f4"), np.array([0, 1]))
+    near = Dataset(np.random.default_rng(1).standard_normal((9, 3)).astype("f4"), np.arange(9) % 2)
+    with pytest.raises(mlpkit.TrainingError, match="the loss became"):
+        list(epochs(made, spec, near, far))

@@ -120,7 +120,9 @@ class DatasetExtent(Extent):
 
 def unreadable(path: str, error: Exception) -> DataError:
     """The error for an HDF5 file that libhdf5 cannot read."""
-    return data_error(f"{path} cannot be read as an HDF5 file: {error}", path, help="copy it again if it was cut short, or give a file that h5py can open")
+    return data_error(
+        f"{path} cannot be read as an HDF5 file: {error}", path, help="copy it again if it was cut short, or give a file that h5py can open"
+    )
 
 
 def extent_of(dataset: Any, file: OpenFile) -> Extent:
