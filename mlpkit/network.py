@@ -18,7 +18,7 @@ from mlpkit.normalization import BatchNormalization
 from mlpkit.parameters import MappedParameters, Parameters
 from mlpkit.plugin import Activation, Array
 from mlpkit.prediction import Prediction, PredictionLayer
-from mlpkit.quiet import without_overflow
+from mlpkit.quiet import quietly
 from mlpkit.spec import Layer, NetworkSpec
 
 BLOCK = 1024  # rows predicted at once: the scores and outputs of a layer stay in cache, and the calls are few
@@ -63,7 +63,7 @@ class Network:
         self.row_shape, self.units = self.layers[0].weight.shape[:1], self.layers[-1].weight.shape[1]
         self._prediction_layers = [_prediction_layer(layer, self._joined(index)) for index, layer in enumerate(self.layers)]
         own = all(type(layer.activation).__module__ == "mlpkit.activations" for layer in self.layers)
-        self._call = without_overflow if own else _in_the_callers_context
+        self._call = quietly if own else _in_the_callers_context
         self._spare: dict[int, list[Prediction]] = {}  # by their number of rows: threads that predict side by side have one each
 
     def _joined(self, index: int) -> Array | None:
@@ -114,7 +114,7 @@ class Network:
                 raise SpecError(f"network.layers[{index}]: {error}", help="change the initializer or the layer's width") from error
 
     def predict(self, inputs: Array) -> Array:
-        """What the network puts out.
+        """What the network puts out. Where it overflows that is infinite or NaN, without a warning of NumPy.
 
         Parameters
         ----------
@@ -175,7 +175,7 @@ class Network:
 
 
 def _in_the_callers_context(function: Callable[[Array, Array | None, Array], None], *arguments: Any) -> None:
-    """As `without_overflow`, for plugins, which may use context variables, and for who has switched off other warnings too."""
+    """As `quietly`, for plugins, which may use context variables, and for who has switched off other warnings too."""
     with np.errstate(over="ignore", under="ignore"):
         function(*arguments)
 
