@@ -10,6 +10,7 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.draft import XOR, XOR_DATA, draft
+from mlpkit.cli.facts import counted
 from mlpkit.cli.files import check_output, write_json, written
 from mlpkit.cli.options import Force
 from mlpkit.cli.schema import spec_schema
@@ -52,7 +53,6 @@ def init(
 def _drafted(console: Console, data: str, target: str | None, folder: Path) -> dict[str, Any]:
     """The spec for a file of data; what was decided is said."""
     from mlpkit.data import read_table
-    from mlpkit.data.table import counted
 
     if data == "-":
         raise typer.BadParameter("the data must be a file, which the spec can name", param_hint="DATA")
@@ -61,7 +61,7 @@ def _drafted(console: Console, data: str, target: str | None, folder: Path) -> d
     found = draft(table, chosen, _path_from(folder, data), Path(data).stem)
     console.say(f"target {chosen}{' (the last column)' if target is None else ''}: {found.target}")
     inputs = len(table.names) - 1 - len(found.ignored)
-    console.say(f"{table.rows} rows, {counted(inputs, 'input column')}")
+    console.say(f"{counted(table.rows, 'row')}, {counted(inputs, 'input column')}")
     for name, reason in found.ignored.items():
         console.say(f"left out {name}: {reason}")
     return found.spec
