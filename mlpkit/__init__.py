@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mlpkit.model import Model
     from mlpkit.modelfile import inspect, load_arrays
     from mlpkit.network import Network
-    from mlpkit.plugin import Activation, Elementwise, Initializer, Loss, Metric, Optimizer, Plugin, Schedule, plugins
+    from mlpkit.plugin import Activation, Elementwise, Initializer, Loss, Metric, Minimizer, Optimizer, Plugin, Schedule, plugins
     from mlpkit.registry import PluginInfo
     from mlpkit.running import epochs, train
     from mlpkit.spec import Spec
@@ -61,7 +61,7 @@ _HOMES = {
     "model": ("Model",),
     "modelfile": ("inspect", "load_arrays"),
     "network": ("Network",),
-    "plugin": ("Activation", "Elementwise", "Initializer", "Loss", "Metric", "Optimizer", "Plugin", "Schedule", "plugins"),
+    "plugin": ("Activation", "Elementwise", "Initializer", "Loss", "Metric", "Minimizer", "Optimizer", "Plugin", "Schedule", "plugins"),
     "registry": ("PluginInfo",),
     "running": ("epochs", "train"),
     "spec": ("Spec",),
@@ -81,6 +81,7 @@ __all__ = [
     "Loss",
     "MLPKitError",
     "Metric",
+    "Minimizer",
     "MissingPlugin",
     "Model",
     "ModelFileError",

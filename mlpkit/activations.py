@@ -68,6 +68,7 @@ class ReLU(Activation):
     any_order: ClassVar[bool] = True
     output: ClassVar[OutputKind] = "nonnegative"
     initializer: ClassVar[str] = "he_normal"
+    kinks: ClassVar[tuple[float, ...]] = (0.0,)
 
     def forward(self, z: Array, out: Array) -> None:
         at_least(z, ZERO[z.dtype], out)
@@ -82,6 +83,7 @@ class LeakyReLU(Activation):
 
     any_order: ClassVar[bool] = True
     initializer: ClassVar[str] = "he_normal"
+    kinks: ClassVar[tuple[float, ...]] = (0.0,)
     negative_slope: float = Field(0.01, ge=0, lt=1, description="slope below 0")
 
     def forward(self, z: Array, out: Array) -> None:

@@ -20,6 +20,8 @@ FEW = 64  # classes up to which there is a row of zeros and a one for each
 class MeanSquaredError(Loss):
     """mean((outputs - targets)^2)."""
 
+    zero_at_target: ClassVar[bool] = True
+
     def value_and_grad(self, outputs: Array, targets: Targets, losses: Array, grad: Array) -> None:
         np.subtract(outputs, targets, grad)
         if grad.shape[1] == 1:
@@ -33,6 +35,8 @@ class MeanSquaredError(Loss):
 
 class MeanAbsoluteError(Loss):
     """mean(|outputs - targets|), with derivative 0 where they are equal."""
+
+    zero_at_target: ClassVar[bool] = True
 
     def value_and_grad(self, outputs: Array, targets: Targets, losses: Array, grad: Array) -> None:
         np.subtract(outputs, targets, grad)

@@ -1,21 +1,9 @@
 """What a plugin is, the contracts of the six kinds, and the registry of each."""
 
+from mlpkit.plugin.arrays import Array, Targets
 from mlpkit.plugin.base import REGISTRIES, Plugin, plugins, says, to_entry
-from mlpkit.plugin.contracts import (
-    CONTRACTS,
-    SUITABLE,
-    Activation,
-    Array,
-    Elementwise,
-    Initializer,
-    LearningRate,
-    Loss,
-    Metric,
-    Optimizer,
-    OutputKind,
-    Schedule,
-    Targets,
-)
+from mlpkit.plugin.contracts import CONTRACTS, SUITABLE, Activation, Elementwise, Initializer, Loss, Metric, OutputKind
+from mlpkit.plugin.optimizer import LearningRate, Minimizer, Optimizer, Problem, Schedule
 
 __all__ = [
     "CONTRACTS",
@@ -28,9 +16,11 @@ __all__ = [
     "LearningRate",
     "Loss",
     "Metric",
+    "Minimizer",
     "Optimizer",
     "OutputKind",
     "Plugin",
+    "Problem",
     "Schedule",
     "Targets",
     "plugins",

@@ -5,24 +5,18 @@ A rule is written for ONE array; the engine owns the collection of them, and eve
 
 from __future__ import annotations
 
-import sys
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
-
-from pydantic import Field, GetCoreSchemaHandler
-from pydantic_core import PydanticCustomError, core_schema
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from mlpkit.builtins import ALIASES, CLASSES
-from mlpkit.plugin.base import REGISTRIES, Plugin, resolve, to_entry
-from mlpkit.plugin.schema import entries_schema
-from mlpkit.registry import NAME, Registry
+from mlpkit.plugin.arrays import Array, Targets
+from mlpkit.plugin.base import REGISTRIES, Plugin
+from mlpkit.plugin.optimizer import Optimizer, Schedule
+from mlpkit.registry import Registry
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
 
-Array: TypeAlias = "NDArray[np.floating[Any]]"
-Targets: TypeAlias = "NDArray[Any]"
 OutputKind: TypeAlias = Literal["real", "bounded", "nonnegative", "probability", "distribution"]
 # real: any number; bounded: from -1 to 1; nonnegative: from 0 on; probability: from 0 to 1; distribution: rows that sum to 1
 SUITABLE: dict[OutputKind, tuple[OutputKind, ...]] = {  # what a loss needs: the activations' outputs that it can work on
@@ -40,6 +34,7 @@ class Activation(Plugin):
     kind: ClassVar[str] = "activations"
     output: ClassVar[OutputKind] = "real"  # what its values are: decides which losses it fits
     initializer: ClassVar[str] = "glorot_uniform"  # what the weights before it are best drawn from
+    kinks: ClassVar[tuple[float, ...]] = ()  # scores where its derivative jumps: differences say nothing there
     any_order: ClassVar[bool] = False  # its arrays may stand unit by unit in memory, which is faster in small layers: `reshape` copies them
 
     @abstractmethod
@@ -97,6 +92,7 @@ class Loss(Plugin):
     targets: ClassVar[Literal["numbers", "binary", "classes"]] = "numbers"
     # numbers: float rows shaped like the outputs (classes become one 0/1 column each)
     # binary:  float rows of 0 and 1 shaped like the outputs;   classes: one integer class per row, shape (rows,)
+    zero_at_target: ClassVar[bool] = False  # it is 0 where the outputs are the targets, and nowhere less
     joint_with: ClassVar[str | None] = None  # the activation it is computed with in one stable form: see `joint`
 
     @abstractmethod
@@ -121,84 +117,6 @@ class Loss(Plugin):
         The engine uses it unasked when the last layer has that activation. `scores` is scratch space afterwards.
         """
         raise NotImplementedError(f"{type(self).__name__} names joint_with but defines no joint")
-
-
-class Schedule(Plugin):
-    """A learning rate that changes over the run."""
-
-    kind: ClassVar[str] = "schedules"
-
-    @abstractmethod
-    def rate(self, epoch: float, epochs: int) -> float:
-        """The learning rate.
-
-        Parameters
-        ----------
-        epoch : float
-            Epochs done so far, with fractions: 2.5 is the middle of the third epoch.
-        epochs : int
-            Epochs of the whole run.
-        """
-
-
-class _LearningRate:
-    """Annotation of a field that is a positive number or a schedule, with one clear error for both."""
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            cls.check,
-            serialization=core_schema.plain_serializer_function_ser_schema(
-                lambda value: value if isinstance(value, float) else to_entry(value)
-            ),
-        )
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
-        return {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, entries_schema(REGISTRIES["schedules"])]}
-
-    @staticmethod
-    def check(value: Any) -> float | Schedule:
-        if isinstance(value, str) and not NAME.match(value):
-            raise PydanticCustomError("learning_rate", "a learning rate must be a number above 0 or a schedule, not a text")
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            schedule: Schedule = resolve(Schedule, value)
-            return schedule
-        if not 0 < value <= sys.float_info.max:
-            raise PydanticCustomError("learning_rate", "a learning rate must be a finite number greater than 0")
-        return float(value)
-
-
-LearningRate = Annotated[float | Schedule, _LearningRate, Field(description="a number above 0, or a schedule")]
-
-
-class Optimizer(Plugin):
-    """An update rule, written for one array."""
-
-    kind: ClassVar[str] = "optimizers"
-    state: ClassVar[tuple[str, ...]] = ()  # names of arrays shaped like w, zero at first: allocated, saved and resumed for you
-    scope: ClassVar[Literal["vector", "tensor"]] = "vector"  # "tensor": step is called per weight matrix and bias
-    elementwise: ClassVar[bool] = False  # each number moves by itself: step may see a part of w at a time, in any thread
-
-    learning_rate: LearningRate = 0.01
-
-    @abstractmethod
-    def step(self, w: Array, grad: Array, *state: Array, lr: float, t: int) -> None:
-        """Update `w` in place.
-
-        Parameters
-        ----------
-        w : array
-            Parameters: all of them as one vector, or one tensor, as `scope` says.
-        grad : array, same shape and dtype
-            dL/dw. It is dead afterwards: scratch space.
-        *state : array, same shape and dtype
-            The arrays that `state` names, as the last step left them; update them in place.
-        lr : float
-            The learning rate of this step.
-        t : int
-            The number of this step, from 1.
-        """
 
 
 class Initializer(Plugin):
