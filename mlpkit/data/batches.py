@@ -29,6 +29,9 @@ class Batches:
         weights = None if data.weights is None else np.empty_like(data.weights[:size])
         self.buffers = np.empty_like(self.inputs[:size]), np.empty_like(data.targets[:size]), weights
 
+    def __len__(self) -> int:
+        return -(-self.rows // self.size)
+
     def shuffle(self, rng: np.random.Generator) -> None:
         """Put the rows in a new order, which follows from the generator's state alone, not from the order before."""
         if self.shuffled:

@@ -56,6 +56,9 @@ class Stream:
         self.gathered = [_buffer(size, inputs, biased)]
         self.gathered += [np.empty_like(array[:size]) for array in kinds if array is not None]
 
+    def __len__(self) -> int:
+        return -(-self.rows // self.size)
+
     def shuffle(self, rng: np.random.Generator) -> None:
         """Put the runs in a new order, and draw what those of the chunks' rows follow from."""
         if self.shuffled:

@@ -98,11 +98,26 @@ class Spec(Part):
         if self.training.batch_size is None and not self.data.in_memory:
             message = "one batch of all rows needs all of them in memory, and 'data.in_memory' is false"
             found.append(Finding(("training", "batch_size"), message, "give a number, such as 128"))
+        if self.optimizer.scope == "problem":
+            found += self._problem_findings()
         if self.training.batch_size == 1:
             for index, layer in enumerate(self.network.layers):
                 if isinstance(layer.normalization, BatchNormalization):
                     layer_path = ("network", "layers", index, "normalization")
                     found.append(Finding(layer_path, "batch normalization needs batches of at least 2 rows", "raise training.batch_size"))
+        return found
+
+    def _problem_findings(self) -> list[Finding]:
+        """What would give an optimizer that needs the whole problem another loss at each call for the same parameters."""
+        found, name = [], plugin_name(self.optimizer)
+        for index, layer in enumerate(self.network.layers):
+            path = ("network", "layers", index)
+            if layer.dropout:
+                message = f"dropout draws anew at each call, and {name} needs a loss that stays the same"
+                found.append(Finding((*path, "dropout"), message, "leave it out, or choose another optimizer, such as 'adam'"))
+            if isinstance(layer.normalization, BatchNormalization):
+                message = f"batch normalization moves its averages at each call, and {name} needs a loss that stays the same"
+                found.append(Finding((*path, "normalization"), message, "use 'layer' normalization, or another optimizer, such as 'adam'"))
         return found
 
     def __eq__(self, other: object) -> bool:

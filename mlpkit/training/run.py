@@ -18,7 +18,7 @@ from mlpkit.data.table import counted
 from mlpkit.errors import ModelFileError, TrainingError
 from mlpkit.fingerprint import Fingerprint
 from mlpkit.network import BLOCK, Network
-from mlpkit.plugin import Array, Targets
+from mlpkit.plugin import Array, Minimizer, Targets
 from mlpkit.quiet import quiet_context
 from mlpkit.spec import Spec
 from mlpkit.threads import LARGE, Share, chosen, may_be_split, products_on
@@ -27,6 +27,7 @@ from mlpkit.training.diagnosis import first_non_finite
 from mlpkit.training.epoch import Epoch
 from mlpkit.training.loss import mean_loss
 from mlpkit.training.order import from_file_order, to_file_order
+from mlpkit.training.problem import ROWS, Stopped, TrainingProblem
 from mlpkit.training.state import Place, TrainingState
 from mlpkit.training.streams import generator_state, random_stream, set_generator
 from mlpkit.training.update import Update
@@ -67,8 +68,10 @@ class Run:
         self.step = 0
         self.loss = 0.0  # summed over the rows of the unfinished epoch
         self.whole = True
-        self.batch_size = min(spec.training.batch_size or self.rows, self.rows)
-        self.steps_per_epoch = -(-self.rows // self.batch_size)
+        self.converged = False  # the optimizer of the whole problem says that nothing is left to gain
+        minimizes = isinstance(spec.optimizer, Minimizer)
+        self.batch_size = min(ROWS if minimizes else spec.training.batch_size or self.rows, self.rows)
+        self.steps_per_epoch = 1 if minimizes else -(-self.rows // self.batch_size)
         self.shuffle_rng = random_stream(spec.seed, "shuffle", done)
         self.dropout_rng = random_stream(spec.seed, "dropout", done)
         self.quiet = quiet_context()
@@ -79,9 +82,11 @@ class Run:
         self.split = may_be_split(max(self.batch_size, BLOCK if self.evaluated else 1), shapes)
         self.threads: int | None = None  # decided when the run begins
         self.order: NDArray[np.uint64] | None = None  # the generator that shuffled the unfinished epoch, before it did
-        self.batches = batches_of(train, self.batch_size, spec.training.shuffle, biased=network.layers[0].bias is not None)
+        shuffle = spec.training.shuffle and not minimizes
+        self.batches = batches_of(train, self.batch_size, shuffle, biased=network.layers[0].bias is not None)
         self.workspaces = self._workspaces()
         self.update = Update(network, spec)
+        self.problem = TrainingProblem(network, self.batches, self.workspaces, stop) if minimizes else None
 
     def _workspaces(self) -> dict[int, Workspace]:
         """A workspace for a whole batch and one for the rest at the end of an epoch, with one gradient."""
@@ -92,8 +97,9 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are done, or early stopping has seen enough."""
-        return self.epoch >= self.spec.training.epochs or (self.best is not None and self.best.monitor.exhausted)
+        """Whether all epochs are done, early stopping has seen enough, or nothing is left to gain."""
+        converged = self.converged and self.step == self.epoch  # and that epoch is done
+        return converged or self.epoch >= self.spec.training.epochs or (self.best is not None and self.best.monitor.exhausted)
 
     @property
     def place(self) -> Place:
@@ -135,6 +141,8 @@ class Run:
 
     def _pass_over_rows(self) -> bool:
         """One step per batch that the epoch has left; False when asked to stop."""
+        if self.problem is not None:
+            return self._minimize(self.problem)
         if self.batches.shuffled:
             self.order = generator_state(self.shuffle_rng)
             self.batches.shuffle(self.shuffle_rng)
@@ -145,6 +153,22 @@ class Run:
         vector = self.network.parameters.vector
         if not math.isfinite(vector.dot(vector)) and not np.isfinite(vector).all():  # by the last step, which no loss has seen
             raise self._diverged(self.train.inputs[: self.batch_size], math.nan)
+        return True
+
+    def _minimize(self, problem: TrainingProblem) -> bool:
+        """The epoch of an optimizer that needs the whole problem; False when asked to stop: then it has not begun."""
+        if self.step > self.epoch:  # only the validation of the epoch is missing
+            return True
+        try:
+            found = self.update.minimize(problem, self.step + 1)
+        except Stopped:
+            return False
+        if not math.isfinite(problem.loss):
+            raise self._diverged(self.train.inputs[: self.batch_size], problem.loss)
+        self.whole = False
+        self.update.adopt(found)
+        self.loss, self.step, self.converged = problem.loss * self.rows, self.step + 1, found.converged
+        self.whole = True
         return True
 
     def _take_step(self, inputs: Array, targets: Targets, weights: Array | None) -> None:
@@ -218,6 +242,7 @@ class Run:
             data=data,
             versions=versions(self.spec),
             threads=self.threads,
+            converged=self.converged,
             arrays=arrays,
         )
 
@@ -235,6 +260,7 @@ class Run:
         self.whole = False
         self._go_on_with(state.threads)
         self.done, self.epoch, self.step, self.loss = state.done, state.epoch, state.step, float(state.arrays["loop/loss"][0])
+        self.converged = state.converged
         for name, array in zip(self.spec.optimizer.state, self.update.state, strict=True):
             from_file_order(self.network.parameters, state.arrays[f"optimizer/{name}"], array)
         set_generator(self.shuffle_rng, state.arrays["rng/shuffle"])

@@ -5,15 +5,26 @@ The optimizer's rule is written for one array; here it meets the vector of all p
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from mlpkit.network import Network
-from mlpkit.plugin import Array, Schedule, says
+from mlpkit.plugin import Array, Minimizer, Schedule, says
 from mlpkit.spec import Spec
 from mlpkit.threads import in_parallel
+from mlpkit.training.problem import TrainingProblem
 
 PIECE = 2**18  # parameters that an elementwise optimizer moves at once
 MANY = 2**20  # parameters from which pieces pay, and threads
+
+
+class Found(NamedTuple):
+    """The parameters that an optimizer found, its state with them, and whether nothing is left to gain."""
+
+    w: Array
+    state: list[Array]
+    converged: bool
 
 
 class Update:
@@ -67,6 +78,23 @@ class Update:
         for part, shape in self.tensors:
             state = [array[part].reshape(shape) for array in self.state]
             self.optimizer.step(w[part].reshape(shape), gradient[part].reshape(shape), *state, lr=lr, t=step)
+
+    def minimize(self, problem: TrainingProblem, step: int) -> Found:
+        """What an optimizer that needs the whole problem finds in epoch number `step`; it works on copies."""
+        assert isinstance(self.optimizer, Minimizer)
+        problem.begin()
+        w, state = self.trained.copy(), [array.copy() for array in self.state]
+        with np.errstate(all="ignore"):  # a line search may look at points where the loss overflows
+            converged = self.optimizer.minimize(w, problem, *state, lr=self.rate(step - 1, 1), t=step)
+        if not problem.passes:  # it did not ask for the loss
+            problem(w)
+        return Found(w, state, bool(converged))
+
+    def adopt(self, found: Found) -> None:
+        """Give the network and the optimizer's state what `minimize` found."""
+        self.trained[...] = found.w
+        for array, changed in zip(self.state, found.state, strict=True):
+            array[...] = changed
 
     def _apply_by_pieces(self, w: Array, gradient: Array, lr: float, step: int) -> None:
         """The same numbers as in one piece, each piece in a core's cache from the first operation to the last."""
