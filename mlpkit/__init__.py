@@ -35,7 +35,19 @@ if TYPE_CHECKING:
     from mlpkit.model import Model
     from mlpkit.modelfile import inspect, load_arrays
     from mlpkit.network import Network
-    from mlpkit.plugin import Activation, Elementwise, Initializer, Loss, Metric, Minimizer, Optimizer, Plugin, Schedule, plugins
+    from mlpkit.plugin import (
+        Activation,
+        Elementwise,
+        Initializer,
+        Loss,
+        Metric,
+        Minimizer,
+        Optimizer,
+        Plugin,
+        Schedule,
+        plugins,
+        refresh_plugins,
+    )
     from mlpkit.registry import PluginInfo
     from mlpkit.running import epochs, train
     from mlpkit.spec import Spec
@@ -61,7 +73,19 @@ _HOMES = {
     "model": ("Model",),
     "modelfile": ("inspect", "load_arrays"),
     "network": ("Network",),
-    "plugin": ("Activation", "Elementwise", "Initializer", "Loss", "Metric", "Minimizer", "Optimizer", "Plugin", "Schedule", "plugins"),
+    "plugin": (
+        "Activation",
+        "Elementwise",
+        "Initializer",
+        "Loss",
+        "Metric",
+        "Minimizer",
+        "Optimizer",
+        "Plugin",
+        "Schedule",
+        "plugins",
+        "refresh_plugins",
+    ),
     "registry": ("PluginInfo",),
     "running": ("epochs", "train"),
     "spec": ("Spec",),
@@ -102,6 +126,7 @@ __all__ = [
     "load",
     "load_arrays",
     "plugins",
+    "refresh_plugins",
     "register",
     "register_file",
     "train",

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
-from mlpkit.errors import SpecError
+from mlpkit.blame import blaming
+from mlpkit.errors import BrokenPlugin, PluginError, SpecError
 from mlpkit.plugin import REGISTRIES, Array, Metric
 from mlpkit.preprocessing import TargetEncoder
+from mlpkit.registry import PluginInfo
 from mlpkit.spec.parts import plugin_name
 
 USUAL = {"classification": ("accuracy", "log_loss"), "regression": ("rmse", "mae", "r2"), "multilabel": ()}
@@ -24,13 +27,29 @@ def choose_metrics(metrics: str | Metric | Sequence[str | Metric], task: str) ->
     MissingPlugin
         A name means nothing.
     SpecError
-        One does not fit the task.
+        One does not fit the task, or has no value without options.
     """
     named = (metrics,) if isinstance(metrics, (str, Metric)) else metrics
-    registry = REGISTRIES["metrics"]
-    chosen = tuple(registry.get(metric)() if isinstance(metric, str) else metric for metric in named or USUAL[task])
+    chosen = tuple(_by_name(metric) if isinstance(metric, str) else metric for metric in named or USUAL[task])
     check_metrics(chosen, task)
     return chosen
+
+
+def _by_name(name: str) -> Metric:
+    metric: type[Metric] = REGISTRIES["metrics"].get(name)
+    try:
+        return metric()
+    except ValidationError as error:
+        options = ", ".join(sorted({str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}))
+        raise SpecError.at("metrics", f"{name} needs options: {options}", "write it with them in the spec's metrics") from error
+
+
+def _task(info: PluginInfo) -> str | None:
+    """What a metric measures; None for a plugin that is broken."""
+    try:
+        return str(REGISTRIES["metrics"].get(info.full_name).task)
+    except PluginError:
+        return None
 
 
 def check_metrics(metrics: Sequence[Metric], task: str) -> None:
@@ -38,7 +57,7 @@ def check_metrics(metrics: Sequence[Metric], task: str) -> None:
     wrong = [metric for metric in metrics if metric.task != task]
     if wrong:
         names = ", ".join(plugin_name(metric) for metric in wrong)
-        known = [info.name for info in REGISTRIES["metrics"].installed() if REGISTRIES["metrics"].get(info.full_name).task == task]
+        known = [info.name for info in REGISTRIES["metrics"].installed() if _task(info) == task]
         raise SpecError.at("metrics", f"the task is {task}, which {names} cannot measure", f"these can: {', '.join(known) or 'none'}")
 
 
@@ -48,4 +67,13 @@ def measure(
     """Metrics by name, on a network's outputs of shape (rows, units) and targets in the units of the data."""
     scores = target.scores(outputs)
     ones = np.ones(len(scores)) if weights is None else weights.astype(np.float64)
-    return {plugin_name(metric): metric.compute(scores, values, ones) for metric in metrics}
+    with blaming():
+        return {plugin_name(metric): _figure(metric, metric.compute(scores, values, ones)) for metric in metrics}
+
+
+def _figure(metric: Metric, value: Any) -> float:
+    if not isinstance(value, (float, int, np.number)):
+        info = REGISTRIES["metrics"].info(type(metric))
+        help = f"return float(...), or tell its author; 'mlpkit plugins check {info.full_name}' tries it by itself"
+        raise BrokenPlugin(f"{info.described} gives {type(value).__name__}, not a number", help=help)
+    return float(value)

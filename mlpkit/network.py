@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mlpkit.blame import blaming
 from mlpkit.blocks import row_blocks
 from mlpkit.errors import SpecError
 from mlpkit.normalization import BatchNormalization
@@ -104,14 +105,12 @@ class Network:
         SpecError
             An initializer does not fit its array.
         """
-        for index, layer in enumerate(self.layers):
-            try:
-                if layer.spec.weight_initializer is not None:
-                    layer.spec.weight_initializer.fill(layer.weight, rng)
-                if layer.bias is not None:
-                    layer.spec.bias_initializer.fill(layer.bias, rng)
-            except ValueError as error:
-                raise SpecError(f"network.layers[{index}]: {error}", help="change the initializer or the layer's width") from error
+        with blaming():
+            for index, layer in enumerate(self.layers):
+                try:
+                    _initialize(layer, rng)
+                except ValueError as error:
+                    raise SpecError(f"network.layers[{index}]: {error}", help="change the initializer or the layer's width") from error
 
     def predict(self, inputs: Array) -> Array:
         """What the network puts out. Where it overflows that is infinite or NaN, without a warning of NumPy.
@@ -138,12 +137,13 @@ class Network:
         _in_the_callers_context(self._fill, inputs, scores, outputs)
         return scores, outputs
 
-    def layer_outputs(self, index: int, inputs: Array) -> Array:
-        """The outputs of one layer, shape (rows, units), for its inputs, shape (rows, its inputs)."""
+    def layer_outputs(self, index: int, inputs: Array) -> tuple[Array, Array]:
+        """The scores and the outputs of one layer, both of shape (rows, units), for its inputs, shape (rows, its inputs)."""
         layer = self.layers[index]
         outputs = np.empty((len(inputs), layer.weight.shape[1]), inputs.dtype)
-        Prediction([_prediction_layer(layer)], len(inputs)).run(inputs, outputs)
-        return outputs
+        prediction = Prediction([_prediction_layer(layer)], len(inputs))
+        prediction.run(inputs, outputs)
+        return prediction.scores, outputs
 
     def _checked(self, inputs: Array) -> Array:
         inputs = np.asarray(inputs, self.dtype)
@@ -176,8 +176,15 @@ class Network:
 
 def _in_the_callers_context(function: Callable[[Array, Array | None, Array], None], *arguments: Any) -> None:
     """As `quietly`, for plugins, which may use context variables, and for who has switched off other warnings too."""
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(over="ignore", under="ignore"), blaming():
         function(*arguments)
+
+
+def _initialize(layer: LayerViews, rng: np.random.Generator) -> None:
+    if layer.spec.weight_initializer is not None:
+        layer.spec.weight_initializer.fill(layer.weight, rng)
+    if layer.bias is not None:
+        layer.spec.bias_initializer.fill(layer.bias, rng)
 
 
 def _prediction_layer(layer: LayerViews, joined: Array | None = None) -> PredictionLayer:

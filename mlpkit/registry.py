@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Any, Generic, TypeVar
 
+from mlpkit import installed
 from mlpkit.errors import AmbiguousPlugin, BrokenPlugin, MissingPlugin
 from mlpkit.shown import shortened
+from mlpkit.switches import PLUGINS, STRICT, counts, strict
+from mlpkit.wellformed import check_class
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,99}$")  # short enough for a name in a model file
 BUILTIN = "mlpkit"
@@ -54,9 +55,20 @@ class PluginInfo:
         return self.name if bare else f"{self.distribution}:{self.name}"
 
     @property
+    def singular(self) -> str:
+        """One of its kind: "activation", "loss"."""
+        return singular(self.kind)
+
+    @property
     def source(self) -> str:
         """Distribution and version, as a person would say it."""
         return f"{self.distribution} {self.version}" if self.distribution else f"your own class {self.target}"
+
+    @property
+    def described(self) -> str:
+        """What it is and where it is from, as the subject of a sentence."""
+        entry = f" (entry point {self.target or 'without a target'})" if self.distribution else ""
+        return f"the {self.singular} {self.name!r} of {self.source}{entry}"
 
 
 class Registry(Generic[T]):
@@ -83,7 +95,7 @@ class Registry(Generic[T]):
         self.aliases = dict(aliases)
         self._own: dict[str, type[T]] = {}
         self._loaded: dict[str, type[T]] = {}
-        self._entry_points: list[tuple[PluginInfo, metadata.EntryPoint]] | None = None
+        self._infos: list[PluginInfo] | None = None
 
     # -- what is there, by metadata alone
 
@@ -91,24 +103,41 @@ class Registry(Generic[T]):
         """Every plugin of this kind, built-ins first; nothing is imported."""
         builtins = [self._builtin_info(name) for name in self.builtins]
         own = [self._own_info(name) for name in self._own]
-        return (*builtins, *own, *(info for info, _ in self._found()))
+        return (*builtins, *own, *self._found())
 
     def refresh(self) -> None:
         """Look again at what is installed."""
-        self._entry_points = None
+        self._infos = None
+        self._loaded.clear()
 
-    def _found(self) -> list[tuple[PluginInfo, metadata.EntryPoint]]:
-        """The entry points of other distributions, read once."""
-        if self._entry_points is None:
-            found = []
-            for point in metadata.entry_points(group=self.group):
-                name, version = (point.dist.name, point.dist.version) if point.dist else ("unknown", "0")
-                distribution = re.sub(r"[-_.]+", "-", name).lower()
-                if distribution != BUILTIN:
-                    info = PluginInfo(self.kind, point.name, distribution, version, point.value)
-                    found.append((info, point))
-            self._entry_points = sorted(found, key=lambda pair: pair[0].full_name)
-        return self._entry_points
+    def _found(self) -> list[PluginInfo]:
+        """The plugins of other distributions, read once."""
+        if self._infos is None:
+            found = sorted((info for info in self._declared() if counts(info.distribution or "")), key=lambda info: info.full_name)
+            if strict():
+                self._refuse_doubtful(found)
+            self._infos = found
+        return self._infos
+
+    def _declared(self) -> list[PluginInfo]:
+        """All that other distributions declare, those that do not count included."""
+        points = [point for point in installed.entry_points() if point.group == self.group and point.distribution != BUILTIN]
+        return [PluginInfo(self.kind, point.name, point.distribution, point.version, point.target) for point in points]
+
+    def _refuse_doubtful(self, found: list[PluginInfo]) -> None:
+        """Raise for the first plugin whose bare name is no name, or means another one."""
+        for info in found:
+            doubles = [other.full_name for other in found if other.name == info.name]
+            if info.name in self.builtins or info.name in self.aliases:
+                problem = "its name is that of a built-in, which the bare name always means"
+            elif len(doubles) > 1:
+                problem = f"the name is that of {' and of '.join(doubles)}"
+            elif not NAME.match(info.name):
+                problem = f"its name must match {NAME.pattern}"
+            else:
+                continue
+            help = f"uninstall one of them, or unset {STRICT}, which makes an error of it"
+            raise BrokenPlugin(f"{info.described}: {problem}", help=help)
 
     def _builtin_info(self, name: str) -> PluginInfo:
         from mlpkit import __version__
@@ -142,7 +171,7 @@ class Registry(Generic[T]):
             return self._builtin_info(name)
         if name in self._own:
             return self._own_info(name)
-        matches = [info for info, _ in self._found() if name in (info.name, info.full_name)]
+        matches = [info for info in self._found() if name in (info.name, info.full_name)]
         if not matches:
             raise self._missing(name)
         if len(matches) > 1:
@@ -175,38 +204,32 @@ class Registry(Generic[T]):
             if not NAME.match(info.name):
                 raise ValueError(f"the name {info.name!r} must match {NAME.pattern}")
             module, _, attribute = info.target.partition(":")
+            if not module or not attribute:
+                raise ValueError("an entry point is name = 'module:Class'")
             loaded: Any = importlib.import_module(module.strip())
             for part in attribute.split("[")[0].strip().split("."):
                 loaded = getattr(loaded, part)
-            return self._check(loaded)
-        except Exception as error:
-            raise BrokenPlugin(
-                f"the {self.kind} plugin {info.name!r} of {info.source} (entry point {info.target}) is broken: "
-                f"{type(error).__name__}: {error}",
-                help=f"reinstall or update {info.distribution}, or tell its author",
-            ) from error
-
-    def _check(self, loaded: Any) -> type[T]:
-        """Hold a class to the contract; raises TypeError with the reason."""
-        if not (isinstance(loaded, type) and issubclass(loaded, self.base)):
-            raise TypeError(f"{loaded!r} is not a subclass of {self.base.__name__}")
-        if inspect.isabstract(loaded):
-            missing = ", ".join(sorted(getattr(loaded, "__abstractmethods__", ())))
-            raise TypeError(f"{loaded.__name__} does not define {missing}")
-        if "type" in getattr(loaded, "model_fields", {}):
-            raise TypeError(f"{loaded.__name__} has an option called 'type', which is the plugin's name in a spec")
-        return loaded
+            check_class(loaded, self.base)
+            checked: type[T] = loaded
+            return checked
+        except (Exception, SystemExit) as error:
+            message = f"{info.described} is broken: {type(error).__name__}: {error}"
+            help = f"reinstall or update {info.distribution}, or tell its author, whom 'mlpkit plugins check {info.full_name}' helps"
+            raise BrokenPlugin(message, help=help) from error
 
     def _missing(self, name: str) -> MissingPlugin:
+        shut_out = {info.distribution for info in self._declared() if name in (info.name, info.full_name)}
+        if shut_out:
+            help = f"unset {PLUGINS} or add {shortened(', '.join(map(str, sorted(shut_out, key=str))), 100)} to it"
+            return MissingPlugin(f"{PLUGINS} shuts out the {singular(self.kind)} {shortened(name, 100)!r}", help=help)
         name = shortened(name, 100)  # what is longer than any name is near to none, and slow to compare
         names = sorted({*(info.name for info in self.installed()), *self.aliases})
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
-        singular = "loss" if self.kind == "losses" else self.kind.removesuffix("s")
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
         distribution = name.partition(":")[0] if ":" in name else ""
         install = f"pip install {distribution}, if you trust it; " if distribution else ""
         return MissingPlugin(
-            f"unknown {singular} {name!r}{hint}", help=f"{install}installed: {', '.join(info.name for info in self.installed())}"
+            f"unknown {singular(self.kind)} {name!r}{hint}", help=f"{install}installed: {', '.join(info.name for info in self.installed())}"
         )
 
     # -- from a class to its name
@@ -223,7 +246,7 @@ class Registry(Generic[T]):
         for name, builtin in self.builtins.items():
             if builtin == target:
                 return self._builtin_info(name)
-        for info, _ in self._found():
+        for info in self._found():
             same_package = info.target.partition(":")[0].partition(".")[0] == cls.__module__.partition(".")[0]
             if same_package and info.target.rpartition(":")[2] == cls.__qualname__ and self.get(info.full_name) is cls:
                 return info
@@ -239,7 +262,7 @@ class Registry(Generic[T]):
         """
         name = snake_case(cls.__name__)
         try:
-            self._check(cls)
+            check_class(cls, self.base)
             if not NAME.match(name):
                 raise TypeError(f"its name would be {name!r}, which must match {NAME.pattern}")
             if name in self.builtins or name in self.aliases:
@@ -250,6 +273,11 @@ class Registry(Generic[T]):
             raise BrokenPlugin(f"{cls.__name__} cannot be one of the {self.kind}: {error}") from error
         self._own[name] = cls
         return self._own_info(name)
+
+
+def singular(kind: str) -> str:
+    """One of a kind: "activation", "loss"."""
+    return "loss" if kind == "losses" else kind.removesuffix("s")
 
 
 def snake_case(name: str) -> str:

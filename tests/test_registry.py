@@ -1,9 +1,13 @@
 """The registry: names to plugins, lazily; one broken plugin breaks nothing but itself."""
 
+import json
+import os
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import mlpkit
@@ -22,27 +26,6 @@ class {cls}(mlpkit.Elementwise):
     def derivative(self, z, y):
         return 1.0
 """
-
-
-@pytest.fixture
-def install(tmp_path, monkeypatch):
-    """Install a distribution with one activation into a folder of its own on the path."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-
-    def install(distribution, name, code, target=None):
-        module = distribution.replace("-", "_")
-        (tmp_path / f"{module}.py").write_text(code)
-        info = tmp_path / f"{module}-1.2.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n")
-        (info / "entry_points.txt").write_text(f"[mlpkit.activations]\n{name} = {target or f'{module}:Plugin'}\n")
-        REGISTRIES["activations"].refresh()
-        return module
-
-    yield install
-    REGISTRIES["activations"].refresh()
-    for module in [name for name in sys.modules if name.startswith("dist_")]:
-        del sys.modules[module]
 
 
 def activation(name):
@@ -66,8 +49,8 @@ def test_every_builtin_loads_and_says_what_it_is(contract):
 
 
 def test_a_builtin_name_never_looks_at_the_environment(monkeypatch):
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: pytest.fail("scanned"))
-    REGISTRIES["activations"].refresh()
+    monkeypatch.setattr("importlib.metadata.distributions", lambda **_: pytest.fail("scanned"))
+    mlpkit.refresh_plugins()
     assert activation("relu") is activation("mlpkit:relu")
 
 
@@ -105,6 +88,80 @@ def test_two_distributions_with_one_name(install):
     assert activation("dist-two:same").__module__ == "dist_two"
 
 
+ALLOWED = {"": {"one", "two"}, "0": set(), "dist-one": {"one"}, "Dist_Two, mlpkit-none": {"two"}, "dist-one,dist-two": {"one", "two"}}
+
+
+@pytest.mark.parametrize("value", ALLOWED)
+def test_the_environment_chooses_the_distributions(install, monkeypatch, value):
+    install("dist-one", "one", PLUGIN.format(cls="Plugin"))
+    install("dist-two", "two", PLUGIN.format(cls="Plugin"))
+    monkeypatch.setenv("MLPKIT_PLUGINS", value)
+    mlpkit.refresh_plugins()
+    assert {info.name for info in mlpkit.plugins("activations") if info.name in ("one", "two")} == ALLOWED[value]
+    for name in {"one", "two"} - ALLOWED[value]:
+        with pytest.raises(errors.MissingPlugin, match=f"MLPKIT_PLUGINS shuts out the activation '{name}'") as caught:
+            activation(name)
+        assert f"add dist-{name} to it" in caught.value.help
+    assert activation("relu").__module__ == "mlpkit.activations"
+
+
+DOUBTFUL = {"relu": "is that of a built-in", "same": "of dist-one:same and of dist-two:same", "Bad": "must match"}
+
+
+@pytest.mark.parametrize("name", DOUBTFUL)
+def test_strictly_what_is_doubtful_is_an_error(install, monkeypatch, name):
+    install("dist-one", name, PLUGIN.format(cls="Plugin"))
+    if name == "same":
+        install("dist-two", name, PLUGIN.format(cls="Plugin"))
+    assert {"relu", name} <= {info.name for info in mlpkit.plugins("activations")}
+    monkeypatch.setenv("MLPKIT_STRICT_PLUGINS", "1")
+    mlpkit.refresh_plugins()
+    with pytest.raises(errors.BrokenPlugin, match=DOUBTFUL[name]) as caught:
+        mlpkit.plugins("activations")
+    assert "dist-one 1.2 (entry point dist_one:Plugin)" in caught.value.message
+
+
+def test_strictly_a_broken_plugin_is_not_left_out_of_the_schema(install, monkeypatch):
+    install("dist-broken", "broken", "import nothing_of_this_name")
+    assert Spec.model_json_schema()
+    monkeypatch.setenv("MLPKIT_STRICT_PLUGINS", "1")
+    with pytest.raises(errors.BrokenPlugin, match="nothing_of_this_name"):
+        Spec.model_json_schema()
+
+
+def test_what_is_installed_later_is_found_after_a_refresh(install):
+    install("dist-one", "one", PLUGIN.format(cls="Plugin"))
+    assert activation("one")
+    info = install.site / "dist_late-3.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: dist-late\nVersion: 3.0\n")
+    (info / "entry_points.txt").write_text("[mlpkit.activations]\nlate = dist_one:Plugin\n")
+    with pytest.raises(errors.MissingPlugin):
+        activation("late")
+    mlpkit.refresh_plugins()
+    assert activation("late").__module__ == "dist_one"
+
+
+def test_a_plugin_that_takes_a_minute_to_import_slows_nothing_that_does_not_use_it(install, tmp_path):
+    slow = "import time\ntime.sleep(60)\n" + PLUGIN.format(cls="Plugin")
+    install("dist-slow", "slow", slow)
+    spec = {"network": {"layers": [{"units": 2, "activation": "relu"}, {}]}, "loss": "mse", "training": {"epochs": 1}}
+    (tmp_path / "spec.json").write_text(json.dumps({**spec, "data": {"path": "rows.csv", "target": "y"}}))
+    (tmp_path / "rows.csv").write_text("x,y\n" + "".join(f"{row},{row}.5\n" for row in range(9)))
+    env = {**os.environ, "PYTHONPATH": str(install.site)}
+    for command in (
+        "--help",
+        "plugins list",
+        "check spec.json",
+        "train spec.json -o model.h5",
+        "info model.h5",
+        "predict model.h5 rows.csv",
+    ):
+        argv = [sys.executable, "-m", "mlpkit", *command.split()]
+        done = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=55, check=True)
+        assert "dist-slow:slow" in done.stdout or command != "plugins list"
+
+
 def test_a_builtin_name_always_means_the_builtin(install):
     install("dist-relu", "relu", PLUGIN.format(cls="Plugin"))
     assert activation("relu").__module__ == "mlpkit.activations"
@@ -119,8 +176,46 @@ BROKEN = {
     "wrong kind": (PLUGIN.format(cls="Other") + "\nfrom mlpkit.losses import MeanSquaredError as Plugin", "not a subclass"),
     "unfinished": ("import mlpkit\nclass Plugin(mlpkit.Elementwise):\n    pass", "does not define derivative, function"),
     "option called type": (PLUGIN.format(cls="Plugin") + "    type: str = ''", "option called 'type'"),
-    "exits": ("raise RuntimeError('no licence')", "no licence"),
+    "fails": ("raise RuntimeError('no licence')", "no licence"),
+    "exits": ("raise SystemExit('no licence')", "SystemExit: no licence"),
+    "mutable option": (PLUGIN.format(cls="Plugin") + "    knots: list[float] = []", "the option 'knots' of Plugin is a list"),
+    "options thaw": (PLUGIN.format(cls="Plugin") + "    model_config = {'frozen': False}", "options that can change"),
 }
+TARGETS = {
+    "a module that is not there": ("dist_away:Plugin", "ModuleNotFoundError"),
+    "a class that is not there": ("dist_broken:Nothing", "has no attribute 'Nothing'"),
+    "no class": ("dist_broken", "an entry point is name = 'module:Class'"),
+    "nothing": ("", "entry point without a target"),
+}
+
+
+@pytest.mark.parametrize("case", TARGETS)
+def test_an_entry_point_to_nothing(install, case):
+    target, words = TARGETS[case]
+    install("dist-broken", "broken", PLUGIN.format(cls="Plugin"), target)
+    with pytest.raises(errors.BrokenPlugin) as caught:
+        activation("broken")
+    assert words in caught.value.message
+    assert "'broken' of dist-broken 1.2 (entry point" in caught.value.message
+    assert "reinstall or update dist-broken" in caught.value.help
+
+
+def test_a_metric_must_say_what_it_measures(install):
+    code = "import mlpkit\nclass Plugin(mlpkit.Metric):\n    def compute(self, outputs, targets, weights):\n        return 0.0\n"
+    install("dist-metric", "figure", code, group="metrics")
+    with pytest.raises(errors.BrokenPlugin, match="Plugin does not say higher_is_better and task"):
+        REGISTRIES["metrics"].get("figure")
+    with pytest.raises(errors.SpecError, match="accuracy cannot measure"):  # and it breaks no message that lists the others
+        mlpkit.train({"network": {"layers": [{}]}, "loss": "mse", "metrics": ["accuracy"]}, np.ones((3, 1)), np.arange(3.0))
+
+
+@pytest.mark.parametrize("damage", ["entry_points.txt", "METADATA"])
+def test_a_distribution_with_damaged_metadata_hides_no_other(install, damage):
+    install("dist-good", "good", PLUGIN.format(cls="Plugin"))
+    install("dist-bad", "bad", PLUGIN.format(cls="Plugin"))
+    (install.site / "dist_bad-1.2.dist-info" / damage).write_bytes(b"[mlpkit.activations]\nno equals sign \xff\xfe\n")
+    mlpkit.refresh_plugins()
+    assert activation("good").__module__ == "dist_good"
 
 
 @pytest.mark.parametrize("case", BROKEN)

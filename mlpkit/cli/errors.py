@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import traceback
-from types import FrameType
 
 from mlpkit.cli.console import Console
 from mlpkit.errors import MLPKitError, PluginError, Problem, TrainingError
@@ -20,7 +18,9 @@ class OutputError(MLPKitError):
 
 def exit_code(error: BaseException) -> int:
     """The exit code of an exception that ends a command."""
-    if isinstance(error, PluginError) or failed_plugin(error):
+    from mlpkit.blame import blamed
+
+    if isinstance(error, PluginError) or blamed(error):
         return 3
     failed = isinstance(error, (TrainingError, OutputError))
     return 2 if isinstance(error, MLPKitError) and not failed else 1
@@ -38,8 +38,10 @@ def problems_of(error: Exception) -> tuple[Problem, ...]:
     """What is wrong, in the words of whoever has to do something about it."""
     if isinstance(error, MLPKitError):
         return error.problems
-    if problem := failed_plugin(error):
-        return (problem,)
+    from mlpkit.blame import blamed
+
+    if broken := blamed(error):
+        return broken.problems
     if isinstance(error, MemoryError):
         return (Problem("not enough memory", help="use fewer rows or columns, narrower layers, or a smaller batch"),)
     if isinstance(error, RecursionError):
@@ -49,29 +51,6 @@ def problems_of(error: Exception) -> tuple[Problem, ...]:
         return (Problem(f"{where}{error.strerror}", help="check the path, its permissions and the space on the disk"),)
     advice = "this is a bug in mlpkit: please report it with the output of 'mlpkit doctor' and of this command with --debug"
     return (Problem(f"internal error: {type(error).__name__}: {error}", help=advice),)
-
-
-def failed_plugin(error: BaseException) -> Problem | None:
-    """The problem, with its place, when the exception came out of the code of a plugin that mlpkit does not bring."""
-    if isinstance(error, MLPKitError):
-        return None
-    found = None
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        found = _in_plugin(error, frame, line) or found
-    return found
-
-
-def _in_plugin(error: BaseException, frame: FrameType, line: int) -> Problem | None:
-    plugin, file = frame.f_locals.get("self"), frame.f_code.co_filename
-    if not hasattr(type(plugin), "kind") or type(plugin).__module__.startswith("mlpkit."):
-        return None
-    from mlpkit.plugin import REGISTRIES, Plugin
-
-    if not isinstance(plugin, Plugin):
-        return None
-    info = REGISTRIES[plugin.kind].info(type(plugin))
-    message = f"the plugin {info.name!r} ({info.source}) failed in {frame.f_code.co_name}: {type(error).__name__}: {error}"
-    return Problem(message, help="correct the plugin, or tell its author; --debug shows the whole way there", file=file, line=line)
 
 
 def block(console: Console, problem: Problem) -> str:

@@ -1,7 +1,7 @@
 """What a plugin is, the contracts of the six kinds, and the registry of each."""
 
 from mlpkit.plugin.arrays import Array, Targets
-from mlpkit.plugin.base import REGISTRIES, Plugin, plugins, says, to_entry
+from mlpkit.plugin.base import REGISTRIES, Plugin, plugins, refresh_plugins, says, to_entry
 from mlpkit.plugin.contracts import CONTRACTS, SUITABLE, Activation, Elementwise, Initializer, Loss, Metric, OutputKind
 from mlpkit.plugin.optimizer import LearningRate, Minimizer, Optimizer, Problem, Schedule
 
@@ -24,6 +24,7 @@ __all__ = [
     "Schedule",
     "Targets",
     "plugins",
+    "refresh_plugins",
     "says",
     "to_entry",
 ]

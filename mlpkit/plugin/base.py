@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic_core import PydanticCustomError, core_schema
 
+from mlpkit import installed
 from mlpkit.bounds import check_keys
-from mlpkit.errors import PluginError
+from mlpkit.errors import BrokenPlugin, PluginError
 from mlpkit.plugin.schema import entries_schema
 from mlpkit.registry import PluginInfo, Registry
 
@@ -46,6 +47,10 @@ def resolve(contract: type[Plugin], value: Any) -> Any:
         return plugin.model_validate(options)
     except ValidationError as error:
         raise PydanticCustomError("plugin_options", "wrong options", {"plugin": plugin, "error": error}) from error
+    except Exception as error:
+        message = f"{registry.info(plugin).described} fails when its options are checked: {type(error).__name__}: {error}"
+        broken = BrokenPlugin(message, help="a check of options raises ValueError: correct the plugin, or tell its author")
+        raise PydanticCustomError("plugin", "{message}", {"message": broken.message, "error": broken}) from error
 
 
 def _name_and_options(registry: Registry[Any], value: Any) -> tuple[str, dict[str, Any]]:
@@ -106,6 +111,13 @@ def says(plugin: Plugin, promise: str, *methods: str) -> bool:
     """
     owners = [next(cls for cls in type(plugin).__mro__ if method in vars(cls)) for method in methods]
     return all(vars(owner).get(promise, False) for owner in owners)
+
+
+def refresh_plugins() -> None:
+    """Look again at what is installed and at MLPKIT_PLUGINS: after an installation in a session that goes on."""
+    installed.forget()
+    for registry in REGISTRIES.values():
+        registry.refresh()
 
 
 def plugins(kind: str | None = None) -> tuple[PluginInfo, ...]:

@@ -78,7 +78,11 @@ class Elementwise(Activation):
         """f'(z), elementwise, where `y` is f(z): so sigmoid's is ``y * (1 - y)``."""
 
     def forward(self, z: Array, out: Array) -> None:
-        out[...] = self.function(z)
+        y = self.function(z)
+        shape = getattr(y, "shape", ())
+        if shape != out.shape:  # NumPy would spread a row or a number over all rows
+            raise ValueError(f"function gives shape {shape} for scores of shape {out.shape}")
+        out[...] = y
 
     def backward(self, z: Array, out: Array, grad: Array) -> None:
         grad *= self.derivative(z, out)

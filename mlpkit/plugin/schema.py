@@ -9,16 +9,22 @@ from pydantic_core import core_schema
 
 from mlpkit.errors import PluginError
 from mlpkit.registry import PluginInfo, Registry
+from mlpkit.switches import strict
 
 
 def entries_schema(registry: Registry[Any]) -> dict[str, Any]:
-    """JSON Schema of a field of this kind: names, or one object per installed plugin; broken ones are left out."""
+    """JSON Schema of a field of this kind: names, or one object per installed plugin.
+
+    A broken one is left out, and with MLPKIT_STRICT_PLUGINS an error.
+    """
     every: list[str] = []
     objects: list[dict[str, Any]] = []
     for info in registry.installed():
         try:
             plugin = registry.get(info.full_name)
         except PluginError:
+            if strict():
+                raise
             continue
         names = _names(registry, info)
         every += names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mlpkit.blame import blaming
 from mlpkit.blocks import row_blocks
 from mlpkit.data import Dataset, StoredDataset
 from mlpkit.network import Network
@@ -16,7 +17,7 @@ FEWEST = 2**10  # rows of a block, where rows are wide
 
 def mean_loss(network: Network, spec: Spec, data: Dataset | StoredDataset) -> tuple[float, Array]:
     """The weighted mean loss on a data set, and the network's outputs, shape (rows, units)."""
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), blaming():
         if isinstance(data, Dataset):
             losses, outputs = _losses(network, spec, data.inputs, data.targets)
         else:

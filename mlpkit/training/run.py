@@ -6,16 +6,18 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from copy import deepcopy
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.blame import blaming
 from mlpkit.data import Dataset, StoredDataset, StoredInputs
 from mlpkit.data.stream import batches_of
 from mlpkit.data.table import counted
-from mlpkit.errors import ModelFileError, TrainingError
+from mlpkit.errors import MLPKitError, ModelFileError
 from mlpkit.fingerprint import Fingerprint
 from mlpkit.network import BLOCK, Network
 from mlpkit.plugin import Array, Minimizer, Targets
@@ -23,7 +25,7 @@ from mlpkit.quiet import quiet_context
 from mlpkit.spec import Spec
 from mlpkit.threads import LARGE, Share, chosen, may_be_split, products_on
 from mlpkit.training.best import Best
-from mlpkit.training.diagnosis import first_non_finite
+from mlpkit.training.diagnosis import divergence
 from mlpkit.training.epoch import Epoch
 from mlpkit.training.loss import mean_loss
 from mlpkit.training.order import from_file_order, to_file_order
@@ -114,9 +116,7 @@ class Run:
             return None
         if self.threads is None:
             self._use_threads(self.share.count())
-        if not self.split:
-            return self._next_epoch()
-        with products_on(self.threads or 1):
+        with blaming(), products_on(self.threads or 1) if self.split else nullcontext():
             return self._next_epoch()
 
     def _use_threads(self, count: int) -> None:
@@ -195,14 +195,11 @@ class Run:
             metrics = {**metrics, "training_loss": on_training_rows}
         return (None if self.validation is None else loss), metrics
 
-    def _diverged(self, inputs: Array | StoredInputs, loss: float) -> TrainingError:
+    def _diverged(self, inputs: Array | StoredInputs, loss: float) -> MLPKitError:
         self.whole = False
         rate = self.update.rate(max(self.step - 1, 0), self.steps_per_epoch)
         number, last = self.done + self.epoch + 1, self.done + self.spec.training.epochs
-        return TrainingError(
-            f"the loss became {loss} in epoch {number} of {last}; {first_non_finite(self.network, inputs)}",
-            help=f"lower the learning rate (it was {rate:g}), standardize the inputs and the target, or use fewer or narrower layers",
-        )
+        return divergence(self.network, self.spec, inputs, loss, f"in epoch {number} of {last}", rate)
 
     def close(self) -> None:
         """Give the network the best weights seen, when early stopping watched them, and the cores to other runs."""

@@ -7,7 +7,7 @@ from importlib import metadata
 import numpy as np
 import pytest
 
-from mlpkit.plugin import REGISTRIES
+import mlpkit
 
 
 def edited(spec, path, value):
@@ -330,10 +330,10 @@ def packages(project, monkeypatch, tmp_path_factory):
     distribution(site, "second-pack", "2.0", second, {"second_pack.py": "import not_installed_at_all\n"})
     monkeypatch.syspath_prepend(str(site))
     assert metadata.version("first-pack") == "1.0"
-    REGISTRIES["activations"].refresh()
+    mlpkit.refresh_plugins()
     yield project
     monkeypatch.undo()
-    REGISTRIES["activations"].refresh()
+    mlpkit.refresh_plugins()
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_plugins_that_cannot_be_used(packages, run, plugin, words):
 
 def test_a_broken_plugin_breaks_nothing_else(packages, run):
     assert run("train", "spec.json", "-q", "-s", "network.layers.0.activation=first-pack:twin").code == 0
-    assert "BROKEN: the activations plugin 'cracked'" in run("plugins", "list", "-v").out
+    assert "BROKEN: the activation 'cracked'" in run("plugins", "list", "-v").out
     assert "BROKEN" in run("doctor").out
     assert "first-pack:twin" in run("schema").out
     assert run("predict", "model.h5", "shapes.csv").code == 0
@@ -375,8 +375,8 @@ class Breaks(mlpkit.Elementwise):
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        ("z", ["the plugin 'breaks'", "failed in derivative: ValueError: no derivative today", "own.py:6", "correct the plugin"]),
-        ("z[:, :0]", ["the plugin 'breaks'", "failed in forward: ValueError"]),
+        ("z", ["the activation 'breaks'", "failed in derivative: ValueError: no derivative today", "own.py:6", "correct it"]),
+        ("z[:, :0]", ["the activation 'breaks'", "failed in forward: ValueError: function gives shape"]),
     ],
 )
 def test_a_plugin_that_fails_is_named_with_its_place(project, run, function, words):

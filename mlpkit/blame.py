@@ -1,0 +1,49 @@
+"""Blame: an exception out of the code of a plugin becomes an error that names the plugin, where it is from, and the line."""
+
+from __future__ import annotations
+
+import traceback
+from types import FrameType, TracebackType
+
+from mlpkit.errors import BrokenPlugin, MLPKitError, Problem
+from mlpkit.plugin import REGISTRIES, Plugin
+
+OWN = "mlpkit."  # the modules that are not a plugin author's
+
+
+class blaming:
+    """A context in which what a plugin raises becomes a `BrokenPlugin`; every other exception goes through.
+
+    A class and not a generator: it is entered in every epoch and prediction.
+    """
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if error is not None and (broken := blamed(error)) is not None:
+            raise broken from error
+
+
+def blamed(error: BaseException) -> BrokenPlugin | None:
+    """The error of the plugin, not one of mlpkit's own, in whose code an exception was raised; None when it was elsewhere."""
+    if isinstance(error, (MLPKitError, MemoryError)) or not isinstance(error, Exception):
+        return None
+    found: tuple[Plugin, FrameType, int] | None = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        plugin = frame.f_locals.get("self")
+        own = str(frame.f_globals.get("__name__", "")).startswith(OWN)
+        if isinstance(plugin, Plugin) and not type(plugin).__module__.startswith(OWN):
+            found = plugin, frame, line
+        elif own:  # it called the engine, and that went wrong
+            found = None
+    return None if found is None else _broken(error, *found)
+
+
+def _broken(error: Exception, plugin: Plugin, frame: FrameType, line: int) -> BrokenPlugin:
+    info = REGISTRIES[plugin.kind].info(type(plugin))
+    message = f"{info.described} failed in {frame.f_code.co_name}: {type(error).__name__}: {error}"
+    help = f"correct it, or tell its author; 'mlpkit plugins check {info.full_name}' tries it by itself"
+    own = str(frame.f_globals.get("__name__", "")).startswith(OWN)  # what it inherits
+    problem = Problem(message, help=help) if own else Problem(message, help=help, file=frame.f_code.co_filename, line=line)
+    return BrokenPlugin(message, help=help, problems=[problem])

@@ -1,0 +1,46 @@
+"""Well-formed: what can be seen of a plugin class without running it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import MutableMapping, MutableSequence, MutableSet
+from typing import Any, get_args, get_origin
+
+MUTABLE = (list, dict, set, bytearray, MutableSequence, MutableMapping, MutableSet)
+
+
+def check_class(loaded: Any, contract: type) -> None:
+    """Hold a class to its contract.
+
+    Raises
+    ------
+    TypeError
+        It is no class of this kind, is not finished, or has options that a spec cannot hold; with the reason.
+    """
+    if not (isinstance(loaded, type) and issubclass(loaded, contract)):
+        raise TypeError(f"{loaded!r} is not a subclass of {contract.__name__}")
+    name = loaded.__name__
+    if inspect.isabstract(loaded):
+        raise TypeError(f"{name} does not define {', '.join(sorted(getattr(loaded, '__abstractmethods__', ())))}")
+    declared = [variable for variable, kind in vars(contract).get("__annotations__", {}).items() if "ClassVar" in str(kind)]
+    if missing := [variable for variable in declared if not hasattr(loaded, variable)]:
+        raise TypeError(f"{name} does not say {' and '.join(missing)}, as class variables")
+    _check_options(name, getattr(loaded, "model_fields", {}), getattr(loaded, "model_config", {}))
+
+
+def _check_options(name: str, options: dict[str, Any], config: dict[str, Any]) -> None:
+    if "type" in options:
+        raise TypeError(f"{name} has an option called 'type', which is the plugin's name in a spec: rename it")
+    for option, field in options.items():
+        if found := _mutable(field.annotation):
+            raise TypeError(f"the option {option!r} of {name} is a {found}, which can change: use a tuple")
+    if not config.get("frozen", True):
+        raise TypeError(f"{name} has options that can change: leave 'frozen' out of its model_config")
+
+
+def _mutable(annotation: Any) -> str:
+    """The name of a type in an annotation whose values can change; empty when there is none."""
+    kind = get_origin(annotation) or annotation
+    if isinstance(kind, type) and issubclass(kind, MUTABLE):
+        return kind.__name__
+    return next(filter(None, map(_mutable, get_args(annotation))), "")

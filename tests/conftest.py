@@ -1,0 +1,32 @@
+"""Distributions that are installed for a test, in a folder of their own on the path."""
+
+import sys
+
+import pytest
+
+import mlpkit
+
+
+@pytest.fixture
+def install(tmp_path_factory, monkeypatch):
+    """Install a distribution with one plugin; gives the name of its module."""
+    site = tmp_path_factory.mktemp("site")
+    monkeypatch.syspath_prepend(str(site))
+
+    def install(distribution, name, code, target=None, *, group="activations", version="1.2"):
+        module = distribution.replace("-", "_")
+        (site / f"{module}.py").write_text(code)
+        info = site / f"{module}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        declared = f"{module}:Plugin" if target is None else target
+        (info / "entry_points.txt").write_text(f"[mlpkit.{group}]\n{name} = {declared}\n")
+        mlpkit.refresh_plugins()
+        return module
+
+    install.site = site
+    yield install
+    monkeypatch.undo()
+    mlpkit.refresh_plugins()
+    for module in [name for name in sys.modules if name.startswith("dist_")]:
+        del sys.modules[module]
