@@ -5,6 +5,7 @@ MLPKitError
 ├── PluginError          a plugin that cannot be used
 │   ├── MissingPlugin    no installed plugin has that name
 │   ├── AmbiguousPlugin  two distributions have a plugin of that name
+│   ├── DriftedPlugin    it computes otherwise here than where a model was saved
 │   └── BrokenPlugin     it is installed, but does not import or breaks its contract
 ├── DataError            a table, an array or a file of data that cannot be used
 ├── ModelFileError       a model file that cannot be read or written
@@ -110,6 +111,12 @@ class AmbiguousPlugin(PluginError):
     code = "ambiguous_plugin"
 
 
+class DriftedPlugin(PluginError):
+    """A plugin that computes otherwise here than where a model was saved."""
+
+    code = "drifted_plugin"
+
+
 class BrokenPlugin(PluginError):
     """A plugin that does not import, or breaks its contract."""
 
@@ -126,6 +133,14 @@ class UnseenCategoryWarning(UserWarning):
 
 class ProbeWarning(UserWarning):
     """A model predicts otherwise here than where it was saved; by how much."""
+
+
+class PluginDriftWarning(ProbeWarning):
+    """A plugin computes otherwise here than where the model was saved; by how much, and what may be the reason."""
+
+
+class SurrogateWarning(UserWarning):
+    """A model predicts through the table of an activation that is missing; how good it is, or what is beyond it."""
 
 
 class ModelFileError(MLPKitError):

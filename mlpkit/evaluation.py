@@ -15,6 +15,7 @@ from mlpkit.plugin import REGISTRIES, Array, Metric
 from mlpkit.preprocessing import TargetEncoder
 from mlpkit.registry import PluginInfo
 from mlpkit.spec.parts import plugin_name
+from mlpkit.stand_ins import require
 
 USUAL = {"classification": ("accuracy", "log_loss"), "regression": ("rmse", "mae", "r2"), "multilabel": ()}
 
@@ -53,7 +54,8 @@ def _task(info: PluginInfo) -> str | None:
 
 
 def check_metrics(metrics: Sequence[Metric], task: str) -> None:
-    """Raise SpecError for metrics that do not fit the task."""
+    """Raise SpecError for metrics that do not fit the task, and MissingPlugin for one that is missing."""
+    require(*metrics)
     wrong = [metric for metric in metrics if metric.task != task]
     if wrong:
         names = ", ".join(plugin_name(metric) for metric in wrong)

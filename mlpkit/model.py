@@ -5,6 +5,7 @@ While it is trained it knows its run, so that a file from which the run can go o
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from pathlib import Path
@@ -71,7 +72,7 @@ class Model:
         self.spec, self._network, self._verify = parts.spec, parts.network, verify
         self.input_encoder, self.target_encoder = parts.input_encoder, parts.target_encoder
         self.history, self.metadata = parts.history, parts.metadata
-        self._state = parts.state
+        self._state, self._ranges = parts.state, parts.ranges or {}
         self._session: Session | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -151,6 +152,7 @@ class Model:
             yield from session.epochs()
         finally:
             self._session, self._state = None, session.left
+            self._ranges = {} if sys.is_finalizing() else session.score_ranges(self._network)
 
     @property
     def training_state(self) -> TrainingState | None:
@@ -246,9 +248,9 @@ class Model:
         except (TypeError, ValueError) as error:
             message = f"the model has not been trained, so it takes an array of numbers alone: {error}"
             raise DataError(message, help="train it first to predict from tables and files") from error
-        if array.ndim != 2 or array.shape[1] != width:
-            raise DataError(f"the rows have shape {array.shape}, but the network takes (rows, {width})", help="give one row per example")
-        return array
+        if array.ndim == 2 and array.shape[1] == width:
+            return array
+        raise DataError(f"the rows have shape {array.shape}, but the network takes (rows, {width})", help="give one row per example")
 
     def _table(self, rows: Any) -> Table:
         if isinstance(rows, (str, Path)):
@@ -269,8 +271,8 @@ class Model:
             Write as well where the run stands, so that it can go on: in the loop over `mlpkit.epochs`, between two
             epochs, or after the loop was left before its end. The model in it is the one that predicts best.
         compat : str
-            The container version to write: "1.1" or "1.0" for those who have an earlier mlpkit. What it has no place for
-            is left out: "1.0" has none for the probe, and for where a run stands.
+            The container version to write: "1.2", "1.1" or "1.0" for those who have an earlier mlpkit. What it has no place
+            for is left out: "1.0" has none for the probe, and for where a run stands.
 
         Raises
         ------
@@ -289,7 +291,8 @@ class Model:
                 help = "save it inside of the loop over mlpkit.epochs, or let training.checkpoint in the spec write files"
                 raise TrainingError("there is no run that could go on", help=help)
             network = network if self._session is None else self._session.run.best_network()
-        parts = Stored(self.spec, network, self.input_encoder, self.target_encoder, self.history, self.metadata, state)
+        ranges = self._ranges if self._session is None else self._session.score_ranges(network)
+        parts = Stored(self.spec, network, self.input_encoder, self.target_encoder, self.history, self.metadata, state, ranges)
         modelfile.write(path, to_contents(parts), compat)
 
 

@@ -21,6 +21,7 @@ from mlpkit.preprocessing.task import is_classes
 from mlpkit.rawrows import RawRows, Stays, own_path, read_rows
 from mlpkit.rows import augmentable
 from mlpkit.spec import Spec
+from mlpkit.stand_ins import require
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ def encode_labelled(spec: Spec, inputs: InputEncoder, target: TargetEncoder, sou
 
     Inputs that are in an NPY or HDF5 file stay there.
     """
+    require(spec.loss)
     rows = read_rows(spec, source, y, weights, inputs, stays="where it is")
     table = rows.table
     encoded = inputs.encode(table, spec.dtype) if isinstance(table, Table) else unknown(inputs, table, spec.dtype)

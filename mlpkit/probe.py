@@ -5,15 +5,10 @@ Another answer means that a plugin computes something else than it did, or that 
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 
 from mlpkit.blocks import row_blocks
-from mlpkit.errors import Corrupt, ProbeWarning
-from mlpkit.modelfile.reader import naming
+from mlpkit.errors import Corrupt
 from mlpkit.modelfile.rules import Rule
 from mlpkit.network import Network
 from mlpkit.plugin import Array
@@ -49,30 +44,6 @@ def probe_difference(network: Network, probe: dict[str, Array]) -> float:
     with np.errstate(all="ignore"):  # two numbers at the ends of their range may differ by more than it holds: by infinity
         difference = np.abs(answer[finite].astype(np.float64) - outputs[finite]).max(initial=0.0)
         return float(difference / max(np.abs(outputs[finite]).max(initial=0.0), np.finfo(network.dtype).tiny))
-
-
-def check_probe(network: Network, probe: dict[str, Array], path: str | Path, changed: Callable[[], list[str]]) -> None:
-    """Warn when a network answers the probe of its file, if that has one, otherwise than where it was saved.
-
-    `changed` tells which plugins have another version than they had there.
-
-    Raises
-    ------
-    Corrupt
-        The probe is not one of this network.
-
-    Warns
-    -----
-    ProbeWarning
-    """
-    if not probe:
-        return
-    with naming(path):
-        difference = probe_difference(network, probe)
-    if difference > tolerance(network):
-        message = f"{path}: the model predicts otherwise here than where it was saved, by {difference:.2g} relative to the largest output"
-        reason = "; ".join(changed()) or "a plugin has changed, or the arithmetic of this machine is wrong"
-        warnings.warn(f"{message}: {reason}", ProbeWarning, stacklevel=3)
 
 
 def tolerance(network: Network) -> float:

@@ -1,22 +1,59 @@
-"""Provenance: where each plugin of a model came from, and whether its name means the same here."""
+"""Provenance: where each plugin of a model came from, what it computed there, and whether its name means the same here."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from mlpkit.errors import MissingPlugin, ModelFileError
-from mlpkit.modelfile.rules import Rule
-from mlpkit.plugin import REGISTRIES, Plugin
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit import plugin_probe
+from mlpkit.missing import is_here
+from mlpkit.plugin import REGISTRIES, Plugin, to_entry
 from mlpkit.registry import BUILTIN
+from mlpkit.score_ranges import Ranges
 from mlpkit.shown import shortened
+from mlpkit.stand_ins import StandIn
+from mlpkit.surrogates import Sampled, Table, key_of, outside_activations
 
-MOST_MISSING = 10  # plugins that are not here and are named
+Tables = dict[str, NDArray[np.float64]]  # by the name that a record has for one
 
 
-def provenance(plugin: Plugin) -> dict[str, Any]:
+def records(plugins: Sequence[Plugin], dtype: str, ranges: Ranges) -> tuple[list[dict[str, Any]], Tables]:
+    """What a model file says of its plugins, each once, and the tables of those that can be predicted through one.
+
+    Parameters
+    ----------
+    plugins : sequence of Plugin
+    dtype : str
+        Of the network.
+    ranges : dict
+        What is known of the scores of its own activations.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    tables: Tables = {}
+    for plugin in plugins:
+        key = f"{plugin.kind} {key_of(to_entry(plugin))}"
+        if key in found:
+            continue
+        if isinstance(plugin, StandIn):
+            found[key] = record = plugin.record
+            table = plugin.missing.tables.get(key_of(plugin.model_dump(mode="json")))
+        else:
+            found[key] = record = _record(plugin, dtype)
+            table = _add_surrogate(record, plugin, ranges)
+        if table is not None:
+            record["surrogate"] = {**record["surrogate"], "array": f"{len(tables)}"}
+            tables[f"{len(tables)}"] = table.points
+        elif isinstance(plugin, StandIn):
+            record.pop("surrogate", None)
+    return list(found.values()), tables
+
+
+def _record(plugin: Plugin, dtype: str) -> dict[str, Any]:
     info = REGISTRIES[plugin.kind].info(type(plugin))
-    return {
+    record: dict[str, Any] = {
         "kind": info.kind,
         "name": info.full_name,
         "distribution": info.distribution,
@@ -24,46 +61,53 @@ def provenance(plugin: Plugin) -> dict[str, Any]:
         "target": info.target,
         "options": plugin.model_dump(mode="json"),
     }
+    if info.code is not None:
+        record["code"] = info.code._asdict()
+    if (probe := plugin_probe.make_probe(plugin, dtype)) is not None:
+        record["probe"] = probe
+    return record
 
 
-def check_plugins(plugins: list[dict[str, Any]], path: str | Path) -> None:
-    """Hold what each plugin's name means here to what it meant where the model was trained.
+def _add_surrogate(record: dict[str, Any], plugin: Plugin, ranges: Ranges) -> Table | None:
+    """The table of an elementwise activation that mlpkit does not bring, which is then told of in its record."""
+    for key, activation in outside_activations([plugin]).items():
+        sampled = Sampled.of(activation, ranges.get(key))
+        if sampled is not None:
+            record["surrogate"] = {
+                "start": sampled.table.start,
+                "stop": sampled.table.stop,
+                "trained": None if sampled.trained is None else list(sampled.trained),
+                "error": sampled.error,
+                "output": activation.output,
+            }
+            return sampled.table
+    return None
 
-    Raises
-    ------
-    MissingPlugin
-        With what to install or to pass, when one is not there or the name means that of another distribution.
-    AmbiguousPlugin
-        Two distributions have it.
+
+def known_ranges(plugins: Sequence[dict[str, Any]]) -> Ranges:
+    """The ranges of scores that the records of a file tell of."""
+    found: Ranges = {}
+    for record in plugins:
+        if (trained := (record.get("surrogate") or {}).get("trained")) is not None:
+            options = record["options"]
+            found[key_of({"type": record["name"], **options} if options else record["name"])] = trained[0], trained[1]
+    return found
+
+
+def changed_plugins(plugins: Sequence[dict[str, Any]]) -> list[str]:
+    """What distributions have another version here than where a model was saved, and what files of code are others, in words.
+
+    mlpkit itself does not count, nor what is missing.
     """
-    missing: dict[str, str] = {}
-    for plugin in {(plugin["kind"], plugin["name"], plugin["distribution"]): plugin for plugin in plugins}.values():
-        kind, name, distribution = plugin["kind"], plugin["name"], plugin["distribution"]
-        if kind not in REGISTRIES:
-            message = f"it was trained with a plugin of the kind {shortened(kind, 100)!r}, which this mlpkit does not know"
-            raise ModelFileError(message, rule=Rule.SPEC)
-        try:
-            if REGISTRIES[kind].find(name).distribution == distribution:
-                continue
-        except MissingPlugin:
-            pass
-        own = f"define {name!r} (it was {plugin['target']}) and pass it: load(..., plugins=[...]) or --code FILE"
-        missing[name] = f"pip install {distribution}  (trained with {plugin['version']})" if distribution else own
-        if len(missing) == MOST_MISSING:
-            break
-    if missing:
-        help = "; ".join(shortened(advice) for advice in dict.fromkeys(missing.values()))
-        names = ", ".join(repr(shortened(name, 100)) for name in missing)
-        raise MissingPlugin(f"{path}: the model was trained with {names}, which is not here", help=help)
-
-
-def changed_plugins(plugins: list[dict[str, Any]]) -> list[str]:
-    """What distributions have another version here than where a model was saved, in words; mlpkit itself does not count."""
     changed: dict[str, str] = {}
-    for plugin in plugins:
-        distribution, then = plugin["distribution"], plugin["version"]
-        if distribution not in (None, BUILTIN, *changed):
-            now = REGISTRIES[plugin["kind"]].find(plugin["name"]).version
-            if now != then:
-                changed[distribution] = shortened(f"{distribution} {then} then, {now} now")
+    for record in plugins:
+        distribution, then = record["distribution"], record["version"]
+        if distribution in (BUILTIN, *changed) or not is_here(record):
+            continue
+        here = REGISTRIES[record["kind"]].find(record["name"])
+        if distribution is not None and here.version != then:
+            changed[distribution] = shortened(f"{distribution} {then} then, {here.version} now")
+        code = record.get("code")
+        if code and here.code and here.code.sha256 != code["sha256"]:
+            changed[code["name"]] = shortened(f"{here.code.name} is not the {code['name']} that it was trained with: its SHA-256 differs")
     return list(changed.values())

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 from mlpkit import installed
 from mlpkit.errors import AmbiguousPlugin, BrokenPlugin, MissingPlugin
 from mlpkit.shown import shortened
+from mlpkit.source_file import SourceFile, source_of
 from mlpkit.switches import PLUGINS, STRICT, counts, strict
 from mlpkit.wellformed import check_class
 
@@ -40,6 +41,8 @@ class PluginInfo:
         The installed distribution it comes from; None for a class of the user's own.
     target : str
         Where the class is: ``module:Class``.
+    code : SourceFile or None
+        The file that defines a class of the user's own.
     """
 
     kind: str
@@ -47,6 +50,7 @@ class PluginInfo:
     distribution: str | None
     version: str | None
     target: str
+    code: SourceFile | None = None
 
     @property
     def full_name(self) -> str:
@@ -94,6 +98,7 @@ class Registry(Generic[T]):
         self.builtins = dict(builtins)
         self.aliases = dict(aliases)
         self._own: dict[str, type[T]] = {}
+        self._sources: dict[str, SourceFile | None] = {}
         self._loaded: dict[str, type[T]] = {}
         self._infos: list[PluginInfo] | None = None
 
@@ -146,7 +151,7 @@ class Registry(Generic[T]):
 
     def _own_info(self, name: str) -> PluginInfo:
         cls = self._own[name]
-        return PluginInfo(self.kind, name, None, None, f"{cls.__module__}:{cls.__qualname__}")
+        return PluginInfo(self.kind, name, None, None, f"{cls.__module__}:{cls.__qualname__}", self._sources.get(name))
 
     # -- from a name to its class
 
@@ -242,6 +247,8 @@ class Registry(Generic[T]):
         BrokenPlugin
             The class breaks the contract, or its name is that of a built-in.
         """
+        if isinstance(stands_for := vars(cls).get("stands_for"), PluginInfo):  # it takes the place of a plugin that is missing
+            return stands_for
         target = f"{cls.__module__}:{cls.__qualname__}"
         for name, builtin in self.builtins.items():
             if builtin == target:
@@ -271,7 +278,8 @@ class Registry(Generic[T]):
                 raise TypeError(f"{name!r} already means your {self._own_info(name).target}: give the class another name")
         except TypeError as error:
             raise BrokenPlugin(f"{cls.__name__} cannot be one of the {self.kind}: {error}") from error
-        self._own[name] = cls
+        if self._own.get(name) is not cls:
+            self._own[name], self._sources[name] = cls, source_of(cls)
         return self._own_info(name)
 
 

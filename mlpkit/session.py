@@ -14,6 +14,7 @@ from mlpkit.fingerprint import Fingerprint, fingerprint
 from mlpkit.network import Network
 from mlpkit.plugin import Array
 from mlpkit.preparation import Prepared
+from mlpkit.score_ranges import Ranges, score_ranges
 from mlpkit.spec import Spec
 from mlpkit.training import Epoch, History, Place, Run, TrainingState
 
@@ -97,6 +98,13 @@ class Session:
     def _measure(self, outputs: Array) -> dict[str, float]:
         values, weights = self.prepared.measured
         return measure(self.spec.metrics, self.prepared.target, outputs, values, weights)
+
+    def score_ranges(self, network: Network) -> Ranges:
+        """The scores that a network's own activations meet on the training rows; none when a plugin fails."""
+        try:
+            return score_ranges(network, self.prepared.train.inputs)
+        except Exception:  # what ended the run has been said
+            return {}
 
     def state(self) -> TrainingState | None:
         """Where the run stands; None when it broke in the middle of a step, or before an epoch was in the history."""

@@ -12,6 +12,8 @@ from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.shown import shortened
 from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name
+from mlpkit.spec.plugins import plugin_objects
+from mlpkit.stand_ins import require
 from mlpkit.training import check_early_stopping
 
 
@@ -33,7 +35,8 @@ def check_storable(spec: Spec, inputs: InputEncoder, target: TargetEncoder) -> N
 
 
 def check_trainable(spec: Spec, prepared: Prepared) -> None:
-    """Raise as `check_measured` and `check_storable`."""
+    """Raise as `check_measured` and `check_storable`, and MissingPlugin where something stands for a plugin."""
+    require(*plugin_objects(spec))
     check_measured(spec, prepared)
     check_storable(spec, prepared.inputs, prepared.target)
 

@@ -11,17 +11,21 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from mlpkit.errors import ModelFileError, ResourceLimit, SpecError, TensorMismatch
+from mlpkit.missing import missing_plugins
 from mlpkit.modelfile import Contents
 from mlpkit.modelfile.manifest import StoredObject
 from mlpkit.modelfile.reader import OpenFile, naming, open_model
 from mlpkit.modelfile.rules import Rule
 from mlpkit.network import Network, parameter_shapes
+from mlpkit.plugin import standing_in
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.probe import make_probe
-from mlpkit.provenance import check_plugins, provenance
+from mlpkit.provenance import known_ranges, records
+from mlpkit.score_ranges import Ranges
 from mlpkit.shown import first_few, shortened
 from mlpkit.spec import Spec
 from mlpkit.spec.plugins import plugin_objects
+from mlpkit.stand_ins import stand_in
 from mlpkit.training.history import FIXED, History
 
 if TYPE_CHECKING:
@@ -40,28 +44,33 @@ class Stored(NamedTuple):
     history: History
     metadata: dict[str, Any]
     state: TrainingState | None = None
+    ranges: Ranges | None = None  # of the scores of its own activations
 
 
 def to_contents(stored: Stored) -> Contents:
     """What a model file holds."""
     encoders = {"inputs": stored.input_encoder, "target": stored.target_encoder}
     fitted = {name: encoder for name, encoder in encoders.items() if encoder is not None}
+    plugins, surrogates = records(list(plugin_objects(stored.spec)), stored.spec.dtype, stored.ranges or {})
     return Contents(
         spec=stored.spec.to_dict(),
         tensors=dict(stored.network.parameters.views),
         preprocessing={name: encoder.to_state() for name, encoder in fitted.items()},
         arrays={f"{name}/{key}": array for name, encoder in fitted.items() for key, array in encoder.arrays().items()},
         history=stored.history.columns(),
-        plugins=[provenance(plugin) for plugin in plugin_objects(stored.spec)],
+        plugins=plugins,
         metadata=stored.metadata,
         training=None if stored.state is None else stored.state.model_dump(),
         state={} if stored.state is None else stored.state.arrays,
         probe=make_probe(stored.network),
+        surrogates=surrogates,
     )
 
 
-def from_contents(contents: Contents, path: str | Path) -> Stored:
+def from_contents(contents: Contents, path: str | Path, allow_surrogate: bool = False) -> Stored:
     """The parts of a model that a file holds; `path` is named in errors.
+
+    In the place of a missing plugin that no prediction needs, or whose table may be predicted through, stands a `StandIn`.
 
     Raises
     ------
@@ -71,7 +80,7 @@ def from_contents(contents: Contents, path: str | Path) -> Stored:
         A plugin cannot be used; the error says what to install or to pass.
     """
     with naming(path):
-        spec = _valid_spec(contents, contents.tensors, path)
+        spec = _valid_spec(contents, contents.tensors, path, allow_surrogate)
         _check_tensors(spec, {name: (array.shape, array.dtype.name) for name, array in contents.tensors.items()})
         network = Network(spec.network, spec.dtype)
         for name, view in network.parameters.views.items():
@@ -79,22 +88,22 @@ def from_contents(contents: Contents, path: str | Path) -> Stored:
         return _stored(contents, spec, network)
 
 
-def read_parts(path: str | Path) -> tuple[Stored, Contents]:
+def read_parts(path: str | Path, allow_surrogate: bool = False) -> tuple[Stored, Contents]:
     """The parts of a model, and the contents of its file but for the tensors, which are read to where they are used.
 
     Raises as `from_contents`.
     """
     with open_model(path) as file:
-        contents, spec, listed = _without_tensors(file, path)
+        contents, spec, listed = _without_tensors(file, path, allow_surrogate)
         network = Network(spec.network, spec.dtype)
         file.arrays.take(listed, network.parameters.views)
         return _stored(contents, spec, network), contents
 
 
-def map_parts(path: str | Path) -> tuple[Stored, Contents, Callable[[], None]]:
+def map_parts(path: str | Path, allow_surrogate: bool = False) -> tuple[Stored, Contents, Callable[[], None]]:
     """The same over the mapped file, and a function that verifies the tensors, which have not been. Raises as `from_contents`."""
     with open_model(path, map_file=True) as file:
-        contents, spec, listed = _without_tensors(file, path)
+        contents, spec, listed = _without_tensors(file, path, allow_surrogate)
         network = Network.mapped(spec.network, spec.dtype, {name: file.arrays.mapped(stored) for name, stored in listed.items()})
 
         def verify() -> None:
@@ -104,19 +113,20 @@ def map_parts(path: str | Path) -> tuple[Stored, Contents, Callable[[], None]]:
         return _stored(contents, spec, network), contents, verify
 
 
-def _without_tensors(file: OpenFile, path: str | Path) -> tuple[Contents, Spec, dict[str, StoredObject]]:
+def _without_tensors(file: OpenFile, path: str | Path, allow_surrogate: bool) -> tuple[Contents, Spec, dict[str, StoredObject]]:
     """The contents of a file, its spec, and the entries of the tensors, which are those that the spec needs."""
     contents, listed = file.contents(tensors={}), file.listed("tensor")
-    spec = _valid_spec(contents, listed, path)
+    spec = _valid_spec(contents, listed, path, allow_surrogate)
     _check_tensors(spec, {name: (tuple(stored.shape), stored.dtype) for name, stored in listed.items()})
     return contents, spec, listed
 
 
-def _valid_spec(contents: Contents, tensors: Collection[str], path: str | Path) -> Spec:
+def _valid_spec(contents: Contents, tensors: Collection[str], path: str | Path, allow_surrogate: bool) -> Spec:
     _check_length(contents.spec, tensors)
-    check_plugins(contents.plugins, path)
+    missing = missing_plugins(contents.plugins, contents.surrogates, path, allow_surrogate)
     try:
-        return Spec.model_validate(contents.spec)
+        with standing_in({name: stand_in(found) for name, found in missing.items()}):
+            return Spec.model_validate(contents.spec)
     except SpecError as error:
         raise ModelFileError(f"the spec in it is not valid: {error.message}", rule=Rule.SPEC) from error
 
@@ -132,13 +142,15 @@ def _check_length(spec: dict[str, Any], tensors: Collection[str]) -> None:
 
 
 def _stored(contents: Contents, spec: Spec, network: Network) -> Stored:
+    if not all(np.isfinite(table).all() for table in contents.surrogates.values()):
+        raise ModelFileError("the table of an activation holds NaN or infinity", rule=Rule.PLUGINS)
     inputs, target = _encoders(contents, spec)
     history = _history(contents.history)
     state = None if contents.training is None else _training_state(contents.training, contents.state, spec, network)
     if state is not None and len(history) != state.place.epochs:
         what = f"it stands after {state.place.epochs} epochs, and the history has {len(history)}"
         raise ModelFileError(f"the training state in it does not fit its history: {what}", rule=Rule.STATE)
-    return Stored(spec, network, inputs, target, history, contents.metadata, state)
+    return Stored(spec, network, inputs, target, history, contents.metadata, state, known_ranges(contents.plugins))
 
 
 def _encoders(contents: Contents, spec: Spec) -> tuple[InputEncoder | None, TargetEncoder | None]:

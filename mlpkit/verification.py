@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlpkit import modelfile
-from mlpkit.errors import Corrupt, PluginError
+from mlpkit.drift import drifted_plugins
+from mlpkit.errors import Corrupt, DriftedPlugin, PluginError
 from mlpkit.modelfile.reader import naming
 from mlpkit.modelfile.rules import Rule
 from mlpkit.probe import probe_difference, tolerance
@@ -25,6 +26,8 @@ def verify(path: str | Path) -> list[tuple[str, str]]:
     ------
     ModelFileError
         It breaks a rule of the format; `rule` says which.
+    DriftedPlugin
+        A plugin computes otherwise than where the model was saved.
     """
     contents = modelfile.read(path)
     arrays = len(contents.tensors) + len(contents.arrays) + len(contents.history) + len(contents.probe) + len(contents.state)
@@ -34,14 +37,17 @@ def verify(path: str | Path) -> list[tuple[str, str]]:
         ("numbers", f"all of {sum(tensor.size for tensor in contents.tensors.values()):,} parameters are finite"),
     ]
     try:
-        network = from_contents(contents, path).network
+        parts = from_contents(contents, path)
     except PluginError as error:
         return [*done, ("spec", f"not verified, since a plugin cannot be used: {error.message}")]
     done.append(("spec", "is valid, and the tensors are those that it needs"))
     if changed := changed_plugins(contents.plugins):
         done.append(("plugins", f"have other versions here: {'; '.join(changed)}"))
+    if drifted := drifted_plugins(contents, parts.spec):
+        raise DriftedPlugin(f"{path}: computes otherwise here than where the model was saved: {'; '.join(drifted)}")
     if not contents.probe:
         return [*done, ("probe", "there is none")]
+    network = parts.network
     with naming(path):
         difference = probe_difference(network, contents.probe)
         if difference > tolerance(network):

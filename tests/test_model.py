@@ -222,7 +222,7 @@ def test_a_model_with_an_own_plugin(tmp_path):
     own = registry._own.pop("bent")
     try:
         with pytest.raises(
-            mlpkit.MissingPlugin, match=r"model\.h5: .* trained with 'bent', which is not here\n.*Bent.*plugins=\[...\].*--code"
+            mlpkit.MissingPlugin, match=r"model\.h5: .* with 'bent', which is not here\n.*--code test_model\.py .*plugins=\[Bent\]\)"
         ):
             mlpkit.load(tmp_path / "model.h5")
         assert mlpkit.inspect(tmp_path / "model.h5")["plugins"][0]["name"] == "bent"

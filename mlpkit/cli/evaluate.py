@@ -10,7 +10,7 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.facts import aligned
-from mlpkit.cli.options import Code, Json, load_code
+from mlpkit.cli.options import Code, Json, Surrogate, load_code
 
 if TYPE_CHECKING:
     from mlpkit.model import Model
@@ -36,6 +36,7 @@ def evaluate(
         ),
     ] = None,
     code: Code = None,
+    allow_surrogate: Surrogate = False,
     json: Json = False,
 ) -> None:
     """Evaluate a model on data with known targets."""
@@ -43,7 +44,7 @@ def evaluate(
 
     load_code(code)
     bounds = dict(_bound(text) for text in fail_under or ())
-    loaded = load(model)
+    loaded = load(model, allow_surrogate=allow_surrogate)
     measured = loaded.evaluate(data, metrics=_metrics(loaded, metrics or [], [name for name in bounds if name != "loss"]))
     if json:
         console.json({name: value if math.isfinite(value) else None for name, value in measured.items()})

@@ -13,6 +13,7 @@ from mlpkit.shown import shortened
 
 LONGEST = 2000  # letters of one fact: a file from a stranger may have millions
 MOST_COLUMNS = 200
+MOST_TABLES = 10
 NOT_VALID = "not valid: --verify says why"  # what a file says is shown although it may not hold
 
 
@@ -85,6 +86,7 @@ def _text(found: dict[str, Any]) -> str:
         ("history", _history(found["history"])),
         *([] if found["training"] is None else [("resume", _place(found["training"]))]),
         ("plugins", _plugins(found["plugins"])),
+        *_tables(found["plugins"]),
         ("written by", ", ".join(f"{name} {version}" for name, version in found["producer"].items())),
         ("file", f"{found['file_bytes']:,} bytes, container {found['container']}"),
         ("digest", f"sha256 {found['manifest_sha256']}"),
@@ -140,12 +142,24 @@ def _place(training: dict[str, Any]) -> str:
 
 def _plugins(plugins: list[dict[str, Any]]) -> str:
     """The plugins that mlpkit does not bring, with what to install."""
-    others = [
-        f"{plugin['name']} of {plugin['distribution']} {plugin['version']}" if plugin["distribution"] else f"{plugin['name']} (own code)"
-        for plugin in plugins
-        if plugin["distribution"] != "mlpkit"
-    ]
+    others = [_plugin(plugin) for plugin in plugins if plugin["distribution"] != "mlpkit"]
     return listed(list(dict.fromkeys(others))) if others else "built-in ones only"
+
+
+def _plugin(plugin: dict[str, Any]) -> str:
+    """Where a plugin is from."""
+    code = plugin.get("code")
+    if plugin["distribution"]:
+        return f"{plugin['name']} of {plugin['distribution']} {plugin['version']}"
+    return f"{plugin['name']} (own code, {code['name']})" if code else f"{plugin['name']} (own code)"
+
+
+def _tables(plugins: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """How good the tables are through which the model predicts where a plugin is missing."""
+    from mlpkit.surrogates import how_good
+
+    told = {plugin["name"]: plugin["surrogate"] for plugin in plugins if plugin.get("surrogate") is not None}
+    return [("table", f"of {shortened(name, 100)}: {how_good(surrogate)}") for name, surrogate in list(told.items())[:MOST_TABLES]]
 
 
 def _tensors(found: dict[str, Any]) -> str:

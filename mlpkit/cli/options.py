@@ -17,6 +17,9 @@ Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="More details.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; the variable NO_COLOR does the same.")]
 Code = Annotated[list[str] | None, typer.Option("-c", "--code", metavar="FILE", help="A Python file with plugins of your own; repeatable.")]
+Surrogate = Annotated[
+    bool, typer.Option("--allow-surrogate", help="Predict through the model's table of an activation whose plugin is missing.")
+]
 Data = Annotated[str | None, typer.Option("-d", "--data", metavar="DATA", help="Data in place of the spec's data.path.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON to stdout.")]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Overwrite a file that exists.")]
@@ -39,12 +42,24 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
         console.color = not given.pop("no_color")
         with warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
-            warnings.showwarning = lambda message, *_, **__: console.warn(str(message))
+            warnings.showwarning = _each_once(console)
             command(console, **given)
 
     run.__signature__ = signature.replace(parameters=[context, *own, *common])  # type: ignore[attr-defined]
     run.__annotations__ = {name: parameter.annotation for name, parameter in inspect.signature(run).parameters.items()}
     return run
+
+
+def _each_once(console: Console) -> Callable[..., None]:
+    """What shows a warning, which may come with every batch."""
+    seen: set[str] = set()
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        if (text := str(message)) not in seen:
+            seen.add(text)
+            console.warn(text)
+
+    return show
 
 
 def load_code(paths: list[str] | None) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.files import check_output, written
-from mlpkit.cli.options import Code, Force, load_code
+from mlpkit.cli.options import Code, Force, Surrogate, load_code
 from mlpkit.cli.predictions import Columns, Format, write
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def predict(
     keep_columns: Annotated[bool, typer.Option("--keep-columns", help="Write the columns of DATA before the predictions.")] = False,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Rows that are in memory at once.")] = 8192,
     code: Code = None,
+    allow_surrogate: Surrogate = False,
     force: Force = False,
 ) -> None:
     """Predict from rows, with a header and one line per row.
@@ -44,7 +45,7 @@ def predict(
     if chosen is Format.npy and (output == "-" or keep_columns):
         raise typer.BadParameter("npy needs --output FILE and holds the predictions alone", param_hint="--format")
     check_output(output, force=force, reads=[model, data])
-    loaded = load(model)
+    loaded = load(model, allow_surrogate=allow_surrogate)
     with written(output) as stream:
         rows = write(stream, chosen, _batches(loaded, data, batch_size, proba, keep_columns and chosen))
     if output != "-":

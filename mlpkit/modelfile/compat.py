@@ -10,13 +10,14 @@ from mlpkit.modelfile.contents import Contents
 from mlpkit.modelfile.layout import MAJOR, MINOR, SPEC_SCHEMA
 
 CURRENT = f"{MAJOR}.{MINOR}"
+SINCE_1_3 = ("code", "probe", "surrogate")  # of a plugin
 
 
 def as_version(contents: Contents, version: str) -> tuple[Contents, int, int]:
     """Contents that a version can hold, with its minor number and the schema of its spec.
 
-    What it has no place for and no prediction needs is left out: 1.1 does not say whether inputs stay on disk, and 1.0
-    has no probe, no state of a run and no checkpoints in the spec either.
+    What it has no place for and no prediction needs is left out: 1.2 says of plugins only where they came from, 1.1 does not
+    say whether inputs stay on disk, and 1.0 has no probe, no state of a run and no checkpoints in the spec either.
 
     Raises
     ------
@@ -25,8 +26,12 @@ def as_version(contents: Contents, version: str) -> tuple[Contents, int, int]:
     """
     if version == CURRENT:
         return contents, MINOR, SPEC_SCHEMA
-    if version not in ("1.0", "1.1"):
-        raise ModelFileError(f"this mlpkit does not write container version {version!r}", help=f"it writes {CURRENT}, 1.1 and 1.0")
+    if version not in ("1.0", "1.1", "1.2"):
+        raise ModelFileError(f"this mlpkit does not write container version {version!r}", help=f"it writes {CURRENT}, 1.2, 1.1 and 1.0")
+    plugins = [{name: value for name, value in record.items() if name not in SINCE_1_3} for record in contents.plugins]
+    contents = replace(contents, plugins=plugins, surrogates={})
+    if version == "1.2":
+        return contents, 2, 3
     spec = {**contents.spec, "data": _without(contents.spec["data"], "in_memory")}
     if version == "1.1":
         return replace(contents, spec=spec), 1, 2

@@ -30,7 +30,7 @@ class Contents:
     history : dict of str to array of float64, shape (epochs,)
         One column per figure, NaN where nothing was measured.
     plugins : list of dict
-        Where each plugin came from: kind, name, distribution, version, target and options.
+        Where each plugin came from, and what it computed there, as `PluginRecord` says.
     metadata : dict
         JSON of the user's own.
     probe : dict of str to array
@@ -39,6 +39,8 @@ class Contents:
         Where a run stands that can go on, as JSON; None in a model that is finished.
     state : dict of str to array
         The arrays of such a run, by names such as ``optimizer/momentum``.
+    surrogates : dict of str to array of float64, shape (2, points)
+        The tables of activations, by the names that the records of plugins have for them: values and derivatives.
     """
 
     spec: dict[str, Any]
@@ -51,3 +53,4 @@ class Contents:
     probe: dict[str, NDArray[Any]] = field(default_factory=dict)
     training: dict[str, Any] | None = None
     state: dict[str, NDArray[Any]] = field(default_factory=dict)
+    surrogates: dict[str, NDArray[Any]] = field(default_factory=dict)

@@ -8,12 +8,19 @@ from __future__ import annotations
 import re
 
 FORMAT = "mlpkit"
-MAJOR, MINOR = 1, 2
+MAJOR, MINOR = 1, 3
 SPEC_SCHEMA = 3
-FEATURES: frozenset[str] = frozenset()  # what a file may require of its reader; versions 1.0 to 1.2 have none
+FEATURES: frozenset[str] = frozenset()  # what a file may require of its reader; versions 1.0 to 1.3 have none
 
 MANIFEST, SPEC = "/manifest", "/spec"
-FOLDERS = {"tensor": "/tensors/", "preprocess": "/preprocess/", "history": "/history/", "probe": "/probe/", "state": "/state/"}  # by role
+FOLDERS = {  # by role
+    "tensor": "/tensors/",
+    "preprocess": "/preprocess/",
+    "history": "/history/",
+    "probe": "/probe/",
+    "state": "/state/",
+    "surrogate": "/surrogate/",
+}
 
 # The name of a dtype, and how its numbers stand in the file: little-endian, bool as bytes of 0 and 1.
 INTEGERS = {f"{sign}int{8 * size}": f"<{sign or 'i'}{size}" for sign in ("", "u") for size in (1, 2, 4, 8)}

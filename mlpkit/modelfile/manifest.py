@@ -7,7 +7,7 @@ stands in `required_features`.
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -19,6 +19,7 @@ from mlpkit.modelfile.rules import Rule
 from mlpkit.shown import shortened
 
 Size = Annotated[int, Field(ge=0, lt=2**63)]
+MOST_PROBED = 1000  # numbers of a plugin's probe
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _SIZES = {name: int(stored[2:]) for name, stored in DTYPES.items()}  # bytes of a number
 
@@ -51,6 +52,8 @@ class StoredObject(BaseModel):
             raise _Broken(Rule.ROLES, f"{path!r} cannot be the path of a {role}")
         if role == "spec" and (self.dtype != "uint8" or len(self.shape) != 1):
             raise _Broken(Rule.TEXT, f"{path} is not one-dimensional and of bytes: it is the spec")
+        if role == "surrogate" and (self.dtype != "float64" or len(self.shape) != 2 or self.shape[0] != 2 or self.shape[1] < 2):
+            raise _Broken(Rule.PLUGINS, f"{path} is not float64 of shape (2, points): it is the table of an activation")
         if size is None:
             raise _Broken(Rule.ENTRIES, f"{self.dtype!r} is not a known dtype")
         if self.bytes != prod(self.shape) * size:
@@ -63,8 +66,34 @@ class StoredObject(BaseModel):
         return self.path.startswith(FOLDERS.get(self.role, "/"))
 
 
+class CodeRecord(BaseModel):
+    """The file that defines a plugin of the user's own. It is shown to people: it is never opened."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow")
+    name: str
+    sha256: Digest
+
+
+class SurrogateRecord(BaseModel):
+    """The table of an activation, and for what it is good: `error` is its largest one on the scores `trained`."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False)
+    array: Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
+    start: float
+    stop: float
+    trained: Annotated[list[float], Field(min_length=2, max_length=2)] | None
+    error: Annotated[float, Field(ge=0)]
+    output: Literal["real", "bounded", "nonnegative", "probability", "distribution"]
+
+    @model_validator(mode="after")
+    def _has_width(self) -> SurrogateRecord:
+        if not self.start < self.stop:
+            raise _Broken(Rule.PLUGINS, "the table of an activation has no width")
+        return self
+
+
 class PluginRecord(BaseModel):
-    """Where a plugin came from. It is shown to people: nothing is imported because of it."""
+    """Where a plugin came from, and what it computed there. It is shown to people: nothing is imported because of it."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="allow")
     kind: str
@@ -73,6 +102,9 @@ class PluginRecord(BaseModel):
     version: str | None
     target: str
     options: dict[str, Any]
+    code: CodeRecord | None = None
+    probe: Annotated[dict[str, Annotated[list[float | None], Field(max_length=MOST_PROBED)]], Field(max_length=8)] | None = None
+    surrogate: SurrogateRecord | None = None
 
 
 class Manifest(BaseModel):
@@ -100,9 +132,19 @@ class Manifest(BaseModel):
         columns = [path for stored, path in zip(self.objects, paths, strict=True) if stored.role == "history"]
         if sorted(columns) != sorted(FOLDERS["history"] + name for name in self.history):
             raise _Broken(Rule.HISTORY, "the columns of the history are not those that are listed")
+        tables = {FOLDERS["surrogate"] + record.surrogate.array for record in self.plugins if record.surrogate is not None}
+        if tables != {path for stored, path in zip(self.objects, paths, strict=True) if stored.role == "surrogate"}:
+            raise _Broken(Rule.PLUGINS, "the tables of activations are not those that are listed")
         if self.training is None and any(stored.role == "state" for stored in self.objects):
             raise _Broken(Rule.STATE, "there is the state of a run, but 'training' does not say where it stands")
         return self
+
+
+def _rule_of(place: tuple[int | str, ...]) -> Rule:
+    """The rule that a value of the wrong type breaks."""
+    if place[:1] == ("plugins",) and place[2:3] in (("code",), ("probe",), ("surrogate",)):
+        return Rule.PLUGINS
+    return Rule.ENTRIES if place[:1] == ("objects",) != place else Rule.MANIFEST
 
 
 def read_manifest(data: bytes, major: int, minor: int) -> Manifest:
@@ -130,13 +172,7 @@ def read_manifest(data: bytes, major: int, minor: int) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         broken = first.get("ctx", {}).get("error")
-        rule = (
-            broken.rule
-            if isinstance(broken, _Broken)
-            else Rule.ENTRIES
-            if first["loc"][:1] == ("objects",) != first["loc"]
-            else Rule.MANIFEST
-        )
+        rule = broken.rule if isinstance(broken, _Broken) else _rule_of(first["loc"])
         raise Corrupt(f"its manifest is not valid: {'.'.join(map(str, first['loc']))}: {first['msg']}", rule=rule) from error
     if (manifest.format, manifest.format_major, manifest.format_minor) != (FORMAT, major, minor):
         raise Corrupt("its manifest says another format or version than the attributes of its root", rule=Rule.MINOR)

@@ -97,11 +97,12 @@ class OpenFile:
             preprocessing=self.manifest.preprocessing,
             arrays=self.taken("preprocess"),
             history=self.history(),
-            plugins=[record.model_dump() for record in self.manifest.plugins],
+            plugins=[record.model_dump(exclude_unset=True) for record in self.manifest.plugins],
             metadata=self.manifest.metadata,
             probe=self.taken("probe"),
             training=self.manifest.training,
             state=self.taken("state"),
+            surrogates=self.taken("surrogate"),
         )
 
 

@@ -42,6 +42,7 @@ class Rule(IntEnum):
     FEATURES = 29
     LIMITS = 30
     SPEC = 31
+    PLUGINS = 32
 
     @property
     def text(self) -> str:
@@ -100,5 +101,6 @@ TEXTS: dict[Rule, str] = {
     Rule.MINOR: "`format`, `format_major` and `format_minor` in the manifest MUST be those of the root.",
     Rule.FEATURES: "A reader MUST refuse a file whose `required_features` or `spec_schema` it does not know.",
     Rule.SPEC: "The spec MUST be valid for its schema, and every plugin that is listed of a kind that mlpkit has.",
+    Rule.PLUGINS: "The `code`, `probe` and `surrogate` of a plugin, each of which MAY be missing, MUST be what is listed here.",
     Rule.LIMITS: "A reader MAY refuse a file that is larger than the limits listed here, and mlpkit does.",
 }

@@ -45,7 +45,7 @@ def _described(file: OpenFile, path: str) -> dict[str, Any]:
         "producer": manifest.producer,
         "manifest_sha256": file.manifest_sha256,
         "spec": file.spec(),
-        "plugins": [record.model_dump() for record in manifest.plugins],
+        "plugins": [record.model_dump(exclude_unset=True) for record in manifest.plugins],
         "preprocessing": manifest.preprocessing,
         "columns": _of(manifest.preprocessing, "inputs", "columns"),
         "classes": _of(manifest.preprocessing, "target", "classes"),

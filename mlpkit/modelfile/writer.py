@@ -89,6 +89,7 @@ def _arrays(contents: Contents) -> dict[str, Arrays]:
         "history": {FOLDERS["history"] + name: column for name, column in columns.items()},
         "probe": {FOLDERS["probe"] + name: np.asarray(array) for name, array in contents.probe.items()},
         "state": {FOLDERS["state"] + name: np.asarray(array) for name, array in contents.state.items()},
+        "surrogate": {FOLDERS["surrogate"] + name: np.asarray(array) for name, array in contents.surrogates.items()},
     }
     for role, arrays in roles.items():
         for path, array in arrays.items():

@@ -1,7 +1,7 @@
 """What a plugin is, the contracts of the six kinds, and the registry of each."""
 
 from mlpkit.plugin.arrays import Array, Targets
-from mlpkit.plugin.base import REGISTRIES, Plugin, plugins, refresh_plugins, says, to_entry
+from mlpkit.plugin.base import REGISTRIES, Plugin, plugins, refresh_plugins, says, standing_in, to_entry
 from mlpkit.plugin.contracts import CONTRACTS, SUITABLE, Activation, Elementwise, Initializer, Loss, Metric, OutputKind
 from mlpkit.plugin.optimizer import LearningRate, Minimizer, Optimizer, Problem, Schedule
 
@@ -26,5 +26,6 @@ __all__ = [
     "plugins",
     "refresh_plugins",
     "says",
+    "standing_in",
     "to_entry",
 ]

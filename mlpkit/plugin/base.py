@@ -8,7 +8,10 @@ class or an object.
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
@@ -21,6 +24,7 @@ from mlpkit.plugin.schema import entries_schema
 from mlpkit.registry import PluginInfo, Registry
 
 REGISTRIES: dict[str, Registry[Any]] = {}  # by kind; filled where the contracts are
+_stand_ins: ContextVar[Mapping[tuple[str, str], type[Plugin]]] = ContextVar("stand_ins", default=MappingProxyType({}))
 
 
 def to_entry(plugin: Plugin) -> str | dict[str, Any]:
@@ -28,6 +32,16 @@ def to_entry(plugin: Plugin) -> str | dict[str, Any]:
     name = REGISTRIES[plugin.kind].info(type(plugin)).full_name
     options = plugin.model_dump(mode="json")
     return {"type": name, **options} if options else name
+
+
+@contextmanager
+def standing_in(classes: Mapping[tuple[str, str], type[Plugin]]) -> Iterator[None]:
+    """A context in which these names, by kind and full name, mean other classes than those that are installed."""
+    token = _stand_ins.set(classes)
+    try:
+        yield
+    finally:
+        _stand_ins.reset(token)
 
 
 def resolve(contract: type[Plugin], value: Any) -> Any:
@@ -40,7 +54,7 @@ def resolve(contract: type[Plugin], value: Any) -> Any:
         if isinstance(value, type) and issubclass(value, contract):
             value = registry.info(value).full_name
         name, options = _name_and_options(registry, value)
-        plugin = registry.get(name)
+        plugin = _stand_ins.get().get((contract.kind, name)) or registry.get(name)
     except PluginError as error:
         raise PydanticCustomError("plugin", "{message}", {"message": error.message, "error": error}) from error
     try:

@@ -1,0 +1,109 @@
+"""Drift: whether the plugins of a model, and its network, give here what they gave where it was saved."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlpkit import __version__, plugin_probe
+from mlpkit.blame import blaming
+from mlpkit.errors import Corrupt, DriftedPlugin, PluginDriftWarning, ProbeWarning, SurrogateWarning
+from mlpkit.modelfile import Contents
+from mlpkit.modelfile.reader import naming
+from mlpkit.modelfile.rules import Rule
+from mlpkit.plugin import to_entry
+from mlpkit.probe import probe_difference, tolerance
+from mlpkit.provenance import changed_plugins
+from mlpkit.registry import BUILTIN
+from mlpkit.shown import shortened
+from mlpkit.spec import Spec
+from mlpkit.spec.plugins import plugin_objects
+from mlpkit.stand_ins import StandIn, Surrogate
+from mlpkit.storage import Stored
+from mlpkit.surrogates import how_good, key_of
+from mlpkit.switches import strict as strict_by_environment
+
+LEVEL = 3  # of the stack: who called `load`
+
+
+def check_drift(parts: Stored, contents: Contents, path: str | Path, strict: bool | None) -> None:
+    """Hold the plugins to their probes, and the network to its own.
+
+    Raises
+    ------
+    Corrupt
+        A probe is not one of its plugin, or of this network; or with `strict` the network does not give it.
+    DriftedPlugin
+        With `strict`, a plugin does not give its probe.
+
+    Warns
+    -----
+    PluginDriftWarning, ProbeWarning, SurrogateWarning
+    """
+    strict = strict_by_environment() if strict is None else strict
+    with naming(path):
+        drifted = drifted_plugins(contents, parts.spec)
+        with blaming():
+            difference = probe_difference(parts.network, contents.probe) if contents.probe else 0.0
+    if surrogates := _surrogates(parts.spec):
+        warnings.warn(_about_surrogates(surrogates, difference, path), SurrogateWarning, stacklevel=LEVEL)
+    if drifted:
+        message = f"{path}: computes otherwise here than where the model was saved: {'; '.join(drifted)}"
+        if strict:
+            raise DriftedPlugin(
+                message, help=f"install what it was trained with, which 'mlpkit plugins freeze {path}' lists, or train again"
+            )
+        warnings.warn(message, PluginDriftWarning, stacklevel=LEVEL)
+    elif difference > tolerance(parts.network) and not surrogates:
+        reason = "; ".join(changed_plugins(contents.plugins)) or "a plugin has changed, or the arithmetic of this machine is wrong"
+        message = f"the model predicts otherwise here than where it was saved, by {difference:.2g} relative to the largest output: {reason}"
+        if strict:
+            raise Corrupt(f"{path}: {message}", rule=Rule.PROBE)
+        warnings.warn(f"{path}: {message}", ProbeWarning, stacklevel=LEVEL)
+
+
+def drifted_plugins(contents: Contents, spec: Spec) -> list[str]:
+    """What plugins compute otherwise here than where a model was saved, and by how much, in words.
+
+    mlpkit's own are asked only when the file is from another version of it.
+
+    Raises
+    ------
+    Corrupt
+        What a record has as its probe is none of its plugin.
+    """
+    objects = {_key(plugin.kind, to_entry(plugin)): plugin for plugin in plugin_objects(spec) if not isinstance(plugin, StandIn)}
+    found = []
+    for record in contents.plugins:
+        options, probe, name = record["options"], record.get("probe"), shortened(record["name"], 100)
+        plugin = objects.get(_key(record["kind"], {"type": record["name"], **options} if options else record["name"]))
+        if plugin is None or probe is None or (record["distribution"] == BUILTIN and record["version"] == __version__):
+            continue
+        try:
+            difference = plugin_probe.drift(plugin, probe, spec.dtype)
+        except ValueError as error:
+            raise Corrupt(f"the probe of the plugin {name!r} is not one: {error}", rule=Rule.PLUGINS) from error
+        if difference > np.sqrt(np.finfo(spec.dtype).eps):
+            reason = "; ".join(changed_plugins([record])) or "it has changed, or the arithmetic of this machine is wrong"
+            found.append(f"{name} by {difference:.2g} relative to the largest number of its probe ({reason})")
+    return found
+
+
+def _key(kind: str, entry: Any) -> str:
+    return f"{kind} {key_of(entry)}"
+
+
+def _surrogates(spec: Spec) -> Sequence[Surrogate]:
+    return [plugin for plugin in plugin_objects(spec) if isinstance(plugin, Surrogate)]
+
+
+def _about_surrogates(surrogates: Sequence[Surrogate], difference: float, path: str | Path) -> str:
+    """Which activations are predicted through a table, how good that is, and what it does to the network's probe."""
+    told = {plugin.stands_for.full_name: plugin.record["surrogate"] for plugin in surrogates}
+    shown = [f"{shortened(name, 100)}, {how_good(surrogate)}" for name, surrogate in told.items()]
+    effect = f"; the network's probe differs by {difference:.1g} relative to the largest output"
+    return f"{path}: predicts through the table of {'; '.join(shown)}{effect}"

@@ -1,0 +1,36 @@
+"""The ranges of scores that a network's own activations meet on its training rows: what a table of one must cover."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mlpkit.data import StoredInputs
+from mlpkit.network import Network
+from mlpkit.plugin import Array, to_entry
+from mlpkit.surrogates import is_elementwise, key_of, outside_activations
+
+ROWS = 1024  # of a block
+BLOCKS = 16  # that are looked at, evenly spread
+
+Ranges = dict[str, tuple[float, float]]  # by the text of an activation's entry: the lowest and the highest score
+
+
+def score_ranges(network: Network, inputs: Array | StoredInputs) -> Ranges:
+    """The ranges of the elementwise activations that mlpkit does not bring; of those alone whose scores are all finite."""
+    outside = outside_activations([layer.activation for layer in network.layers])
+    wanted = {key for key, activation in outside.items() if is_elementwise(activation)}
+    if not wanted:
+        return {}
+    keys = [key_of(to_entry(layer.activation)) for layer in network.layers]
+    last = max(index for index, key in enumerate(keys) if key in wanted)
+    found: Ranges = {}
+    starts = np.unique(np.linspace(0, max(0, len(inputs) - ROWS), BLOCKS).astype(int)) if len(inputs) > ROWS * BLOCKS else None
+    for start in range(0, len(inputs), ROWS) if starts is None else starts.tolist():
+        x = inputs[start : start + ROWS]
+        with np.errstate(all="ignore"):
+            for index in range(last + 1):
+                scores, x = network.layer_outputs(index, x)
+                if keys[index] in wanted:
+                    low, high = found.get(keys[index], (np.inf, -np.inf))
+                    found[keys[index]] = min(low, float(scores.min())), max(high, float(scores.max()))  # NaN stays
+    return {key: ends for key, ends in found.items() if np.isfinite(ends).all()}

@@ -1,0 +1,150 @@
+"""Surrogates: a table of an elementwise activation, through which a model still predicts where the plugin is missing.
+
+Between the points of a grid the table is a cubic with the values and the derivatives at both (Hermite's), beyond its ends
+a straight line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.plugin import REGISTRIES, Activation, Array, Plugin, to_entry
+from mlpkit.registry import BUILTIN
+
+DEFAULT = (-8.0, 8.0)  # scores of a network of which no training is known
+WIDEST = 1e6
+FEWEST, MOST = 64, 8192  # intervals of a grid
+CLOSE = 1e-7  # error, relative to the largest value or 1, at which a grid is fine enough
+BETWEEN = np.array([0.25, 0.5, 0.75])  # where in each interval the error is measured
+
+
+class Table(NamedTuple):
+    """An activation on a grid.
+
+    Attributes
+    ----------
+    start, stop : float
+        The scores at its ends.
+    points : array of float64, shape (2, grid)
+        Values, and derivatives.
+    """
+
+    start: float
+    stop: float
+    points: NDArray[np.float64]
+
+    @property
+    def step(self) -> float:
+        """From one point of the grid to the next."""
+        return (self.stop - self.start) / float(self.points.shape[1] - 1)
+
+    def __call__(self, z: Array) -> NDArray[np.float64]:
+        """The values at scores of any shape; NaN for NaN."""
+        inside = np.clip(z.astype(np.float64), self.start, self.stop)
+        beyond = z - inside
+        place = (inside - self.start) / self.step
+        index = np.minimum(np.nan_to_num(place).astype(np.intp), self.points.shape[1] - 2)
+        t = place - index
+        (y0, d0), (y1, d1) = self.points[:, index], self.points[:, index + 1]
+        slope = np.where(beyond < 0, self.points[1, 0], self.points[1, -1])
+        blend = t * t * (3.0 - 2.0 * t)
+        bend = t * (1.0 - t) * self.step * (d0 * (1.0 - t) - d1 * t)
+        return np.asarray(y0 * (1.0 - blend) + y1 * blend + bend + beyond * slope, np.float64)
+
+
+class Sampled(NamedTuple):
+    """A table with the range of scores that it is for, and the largest error that was measured in it.
+
+    Attributes
+    ----------
+    table : Table
+    trained : tuple of float, or None
+        The lowest and the highest score of the training rows; None when no training is known.
+    error : float
+        The largest difference to the activation there, or in the whole table.
+    """
+
+    table: Table
+    trained: tuple[float, float] | None
+    error: float
+
+    @classmethod
+    def of(cls, activation: Activation, trained: tuple[float, float] | None) -> Self | None:
+        """A table that is fine enough for an activation, or as fine as one may be; None for one that is not elementwise."""
+        low, high = DEFAULT if trained is None else trained
+        margin = max(high - low, 1.0) / 4.0
+        start, stop = max(low - margin, -WIDEST), min(high + margin, WIDEST)
+        measured = max(low, start), min(high, stop)
+        if not is_elementwise(activation) or not measured[0] <= measured[1]:
+            return None
+        intervals = FEWEST
+        while (found := _tabulate(activation, start, stop, intervals)) is not None:
+            error = _error(activation, found, measured)
+            if error <= CLOSE * max(1.0, float(np.abs(found.points[0]).max())) or intervals >= MOST:
+                return cls(found, trained, error) if np.isfinite(error) else None
+            intervals *= 2
+        return None
+
+
+def how_good(surrogate: Mapping[str, Any]) -> str:
+    """What the record of a table says of its error, in words."""
+    trained = surrogate["trained"]
+    if trained is None:
+        return f"right to {surrogate['error']:.1g} (the scores of training are not known)"
+    return f"right to {surrogate['error']:.1g} on the scores of training, {trained[0]:.3g} to {trained[1]:.3g}"
+
+
+def key_of(entry: Any) -> str:
+    """A plugin's entry in a spec, as one text."""
+    return json.dumps(entry, sort_keys=True)
+
+
+def outside_activations(plugins: list[Plugin]) -> dict[str, Activation]:
+    """The activations that mlpkit does not bring, by the text of their entries."""
+    found = [plugin for plugin in plugins if isinstance(plugin, Activation)]
+    return {key_of(to_entry(plugin)): plugin for plugin in found if REGISTRIES["activations"].info(type(plugin)).distribution != BUILTIN}
+
+
+def is_elementwise(activation: Activation) -> bool:
+    """Whether each value follows from its own score alone, as far as some scores show it."""
+    z = np.random.default_rng(0).normal(0.0, 2.0, (4, 6))
+    try:
+        together, single = _values(activation, z), _values(activation, z.reshape(-1, 1)).reshape(z.shape)
+    except Exception:
+        return False
+    return bool(np.isfinite(together).all() and np.allclose(together, single, rtol=1e-9, atol=1e-12))
+
+
+def _values(activation: Activation, z: Array) -> Array:
+    out = np.empty_like(z)
+    with np.errstate(all="ignore"):
+        activation.forward(z.copy(), out)
+    return out
+
+
+def _tabulate(activation: Activation, start: float, stop: float, intervals: int) -> Table | None:
+    """Values and derivatives on a grid; None where one is not finite, or the activation fails."""
+    z = np.linspace(start, stop, intervals + 1)[:, None]
+    out, grad = np.empty_like(z), np.ones_like(z)
+    try:
+        with np.errstate(all="ignore"):
+            activation.forward(z, out)
+            values = out.copy()
+            activation.backward(z, out, grad)
+    except Exception:
+        return None
+    points = np.stack([values[:, 0], grad[:, 0]])
+    return Table(start, stop, points) if np.isfinite(points).all() else None
+
+
+def _error(activation: Activation, table: Table, measured: tuple[float, float]) -> float:
+    """The largest difference between points of the grid, in a range; at its ends too."""
+    grid = np.linspace(table.start, table.stop, table.points.shape[1])
+    z = (grid[:-1, None] + BETWEEN * table.step).reshape(-1)
+    z = np.concatenate([z[(z >= measured[0]) & (z <= measured[1])], measured])
+    return float(np.abs(_values(activation, z[:, None])[:, 0] - table(z)).max())
