@@ -27,6 +27,7 @@ from mlpkit.storage import Stored
 from mlpkit.surrogates import how_good, key_of
 from mlpkit.switches import strict as strict_by_environment
 
+ADVICE = "install what the model was trained with, which 'mlpkit plugins freeze' lists, or train it again"
 LEVEL = 3  # of the stack: who called `load`
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlpkit import modelfile
-from mlpkit.drift import drifted_plugins
+from mlpkit.drift import ADVICE, drifted_plugins
 from mlpkit.errors import Corrupt, DriftedPlugin, PluginError
 from mlpkit.modelfile.reader import naming
 from mlpkit.modelfile.rules import Rule
@@ -44,7 +44,7 @@ def verify(path: str | Path) -> list[tuple[str, str]]:
     if changed := changed_plugins(contents.plugins):
         done.append(("plugins", f"have other versions here: {'; '.join(changed)}"))
     if drifted := drifted_plugins(contents, parts.spec):
-        raise DriftedPlugin(f"{path}: computes otherwise here than where the model was saved: {'; '.join(drifted)}")
+        raise DriftedPlugin(f"{path}: computes otherwise here than where the model was saved: {'; '.join(drifted)}", help=ADVICE)
     if not contents.probe:
         return [*done, ("probe", "there is none")]
     network = parts.network

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from mlpkit.cli.console import Console
+from mlpkit.errors import SurrogateWarning
 
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No messages but warnings and errors.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="More details.")]
@@ -51,13 +52,15 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _each_once(console: Console) -> Callable[..., None]:
-    """What shows a warning, which may come with every batch."""
+    """What shows a warning; one that a table does not reach comes with every batch."""
     seen: set[str] = set()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        if (text := str(message)) not in seen:
-            seen.add(text)
+        text = str(message)
+        if text not in seen:
             console.warn(text)
+        if isinstance(message, SurrogateWarning):
+            seen.add(text)
 
     return show
 

@@ -280,11 +280,11 @@ def test_info_needs_no_plugin(project, run):
         with_code = run("predict", "model.h5", "shapes.csv", "-c", "own.py")
     finally:
         REGISTRIES["activations"]._own.clear()
-    assert "wave (own code)" in run("info", "model.h5").out
+    assert "wave (own code, own.py)" in run("info", "model.h5").out
     without = run("predict", "model.h5", "shapes.csv")
     assert (with_code.code, without.code) == (0, 3)
     assert "trained with 'wave', which is not here" in without.err
-    assert "--code FILE" in without.err
+    assert "--code own.py" in without.err
 
 
 def test_plugins_are_listed_with_their_source(run):
