@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import mlpkit
+from mlpkit import modelfile
 
 from .anatomy import Anatomy, Dataset
 
@@ -67,7 +68,7 @@ def golden_files() -> dict[str, Golden]:
         "large": mlpkit.Model(network(2, 512), inputs=520),  # more than a reader takes at once
         "deep": trained(network(70, 1), np.eye(4), np.arange(4.0)),
     }
-    files = {name: saved(model) for name, model in models.items()} | {"resumable": resumable()}
+    files = {name: saved(model) for name, model in models.items()} | {"resumable": resumable(), "outside": outside()}
     return {name: Golden.of(name, data) for name, data in files.items()}
 
 
@@ -85,6 +86,20 @@ def resumable() -> bytes:
     data = saved(model, training_state=True)
     running.close()
     return data
+
+
+def outside() -> bytes:
+    """The bytes of a file whose activation is of a distribution that is nowhere installed: it predicts through its table."""
+    contents = modelfile.from_bytes(saved(trained({**network(2, 2), "optimizer": "sgd"}, np.eye(4), np.arange(4.0))))
+    points = np.linspace(-4.0, 4.0, 9)
+    table = {"array": "0", "start": -4.0, "stop": 4.0, "trained": [-1.0, 1.0], "error": 0.01, "output": "bounded"}
+    plugins = [
+        {**record, "name": "far:away", "distribution": "far", "surrogate": table} if record["name"] == "tanh" else record
+        for record in contents.plugins
+    ]
+    contents.spec["network"]["layers"][0]["activation"] = "far:away"
+    tables = {"0": np.stack([np.tanh(points), 1 - np.tanh(points) ** 2])}
+    return modelfile.to_bytes(replace(contents, plugins=plugins, surrogates=tables))
 
 
 def trained(spec: dict[str, Any], *data: Any) -> mlpkit.Model:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mlpkit.errors import ModelFileError, PluginError, ProbeWarning
+from mlpkit.errors import ModelFileError, PluginError, ProbeWarning, SurrogateWarning
 from mlpkit.modelfile import Contents
 
 from .comparison import OtherReader, difference
@@ -83,6 +83,7 @@ class Worker:
             with limited(len(data), self.watch), warnings.catch_warnings():
                 warnings.simplefilter("error")  # a warning is an error where people have made it one
                 warnings.simplefilter("ignore", ProbeWarning)
+                warnings.simplefilter("ignore", SurrogateWarning)
                 self.contents = self.reader(data, self.path)
         except (ModelFileError, PluginError) as error:
             outcome = Outcome(getattr(error, "code", type(error).__name__))

@@ -16,8 +16,8 @@ FILES = sorted((Path(__file__).parent / "golden").glob("*.h5"))
 
 
 def test_every_version_has_its_files():
-    assert {path.name.split("-")[0] for path in FILES} == {"1.0", "1.1", "1.2"}
-    assert len(FILES) == 19
+    assert {path.name.split("-")[0] for path in FILES} == {"1.0", "1.1", "1.2", "1.3"}
+    assert len(FILES) == 26
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -45,7 +45,7 @@ def test_a_golden_file_is_described_and_has_a_spec_of_today(path):
         assert all(np.array_equal(file[f"tensors/{name[::-1].replace('.', '/', 1)[::-1]}"], arrays[name]) for name in found["tensors"])
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if not path.name.startswith("1.2")], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in FILES if not path.name.startswith(CURRENT)], ids=lambda path: path.stem)
 def test_a_file_of_an_earlier_version_is_written_again_to_the_byte(path, tmp_path):
     """But for the versions of the packages that write it."""
     model = mlpkit.load(path)
@@ -69,8 +69,9 @@ def test_a_run_in_a_golden_file_goes_on_to_where_it_went(path):
     np.testing.assert_allclose(model.predict_proba(told["rows"]), told["finished"]["probabilities"], rtol=1e-3, atol=1e-4)
 
 
-def test_a_golden_file_has_an_outside_plugin():
-    plugins = mlpkit.inspect(next(path for path in FILES if path.stem.endswith("-snake")))["plugins"]
+@pytest.mark.parametrize("path", [path for path in FILES if path.stem.endswith("-snake")], ids=lambda path: path.stem)
+def test_a_golden_file_has_an_outside_plugin(path):
+    plugins = mlpkit.inspect(path)["plugins"]
     assert ("mlpkit-snake:snake", "mlpkit-snake", {"a": 0.5}) in [
         (entry["name"], entry["distribution"], entry["options"]) for entry in plugins
     ]

@@ -24,6 +24,7 @@ from mlpkit.modelfile.layout import (
     MAX_RANK,
     SPEC_SCHEMA,
 )
+from mlpkit.modelfile.manifest import MOST_PROBED
 from mlpkit.modelfile.metadata import MAX_BYTES, MAX_MESSAGES, Metadata
 from mlpkit.modelfile.rules import Rule
 from mlpkit.modelfile.source import Source
@@ -74,6 +75,7 @@ def test_versions_and_limits_are_those_of_the_reader():
     assert rows["a dataset without elements"] == f"a product of 2^{MAX_FILE_BYTES.bit_length() - 1} of its other lengths"
     assert rows["metrics in the spec"] == f"{MAX_METRICS:,}"
     assert rows["classes that are texts"].startswith(f"2^{MOST_LETTERS.bit_length() - 1} letters")
+    assert f"No list has more than {MOST_PROBED:,} numbers" in re.sub(r"\s+", " ", FORMAT)
     assert f"at most {MAX_RANK} dimensions" in re.sub(r"\s+", " ", FORMAT)
     assert f"a few rows (1 to {MOST_ROWS}) of encoded inputs" in re.sub(r"\s+", " ", FORMAT)
     assert f"The kinds are {', '.join(f'`{kind}`' for kind in list(REGISTRIES)[:-1])} and `{list(REGISTRIES)[-1]}`" in FORMAT
