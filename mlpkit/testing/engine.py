@@ -92,7 +92,7 @@ def _wrong(loss: Loss, y: NDArray[Any]) -> Iterator[tuple[str, NDArray[Any]]]:
     yield "of which a row is missing", y[:-1]
     yield "that are all the same", np.repeat(y[:1], len(y), axis=0)
     if y.dtype.kind == "f":
-        yield "that are texts", np.where(y > np.median(y), "high", "low")
+        yield "that are three texts", np.resize(["low", "middle", "high"], len(y))
         yield "of which one is NaN", np.where(np.arange(len(y)) == 3, np.nan, y)
     if loss.targets == "binary":
         yield "of three classes", np.resize([0, 1, 2], len(y))
