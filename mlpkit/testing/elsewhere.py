@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.code_file import register, register_file
-from mlpkit.errors import PluginError
+from mlpkit.errors import MLPKitError
 from mlpkit.loading import load
 from mlpkit.model import Model
 from mlpkit.plugin import REGISTRIES, Plugin
@@ -105,12 +105,12 @@ def _module(name: str, file: str) -> Any:
 def main(request: str) -> None:
     """Load, predict and save the answers."""
     what = json.loads(Path(request).read_text(encoding="utf-8"))
-    for home in what["homes"]:
-        _find(home)
     warnings.simplefilter("error")
     try:
+        for home in what["homes"]:
+            _find(home)
         model = load(what["model"])
-    except PluginError as error:
+    except MLPKitError as error:
         sys.exit(f"{type(error).__name__}: {error.message}")
     np.save(what["found"], answers_of(model, np.load(what["rows"])))
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.errors import MLPKitError
+from mlpkit.errors import DataError, SpecError
 from mlpkit.model import Model, as_spec
 from mlpkit.plugin import Loss, Metric, Optimizer, Plugin, Schedule
 from mlpkit.preparation import prepare
@@ -75,12 +75,12 @@ def resume(plugin: Optimizer | Schedule) -> None:
 
 
 def wrong_targets(loss: Loss) -> None:
-    """Targets that do not fit are refused by mlpkit, with an error of its own."""
+    """Targets that do not fit are refused before any training, with an error that says so."""
     case = case_of(loss)
     for what, y in _wrong(loss, case.y):
         try:
             train(case.training(epochs=1).spec, case.rows, y)
-        except MLPKitError:
+        except (DataError, SpecError):
             continue
         except Exception as error:
             found = f"targets {what} end in {type(error).__name__}: {error}"
