@@ -60,6 +60,7 @@ def _largest(found: Numbers, expected: Numbers, at: Numbers | None = None) -> st
     """Where two arrays differ most, and by how much."""
     if not found.size:
         return "both are empty"
+    found, expected = np.atleast_1d(found), np.atleast_1d(expected)
     with np.errstate(all="ignore"):
         difference = np.abs(found.astype(np.float64) - expected.astype(np.float64))
     difference[np.isnan(difference) & ~(np.isnan(found) & np.isnan(expected))] = np.inf

@@ -68,14 +68,14 @@ def extreme(loss: Loss) -> Batch:
 
 
 def losses_and_grad(loss: Loss, outputs: Array, targets: Targets) -> tuple[Array, Array]:
-    """What `value_and_grad` fills, in arrays that were NaN."""
+    """What `value_and_grad` fills, in arrays that were NaN; outputs and targets stay as they are."""
     losses, grad = np.full(len(outputs), np.nan, outputs.dtype), np.full_like(outputs, np.nan)
-    loss.value_and_grad(outputs, targets, losses, grad)
+    loss.value_and_grad(outputs.copy(), targets.copy(), losses, grad)
     return losses, grad
 
 
 def joint_losses_and_grad(loss: Loss, scores: Array, targets: Targets) -> tuple[Array, Array]:
-    """What `joint` fills, in arrays that were NaN; the scores stay as they are."""
+    """What `joint` fills, in arrays that were NaN; scores and targets stay as they are."""
     losses, grad = np.full(len(scores), np.nan, scores.dtype), np.full_like(scores, np.nan)
-    loss.joint(scores.copy(), targets, losses, grad)
+    loss.joint(scores.copy(), targets.copy(), losses, grad)
     return losses, grad

@@ -130,11 +130,12 @@ def inputs_untouched(loss: Loss) -> None:
     """The outputs and the targets are left alone."""
     outputs, targets = batch(loss)
     before = outputs.copy(), targets.copy()
-    losses_and_grad(loss, outputs, targets)
+    losses, grad = np.empty(len(outputs)), np.empty_like(outputs)
+    loss.value_and_grad(outputs, targets, losses, grad)
     expect_same_bits(outputs, before[0], "outputs before and after value_and_grad", "do not write to outputs: grad is scratch space")
     expect_same_bits(targets, before[1], "targets before and after value_and_grad", "do not write to targets: grad is scratch space")
     if loss.joint_with is not None:
-        joint_losses_and_grad(loss, _scores(outputs.shape), targets)
+        loss.joint(_scores((7, 3)), targets, losses, grad)
         expect_same_bits(targets, before[1], "targets before and after joint", "do not write to targets: scores is scratch space")
 
 

@@ -10,12 +10,13 @@ from mlpkit.plugin import Array, Schedule
 from mlpkit.testing.findings import expect, expect_same_bits
 from mlpkit.testing.trial import CheckFunction
 
-RUNS = (1, 2, 7, 100)  # epochs
+LONG = (7, 100)  # epochs of a run
+EVERY = (1, 2, *LONG)
 
 
-def places() -> list[tuple[float, int]]:
+def places(runs: tuple[int, ...] = LONG) -> list[tuple[float, int]]:
     """Epochs, with fractions, of runs of several lengths."""
-    return [(epoch / 4, epochs) for epochs in RUNS for epoch in range(4 * epochs + 1)]
+    return [(epoch / 4, epochs) for epochs in runs for epoch in range(4 * epochs + 1)]
 
 
 def answer(schedule: Schedule) -> list[Array]:
@@ -25,7 +26,7 @@ def answer(schedule: Schedule) -> list[Array]:
 
 def rates(schedule: Schedule) -> None:
     """Every rate is finite and not below 0, in runs of one epoch too."""
-    for epoch, epochs in places():
+    for epoch, epochs in places(EVERY):
         rate = schedule.rate(epoch, epochs)
         found = f"the rate at epoch {epoch:g} of {epochs} is {rate}"
         expect(math.isfinite(rate) and rate >= 0, found, "give a finite number of at least 0 from epoch 0 to the last")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import traceback
 import warnings
@@ -14,7 +15,6 @@ from mlpkit.testing.findings import NotApplicable
 from mlpkit.testing.report import Check, Status
 
 CheckFunction = Callable[[Any], None]
-KIT = Path(__file__).parent
 
 
 def run_check(name: str, function: CheckFunction, plugin: Plugin, expected: str | None = None) -> Check:
@@ -39,18 +39,19 @@ def _outcome(function: CheckFunction, plugin: Plugin) -> tuple[Status, str]:
     except NotApplicable as reason:
         return "skipped", str(reason)
     except AssertionError as error:
-        return "failed", str(error) or _described(error)
+        return "failed", str(error) or _described(error, plugin)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too: a plugin must not end who checks it
-        return "failed", _described(error)
+        return "failed", _described(error, plugin)
     return "passed", ""
 
 
-def _described(error: BaseException) -> str:
-    """The type and message of an exception, and the line outside of the kit that raised it."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not Path(frame.filename).is_relative_to(KIT)]
-    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+def _described(error: BaseException, plugin: Plugin) -> str:
+    """The type and message of an exception, and the last line of the plugin's module on the way to it."""
+    file = getattr(sys.modules.get(type(plugin).__module__), "__file__", None)
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    where = f" ({Path(str(file)).name}, line {lines[-1]})" if lines else ""
     return f"{type(error).__name__}: {error}{where}"
 
 
