@@ -72,5 +72,6 @@ def _of_loss(loss: Loss) -> Case:
     if loss.targets == "binary":
         right = case.y > 0
         return case._replace(y=np.column_stack([right, ~right]).astype(int) if output == "distribution" else right.astype(int))
-    scaled = {"bounded": np.tanh(case.y), "nonnegative": 1 / (1 + np.exp(-2 * case.y)), "probability": 1 / (1 + np.exp(-2 * case.y))}
-    return case._replace(y=scaled.get(output, case.y))
+    y = np.column_stack([case.y, case.rows[:, 0]])  # two, since a loss may look at their direction
+    scaled = {"bounded": np.tanh(y), "nonnegative": 1 / (1 + np.exp(-2 * y)), "probability": 1 / (1 + np.exp(-2 * y))}
+    return case._replace(y=scaled.get(output, y))

@@ -28,12 +28,20 @@ def expect_same_bits(found: Numbers, expected: Numbers, what: str, advice: str) 
 
 
 def expect_close(
-    found: Numbers, expected: Numbers, what: str, advice: str, *, rtol: float = 1e-9, atol: float = 1e-12, at: Numbers | None = None
+    found: Numbers,
+    expected: Numbers,
+    what: str,
+    advice: str,
+    *,
+    rtol: float = 1e-9,
+    atol: float = 1e-12,
+    at: Numbers | None = None,
+    called: str = "z",
 ) -> None:
-    """Raise AssertionError unless two arrays are as good as equal; `at` are the scores or the like to name in the message."""
+    """Raise AssertionError unless two arrays are as good as equal; `at` are the scores, or what they are `called`, to tell where."""
     expect(found.shape == expected.shape, f"{what} have the shape {found.shape} and not {expected.shape}", advice)
     if not np.allclose(found, expected, rtol=rtol, atol=atol):
-        raise AssertionError(f"{what} are wrong: {_largest(found, expected, at)}; {advice}")
+        raise AssertionError(f"{what} are wrong: {_largest(found, expected, at, called)}; {advice}")
 
 
 def expect_alike(found: Any, like: Numbers, what: str, advice: str) -> None:
@@ -42,12 +50,12 @@ def expect_alike(found: Any, like: Numbers, what: str, advice: str) -> None:
     _expect_alike(found, like, what, advice)
 
 
-def expect_finite(array: Numbers, what: str, advice: str, *, at: Numbers | None = None) -> None:
+def expect_finite(array: Numbers, what: str, advice: str, *, at: Numbers | None = None, called: str = "z") -> None:
     """Raise AssertionError when an array has NaN or infinity."""
     wrong = np.argwhere(~np.isfinite(array))
     if len(wrong):
         index = tuple(int(number) for number in wrong[0])
-        where = _place(index) if at is None or at.shape != array.shape else f"{_place(index)}, where z is {at[index]:g},"
+        where = _place(index) if at is None or at.shape != array.shape else f"{_place(index)}, where {called} is {at[index]:g},"
         raise AssertionError(f"{what} {where} is {array[index]} in {array.dtype} ({len(wrong)} of {array.size} are so); {advice}")
 
 
@@ -56,7 +64,7 @@ def _expect_alike(found: Numbers, like: Numbers, what: str, advice: str) -> None
     expect(found.shape == like.shape, f"{what} has the shape {found.shape} where it should have {like.shape}", advice)
 
 
-def _largest(found: Numbers, expected: Numbers, at: Numbers | None = None) -> str:
+def _largest(found: Numbers, expected: Numbers, at: Numbers | None = None, called: str = "z") -> str:
     """Where two arrays differ most, and by how much."""
     if not found.size:
         return "both are empty"
@@ -67,7 +75,7 @@ def _largest(found: Numbers, expected: Numbers, at: Numbers | None = None) -> st
     index = tuple(
         int(number) for number in np.unravel_index(int(np.argmax(np.nan_to_num(difference, nan=0.0, posinf=np.inf))), found.shape)
     )
-    where = "" if at is None or at.shape != found.shape else f", where z is {at[index]:g}"
+    where = "" if at is None or at.shape != found.shape else f", where {called} is {at[index]:g}"
     return (
         f"{found[index]:.9g} in place of {expected[index]:.9g} {_place(index)}{where} ({found.dtype}, difference {difference[index]:.3g})"
     )

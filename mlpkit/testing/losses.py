@@ -78,7 +78,9 @@ def _compare(form: Form, loss: Loss, points: Array, targets: Targets, method: st
     if along_rows:
         found = found[:, :-1] - found[:, -1:]
     advice = f"correct what {method} fills grad with: d losses[i] / d outputs[i], not divided by the rows"
-    expect_close(found, expected, f"gradients of {method}", advice, rtol=1e-5, atol=1e-6, at=points[:, :columns])
+    called = "the score" if method == "joint" else "the output"
+    at = points[:, :columns]
+    expect_close(found, expected, f"gradients of {method}", advice, rtol=1e-5, atol=1e-6, at=at, called=called)
 
 
 def rows(loss: Loss) -> None:
@@ -166,7 +168,7 @@ def large_scores(loss: Loss) -> None:
         except FloatingPointError as error:
             raise AssertionError(f"outputs at the ends of their range, in float32: {error}; {advice}") from error
     expect_finite(losses, "with outputs at the ends of their range, a loss", advice)
-    expect_finite(grad, "with outputs at the ends of their range, a gradient", advice, at=outputs)
+    expect_finite(grad, "with outputs at the ends of their range, a gradient", advice, at=outputs, called="the output")
     if loss.joint_with is not None:
         _joint_of_large_scores(loss, np.resize(np.array([-1e4, 1e4, 0.0, 1e4, 80.0], "float32"), outputs.shape), targets)
 

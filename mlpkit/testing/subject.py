@@ -6,8 +6,6 @@ import difflib
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import ValidationError
-
 from mlpkit.errors import AmbiguousPlugin, BrokenPlugin, MissingPlugin, PluginError
 from mlpkit.plugin import REGISTRIES, Plugin
 from mlpkit.registry import PluginInfo, snake_case
@@ -74,8 +72,9 @@ def _made(cls: Any) -> Plugin:
         return cls()
     except TypeError as error:  # an abstract class
         raise BrokenPlugin(f"{cls.__name__} cannot be used: {error}", help="define what is missing") from error
-    except ValidationError as error:
-        raise BrokenPlugin(f"{cls.__name__} does not take its own defaults: {error}", help="correct the defaults") from error
+    except (Exception, SystemExit) as error:
+        message = f"{cls.__name__} does not take its own defaults: {type(error).__name__}: {error}"
+        raise BrokenPlugin(message, help="correct the defaults") from error
 
 
 def info_of(plugin: Plugin) -> PluginInfo:
