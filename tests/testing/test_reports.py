@@ -157,52 +157,60 @@ class Swish(mlpkit.Elementwise):
 
     def derivative(self, z, y):
         s = 0.5 + 0.5 * np.tanh(0.5 * z)
-        return s + {term}
+        return s + y * (1 - s)
 
 
-@parametrize_with_checks({plugins}, {expected})
-def test_plugins(check):
+class Wrong(Swish):
+    """A term is missing."""
+
+    def derivative(self, z, y):
+        return 0.5 + 0.5 * np.tanh(0.5 * z)
+
+
+@parametrize_with_checks([Swish, "adam"])
+def test_right(check):
+    check()
+
+
+@parametrize_with_checks([Wrong()])
+def test_wrong(check):
+    check()
+
+
+@parametrize_with_checks([Wrong], {"gradient": "not yet"})
+def test_expected(check):
+    check()
+
+
+@parametrize_with_checks([Swish], {"gradient": "not yet"})
+def test_strict(check):
     check()
 '''
-RIGHT, WRONG = "y * (1 - s)", "y"
 
 
-def run_pytest(folder, term=RIGHT, plugins="[Swish]", expected="None"):
-    (folder / "test_own.py").write_text(MODULE.format(term=term, plugins=plugins, expected=expected))
+def run_pytest(folder, module, *options):
+    (folder / "test_own.py").write_text(module)
     (folder / "pytest.ini").write_text("[pytest]\n")
-    command = [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", "test_own.py"]
+    command = [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", "test_own.py", *options]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout
 
 
 def test_every_check_is_a_test_with_a_name_to_read(tmp_path):
-    code, text = run_pytest(tmp_path, plugins="[Swish, 'adam']")
-    assert code == 0, text
-    assert "PASSED test_own.py::test_plugins[swish-gradient]" in text
-    assert "PASSED test_own.py::test_plugins[swish-saved_model]" in text
-    assert "PASSED test_own.py::test_plugins[adam-state]" in text
+    code, text = run_pytest(tmp_path, MODULE, "-k", "not saved_model")
+    assert code == 1
+    for passed in ("test_right[swish-gradient]", "test_right[adam-state]", "test_wrong[wrong-shapes]", "test_strict[swish-learns]"):
+        assert f"PASSED test_own.py::{passed}" in text
     assert re.search(r"SKIPPED .*its output is 'real', which any number is", text)
-    assert "34 passed, 1 skipped" in text
-
-
-def test_a_wrong_derivative_is_one_failed_test(tmp_path):
-    code, text = run_pytest(tmp_path, WRONG)
-    assert code == 1
-    assert re.search(r"swish-gradient: gradients .* are wrong", text)
-    assert "1 failed, 17 passed, 1 skipped" in text
-
-
-def test_an_expected_failure_is_an_xfail_and_strict(tmp_path):
-    code, text = run_pytest(tmp_path, WRONG, expected="{'gradient': 'not yet'}")
-    assert code == 0
-    assert "XFAIL test_own.py::test_plugins[swish-gradient] - not yet" in text
-    code, text = run_pytest(tmp_path, RIGHT, expected="{'gradient': 'not yet'}")
-    assert code == 1
-    assert re.search(r"swish-gradient: it was expected to fail \(not yet\) and passed", text)
+    assert "XFAIL test_own.py::test_expected[wrong-gradient] - not yet" in text
+    assert re.findall("FAILED test_own.py::(\\S+)", text) == ["test_wrong[wrong-gradient]", "test_strict[swish-gradient]"]
+    assert re.search(r"^wrong-gradient: gradients .* are wrong", text, re.M)
+    assert re.search(r"^swish-gradient: it was expected to fail \(not yet\) and passed", text, re.M)
+    assert "2 failed, 80 passed, 4 skipped, 5 deselected, 1 xfailed" in text
 
 
 def test_wrong_arguments_are_errors_of_the_collection(tmp_path):
-    code, text = run_pytest(tmp_path, expected="{'gradeint': 'a typing error'}")
+    code, text = run_pytest(tmp_path, MODULE.replace('"gradient": "not', '"gradeint": "not'))
     assert code == 2
     assert "'gradeint', which is no check of this kind" in text
     with pytest.raises(ValueError, match="there are no plugins to check"):
