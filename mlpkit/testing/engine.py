@@ -23,6 +23,7 @@ from mlpkit.testing.findings import expect, expect_close, expect_same_bits
 from mlpkit.testing.trial import CheckFunction
 
 EPOCHS = 60  # in which an easy problem is learned
+TARGETS = ("numbers", "binary", "classes")
 SHARE = 0.1  # of the first loss, by which it falls at least
 
 
@@ -76,6 +77,7 @@ def resume(plugin: Optimizer | Schedule) -> None:
 
 def wrong_targets(loss: Loss) -> None:
     """Targets that do not fit are refused before any training, with an error that says so."""
+    expect(loss.targets in TARGETS, f"targets is {loss.targets!r}", f"make it one of {', '.join(TARGETS)}")
     case = case_of(loss)
     for what, y in _wrong(loss, case.y):
         try:

@@ -37,7 +37,7 @@ def _named(name: str, kind: str | None) -> type[Plugin]:
         return cls
     kinds = list(_kinds_with(name))
     if len(kinds) > 1:
-        help = f"say which: {' or '.join(f'kind={kind!r}' for kind in kinds)}"
+        help = f"say which: {' or '.join(f'kind={kind!r}' for kind in kinds)}; or give the class"
         raise AmbiguousPlugin(f"{name!r} is a name in {' and '.join(kinds)}", help=help)
     if kinds:
         return _named(name, kinds[0])

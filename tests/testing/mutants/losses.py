@@ -110,6 +110,12 @@ class Rounds(Squares):
         super().value_and_grad(outputs, targets, losses, grad)
 
 
+class UnknownTargets(Squares):
+    """Says a word that mlpkit does not know."""
+
+    targets: ClassVar[str] = "values"
+
+
 class Crossentropy(losses.BinaryCrossentropy):
     """The built-in, from which mutants of the joint form are made."""
 
@@ -155,6 +161,7 @@ LOSSES = {
     NotZero(): {"zero_at_target": "losses where the outputs are the targets are wrong: 1 in place of 0"},
     Logarithm(): {"large_scores": "divide by zero encountered in log"},
     Cosh(): {"large_scores": "overflow encountered in cosh"},
+    UnknownTargets(): {"wrong_targets": "targets is 'values'; make it one of numbers, binary, classes"},
     Rounds(): {"dtype": "in float32 are wrong"},
     WrongJoint(): {"joint": "losses of joint, against those of value_and_grad, are wrong"},
     WrongJointGradient(): {"joint": "gradients of joint are wrong"},
