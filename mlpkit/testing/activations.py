@@ -38,9 +38,13 @@ def scores(activation: Activation, shape: tuple[int, int], dtype: DTypeLike = "f
     """Scores of several sizes, none of them at a kink."""
     z: Array = np.random.default_rng(seed).standard_normal(shape)
     z *= np.resize([0.1, 1.0, 3.0, 10.0], shape[0])[:, None]
-    for kink in activation.kinks:
-        z[np.abs(z - kink) < NEAR] = kink + 2 * NEAR
-    return z.astype(dtype)
+    return _away_from_kinks(activation, z).astype(dtype)
+
+
+def _away_from_kinks(activation: Activation, z: Array) -> Array:
+    for kink in sorted(activation.kinks):  # from one to the next, where they are many
+        z[np.abs(z - kink) < NEAR] = kink + 1.5 * NEAR
+    return z
 
 
 def upstream(shape: tuple[int, int], dtype: DTypeLike = "float64") -> Array:
@@ -59,6 +63,7 @@ def gradient(activation: Activation) -> None:
     z = scores(activation, (40, 5))
     for number, kink in enumerate(activation.kinks):
         z[number % 40, :4] = kink + np.array([-0.5, -0.01, 0.01, 0.5])
+    z = _away_from_kinks(activation, z)
     weights = upstream(z.shape)
     expected = np.empty_like(z)
     for index in np.ndindex(z.shape):

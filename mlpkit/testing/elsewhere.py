@@ -105,10 +105,10 @@ def _module(name: str, file: str) -> Any:
 def main(request: str) -> None:
     """Load, predict and save the answers."""
     what = json.loads(Path(request).read_text(encoding="utf-8"))
-    warnings.simplefilter("error")
     try:
         for home in what["homes"]:
             _find(home)
+        warnings.simplefilter("error")  # not sooner: what else the module imports may warn
         model = load(what["model"])
     except MLPKitError as error:
         sys.exit(f"{type(error).__name__}: {error.message}")

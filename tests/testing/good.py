@@ -40,6 +40,22 @@ class HardSigmoid(Activation):
         grad /= 6.0
 
 
+class SoftShrink(Elementwise):
+    """0 where |z| is at most the threshold, and nearer to 0 by it elsewhere."""
+
+    threshold: float = Field(0.25, ge=0, description="half of the width of the flat part")
+
+    @property
+    def kinks(self):
+        return (-self.threshold, self.threshold)
+
+    def function(self, z):
+        return z - np.clip(z, -self.threshold, self.threshold)
+
+    def derivative(self, z, y):
+        return (y != 0).astype(z.dtype)
+
+
 class UnitLength(Activation):
     """z / sqrt(1 + |z|^2), |z| the length of a row: a function of whole rows."""
 
@@ -176,7 +192,7 @@ class MedianError(Metric):
 
 
 GOOD = (
-    *(Swish(), Swish(beta=3.0), HardSigmoid(), UnitLength()),
+    *(Swish(), Swish(beta=3.0), HardSigmoid(), SoftShrink(), UnitLength()),
     *(Huber(), Huber(delta=0.3), Poisson(), SquaredHinge()),
     *(RMSProp(), RMSProp(learning_rate=WarmUp()), ByTensor(), Backtracking()),
     *(Orthogonal(), WarmUp(), BalancedAccuracy(), MedianError()),

@@ -213,6 +213,7 @@ def test_wrong_arguments_are_errors_of_the_collection(tmp_path):
     code, text = run_pytest(tmp_path, MODULE.replace('"gradient": "not', '"gradeint": "not'))
     assert code == 2
     assert "'gradeint', which is no check of this kind" in text
+    assert parametrize_with_checks([good.Swish, "adam"], {"falls": "of one of them"})
     with pytest.raises(ValueError, match="there are no plugins to check"):
         parametrize_with_checks([])
     with pytest.raises(errors.AmbiguousPlugin):
