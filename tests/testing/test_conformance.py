@@ -73,7 +73,7 @@ def test_a_class_is_found_in_a_new_process_by_its_entry_point_or_its_module():
     assert saved_model(good.RMSProp(learning_rate=good.WarmUp())) == ("passed", "")
 
 
-CODE = '''"""{{}}"""
+CODE = '''
 import sys
 import mlpkit
 {before}
@@ -87,6 +87,11 @@ class {name}(mlpkit.Elementwise):
     def derivative(self, z, y):
         return 0 * z + {slope}
 '''
+
+
+def test_a_class_of_an_installed_distribution_is_found_in_a_new_process(install):
+    install("dist-twice", "twice_x", CODE.format(name="Plugin", before="", slope="2"))
+    assert saved_model("dist-twice:twice_x") == ("passed", "")
 
 
 def test_a_class_of_a_file_is_found_in_a_new_process(tmp_path):

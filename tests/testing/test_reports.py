@@ -58,6 +58,24 @@ def test_what_cannot_be_checked_says_why(plugin, kind, error, words):
         check_plugin(plugin, kind=kind)
 
 
+@pytest.mark.parametrize("code", ["import nothing_of_this_name", "raise SystemExit(3)"])
+def test_a_plugin_that_does_not_import(install, code):
+    install("dist-broken", "broken_x", code)
+    with pytest.raises(errors.BrokenPlugin, match="dist-broken"):
+        check_plugin("broken_x")
+
+
+def test_a_class_that_cannot_be_made():
+    class Exits(good.Swish):
+        """Ends the process when it is made."""
+
+        def model_post_init(self, context):
+            raise SystemExit(3)
+
+    with pytest.raises(errors.BrokenPlugin, match="Exits does not take its own defaults: SystemExit: 3"):
+        check_plugin(Exits)
+
+
 # -- expected failures
 
 
