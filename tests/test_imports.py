@@ -60,6 +60,7 @@ ORDER = [
     "model",
     "loading",
     "running",
+    "testing",
     "cli",
     "__main__",
 ]

@@ -1,0 +1,77 @@
+"""Cases: for each kind a small spec in which a plugin is used, and rows that are easy to learn."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.plugin import REGISTRIES, Initializer, Loss, Metric, Plugin
+from mlpkit.testing.initializers import accepted
+
+ROWS = 90
+LAST = {"real": "linear", "bounded": "tanh", "nonnegative": "sigmoid", "probability": "sigmoid", "distribution": "softmax"}
+TRUNCATING = 16  # rows of a batch: the last one of an epoch is smaller
+
+
+class Case(NamedTuple):
+    """A spec, with rows and targets for it."""
+
+    spec: dict[str, Any]
+    rows: NDArray[np.float64]
+    y: NDArray[Any]
+
+    def training(self, **options: Any) -> Case:
+        """The same with other options of the training."""
+        return self._replace(spec={**self.spec, "training": {**self.spec["training"], **options}})
+
+
+def case_of(plugin: Plugin) -> Case:
+    """A case that uses a plugin, whatever its kind."""
+    if isinstance(plugin, Loss):
+        return _of_loss(plugin)
+    if isinstance(plugin, Initializer):
+        return _of_initializer(plugin)
+    if isinstance(plugin, Metric):
+        loss, last = ("categorical_crossentropy", "softmax") if plugin.task == "classification" else ("mse", "linear")
+        case = _case({}, {"activation": last}, {"loss": loss, "metrics": [plugin]})
+        return case._replace(y=case.y > 0) if plugin.task == "classification" else case
+    if plugin.kind == "activations":
+        return _case({"activation": plugin}, {}, {})
+    rate = {"optimizer": plugin} if plugin.kind == "optimizers" else {"optimizer": {"type": "adam", "learning_rate": plugin}}
+    return _case({}, {}, rate)
+
+
+def _case(hidden: dict[str, Any], last: dict[str, Any], spec: dict[str, Any], inputs: int = 6) -> Case:
+    rows = np.random.default_rng(8).standard_normal((ROWS, inputs))
+    whole = {
+        "seed": 1,
+        "network": {"layers": [{"units": 16, "activation": "tanh", **hidden}, last]},
+        "loss": "mse",
+        "optimizer": {"type": "adam", "learning_rate": 0.01},
+        "training": {"epochs": 3, "batch_size": TRUNCATING},
+        **spec,
+    }
+    return Case(whole, rows, rows @ np.resize([1.0, -2.0, 0.5], inputs))
+
+
+def _of_initializer(initializer: Initializer) -> Case:
+    """Layers of a shape that it fills."""
+    shape = accepted(initializer)[0]
+    which = "weight_initializer" if len(shape) == 2 else "bias_initializer"
+    return _case({"units": shape[-1], which: initializer}, {}, {}, inputs=shape[0] if len(shape) == 2 else 6)
+
+
+def _of_loss(loss: Loss) -> Case:
+    last = LAST[loss.output] if loss.joint_with is None else loss.joint_with
+    case = _case({}, {"activation": last}, {"loss": loss})
+    output = REGISTRIES["activations"].get(last).output
+    if loss.targets == "classes" or (loss.targets == "numbers" and output == "distribution"):
+        return case._replace(y=np.array(["a", "b", "c"])[(case.rows[:, :3]).argmax(axis=1)])
+    if loss.targets == "binary":
+        right = case.y > 0
+        return case._replace(y=np.column_stack([right, ~right]).astype(int) if output == "distribution" else right.astype(int))
+    y = np.column_stack([case.y, case.rows[:, 0]])  # two, since a loss may look at their direction
+    scaled = {"bounded": np.tanh(y), "nonnegative": 1 / (1 + np.exp(-2 * y)), "probability": 1 / (1 + np.exp(-2 * y))}
+    return case._replace(y=scaled.get(output, y))

@@ -1,0 +1,113 @@
+"""The checks of all kinds: the name, the options, copies, and that the same call gives the same numbers."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+from pydantic_core import PydanticCustomError
+
+from mlpkit.plugin import CONTRACTS, REGISTRIES, Array, Plugin, to_entry
+from mlpkit.plugin.base import resolve
+from mlpkit.registry import NAME
+from mlpkit.testing import activations, initializers, losses, metrics, optimizers, schedules
+from mlpkit.testing.findings import NotApplicable, expect, expect_same_bits
+from mlpkit.testing.trial import CheckFunction
+
+ANSWERS: dict[str, Callable[[Any], list[Array]]] = {
+    "activations": activations.answer,
+    "losses": losses.answer,
+    "optimizers": optimizers.answer,
+    "initializers": initializers.answer,
+    "schedules": schedules.answer,
+    "metrics": metrics.answer,
+}
+
+
+def name(plugin: Plugin) -> None:
+    """Its name is valid, and means it."""
+    registry = REGISTRIES[plugin.kind]
+    info = registry.info(type(plugin))
+    expect(bool(NAME.match(info.name)), f"its name is {info.name!r}", f"let it match {NAME.pattern}")
+    means = registry.get(info.full_name)
+    expect(means is type(plugin), f"{info.full_name!r} means {means.__module__}:{means.__qualname__}", "give it another name")
+
+
+def documented(plugin: Plugin) -> None:
+    """The class has a docstring, whose first line a list of plugins shows."""
+    lines = (type(plugin).__doc__ or "").strip().splitlines()
+    expect(bool(lines), f"{type(plugin).__name__} has no docstring", "say in one line what it computes")
+
+
+def options(plugin: Plugin) -> None:
+    """The options go through JSON: what a spec and a model file store gives the same object again."""
+    advice = "use options that JSON has: numbers, strings, booleans, tuples of them, or plugins"
+    try:
+        entry = json.loads(json.dumps(to_entry(plugin), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise AssertionError(f"its options cannot be written as JSON: {error}; {advice}") from error
+    contract = next(contract for contract in CONTRACTS if contract.kind == plugin.kind)
+    try:
+        again = resolve(contract, entry)
+    except PydanticCustomError as error:
+        detail = (error.context or {}).get("error", error)
+        raise AssertionError(f"{entry}, which is stored, is not read again: {detail}; {advice}") from error
+    expect(type(again) is type(plugin) and again == plugin, f"{entry} is read as {again!r} and not as {plugin!r}", advice)
+    expect(to_entry(again) == to_entry(plugin), f"{to_entry(plugin)} becomes {to_entry(again)}", advice)
+    type(plugin).model_json_schema()
+
+
+def frozen(plugin: Plugin) -> None:
+    """An object never changes: its options cannot be set, and none is a list, a dictionary or an array."""
+    advice = "leave the model_config of the contract as it is"
+    for field in [*type(plugin).model_fields, "not_an_option"]:
+        value = getattr(plugin, field, 0)
+        try:
+            setattr(plugin, field, value)
+        except (ValueError, AttributeError, TypeError):
+            continue
+        expect(False, f"{field} of an object can be set", advice)
+    for field, option in _options(plugin).items():
+        try:
+            hash(option)
+        except TypeError:
+            expect(False, f"the option {field!r} is a {type(option).__name__}, which can be changed", "use a tuple")
+
+
+def pickles(plugin: Plugin) -> None:
+    """Pickled and unpickled it is equal and computes the same, as processes that work side by side need."""
+    if "<locals>" in type(plugin).__qualname__:
+        raise NotApplicable("its class is defined inside a function, which cannot be pickled: put it in a file")
+    _expect_same(plugin, pickle.loads(pickle.dumps(plugin)), "unpickled")
+
+
+def copies(plugin: Plugin) -> None:
+    """A deep copy is equal and computes the same."""
+    _expect_same(plugin, copy.deepcopy(plugin), "copied")
+
+
+def _options(plugin: Plugin) -> dict[str, Any]:
+    """Its options alone, whatever else was put into the object."""
+    return {field: getattr(plugin, field) for field in type(plugin).model_fields}
+
+
+def _expect_same(plugin: Plugin, other: Plugin, how: str) -> None:
+    advice = "keep nothing in an object but its options"
+    expect(type(other) is type(plugin) and _options(other) == _options(plugin), f"{how}, {plugin!r} is {other!r}", advice)
+    answer = ANSWERS[plugin.kind]
+    for found, expected in zip(answer(other), answer(plugin), strict=True):
+        expect_same_bits(found, expected, f"results of the object and of one that was {how}", advice)
+
+
+def deterministic(plugin: Plugin) -> None:
+    """The same call gives the same bits."""
+    answer = ANSWERS[plugin.kind]
+    first = answer(plugin)
+    for found, expected in zip(answer(plugin), first, strict=True):
+        expect_same_bits(found, expected, "results of the same call twice", "use no randomness or clock, and keep nothing between calls")
+
+
+CHECKS: dict[str, CheckFunction] = {check.__name__: check for check in (name, documented, options, frozen, pickles, copies, deterministic)}

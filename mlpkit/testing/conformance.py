@@ -1,0 +1,50 @@
+"""Every check of a plugin, and the report of what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+
+from mlpkit.plugin import Plugin
+from mlpkit.testing.report import Report
+from mlpkit.testing.subject import as_plugin, info_of, options_of
+from mlpkit.testing.suite import checks_of
+from mlpkit.testing.trial import check_expected, run_check
+
+NONE: Mapping[str, str] = MappingProxyType({})
+
+
+def check_plugin(plugin: Plugin | type[Plugin] | str, *, kind: str | None = None, expected_failures: Mapping[str, str] = NONE) -> Report:
+    """Run every check of a plugin's kind.
+
+    Parameters
+    ----------
+    plugin : Plugin, class or str
+        An object; a class or a name stands for an object with the default options.
+    kind : str, optional
+        The kind of a name that several kinds have, such as "constant".
+    expected_failures : mapping of str to str
+        Names of checks that should fail, each with the reason. One that passes, or does not apply, counts as failed.
+
+    Returns
+    -------
+    Report
+        Whatever the plugin raises is in it; only KeyboardInterrupt comes out.
+
+    Raises
+    ------
+    PluginError
+        There is no such plugin, or it has options without a default.
+    ValueError
+        `expected_failures` names no check of this kind.
+    """
+    return examine(as_plugin(plugin, kind), expected_failures)
+
+
+def examine(plugin: Plugin, expected_failures: Mapping[str, str] = NONE, without: Collection[str] = ()) -> Report:
+    """The report of a plugin object; the checks named in `without` are not run."""
+    checks = checks_of(plugin)
+    check_expected(expected_failures, checks)
+    info, options = info_of(plugin), options_of(plugin)
+    done = [run_check(name, function, plugin, expected_failures.get(name)) for name, function in checks.items() if name not in without]
+    return Report(info.full_name, plugin.kind, info.distribution, info.version, options, tuple(done))

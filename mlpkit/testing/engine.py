@@ -1,0 +1,129 @@
+"""The checks that train, save and load with a plugin, as mlpkit's users do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.errors import DataError, SpecError
+from mlpkit.model import Model, as_spec
+from mlpkit.plugin import Loss, Metric, Optimizer, Plugin, Schedule
+from mlpkit.preparation import prepare
+from mlpkit.running import epochs, train
+from mlpkit.spec.parts import plugin_name
+from mlpkit.testing.cases import Case, case_of
+from mlpkit.testing.elsewhere import answers_of, predicted_elsewhere
+from mlpkit.testing.findings import expect, expect_close, expect_same_bits
+from mlpkit.testing.trial import CheckFunction
+
+EPOCHS = 60  # in which an easy problem is learned
+TARGETS = ("numbers", "binary", "classes")
+SHARE = 0.1  # of the first loss, by which it falls at least
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """A folder for the time of a check."""
+    with TemporaryDirectory(prefix="mlpkit-testing-") as name:
+        yield Path(name)
+
+
+def trained(case: Case) -> Model:
+    """A model trained on a case."""
+    return train(case.spec, case.rows, case.y)
+
+
+def saved_model(plugin: Plugin) -> None:
+    """A model with it, saved, and loaded in a new process, predicts the same bits."""
+    case = case_of(plugin)
+    model = trained(case.training(epochs=1))
+    with folder() as place:
+        model.save(place / "model.h5")
+        found = predicted_elsewhere(plugin, place / "model.h5", case.rows)
+    expect_same_bits(found, answers_of(model, case.rows), "predictions here and in a new process", "compute from the options alone")
+
+
+def learns(plugin: Plugin) -> None:
+    """A small network with it lowers its loss on an easy problem."""
+    history = trained(case_of(plugin).training(epochs=EPOCHS)).history
+    first, last = history[0].loss, history[-1].loss
+    found = f"the loss went from {first:.4g} to {last:.4g} in {EPOCHS} epochs of an easy problem"
+    expect(first - last > SHARE * abs(first), found, f"it should fall by {SHARE:.0%} at least: see the other checks, and the learning rate")
+
+
+def resume(plugin: Optimizer | Schedule) -> None:
+    """A run that was stopped and goes on ends with the bits of one that ran through."""
+    case = case_of(plugin).training(epochs=4)
+    spec = as_spec(case.spec)
+    with folder() as place:
+        model = Model.for_data(spec, prepare(spec, case.rows, case.y))
+        with closing(epochs(model, case.rows, case.y)) as run:
+            for epoch in run:
+                if epoch.number == 2:
+                    model.save(place / "half.h5", training_state=True)
+                    break
+        unbroken = train(spec, case.rows, case.y)
+        again = train(as_spec(spec.to_dict()), case.rows, case.y, resume=place / "half.h5")
+    advice = "name in the class variable state what is kept from one step to the next, and keep nothing elsewhere"
+    vectors = again.network.parameters.vector, unbroken.network.parameters.vector
+    expect_same_bits(*vectors, "parameters of a resumed and of an unbroken run", advice)
+
+
+def wrong_targets(loss: Loss) -> None:
+    """Targets that do not fit are refused before any training, with an error that says so."""
+    expect(loss.targets in TARGETS, f"targets is {loss.targets!r}", f"make it one of {', '.join(TARGETS)}")
+    case = case_of(loss)
+    for what, y in _wrong(loss, case.y):
+        try:
+            train(case.training(epochs=1).spec, case.rows, y)
+        except (DataError, SpecError):
+            continue
+        except Exception as error:
+            found = f"targets {what} end in {type(error).__name__}: {error}"
+            expect(False, found, "leave it to mlpkit to check targets, by the class variable targets")
+        expect(False, f"targets {what} are trained on", "say in the class variable targets what the loss takes: numbers, binary or classes")
+
+
+def _wrong(loss: Loss, y: NDArray[Any]) -> Iterator[tuple[str, NDArray[Any]]]:
+    yield "of which a row is missing", y[:-1]
+    yield "that are all the same", np.repeat(y[:1], len(y), axis=0)
+    if y.dtype.kind == "f":
+        yield "that are three texts", np.resize(["low", "middle", "high"], len(y))
+        yield "of which one is NaN", np.concatenate([y[:1] * np.nan, y[1:]])
+    if loss.targets == "binary":
+        yield "of three classes", np.resize([0, 1, 2], len(y))
+        yield "of 0, 0.5 and 1", np.resize([[0.0, 1.0], [0.5, 0.0]], (len(y), 2))
+    if loss.targets == "classes":
+        yield "that are two columns", np.column_stack([y, y])
+        yield "that are real numbers", np.random.default_rng(0).standard_normal(len(y))
+
+
+def evaluate(metric: Metric) -> None:
+    """`model.evaluate` gives its figure, which is that of the model's predictions."""
+    case = case_of(metric)
+    model = trained(case)
+    weights = np.resize([1.0, 2.0, 0.5], len(case.rows))
+    name = plugin_name(metric)
+    found = model.evaluate(case.rows, case.y, metrics=metric, weights=weights)[name]
+    expect(isinstance(found, float) and bool(np.isfinite(found)), f"evaluate gives {found!r}", "return a finite float")
+    answers, classes = answers_of(model, case.rows), metric.task == "classification"
+    figure = metric.compute(*((answers, case.y.astype(int)) if classes else (answers[:, None], case.y[:, None])), weights)
+    advice = "compute the figure from outputs, targets and weights alone"
+    expect_close(np.array(found), np.array(figure), "the figure of evaluate, against that of the predictions,", advice, rtol=1e-5)
+    expect(name in model.history[-1].metrics, f"training does not report {name!r}", "see mlpkit.Metric")
+
+
+CHECKS: dict[str, dict[str, CheckFunction]] = {
+    "activations": {"learns": learns, "saved_model": saved_model},
+    "losses": {"wrong_targets": wrong_targets, "learns": learns, "saved_model": saved_model},
+    "optimizers": {"resume": resume, "learns": learns, "saved_model": saved_model},
+    "initializers": {"saved_model": saved_model},
+    "schedules": {"resume": resume, "learns": learns, "saved_model": saved_model},
+    "metrics": {"evaluate": evaluate, "saved_model": saved_model},
+}

@@ -1,0 +1,89 @@
+"""Findings: what a check says when something is wrong - what, where, by how much, and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[Any]
+
+
+class NotApplicable(Exception):
+    """The check says nothing of this plugin; the message is the reason."""
+
+
+def expect(holds: bool, found: str, advice: str) -> None:
+    """Raise AssertionError with what was found and what to do, unless it holds."""
+    if not holds:
+        raise AssertionError(f"{found}; {advice}")
+
+
+def expect_same_bits(found: Numbers, expected: Numbers, what: str, advice: str) -> None:
+    """Raise AssertionError unless two arrays have the same shape, dtype and bits."""
+    _expect_alike(found, expected, what, advice)
+    if found.tobytes() != expected.tobytes():
+        raise AssertionError(f"{what} differ: {_largest(found, expected)}; {advice}")
+
+
+def expect_close(
+    found: Numbers,
+    expected: Numbers,
+    what: str,
+    advice: str,
+    *,
+    rtol: float = 1e-9,
+    atol: float = 1e-12,
+    at: Numbers | None = None,
+    called: str = "z",
+) -> None:
+    """Raise AssertionError unless two arrays are as good as equal; `at` are the scores, or what they are `called`, to tell where."""
+    expect(found.shape == expected.shape, f"{what} have the shape {found.shape} and not {expected.shape}", advice)
+    if not np.allclose(found, expected, rtol=rtol, atol=atol):
+        raise AssertionError(f"{what} are wrong: {_largest(found, expected, at, called)}; {advice}")
+
+
+def expect_alike(found: Any, like: Numbers, what: str, advice: str) -> None:
+    """Raise AssertionError unless something is an array of the shape and dtype of another."""
+    expect(isinstance(found, np.ndarray), f"{what} is {_type(found)}, not an array", advice)
+    _expect_alike(found, like, what, advice)
+
+
+def expect_finite(array: Numbers, what: str, advice: str, *, at: Numbers | None = None, called: str = "z") -> None:
+    """Raise AssertionError when an array has NaN or infinity."""
+    wrong = np.argwhere(~np.isfinite(array))
+    if len(wrong):
+        index = tuple(int(number) for number in wrong[0])
+        where = _place(index) if at is None or at.shape != array.shape else f"{_place(index)}, where {called} is {at[index]:g},"
+        raise AssertionError(f"{what} {where} is {array[index]} in {array.dtype} ({len(wrong)} of {array.size} are so); {advice}")
+
+
+def _expect_alike(found: Numbers, like: Numbers, what: str, advice: str) -> None:
+    expect(found.dtype == like.dtype, f"{what} is {found.dtype} where it should be {like.dtype}", advice)
+    expect(found.shape == like.shape, f"{what} has the shape {found.shape} where it should have {like.shape}", advice)
+
+
+def _largest(found: Numbers, expected: Numbers, at: Numbers | None = None, called: str = "z") -> str:
+    """Where two arrays differ most, and by how much."""
+    if not found.size:
+        return "both are empty"
+    found, expected = np.atleast_1d(found), np.atleast_1d(expected)
+    with np.errstate(all="ignore"):
+        difference = np.abs(found.astype(np.float64) - expected.astype(np.float64))
+    difference[np.isnan(difference) & ~(np.isnan(found) & np.isnan(expected))] = np.inf
+    index = tuple(
+        int(number) for number in np.unravel_index(int(np.argmax(np.nan_to_num(difference, nan=0.0, posinf=np.inf))), found.shape)
+    )
+    where = "" if at is None or at.shape != found.shape else f", where {called} is {at[index]:g}"
+    return (
+        f"{found[index]:.9g} in place of {expected[index]:.9g} {_place(index)}{where} ({found.dtype}, difference {difference[index]:.3g})"
+    )
+
+
+def _place(index: tuple[int, ...]) -> str:
+    return f"at {list(index)}" if index else ""
+
+
+def _type(value: Any) -> str:
+    return type(value).__name__

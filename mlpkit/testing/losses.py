@@ -1,0 +1,188 @@
+"""The checks of losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from mlpkit.plugin import REGISTRIES, SUITABLE, Activation, Array, Loss, Targets
+from mlpkit.testing.activations import backward, forward
+from mlpkit.testing.findings import NotApplicable, expect, expect_close, expect_finite, expect_same_bits
+from mlpkit.testing.losscases import at_target, batch, extreme, fewest_units, joint_losses_and_grad, losses_and_grad
+from mlpkit.testing.trial import CheckFunction
+
+STEP = 1e-6
+Form = Callable[[Loss, Array, Targets], tuple[Array, Array]]
+
+
+def answer(loss: Loss) -> list[Array]:
+    """What it computes, to be compared."""
+    found = [*losses_and_grad(loss, *batch(loss))]
+    if loss.joint_with is not None:
+        found += joint_losses_and_grad(loss, _scores((7, 3)), batch(loss).targets)
+    return found
+
+
+def _scores(shape: tuple[int, int]) -> Array:
+    return 2.0 * np.random.default_rng(11).standard_normal(shape)
+
+
+def gradient(loss: Loss) -> None:
+    """The gradient agrees with differences of the losses."""
+    expect(loss.output in SUITABLE, f"output is {loss.output!r}", f"make it one of {', '.join(SUITABLE)}")
+    for units in {fewest_units(loss), 4}:
+        outputs, targets = batch(loss, 9, units)
+        _compare(losses_and_grad, loss, outputs, targets, "value_and_grad", along_rows=loss.output == "distribution")
+
+
+def joint(loss: Loss) -> None:
+    """`joint` agrees with differences, and with `value_and_grad` behind the activation."""
+    activation = _joint_activation(loss)
+    for units in {fewest_units(loss), 4}:
+        scores, targets = _scores((9, units)), batch(loss, 9, units).targets
+        _compare(joint_losses_and_grad, loss, scores, targets, "joint")
+        losses, grad = losses_and_grad(loss, forward(activation, scores), targets)
+        found = joint_losses_and_grad(loss, scores, targets)
+        advice = f"joint is the same loss, on the scores before {loss.joint_with}"
+        expect_close(found[0], losses, "losses of joint, against those of value_and_grad,", advice, rtol=1e-7, atol=1e-9)
+        expected = backward(activation, scores, grad)
+        expect_close(found[1], expected, "gradients of joint, against those of value_and_grad,", advice, rtol=1e-6, atol=1e-8, at=scores)
+
+
+def _joint_activation(loss: Loss) -> Activation:
+    name = loss.joint_with
+    if name is None:
+        raise NotApplicable("it names no joint_with")
+    registry = REGISTRIES["activations"]
+    full = registry.find(name).full_name
+    expect(full == name, f"joint_with is {name!r}, by which no activation is stored", f"write {full!r}: else joint is never used")
+    activation: Activation = registry.get(name)()
+    return activation
+
+
+def _compare(form: Form, loss: Loss, points: Array, targets: Targets, method: str, *, along_rows: bool = False) -> None:
+    """Compare the gradient with differences; `along_rows`, of distributions, which must go on summing to 1."""
+    losses, found = form(loss, points.copy(), targets)
+    expect_finite(losses, "a loss", f"{method} fills every entry of losses")
+    columns = points.shape[1] - along_rows
+    expected = np.empty((len(points), columns))
+    for column in range(columns):
+        above, below = points.copy(), points.copy()
+        above[:, column] += STEP
+        below[:, column] -= STEP
+        if along_rows:
+            above[:, -1] -= STEP
+            below[:, -1] += STEP
+        expected[:, column] = (form(loss, above, targets)[0] - form(loss, below, targets)[0]) / (above[:, column] - below[:, column])
+    if along_rows:
+        found = found[:, :-1] - found[:, -1:]
+    advice = f"correct what {method} fills grad with: d losses[i] / d outputs[i], not divided by the rows"
+    called = "the score" if method == "joint" else "the output"
+    at = points[:, :columns]
+    expect_close(found, expected, f"gradients of {method}", advice, rtol=1e-5, atol=1e-6, at=at, called=called)
+
+
+def rows(loss: Loss) -> None:
+    """Each row's loss and gradient are filled, and depend on that row alone."""
+    outputs, targets = batch(loss, 12)
+    _expect_by_rows(losses_and_grad, loss, outputs, targets, "value_and_grad")
+    if loss.joint_with is not None:
+        _expect_by_rows(joint_losses_and_grad, loss, _scores((12, 3)), targets, "joint")
+
+
+def _expect_by_rows(form: Form, loss: Loss, points: Array, targets: Targets, method: str) -> None:
+    losses, grad = form(loss, points, targets)
+    expect_finite(losses, f"what {method} leaves in losses", "fill every entry of losses, whatever was in it")
+    expect_finite(grad, f"what {method} leaves in grad", "fill every entry of grad, whatever was in it")
+    advice = "let each row depend on itself alone: the mean over the rows and their weights are the engine's"
+    order = np.random.default_rng(5).permutation(len(points))
+    for part in (order, order[:1], order[:5]):
+        found = form(loss, points[part], targets[part])
+        expect_close(found[0], losses[part], f"losses of {method} for some rows, against those among others,", advice)
+        expect_close(found[1], grad[part], f"gradients of {method} for some rows, against those among others,", advice)
+
+
+def shapes(loss: Loss) -> None:
+    """No rows, one row, one unit, and many of both."""
+    fewest = fewest_units(loss)
+    for count, units in ((0, 3), (1, fewest), (1, 5), (6, fewest), (4099, 3), (3, 1031)):
+        outputs, targets = batch(loss, count, units, "float32")
+        what = f"with outputs of the shape {(count, units)}, "
+        losses, grad = losses_and_grad(loss, outputs, targets)
+        expect_finite(losses, f"{what}a loss", "fill every entry of losses")
+        expect_finite(grad, f"{what}a gradient", "fill every entry of grad")
+        if loss.joint_with is not None:
+            losses, grad = joint_losses_and_grad(loss, _scores((count, units)).astype("float32"), targets)
+            expect_finite(losses, f"{what}a loss of joint", "fill every entry of losses")
+            expect_finite(grad, f"{what}a gradient of joint", "fill every entry of grad")
+
+
+def dtype(loss: Loss) -> None:
+    """float32 gives the numbers of float64 but for rounding."""
+    outputs, targets = batch(loss, dtype="float32")
+    wide = targets.astype("float64") if targets.dtype.kind == "f" else targets
+    found, expected = losses_and_grad(loss, outputs, targets), losses_and_grad(loss, outputs.astype("float64"), wide)
+    advice = "compute in the dtype of outputs with constants that fit both"
+    expect_close(found[0], expected[0], "losses in float32", advice, rtol=1e-3, atol=1e-4)
+    expect_close(found[1], expected[1], "gradients in float32", advice, rtol=1e-3, atol=1e-4)
+
+
+def inputs_untouched(loss: Loss) -> None:
+    """The outputs and the targets are left alone."""
+    outputs, targets = batch(loss)
+    before = outputs.copy(), targets.copy()
+    losses, grad = np.empty(len(outputs)), np.empty_like(outputs)
+    loss.value_and_grad(outputs, targets, losses, grad)
+    expect_same_bits(outputs, before[0], "outputs before and after value_and_grad", "do not write to outputs: grad is scratch space")
+    expect_same_bits(targets, before[1], "targets before and after value_and_grad", "do not write to targets: grad is scratch space")
+    if loss.joint_with is not None:
+        loss.joint(_scores((7, 3)), targets, losses, grad)
+        expect_same_bits(targets, before[1], "targets before and after joint", "do not write to targets: scores is scratch space")
+
+
+def zero_at_target(loss: Loss) -> None:
+    """The promise `zero_at_target`: 0 where the outputs are the targets, and nowhere less."""
+    if not loss.zero_at_target:
+        raise NotApplicable("it does not promise zero_at_target")
+    advice = "correct the loss, or take zero_at_target back"
+    for name in ("float32", "float64"):
+        losses, grad = losses_and_grad(loss, *at_target(loss, name))
+        expect_close(losses, np.zeros_like(losses), "losses where the outputs are the targets", advice, atol=10 * float(np.finfo(name).eps))
+        expect_finite(grad, "where the outputs are the targets, a gradient", "give it a derivative there, such as 0")
+        for seed in range(5):
+            losses, _ = losses_and_grad(loss, *batch(loss, dtype=name, seed=seed))
+            expect(bool((losses >= 0).all()), f"a loss is {losses.min():g}, which is less than 0", advice)
+
+
+def large_scores(loss: Loss) -> None:
+    """Outputs at the ends of their range overflow nowhere in float32, and scores of ±10,000 give the numbers of float64 in `joint`.
+
+    On the way to them `joint` may overflow: the engine calls losses with NumPy's warnings switched off.
+    """
+    outputs, targets = extreme(loss)
+    advice = "keep logarithms and divisors away from 0 by the dtype's resolution, and exponentials from large numbers"
+    with np.errstate(over="raise", invalid="raise", divide="raise", under="ignore"):
+        try:
+            losses, grad = losses_and_grad(loss, outputs, targets)
+        except FloatingPointError as error:
+            raise AssertionError(f"outputs at the ends of their range, in float32: {error}; {advice}") from error
+    expect_finite(losses, "with outputs at the ends of their range, a loss", advice)
+    expect_finite(grad, "with outputs at the ends of their range, a gradient", advice, at=outputs, called="the output")
+    if loss.joint_with is not None:
+        _joint_of_large_scores(loss, np.resize(np.array([-1e4, 1e4, 0.0, 1e4, 80.0], "float32"), outputs.shape), targets)
+
+
+def _joint_of_large_scores(loss: Loss, scores: Array, targets: Targets) -> None:
+    advice = "take the largest score from the others first, and write it with exp(-abs(z))"
+    wide = targets.astype("float64") if targets.dtype.kind == "f" else targets
+    with np.errstate(all="ignore"):
+        found, expected = joint_losses_and_grad(loss, scores, targets), joint_losses_and_grad(loss, scores.astype("float64"), wide)
+    for what, single, double in zip(("losses", "gradients"), found, expected, strict=True):
+        expect_finite(single, f"with scores up to 1e4, what is in the {what} of joint", advice, at=scores)
+        expect_close(single, double, f"with scores up to 1e4, {what} of joint in float32", advice, rtol=1e-3, atol=1e-5, at=scores)
+
+
+CHECKS: dict[str, CheckFunction] = {
+    check.__name__: check for check in (gradient, joint, rows, shapes, dtype, inputs_untouched, zero_at_target, large_scores)
+}

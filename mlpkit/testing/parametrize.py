@@ -1,0 +1,72 @@
+"""The checks as tests of pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlpkit.plugin import Plugin
+from mlpkit.testing.subject import as_plugin, info_of
+from mlpkit.testing.suite import checks_of
+from mlpkit.testing.trial import CheckFunction, check_expected, run_check
+
+if TYPE_CHECKING:
+    import pytest
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A check of one plugin, to be called in a test: it fails, is skipped or fails as expected in the manner of pytest."""
+
+    plugin: Plugin
+    name: str
+    function: CheckFunction
+    expected: str | None
+
+    def __call__(self) -> None:
+        import pytest
+
+        __tracebackhide__ = True
+        check = run_check(self.name, self.function, self.plugin, self.expected)
+        if check.status == "skipped":
+            pytest.skip(check.reason)
+        if check.status == "expected":
+            pytest.xfail(check.reason)
+        if check.status == "failed":
+            pytest.fail(f"{self}: {check.reason}", pytrace=False)
+
+    def __str__(self) -> str:
+        return f"{info_of(self.plugin).name}-{self.name}"
+
+
+def parametrize_with_checks(
+    plugins: Iterable[Plugin | type[Plugin] | str], expected_failures: Mapping[str, str] | None = None
+) -> pytest.MarkDecorator:
+    """A decorator of pytest that gives a test function the argument `check`: each check of each plugin, to be called.
+
+    Parameters
+    ----------
+    plugins : iterable of Plugin, class or str
+        As for `check_plugin`.
+    expected_failures : mapping of str to str, optional
+        Names of checks that should fail, each with the reason, for every plugin that has them. One that passes is a
+        failure of its test.
+
+    Raises
+    ------
+    PluginError
+        There is no such plugin, or it has options without a default.
+    ValueError
+        `expected_failures` names a check that none of the plugins has, or there are no plugins.
+    """
+    import pytest
+
+    expected = expected_failures or {}
+    found = [(plugin, checks_of(plugin)) for plugin in map(as_plugin, plugins)]
+    if not found:
+        raise ValueError("there are no plugins to check")
+    check_expected(expected, *(checks for _, checks in found))
+    bound = [Bound(plugin, name, function, expected.get(name)) for plugin, checks in found for name, function in checks.items()]
+    mark: Callable[..., pytest.MarkDecorator] = pytest.mark.parametrize
+    return mark("check", [pytest.param(check, id=str(check)) for check in bound])

@@ -1,0 +1,94 @@
+"""Subject: the plugin object that is checked, from whatever stands for it, and what is known of it without calling it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+from mlpkit.errors import AmbiguousPlugin, BrokenPlugin, MissingPlugin, PluginError
+from mlpkit.plugin import REGISTRIES, Plugin
+from mlpkit.registry import PluginInfo, snake_case
+
+
+def as_plugin(plugin: Plugin | type[Plugin] | str, kind: str | None = None) -> Plugin:
+    """The object to check: itself, or an object of a class or of a name, with its default options.
+
+    Raises
+    ------
+    PluginError
+        It is no plugin, its name means none or several, or it has options without a default.
+    """
+    if kind is not None and kind not in REGISTRIES:
+        raise ValueError(f"unknown kind of plugin {kind!r}; one of {', '.join(REGISTRIES)}")
+    if isinstance(plugin, str):
+        plugin = _named(plugin, kind)
+    found = plugin if isinstance(plugin, Plugin) else _made(plugin)
+    if getattr(found, "kind", None) not in REGISTRIES:
+        raise BrokenPlugin(f"{type(found).__name__} is of no kind of plugin", help="derive it from mlpkit.Elementwise or another contract")
+    if kind not in (None, found.kind):
+        raise PluginError(f"{type(found).__name__} is one of the {found.kind}, not of the {kind}", help="leave kind out")
+    return found
+
+
+def _named(name: str, kind: str | None) -> type[Plugin]:
+    if kind is not None:
+        cls: type[Plugin] = REGISTRIES[kind].get(name)
+        return cls
+    kinds = list(_kinds_with(name))
+    if len(kinds) > 1:
+        help = f"say which: {' or '.join(f'kind={kind!r}' for kind in kinds)}; or give the class"
+        raise AmbiguousPlugin(f"{name!r} is a name in {' and '.join(kinds)}", help=help)
+    if kinds:
+        return _named(name, kinds[0])
+    names = sorted({info.name for registry in REGISTRIES.values() for info in registry.installed()})
+    near = difflib.get_close_matches(name[:100], names, n=3)
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    raise MissingPlugin(f"no plugin of any kind is called {name[:100]!r}{hint}", help="mlpkit plugins list shows what is installed")
+
+
+def _kinds_with(name: str) -> Iterator[str]:
+    for kind, registry in REGISTRIES.items():
+        try:
+            registry.find(name)
+        except AmbiguousPlugin:
+            yield kind
+        except MissingPlugin:
+            continue
+        else:
+            yield kind
+
+
+def _made(cls: Any) -> Plugin:
+    """An object with default options."""
+    if not (isinstance(cls, type) and issubclass(cls, Plugin)):
+        raise PluginError(f"{cls!r} is no plugin", help="give an object, a class or the name of one")
+    required = [name for name, field in cls.model_fields.items() if field.is_required()]
+    if required:
+        example = ", ".join(f"{name}=..." for name in required)
+        message = f"{cls.__name__} has options without a default: {', '.join(required)}"
+        raise PluginError(message, help=f"give an object: {cls.__name__}({example})")
+    try:
+        return cls()
+    except TypeError as error:  # an abstract class
+        raise BrokenPlugin(f"{cls.__name__} cannot be used: {error}", help="define what is missing") from error
+    except (Exception, SystemExit) as error:
+        message = f"{cls.__name__} does not take its own defaults: {type(error).__name__}: {error}"
+        raise BrokenPlugin(message, help="correct the defaults") from error
+
+
+def info_of(plugin: Plugin) -> PluginInfo:
+    """Where a plugin comes from, also of one whose name its registry refuses."""
+    cls = type(plugin)
+    try:
+        return REGISTRIES[plugin.kind].info(cls)
+    except PluginError:
+        return PluginInfo(plugin.kind, snake_case(cls.__name__), None, None, f"{cls.__module__}:{cls.__qualname__}")
+
+
+def options_of(plugin: Plugin) -> dict[str, Any]:
+    """Its options as JSON values; as texts when they are none, which a check of its own says."""
+    try:
+        return plugin.model_dump(mode="json")
+    except Exception:
+        return {name: repr(value) for name, value in plugin}

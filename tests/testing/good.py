@@ -1,0 +1,199 @@
+"""Good plugins of every kind, as authors write them: each passes the whole kit."""
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from mlpkit import Activation, Elementwise, Initializer, Loss, Metric, Minimizer, Optimizer, Schedule
+
+
+class Swish(Elementwise):
+    """z sigmoid(beta z)."""
+
+    beta: float = Field(1.0, gt=0, description="steepness")
+
+    def function(self, z):
+        return z * (0.5 + 0.5 * np.tanh(0.5 * self.beta * z))
+
+    def derivative(self, z, y):
+        s = 0.5 + 0.5 * np.tanh(0.5 * self.beta * z)
+        return s + self.beta * y * (1 - s)
+
+
+class HardSigmoid(Activation):
+    """z / 6 + 1 / 2, from 0 to 1."""
+
+    any_order: ClassVar[bool] = True
+    output: ClassVar[str] = "probability"
+    kinks: ClassVar[tuple[float, ...]] = (-3.0, 3.0)
+
+    def forward(self, z, out):
+        np.clip(z, -3.0, 3.0, out=out)
+        out += 3.0
+        out /= 6.0
+
+    def backward(self, z, out, grad):
+        np.abs(z, out=z)
+        np.less(z, 3.0, out=z)
+        grad *= z
+        grad /= 6.0
+
+
+class SoftShrink(Elementwise):
+    """0 where |z| is at most the threshold, and nearer to 0 by it elsewhere."""
+
+    threshold: float = Field(0.25, ge=0, description="half of the width of the flat part")
+
+    @property
+    def kinks(self):
+        return (-self.threshold, self.threshold)
+
+    def function(self, z):
+        return z - np.clip(z, -self.threshold, self.threshold)
+
+    def derivative(self, z, y):
+        return (y != 0).astype(z.dtype)
+
+
+class UnitLength(Activation):
+    """z / sqrt(1 + |z|^2), |z| the length of a row: a function of whole rows."""
+
+    output: ClassVar[str] = "bounded"
+
+    def forward(self, z, out):
+        np.divide(z, np.sqrt(1 + np.einsum("ij,ij->i", z, z))[:, None], out=out)
+
+    def backward(self, z, out, grad):
+        length = np.sqrt(1 + np.einsum("ij,ij->i", z, z))[:, None]
+        out *= np.einsum("ij,ij->i", out, grad)[:, None]
+        grad -= out
+        grad /= length
+
+
+class Huber(Loss):
+    """Half of the square up to delta, and linear beyond, summed over the outputs."""
+
+    zero_at_target: ClassVar[bool] = True
+    delta: float = Field(1.0, gt=0, description="where it becomes linear")
+
+    def value_and_grad(self, outputs, targets, losses, grad):
+        np.subtract(outputs, targets, out=grad)
+        inside = np.clip(grad, -self.delta, self.delta)
+        losses[...] = (inside * (grad - 0.5 * inside)).sum(axis=1)
+        grad[...] = inside
+
+
+class Poisson(Loss):
+    """outputs - targets log(outputs): of counts."""
+
+    output: ClassVar[str] = "nonnegative"
+
+    def value_and_grad(self, outputs, targets, losses, grad):
+        rate = np.maximum(outputs, 1e-6)
+        losses[...] = (rate - targets * np.log(rate)).sum(axis=1)
+        grad[...] = 1 - targets / rate
+
+
+class SquaredHinge(Loss):
+    """max(0, 1 - s z)^2 with s = -1 or 1: two classes by the sign of the output."""
+
+    targets: ClassVar[str] = "binary"
+
+    def value_and_grad(self, outputs, targets, losses, grad):
+        sign = 2 * targets - 1
+        margin = np.maximum(1 - sign * outputs, 0)
+        losses[...] = np.square(margin).sum(axis=1)
+        grad[...] = -2 * sign * margin
+
+
+class RMSProp(Optimizer):
+    """Steps along the gradient over the root of the mean of its squares."""
+
+    elementwise: ClassVar[bool] = True
+    state: ClassVar[tuple[str, ...]] = ("square",)
+
+    def step(self, w, grad, square, *, lr, t):
+        square *= 0.9
+        square += 0.1 * grad * grad
+        w -= lr * grad / (np.sqrt(square) + 1e-8)
+
+
+class ByTensor(Optimizer):
+    """Steps of a length that is a share of the tensor's own."""
+
+    scope: ClassVar[str] = "tensor"
+
+    def step(self, w, grad, *, lr, t):
+        w -= lr * max(1.0, np.linalg.norm(w)) * grad / (np.linalg.norm(grad) + 1e-8)
+
+
+class Backtracking(Minimizer):
+    """Gradient descent that halves its step until the loss falls, and remembers it."""
+
+    state: ClassVar[tuple[str, ...]] = ("length",)
+
+    def minimize(self, w, problem, length, *, lr, t):
+        loss, grad = problem(w)
+        grad = grad.copy()
+        step = 2 * length[0] if t > 1 else lr
+        for _ in range(60):
+            trial = w - step * grad
+            if problem(trial)[0] < loss:
+                w[...], length[0] = trial, step
+                return False
+            step /= 2
+        return True
+
+
+class Orthogonal(Initializer):
+    """Columns or rows at right angles; weights alone."""
+
+    def fill(self, array, rng):
+        if array.ndim != 2:
+            raise ValueError("a bias cannot be orthogonal: use 'zeros'")
+        drawn = rng.standard_normal((max(array.shape), min(array.shape)))
+        basis = np.linalg.qr(drawn)[0]
+        array[...] = basis if array.shape == basis.shape else basis.T
+
+
+class WarmUp(Schedule):
+    """From 0 to the peak in the first tenth, and then to 0 again."""
+
+    peak: float = Field(0.05, gt=0, description="the highest rate")
+
+    def rate(self, epoch, epochs):
+        share = min(epoch / epochs, 1.0)
+        return self.peak * min(share / 0.1, (1 - share) / 0.9)
+
+
+class BalancedAccuracy(Metric):
+    """Mean over the classes of the share of their rows that is right."""
+
+    higher_is_better: ClassVar[bool] = True
+    task: ClassVar[str] = "classification"
+
+    def compute(self, outputs, targets, weights):
+        right = outputs.argmax(axis=1) == targets
+        return float(np.mean([np.average(right[targets == each], weights=weights[targets == each]) for each in np.unique(targets)]))
+
+
+class MedianError(Metric):
+    """The median of the errors' sizes, each as often as it weighs."""
+
+    higher_is_better: ClassVar[bool] = False
+    task: ClassVar[str] = "regression"
+
+    def compute(self, outputs, targets, weights):
+        size = np.abs(outputs - targets).mean(axis=1)
+        order = np.argsort(size, kind="stable")
+        reached = np.cumsum(weights[order]) >= weights.sum() / 2
+        return float(size[order][reached.argmax()])
+
+
+GOOD = (
+    *(Swish(), Swish(beta=3.0), HardSigmoid(), SoftShrink(), UnitLength()),
+    *(Huber(), Huber(delta=0.3), Poisson(), SquaredHinge()),
+    *(RMSProp(), RMSProp(learning_rate=WarmUp()), ByTensor(), Backtracking()),
+    *(Orthogonal(), WarmUp(), BalancedAccuracy(), MedianError()),
+)

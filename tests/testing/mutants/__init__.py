@@ -1,0 +1,8 @@
+"""Plugins with one thing wrong each, and for each the checks that find it, with words of what they say."""
+
+from .activations import ACTIVATIONS
+from .losses import LOSSES
+from .optimizers import OPTIMIZERS
+from .others import OTHERS
+
+MUTANTS = {**ACTIVATIONS, **LOSSES, **OPTIMIZERS, **OTHERS}

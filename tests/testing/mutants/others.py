@@ -1,0 +1,198 @@
+"""Initializers, schedules and metrics with one thing wrong each."""
+
+import random
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mlpkit import Initializer, Metric, Schedule
+
+KEPT: dict[Any, Any] = {}  # what mutants keep beside their objects
+
+
+class Uniform(Initializer):
+    """From -1 to 1, from which the mutants of initializers are made."""
+
+    def fill(self, array, rng):
+        array[...] = rng.uniform(-1, 1, array.shape)
+
+
+class GlobalRandom(Uniform):
+    """Draws from NumPy's global generator."""
+
+    def fill(self, array, rng):
+        array[...] = np.random.uniform(-1, 1, array.shape)  # noqa: NPY002
+
+
+class PythonRandom(Uniform):
+    """Draws from Python's global generator."""
+
+    def fill(self, array, rng):
+        array[...] = random.uniform(-1, 1)
+
+
+class OwnRandom(Uniform):
+    """Makes a generator of its own."""
+
+    def fill(self, array, rng):
+        array[...] = np.random.default_rng().uniform(-1, 1, array.shape)
+
+
+class SeedsAll(Uniform):
+    """Seeds the global generator of NumPy."""
+
+    def fill(self, array, rng):
+        np.random.seed(0)  # noqa: NPY002
+        array[...] = rng.uniform(-1, 1, array.shape)
+
+
+class LeavesRows(Uniform):
+    """Leaves the last row."""
+
+    def fill(self, array, rng):
+        array[: max(len(array) - 1, 1)] = 0.5
+
+
+class BindsAnother(Uniform):
+    """Makes a new array."""
+
+    def fill(self, array, rng):
+        array = rng.uniform(-1, 1, array.shape)
+
+
+class FailsOnOneInput(Uniform):
+    """Divides by one less than the inputs."""
+
+    def fill(self, array, rng):
+        array[...] = 1 / (len(array) - 1)
+
+
+class RefusesAll(Uniform):
+    """Fits nothing."""
+
+    def fill(self, array, rng):
+        array[...] = np.ones(7)
+
+
+class Straight(Schedule):
+    """From 0.1 to 0, from which the mutants of schedules are made."""
+
+    def rate(self, epoch, epochs):
+        return 0.1 * (1 - epoch / epochs)
+
+
+class Negative(Straight):
+    """Falls below 0 at the end."""
+
+    def rate(self, epoch, epochs):
+        return 0.1 * (1 - epoch / epochs) - 1e-6
+
+
+class OneEpoch(Straight):
+    """Dies of a run of one epoch."""
+
+    def rate(self, epoch, epochs):
+        return 0.1 * max(0.0, 1 - epoch / (epochs - 1))
+
+
+class GivesArray(Straight):
+    """Gives float32."""
+
+    def rate(self, epoch, epochs):
+        return np.float32(super().rate(epoch, epochs))
+
+
+class Remembers(Straight):
+    """Never gives a higher rate than before."""
+
+    def rate(self, epoch, epochs):
+        least = 0.1 if epoch == 0 else min(KEPT.get(type(self), 0.1), super().rate(epoch, epochs))
+        KEPT[type(self)] = least
+        return least
+
+
+class NoRate(Straight):
+    """Trains nothing."""
+
+    def rate(self, epoch, epochs):
+        return 0.0
+
+
+class Error(Metric):
+    """Mean of the absolute errors, from which the mutants of metrics are made."""
+
+    higher_is_better: ClassVar[bool] = False
+    task: ClassVar[str] = "regression"
+
+    def compute(self, outputs, targets, weights):
+        return float(np.average(np.abs(outputs - targets).mean(axis=1), weights=weights))
+
+
+class IgnoresWeights(Error):
+    """Ignores the weights."""
+
+    def compute(self, outputs, targets, weights):
+        return float(np.abs(outputs - targets).mean())
+
+
+class FirstRow(Error):
+    """Counts the first row alone."""
+
+    def compute(self, outputs, targets, weights):
+        return float(np.abs(outputs - targets)[0].mean())
+
+
+class WritesWeights(Error):
+    """Normalises the weights where they are."""
+
+    def compute(self, outputs, targets, weights):
+        weights /= weights.sum()
+        return super().compute(outputs, targets, weights)
+
+
+class WrongDirection(Error):
+    """Says that more is better."""
+
+    higher_is_better: ClassVar[bool] = True
+
+
+class Correlation(Error):
+    """NaN where there is one row."""
+
+    higher_is_better: ClassVar[bool] = True
+
+    def compute(self, outputs, targets, weights):
+        a, b = outputs - np.average(outputs, 0, weights), targets - np.average(targets, 0, weights)
+        with np.errstate(all="ignore"):
+            return float(
+                np.average(a * b, 0, weights).mean() / np.sqrt(np.average(a * a, 0, weights) * np.average(b * b, 0, weights)).mean()
+            )
+
+
+class GivesAnArray(Error):
+    """Gives an array without dimensions."""
+
+    def compute(self, outputs, targets, weights):
+        return np.array(super().compute(outputs, targets, weights))
+
+
+OTHERS = {
+    GlobalRandom(): {"reproducible": "fill moves a global generator", "deterministic": "differ", "pickles": "differ", "copies": "differ"},
+    PythonRandom(): {"reproducible": "fill moves a global generator", "deterministic": "differ", "pickles": "differ", "copies": "differ"},
+    OwnRandom(): {"reproducible": "same seed differ.*draw from rng", "deterministic": "differ", "pickles": "differ", "copies": "differ"},
+    SeedsAll(): {"reproducible": "fill moves a global generator of numpy.random or random"},
+    LeavesRows(): {"fills": r"in an array of the shape \(6, 4\), an entry at \[20\] is nan", "shapes": "is nan"},
+    BindsAnother(): {"fills": r"fill the array itself: array\[...\] = ...", "shapes": "is nan"},
+    FailsOnOneInput(): {"shapes": "ZeroDivisionError"},
+    Negative(): {"rates": "the rate at epoch 1 of 1 is -1e-06"},
+    OneEpoch(): {"rates": "ZeroDivisionError"},
+    GivesArray(): {"returns_float": "the rate at epoch 0 of 7 is float32; return a float"},
+    Remembers(): {"memory": "asked for in order and in another order differ", "resume": "of a resumed and of an unbroken run differ"},
+    NoRate(): {"learns": "the loss went from .* to .* in 60 epochs"},
+    IgnoresWeights(): {"weights": "of weighted rows, against those of repeated ones, are wrong.*np.average"},
+    FirstRow(): {"order": "figures of shuffled rows are wrong"},
+    WritesWeights(): {"inputs_untouched": "weights before and after compute differ"},
+    WrongDirection(): {"direction": "right outputs have 0 and wrong ones .*, and higher_is_better is True"},
+    Correlation(): {"finite": "the figure is nan"},
+    GivesAnArray(): {"finite": "the figure is ndarray; return a float", "evaluate": "gives ndarray, not a number"},
+}
