@@ -20,7 +20,8 @@ from mlpkit.cli.evaluate import evaluate
 from mlpkit.cli.info import info
 from mlpkit.cli.init import init
 from mlpkit.cli.options import with_common
-from mlpkit.cli.plugins import list_plugins, show_plugin
+from mlpkit.cli.plugins.listing import list_plugins
+from mlpkit.cli.plugins.show import show_plugin
 from mlpkit.cli.predict import predict
 from mlpkit.cli.schema import schema
 from mlpkit.cli.train import train
