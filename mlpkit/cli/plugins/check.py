@@ -148,5 +148,6 @@ def _with_options(info: PluginInfo, plugin: type[Plugin], changes: list[Setting]
         return plugin.model_validate(options)
     except ValidationError as error:
         missing = [str(entry["loc"][0]) for entry in error.errors() if entry["type"] == "missing" and len(entry["loc"]) == 1]
-        advice = f"give each a value: {' '.join(f'--set {name}=VALUE' for name in missing)}" if missing else f"see mlpkit plugins show {info.name}"
+        given = " ".join(f"--set {name}=VALUE" for name in missing)
+        advice = f"give each a value: {given}" if missing else f"see mlpkit plugins show {info.name}"
         return [Problem(found.message, path_text(found.path), found.help or advice) for found in findings(error, plugin)]

@@ -99,7 +99,7 @@ def _type(told: dict[str, Any], kinds: dict[str, Any]) -> str:
     values = told.get("enum", [told["const"]] if "const" in told else [])
     if values:
         return f"{'one of ' if len(values) > 1 else ''}{', '.join(json.dumps(value) for value in values)}"
-    kind = told.get("type", "anything")
+    kind = str(told.get("type", "anything"))
     return TYPES.get(kind, kind)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -101,7 +102,9 @@ def _declared(file: Path, groups: Any) -> Points:
         if kind == group:
             continue
         if kind not in REGISTRIES:
-            raise BrokenPlugin(f"{file}: mlpkit has no entry points {group!r}", help=f"one of: {', '.join(f'mlpkit.{kind}' for kind in REGISTRIES)}")
+            raise BrokenPlugin(
+                f"{file}: mlpkit has no entry points {group!r}", help=f"one of: {', '.join(f'mlpkit.{kind}' for kind in REGISTRIES)}"
+            )
         if not isinstance(entries, dict) or not all(isinstance(target, str) for target in entries.values()):
             raise BrokenPlugin(f"{file}: the entry points {group!r} are not names with texts", help=f"write {ENTRY}")
         points |= {(group, name): target for name, target in entries.items()}
@@ -111,8 +114,7 @@ def _declared(file: Path, groups: Any) -> Points:
 
 
 def _install(folder: Path) -> str:
-    shown = str(folder)
-    return f'pip install -e "{shown}"' if re.search(r"\s", shown) else f"pip install -e {shown if folder.is_absolute() else f'./{folder}'}"
+    return f"pip install -e {shlex.quote(str(folder))}"
 
 
 def _differences(project: Project) -> Iterator[str]:
@@ -153,9 +155,8 @@ def _squeezed(target: str) -> str:
 
 def _other_files(folder: Path, installed: metadata.Distribution) -> Iterator[str]:
     """Files that differ from those of the folder; of an editable install, the folder that it is of."""
-    origin = json.loads(installed.read_text("direct_url.json") or "{}")
-    if origin.get("dir_info", {}).get("editable"):
-        place = Path(url2pathname(urlsplit(origin.get("url", "")).path))
+    place = _editable(installed)
+    if place is not None:
         if place.resolve() != folder.resolve():
             yield f"the folder {place} is installed"
         return
@@ -166,9 +167,22 @@ def _other_files(folder: Path, installed: metadata.Distribution) -> Iterator[str
     for copy in copies:
         if not (root / copy).is_file():
             yield f"{copy} is installed, the folder has it no more"
-        elif (root / copy).read_bytes() != Path(str(installed.locate_file(copy))).read_bytes():
-            yield f"{copy} is another one"
+        elif not _same(root / copy, Path(str(installed.locate_file(copy)))):
+            yield f"{copy} is installed with another text"
     for package in sorted({copy.parts[0] for copy in copies if len(copy.parts) > 1}):
         for path in sorted((root / package).rglob("*.py")):
             if path.relative_to(root) not in copies:
                 yield f"{path.relative_to(root)} is not installed"
+
+
+def _editable(installed: metadata.Distribution) -> Path | None:
+    """The folder that an editable install is of; None of another install."""
+    try:
+        origin = json.loads(installed.read_text("direct_url.json") or "{}")
+        return Path(url2pathname(urlsplit(origin["url"]).path)) if origin["dir_info"]["editable"] else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.is_file() and one.read_bytes() == other.read_bytes()

@@ -52,4 +52,6 @@ def _said(found: dict[str, Any]) -> str:
 
 def _options(found: dict[str, Any]) -> str:
     options = found["options"]
-    return ", ".join(f"{one['name']} (required)" if one["required"] else f"{one['name']}={jsontext.dumps(one['default'])}" for one in options)
+    return ", ".join(
+        f"{one['name']} (required)" if one["required"] else f"{one['name']}={jsontext.dumps(one['default'])}" for one in options
+    )
