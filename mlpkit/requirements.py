@@ -117,9 +117,8 @@ def _own_code(found: dict[str, Any]) -> list[OwnCode]:
             code = plugin.get("code") if isinstance(plugin.get("code"), dict) else {}
             file, digest = code.get("file"), code.get("sha256")
             known = digest if isinstance(digest, str) and _DIGEST.fullmatch(digest) else None
-            told = OwnCode(
-                _harmless(plugin["name"]), _harmless(plugin["target"]), _harmless(file) if isinstance(file, str) else None, known
-            )
+            named = _harmless(file) if isinstance(file, str) else None
+            told = OwnCode(_harmless(plugin["name"]), _harmless(plugin["target"]), named, known)
             own[told.comment] = told
     return [own[comment] for comment in sorted(own)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -64,13 +64,14 @@ def _help_alone(context: typer.Context) -> None:
 
 for _command in (init, check, train, evaluate, predict, info, schema, doctor):
     app.command(_command.__name__)(with_common(_command))
-for _verb, _action in {
+_VERBS: dict[str, Callable[..., None]] = {
     "list": list_plugins,
     "show": show_plugin,
     "check": check_plugins,
     "new": new_plugin,
     "freeze": freeze_plugins,
-}.items():
+}
+for _verb, _action in _VERBS.items():
     plugins.command(_verb)(with_common(_action))
 app.add_typer(plugins, name="plugins")
 

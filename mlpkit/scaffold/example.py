@@ -2,57 +2,41 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from mlpkit.running import train
+from mlpkit.scaffold.templates import filled
 
 ROWS = 120
-SPEC: dict[str, Any] = {
-    "name": "",
-    "seed": 0,
-    "data": {"path": "data.csv", "target": "y", "split": {"validation": 0.25}},
-    "network": {"layers": [{"units": 16, "activation": "tanh"}, {"activation": "linear"}]},
-    "loss": "mean_squared_error",
-    "optimizer": {"type": "adam", "learning_rate": 0.01},
-    "training": {"epochs": 100, "batch_size": 16},
-    "metrics": ["rmse"],
-}
-OUTPUTS = ("linear", "sigmoid", "softmax")  # the last layer, in the order in which a loss is tried with it
-PLACES: dict[str, tuple[str | int, ...]] = {
-    "activations": ("network", "layers", 0, "activation"),
-    "losses": ("loss",),
-    "optimizers": ("optimizer",),
-    "initializers": ("network", "layers", 0, "weight_initializer"),
-    "schedules": ("optimizer", "learning_rate"),
-    "metrics": ("metrics", 0),
-}
+OUTPUTS = {"linear": "mean_squared_error", "sigmoid": "binary_crossentropy", "softmax": "categorical_crossentropy"}
+# the last layers that a loss is tried with, in that order, and the loss that others are shown with
 
 Files = dict[str, str]  # path in the package -> text
 
 
-def example(kind: str, name: str, output: str = OUTPUTS[0]) -> Files:
+def example(kind: str, name: str, output: str = "linear") -> Files:
     """A spec with the plugin, which learns numbers when the last layer is linear and else two classes, and its data."""
-    spec = copy.deepcopy(SPEC)
-    spec["name"] = name
-    classes = output != OUTPUTS[0]
-    if classes:
-        spec["data"]["target"] = "label"
-        spec["loss"] = "categorical_crossentropy" if output == "softmax" else "binary_crossentropy"
-        spec["metrics"] = ["accuracy"]
-    spec["network"]["layers"][-1]["activation"] = output
-    *path, last = PLACES[kind]
-    place: Any = spec
-    for part in path:
-        place = place[part]
-    place[last] = name
-    return {"example/spec.json": json.dumps(spec, indent=2) + "\n", "example/data.csv": _data(classes)}
+    classes = output != "linear"
+    words = {
+        "name": name,
+        "target": "label" if classes else "y",
+        "activations": "tanh",
+        "initializers": "glorot_uniform",
+        "output": output,
+        "losses": OUTPUTS[output],
+        "optimizers": "adam",
+        "rate": ', "learning_rate": 0.01',
+        "metrics": "accuracy" if classes else "rmse",
+    }
+    words |= {"rate": f', "learning_rate": "{name}"'} if kind == "schedules" else {kind: name}
+    if kind == "optimizers":
+        words["rate"] = ""  # its own default
+    return {"example/spec.json": filled("example/spec.json.in", words), "example/data.csv": _data(classes)}
 
 
 def _data(classes: bool) -> str:
@@ -71,7 +55,7 @@ def example_that_trains(kind: str, name: str) -> Files | None:
 
 
 def _outputs(kind: str) -> Iterator[str]:
-    yield from OUTPUTS if kind == "losses" else OUTPUTS[:1]
+    yield from OUTPUTS if kind == "losses" else ["linear"]
 
 
 def _trains(files: Files) -> bool:

@@ -6,15 +6,14 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from string import Template
 
 from mlpkit import __version__
 from mlpkit.errors import MLPKitError
 from mlpkit.scaffold.example import example, example_that_trains
 from mlpkit.scaffold.names import Names, names_of
 from mlpkit.scaffold.own import Own, plugins_of
+from mlpkit.scaffold.templates import filled
 
 TRAINABLE = ("activations", "losses", "optimizers")  # the kinds that an example is made of for a file of one's own
 
@@ -88,8 +87,8 @@ def _from_template(names: Names, kind: str) -> tuple[dict[str, bytes], list[Own]
     """The files of an example plugin of a kind."""
     words = {"name": names.plugin, "cls": names.cls, "module": names.module}
     texts = {
-        f"{names.module}/__init__.py": _filled(f"{kind}/plugin.py.in", words),
-        f"tests/test_{names.plugin}.py": _filled(f"{kind}/test.py.in", words),
+        f"{names.module}/__init__.py": filled(f"{kind}/plugin.py.in", words),
+        f"tests/test_{names.plugin}.py": filled(f"{kind}/test.py.in", words),
         **example(kind, names.plugin),
     }
     plugins = [Own(kind, names.plugin, names.cls, f"{names.cls}()")]
@@ -99,15 +98,11 @@ def _from_template(names: Names, kind: str) -> tuple[dict[str, bytes], list[Own]
 def _from_code(names: Names, code: Path) -> tuple[dict[str, bytes], list[Own]]:
     """The files around a file of the user's own."""
     plugins = plugins_of(code)
-    ready = sorted(
-        (plugin for plugin in plugins if plugin.bare and plugin.kind in TRAINABLE), key=lambda plugin: TRAINABLE.index(plugin.kind)
-    )
-    files = next((found for plugin in ready[:3] if (found := example_that_trains(plugin.kind, plugin.name))), {})
-    calls = "".join(
-        f"    {plugin.call},\n" if plugin.call else f"    # {plugin.cls} needs options: {plugin.cls}(...),\n" for plugin in plugins
-    )
+    ready = [plugin for kind in TRAINABLE for plugin in plugins if plugin.bare and plugin.kind == kind]
+    files = next((found for plugin in ready if (found := example_that_trains(plugin.kind, plugin.name))), {})
+    calls = "".join(f"    {plugin.call},\n" if plugin.call else _left_out(plugin) for plugin in plugins)
     words = {"distribution": names.distribution, "imports": _imports(names.module, plugins), "plugins": calls}
-    files[f"tests/test_{names.plugin}.py"] = _filled("own/test.py.in", words)
+    files[f"tests/test_{names.plugin}.py"] = filled("own/test.py.in", words)
     raw = {name: text.encode() for name, text in files.items()} | {f"{names.module}/__init__.py": code.read_bytes()}
     return _with_the_rest(names, plugins, raw), plugins
 
@@ -115,10 +110,14 @@ def _from_code(names: Names, code: Path) -> tuple[dict[str, bytes], list[Own]]:
 def _imports(module: str, plugins: Sequence[Own]) -> str:
     """The import of the classes that are tested."""
     classes = sorted({plugin.cls for plugin in plugins if plugin.call}, key=lambda cls: (not cls.isupper(), cls))
-    line = f"from {module} import {', '.join(classes)}"
     if not classes:
         return f"import {module}  # noqa: F401"
-    return line if len(line) <= 88 else f"from {module} import (\n{''.join(f'    {cls},\n' for cls in classes)})"
+    line, lines = ", ".join(classes), "".join(f"    {cls},\n" for cls in classes)
+    return f"from {module} import " + (line if len(module) + len(line) < 74 else f"(\n{lines})")
+
+
+def _left_out(plugin: Own) -> str:
+    return f"    # {plugin.cls}(...): give what has no default a value, import it, and it is tested too\n"
 
 
 def _with_the_rest(names: Names, plugins: Sequence[Own], files: dict[str, bytes]) -> dict[str, bytes]:
@@ -135,7 +134,7 @@ def _with_the_rest(names: Names, plugins: Sequence[Own], files: dict[str, bytes]
         "first": plugins[0].name,
         "train": train,
     }
-    common = {name: _filled(f"{name}.in", words).encode() for name in ("pyproject.toml", "README.md", "LICENSE")}
+    common = {name: filled(f"{name}.in", words).encode() for name in ("pyproject.toml", "README.md", "LICENSE")}
     return {**common, f"{names.module}/py.typed": b"", **files}
 
 
@@ -155,11 +154,6 @@ def _entry_points(module: str, plugins: Sequence[Own]) -> str:
         lines = "".join(f'{plugin.name} = "{module}:{plugin.cls}"\n' for plugin in plugins if plugin.kind == kind)
         text += f'[project.entry-points."mlpkit.{kind}"]\n{lines}\n'
     return text
-
-
-def _filled(template: str, words: dict[str, str]) -> str:
-    text = (resources.files("mlpkit") / "templates" / template).read_text(encoding="utf-8")
-    return Template(text).substitute(words)
 
 
 def _write(target: Path, files: dict[str, bytes]) -> None:

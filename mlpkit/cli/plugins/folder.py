@@ -86,25 +86,24 @@ def read_project(folder: Path) -> Project:
         raise BrokenPlugin(f"{file} is not TOML: {error}", help="correct it") from error
     if not isinstance(project, dict) or not isinstance(project.get("name"), str):
         raise BrokenPlugin(f"{file} has no name in [project]", help='write [project] and below it name = "mlpkit-NAME"')
-    dynamic = project.get("dynamic") if isinstance(project.get("dynamic"), list) else []
+    dynamic: list[Any] = told if isinstance(told := project.get("dynamic"), list) else []
     points = None if "entry-points" in dynamic else _declared(file, project.get("entry-points", {}))
     version = project.get("version")
     return Project(folder, project["name"], version if isinstance(version, str) and "version" not in dynamic else None, points)
 
 
-def _declared(file: Path, groups: Any) -> Points:
+def _declared(file: Path, declared: Any) -> Points:
     """The entry points for mlpkit that a pyproject.toml declares."""
     from mlpkit.plugin import REGISTRIES
 
     points: Points = {}
-    for group, entries in groups.items() if isinstance(groups, dict) else ():
+    for group, entries in declared.items() if isinstance(declared, dict) else ():
         kind = group.removeprefix("mlpkit.")
         if kind == group:
             continue
         if kind not in REGISTRIES:
-            raise BrokenPlugin(
-                f"{file}: mlpkit has no entry points {group!r}", help=f"one of: {', '.join(f'mlpkit.{kind}' for kind in REGISTRIES)}"
-            )
+            groups = ", ".join(f"mlpkit.{kind}" for kind in REGISTRIES)
+            raise BrokenPlugin(f"{file}: mlpkit has no entry points {group!r}", help=f"one of: {groups}")
         if not isinstance(entries, dict) or not all(isinstance(target, str) for target in entries.values()):
             raise BrokenPlugin(f"{file}: the entry points {group!r} are not names with texts", help=f"write {ENTRY}")
         points |= {(group, name): target for name, target in entries.items()}
