@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from mlpkit.code_file import register_file
 from mlpkit.errors import BrokenPlugin
 from mlpkit.plugin import REGISTRIES, Plugin
@@ -66,9 +64,13 @@ def _call(name: str, plugin: type[Plugin]) -> str | None:
         given = {option: _value(schema["properties"][option]) for option in schema.get("required", [])}
         json.dumps(given)
         plugin.model_validate(given)
-    except (ValidationError, StopIteration, Exception):  # a validator of the user's own may fail in any way
+    except Exception:  # a validator of the user's own may fail in any way
         return None
-    return f"{name}({', '.join(f'{option}={value!r}' for option, value in given.items())})"
+    return f"{name}({', '.join(f'{option}={_written(value)}' for option, value in given.items())})"
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
 def _value(told: dict[str, Any]) -> Any:

@@ -13,6 +13,7 @@ import pytest
 
 import mlpkit
 from mlpkit.cli import main
+from mlpkit.plugin import REGISTRIES
 
 ROOT = Path(mlpkit.__file__).parents[1]
 SPEC = {
@@ -68,6 +69,41 @@ def run(folder, capfdbinary):
         return Done(code, out.decode(), err.decode())
 
     return run
+
+
+@pytest.fixture
+def site(tmp_path_factory, monkeypatch):
+    """A folder for installed packages, on the path of this process; classes of one's own are forgotten in the end."""
+    before = {kind: dict(registry._own) for kind, registry in REGISTRIES.items()}
+    site = tmp_path_factory.mktemp("site")
+    monkeypatch.syspath_prepend(str(site))
+    yield site
+    monkeypatch.undo()
+    for kind, registry in REGISTRIES.items():
+        registry.refresh()
+        registry._own = before[kind]
+    for name in [name for name, module in sys.modules.items() if str(site) in (getattr(module, "__file__", None) or "")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def install(site):
+    """Make a distribution be installed: its metadata, and modules or not."""
+
+    def install(name, version="1.0", entry_points="", modules=None, files=None):
+        info = site / f"{name.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        (info / "entry_points.txt").write_text(entry_points)
+        for file, text in {**(modules or {}), **{f"{info.name}/{file}": text for file, text in (files or {}).items()}}.items():
+            (site / file).parent.mkdir(exist_ok=True)
+            (site / file).write_text(text)
+        for registry in REGISTRIES.values():
+            registry.refresh()
+            registry._loaded = {full: cls for full, cls in registry._loaded.items() if not full.startswith(f"{name}:")}
+        return info
+
+    return install
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from mlpkit.cli.plugins.names import hidden
@@ -69,7 +70,9 @@ def described(info: PluginInfo) -> dict[str, Any]:
 def _options(info: PluginInfo, plugin: type[Plugin]) -> list[dict[str, Any]]:
     """Its options as its JSON Schema tells them."""
     try:
-        schema = plugin.model_json_schema()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a default that is no JSON value is left out
+            schema = plugin.model_json_schema()
         json.dumps(schema)
     except Exception as error:  # an option of a type that is no JSON value
         message = f"the options of {info.full_name!r} ({info.source}) have no JSON Schema: {type(error).__name__}: {error}"
