@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -86,7 +87,7 @@ def _is_path(target: str) -> bool:
     """Whether it means a folder: it looks like one, or is there and is no plugin's name."""
     if "/" in target or "\\" in target or target in (".", ".."):
         return True
-    if not Path(target).exists():
+    if not os.path.exists(target):  # Path.exists raises where a name is too long
         return False
     try:
         named(target, None)

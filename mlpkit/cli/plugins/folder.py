@@ -15,12 +15,13 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from mlpkit.errors import BrokenPlugin, MissingPlugin
-from mlpkit.shown import first_few, shortened
+from mlpkit.shown import shortened
 
 if TYPE_CHECKING:
     from mlpkit.registry import PluginInfo
 
 ENTRY = '[project.entry-points."mlpkit.activations"] and below it NAME = "MODULE:CLASS"'
+MOST_SHOWN = 10  # differences
 Points = dict[tuple[str, str], str]  # (group, name) -> target
 
 
@@ -65,7 +66,9 @@ def installed_plugins(folder: Path) -> list[PluginInfo]:
     project = read_project(folder)
     differences = list(_differences(project))
     if differences:
-        message = f"what is installed of {project.name} is not what {folder} has: {first_few(differences)}"
+        more = f"; and {len(differences) - MOST_SHOWN} more" if len(differences) > MOST_SHOWN else ""
+        told = "; ".join(shortened(difference) for difference in differences[:MOST_SHOWN])
+        message = f"what is installed of {project.name} is not what {folder} has: {told}{more}"
         raise BrokenPlugin(message, help=f"reinstall: {_install(folder)}")
     found = [info for info in plugins() if info.distribution == project.distribution]
     if not found:
@@ -157,7 +160,7 @@ def _other_files(folder: Path, installed: metadata.Distribution) -> Iterator[str
     place = _editable(installed)
     if place is not None:
         if place.resolve() != folder.resolve():
-            yield f"the folder {place} is installed"
+            yield f"what is installed is the folder {place}"
         return
     copies = [Path(str(file)) for file in installed.files or () if file.suffix in (".py", ".pyi") and ".." not in file.parts]
     root = next((root for root in (folder, folder / "src") if any((root / copy).is_file() for copy in copies)), None)
