@@ -43,12 +43,14 @@ def check_plugins(
 
     Exit with 1 if one breaks its contract, with 3 if it cannot be used at all.
     """
+    from mlpkit.testing import check_plugin
+
     load_code(code)
     changes = [Setting.parse(text) for text in settings or ()]
     made = _made(_targets(target, group), changes)
     reports = []
     for kind, plugin in made:
-        report = _checked(plugin, kind)
+        report = check_plugin(plugin, kind=kind)
         reports.append(report)
         if not json:
             console.out(str(report))
@@ -58,12 +60,6 @@ def check_plugins(
     console.say(f"checked {counted(len(reports), 'plugin')}: {f'{failed} broke the contract' if failed else 'all keep the contract'}")
     if failed:
         raise typer.Exit(FAILED)
-
-
-def _checked(plugin: Plugin, kind: str) -> Any:
-    from mlpkit.testing import check_plugin
-
-    return check_plugin(plugin, kind=kind)
 
 
 def _targets(target: str, group: Group | None) -> list[PluginInfo]:
