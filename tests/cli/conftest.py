@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -159,3 +160,54 @@ def start(folder, environment):
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
+
+
+@pytest.fixture
+def installed(folder, install, site, environment):
+    """Install a package as pip would with `-e`, without pip; the environment of a process that has it too."""
+
+    def installed(package):
+        project = tomllib.loads((folder / package / "pyproject.toml").read_text())["project"]
+        groups = [(group, points) for group, points in project["entry-points"].items()]
+        text = "".join(f"[{group}]\n" + "".join(f"{name} = {target}\n" for name, target in points.items()) for group, points in groups)
+        install(project["name"], project["version"], text)
+        path = str(folder / package)
+        sys.path.insert(0, path)
+        added.append(path)
+        return environment | {"PYTHONPATH": os.pathsep.join([path, str(site), environment["PYTHONPATH"]])}
+
+    added = []
+    yield installed
+    for path in added:
+        sys.path.remove(path)
+        for name in [name for name, module in sys.modules.items() if (getattr(module, "__file__", None) or "").startswith(path)]:
+            del sys.modules[name]
+
+
+@pytest.fixture
+def python(environment):
+    """Run Python in a process of its own, which must end well; what it wrote."""
+
+    def python(command, folder, environment=environment):
+        done = subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return python
+
+
+@pytest.fixture
+def no_package(folder, run):
+    """Ask for a new package; it must be refused in that way, and nothing be written."""
+
+    def no_package(code, words, *argv):
+        before = {path: path.is_file() and path.read_bytes() for path in folder.rglob("*")}
+        done = run("plugins", "new", *argv)
+        assert (done.code, done.out) == (code, ""), done.err
+        assert "Traceback" not in done.err
+        assert len(done.err) < 1000
+        assert {path: path.is_file() and path.read_bytes() for path in folder.rglob("*")} == before
+        for word in words:
+            assert word in done.err
+
+    return no_package

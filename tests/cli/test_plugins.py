@@ -102,6 +102,17 @@ def test_broken_plugins_are_marked(install, run, case):
     assert "Traceback" not in shown.err
 
 
+def test_an_option_without_a_json_schema_breaks_nothing_else(install, run):
+    points = "[mlpkit.schedules]\ncracked = cracked:Flat\n"
+    text = "from mlpkit import Schedule\nfrom typing import Callable\nclass Flat(Schedule):\n    when: Callable[[], int]\n"
+    install(
+        "mlpkit-cracked", entry_points=points, modules={"cracked.py": f"{text}    def rate(self, epoch, epochs):\n        return 1.0\n"}
+    )
+    assert "BROKEN" in run("plugins", "list", "-v", "-g", "schedules").out
+    assert run("plugins", "show", "adam").code == 0
+    assert run("schema").code == 0
+
+
 def test_names_that_do_not_mean_the_plugin_are_marked(install, run):
     points = "[mlpkit.activations]\nrelu = one:A\nidentity = one:A\ntwin = one:A\nsolo = one:A\nmine = one:A\n"
     install("pack-one", entry_points=points)

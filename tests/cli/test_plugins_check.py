@@ -297,3 +297,39 @@ def test_an_installed_package_without_plugins(package, install, run):
     install("mlpkit-bend", "1.5")
     (package / "pyproject.toml").write_text('[project]\nname = "mlpkit-bend"\ndynamic = ["version", "entry-points"]\n')
     refused(run("plugins", "check", "pack"), 3, "declares no plugin of mlpkit")
+
+
+# -- what the kit finds
+
+
+def test_the_kit_finds_what_is_wrong(folder, site, run):
+    (folder / "own.py").write_text(CODE.replace("return self.k + 0 * z", "return self.k + 0.1 + 0 * z"))
+    done = run("plugins", "check", "own.py", "-g", "activations", "--json")
+    (report,) = json.loads(done.out)
+    assert (done.code, report["plugin"], report["kind"], report["options"], report["ok"]) == (1, "bend", "activations", {"k": 2.0}, False)
+    assert report["failed"] == sum(check["status"] == "failed" for check in report["checks"]) > 0
+    text = run("plugins", "check", "own.py", "-g", "activations")
+    assert text.code == 1
+    assert "NOT OK" in text.out
+    assert all(check["name"] in text.out for check in report["checks"])
+    assert "Traceback" not in text.out + text.err
+
+
+DEFAULTS = {
+    "wrong defaults": ("k: float = 'x'", "does not take its own defaults"),
+    "a validator that fails": (
+        "k: Annotated[float, BeforeValidator(lambda value: 1 / 0)] = 1.0",
+        "fails on its options: ZeroDivisionError",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DEFAULTS)
+def test_options_that_cannot_be_made(folder, kit, run, case):
+    option, words = DEFAULTS[case]
+    head = "from typing import Annotated\nfrom pydantic import BeforeValidator\n"
+    (folder / "own.py").write_text(head + CODE.replace("k: float = 2.0", option))
+    refused(run("plugins", "check", "bend", "-c", "own.py"), 3, words)
+    shown = run("plugins", "show", "bend", "-c", "own.py")
+    assert (shown.code, shown.err) == (0, "")
+    assert "no picture: it fails" in shown.out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ from mlpkit.cli.facts import counted
 from mlpkit.cli.options import Code, Json, load_code
 from mlpkit.cli.plugins.names import Group, GroupOption, complete, named
 from mlpkit.cli.settings import Setting
-from mlpkit.errors import AmbiguousPlugin, MissingPlugin, Problem, SpecError, join_problems
+from mlpkit.errors import AmbiguousPlugin, BrokenPlugin, MissingPlugin, Problem, SpecError, join_problems
 
 if TYPE_CHECKING:
     from mlpkit.plugin import Plugin
@@ -109,6 +110,8 @@ def _made(infos: list[PluginInfo], changes: list[Setting]) -> list[tuple[str, Pl
     ------
     SpecError
         With all that is wrong: an option that none has, one without a value, a wrong value.
+    BrokenPlugin
+        One does not take its own defaults.
     """
     from mlpkit.plugin import REGISTRIES
 
@@ -145,6 +148,11 @@ def _with_options(info: PluginInfo, plugin: type[Plugin], changes: list[Setting]
         return plugin.model_validate(options)
     except ValidationError as error:
         missing = [str(entry["loc"][0]) for entry in error.errors() if entry["type"] == "missing" and len(entry["loc"]) == 1]
-        given = " ".join(f"--set {name}=VALUE" for name in missing)
-        advice = f"give each a value: {given}" if missing else f"see mlpkit plugins show {info.name}"
-        return [Problem(found.message, path_text(found.path), found.help or advice) for found in findings(error, plugin)]
+        wrong = [Problem(found.message, path_text(found.path), found.help) for found in findings(error, plugin)]
+    except Exception as error:  # a validator of the plugin's own
+        raise BrokenPlugin(f"{info.name!r} fails on its options: {type(error).__name__}: {error}", help="correct its validator") from error
+    if not options and not missing:
+        raise BrokenPlugin(f"{info.name!r} does not take its own defaults: {join_problems(wrong)}", help="correct the defaults")
+    given = " ".join(f"--set {name}=VALUE" for name in missing)
+    advice = f"give each a value: {given}" if missing else f"see mlpkit plugins show {info.name}"
+    return [replace(problem, help=problem.help or advice) for problem in wrong]

@@ -13,7 +13,7 @@ from mlpkit.cli.errors import OutputError
 from mlpkit.cli.plugins.names import Group
 
 if TYPE_CHECKING:
-    from mlpkit.scaffold import Package
+    from mlpkit.scaffold import Own, Package
 
 
 def new_plugin(
@@ -50,6 +50,9 @@ def _said(package: Package, source: Path | None) -> str:
     untested = [plugin.cls for plugin in package.plugins if plugin.call is None]
     if untested:
         lines.append(f"write the options that have no default into its tests: {', '.join(untested)}")
+    twins = [plugin.name for plugin in package.plugins if _has_a_twin(plugin, package)]
+    if twins:
+        lines.append(f"another package has {', '.join(twins)} too: with both installed a spec says {package.distribution}:{twins[0]}")
     if source is not None:
         lines.append(f"specs keep working as they are, without --code; models trained with --code {source} still need it")
     folder = shlex.quote(str(package.folder))
@@ -57,3 +60,10 @@ def _said(package: Package, source: Path | None) -> str:
     if package.example:
         lines.append(f"  mlpkit train {shlex.quote(str(package.folder / 'example' / 'spec.json'))}")
     return "\n".join(lines)
+
+
+def _has_a_twin(plugin: Own, package: Package) -> bool:
+    """Whether another installed package has a plugin of that kind and name."""
+    from mlpkit.plugin import plugins
+
+    return any(info.name == plugin.name and info.distribution not in (None, package.distribution) for info in plugins(plugin.kind))

@@ -50,7 +50,7 @@ def plot(plugin: type[Activation]) -> dict[str, Any]:
         with np.errstate(all="ignore"):
             row, column = _curves(activation, z[None]), _curves(activation, z[:, None])
     except Exception as error:  # a plugin may fail in any way
-        return {"reason": f"it fails on a row of {COLUMNS} numbers: {type(error).__name__}: {error}"}
+        return {"reason": f"it fails on a row of {COLUMNS} numbers: {type(error).__name__}: {' '.join(str(error).split())}"}
     alike = [np.allclose(one.ravel(), other.ravel(), rtol=1e-6, atol=1e-12, equal_nan=True) for one, other in zip(row, column, strict=True)]
     if not all(alike):
         return {"reason": "it works on a whole row, so that a value is no function of one score"}
