@@ -281,13 +281,23 @@ def test_bad_input(run, argv, code, words):
     assert len(done.err) < 3000
 
 
-@pytest.mark.parametrize("verb", ["show", "check"])
-def test_completion_of_names(bend, site, environment, folder, verb):
-    (folder / "bench.py").touch()
+@pytest.mark.parametrize(
+    ("verb", "word", "expected"),
+    [
+        ("show", "be", ["bend"]),
+        ("check", "be", ["bend", "beds/", "bench.py"]),
+        ("check", "beds/", ["beds/deep.py"]),
+        ("check", "/nowhere/[", []),
+        ("check", "**", []),
+    ],
+)
+def test_completion_of_names(bend, site, environment, folder, verb, word, expected):
     (folder / "beds").mkdir()
-    words = {"COMP_WORDS": f"mlpkit plugins {verb} be", "COMP_CWORD": "3", "_MLPKIT_COMPLETE": "complete_bash"}
+    for name in ("bench.py", "bench.txt", "beds/deep.py"):
+        (folder / name).touch()
+    words = {"COMP_WORDS": f"mlpkit plugins {verb} {word}", "COMP_CWORD": "3", "_MLPKIT_COMPLETE": "complete_bash"}
     path = os.pathsep.join([str(site), environment["PYTHONPATH"]])
     command = [sys.executable, "-m", "mlpkit"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment | words | {"PYTHONPATH": path}, cwd=folder)
-    assert done.stdout.split() == (["bend"] if verb == "show" else ["bend", "beds/", "bench.py"])
+    assert (done.stdout.split(), done.stderr) == (expected, "")
     assert not bend.exists()

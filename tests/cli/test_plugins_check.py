@@ -264,7 +264,7 @@ def test_an_editable_install_is_that_of_a_folder(package, install, run, same):
     if same:
         assert done.code == 0
     else:
-        refused(done, 3, f"what is installed is the folder {package.parent}")
+        refused(done, 3, f"the installed mlpkit-bend is not that of the folder pack: it is that of {package.parent}")
 
 
 BAD_PROJECTS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +25,10 @@ FAILED = 1
 
 
 def _complete(incomplete: str) -> list[str]:
-    files = [f"{path}/" if path.is_dir() else str(path) for path in Path().glob(f"{incomplete}*") if path.suffix == ".py" or path.is_dir()]
-    return [*complete(incomplete), *sorted(files)]
+    """Names, and what of the files and folders can be a TARGET."""
+    paths = sorted(glob.glob(f"{glob.escape(incomplete)}*"))
+    files = [f"{path}/" if os.path.isdir(path) else path for path in paths if path.endswith(".py") or os.path.isdir(path)]
+    return [*complete(incomplete), *files]
 
 
 def check_plugins(

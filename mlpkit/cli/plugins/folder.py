@@ -68,7 +68,7 @@ def installed_plugins(folder: Path) -> list[PluginInfo]:
     if differences:
         more = f"; and {len(differences) - MOST_SHOWN} more" if len(differences) > MOST_SHOWN else ""
         told = "; ".join(shortened(difference) for difference in differences[:MOST_SHOWN])
-        message = f"what is installed of {project.name} is not what {folder} has: {told}{more}"
+        message = f"the installed {project.name} is not that of the folder {folder}: {told}{more}"
         raise BrokenPlugin(message, help=f"reinstall: {_install(folder)}")
     found = [info for info in plugins() if info.distribution == project.distribution]
     if not found:
@@ -160,7 +160,7 @@ def _other_files(folder: Path, installed: metadata.Distribution) -> Iterator[str
     place = _editable(installed)
     if place is not None:
         if place.resolve() != folder.resolve():
-            yield f"what is installed is the folder {place}"
+            yield f"it is that of {place}"
         return
     copies = [Path(str(file)) for file in installed.files or () if file.suffix in (".py", ".pyi") and ".." not in file.parts]
     root = next((root for root in (folder, folder / "src") if any((root / copy).is_file() for copy in copies)), None)
