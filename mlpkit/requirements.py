@@ -15,6 +15,7 @@ from mlpkit.errors import ModelFileError
 from mlpkit.modelfile import inspect
 from mlpkit.registry import BUILTIN
 from mlpkit.shown import shortened
+from mlpkit.switches import normalized
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")  # PEP 508
 _VERSION = re.compile(r"[A-Za-z0-9.!+_-]+")  # the characters of PEP 440
@@ -101,7 +102,7 @@ def _packages(found: dict[str, Any]) -> dict[str, str]:
 def _name(value: Any) -> str:
     if not isinstance(value, str) or len(value) > LONGEST or not _NAME.fullmatch(value):
         raise ModelFileError(f"the model names a distribution that cannot be one: {shortened(repr(value), 100)}")
-    return re.sub(r"[-_.]+", "-", value).lower()
+    return normalized(value)
 
 
 def _version(name: str, value: Any) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mlpkit import __version__
 from mlpkit.errors import MLPKitError
+from mlpkit.registry import singular
 from mlpkit.scaffold.example import example, example_that_trains
 from mlpkit.scaffold.names import Names, names_of
 from mlpkit.scaffold.own import Own, plugins_of
@@ -122,7 +123,7 @@ def _left_out(plugin: Own) -> str:
 
 def _with_the_rest(names: Names, plugins: Sequence[Own], files: dict[str, bytes]) -> dict[str, bytes]:
     """The files that every package has, beside its own."""
-    said = ", ".join(f"{plugin.name} ({_singular(plugin.kind)})" for plugin in plugins)
+    said = ", ".join(f"{plugin.name} ({singular(plugin.kind)})" for plugin in plugins)
     train = "mlpkit train example/spec.json   an example that trains with it\n" if "example/spec.json" in files else ""
     words = {
         "distribution": names.distribution,
@@ -138,12 +139,8 @@ def _with_the_rest(names: Names, plugins: Sequence[Own], files: dict[str, bytes]
     return {**common, f"{names.module}/py.typed": b"", **files}
 
 
-def _singular(kind: str) -> str:
-    return "loss" if kind == "losses" else kind.removesuffix("s")
-
-
 def _usage(plugin: Own) -> str:
-    where = {"initializers": "weight_initializer", "schedules": "learning_rate"}.get(plugin.kind, _singular(plugin.kind))
+    where = {"initializers": "weight_initializer", "schedules": "learning_rate"}.get(plugin.kind, singular(plugin.kind))
     value = f'["{plugin.name}"]' if plugin.kind == "metrics" else f'"{plugin.name}"'
     return f'"{"metrics" if plugin.kind == "metrics" else where}": {value}'
 

@@ -80,18 +80,18 @@ def site(tmp_path_factory, monkeypatch):
     monkeypatch.syspath_prepend(str(site))
     yield site
     monkeypatch.undo()
+    mlpkit.refresh_plugins()
     for kind, registry in REGISTRIES.items():
-        registry.refresh()
         registry._own = before[kind]
     for name in [name for name, module in sys.modules.items() if str(site) in (getattr(module, "__file__", None) or "")]:
         del sys.modules[name]
 
 
 @pytest.fixture
-def install(site):
+def install_package(site):
     """Make a distribution be installed: its metadata, and modules or not."""
 
-    def install(name, version="1.0", entry_points="", modules=None, files=None):
+    def install_package(name, version="1.0", entry_points="", modules=None, files=None):
         info = site / f"{name.replace('-', '_')}-{version}.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
@@ -99,12 +99,10 @@ def install(site):
         for file, text in {**(modules or {}), **{f"{info.name}/{file}": text for file, text in (files or {}).items()}}.items():
             (site / file).parent.mkdir(exist_ok=True)
             (site / file).write_text(text)
-        for registry in REGISTRIES.values():
-            registry.refresh()
-            registry._loaded = {full: cls for full, cls in registry._loaded.items() if not full.startswith(f"{name}:")}
+        mlpkit.refresh_plugins()
         return info
 
-    return install
+    return install_package
 
 
 @pytest.fixture
@@ -163,14 +161,14 @@ def start(folder, environment):
 
 
 @pytest.fixture
-def installed(folder, install, site, environment):
+def installed(folder, install_package, site, environment):
     """Install a package as pip would with `-e`, without pip; the environment of a process that has it too."""
 
     def installed(package):
         project = tomllib.loads((folder / package / "pyproject.toml").read_text())["project"]
         groups = [(group, points) for group, points in project["entry-points"].items()]
         text = "".join(f"[{group}]\n" + "".join(f"{name} = {target}\n" for name, target in points.items()) for group, points in groups)
-        install(project["name"], project["version"], text)
+        install_package(project["name"], project["version"], text)
         path = str(folder / package)
         sys.path.insert(0, path)
         added.append(path)

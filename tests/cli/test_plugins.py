@@ -40,9 +40,9 @@ class {cls}(Elementwise):
 
 
 @pytest.fixture
-def bend(install):
+def bend(install_package):
     """A package with an activation; the file that its module writes when it is imported."""
-    info = install("mlpkit-bend", "1.5", "[mlpkit.activations]\nbend = bend_pack:Bend\n", {"bend_pack.py": BEND.format(cls="Bend")})
+    info = install_package("mlpkit-bend", "1.5", "[mlpkit.activations]\nbend = bend_pack:Bend\n", {"bend_pack.py": BEND.format(cls="Bend")})
     return info.parent / "bend_pack.imported"
 
 
@@ -86,9 +86,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_broken_plugins_are_marked(install, run, case):
+def test_broken_plugins_are_marked(install_package, run, case):
     text, words = BROKEN[case]
-    install("mlpkit-cracked", entry_points="[mlpkit.activations]\ncracked = cracked:Bend\n", modules={"cracked.py": text})
+    install_package("mlpkit-cracked", entry_points="[mlpkit.activations]\ncracked = cracked:Bend\n", modules={"cracked.py": text})
     done = run("plugins", "list", "-v")
     assert (done.code, done.err) == (0, "")
     (line,) = lines_of(done.out, "mlpkit-cracked:cracked")
@@ -102,10 +102,10 @@ def test_broken_plugins_are_marked(install, run, case):
     assert "Traceback" not in shown.err
 
 
-def test_an_option_without_a_json_schema_breaks_nothing_else(install, run):
+def test_an_option_without_a_json_schema_breaks_nothing_else(install_package, run):
     points = "[mlpkit.schedules]\ncracked = cracked:Flat\n"
     text = "from mlpkit import Schedule\nfrom typing import Callable\nclass Flat(Schedule):\n    when: Callable[[], int]\n"
-    install(
+    install_package(
         "mlpkit-cracked", entry_points=points, modules={"cracked.py": f"{text}    def rate(self, epoch, epochs):\n        return 1.0\n"}
     )
     assert "BROKEN" in run("plugins", "list", "-v", "-g", "schedules").out
@@ -113,10 +113,10 @@ def test_an_option_without_a_json_schema_breaks_nothing_else(install, run):
     assert run("schema").code == 0
 
 
-def test_names_that_do_not_mean_the_plugin_are_marked(install, run):
+def test_names_that_do_not_mean_the_plugin_are_marked(install_package, run):
     points = "[mlpkit.activations]\nrelu = one:A\nidentity = one:A\ntwin = one:A\nsolo = one:A\nmine = one:A\n"
-    install("pack-one", entry_points=points)
-    install("pack-two", entry_points="[mlpkit.activations]\ntwin = two:A\n")
+    install_package("pack-one", entry_points=points)
+    install_package("pack-two", entry_points="[mlpkit.activations]\ntwin = two:A\n")
     out = run("plugins", "list").out
     assert "only as 'pack-one:relu': 'relu' means the built-in 'relu'" in out
     assert "only as 'pack-one:identity': 'identity' means the built-in 'linear'" in out
@@ -301,3 +301,19 @@ def test_completion_of_names(bend, site, environment, folder, verb, word, expect
     done = subprocess.run(command, capture_output=True, text=True, env=environment | words | {"PYTHONPATH": path}, cwd=folder)
     assert (done.stdout.split(), done.stderr) == (expected, "")
     assert not bend.exists()
+
+
+def test_completion_is_silent_where_plugins_are_doubtful(install_package, site, environment, folder):
+    install_package("pack-one", entry_points="[mlpkit.activations]\nrelu = one:A\n")
+    words = {"COMP_WORDS": "mlpkit plugins show re", "COMP_CWORD": "3", "_MLPKIT_COMPLETE": "complete_bash", "MLPKIT_STRICT_PLUGINS": "1"}
+    path = os.pathsep.join([str(site), environment["PYTHONPATH"]])
+    done = subprocess.run([sys.executable, "-m", "mlpkit"], capture_output=True, text=True, env=environment | words | {"PYTHONPATH": path})
+    assert (done.stdout.split(), done.stderr) == ([], "")
+    listed = subprocess.run(
+        [sys.executable, "-m", "mlpkit", "plugins", "list"],
+        capture_output=True,
+        text=True,
+        env=environment | {"PYTHONPATH": path, "MLPKIT_STRICT_PLUGINS": "1"},
+    )
+    assert (listed.returncode, listed.stdout, "Traceback" in listed.stderr) == (3, "", False)
+    assert "its name is that of a built-in" in listed.stderr

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 
+import mlpkit
 from mlpkit.cli.plugins.folder import _plain
 
 CODE = """
@@ -72,8 +73,8 @@ def test_a_name(kit, run):
     assert run("plugins", "check", "mse", "-q", "-g", "metrics") == (0, "MeanSquaredError of metrics: passed\n", "")
 
 
-def test_a_full_name(kit, install, run):
-    install("mlpkit-bend", "1.5", INSTALLED, {"bend_pack.py": CODE})
+def test_a_full_name(kit, install_package, run):
+    install_package("mlpkit-bend", "1.5", INSTALLED, {"bend_pack.py": CODE})
     assert run("plugins", "check", "mlpkit-bend:bend").out == run("plugins", "check", "bend").out == "Bend of activations: passed\n"
 
 
@@ -147,8 +148,8 @@ def refused(done, code, *words):
         assert word in done.err
 
 
-def test_a_broken_plugin(kit, install, run):
-    install("mlpkit-bend", "1.5", INSTALLED, {"bend_pack.py": "import not_installed_at_all"})
+def test_a_broken_plugin(kit, install_package, run):
+    install_package("mlpkit-bend", "1.5", INSTALLED, {"bend_pack.py": "import not_installed_at_all"})
     refused(run("plugins", "check", "bend"), 3, "ModuleNotFoundError", "reinstall or update mlpkit-bend")
 
 
@@ -170,16 +171,16 @@ def package(folder, kit):
     return folder / "pack"
 
 
-def test_an_installed_package_has_all_its_plugins_checked(package, install, run):
-    install("mlpkit_bend", "1.5", INSTALLED + "[mlpkit.schedules]\nfixed = bend_pack:Fixed\n", {"bend_pack.py": CODE})
+def test_an_installed_package_has_all_its_plugins_checked(package, install_package, run):
+    install_package("mlpkit_bend", "1.5", INSTALLED + "[mlpkit.schedules]\nfixed = bend_pack:Fixed\n", {"bend_pack.py": CODE})
     (package / "pyproject.toml").write_text(f'{PROJECT}[project.entry-points."mlpkit.schedules"]\nfixed = "bend_pack : Fixed"\n')
     done = run("plugins", "check", "pack", "-s", "value=1")
     assert (done.code, done.out) == (0, "Bend of activations: passed\nFixed of schedules: passed\n"), done.err
     assert run("plugins", "check", "./pack/", "-g", "activations").out == "Bend of activations: passed\n"
 
 
-def test_a_name_goes_before_a_folder(package, install, run):
-    install("mlpkit-bend", "1.5", INSTALLED, {"bend_pack.py": CODE})
+def test_a_name_goes_before_a_folder(package, install_package, run):
+    install_package("mlpkit-bend", "1.5", INSTALLED, {"bend_pack.py": CODE})
     package.rename(package.parent / "bend")
     (package.parent / "bend" / "pyproject.toml").write_text("")
     assert run("plugins", "check", "bend").code == 0
@@ -192,6 +193,13 @@ def test_a_package_that_is_not_installed(package, run):
     refused(run("plugins", "check", "my pack"), 3, "install it: pip install -e 'my pack'")
 
 
+def test_a_package_that_is_shut_out(package, install_package, run, monkeypatch):
+    install_package("mlpkit-bend", "1.5", INSTALLED, {"bend_pack.py": CODE})
+    monkeypatch.setenv("MLPKIT_PLUGINS", "0")
+    mlpkit.refresh_plugins()
+    refused(run("plugins", "check", "pack"), 3, "MLPKIT_PLUGINS shuts out mlpkit-bend", "add mlpkit-bend to it")
+
+
 DIFFERENCES = {
     "another version": (("1.4", INSTALLED), "version 1.4 is installed, the folder has 1.5"),
     "a new entry point": (("1.5", "[mlpkit.losses]\nx = bend_pack:X\n"), "the entry point bend of mlpkit.activations is not installed"),
@@ -201,14 +209,14 @@ DIFFERENCES = {
 
 
 @pytest.mark.parametrize("case", DIFFERENCES)
-def test_what_differs_is_said(package, install, run, case):
+def test_what_differs_is_said(package, install_package, run, case):
     (version, points), words = DIFFERENCES[case]
-    install("mlpkit-bend", version, points, {"bend_pack.py": CODE})
+    install_package("mlpkit-bend", version, points, {"bend_pack.py": CODE})
     refused(run("plugins", "check", "pack"), 3, words, "reinstall: pip install -e pack")
 
 
-def test_what_is_dynamic_is_not_compared(package, install, run):
-    install("mlpkit-bend", "9.9", INSTALLED, {"bend_pack.py": CODE})
+def test_what_is_dynamic_is_not_compared(package, install_package, run):
+    install_package("mlpkit-bend", "9.9", INSTALLED, {"bend_pack.py": CODE})
     (package / "pyproject.toml").write_text(f'[project]\nname = "mlpkit-bend"\ndynamic = ["version"]\n{POINTS}')
     assert run("plugins", "check", "pack").code == 0
     (package / "pyproject.toml").write_text('[project]\nname = "mlpkit-bend"\ndynamic = ["version", "entry-points"]\n')
@@ -238,9 +246,9 @@ def recorded(files):
 
 
 @pytest.mark.parametrize("source", ["", "src"])
-def test_files_of_an_ordinary_install_are_compared(package, install, run, source):
+def test_files_of_an_ordinary_install_are_compared(package, install_package, run, source):
     modules = {"bend_pack/__init__.py": CODE, "bend_pack/more.py": "x = 1\n"}
-    install("mlpkit-bend", "1.5", INSTALLED, modules, {"RECORD": recorded(modules)})
+    install_package("mlpkit-bend", "1.5", INSTALLED, modules, {"RECORD": recorded(modules)})
     root = package / source / "bend_pack"
     root.mkdir(parents=True)
     for name, text in modules.items():
@@ -256,10 +264,12 @@ def test_files_of_an_ordinary_install_are_compared(package, install, run, source
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_an_editable_install_is_that_of_a_folder(package, install, run, same):
+def test_an_editable_install_is_that_of_a_folder(package, install_package, run, same):
     url = (package if same else package.parent).as_uri()
     direct = json.dumps({"url": url, "dir_info": {"editable": True}})
-    install("mlpkit-bend", "1.5", INSTALLED, {"bend_pack.py": CODE}, {"direct_url.json": direct, "RECORD": recorded({"other.py": ""})})
+    install_package(
+        "mlpkit-bend", "1.5", INSTALLED, {"bend_pack.py": CODE}, {"direct_url.json": direct, "RECORD": recorded({"other.py": ""})}
+    )
     done = run("plugins", "check", "pack")
     if same:
         assert done.code == 0
@@ -293,8 +303,8 @@ def test_a_pyproject_that_cannot_be_used(package, run, case):
     refused(run("plugins", "check", "pack"), 3, *words)
 
 
-def test_an_installed_package_without_plugins(package, install, run):
-    install("mlpkit-bend", "1.5")
+def test_an_installed_package_without_plugins(package, install_package, run):
+    install_package("mlpkit-bend", "1.5")
     (package / "pyproject.toml").write_text('[project]\nname = "mlpkit-bend"\ndynamic = ["version", "entry-points"]\n')
     refused(run("plugins", "check", "pack"), 3, "declares no plugin of mlpkit")
 

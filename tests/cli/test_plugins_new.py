@@ -222,8 +222,8 @@ def test_an_interrupted_write_leaves_nothing(folder, monkeypatch):
     assert list(folder.iterdir()) == []
 
 
-def test_a_name_that_another_package_has_too_is_told(folder, install, run):
-    install("mlpkit-other", entry_points="[mlpkit.losses]\nsoft = other:Soft\n")
+def test_a_name_that_another_package_has_too_is_told(folder, install_package, run):
+    install_package("mlpkit-other", entry_points="[mlpkit.losses]\nsoft = other:Soft\n")
     assert "another package" not in run("plugins", "new", "soft", "-o", "one").err
     assert "another package has soft too" in run("plugins", "new", "soft", "-o", "two", "-g", "losses").err
     assert "mlpkit-soft:soft" in run("plugins", "new", "soft", "-o", "three", "-g", "losses").err

@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from mlpkit.errors import BrokenPlugin, MissingPlugin
+from mlpkit.installed import entry_points
 from mlpkit.shown import shortened
+from mlpkit.switches import PLUGINS, counts, normalized
 
 if TYPE_CHECKING:
     from mlpkit.registry import PluginInfo
@@ -48,7 +50,7 @@ class Project:
     @property
     def distribution(self) -> str:
         """The name as the registry has it."""
-        return re.sub(r"[-_.]+", "-", self.name).lower()
+        return normalized(self.name)
 
 
 def installed_plugins(folder: Path) -> list[PluginInfo]:
@@ -70,6 +72,8 @@ def installed_plugins(folder: Path) -> list[PluginInfo]:
         told = "; ".join(shortened(difference) for difference in differences[:MOST_SHOWN])
         message = f"the installed {project.name} is not that of the folder {folder}: {told}{more}"
         raise BrokenPlugin(message, help=f"reinstall: {_install(folder)}")
+    if not counts(project.distribution):
+        raise MissingPlugin(f"{PLUGINS} shuts out {project.name}", help=f"unset {PLUGINS} or add {project.distribution} to it")
     found = [info for info in plugins() if info.distribution == project.distribution]
     if not found:
         raise BrokenPlugin(f"{folder}/pyproject.toml declares no plugin of mlpkit", help=f"write {ENTRY}")
@@ -125,10 +129,11 @@ def _differences(project: Project) -> Iterator[str]:
         installed = metadata.distribution(project.name)
     except (metadata.PackageNotFoundError, ValueError) as error:
         raise MissingPlugin(f"{shortened(project.name, 100)} is not installed", help=f"install it: {_install(project.folder)}") from error
-    if project.version is not None and _plain(project.version) != _plain(installed.version):
-        yield f"version {installed.version} is installed, the folder has {project.version}"
+    version = installed.version or "unknown"
+    if project.version is not None and _plain(project.version) != _plain(version):
+        yield f"version {version} is installed, the folder has {project.version}"
     if project.points is not None:
-        yield from _other_points(project.points, installed)
+        yield from _other_points(project.points, project.distribution)
     yield from _other_files(project.folder, installed)
 
 
@@ -139,8 +144,8 @@ def _plain(version: str) -> str:
     return re.sub(r"([a-z])(?!\w)", r"\g<1>0", re.sub(r"(?<![a-z])(rev|r)(?![a-z])", "post", text))
 
 
-def _other_points(declared: Points, installed: metadata.Distribution) -> Iterator[str]:
-    here = {(point.group, point.name): _squeezed(point.value) for point in installed.entry_points if point.group.startswith("mlpkit.")}
+def _other_points(declared: Points, distribution: str) -> Iterator[str]:
+    here = {(point.group, point.name): _squeezed(point.target) for point in entry_points() if point.distribution == distribution}
     for key in sorted(declared.keys() | here.keys()):
         told, found = declared.get(key), here.get(key)
         if told is None:

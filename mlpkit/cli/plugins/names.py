@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlpkit.errors import MissingPlugin
+from mlpkit.errors import MissingPlugin, PluginError
 from mlpkit.shown import shortened
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def complete(incomplete: str) -> list[str]:
     """The names that begin so, bare and full ones; nothing is imported for it."""
     from mlpkit.plugin import plugins
 
-    return sorted({name for info in plugins() for name in (info.name, info.full_name) if name.startswith(incomplete)})
+    with contextlib.suppress(PluginError):  # MLPKIT_STRICT_PLUGINS makes an error of what is doubtful
+        return sorted({name for info in plugins() for name in (info.name, info.full_name) if name.startswith(incomplete)})
+    return []
 
 
 def named(name: str, group: Group | None) -> list[PluginInfo]:

@@ -47,11 +47,12 @@ def _details(info: PluginInfo) -> dict[str, Any]:
 
 
 def _text(detail: dict[str, Any]) -> str:
-    singular = "loss" if detail["group"] == "losses" else detail["group"].removesuffix("s")
+    from mlpkit.registry import singular
+
     source = f"{detail['distribution']} {detail['version']}" if detail["distribution"] else "your own code"
     facts = [
         ("formula", detail["formula"] or "it has no docstring"),
-        ("kind", singular),
+        ("kind", singular(detail["group"])),
         ("full name", detail["full_name"]),
         ("source", f"{source} ({detail['target']})"),
         ("reached", detail["reached"]),
