@@ -6,21 +6,18 @@ breaks. So only what is a name, and only what is a version, gets into one; the r
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlpkit.errors import ModelFileError
+from mlpkit.missing import DISTRIBUTION, VERSION
 from mlpkit.modelfile import inspect
 from mlpkit.registry import BUILTIN
 from mlpkit.shown import shortened
 from mlpkit.switches import normalized
 
-_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")  # PEP 508
-_VERSION = re.compile(r"[A-Za-z0-9.!+_-]+")  # the characters of PEP 440
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-LONGEST = 200  # letters of a name or a version
+LONGEST = 200  # letters of what stands in a comment
 
 
 @dataclass(frozen=True)
@@ -47,8 +44,7 @@ class OwnCode:
         """The line about it: pip does not read it."""
         if self.file is None:
             return f"# {self.name}: your own code ({self.target}): pass it with --code FILE"
-        digest = f" (SHA-256 {self.sha256})" if self.sha256 else ""
-        return f"# {self.name}: --code {self.file}{digest}"
+        return f"# {self.name}: --code {self.file} (SHA-256 {self.sha256})"
 
 
 @dataclass(frozen=True)
@@ -100,13 +96,13 @@ def _packages(found: dict[str, Any]) -> dict[str, str]:
 
 
 def _name(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > LONGEST or not _NAME.fullmatch(value):
+    if not isinstance(value, str) or not DISTRIBUTION.fullmatch(value):
         raise ModelFileError(f"the model names a distribution that cannot be one: {shortened(repr(value), 100)}")
     return normalized(value)
 
 
 def _version(name: str, value: Any) -> str:
-    if not isinstance(value, str) or len(value) > LONGEST or not _VERSION.fullmatch(value):
+    if not isinstance(value, str) or not VERSION.fullmatch(value):
         raise ModelFileError(f"the model names a version of {name} that cannot be one: {shortened(repr(value), 100)}")
     return value
 
@@ -115,11 +111,9 @@ def _own_code(found: dict[str, Any]) -> list[OwnCode]:
     own = {}
     for plugin in found["plugins"]:
         if plugin["distribution"] is None:
-            code = plugin.get("code") if isinstance(plugin.get("code"), dict) else {}
-            file, digest = code.get("file"), code.get("sha256")
-            known = digest if isinstance(digest, str) and _DIGEST.fullmatch(digest) else None
-            named = _harmless(file) if isinstance(file, str) else None
-            told = OwnCode(_harmless(plugin["name"]), _harmless(plugin["target"]), named, known)
+            code = plugin.get("code") or {"name": None, "sha256": None}
+            file = None if code["name"] is None else _harmless(code["name"])
+            told = OwnCode(_harmless(plugin["name"]), _harmless(plugin["target"]), file, code["sha256"])
             own[told.comment] = told
     return [own[comment] for comment in sorted(own)]
 

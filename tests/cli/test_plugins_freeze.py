@@ -1,5 +1,6 @@
 """`mlpkit plugins freeze`: the requirements of a model, from its file alone."""
 
+import hashlib
 import json
 import re
 
@@ -49,11 +50,10 @@ def test_packages_come_once_and_sorted_after_mlpkit(model, run):
 
 
 def test_code_of_ones_own_is_a_comment(model, run):
-    model(own(), own(kind="losses"), own(name="bend", code={"file": "my bend.py", "sha256": SHA}), own(name="odd", code={"file": "odd.py"}))
+    model(own(), own(kind="losses"), own(name="bend", code={"name": "my bend.py", "sha256": SHA}))
     lines = run("plugins", "freeze", "model.h5").out.splitlines()
     assert lines[1:] == [
         f"# bend: --code my bend.py (SHA-256 {SHA})",
-        "# odd: --code odd.py",
         "# swish: your own code (mlpkit_code_swish:Swish): pass it with --code FILE",
     ]
     found = json.loads(run("plugins", "freeze", "model.h5", "--json").out)
@@ -64,9 +64,10 @@ def test_no_plugin_is_needed(project, site, run):
     text = "from mlpkit import Elementwise\nclass Wave(Elementwise):\n    def function(self, z):\n        return z\n"
     (project / "own.py").write_text(text + "    def derivative(self, z, y):\n        return 0 * z + 1\n")
     assert run("train", "spec.json", "-s", "network.layers.0.activation=wave", "-c", "own.py", "-q").code == 0
+    digest = hashlib.sha256((project / "own.py").read_bytes()).hexdigest()
     (project / "own.py").unlink()
     mlpkit.plugin.REGISTRIES["activations"]._own.clear()
-    assert "# wave: " in run("plugins", "freeze", "model.h5").out
+    assert f"# wave: --code own.py (SHA-256 {digest})\n" in run("plugins", "freeze", "model.h5").out
 
 
 HOSTILE = [
@@ -124,7 +125,7 @@ def refused(run, words):
 @pytest.mark.parametrize("place", ["name", "target", "file"])
 def test_a_comment_stays_on_its_line(model, run, letter, place):
     text = f"swish{letter}evil==1.0"
-    model(own(code={"file": text, "sha256": f"{SHA}\nevil"}) if place == "file" else own(**{place: text}))
+    model(own(code={"name": text, "sha256": SHA}) if place == "file" else own(**{place: text}))
     done = run("plugins", "freeze", "model.h5")
     assert done.code == 0
     _, line = done.out.splitlines()
@@ -134,14 +135,8 @@ def test_a_comment_stays_on_its_line(model, run, letter, place):
 
 
 def test_a_long_comment_is_shortened(model, run):
-    model(own(name="n" * 100_000, code={"file": "f" * 100_000}))
+    model(own(name="n" * 100_000, code={"name": "f" * 100_000, "sha256": SHA}))
     assert len(run("plugins", "freeze", "model.h5").out) < 1000
-
-
-@pytest.mark.parametrize("code", ["swish.py", ["swish.py"], {}, {"file": 3}, None])
-def test_a_record_of_code_that_is_none_is_left_out(model, run, code):
-    model(own(code=code))
-    assert "pass it with --code FILE" in run("plugins", "freeze", "model.h5").out
 
 
 def test_a_file_of_a_stranger(trained, run):
