@@ -61,6 +61,8 @@ ORDER = [
     "loading",
     "running",
     "testing",
+    "requirements",
+    "scaffold",
     "cli",
     "__main__",
 ]

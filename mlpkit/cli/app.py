@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -20,7 +20,11 @@ from mlpkit.cli.evaluate import evaluate
 from mlpkit.cli.info import info
 from mlpkit.cli.init import init
 from mlpkit.cli.options import with_common
-from mlpkit.cli.plugins import list_plugins, show_plugin
+from mlpkit.cli.plugins.check import check_plugins
+from mlpkit.cli.plugins.freeze import freeze_plugins
+from mlpkit.cli.plugins.listing import list_plugins
+from mlpkit.cli.plugins.new import new_plugin
+from mlpkit.cli.plugins.show import show_plugin
 from mlpkit.cli.predict import predict
 from mlpkit.cli.schema import schema
 from mlpkit.cli.train import train
@@ -35,7 +39,7 @@ _SETTINGS: dict[str, Any] = {
     "context_settings": {"help_option_names": ["-h", "--help"]},
 }
 app = typer.Typer(help="Multi-layer perceptrons: from a JSON spec to one HDF5 file.", **_SETTINGS)
-plugins = typer.Typer(add_completion=False, help="The plugins that are installed.", **_SETTINGS)
+plugins = typer.Typer(add_completion=False, help="The plugins that are installed; checking and packing your own.", **_SETTINGS)
 
 
 def _show_version(wanted: bool) -> None:
@@ -60,8 +64,15 @@ def _help_alone(context: typer.Context) -> None:
 
 for _command in (init, check, train, evaluate, predict, info, schema, doctor):
     app.command(_command.__name__)(with_common(_command))
-plugins.command("list")(with_common(list_plugins))
-plugins.command("show")(with_common(show_plugin))
+_VERBS: dict[str, Callable[..., None]] = {
+    "list": list_plugins,
+    "show": show_plugin,
+    "check": check_plugins,
+    "new": new_plugin,
+    "freeze": freeze_plugins,
+}
+for _verb, _action in _VERBS.items():
+    plugins.command(_verb)(with_common(_action))
 app.add_typer(plugins, name="plugins")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from mlpkit.cli.console import Console
 from mlpkit.cli.facts import aligned
 from mlpkit.cli.options import Json
-from mlpkit.cli.plugins import broken, record
+from mlpkit.cli.plugins.description import broken, record
 
 PACKAGES = ("numpy", "pydantic", "typer", "h5py")
 THREADS = ("MLPKIT_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")

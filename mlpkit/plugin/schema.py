@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic.errors import PydanticUserError
 from pydantic_core import core_schema
 
 from mlpkit.errors import PluginError
@@ -21,14 +22,13 @@ def entries_schema(registry: Registry[Any]) -> dict[str, Any]:
     objects: list[dict[str, Any]] = []
     for info in registry.installed():
         try:
-            plugin = registry.get(info.full_name)
-        except PluginError:
+            options = registry.get(info.full_name).model_json_schema()
+        except (PluginError, PydanticUserError):  # the second where an option is of a type that JSON does not have
             if strict():
                 raise
             continue
         names = _names(registry, info)
         every += names
-        options = plugin.model_json_schema()
         properties = {"type": {"enum": names}, **options.get("properties", {})}
         described = {"description": options["description"]} if "description" in options else {}
         required = ["type", *options.get("required", [])]

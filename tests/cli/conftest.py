@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ import pytest
 
 import mlpkit
 from mlpkit.cli import main
+from mlpkit.plugin import REGISTRIES
 
 ROOT = Path(mlpkit.__file__).parents[1]
 SPEC = {
@@ -71,6 +73,39 @@ def run(folder, capfdbinary):
 
 
 @pytest.fixture
+def site(tmp_path_factory, monkeypatch):
+    """A folder for installed packages, on the path of this process; classes of one's own are forgotten in the end."""
+    before = {kind: dict(registry._own) for kind, registry in REGISTRIES.items()}
+    site = tmp_path_factory.mktemp("site")
+    monkeypatch.syspath_prepend(str(site))
+    yield site
+    monkeypatch.undo()
+    mlpkit.refresh_plugins()
+    for kind, registry in REGISTRIES.items():
+        registry._own = before[kind]
+    for name in [name for name, module in sys.modules.items() if str(site) in (getattr(module, "__file__", None) or "")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def install_package(site):
+    """Make a distribution be installed: its metadata, and modules or not."""
+
+    def install_package(name, version="1.0", entry_points="", modules=None, files=None):
+        info = site / f"{name.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        (info / "entry_points.txt").write_text(entry_points)
+        for file, text in {**(modules or {}), **{f"{info.name}/{file}": text for file, text in (files or {}).items()}}.items():
+            (site / file).parent.mkdir(exist_ok=True)
+            (site / file).write_text(text)
+        mlpkit.refresh_plugins()
+        return info
+
+    return install_package
+
+
+@pytest.fixture
 def project(folder):
     """A folder with a spec and its data."""
     (folder / "shapes.csv").write_text(shapes_text())
@@ -123,3 +158,54 @@ def start(folder, environment):
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
+
+
+@pytest.fixture
+def installed(folder, install_package, site, environment):
+    """Install a package as pip would with `-e`, without pip; the environment of a process that has it too."""
+
+    def installed(package):
+        project = tomllib.loads((folder / package / "pyproject.toml").read_text())["project"]
+        groups = [(group, points) for group, points in project["entry-points"].items()]
+        text = "".join(f"[{group}]\n" + "".join(f"{name} = {target}\n" for name, target in points.items()) for group, points in groups)
+        install_package(project["name"], project["version"], text)
+        path = str(folder / package)
+        sys.path.insert(0, path)
+        added.append(path)
+        return environment | {"PYTHONPATH": os.pathsep.join([path, str(site), environment["PYTHONPATH"]])}
+
+    added = []
+    yield installed
+    for path in added:
+        sys.path.remove(path)
+        for name in [name for name, module in sys.modules.items() if (getattr(module, "__file__", None) or "").startswith(path)]:
+            del sys.modules[name]
+
+
+@pytest.fixture
+def python(environment):
+    """Run Python in a process of its own, which must end well; what it wrote."""
+
+    def python(command, folder, environment=environment):
+        done = subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return python
+
+
+@pytest.fixture
+def no_package(folder, run):
+    """Ask for a new package; it must be refused in that way, and nothing be written."""
+
+    def no_package(code, words, *argv):
+        before = {path: path.is_file() and path.read_bytes() for path in folder.rglob("*")}
+        done = run("plugins", "new", *argv)
+        assert (done.code, done.out) == (code, ""), done.err
+        assert "Traceback" not in done.err
+        assert len(done.err) < 1000
+        assert {path: path.is_file() and path.read_bytes() for path in folder.rglob("*")} == before
+        for word in words:
+            assert word in done.err
+
+    return no_package

@@ -249,7 +249,8 @@ def test_completion(environment):
     assert "leaky_relu" in done.stdout.split()
 
 
-COMMANDS = ["init", "check", "train", "evaluate", "predict", "info", "schema", "doctor", "plugins list", "plugins show"]
+PLUGINS = ["plugins list", "plugins show", "plugins check", "plugins new", "plugins freeze"]
+COMMANDS = ["init", "check", "train", "evaluate", "predict", "info", "schema", "doctor", *PLUGINS]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

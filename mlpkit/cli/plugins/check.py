@@ -1,0 +1,161 @@
+"""`mlpkit plugins check`: whether plugins keep their contracts."""
+
+from __future__ import annotations
+
+import glob
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlpkit.cli.console import Console
+from mlpkit.cli.facts import counted
+from mlpkit.cli.options import Code, Json, load_code
+from mlpkit.cli.plugins.names import Group, GroupOption, complete, named
+from mlpkit.cli.settings import Setting
+from mlpkit.errors import AmbiguousPlugin, BrokenPlugin, MissingPlugin, Problem, SpecError, join_problems
+
+if TYPE_CHECKING:
+    from mlpkit.plugin import Plugin
+    from mlpkit.registry import PluginInfo
+
+FAILED = 1
+
+
+def _complete(incomplete: str) -> list[str]:
+    """Names, and what of the files and folders can be a TARGET."""
+    paths = sorted(glob.glob(f"{glob.escape(incomplete)}*"))
+    files = [f"{path}/" if os.path.isdir(path) else path for path in paths if path.endswith(".py") or os.path.isdir(path)]
+    return [*complete(incomplete), *files]
+
+
+def check_plugins(
+    console: Console,
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="A plugin's name, a Python file, or the folder of a package.", autocompletion=_complete)
+    ],
+    group: GroupOption = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("-s", "--set", metavar="KEY=VALUE", help="An option of the plugin, such as beta=2; repeatable.")
+    ] = None,
+    code: Code = None,
+    json: Json = False,
+) -> None:
+    """Hold plugins to their contracts: those of a name, a Python file, or a package, which must be installed as its folder is.
+
+    Exit with 1 if one breaks its contract, with 3 if it cannot be used at all.
+    """
+    from mlpkit.testing import check_plugin
+
+    load_code(code)
+    changes = [Setting.parse(text) for text in settings or ()]
+    made = _made(_targets(target, group), changes)
+    reports = []
+    for kind, plugin in made:
+        report = check_plugin(plugin, kind=kind)
+        reports.append(report)
+        if not json:
+            console.out(str(report))
+    if json:
+        console.json([report.to_dict() for report in reports])
+    failed = sum(not report.ok for report in reports)
+    console.say(f"checked {counted(len(reports), 'plugin')}: {f'{failed} broke the contract' if failed else 'all keep the contract'}")
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def _targets(target: str, group: Group | None) -> list[PluginInfo]:
+    """The plugins that TARGET means; a name goes before a folder of that name in the working folder."""
+    if target.endswith(".py"):
+        from mlpkit.code_file import register_file
+
+        return _of_group(register_file(target), group, target)
+    if _is_path(target):
+        from mlpkit.cli.plugins.folder import installed_plugins
+
+        return _of_group(installed_plugins(Path(target)), group, target)
+    found = named(target, group)
+    if len(found) > 1:
+        kinds = [info.kind for info in found]
+        raise AmbiguousPlugin(f"{target!r} is a name of several kinds: {', '.join(kinds)}", help=f"say which one: --group {kinds[0]}")
+    return found
+
+
+def _is_path(target: str) -> bool:
+    """Whether it means a folder: it looks like one, or is there and is no plugin's name."""
+    if "/" in target or "\\" in target or target in (".", ".."):
+        return True
+    if not os.path.exists(target):  # Path.exists raises where a name is too long
+        return False
+    try:
+        named(target, None)
+    except MissingPlugin:
+        return True
+    except AmbiguousPlugin:
+        pass
+    return False
+
+
+def _of_group(infos: list[PluginInfo], group: Group | None, source: str) -> list[PluginInfo]:
+    chosen = [info for info in infos if group is None or info.kind == group.value]
+    if not chosen and group is not None:
+        kinds = ", ".join(dict.fromkeys(info.kind for info in infos))
+        raise MissingPlugin(f"{source} has none of the {group.value}", help=f"leave --group out; it has: {kinds}")
+    return chosen
+
+
+def _made(infos: list[PluginInfo], changes: list[Setting]) -> list[tuple[str, Plugin]]:
+    """The plugins with their options: each setting goes to those that have its option.
+
+    Raises
+    ------
+    SpecError
+        With all that is wrong: an option that none has, one without a value, a wrong value.
+    BrokenPlugin
+        One does not take its own defaults.
+    """
+    from mlpkit.plugin import REGISTRIES
+
+    classes: list[tuple[PluginInfo, type[Plugin]]] = [(info, REGISTRIES[info.kind].get(info.full_name)) for info in infos]
+    known = {name for _, plugin in classes for name in plugin.model_fields}
+    problems = [
+        Problem(f"there is no option {change.path[0]!r}", help=f"known: {', '.join(sorted(known)) or 'none'}", file=change.option)
+        for change in changes
+        if change.path[0] not in known
+    ]
+    made = []
+    for info, plugin in classes:
+        found = _with_options(info, plugin, changes)
+        if isinstance(found, list):
+            problems += found
+        else:
+            made.append((info.kind, found))
+    if problems:
+        raise SpecError(join_problems(problems), problems=problems)
+    return made
+
+
+def _with_options(info: PluginInfo, plugin: type[Plugin], changes: list[Setting]) -> Plugin | list[Problem]:
+    """A plugin object, or what is wrong with its options."""
+    from pydantic import ValidationError
+
+    from mlpkit.validation import findings, path_text
+
+    options: Any = {}
+    for change in changes:
+        if change.path[0] in plugin.model_fields:
+            options = change.apply(options)
+    try:
+        return plugin.model_validate(options)
+    except ValidationError as error:
+        missing = [str(entry["loc"][0]) for entry in error.errors() if entry["type"] == "missing" and len(entry["loc"]) == 1]
+        wrong = [Problem(found.message, path_text(found.path), found.help) for found in findings(error, plugin)]
+    except Exception as error:  # a validator of the plugin's own
+        raise BrokenPlugin(f"{info.name!r} fails on its options: {type(error).__name__}: {error}", help="correct its validator") from error
+    if not options and not missing:
+        raise BrokenPlugin(f"{info.name!r} does not take its own defaults: {join_problems(wrong)}", help="correct the defaults")
+    given = " ".join(f"--set {name}=VALUE" for name in missing)
+    advice = f"give each a value: {given}" if missing else f"see mlpkit plugins show {info.name}"
+    return [replace(problem, help=problem.help or advice) for problem in wrong]

@@ -1,0 +1,27 @@
+"""`mlpkit plugins freeze`: the requirements of a model."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+
+import typer
+
+from mlpkit.cli.console import Console
+from mlpkit.cli.options import Json
+
+
+def freeze_plugins(
+    console: Console,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file.")],
+    json: Json = False,
+) -> None:
+    """Print the lines of a requirements file that a model needs; its plugins need not be installed."""
+    from mlpkit.requirements import requirements
+
+    found = requirements(model)
+    if json:
+        lines = [f"{name}=={version}" for name, version in found.packages]
+        console.json({"requirements": lines, "code": [dataclasses.asdict(own) for own in found.code]})
+        return
+    console.out(str(found))

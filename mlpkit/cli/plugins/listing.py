@@ -1,0 +1,57 @@
+"""`mlpkit plugins list`: what is installed."""
+
+from __future__ import annotations
+
+import json as jsontext
+from typing import TYPE_CHECKING, Any
+
+from mlpkit.cli.console import Console
+from mlpkit.cli.facts import aligned
+from mlpkit.cli.options import Code, Json, load_code
+from mlpkit.cli.plugins.description import described, record
+from mlpkit.cli.plugins.names import GroupOption, hidden
+from mlpkit.errors import PluginError
+
+if TYPE_CHECKING:
+    from mlpkit.registry import PluginInfo
+
+
+def list_plugins(console: Console, group: GroupOption = None, code: Code = None, json: Json = False) -> None:
+    """List the plugins that are installed. Only -v imports them, and shows what each one is and takes, or why it is BROKEN."""
+    from mlpkit.plugin import plugins
+
+    load_code(code)
+    infos = plugins(None if group is None else group.value)
+    if json:
+        console.json([{**record(info), **(_told(info) if console.verbose else {})} for info in infos])
+        return
+    for kind in dict.fromkeys(info.kind for info in infos):
+        console.out(f"{kind}\n{_text([info for info in infos if info.kind == kind], console.verbose)}")
+
+
+def _text(infos: list[PluginInfo], verbose: bool) -> str:
+    """A line per plugin, and with `verbose` one more for the options that it has."""
+    told = [_told(info) if verbose else {} for info in infos]
+    pairs = zip(infos, told, strict=True)
+    lines = aligned([(f"  {info.full_name}", "  ".join(filter(None, [info.source, _said(found), hidden(info)]))) for info, found in pairs])
+    options = [f"\n      {_options(found)}" if found.get("options") else "" for found in told]
+    return "\n".join(line + more for line, more in zip(lines.split("\n"), options, strict=True))
+
+
+def _told(info: PluginInfo) -> dict[str, Any]:
+    """What a plugin says of itself, or why it cannot."""
+    try:
+        return {**described(info), "broken": None}
+    except PluginError as error:
+        return {"formula": "", "description": "", "notes": "", "options": [], "broken": " ".join(error.message.split())}
+
+
+def _said(found: dict[str, Any]) -> str:
+    return f"BROKEN: {found['broken']}" if found.get("broken") else str(found.get("formula", ""))
+
+
+def _options(found: dict[str, Any]) -> str:
+    options = found["options"]
+    return ", ".join(
+        f"{one['name']} (required)" if one["required"] else f"{one['name']}={jsontext.dumps(one['default'])}" for one in options
+    )

@@ -1,0 +1,78 @@
+"""Names of plugins on the command line: kinds, completion, and what a name means."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlpkit.errors import MissingPlugin, PluginError
+from mlpkit.shown import shortened
+
+if TYPE_CHECKING:
+    from mlpkit.registry import PluginInfo
+
+
+class Group(StrEnum):
+    """The kinds of plugins."""
+
+    activations = "activations"
+    losses = "losses"
+    optimizers = "optimizers"
+    initializers = "initializers"
+    schedules = "schedules"
+    metrics = "metrics"
+
+
+GroupOption = Annotated[Group | None, typer.Option("-g", "--group", help="One kind of plugin only.", show_default=False)]
+
+
+def complete(incomplete: str) -> list[str]:
+    """The names that begin so, bare and full ones; nothing is imported for it."""
+    from mlpkit.plugin import plugins
+
+    with contextlib.suppress(PluginError):  # MLPKIT_STRICT_PLUGINS makes an error of what is doubtful
+        return sorted({name for info in plugins() for name in (info.name, info.full_name) if name.startswith(incomplete)})
+    return []
+
+
+def named(name: str, group: Group | None) -> list[PluginInfo]:
+    """The plugins of a name, one per kind that has it.
+
+    Raises
+    ------
+    MissingPlugin, AmbiguousPlugin
+        No kind has it; two distributions do.
+    """
+    from mlpkit.plugin import REGISTRIES
+
+    if group is not None:
+        return [REGISTRIES[group.value].find(name)]
+    found = []
+    for registry in REGISTRIES.values():
+        with contextlib.suppress(MissingPlugin):
+            found.append(registry.find(name))
+    if found:
+        return found
+    name = shortened(name, 100)
+    near = difflib.get_close_matches(name, complete(""), n=3)
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    raise MissingPlugin(f"unknown plugin {name!r}{hint}", help="'mlpkit plugins list' shows what is installed")
+
+
+def hidden(info: PluginInfo) -> str:
+    """Why the bare name of a plugin does not mean it, and the name that does; empty when the bare name means it."""
+    from mlpkit.errors import AmbiguousPlugin
+    from mlpkit.plugin import REGISTRIES
+
+    try:
+        meant = REGISTRIES[info.kind].find(info.name)
+    except AmbiguousPlugin:
+        return f"only as {info.full_name!r}: another package has {info.name!r} too"
+    if meant == info:
+        return ""
+    other = f"the built-in {meant.name!r}" if meant.distribution else meant.source
+    return f"only as {info.full_name!r}: {info.name!r} means {other}"

@@ -1,0 +1,68 @@
+"""`mlpkit plugins show`: what one plugin does and takes, with a picture of an activation."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlpkit.cli.console import Console, is_unicode
+from mlpkit.cli.facts import aligned
+from mlpkit.cli.options import Code, Json, load_code
+from mlpkit.cli.plugins.description import described, option_text, record
+from mlpkit.cli.plugins.names import GroupOption, complete, hidden, named
+from mlpkit.cli.plugins.picture import draw, plot
+
+if TYPE_CHECKING:
+    from mlpkit.registry import PluginInfo
+
+
+def show_plugin(
+    console: Console,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A plugin's name, alias or full name.", autocompletion=complete)],
+    group: GroupOption = None,
+    code: Code = None,
+    json: Json = False,
+) -> None:
+    """Show what a plugin is, where it comes from, and its options; each kind that has one of this name.
+
+    Of an activation a picture too, with its derivative.
+    """
+    load_code(code)
+    details = [_details(info) for info in named(name, group)]
+    if json:
+        console.json(details)
+    else:
+        console.out("\n\n".join(_text(detail) for detail in details))
+
+
+def _details(info: PluginInfo) -> dict[str, Any]:
+    from mlpkit.plugin import REGISTRIES
+
+    registry = REGISTRIES[info.kind]
+    aliases = [alias for alias, target in registry.aliases.items() if target == info.name and info.distribution == "mlpkit"]
+    details = {**record(info), "reached": hidden(info), "aliases": aliases, **described(info)}
+    return {**details, "plot": plot(registry.get(info.full_name))} if info.kind == "activations" else details
+
+
+def _text(detail: dict[str, Any]) -> str:
+    from mlpkit.registry import singular
+
+    source = f"{detail['distribution']} {detail['version']}" if detail["distribution"] else "your own code"
+    facts = [
+        ("formula", detail["formula"] or "it has no docstring"),
+        ("kind", singular(detail["group"])),
+        ("full name", detail["full_name"]),
+        ("source", f"{source} ({detail['target']})"),
+        ("reached", detail["reached"]),
+        ("aliases", ", ".join(detail["aliases"])),
+    ]
+    options = [(f"  {option['name']}", option_text(option)) for option in detail["options"]]
+    parts = [
+        f"{detail['name']}\n{aligned([fact for fact in facts if fact[1]])}",
+        detail["notes"],
+        f"options\n{aligned(options)}" if options else "no options",
+        draw(detail["plot"], ascii=not is_unicode(sys.stdout)) if "plot" in detail else "",
+    ]
+    return "\n\n".join(filter(None, parts))
