@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.errors import MissingPlugin, ModelFileError
+from mlpkit import plugin_probe
+from mlpkit.errors import MissingPlugin, ModelFileError, PluginError
 from mlpkit.modelfile.rules import Rule
 from mlpkit.plugin import REGISTRIES
 from mlpkit.registry import PluginInfo
@@ -25,7 +27,7 @@ VERSION = re.compile(r"[A-Za-z0-9.!+_-]{1,100}")
 
 
 def missing_plugins(
-    plugins: Sequence[dict[str, Any]], tables: Mapping[str, NDArray[Any]], path: str | Path, allow_surrogate: bool
+    plugins: Sequence[dict[str, Any]], tables: Mapping[str, NDArray[Any]], dtype: str, path: str | Path, allow_surrogate: bool
 ) -> dict[tuple[str, str], Missing]:
     """Hold what each plugin's name means here to what it meant where the model was trained.
 
@@ -42,7 +44,7 @@ def missing_plugins(
     AmbiguousPlugin
         Two distributions have it.
     """
-    absent = _absent(plugins)
+    absent = _absent(plugins, dtype)
     found: dict[tuple[str, str], Missing] = {}
     refused: list[dict[str, Any]] = []
     for (kind, name), same in absent.items():
@@ -58,7 +60,7 @@ def missing_plugins(
     return found
 
 
-def _absent(plugins: Sequence[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+def _absent(plugins: Sequence[dict[str, Any]], dtype: str) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """The records of the plugins that are not here, by kind and name; of no more than one beyond `MOST_STOOD_FOR`."""
     names: set[tuple[str, str]] = set()
     for record in plugins:
@@ -66,7 +68,7 @@ def _absent(plugins: Sequence[dict[str, Any]]) -> dict[tuple[str, str], list[dic
         if kind not in REGISTRIES:
             message = f"it was trained with a plugin of the kind {shortened(kind, 100)!r}, which this mlpkit does not know"
             raise ModelFileError(message, rule=Rule.SPEC)
-        if not is_here(record):
+        if not is_here(record) and not _is_packaged(record, dtype):
             names.add((kind, name))
             if len(names) > MOST_STOOD_FOR:
                 break
@@ -82,6 +84,18 @@ def is_here(record: dict[str, Any]) -> bool:
     try:
         return bool(REGISTRIES[record["kind"]].find(record["name"]).distribution == record["distribution"])
     except MissingPlugin:
+        return False
+
+
+def _is_packaged(record: dict[str, Any], dtype: str) -> bool:
+    """Whether a plugin that was code of the user's own is that of a package now: its name is, and it computes the same."""
+    probe = record.get("probe")
+    if record["distribution"] is not None or probe is None:
+        return False
+    try:
+        plugin = REGISTRIES[record["kind"]].get(record["name"]).model_validate(record["options"])
+        return plugin_probe.drift(plugin, probe, dtype) <= float(np.sqrt(np.finfo(dtype).eps))
+    except (PluginError, ValueError):
         return False
 
 

@@ -123,7 +123,8 @@ def _without_tensors(file: OpenFile, path: str | Path, allow_surrogate: bool) ->
 
 def _valid_spec(contents: Contents, tensors: Collection[str], path: str | Path, allow_surrogate: bool) -> Spec:
     _check_length(contents.spec, tensors)
-    missing = missing_plugins(contents.plugins, contents.surrogates, path, allow_surrogate)
+    dtype = "float64" if contents.spec.get("dtype") == "float64" else "float32"  # what else it may say is an error of the spec
+    missing = missing_plugins(contents.plugins, contents.surrogates, dtype, path, allow_surrogate)
     try:
         with standing_in({name: stand_in(found) for name, found in missing.items()}):
             return Spec.model_validate(contents.spec)

@@ -214,6 +214,19 @@ def test_another_file_of_code_is_told_when_it_computes_something_else(by_file, c
         mlpkit.load(by_file / "model.h5")
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_a_package_takes_the_place_of_a_file_of_code_that_computes_the_same(by_file, install, same):
+    REGISTRIES["activations"]._own.pop("curved")
+    code = ACTIVATION if same else ACTIVATION.replace("return self.factor * np", "return self.factor * 1.01 * np")
+    install("dist-curved", "curved", code)
+    if not same:
+        with pytest.raises(errors.MissingPlugin, match=r"--code curved\.py"):
+            mlpkit.load(by_file / "model.h5")
+        return
+    model = mlpkit.load(by_file / "model.h5", strict=True)
+    assert model.spec.to_dict()["network"]["layers"][0]["activation"] == {"type": "dist-curved:curved", "factor": 2.0}
+
+
 def test_mlpkits_own_are_asked_when_another_version_wrote_the_file(tmp_path):
     mlpkit.train(spec("metrics") | {"metrics": []}, X, X[:, 0]).save(tmp_path / "model.h5")
     contents = modelfile.read(tmp_path / "model.h5")

@@ -54,7 +54,7 @@ def _said(package: Package, source: Path | None) -> str:
     if twins:
         lines.append(f"another package has {', '.join(twins)} too: with both installed a spec says {package.distribution}:{twins[0]}")
     if source is not None:
-        lines.append(f"specs keep working as they are, without --code; models trained with --code {source} still need it")
+        lines.append(f"specs and models that were trained with --code {source} need it no more once the package is installed")
     folder = shlex.quote(str(package.folder))
     lines += ["next:", f'  pip install -e "{package.folder}[test]"', f"  pytest {folder}"]
     if package.example:
