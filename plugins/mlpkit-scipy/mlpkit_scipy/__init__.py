@@ -38,7 +38,7 @@ class LBFGS(Minimizer):
     """
 
     learning_rate: LearningRate = Field(1.0, description="always 1: a line search finds the length of each step")
-    iterations: int = Field(20, ge=1, description="steps of an epoch")
+    iterations: int = Field(100, ge=1, description="steps of an epoch")
     memory: int = Field(10, ge=1, description="last steps from which the curvature is known")
     gradient_tolerance: float = Field(1e-8, ge=0, description="the run is over when no number of the gradient is further from 0")
     line_search: int = Field(20, ge=1, description="the most passes over the rows for one step")
