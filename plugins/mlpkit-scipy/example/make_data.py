@@ -1,4 +1,4 @@
-"""Make steam.csv: the pressure of saturated water vapour, in hPa, at 0 to 100 degrees Celsius, by Magnus' formula (Alduchov & Eskridge 1996)."""
+"""Make steam.csv: the pressure of saturated water vapour in hPa, from 0 to 100 degrees Celsius, by Magnus' formula (Alduchov & Eskridge 1996)."""
 
 import math
 from pathlib import Path

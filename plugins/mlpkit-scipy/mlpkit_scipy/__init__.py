@@ -53,6 +53,8 @@ class LBFGS(Minimizer):
     def minimize(self, w: Array, problem: Problem, *state: Array, lr: float, t: int) -> bool:
         from scipy.optimize import minimize  # slow to import, and needed only here
 
+        from mlpkit_scipy.blas import one_thread
+
         options = {
             "maxiter": self.iterations,
             "maxfun": self.iterations * (self.line_search + 1) + 1,
@@ -61,6 +63,7 @@ class LBFGS(Minimizer):
             "gtol": self.gradient_tolerance,
             "ftol": 0.0,  # a loss may be small and still go down
         }
-        result = minimize(_Finite(problem), w.astype(np.float64), jac=True, method="L-BFGS-B", options=options)
+        with one_thread():
+            result = minimize(_Finite(problem), w.astype(np.float64), jac=True, method="L-BFGS-B", options=options)
         w[...] = result.x
         return bool(result.status != 1)  # 1: out of iterations;  0: at a minimum;  2: no step goes down, but for rounding
