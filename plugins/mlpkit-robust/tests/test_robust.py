@@ -10,6 +10,7 @@ from mlpkit_robust import Robust
 
 import mlpkit
 from mlpkit.losses import MeanSquaredError
+from mlpkit.testing import parametrize_with_checks
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "torch.json").read_text())
 SHAPES = [2.0, 1.999, 1.5, 1.0, 0.5, 1e-3, 0.0, -1e-3, -1.0, -2.0, -50.0, -1e6, -1e20]
@@ -38,6 +39,11 @@ def exact(alpha, scale, errors):
                 values.append(z / two if width == 0 else width / a * ((z / width + 1) ** (a / two) - 1))
             derivatives.append(x / c**2 * ((z / width + 1) ** (a / two - 1) if width else 1))
         return np.array(values, np.float64), np.array(derivatives, np.float64)
+
+
+@parametrize_with_checks([Robust(), *(Robust(alpha=alpha, scale=0.3) for alpha in (2.0, 0.0, -2.0, -1e20))])
+def test_contract(check):
+    check()
 
 
 def test_it_is_found_by_its_entry_point():

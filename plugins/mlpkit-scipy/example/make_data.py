@@ -1,4 +1,7 @@
-"""Make steam.csv: the pressure of saturated water vapour in hPa, from 0 to 100 degrees Celsius, by Magnus' formula (Alduchov & Eskridge 1996)."""
+"""Make steam.csv: the pressure of saturated water vapour in hPa, from 0 to 100 degrees Celsius.
+
+By Magnus' formula, with the constants of Alduchov & Eskridge 1996.
+"""
 
 import math
 from pathlib import Path

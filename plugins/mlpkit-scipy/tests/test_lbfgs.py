@@ -17,7 +17,7 @@ START = np.array([1.3, 0.7, 0.8, 1.9])
 
 
 class Rosenbrock:
-    """A curved valley with its minimum, 0, at ones; the gradient is one array, as mlpkit's is."""
+    """A curved valley with its minimum, 0, at ones; it rounds to a dtype, and the gradient is one array, as mlpkit's is."""
 
     def __init__(self, dtype="float64"):
         self.grad = np.empty(len(START), dtype)
@@ -25,6 +25,7 @@ class Rosenbrock:
 
     def __call__(self, x):
         self.calls += 1
+        x = x.astype(self.grad.dtype)
         self.grad[...] = rosen_der(x)
         return float(rosen(x)), self.grad
 

@@ -10,8 +10,14 @@ import pytest
 from mlpkit_snake import Snake
 
 import mlpkit
+from mlpkit.testing import parametrize_with_checks
 
 EXAMPLE = Path(__file__).parents[1] / "example"
+
+
+@parametrize_with_checks([Snake(), Snake(a=10.0)])
+def test_contract(check):
+    check()
 
 
 def test_it_is_found_by_its_entry_point():
