@@ -69,7 +69,7 @@ def trained(optimizer, activation="tanh"):
     return model.network.parameters.vector
 
 
-@pytest.mark.parametrize("optimizer", [info.full_name for info in mlpkit.plugins("optimizers")])
+@pytest.mark.parametrize("optimizer", REGISTRIES["optimizers"].builtins)
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_an_optimizer_in_pieces_moves_the_same_bits(optimizer, count, monkeypatch):
     assert says(REGISTRIES["optimizers"].get(optimizer)(), "elementwise", "step")

@@ -27,9 +27,15 @@ def rows(quick: bool) -> list[Row]:
         for where, shape in sizes.items()
         for dtype in ("float32", "float64")
         for kind, costs in COSTS.items()
-        for info in mlpkit.plugins(kind)
-        for row in costs(f"{kind} {info.full_name}, {dtype}, {where}", REGISTRIES[kind].get(info.full_name)(), shape, np.dtype(dtype))
+        for name in names(kind)
+        for row in costs(f"{kind} {name}, {dtype}, {where}", REGISTRIES[kind].get(name)(), shape, np.dtype(dtype))
     ]
+
+
+def names(kind: str) -> list[str]:
+    """The installed ones, but for optimizers that need the whole problem: what these cost are their passes over the rows."""
+    found = [info.full_name for info in mlpkit.plugins(kind)]
+    return [name for name in found if not issubclass(REGISTRIES[kind].get(name), mlpkit.Minimizer)]
 
 
 def against_passes(what: str, call: Callable[[], object], arrays: int, shape: tuple[int, int], dtype: np.dtype) -> list[Row]:
