@@ -8,7 +8,7 @@ import numpy as np
 
 from mlpkit.plugin import REGISTRIES, SUITABLE, Activation, Array, Loss, Targets
 from mlpkit.testing.activations import backward, forward
-from mlpkit.testing.findings import NotApplicable, expect, expect_close, expect_finite, expect_same_bits
+from mlpkit.testing.findings import expect, expect_close, expect_finite, expect_same_bits
 from mlpkit.testing.losscases import at_target, batch, extreme, fewest_units, joint_losses_and_grad, losses_and_grad
 from mlpkit.testing.trial import CheckFunction
 
@@ -52,8 +52,7 @@ def joint(loss: Loss) -> None:
 
 def _joint_activation(loss: Loss) -> Activation:
     name = loss.joint_with
-    if name is None:
-        raise NotApplicable("it names no joint_with")
+    assert name is not None
     registry = REGISTRIES["activations"]
     full = registry.find(name).full_name
     expect(full == name, f"joint_with is {name!r}, by which no activation is stored", f"write {full!r}: else joint is never used")
@@ -143,8 +142,6 @@ def inputs_untouched(loss: Loss) -> None:
 
 def zero_at_target(loss: Loss) -> None:
     """The promise `zero_at_target`: 0 where the outputs are the targets, and nowhere less."""
-    if not loss.zero_at_target:
-        raise NotApplicable("it does not promise zero_at_target")
     advice = "correct the loss, or take zero_at_target back"
     for name in ("float32", "float64"):
         losses, grad = losses_and_grad(loss, *at_target(loss, name))

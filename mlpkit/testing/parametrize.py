@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlpkit.plugin import Plugin
 from mlpkit.testing.subject import as_plugin, info_of
-from mlpkit.testing.suite import checks_of
+from mlpkit.testing.suite import checks_of, why_not
 from mlpkit.testing.trial import CheckFunction, check_expected, run_check
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def parametrize_with_checks(
 ) -> pytest.MarkDecorator:
     """A decorator of pytest that gives a test function the argument `check`: each check of each plugin, to be called.
 
+    A check that says nothing of a plugin, by what that says of itself, is no test; `check_plugin` tells of it.
+
     Parameters
     ----------
     plugins : iterable of Plugin, class or str
@@ -63,10 +65,14 @@ def parametrize_with_checks(
     import pytest
 
     expected = expected_failures or {}
-    found = [(plugin, checks_of(plugin)) for plugin in map(as_plugin, plugins)]
+    found = [(plugin, _asked_of(plugin)) for plugin in map(as_plugin, plugins)]
     if not found:
         raise ValueError("there are no plugins to check")
     check_expected(expected, *(checks for _, checks in found))
     bound = [Bound(plugin, name, function, expected.get(name)) for plugin, checks in found for name, function in checks.items()]
     mark: Callable[..., pytest.MarkDecorator] = pytest.mark.parametrize
     return mark("check", [pytest.param(check, id=str(check)) for check in bound])
+
+
+def _asked_of(plugin: Plugin) -> dict[str, CheckFunction]:
+    return {name: check for name, check in checks_of(plugin).items() if why_not(name, plugin) is None}
