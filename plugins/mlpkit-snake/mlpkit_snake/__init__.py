@@ -16,7 +16,9 @@ class Snake(Elementwise):
     a: float = Field(1.0, gt=0, description="frequency: a larger one for faster signals")
 
     def function(self, z: Array) -> Array:
-        return z + np.sin(self.a * z) ** 2 / self.a
+        wave: Array = np.sin(self.a * z)
+        return z + wave**2 / self.a
 
     def derivative(self, z: Array, y: Array) -> Array:
-        return 1.0 + np.sin(2.0 * self.a * z)
+        wave: Array = np.sin(2.0 * self.a * z)
+        return 1.0 + wave
