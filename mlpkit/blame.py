@@ -5,6 +5,8 @@ from __future__ import annotations
 import traceback
 from types import FrameType, TracebackType
 
+from pydantic import ValidationError
+
 from mlpkit.errors import BrokenPlugin, MLPKitError, Problem
 from mlpkit.plugin import REGISTRIES, Plugin
 
@@ -40,9 +42,17 @@ def blamed(error: BaseException) -> BrokenPlugin | None:
     return None if found is None else _broken(error, *found)
 
 
+def reason(error: BaseException) -> str:
+    """What an exception says, in a line: Pydantic's, of an object that must not change, with what to do instead."""
+    if isinstance(error, ValidationError) and {problem["type"] for problem in error.errors()} == {"frozen_instance"}:
+        name = ".".join(map(str, error.errors()[0]["loc"]))
+        return f"it sets self.{name}, but a plugin never changes: compute it anew, or let an optimizer name it in the class variable state"
+    return f"{type(error).__name__}: {error}"
+
+
 def _broken(error: Exception, plugin: Plugin, frame: FrameType, line: int) -> BrokenPlugin:
     info = REGISTRIES[plugin.kind].info(type(plugin))
-    message = f"{info.described} failed in {frame.f_code.co_name}: {type(error).__name__}: {error}"
+    message = f"{info.described} failed in {frame.f_code.co_name}: {reason(error)}"
     help = f"correct it, or tell its author; 'mlpkit plugins check {info.full_name}' tries it by itself"
     own = str(frame.f_globals.get("__name__", "")).startswith(OWN)  # what it inherits
     problem = Problem(message, help=help) if own else Problem(message, help=help, file=frame.f_code.co_filename, line=line)

@@ -79,6 +79,8 @@ class Elementwise(Activation):
 
     def forward(self, z: Array, out: Array) -> None:
         y = self.function(z)
+        if y is None:
+            raise ValueError("function returns nothing: is there a return?")
         shape = getattr(y, "shape", ())
         if shape != out.shape:  # NumPy would spread a row or a number over all rows
             raise ValueError(f"function gives shape {shape} for scores of shape {out.shape}")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from mlpkit.plugin import REGISTRIES, SUITABLE, Activation, Array, Elementwise
+from mlpkit.surrogates import is_elementwise
 from mlpkit.testing.findings import expect, expect_alike, expect_close, expect_finite, expect_same_bits
 from mlpkit.testing.trial import CheckFunction
 
@@ -75,7 +76,10 @@ def gradient(activation: Activation) -> None:
     found = backward(activation, z, weights)
     formula = "derivative" if isinstance(activation, Elementwise) else "backward"
     advice = f"correct {formula}, or name the scores where the derivative jumps in the class variable kinks"
-    expect_close(found, expected, "gradients (of random weights times the outputs)", advice, rtol=1e-5, atol=1e-6, at=z)
+    what = "gradients (of random weights times the outputs)"
+    if is_elementwise(activation):
+        found, expected, what = found / weights, expected / weights, "derivatives, against differences of the function,"
+    expect_close(found, expected, what, advice, rtol=1e-5, atol=1e-6, at=z)
 
 
 def shapes(activation: Activation) -> None:

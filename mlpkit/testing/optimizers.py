@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -10,6 +11,7 @@ from numpy.typing import DTypeLike
 from mlpkit.plugin import Array, Minimizer, Optimizer, Schedule, says
 from mlpkit.testing.findings import expect, expect_finite, expect_same_bits
 from mlpkit.testing.trial import CheckFunction
+from mlpkit.testing.variants import variants
 
 STEPS = 1000
 CALLS = 200  # of minimize
@@ -130,6 +132,16 @@ def state(optimizer: Optimizer) -> None:
     expect_same_bits(broken.w, unbroken.w, f"{what}the parameters", IN_STATE)
     for name, found, expected in zip(optimizer.state, broken.state, unbroken.state, strict=True):
         expect_same_bits(found, expected, f"{what}the state {name!r}", IN_STATE)
+    unwritten = _unwritten(optimizer)
+    for variant in variants(optimizer) if unwritten else ():
+        unwritten &= _unwritten(variant)
+    advice = "write into the array, m *= ... or m[...] = ..., since m = ... makes another one; or take its name out of state"
+    expect(not unwritten, f"the state {' and '.join(map(repr, sorted(unwritten)))} is never written", advice)
+
+
+def _unwritten(optimizer: Any) -> set[str]:
+    """The names of the arrays that are still 0 after some steps."""
+    return {name for name, array in zip(optimizer.state, walked(optimizer, 3).state, strict=True) if not array.any()}
 
 
 def zero_rate(optimizer: Optimizer) -> None:

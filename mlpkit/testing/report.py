@@ -93,7 +93,12 @@ class Report:
         options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
         source = f"{self.distribution} {self.version}" if self.distribution else "your own class"
         width = max((len(check.name) for check in self.checks), default=0)
-        lines = [f"{self.plugin}({options}), one of the {self.kind} of {source}", *(_line(check, width) for check in self.checks)]
+        first: dict[str, str] = {}  # a check by what it found
+        lines = [f"{self.plugin}({options}), one of the {self.kind} of {source}"]
+        for check in self.checks:
+            earlier = first.setdefault(check.reason, check.name)
+            again = check.status == "failed" and earlier != check.name
+            lines.append(_line(check, width, f"the same as {earlier}" if again else check.reason))
         return "\n".join([*lines, self._summary()])
 
     def _summary(self) -> str:
@@ -103,6 +108,6 @@ class Report:
         return f"{'ok' if self.ok else 'NOT OK'}: {len(self.checks)} checks, {counts}{nothing}"
 
 
-def _line(check: Check, width: int) -> str:
-    seconds = f"{check.seconds:.2f} s" if check.seconds >= SHORTEST and not check.reason else ""
-    return f"  {check.status:8}  {check.name:{width}}  {check.reason or seconds}".rstrip()
+def _line(check: Check, width: int, reason: str) -> str:
+    seconds = f"{check.seconds:.2f} s" if check.seconds >= SHORTEST and not reason else ""
+    return f"  {check.status:8}  {check.name:{width}}  {reason or seconds}".rstrip()

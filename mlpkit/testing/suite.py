@@ -9,6 +9,7 @@ from mlpkit.plugin import Minimizer, Plugin, says
 from mlpkit.testing import activations, common, engine, initializers, losses, metrics, optimizers, schedules
 from mlpkit.testing.findings import NotApplicable
 from mlpkit.testing.trial import CheckFunction
+from mlpkit.testing.variants import changed, variants
 
 KINDS: dict[str, dict[str, CheckFunction]] = {
     "activations": activations.CHECKS,
@@ -18,11 +19,20 @@ KINDS: dict[str, dict[str, CheckFunction]] = {
     "schedules": schedules.CHECKS,
     "metrics": metrics.CHECKS,
 }
+AGAIN: dict[str, tuple[str, ...]] = {  # what is checked again with other options
+    "activations": ("gradient", "dtype", "inputs_untouched", "buffers"),
+    "losses": ("gradient", "joint", "rows", "inputs_untouched", "zero_at_target"),
+    "optimizers": ("in_place", "state"),
+    "initializers": ("fills",),
+    "schedules": ("rates",),
+    "metrics": ("finite", "inputs_untouched"),
+}
 ONLY_WHERE: dict[str, tuple[Callable[[Any], bool], str]] = {  # by check: whether a plugin is asked, and why another is not
     "memory_order": (lambda activation: says(activation, "any_order", "forward", "backward"), "it does not promise any_order"),
     "output": (lambda activation: activation.output != "real", "its output is 'real', which any number is"),
     "joint": (lambda loss: loss.joint_with is not None, "it names no joint_with"),
     "zero_at_target": (lambda loss: loss.zero_at_target, "it does not promise zero_at_target"),
+    "other_options": (lambda plugin: bool(variants(plugin)), "it has no numbers, flags or words among its options"),
     "zero_rate": (lambda optimizer: not isinstance(optimizer, Minimizer), "a minimizer may choose its own steps"),
 }
 
@@ -30,8 +40,29 @@ ONLY_WHERE: dict[str, tuple[Callable[[Any], bool], str]] = {  # by check: whethe
 def checks_of(plugin: Plugin) -> dict[str, CheckFunction]:
     """The checks of a plugin: those of all kinds, those of its own, and those that train with it."""
     own = {**KINDS[plugin.kind], **(optimizers.OF_MINIMIZERS if isinstance(plugin, Minimizer) else {})}
-    found = {**common.CHECKS, **own, **engine.CHECKS[plugin.kind]}
+    found = {**common.CHECKS, **own, "other_options": other_options, **engine.CHECKS[plugin.kind]}
     return {name: check if (reason := why_not(name, plugin)) is None else _not_asked(reason) for name, check in found.items()}
+
+
+def other_options(plugin: Plugin) -> None:
+    """What is right with its own options is right with other values of each, one at a time."""
+    asked = [name for name in AGAIN[plugin.kind] if why_not(name, plugin) is None and _fault(name, plugin) is None]
+    for variant in variants(plugin):
+        for name in asked:
+            fault = _fault(name, variant) if why_not(name, variant) is None else None
+            if fault is not None:
+                raise AssertionError(f"with {changed(plugin, variant)}, {name}: {fault}")
+
+
+def _fault(name: str, plugin: Plugin) -> str | None:
+    """What a check finds; None when it finds nothing."""
+    try:
+        KINDS[plugin.kind][name](plugin)
+    except AssertionError as error:
+        return str(error)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
 
 
 def why_not(name: str, plugin: Plugin) -> str | None:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mlpkit.blame import reason
+from mlpkit.errors import MLPKitError
 from mlpkit.plugin import Plugin
 from mlpkit.testing.findings import NotApplicable
 from mlpkit.testing.report import Check, Status
@@ -49,10 +51,12 @@ def _outcome(function: CheckFunction, plugin: Plugin) -> tuple[Status, str]:
 
 def _described(error: BaseException, plugin: Plugin) -> str:
     """The type and message of an exception, and the last line of the plugin's module on the way to it."""
+    if isinstance(error, MLPKitError):
+        return error.message
     file = getattr(sys.modules.get(type(plugin).__module__), "__file__", None)
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     where = f" ({Path(str(file)).name}, line {lines[-1]})" if lines else ""
-    return f"{type(error).__name__}: {error}{where}"
+    return f"{reason(error)}{where}"
 
 
 def check_expected(expected_failures: Mapping[str, str], *known: Mapping[str, CheckFunction]) -> None:

@@ -35,7 +35,7 @@ OTHERS = (
     Snake(a=10.0),
 )
 EVERY = [*(REQUIRED.get(cls) or cls() for cls in BUILTINS), *OTHERS, *good.GOOD]
-APPLY_TO_SOME = {"joint", "zero_at_target", "memory_order", "output", "zero_rate"}
+APPLY_TO_SOME = {"joint", "zero_at_target", "memory_order", "other_options", "output", "zero_rate"}
 
 
 def identity(plugin):
@@ -182,10 +182,10 @@ def test_a_report_is_json_and_a_table():
     told = json.loads(json.dumps(report.to_dict()))
     assert told["plugin"] == "mean_squared_error"
     assert (told["kind"], told["distribution"], told["version"]) == ("losses", "mlpkit", mlpkit.__version__)
-    assert (told["ok"], told["passed"], told["failed"], told["skipped"]) == (True, report.passed, 0, 1)
+    assert (told["ok"], told["passed"], told["failed"], told["skipped"]) == (True, report.passed, 0, 2)
     assert {tuple(check) for check in told["checks"]} == {("name", "status", "reason", "seconds")}
     assert "ok: 17 checks" not in told
     text = str(report)
     assert text.splitlines()[0] == f"mean_squared_error(), one of the losses of mlpkit {mlpkit.__version__}"
-    assert f"ok: {len(report.checks)} checks, {report.passed} passed, 0 failed, 1 skipped" in text
+    assert f"ok: {len(report.checks)} checks, {report.passed} passed, 0 failed, 2 skipped" in text
     assert "it names no joint_with" in text

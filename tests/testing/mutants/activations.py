@@ -221,8 +221,17 @@ class NumberByNumber(Tanh2):
             filled[index] = np.tanh(number)
 
 
+class DerivativeOfDefault(Swish2):
+    """A derivative that is right with the default option alone."""
+
+    def derivative(self, z, y):
+        s = 0.5 + 0.5 * np.tanh(0.5 * z)
+        return s + y * (1 - s)
+
+
 ACTIVATIONS = {
-    WrongDerivative(): {"gradient": r"gradients .* are wrong: .* in place of .* where z is .*correct derivative"},
+    DerivativeOfDefault(): {"other_options": r"with beta=2\.0, gradient: derivatives, against differences of the function, are wrong"},
+    WrongDerivative(): {"gradient": r"^derivatives, .* are wrong: .* in place of .* where z is .*correct derivative"},
     WrongForLargeScores(): {"gradient": r"where z is -?\d.*correct backward"},
     ElementwiseSoftmax(): {"gradient": "are wrong"},
     UndeclaredKink(): {"gradient": "class variable kinks"},

@@ -22,18 +22,26 @@ class Momentum(Optimizer):
         w -= lr * velocity
 
 
-class Climbs(Momentum):
+class Climbs(Optimizer):
     """Adds where it should subtract, a little."""
 
-    def step(self, w, grad, velocity, *, lr, t):
+    def step(self, w, grad, *, lr, t):
         w += lr * np.tanh(grad)
 
 
-class NewArray(Momentum):
+class NewArray(Optimizer):
     """Makes a new array of w."""
 
-    def step(self, w, grad, velocity, *, lr, t):
+    def step(self, w, grad, *, lr, t):
         w = w - lr * grad
+
+
+class RebindsState(Momentum):
+    """Makes a new array of its state, as happens to everyone."""
+
+    def step(self, w, grad, velocity, *, lr, t):
+        velocity = 0.9 * velocity + grad
+        w -= lr * velocity
 
 
 class StateOnObject(Momentum):
@@ -70,20 +78,20 @@ class StateInModule(Momentum):
         w -= lr * velocity
 
 
-class DecaysAlways(Momentum):
+class DecaysAlways(Optimizer):
     """A decay of the weights that is not multiplied by the rate."""
 
-    def step(self, w, grad, velocity, *, lr, t):
+    def step(self, w, grad, *, lr, t):
         w *= 1 - 1e-4
         w -= lr * grad
 
 
-class NotElementwise(Momentum):
+class NotElementwise(Optimizer):
     """Promises to move each number by itself and normalises by the length."""
 
     elementwise: ClassVar[bool] = True
 
-    def step(self, w, grad, velocity, *, lr, t):
+    def step(self, w, grad, *, lr, t):
         w -= lr * grad / max(1.0, np.linalg.norm(grad) / 4)
 
 
@@ -97,17 +105,17 @@ class MatricesOnly(Optimizer):
         w -= lr * grad / columns
 
 
-class NeedsFloat64(Momentum):
+class NeedsFloat64(Optimizer):
     """Subtracts an array of float64, and casts nothing."""
 
-    def step(self, w, grad, velocity, *, lr, t):
+    def step(self, w, grad, *, lr, t):
         np.subtract(w, lr * grad.astype("float64"), out=w, casting="no")
 
 
-class Restless(Momentum):
+class Restless(Optimizer):
     """Draws its own noise."""
 
-    def step(self, w, grad, velocity, *, lr, t):
+    def step(self, w, grad, *, lr, t):
         w -= lr * grad * np.random.default_rng().uniform(0.9, 1.1, w.shape)
 
 
@@ -154,6 +162,7 @@ class ForgetsItsStep(good.Backtracking):
 OPTIMIZERS = {
     Climbs(): {"falls": r"a quadratic went from [\d.]+ to [\d.]+ in 1000 steps of the rate 0.01", "learns": "the loss went from"},
     NewArray(): {"in_place": "w is as it was before the step; write into w", "falls": "a quadratic went", "learns": "the loss went from"},
+    RebindsState(): {"state": "the state 'velocity' is never written; write into the array, m \\*= ..."},
     StateOnObject(): {"state": "AttributeError: .*_velocity", "resume": "_velocity"},
     StateOnClass(): {"state": "3 \\+ 3 with a new object: the parameters differ.*class variable state", "resume": "differ"},
     StateInModule(): {"in_place": "in fresh ones at each step differ", "state": "the parameters differ", "resume": "differ"},
