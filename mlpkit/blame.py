@@ -5,10 +5,9 @@ from __future__ import annotations
 import traceback
 from types import FrameType, TracebackType
 
-from pydantic import ValidationError
-
 from mlpkit.errors import BrokenPlugin, MLPKitError, Problem
 from mlpkit.plugin import REGISTRIES, Plugin
+from mlpkit.plugin.base import RAISED, reason
 
 OWN = "mlpkit."  # the modules that are not a plugin author's
 
@@ -28,29 +27,18 @@ class blaming:
 
 
 def blamed(error: BaseException) -> BrokenPlugin | None:
-    """The error of the plugin, not one of mlpkit's own, in whose code an exception was raised; None when it was elsewhere."""
-    if isinstance(error, (MLPKitError, MemoryError)) or not isinstance(error, Exception):
+    """The error of the plugin, not one of mlpkit's own, in whose code, or in what that called, an exception was raised; None for others."""
+    if isinstance(error, (MLPKitError, MemoryError)) or not isinstance(error, RAISED):
         return None
     found: tuple[Plugin, FrameType, int] | None = None
     for frame, line in traceback.walk_tb(error.__traceback__):
         plugin = frame.f_locals.get("self")
-        own = str(frame.f_globals.get("__name__", "")).startswith(OWN)
         if isinstance(plugin, Plugin) and not type(plugin).__module__.startswith(OWN):
             found = plugin, frame, line
-        elif own:  # it called the engine, and that went wrong
-            found = None
     return None if found is None else _broken(error, *found)
 
 
-def reason(error: BaseException) -> str:
-    """What an exception says, in a line: Pydantic's, of an object that must not change, with what to do instead."""
-    if isinstance(error, ValidationError) and {problem["type"] for problem in error.errors()} == {"frozen_instance"}:
-        name = ".".join(map(str, error.errors()[0]["loc"]))
-        return f"it sets self.{name}, but a plugin never changes: compute it anew, or let an optimizer name it in the class variable state"
-    return f"{type(error).__name__}: {error}"
-
-
-def _broken(error: Exception, plugin: Plugin, frame: FrameType, line: int) -> BrokenPlugin:
+def _broken(error: BaseException, plugin: Plugin, frame: FrameType, line: int) -> BrokenPlugin:
     info = REGISTRIES[plugin.kind].info(type(plugin))
     message = f"{info.described} failed in {frame.f_code.co_name}: {reason(error)}"
     help = f"correct it, or tell its author; 'mlpkit plugins check {info.full_name}' tries it by itself"

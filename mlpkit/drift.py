@@ -15,7 +15,8 @@ from mlpkit.errors import Corrupt, DriftedPlugin, PluginDriftWarning, ProbeWarni
 from mlpkit.modelfile import Contents
 from mlpkit.modelfile.reader import naming
 from mlpkit.modelfile.rules import Rule
-from mlpkit.plugin import to_entry
+from mlpkit.plugin import Activation, Plugin, to_entry
+from mlpkit.plugin_probe import Drift
 from mlpkit.probe import probe_difference, tolerance
 from mlpkit.provenance import changed_plugins
 from mlpkit.registry import BUILTIN
@@ -24,10 +25,12 @@ from mlpkit.spec import Spec
 from mlpkit.spec.plugins import plugin_objects
 from mlpkit.stand_ins import StandIn, Surrogate
 from mlpkit.storage import Stored
-from mlpkit.surrogates import how_good, key_of
+from mlpkit.surrogates import Table, how_good, key_of
 from mlpkit.switches import strict as strict_by_environment
 
 ADVICE = "install what the model was trained with, which 'mlpkit plugins freeze' lists, or train it again"
+NONE = Drift(0.0, "outputs")
+THROUGH_TABLES = 1e-3  # difference of the network's probe up to which tables are taken for the cause
 LEVEL = 3  # of the stack: who called `load`
 
 
@@ -59,7 +62,7 @@ def check_drift(parts: Stored, contents: Contents, path: str | Path, strict: boo
                 message, help=f"install what it was trained with, which 'mlpkit plugins freeze {path}' lists, or train again"
             )
         warnings.warn(message, PluginDriftWarning, stacklevel=LEVEL)
-    elif difference > tolerance(parts.network) and not surrogates:
+    elif difference > (max(tolerance(parts.network), THROUGH_TABLES) if surrogates else tolerance(parts.network)):
         reason = "; ".join(changed_plugins(contents.plugins)) or "a plugin has changed, or the arithmetic of this machine is wrong"
         message = f"the model predicts otherwise here than where it was saved, by {difference:.2g} relative to the largest output: {reason}"
         if strict:
@@ -68,9 +71,10 @@ def check_drift(parts: Stored, contents: Contents, path: str | Path, strict: boo
 
 
 def drifted_plugins(contents: Contents, spec: Spec) -> list[str]:
-    """What plugins compute otherwise here than where a model was saved, and by how much, in words.
+    """What plugins compute otherwise here than where a model was saved, in what and by how much, in words.
 
-    mlpkit's own are asked only when the file is from another version of it.
+    mlpkit's own are asked only when the file is from another version of it. An activation is compared with its table too,
+    which reaches over all scores of the training.
 
     Raises
     ------
@@ -80,18 +84,33 @@ def drifted_plugins(contents: Contents, spec: Spec) -> list[str]:
     objects = {_key(plugin.kind, to_entry(plugin)): plugin for plugin in plugin_objects(spec) if not isinstance(plugin, StandIn)}
     found = []
     for record in contents.plugins:
-        options, probe, name = record["options"], record.get("probe"), shortened(record["name"], 100)
+        options, name = record["options"], shortened(record["name"], 100)
         plugin = objects.get(_key(record["kind"], {"type": record["name"], **options} if options else record["name"]))
-        if plugin is None or probe is None or (record["distribution"] == BUILTIN and record["version"] == __version__):
+        if plugin is None or (record["distribution"] == BUILTIN and record["version"] == __version__):
             continue
-        try:
-            difference = plugin_probe.drift(plugin, probe, spec.dtype)
-        except ValueError as error:
-            raise Corrupt(f"the probe of the plugin {name!r} is not one: {error}", rule=Rule.PLUGINS) from error
-        if difference > np.sqrt(np.finfo(spec.dtype).eps):
+        drift = max(_from_probe(plugin, record, spec.dtype), _from_table(plugin, record, contents))
+        if drift.size > np.sqrt(np.finfo(spec.dtype).eps):
             reason = "; ".join(changed_plugins([record])) or "it has changed, or the arithmetic of this machine is wrong"
-            found.append(f"{name} by {difference:.2g} relative to the largest number of its probe ({reason})")
+            found.append(f"{name} by {drift.size:.2g} relative to the largest of its {drift.part} ({reason})")
     return found
+
+
+def _from_probe(plugin: Plugin, record: dict[str, Any], dtype: str) -> Drift:
+    if record.get("probe") is None:
+        return NONE
+    try:
+        return plugin_probe.drift(plugin, record["probe"], dtype)
+    except ValueError as error:
+        name = shortened(record["name"], 100)
+        raise Corrupt(f"the probe of the plugin {name!r} is not one: {error}", rule=Rule.PLUGINS) from error
+
+
+def _from_table(plugin: Plugin, record: dict[str, Any], contents: Contents) -> Drift:
+    surrogate = record.get("surrogate")
+    if surrogate is None or not isinstance(plugin, Activation):
+        return NONE
+    table = Table(surrogate["start"], surrogate["stop"], contents.surrogates[surrogate["array"]])
+    return Drift(*table.difference(plugin, surrogate["trained"]))
 
 
 def _key(kind: str, entry: Any) -> str:

@@ -6,6 +6,8 @@ The standard library's `entry_points` reads the same, but one distribution whose
 from __future__ import annotations
 
 import importlib
+import operator
+import sys
 from functools import lru_cache
 from importlib import metadata
 from typing import NamedTuple
@@ -63,3 +65,18 @@ def _parsed(text: str) -> list[tuple[str, str, str]]:
             name, _, target = line.partition("=")
             found.append((group, name.strip(), target.strip()))
     return found
+
+
+def parts(target: str) -> tuple[str, str]:
+    """The module and the class in it of an entry point."""
+    module, _, attribute = target.partition(":")
+    return module.strip(), attribute.split("[")[0].strip()
+
+
+def imported(target: str) -> object:
+    """What an entry point means, if its module has been imported; None else."""
+    module, attribute = parts(target)
+    try:
+        return operator.attrgetter(attribute)(sys.modules[module])
+    except (KeyError, AttributeError):
+        return None

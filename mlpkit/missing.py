@@ -1,8 +1,7 @@
-"""What is missing: the plugins of a model file that are not here, and what to do about each."""
+"""What is missing: the plugins of a model file that are not here, what takes their place, and what to do about the others."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,76 +9,90 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit import plugin_probe
+from mlpkit import installed, plugin_probe
 from mlpkit.errors import MissingPlugin, ModelFileError, PluginError
 from mlpkit.modelfile.rules import Rule
-from mlpkit.plugin import REGISTRIES
+from mlpkit.plugin import REGISTRIES, Plugin
 from mlpkit.registry import PluginInfo
-from mlpkit.shown import shortened
-from mlpkit.stand_ins import Missing
+from mlpkit.shown import DISTRIBUTION, FILE, VERSION, shortened
+from mlpkit.stand_ins import Missing, stand_in
 from mlpkit.surrogates import Table, key_of
+from mlpkit.switches import PLUGINS, counts
 
 MOST_MISSING = 10  # plugins that are not here and are named
-MOST_STOOD_FOR = 50  # that something takes the place of
-DISTRIBUTION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")  # what may stand in a line that is copied into a shell
-FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
-VERSION = re.compile(r"[A-Za-z0-9.!+_-]{1,100}")
+MOST_REPLACED = 50  # that something takes the place of
+Record = dict[str, Any]
+Classes = dict[tuple[str, str], type[Plugin]]  # by kind and name
 
 
-def missing_plugins(
-    plugins: Sequence[dict[str, Any]], tables: Mapping[str, NDArray[Any]], dtype: str, path: str | Path, allow_surrogate: bool
-) -> dict[tuple[str, str], Missing]:
+def replacements(plugins: Sequence[Record], tables: Mapping[str, NDArray[Any]], dtype: str, path: str | Path, surrogates: bool) -> Classes:
     """Hold what each plugin's name means here to what it meant where the model was trained.
+
+    Parameters
+    ----------
+    plugins : sequence of dict
+        The records of a file.
+    tables : mapping of str to array
+        Of its activations.
+    dtype : str
+        Of its network.
+    path : str or Path
+        Named in errors.
+    surrogates : bool
+        Whether an activation may be replaced by its table.
 
     Returns
     -------
     dict
-        The plugins that are missing and that something can stand for, by kind and name.
+        What takes the place of plugins that are not here: the user's own class of the same name, if it computes the same; a
+        table, also of an activation that is broken or computes something else; or what only says that it is missing.
 
     Raises
     ------
     MissingPlugin
         With what to install or to pass, when an activation is not there or the name means that of another distribution,
-        and it has no table or must not be predicted through it.
+        and nothing may take its place.
     AmbiguousPlugin
         Two distributions have it.
     """
-    absent = _absent(plugins, dtype)
-    found: dict[tuple[str, str], Missing] = {}
-    refused: list[dict[str, Any]] = []
+    absent = _absent(plugins, dtype, surrogates)
+    found: Classes = {}
+    refused: list[Record] = []
     for (kind, name), same in absent.items():
-        missing = _missing(same, tables if allow_surrogate else {})
-        if len(absent) <= MOST_STOOD_FOR and (kind != "activations" or len(missing.tables) == len(missing.records)):
-            found[kind, name] = missing
+        cls = _own_class(same, dtype) or _stand_in(same, tables if surrogates else {})
+        if cls is not None and len(absent) <= MOST_REPLACED:
+            found[kind, name] = cls
         elif len(refused) < MOST_MISSING:
             refused.append(same[0])
     if refused:
-        advice = dict.fromkeys(f"{what_to_do(record)}{_about_table(record, allow_surrogate)}" for record in refused)
+        advice = dict.fromkeys(f"{what_to_do(record)}{_about_table(record, surrogates)}" for record in refused)
         names = ", ".join(repr(shortened(record["name"], 100)) for record in refused)
         raise MissingPlugin(f"{path}: the model was trained with {names}, which is not here", help="; ".join(map(shortened, advice)))
     return found
 
 
-def _absent(plugins: Sequence[dict[str, Any]], dtype: str) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """The records of the plugins that are not here, by kind and name; of no more than one beyond `MOST_STOOD_FOR`."""
+def _absent(plugins: Sequence[Record], dtype: str, surrogates: bool) -> dict[tuple[str, str], list[Record]]:
+    """The records of the plugins that are not here, by kind and name; of no more than one beyond `MOST_REPLACED`."""
     names: set[tuple[str, str]] = set()
     for record in plugins:
         kind, name = record["kind"], record["name"]
         if kind not in REGISTRIES:
             message = f"it was trained with a plugin of the kind {shortened(kind, 100)!r}, which this mlpkit does not know"
             raise ModelFileError(message, rule=Rule.SPEC)
-        if not is_here(record) and not _is_packaged(record, dtype):
+        as_package = record["distribution"] is None and _computes_the_same(record, dtype)
+        useless = surrogates and record.get("surrogate") is not None and not _computes_the_same(record, dtype)
+        if useless or not (is_here(record) or as_package):
             names.add((kind, name))
-            if len(names) > MOST_STOOD_FOR:
+            if len(names) > MOST_REPLACED:
                 break
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    found: dict[tuple[str, str], list[Record]] = {}
     for record in plugins if names else ():
         if (key := (record["kind"], record["name"])) in names:
             found.setdefault(key, []).append(record)
     return found
 
 
-def is_here(record: dict[str, Any]) -> bool:
+def is_here(record: Record) -> bool:
     """Whether the name of a plugin means here what it meant where the model was saved."""
     try:
         return bool(REGISTRIES[record["kind"]].find(record["name"]).distribution == record["distribution"])
@@ -87,43 +100,64 @@ def is_here(record: dict[str, Any]) -> bool:
         return False
 
 
-def _is_packaged(record: dict[str, Any], dtype: str) -> bool:
-    """Whether a plugin that was code of the user's own is that of a package now: its name is, and it computes the same."""
+def _computes_the_same(record: Record, dtype: str, name: str = "") -> bool:
+    """Whether what a name means here can be used with the options of a record, and gives its probe."""
     probe = record.get("probe")
-    if record["distribution"] is not None or probe is None:
+    if probe is None:
         return False
     try:
-        plugin = REGISTRIES[record["kind"]].get(record["name"]).model_validate(record["options"])
-        return plugin_probe.drift(plugin, probe, dtype) <= float(np.sqrt(np.finfo(dtype).eps))
+        plugin = REGISTRIES[record["kind"]].get(name or record["name"]).model_validate(record["options"])
+        return plugin_probe.drift(plugin, probe, dtype).size <= float(np.sqrt(np.finfo(dtype).eps))
     except (PluginError, ValueError):
         return False
 
 
-def _missing(same: list[dict[str, Any]], tables: Mapping[str, NDArray[Any]]) -> Missing:
-    """What a file says of one plugin, which it may have with several options."""
+def _own_class(same: list[Record], dtype: str) -> type[Plugin] | None:
+    """The user's own class with the bare name of a package's plugin, if it computes the same: the code that the package was made of."""
+    registry, bare = REGISTRIES[same[0]["kind"]], same[0]["name"].rpartition(":")[2]
+    try:
+        own = same[0]["distribution"] is not None and registry.find(bare).distribution is None
+    except PluginError:
+        return None
+    if not own or not all(_computes_the_same(record, dtype, bare) for record in same):
+        return None
+    cls: type[Plugin] = registry.get(bare)
+    return cls
+
+
+def _stand_in(same: list[Record], tables: Mapping[str, NDArray[Any]]) -> type[Plugin] | None:
+    """What stands for one plugin, which a file may have with several options; None for an activation without a table for each."""
     by_options = {key_of(record["options"]): record for record in same}
     told = {key: record["surrogate"] for key, record in by_options.items() if record.get("surrogate") is not None}
     stood_for = {key: Table(surrogate["start"], surrogate["stop"], tables[surrogate["array"]]) for key, surrogate in told.items() if tables}
     first = same[0]
+    if first["kind"] == "activations" and len(stood_for) < len(by_options):
+        return None
     bare = first["name"].rpartition(":")[2]
     info = PluginInfo(first["kind"], bare, first["distribution"], first["version"], first["target"])
-    return Missing(info, what_to_do(first), by_options, stood_for)
+    return stand_in(Missing(info, what_to_do(first), by_options, stood_for))
 
 
-def what_to_do(record: dict[str, Any]) -> str:
+def what_to_do(record: Record) -> str:
     """How to get a plugin that is missing, as a line to copy; what a stranger's file says of it is first looked through."""
     distribution, version, name = record["distribution"], record["version"], shortened(record["name"], 100)
     if distribution is None:
-        code, cls = record.get("code"), shortened(record["target"].rpartition(":")[2], 100)
+        code, cls = record.get("code"), record["target"].rpartition(":")[2].rpartition(".")[2]
         known = code is not None and FILE.fullmatch(code["name"]) is not None
         file, which = (code["name"], f", the file with the SHA-256 {code['sha256'][:16]}...") if code and known else ("FILE", "")
-        return f"pass the code of {name!r}: --code {file} or load(..., plugins=[{cls}]){which}"
+        shown = cls if cls.isidentifier() and len(cls) <= 100 else "..."
+        return f"pass the code of {name!r}: --code {file} or load(..., plugins=[{shown}]){which}"
     if not DISTRIBUTION.fullmatch(distribution) or not VERSION.fullmatch(version or ""):
         return f"{name!r} is of a distribution whose name or version is not one: {shortened(repr((distribution, version)), 100)}"
+    here = {point.version for point in installed.entry_points() if point.distribution == distribution}
+    if here and not counts(distribution):
+        return f"{PLUGINS} shuts it out: unset it, or add {distribution} to it"
+    if here:
+        return f"pip install {distribution}=={version}  (the {here.pop()} that is installed has no {name!r})"
     return f"pip install {distribution}  (trained with {version})"
 
 
-def _about_table(record: dict[str, Any], allowed: bool) -> str:
+def _about_table(record: Record, allowed: bool) -> str:
     surrogate = record.get("surrogate")
     if surrogate is None:
         return " (the file has no table of it to predict through)" if allowed else ""

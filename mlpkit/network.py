@@ -111,6 +111,9 @@ class Network:
                     _initialize(layer, rng)
                 except ValueError as error:
                     raise SpecError(f"network.layers[{index}]: {error}", help="change the initializer or the layer's width") from error
+                if not np.isfinite(layer.weight).all() or (layer.bias is not None and not np.isfinite(layer.bias).all()):
+                    message = f"network.layers[{index}]: its initializers leave NaN or infinity"
+                    raise SpecError(message, help="correct the initializer: it fills every number")
 
     def predict(self, inputs: Array) -> Array:
         """What the network puts out. Where it overflows that is infinite or NaN, without a warning of NumPy.

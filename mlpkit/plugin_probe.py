@@ -5,17 +5,20 @@ An initializer has none: a trained model does not use it again, and NumPy may ch
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from mlpkit.plugin import Activation, Array, Loss, Metric, Minimizer, Optimizer, Plugin, Schedule
+from mlpkit.plugin import Activation, Array, Loss, Metric, Minimizer, Optimizer, Plugin, Problem, Schedule
+from mlpkit.plugin.base import RAISED
 
 COUNT = 17
 UNITS = 3  # of the rows that losses and metrics are asked for
 STEPS = 3
+MOST_CALLS = 200  # that a minimizer may make: nobody waits for a long one when a model is saved or loaded
 EPOCHS = 16
 
 PluginProbe: TypeAlias = "dict[str, list[float | None]]"  # "inputs", "outputs" and by kind "targets", "derivatives"; None: not finite
@@ -35,14 +38,21 @@ def make_probe(plugin: Plugin, dtype: str) -> PluginProbe | None:
     inputs, targets = _questions(plugin, _dtype(plugin, dtype))
     try:
         answers = _answers(plugin, inputs, targets)
-    except Exception:  # an option may make it fit for some shapes only
+    except RAISED:  # an option may make it fit for some shapes only
         return None
     values = {"inputs": inputs, **({} if targets is None else {"targets": targets}), **answers}
     return {name: _listed(array) for name, array in values.items()}
 
 
-def drift(plugin: Plugin, probe: Mapping[str, Sequence[float | None]], dtype: str) -> float:
-    """The largest difference between what a plugin gives for a probe and what it gave, relative to the largest number there.
+class Drift(NamedTuple):
+    """The largest difference between what a plugin gives and what it gave, relative to the largest number, and in what."""
+
+    size: float
+    part: str  # "outputs" or "derivatives"
+
+
+def drift(plugin: Plugin, probe: Mapping[str, Sequence[float | None]], dtype: str) -> Drift:
+    """The largest difference between what a plugin gives for a probe and what it gave.
 
     Infinity when one is finite and the other is not, and when the plugin fails on it.
 
@@ -52,7 +62,8 @@ def drift(plugin: Plugin, probe: Mapping[str, Sequence[float | None]], dtype: st
         It is no probe of such a plugin.
     """
     kind = _dtype(plugin, dtype)
-    found = {name: np.array([np.nan if value is None else value for value in values], kind) for name, values in probe.items()}
+    with np.errstate(over="ignore"):
+        found = {name: np.array([np.nan if value is None else value for value in values], kind) for name, values in probe.items()}
     lengths = LENGTHS.get(plugin.kind, {})
     targets = found.pop("targets", None)
     if {name: len(array) for name, array in found.items()} != lengths or not np.isfinite(found["inputs"]).all():
@@ -64,9 +75,9 @@ def drift(plugin: Plugin, probe: Mapping[str, Sequence[float | None]], dtype: st
     try:
         shaped = None if targets is None or questions is None else targets.astype(questions.dtype).reshape(questions.shape)
         answers = _answers(plugin, inputs.reshape(-1, UNITS) if isinstance(plugin, (Loss, Metric)) else inputs, shaped)
-    except Exception:
-        return math.inf
-    return max(_difference(answers[name].reshape(-1), then) for name, then in found.items())
+    except RAISED:
+        return Drift(math.inf, "outputs")
+    return max(Drift(_difference(answers[name].reshape(-1), then), name) for name, then in found.items())
 
 
 def _dtype(plugin: Plugin, dtype: str) -> np.dtype[Any]:
@@ -155,10 +166,22 @@ def _moved(optimizer: Optimizer, start: Array) -> Array:
     """Where some steps down half the sum of squares end, whose gradient is the place itself."""
     w, state = start.copy(), [np.zeros_like(start) for _ in optimizer.state]
     if isinstance(optimizer, Minimizer):
-        optimizer.minimize(w, lambda x: (float(x @ x) / 2.0, x.astype(w.dtype)), *state, lr=0.1, t=1)
+        optimizer.minimize(w, _bowl(w.dtype), *state, lr=0.1, t=1)
         return w
     if optimizer.scope == "tensor":
         w, state = w[:, None], [array[:, None] for array in state]
     for t in range(1, STEPS + 1):
         optimizer.step(w, w.copy(), *state, lr=0.1, t=t)
     return w.reshape(-1)
+
+
+def _bowl(dtype: np.dtype[Any]) -> Problem:
+    """Half the sum of squares, with its gradient, as a problem that may be asked so often."""
+    calls = itertools.count(1)
+
+    def problem(x: Array) -> tuple[float, Array]:
+        if next(calls) > MOST_CALLS:
+            raise RuntimeError(f"it asks more than {MOST_CALLS} times")
+        return float(x @ x) / 2.0, x.astype(dtype)
+
+    return problem

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from mlpkit import installed
 from mlpkit.errors import AmbiguousPlugin, BrokenPlugin, MissingPlugin
-from mlpkit.shown import shortened
+from mlpkit.shown import DISTRIBUTION, shortened
 from mlpkit.source_file import SourceFile, source_of
 from mlpkit.switches import PLUGINS, STRICT, counts, strict
 from mlpkit.wellformed import check_class
@@ -208,12 +209,10 @@ class Registry(Generic[T]):
         try:
             if not NAME.match(info.name):
                 raise ValueError(f"the name {info.name!r} must match {NAME.pattern}")
-            module, _, attribute = info.target.partition(":")
+            module, attribute = installed.parts(info.target)
             if not module or not attribute:
                 raise ValueError("an entry point is name = 'module:Class'")
-            loaded: Any = importlib.import_module(module.strip())
-            for part in attribute.split("[")[0].strip().split("."):
-                loaded = getattr(loaded, part)
+            loaded: Any = operator.attrgetter(attribute)(importlib.import_module(module))
             check_class(loaded, self.base)
             checked: type[T] = loaded
             return checked
@@ -232,10 +231,10 @@ class Registry(Generic[T]):
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
         distribution = name.partition(":")[0] if ":" in name else ""
-        install = f"pip install {distribution}, if you trust it; " if distribution else ""
-        return MissingPlugin(
-            f"unknown {singular(self.kind)} {name!r}{hint}", help=f"{install}installed: {', '.join(info.name for info in self.installed())}"
-        )
+        install = f"pip install {distribution}, if you trust it; " if DISTRIBUTION.fullmatch(distribution) else ""
+        known = ", ".join(shortened(info.name, 100) for info in self.installed())
+        help = f"{install}installed: {known}; one of your own: --code FILE, or pass its class"
+        return MissingPlugin(f"unknown {singular(self.kind)} {name!r}{hint}", help=help)
 
     # -- from a class to its name
 
@@ -254,8 +253,7 @@ class Registry(Generic[T]):
             if builtin == target:
                 return self._builtin_info(name)
         for info in self._found():
-            same_package = info.target.partition(":")[0].partition(".")[0] == cls.__module__.partition(".")[0]
-            if same_package and info.target.rpartition(":")[2] == cls.__qualname__ and self.get(info.full_name) is cls:
+            if installed.imported(info.target) is cls:
                 return info
         return self.add(cls)
 

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from mlpkit.errors import ModelFileError
-from mlpkit.missing import DISTRIBUTION, VERSION
 from mlpkit.modelfile import inspect
 from mlpkit.registry import BUILTIN
-from mlpkit.shown import shortened
+from mlpkit.shown import DISTRIBUTION, VERSION, shortened
 from mlpkit.switches import normalized
 
 LONGEST = 200  # letters of what stands in a comment

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from mlpkit.blocks import row_blocks
 from mlpkit.data import StoredInputs
 from mlpkit.network import Network
 from mlpkit.plugin import Array, to_entry
 from mlpkit.surrogates import is_elementwise, key_of, outside_activations
 
-ROWS = 1024  # of a block
-BLOCKS = 16  # that are looked at, evenly spread
+ROWS = 2**12  # of a block
 
 Ranges = dict[str, tuple[float, float]]  # by the text of an activation's entry: the lowest and the highest score
 
@@ -24,13 +24,12 @@ def score_ranges(network: Network, inputs: Array | StoredInputs) -> Ranges:
     keys = [key_of(to_entry(layer.activation)) for layer in network.layers]
     last = max(index for index, key in enumerate(keys) if key in wanted)
     found: Ranges = {}
-    starts = np.unique(np.linspace(0, max(0, len(inputs) - ROWS), BLOCKS).astype(int)) if len(inputs) > ROWS * BLOCKS else None
-    for start in range(0, len(inputs), ROWS) if starts is None else starts.tolist():
-        x = inputs[start : start + ROWS]
+    for rows in row_blocks(len(inputs), ROWS):
+        x = inputs[rows]
         with np.errstate(all="ignore"):
             for index in range(last + 1):
                 scores, x = network.layer_outputs(index, x)
                 if keys[index] in wanted:
                     low, high = found.get(keys[index], (np.inf, -np.inf))
-                    found[keys[index]] = min(low, float(scores.min())), max(high, float(scores.max()))  # NaN stays
+                    found[keys[index]] = float(np.minimum(low, scores.min())), float(np.maximum(high, scores.max()))  # NaN stays
     return {key: ends for key, ends in found.items() if np.isfinite(ends).all()}

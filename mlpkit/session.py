@@ -13,6 +13,7 @@ from mlpkit.evaluation import measure
 from mlpkit.fingerprint import Fingerprint, fingerprint
 from mlpkit.network import Network
 from mlpkit.plugin import Array
+from mlpkit.plugin.base import RAISED
 from mlpkit.preparation import Prepared
 from mlpkit.score_ranges import Ranges, score_ranges
 from mlpkit.spec import Spec
@@ -103,7 +104,7 @@ class Session:
         """The scores that a network's own activations meet on the training rows; none when a plugin fails."""
         try:
             return score_ranges(network, self.prepared.train.inputs)
-        except Exception:  # what ended the run has been said
+        except RAISED:  # what ended the run has been said
             return {}
 
     def state(self) -> TrainingState | None:

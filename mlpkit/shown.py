@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 LONGEST = 400  # letters of a text in an error
 
+# what may stand in a line that people copy into a shell
+DISTRIBUTION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
+VERSION = re.compile(r"[A-Za-z0-9.!+_-]{1,100}")
+FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+
 
 def shortened(text: str, longest: int = LONGEST) -> str:
-    """A text for people: what is too long of it is left out of its middle."""
-    if len(text) <= longest:
-        return text
-    end = longest // 4
-    return f"{text[: longest - end - 3]}...{text[-end:]}"
+    """A text for people: what is too long of it is left out of its middle, and what a terminal would obey is written out."""
+    if len(text) > longest:
+        end = longest // 4
+        text = f"{text[: longest - end - 3]}...{text[-end:]}"
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def first_few(values: Sequence[Any], most: int = 10) -> str:

@@ -55,6 +55,17 @@ class StandIn(Plugin):
     missing: ClassVar[Missing]
     stands_for: ClassVar[PluginInfo]
 
+    def model_post_init(self, context: Any) -> None:
+        """Raise ValueError for options that the file has no record of."""
+        if self._key not in self.missing.records:
+            raise ValueError("has options of which the list of plugins says nothing")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StandIn) and self.record == other.record
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
     @property
     def _key(self) -> str:
         return key_of(self.model_dump(mode="json"))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from mlpkit.errors import ModelFileError, ResourceLimit, SpecError, TensorMismatch
-from mlpkit.missing import missing_plugins
+from mlpkit.missing import replacements
 from mlpkit.modelfile import Contents
 from mlpkit.modelfile.manifest import StoredObject
 from mlpkit.modelfile.reader import OpenFile, naming, open_model
@@ -25,7 +25,6 @@ from mlpkit.score_ranges import Ranges
 from mlpkit.shown import first_few, shortened
 from mlpkit.spec import Spec
 from mlpkit.spec.plugins import plugin_objects
-from mlpkit.stand_ins import stand_in
 from mlpkit.training.history import FIXED, History
 
 if TYPE_CHECKING:
@@ -124,9 +123,9 @@ def _without_tensors(file: OpenFile, path: str | Path, allow_surrogate: bool) ->
 def _valid_spec(contents: Contents, tensors: Collection[str], path: str | Path, allow_surrogate: bool) -> Spec:
     _check_length(contents.spec, tensors)
     dtype = "float64" if contents.spec.get("dtype") == "float64" else "float32"  # what else it may say is an error of the spec
-    missing = missing_plugins(contents.plugins, contents.surrogates, dtype, path, allow_surrogate)
+    classes = replacements(contents.plugins, contents.surrogates, dtype, path, allow_surrogate)
     try:
-        with standing_in({name: stand_in(found) for name, found in missing.items()}):
+        with standing_in(classes):
             return Spec.model_validate(contents.spec)
     except SpecError as error:
         raise ModelFileError(f"the spec in it is not valid: {error.message}", rule=Rule.SPEC) from error

@@ -7,13 +7,15 @@ a straight line.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.plugin import REGISTRIES, Activation, Array, Plugin, to_entry
+from mlpkit.plugin.base import RAISED
 from mlpkit.registry import BUILTIN
 
 DEFAULT = (-8.0, 8.0)  # scores of a network of which no training is known
@@ -52,9 +54,27 @@ class Table(NamedTuple):
         t = place - index
         (y0, d0), (y1, d1) = self.points[:, index], self.points[:, index + 1]
         slope = np.where(beyond < 0, self.points[1, 0], self.points[1, -1])
-        blend = t * t * (3.0 - 2.0 * t)
-        bend = t * (1.0 - t) * self.step * (d0 * (1.0 - t) - d1 * t)
-        return np.asarray(y0 * (1.0 - blend) + y1 * blend + bend + beyond * slope, np.float64)
+        with np.errstate(all="ignore"):  # a file may have numbers at the end of their range
+            blend = t * t * (3.0 - 2.0 * t)
+            bend = t * (1.0 - t) * self.step * (d0 * (1.0 - t) - d1 * t)
+            return np.asarray(y0 * (1.0 - blend) + y1 * blend + bend + beyond * slope, np.float64)
+
+    def difference(self, activation: Activation, within: Sequence[float] | None = None) -> tuple[float, str]:
+        """The largest difference to an activation on the points within these scores, relative to the largest number; and in what.
+
+        Infinity where the activation is not finite, or fails.
+        """
+        low, high = within or (self.start, self.stop)
+        grid = np.linspace(self.start, self.stop, self.points.shape[1])
+        inside = (grid >= low - self.step) & (grid <= high + self.step)
+        here = _at(activation, grid[inside])
+        if here is None:
+            return math.inf, "outputs"
+        found = []
+        for name, now, then in zip(("outputs", "derivatives"), here, self.points[:, inside], strict=True):
+            with np.errstate(all="ignore"):
+                found.append((float(np.abs(now - then).max(initial=0.0) / max(np.abs(then).max(initial=0.0), 1e-300)), name))
+        return max(found)
 
 
 class Sampled(NamedTuple):
@@ -100,8 +120,16 @@ def how_good(surrogate: Mapping[str, Any]) -> str:
 
 
 def key_of(entry: Any) -> str:
-    """A plugin's entry in a spec, as one text."""
-    return json.dumps(entry, sort_keys=True)
+    """A plugin's entry in a spec, or its options, as one text; 2 and 2.0 are the same there."""
+    return json.dumps(_plain(entry), sort_keys=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(entry) for name, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def outside_activations(plugins: list[Plugin]) -> dict[str, Activation]:
@@ -115,7 +143,7 @@ def is_elementwise(activation: Activation) -> bool:
     z = np.random.default_rng(0).normal(0.0, 2.0, (4, 6))
     try:
         together, single = _values(activation, z), _values(activation, z.reshape(-1, 1)).reshape(z.shape)
-    except Exception:
+    except RAISED:
         return False
     return bool(np.isfinite(together).all() and np.allclose(together, single, rtol=1e-9, atol=1e-12))
 
@@ -128,18 +156,23 @@ def _values(activation: Activation, z: Array) -> Array:
 
 
 def _tabulate(activation: Activation, start: float, stop: float, intervals: int) -> Table | None:
-    """Values and derivatives on a grid; None where one is not finite, or the activation fails."""
-    z = np.linspace(start, stop, intervals + 1)[:, None]
+    points = _at(activation, np.linspace(start, stop, intervals + 1))
+    return None if points is None else Table(start, stop, points)
+
+
+def _at(activation: Activation, scores: Array) -> NDArray[np.float64] | None:
+    """Values and derivatives at some scores, shape (2, scores); None where one is not finite, or the activation fails."""
+    z = scores[:, None].copy()
     out, grad = np.empty_like(z), np.ones_like(z)
     try:
         with np.errstate(all="ignore"):
             activation.forward(z, out)
             values = out.copy()
             activation.backward(z, out, grad)
-    except Exception:
+    except RAISED:
         return None
     points = np.stack([values[:, 0], grad[:, 0]])
-    return Table(start, stop, points) if np.isfinite(points).all() else None
+    return points.astype(np.float64) if np.isfinite(points).all() else None
 
 
 def _error(activation: Activation, table: Table, measured: tuple[float, float]) -> float:

@@ -180,6 +180,7 @@ class Workspace:
         rng = np.random.default_rng() if rng is None else rng
         self.layers = self._buffers(rng)
         self.losses: Array = np.full(rows, np.nan, dtype)  # what a loss leaves unfilled is found
+        self.layers[-1].grad.fill(np.nan)
         self.ones: Array = np.ones(rows, dtype)
         self.share = np.array(1.0 / rows, dtype)  # what a row counts in the mean
         self.joint = is_joint(loss, network)

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 import mlpkit
+from mlpkit import installed
 
 
 @pytest.fixture
@@ -30,3 +31,25 @@ def install(tmp_path_factory, monkeypatch):
     mlpkit.refresh_plugins()
     for module in [name for name in sys.modules if name.startswith("dist_")]:
         del sys.modules[module]
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """A function that makes nothing but mlpkit be installed, until the end of the test or `back`."""
+
+    def nothing():
+        return ()
+
+    nothing.cache_clear = lambda: None
+
+    def leave():
+        monkeypatch.setattr(installed, "entry_points", nothing)
+        mlpkit.refresh_plugins()
+
+    def back():
+        monkeypatch.undo()
+        mlpkit.refresh_plugins()
+
+    leave.back = back
+    yield leave
+    back()

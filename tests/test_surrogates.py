@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import sys
 import warnings
 from dataclasses import replace
 
@@ -22,19 +23,6 @@ SNAKE = {"type": "snake", "a": 2.0}
 def spec(activation=SNAKE, **changes):
     layers = [{"units": 8, "activation": activation}, {"units": 1}]
     return {"network": {"layers": layers}, "loss": "mse", "training": {"epochs": 10}, **changes}
-
-
-@pytest.fixture
-def alone(monkeypatch):
-    """Nothing but mlpkit is installed."""
-
-    def leave():
-        monkeypatch.setenv("MLPKIT_PLUGINS", "0")
-        mlpkit.refresh_plugins()
-
-    yield leave
-    monkeypatch.undo()
-    mlpkit.refresh_plugins()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -62,7 +50,7 @@ def load(path):
         return mlpkit.load(path, allow_surrogate=True)
 
 
-def test_such_a_model_is_copied_saved_and_whole_again(tmp_path, alone, monkeypatch):
+def test_such_a_model_is_copied_saved_and_whole_again(tmp_path, alone):
     model = mlpkit.train(spec(), X, Y)
     model.save(tmp_path / "model.h5")
     alone()
@@ -74,8 +62,7 @@ def test_such_a_model_is_copied_saved_and_whole_again(tmp_path, alone, monkeypat
     assert (one.spec, one.plugins) == (other.spec, other.plugins)
     np.testing.assert_array_equal(one.surrogates["0"], other.surrogates["0"])
     np.testing.assert_array_equal(load(tmp_path / "again.h5").predict(X), loaded.predict(X))
-    monkeypatch.undo()
-    mlpkit.refresh_plugins()
+    alone.back()
     np.testing.assert_array_equal(mlpkit.load(tmp_path / "again.h5").predict(X), model.predict(X))
 
 
@@ -271,3 +258,104 @@ def test_which_activations_are_elementwise():
     for name in REGISTRIES["activations"].builtins:
         assert is_elementwise(REGISTRIES["activations"].get(name)()) == (name != "softmax")
     assert is_elementwise(Snake())
+
+
+def test_the_switch_that_shuts_a_plugin_out_is_named(tmp_path, monkeypatch):
+    mlpkit.train(spec(), X, Y).save(tmp_path / "model.h5")
+    with monkeypatch.context() as switched:
+        switched.setenv("MLPKIT_PLUGINS", "0")
+        mlpkit.refresh_plugins()
+        with pytest.raises(errors.MissingPlugin, match="MLPKIT_PLUGINS shuts it out: unset it, or add mlpkit-snake to it"):
+            mlpkit.load(tmp_path / "model.h5")
+    mlpkit.refresh_plugins()
+
+
+def test_a_package_that_has_the_plugin_no_more_is_named_with_its_version(install, tmp_path):
+    install("dist-row", "centred", ROW)
+    mlpkit.train(spec("centred"), X, Y).save(tmp_path / "model.h5")
+    (install.site / "dist_row-1.2.dist-info" / "entry_points.txt").write_text("[mlpkit.activations]\nother = dist_row:Plugin\n")
+    mlpkit.refresh_plugins()
+    with pytest.raises(errors.MissingPlugin, match=r"pip install dist-row==1\.2  \(the 1\.2 that is installed has no 'dist-row:centred'\)"):
+        mlpkit.load(tmp_path / "model.h5")
+
+
+OWN_SNAKE = """
+import numpy as np
+import mlpkit
+class Snake(mlpkit.Elementwise):
+    a: float = 1.0
+    def function(self, z):
+        return {factor} * (z + np.sin(self.a * z) ** 2 / self.a)
+    def derivative(self, z, y):
+        return {factor} * (1 + np.sin(2 * self.a * z))
+"""
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.1])
+def test_the_file_that_a_package_was_made_of_takes_its_place_where_it_computes_the_same(tmp_path, alone, factor):
+    model = mlpkit.train(spec(), X, Y)
+    model.save(tmp_path / "model.h5")
+    alone()
+    (tmp_path / "snake.py").write_text(OWN_SNAKE.format(factor=factor))
+    mlpkit.register_file(tmp_path / "snake.py")
+    try:
+        if factor == 1.0:
+            np.testing.assert_allclose(mlpkit.load(tmp_path / "model.h5").predict(X), model.predict(X), rtol=1e-5, atol=1e-6)
+        else:
+            with pytest.raises(errors.MissingPlugin, match="pip install mlpkit-snake"):
+                mlpkit.load(tmp_path / "model.h5")
+    finally:
+        REGISTRIES["activations"]._own.pop("snake")
+
+
+SPOILT = {
+    "it does not import": lambda code: "import nothing_of_this_name\n" + code,
+    "an option has another name": lambda code: code.replace("a: float", "b: float").replace("self.a", "self.b"),
+    "it computes something else": lambda code: code.replace("self.a * z", "1.1 * self.a * z"),
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_table_takes_the_place_of_a_plugin_that_is_spoilt(install, tmp_path, how):
+    code = OWN_SNAKE.format(factor=1.0).replace("class Snake", "class Plugin")
+    name = install("dist-wave", "wave", code)
+    model = mlpkit.train(spec({"type": "wave", "a": 2.0}), X, Y)
+    model.save(tmp_path / "model.h5")
+    expected = model.predict(X)
+    (install.site / f"{name}.py").write_text(SPOILT[how](code))
+    sys.modules.pop(name)
+    for cached in install.site.glob("__pycache__/*"):
+        cached.unlink()
+    mlpkit.refresh_plugins()
+    np.testing.assert_allclose(load(tmp_path / "model.h5").predict(X), expected, rtol=0, atol=2e-6)
+
+
+def test_the_range_is_that_of_all_training_rows(tmp_path):
+    x = np.random.default_rng(0).normal(size=(30_000, 1))
+    x[1034] = 50.0
+    model = mlpkit.train(spec(training={"epochs": 1}, preprocessing="none"), x, np.tanh(x[:, 0]))
+    model.save(tmp_path / "model.h5")
+    (told,) = [record["surrogate"] for record in mlpkit.inspect(tmp_path / "model.h5")["plugins"] if "surrogate" in record]
+    scores, _ = model.network.layer_outputs(0, x.astype("float32"))
+    assert told["trained"] == [float(scores.min()), float(scores.max())]
+
+
+def test_what_the_spec_says_and_the_list_of_plugins_does_not_is_not_valid(tmp_path, alone):
+    mlpkit.train(spec(), X, Y).save(tmp_path / "model.h5")
+    contents = modelfile.read(tmp_path / "model.h5")
+    for a, fits in ((2, True), (3.0, False)):
+        contents.spec["network"]["layers"][0]["activation"] = {"type": "mlpkit-snake:snake", "a": a}
+        modelfile.write(tmp_path / "other.h5", contents)
+        alone()
+        if fits:
+            load(tmp_path / "other.h5").predict(X)
+        else:
+            with pytest.raises(errors.ModelFileError, match="options of which the list of plugins says nothing"):
+                mlpkit.load(tmp_path / "other.h5", allow_surrogate=True)
+
+
+def test_a_pickled_model_has_an_equal_spec(tmp_path, alone):
+    mlpkit.train(spec(), X, Y).save(tmp_path / "model.h5")
+    alone()
+    model = load(tmp_path / "model.h5")
+    assert pickle.loads(pickle.dumps(model)).spec == model.spec

@@ -6,6 +6,7 @@ h5py and the spec's models are imported inside the commands.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 __all__ = ["main"]
@@ -27,4 +28,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     from mlpkit.cli.app import run
 
+    if argv is None:  # in a process of its own: Pydantic fails where the metadata of any distribution are damaged, as it looks for plugins
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     return run(argv)

@@ -89,6 +89,8 @@ class SurrogateRecord(BaseModel):
     def _has_width(self) -> SurrogateRecord:
         if not self.start < self.stop:
             raise _Broken(Rule.PLUGINS, "the table of an activation has no width")
+        if self.trained is not None and self.trained[0] > self.trained[1]:
+            raise _Broken(Rule.PLUGINS, "the lowest score of training is above the highest")
         return self
 
 

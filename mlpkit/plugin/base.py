@@ -59,12 +59,30 @@ def resolve(contract: type[Plugin], value: Any) -> Any:
         raise PydanticCustomError("plugin", "{message}", {"message": error.message, "error": error}) from error
     try:
         return plugin.model_validate(options)
-    except ValidationError as error:
-        raise PydanticCustomError("plugin_options", "wrong options", {"plugin": plugin, "error": error}) from error
     except Exception as error:
-        message = f"{registry.info(plugin).described} fails when its options are checked: {type(error).__name__}: {error}"
+        if isinstance(error, ValidationError) and not _sets_itself(error):
+            raise PydanticCustomError("plugin_options", "wrong options", {"plugin": plugin, "error": error}) from error
+        message = f"{registry.info(plugin).described} fails when its options are checked: {reason(error)}"
         broken = BrokenPlugin(message, help="a check of options raises ValueError: correct the plugin, or tell its author")
         raise PydanticCustomError("plugin", "{message}", {"message": broken.message, "error": broken}) from error
+
+
+RAISED = (Exception, SystemExit)  # what the code of a plugin may raise that ends no more than the plugin's part
+
+
+def reason(error: BaseException) -> str:
+    """What an exception of a plugin says, in a line; of one that sets an attribute, what to do instead."""
+    if isinstance(error, ValidationError) and _sets_itself(error):
+        name = ".".join(map(str, error.errors()[0]["loc"]))
+        return (
+            f"it sets self.{name}, but a plugin never changes: its fields are the options, without an __init__, "
+            "and what an optimizer keeps is named in the class variable state"
+        )
+    return f"{type(error).__name__}: {error}"
+
+
+def _sets_itself(error: ValidationError) -> bool:
+    return {problem["type"] for problem in error.errors()} == {"frozen_instance"}
 
 
 def _name_and_options(registry: Registry[Any], value: Any) -> tuple[str, dict[str, Any]]:

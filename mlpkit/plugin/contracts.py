@@ -29,7 +29,10 @@ SUITABLE: dict[OutputKind, tuple[OutputKind, ...]] = {  # what a loss needs: the
 
 
 class Activation(Plugin):
-    """An activation function, in place: the fast contract. See `Elementwise` for the easy one."""
+    """An activation function, in place: the fast contract. See `Elementwise` for the easy one.
+
+    Large layers are worked on by several threads at once, each with rows of its own: keep no scratch space of your own.
+    """
 
     kind: ClassVar[str] = "activations"
     output: ClassVar[OutputKind] = "real"  # what its values are: decides which losses it fits

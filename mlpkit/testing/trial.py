@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlpkit.blame import reason
 from mlpkit.errors import MLPKitError
 from mlpkit.plugin import Plugin
+from mlpkit.plugin.base import reason
 from mlpkit.testing.findings import NotApplicable
 from mlpkit.testing.report import Check, Status
 

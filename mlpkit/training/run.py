@@ -25,7 +25,7 @@ from mlpkit.quiet import quiet_context
 from mlpkit.spec import Spec
 from mlpkit.threads import LARGE, Share, chosen, may_be_split, products_on
 from mlpkit.training.best import Best
-from mlpkit.training.diagnosis import divergence
+from mlpkit.training.diagnosis import broken, divergence
 from mlpkit.training.epoch import Epoch
 from mlpkit.training.loss import mean_loss
 from mlpkit.training.order import from_file_order, to_file_order
@@ -165,6 +165,8 @@ class Run:
             return False
         if not math.isfinite(problem.loss):
             raise self._diverged(self.train.inputs[: self.batch_size], problem.loss)
+        if not np.isfinite(found.w).all():
+            raise broken(self.spec.optimizer, "leaves NaN or infinity in the parameters")
         self.whole = False
         self.update.adopt(found)
         self.loss, self.step, self.converged = problem.loss * self.rows, self.step + 1, found.converged

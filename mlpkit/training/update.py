@@ -5,14 +5,17 @@ The optimizer's rule is written for one array; here it meets the vector of all p
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from mlpkit.network import Network
 from mlpkit.plugin import Array, Minimizer, Schedule, says
+from mlpkit.shown import shortened
 from mlpkit.spec import Spec
 from mlpkit.threads import in_parallel
+from mlpkit.training.diagnosis import broken
 from mlpkit.training.problem import TrainingProblem
 
 PIECE = 2**18  # parameters that an elementwise optimizer moves at once
@@ -63,7 +66,11 @@ class Update:
         if self.schedule is None:
             return self.constant
         epochs, rest = divmod(steps, steps_per_epoch)
-        return self.schedule.rate(epochs + rest / steps_per_epoch, self.epochs)
+        done = epochs + rest / steps_per_epoch
+        rate = self.schedule.rate(done, self.epochs)
+        if not isinstance(rate, (int, float)) or not 0 <= rate < math.inf:
+            raise broken(self.schedule, f"gives the learning rate {shortened(repr(rate), 100)} after {done:g} epochs")
+        return rate
 
     def apply(self, gradient: Array, step: int, steps_per_epoch: int) -> None:
         """Step number `step`: move the parameters along the gradient, which is scratch space afterwards."""

@@ -7,18 +7,15 @@ import mlpkit
 
 
 @pytest.fixture
-def model(folder, monkeypatch):
+def model(folder, alone):
     """A model with an outside activation, which is then not there."""
     layers = [{"units": 8, "activation": {"type": "snake", "a": 2.0}}, {"units": 1}]
     x = np.linspace(-2, 2, 60)
     spec = {"network": {"layers": layers}, "loss": "mse", "data": {"target": "y"}, "training": {"epochs": 5}}
     mlpkit.train(spec, {"x": x, "y": np.sin(3 * x)}).save(folder / "model.h5")
     (folder / "rows.csv").write_text("x,y\n0.5,1\n1,0.1\n" + "900,0\n" * 5000)
-    monkeypatch.setenv("MLPKIT_PLUGINS", "0")
-    mlpkit.refresh_plugins()
-    yield "model.h5"
-    monkeypatch.undo()
-    mlpkit.refresh_plugins()
+    alone()
+    return "model.h5"
 
 
 @pytest.mark.parametrize("command", ["predict", "evaluate"])
