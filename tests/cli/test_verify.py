@@ -92,7 +92,7 @@ def test_what_needs_a_missing_plugin_is_left_out_and_code_brings_it(project, run
         (project / "own.py").write_text(OWN.format(factor=2.0))
         done = run("info", "model.h5", "--verify", "-c", "own.py")
         assert done.code == 3
-        assert "wave by 1 relative to the largest number of its probe (own.py is not the own.py that it was trained with" in done.err
+        assert "wave by 1 relative to the largest of its outputs (own.py is not the own.py that it was trained with" in done.err
     finally:
         REGISTRIES["activations"]._own.clear()
 
