@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def new_plugin(
     console: Console,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The plugin's name in a spec, such as soft_step.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The plugin's name in a spec, such as soft_step; with --from, the package's.")],
     group: Annotated[
         Group | None, typer.Option("-g", "--group", help="What it is to be; an activation when left out.", show_default=False)
     ] = None,
@@ -54,9 +54,8 @@ def _said(package: Package, source: Path | None) -> str:
     if twins:
         lines.append(f"another package has {', '.join(twins)} too: with both installed a spec says {package.distribution}:{twins[0]}")
     if source is not None:
-        lines.append(f"specs and models that were trained with --code {source} need it no more once the package is installed")
-    folder = shlex.quote(str(package.folder))
-    lines += ["next:", f'  pip install -e "{package.folder}[test]"', f"  pytest {folder}"]
+        lines.append(f"specs and models that were trained with --code {shlex.quote(str(source))} need it no more once the package is installed")
+    lines += ["next:", f"  pip install -e {shlex.quote(f'{package.folder}[test]')}", f"  pytest {shlex.quote(str(package.folder))}"]
     if package.example:
         lines.append(f"  mlpkit train {shlex.quote(str(package.folder / 'example' / 'spec.json'))}")
     return "\n".join(lines)
