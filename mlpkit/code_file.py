@@ -16,10 +16,10 @@ from mlpkit.errors import BrokenPlugin
 from mlpkit.plugin import REGISTRIES, Plugin
 from mlpkit.registry import PluginInfo
 
-UNTYPED = re.compile(
-    r"non-annotated attribute was detected: `(?P<name>\w+) = (?P<value>[^`]*)`"
-)  # Pydantic, of no type
-SCHEMALESS = re.compile(r"schema for <class '(?P<type>[^']+)'>")  # and of one that it does not know
+# what Pydantic says of an option without a type, and of one whose type it does not know
+UNTYPED = re.compile(r"non-annotated attribute was detected: `(?P<name>\w+) = (?P<value>[^`]*)`")
+SCHEMALESS = re.compile(r"schema for <class '(?P<type>[^']+)'>")
+
 TYPES = {"bool": "True|False", "int": r"-?\d+", "str": r"'.*'|\".*\""}
 
 _helpers: dict[str, Path] = {}  # modules that files have imported from beside them -> the folder

@@ -91,5 +91,5 @@ def again(spec: str, data: str | None, output: str, changes: Sequence[Setting], 
     words = ["mlpkit", "train", spec, *([] if data is None else ["-d", data])]
     for change in changes:
         words += change.option.split(" ", 1)
-    words += [*([] if output == "model.h5" else ["-o", output]), "--resume", output]
-    return with_code(shlex.join(words), code)
+    out = [] if output == "model.h5" else ["-o", output]
+    return f"{with_code(shlex.join(words), code)} {shlex.join([*out, '--resume', output])}"

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.facts import aligned, columns_text, counted, listed
+from mlpkit.cli.facts import aligned, columns_text, counted, listed, printable
 from mlpkit.cli.options import Code, Json, load_code
 from mlpkit.shown import shortened
 
@@ -94,7 +94,9 @@ def _text(found: dict[str, Any]) -> str:
         ("file", f"{found['file_bytes']:,} bytes, container {found['container']}"),
         ("digest", f"sha256 {found['manifest_sha256']}"),
     ]
-    return aligned([(name, shortened(str(value), LONGEST)) for name, value in lines]) + ("" if columns == [] else f"\n{_columns(columns)}")
+    return aligned([(name, printable(shortened(str(value), LONGEST))) for name, value in lines]) + (
+        "" if columns == [] else f"\n{_columns(columns)}"
+    )
 
 
 def _listed(values: Any) -> str:
@@ -157,8 +159,7 @@ def _plugin(plugin: dict[str, Any]) -> str:
     if plugin["distribution"]:
         source = f"of {plugin['distribution']} {plugin['version']}"
     given = [f"{name}={jsontext.dumps(value)}" for name, value in options.items()] if isinstance(options, dict) else [NOT_VALID]
-    text = shortened(", ".join([f"{plugin['name']} {source}", *given]), LONGEST_PLUGIN)
-    return "".join(letter if letter.isprintable() else "?" for letter in text)  # a line of its own
+    return shortened(", ".join([f"{plugin['name']} {source}", *given]), LONGEST_PLUGIN)
 
 
 def _tables(plugins: list[dict[str, Any]]) -> list[tuple[str, str]]:

@@ -49,6 +49,7 @@ def test_a_package_is_whole(folder, run, kind):
     assert project["project"]["entry-points"] == {f"mlpkit.{kind}": {"soft_x": "mlpkit_soft_x:SoftX"}}
     assert project["tool"]["pytest"]["ini_options"]["filterwarnings"] == ["error"]
     assert b"MIT License\n\nCopyright (c) The authors of mlpkit-soft-x\n" in written["LICENSE"]
+    assert b"`tests/test_soft_x.py`, which makes objects of it, must follow" in written["README.md"]
     assert json.loads(written["example/spec.json"])["name"] == "soft_x"
     assert 100 < written["example/data.csv"].count(b"\n") < 200
     assert done.err.splitlines()[-3:] == [
