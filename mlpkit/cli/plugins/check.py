@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from mlpkit.registry import PluginInfo
 
 FAILED = 1
+Expect = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--expect", metavar="CHECK=REASON", help="A check that is to fail, and why; if it does not, that is a failure; repeatable."
+    ),
+]
 
 
 def check_plugins(
@@ -38,12 +44,7 @@ def check_plugins(
     settings: Annotated[
         list[str] | None, typer.Option("-s", "--set", metavar="KEY=VALUE", help="An option of the plugin, such as beta=2; repeatable.")
     ] = None,
-    expect: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--expect", metavar="CHECK=REASON", help="A check that is to fail, and why; one that does not is a failure; repeatable."
-        ),
-    ] = None,
+    expect: Expect = None,
     code: Code = None,
     json: Json = False,
 ) -> None:
