@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from pydantic import PydanticSchemaGenerationError, PydanticUserError
 
 from mlpkit.errors import BrokenPlugin
 from mlpkit.plugin import REGISTRIES, Plugin
 from mlpkit.registry import PluginInfo
+
+# what Pydantic says of an option without a type, and of one whose type it does not know
+UNTYPED = re.compile(r"non-annotated attribute was detected: `(?P<name>\w+) = (?P<value>[^`]*)`")
+SCHEMALESS = re.compile(r"schema for <class '(?P<type>[^']+)'>")
+
+TYPES = {"bool": "True|False", "int": r"-?\d+", "str": r"'.*'|\".*\""}
+
+_helpers: dict[str, Path] = {}  # modules that files have imported from beside them -> the folder
 
 
 def register(*plugins: type[Plugin]) -> list[PluginInfo]:
@@ -27,6 +39,8 @@ def register(*plugins: type[Plugin]) -> list[PluginInfo]:
 def register_file(path: str | Path) -> list[PluginInfo]:
     """Run a Python file and make every plugin class that it defines known.
 
+    What is beside it can be imported while it runs, as when Python runs a script.
+
     Raises
     ------
     BrokenPlugin
@@ -42,11 +56,55 @@ def register_file(path: str | Path) -> list[PluginInfo]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # so that its classes can be pickled and its annotations resolved
     try:
-        spec.loader.exec_module(module)
+        with _beside(path.resolve().parent):
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise BrokenPlugin(f"{path} does not run: {type(error).__name__}: {error}", help="correct the file") from error
+        what, help = _what_failed(error)
+        raise BrokenPlugin(f"{path} does not run: {what}", help=help) from error
     return register(*_plugins(path, name, vars(module).values()))
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[None]:
+    """A context in which the modules of a folder can be imported, and those of its names from another folder are forgotten."""
+    for name, other in list(_helpers.items()):
+        if other != folder and is_beside(name.partition(".")[0], folder):
+            sys.modules.pop(name, None)
+            del _helpers[name]
+    before = set(sys.modules)
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        if str(folder) in sys.path:
+            sys.path.remove(str(folder))
+        _helpers.update((name, folder) for name in set(sys.modules) - before if is_beside(name.partition(".")[0], folder))
+
+
+def is_beside(module: str, folder: Path) -> bool:
+    """Whether a folder has a module or a package of a name."""
+    return (folder / f"{module}.py").is_file() or (folder / module / "__init__.py").is_file()
+
+
+def _what_failed(error: BaseException) -> tuple[str, str]:
+    """What the exception of a file says, and what to do."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"it needs the module {error.name!r}, which is not here", "install what brings it, or put it beside the file"
+    if isinstance(error, PydanticUserError) and (found := UNTYPED.search(error.message)):
+        name, value = found["name"], found["value"]
+        return f"the option {name!r} has no type", f"give it one: {name}: {_type_of(value)} = {value}"
+    if isinstance(error, PydanticSchemaGenerationError):
+        found = SCHEMALESS.search(error.message)
+        told = f"an option has the type {found['type']}" if found else "an option has a type"
+        return f"{told}, which is no JSON value", "use float, int, bool, str or a tuple of them in the class, and convert in its methods"
+    return f"{type(error).__name__}: {error}", "correct the file"
+
+
+def _type_of(value: str) -> str:
+    """The type of a value as it is written; float where it is none that a spec can hold."""
+    return next((name for name, written in TYPES.items() if re.fullmatch(written, value)), "float")
 
 
 def _plugins(path: Path, module: str, values: Iterable[object]) -> list[type[Plugin]]:

@@ -85,9 +85,8 @@ def _packages(found: dict[str, Any]) -> dict[str, str]:
     wanted = {BUILTIN: _version(BUILTIN, found["producer"].get(BUILTIN))}
     others: dict[str, str] = {}
     for plugin in found["plugins"]:
-        if plugin["distribution"] in (None, BUILTIN):
-            continue
-        name = _name(plugin["distribution"])
+        if plugin["distribution"] is None or (name := _name(plugin["distribution"])) == BUILTIN:
+            continue  # mlpkit's version is the producer's
         version = _version(name, plugin["version"])
         if others.setdefault(name, version) != version:
             raise ModelFileError(f"the model names two versions of {name}: {others[name]} and {version}")

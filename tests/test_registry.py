@@ -344,6 +344,54 @@ def test_a_file_without_plugins(tmp_path, code, words):
         mlpkit.register_file(path)
 
 
+UNTYPED = "import mlpkit\nimport numpy as np\nclass A(mlpkit.Loss):\n    width{}\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("import nothing_of_this_name.deep", "needs the module 'nothing_of_this_name', which is not here.*\n.*or put it beside the file"),
+        (UNTYPED.format(" = 1.0"), "the option 'width' has no type.*\n.*width: float = 1.0$"),
+        (UNTYPED.format(" = -3"), "width: int = -3$"),
+        (UNTYPED.format(" = True"), "width: bool = True$"),
+        (UNTYPED.format(" = 'a'"), "width: str = 'a'$"),
+        (UNTYPED.format(" = np.float32(1)"), "width: float = "),
+        (UNTYPED.format(": np.float32 = 1.0"), "the type numpy.float32, which is no JSON value.*\n.*use float"),
+        (UNTYPED.format(": object() = 1.0"), "no JSON value|PydanticSchemaGenerationError"),
+    ],
+)
+def test_what_to_do_about_a_file_that_does_not_run(tmp_path, code, words):
+    path = tmp_path / "mine.py"
+    path.write_text(code)
+    with pytest.raises(errors.BrokenPlugin, match=words):
+        mlpkit.register_file(path)
+
+
+def test_a_file_imports_what_is_beside_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before, folders = list(sys.path), ("one", "two")
+    for folder in folders:
+        (tmp_path / folder / "in_a_folder").mkdir(parents=True)
+        (tmp_path / folder / "beside_it.py").write_text(f"place = {folder!r}\n")
+        (tmp_path / folder / "in_a_folder" / "__init__.py").write_text("from in_a_folder.deep import place\n")
+        (tmp_path / folder / "in_a_folder" / "deep.py").write_text("from beside_it import place\n")
+        head = "from beside_it import place\nimport in_a_folder\n"
+        (tmp_path / folder / "mine.py").write_text(head + PLUGIN.format(cls=f"Beside{folder.title()}"))
+    try:
+        for folder in (*folders, "one"):
+            (info,) = mlpkit.register_file(f"{folder}/mine.py")
+            module = sys.modules[info.target.partition(":")[0]]
+            assert [module.place, module.in_a_folder.place] == [folder] * 2
+            assert sys.path == before
+        (tmp_path / "two" / "mine.py").write_text("import beside_it\n1 / 0")
+        with pytest.raises(errors.BrokenPlugin, match="ZeroDivisionError"):
+            mlpkit.register_file("two/mine.py")
+        assert sys.path == before
+    finally:
+        for name in ("beside_it", "in_a_folder", "in_a_folder.deep"):
+            sys.modules.pop(name, None)
+
+
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(errors.BrokenPlugin, match="there is no file"):
         mlpkit.register_file(tmp_path / "none.py")

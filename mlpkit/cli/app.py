@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -32,6 +34,7 @@ from mlpkit.errors import Problem
 
 UsageError: Any = typer.BadParameter.__base__  # Click's; by its version, Typer has Click inside or beside it
 
+_NONE_OF = re.compile(r"'(?P<given>[^']{1,100})' is not one of (?P<words>.*)", re.DOTALL)
 _SETTINGS: dict[str, Any] = {
     "rich_markup_mode": None,
     "pretty_exceptions_enable": False,
@@ -100,9 +103,16 @@ def run(argv: Sequence[str] | None) -> int:
 
 def _usage(console: Console, error: Any) -> int:
     command = error.ctx.command_path if error.ctx else "mlpkit"
-    message = error.format_message().rstrip(".")
+    message = _plain(error.format_message().rstrip("."))
     console.fail(errors.block(console, Problem(message[:1].lower() + message[1:], help=f"see '{command} --help'")))
     return 2
+
+
+def _plain(message: str) -> str:
+    """The message about a value that is none of some words, with the nearest of them."""
+    found = _NONE_OF.search(message)
+    near = difflib.get_close_matches(found["given"], re.findall("'([^']*)'", found["words"]), n=1) if found else []
+    return message.replace("Value error, ", "") + (f"; did you mean {near[0]!r}?" if near else "")
 
 
 def _drop_unwritable() -> None:

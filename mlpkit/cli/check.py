@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from mlpkit.cli.console import Console
 from mlpkit.cli.errors import exit_code
 from mlpkit.cli.facts import facts, facts_text
-from mlpkit.cli.options import Code, Data, Json, load_code
+from mlpkit.cli.options import Code, Data, Json, load_code, with_code
 from mlpkit.cli.specfile import SpecFile
 from mlpkit.errors import MLPKitError
 
@@ -47,7 +48,7 @@ def check(
         console.json({"valid": True, "spec": parsed.to_dict(), **known})
     else:
         console.out("\n".join([f"{file.file} is valid", *([facts_text(known)] if known else [])]))
-    console.say(f"next: mlpkit train {spec}")
+    console.say(f"next: {with_code(f'mlpkit train {shlex.quote(spec)}', code)}")
 
 
 def _with_data(console: Console, spec: Spec, data: str | None) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, TextIO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, TextIO
 
 from mlpkit.cli.pretty import pretty
 
@@ -17,6 +19,8 @@ class Console:
 
     Attributes
     ----------
+    stdout : TextIO
+        Where data go.
     quiet : bool
         No messages but warnings and errors.
     verbose : bool
@@ -29,16 +33,23 @@ class Console:
 
     def __init__(self) -> None:
         self._warnings = 0
+        self.stdout = sys.stdout  # while a command runs that is stderr for all others: what a plugin prints is no data
         self.quiet = self.verbose = self.debug = False
         self.color = True
 
     def out(self, text: str) -> None:
         """A line of data, to stdout."""
-        _write(sys.stdout, text + "\n")
+        _write(self.stdout, text + "\n")
 
     def json(self, value: Any) -> None:
         """Data as JSON, to stdout."""
-        self.out(pretty(value, ascii=not is_unicode(sys.stdout)))
+        self.out(pretty(value, ascii=not is_unicode(self.stdout)))
+
+    @contextmanager
+    def binary(self) -> Iterator[BinaryIO]:
+        """Stdout for bytes."""
+        yield self.stdout.buffer
+        self.stdout.buffer.flush()
 
     def say(self, text: str) -> None:
         """A message, unless quiet."""

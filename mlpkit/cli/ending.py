@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlpkit.cli.facts import counted
+from mlpkit.cli.options import with_code
 from mlpkit.cli.progress import as_json, figures
 from mlpkit.cli.settings import Setting
 
 if TYPE_CHECKING:
     from mlpkit.model import Model
-    from mlpkit.training import Epoch
+    from mlpkit.training import Epoch, Monitor
 
 
 @dataclass(frozen=True)
@@ -26,27 +27,34 @@ class Ending:
         The model file that is written.
     source : str or None
         The file that the run went on from.
-    again : str
-        The command that goes on from `output`.
+    again, evaluate : str
+        The commands that go on from `output`, and that evaluate it.
     """
 
     output: str
     source: str | None
     again: str
+    evaluate: str
 
     def text(self, model: Model, done: int, *, interrupted: bool) -> str:
         """How the run ended that began after `done` epochs, what the weights are, and what to do next."""
-        epochs, most = len(model.history), model.spec.training.epochs
-        how = "interrupted" if interrupted else "stopped early" if epochs < most else "trained"
-        text = f"{how} after {counted(epochs, 'epoch')}"
-        if self.source is not None and epochs == done and not interrupted:
-            more = "training.early_stopping.patience" if epochs < most else "--epochs"
-            text = f"the run was complete after {counted(epochs, 'epoch')}: nothing was left to train; a higher {more} goes on"
+        text = self._how(model, done, interrupted)
         best = best_epoch(model)
         if best is not None:
             measured = ", ".join(f"{name} {value:.4g}" for name, value in figures(best).items())
             text += f"; the weights are those of the best, epoch {best.number}: {measured}"
-        return f"{text}\nsaved {self.output}; " + (f"go on: {self.again}" if interrupted else f"next: mlpkit evaluate {self.output} DATA")
+        return f"{text}\nsaved {self.output}; {f'go on: {self.again}' if interrupted else f'next: {self.evaluate}'}"
+
+    def _how(self, model: Model, done: int, interrupted: bool) -> str:
+        epochs, most = len(model.history), model.spec.training.epochs
+        after, early = f"after {counted(epochs, 'epoch')}", epochs < most and _monitor(model).exhausted
+        converged = ": the optimizer found nothing left to gain" if epochs < most and not early else ""
+        if interrupted:
+            return f"interrupted {after}"
+        if self.source is None or epochs > done:
+            return f"{'stopped early' if early else 'trained'} {after}{converged}"
+        more = "training.early_stopping.patience" if early else "--epochs"
+        return f"the run was complete {after}{converged or f': nothing was left to train; a higher {more} goes on'}"
 
     def values(self, model: Model, *, interrupted: bool) -> dict[str, Any]:
         """The same as JSON values."""
@@ -62,14 +70,20 @@ class Ending:
 
 def best_epoch(model: Model) -> Epoch | None:
     """The epoch whose weights early stopping has restored; None without early stopping."""
-    from mlpkit.training import Monitor
-
     if model.spec.training.early_stopping is None:
         return None
+    monitor = _monitor(model)
+    return next((epoch for epoch in model.history if epoch.number == monitor.best), None)
+
+
+def _monitor(model: Model) -> Monitor:
+    """What early stopping knows at the end of the run."""
+    from mlpkit.training import Monitor
+
     monitor = Monitor(model.spec)
     for epoch in model.history:
         monitor.improved(epoch)
-    return next((epoch for epoch in model.history if epoch.number == monitor.best), None)
+    return monitor
 
 
 def again(spec: str, data: str | None, output: str, changes: Sequence[Setting], code: Sequence[str] | None) -> str:
@@ -77,6 +91,5 @@ def again(spec: str, data: str | None, output: str, changes: Sequence[Setting], 
     words = ["mlpkit", "train", spec, *([] if data is None else ["-d", data])]
     for change in changes:
         words += change.option.split(" ", 1)
-    for path in code or ():
-        words += ["-c", path]
-    return shlex.join([*words, *([] if output == "model.h5" else ["-o", output]), "--resume", output])
+    out = [] if output == "model.h5" else ["-o", output]
+    return f"{with_code(shlex.join(words), code)} {shlex.join([*out, '--resume', output])}"

@@ -11,6 +11,7 @@ import typer
 from mlpkit.cli.console import Console
 from mlpkit.cli.facts import aligned
 from mlpkit.cli.options import Code, Json, Surrogate, load_code
+from mlpkit.errors import MissingPlugin
 
 if TYPE_CHECKING:
     from mlpkit.model import Model
@@ -45,7 +46,11 @@ def evaluate(
     load_code(code)
     bounds = dict(_bound(text) for text in fail_under or ())
     loaded = load(model, allow_surrogate=allow_surrogate)
-    measured = loaded.evaluate(data, metrics=_metrics(loaded, metrics or [], [name for name in bounds if name != "loss"]))
+    chosen = _metrics(loaded, metrics or [], [name for name in bounds if name != "loss"])
+    try:
+        measured = loaded.evaluate(data, metrics=chosen)
+    except MissingPlugin as error:
+        raise MissingPlugin(f"{model}: {error.message}", help=error.help) from error
     if json:
         console.json({name: value if math.isfinite(value) else None for name, value in measured.items()})
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,17 +76,13 @@ def _unwritable(target: Path) -> str:
 
 @contextmanager
 def written(path: str) -> Iterator[BinaryIO]:
-    """A binary file to write to, which appears under its name when all of it is written; "-" is stdout.
+    """A binary file to write to, which appears under its name when all of it is written.
 
     Raises
     ------
     OutputError
         It cannot be written; nothing is left of it, and the old file stands.
     """
-    if path == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name[:40]}.{os.getpid()}-{os.urandom(8).hex()}.tmp")
     try:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json as jsontext
 from typing import Annotated, Any
 
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.facts import aligned, columns_text, counted, listed
+from mlpkit.cli.facts import aligned, columns_text, counted, listed, printable
 from mlpkit.cli.options import Code, Json, load_code
 from mlpkit.shown import shortened
 
 LONGEST = 2000  # letters of one fact: a file from a stranger may have millions
+LONGEST_PLUGIN = 200
+MOST_PLUGINS = 10
 MOST_COLUMNS = 200
 MOST_TABLES = 10
 NOT_VALID = "not valid: --verify says why"  # what a file says is shown although it may not hold
@@ -85,13 +88,15 @@ def _text(found: dict[str, Any]) -> str:
         ("optimizer", _name(spec.get("optimizer"))),
         ("history", _history(found["history"])),
         *([] if found["training"] is None else [("resume", _place(found["training"]))]),
-        ("plugins", _plugins(found["plugins"])),
+        *zip(["plugins", *[""] * MOST_PLUGINS], _plugins(found["plugins"]), strict=False),
         *_tables(found["plugins"]),
         ("written by", ", ".join(f"{name} {version}" for name, version in found["producer"].items())),
         ("file", f"{found['file_bytes']:,} bytes, container {found['container']}"),
         ("digest", f"sha256 {found['manifest_sha256']}"),
     ]
-    return aligned([(name, shortened(str(value), LONGEST)) for name, value in lines]) + ("" if columns == [] else f"\n{_columns(columns)}")
+    return aligned([(name, printable(shortened(str(value), LONGEST))) for name, value in lines]) + (
+        "" if columns == [] else f"\n{_columns(columns)}"
+    )
 
 
 def _listed(values: Any) -> str:
@@ -140,18 +145,21 @@ def _place(training: dict[str, Any]) -> str:
         return NOT_VALID
 
 
-def _plugins(plugins: list[dict[str, Any]]) -> str:
-    """The plugins that mlpkit does not bring, with what to install."""
-    others = [_plugin(plugin) for plugin in plugins if plugin["distribution"] != "mlpkit"]
-    return listed(list(dict.fromkeys(others))) if others else "built-in ones only"
+def _plugins(plugins: list[dict[str, Any]]) -> list[str]:
+    """The plugins that mlpkit does not bring, each on a line, with what to install and their options."""
+    others = list(dict.fromkeys(_plugin(plugin) for plugin in plugins if plugin["distribution"] != "mlpkit"))
+    more = [f"and {len(others) - MOST_PLUGINS:,} more, which --json shows"] if len(others) > MOST_PLUGINS else []
+    return [*others[:MOST_PLUGINS], *more] or ["built-in ones only"]
 
 
 def _plugin(plugin: dict[str, Any]) -> str:
-    """Where a plugin is from."""
-    code = plugin.get("code")
+    """Where a plugin is from, and its options."""
+    code, options = plugin.get("code"), plugin["options"]
+    source = f"(own code, {code['name']})" if code else "(own code)"
     if plugin["distribution"]:
-        return f"{plugin['name']} of {plugin['distribution']} {plugin['version']}"
-    return f"{plugin['name']} (own code, {code['name']})" if code else f"{plugin['name']} (own code)"
+        source = f"of {plugin['distribution']} {plugin['version']}"
+    given = [f"{name}={jsontext.dumps(value)}" for name, value in options.items()] if isinstance(options, dict) else [NOT_VALID]
+    return shortened(", ".join([f"{plugin['name']} {source}", *given]), LONGEST_PLUGIN)
 
 
 def _tables(plugins: list[dict[str, Any]]) -> list[tuple[str, str]]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
+import shlex
+import sys
 import warnings
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.errors import SurrogateWarning
+
+if TYPE_CHECKING:
+    from mlpkit.registry import PluginInfo
 
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No messages but warnings and errors.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="More details.")]
@@ -41,7 +47,7 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
         console: Console = context.obj
         console.quiet, console.verbose, console.debug = given.pop("quiet"), given.pop("verbose"), given.pop("debug")
         console.color = not given.pop("no_color")
-        with warnings.catch_warnings():
+        with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
             warnings.showwarning = _each_once(console)
             command(console, **given)
@@ -65,8 +71,8 @@ def _each_once(console: Console) -> Callable[..., None]:
     return show
 
 
-def load_code(paths: list[str] | None) -> None:
-    """Make the plugins in the user's own files known.
+def load_code(paths: Iterable[str] | None) -> list[PluginInfo]:
+    """Make the plugins in the user's own files known; what they are.
 
     Raises
     ------
@@ -75,5 +81,9 @@ def load_code(paths: list[str] | None) -> None:
     """
     from mlpkit.code_file import register_file
 
-    for path in paths or ():
-        register_file(path)
+    return [info for path in paths or () for info in register_file(path)]
+
+
+def with_code(command: str, paths: Iterable[str] | None) -> str:
+    """A command line with the files of code that it needs too, quoted for a shell."""
+    return " ".join([command, *(f"-c {shlex.quote(path)}" for path in paths or ())])

@@ -16,7 +16,7 @@ from mlpkit.cli.errors import INTERRUPTED, OutputError
 from mlpkit.cli.facts import columns_text, counted, facts, facts_text
 from mlpkit.cli.files import check_output, remove, same_file
 from mlpkit.cli.interrupt import Interrupt
-from mlpkit.cli.options import Code, Data, Json, load_code
+from mlpkit.cli.options import Code, Data, Json, load_code, with_code
 from mlpkit.cli.progress import Progress, Style
 from mlpkit.cli.settings import Setting
 from mlpkit.cli.specfile import SpecFile
@@ -81,7 +81,8 @@ def train(
             remove(strangers)
             if strangers:
                 console.say(f"removed {counted(len(strangers), 'checkpoint')} of an earlier run from {strangers[0].parent}")
-            ending = Ending(output, source, again(spec, data, output, changes, code))
+            evaluate = with_code(f"mlpkit evaluate {shlex.quote(output)} DATA", code)
+            ending = Ending(output, source, again(spec, data, output, changes, code), evaluate)
             summary |= _run(console, model, prepared, progress, ending)
     if json:
         console.json(summary)

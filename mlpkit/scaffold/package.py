@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from mlpkit import __version__
 from mlpkit.errors import MLPKitError
 from mlpkit.registry import singular
 from mlpkit.scaffold.example import example, example_that_trains
+from mlpkit.scaffold.imports import Imports, imports_of
 from mlpkit.scaffold.names import Names, names_of
 from mlpkit.scaffold.own import Own, plugins_of
 from mlpkit.scaffold.templates import filled
@@ -31,6 +33,8 @@ class Package:
         What it declares.
     example : bool
         Whether there is an example that trains.
+    imports : Imports
+        What a file of one's own imports. What stands beside it is not in the package.
     """
 
     folder: Path
@@ -38,6 +42,7 @@ class Package:
     module: str
     plugins: tuple[Own, ...]
     example: bool
+    imports: Imports
 
 
 def new_package(
@@ -52,7 +57,8 @@ def new_package(
     kind : str
         What the plugin is; without meaning when `code` is given.
     code : Path, optional
-        A file of one's own, which becomes the module unchanged; it is run, to find its plugins.
+        A file of one's own, which becomes the module unchanged; it is run, to find its plugins. The package depends on the
+        installed distributions that it imports; modules beside it are not copied.
     folder : Path, optional
         Where to write; ``mlpkit-NAME`` in the working folder when left out.
     force : bool
@@ -70,9 +76,9 @@ def new_package(
     names = names_of(name, None if code else kind)
     target = Path(names.distribution) if folder is None else folder
     _check_folder(target, force)
-    files, plugins = _from_template(names, kind) if code is None else _from_code(names, code)
+    files, plugins, imports = _from_template(names, kind) if code is None else _from_code(names, code)
     _write(target, files)
-    return Package(target, names.distribution, names.module, tuple(plugins), "example/spec.json" in files)
+    return Package(target, names.distribution, names.module, tuple(plugins), "example/spec.json" in files, imports)
 
 
 def _check_folder(target: Path, force: bool) -> None:
@@ -84,7 +90,7 @@ def _check_folder(target: Path, force: bool) -> None:
         raise MLPKitError(f"there is no folder {target.parent} to write {target.name} into", help="make it first")
 
 
-def _from_template(names: Names, kind: str) -> tuple[dict[str, bytes], list[Own]]:
+def _from_template(names: Names, kind: str) -> tuple[dict[str, bytes], list[Own], Imports]:
     """The files of an example plugin of a kind."""
     words = {"name": names.plugin, "cls": names.cls, "module": names.module}
     texts = {
@@ -93,10 +99,10 @@ def _from_template(names: Names, kind: str) -> tuple[dict[str, bytes], list[Own]
         **example(kind, names.plugin),
     }
     plugins = [Own(kind, names.plugin, names.cls, f"{names.cls}()")]
-    return _with_the_rest(names, plugins, {name: text.encode() for name, text in texts.items()}), plugins
+    return _with_the_rest(names, plugins, {name: text.encode() for name, text in texts.items()}), plugins, Imports()
 
 
-def _from_code(names: Names, code: Path) -> tuple[dict[str, bytes], list[Own]]:
+def _from_code(names: Names, code: Path) -> tuple[dict[str, bytes], list[Own], Imports]:
     """The files around a file of the user's own."""
     plugins = plugins_of(code)
     ready = [plugin for kind in TRAINABLE for plugin in plugins if plugin.bare and plugin.kind == kind]
@@ -105,7 +111,8 @@ def _from_code(names: Names, code: Path) -> tuple[dict[str, bytes], list[Own]]:
     words = {"distribution": names.distribution, "imports": _imports(names.module, plugins), "plugins": calls}
     files[f"tests/test_{names.plugin}.py"] = filled("own/test.py.in", words)
     raw = {name: text.encode() for name, text in files.items()} | {f"{names.module}/__init__.py": code.read_bytes()}
-    return _with_the_rest(names, plugins, raw), plugins
+    imports = imports_of(code)
+    return _with_the_rest(names, plugins, raw, imports.requirements), plugins, imports
 
 
 def _imports(module: str, plugins: Sequence[Own]) -> str:
@@ -121,14 +128,15 @@ def _left_out(plugin: Own) -> str:
     return f"    # {plugin.cls}(...): give what has no default a value, import it, and it is tested too\n"
 
 
-def _with_the_rest(names: Names, plugins: Sequence[Own], files: dict[str, bytes]) -> dict[str, bytes]:
+def _with_the_rest(names: Names, plugins: Sequence[Own], files: dict[str, bytes], requirements: Sequence[str] = ()) -> dict[str, bytes]:
     """The files that every package has, beside its own."""
     said = ", ".join(f"{plugin.name} ({singular(plugin.kind)})" for plugin in plugins)
     train = "mlpkit train example/spec.json   an example that trains with it\n" if "example/spec.json" in files else ""
     words = {
         "distribution": names.distribution,
         "module": names.module,
-        "mlpkit": __version__,
+        "name": names.plugin,
+        "dependencies": ", ".join(map(json.dumps, [f"mlpkit>={__version__}", "numpy>=2.0", *requirements])),
         "description": f"A plugin for mlpkit: {said}." if len(plugins) == 1 else f"Plugins for mlpkit: {said}.",
         "entry_points": _entry_points(names.module, plugins),
         "usage": "\n".join(_usage(plugin) for plugin in plugins),

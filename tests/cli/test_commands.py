@@ -324,3 +324,31 @@ def test_doctor_tells_versions(run):
     text = run("doctor").out
     assert np.__version__ in text
     assert "blas" in text
+
+
+DOWN = """
+import mlpkit
+
+class Down(mlpkit.Minimizer):
+    def minimize(self, w, problem, *, lr, t):
+        loss, grad = problem(w)
+        w -= lr * grad
+        return t == 4
+"""
+
+
+@pytest.mark.parametrize("early", [None, {"patience": 50}])
+def test_a_run_that_converged_is_not_stopped_early(project, run, early):
+    (project / "own.py").write_text(DOWN)
+    training = json.dumps({"epochs": 60, "early_stopping": early, "checkpoint": {}})
+    train = ["train", "spec.json", "-c", "own.py", "-s", "optimizer=down", "-s", f"training={training}"]
+    try:
+        done = run(*train)
+        again = run(*train, "--resume", "checkpoints", "-f")
+    finally:
+        REGISTRIES["optimizers"]._own.clear()
+    assert (done.code, again.code) == (0, 0), done.err
+    assert "\ntrained after 4 epochs: the optimizer found nothing left to gain" in done.err
+    assert "\nthe run was complete after 4 epochs: the optimizer found nothing left to gain" in again.err
+    assert ("; the weights are those of the best, epoch " in done.err) == (early is not None)
+    assert not any(word in done.err + again.err for word in ("stopped early", "patience", "goes on"))

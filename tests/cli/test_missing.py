@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import mlpkit
+from mlpkit import modelfile
 
 
 @pytest.fixture
@@ -41,3 +42,46 @@ def test_info_needs_no_plugin_and_tells_of_the_table(model, run):
     assert "mlpkit-snake:snake of mlpkit-snake 0.1.0" in done.out
     assert "of mlpkit-snake:snake: right to" in done.out
     assert "not verified, since a plugin cannot be used" in run("info", model, "--verify").out
+
+
+def test_info_shows_each_plugin_with_its_options(model, run):
+    assert "\nplugins     mlpkit-snake:snake of mlpkit-snake 0.1.0, a=2.0\n" in run("info", model).out
+
+
+def test_info_shows_the_first_of_many_plugins_of_a_stranger(model, run):
+    contents = modelfile.read(model)
+    (snake,) = (plugin for plugin in contents.plugins if plugin["name"] == "mlpkit-snake:snake")
+    contents.plugins.extend({**snake, "options": {"a": number, "text": "x" * 1000}} for number in range(3000))
+    contents.plugins.append({**snake, "name": "evil\n\x1b[2J:x"})
+    modelfile.write(model, contents)
+    out = run("info", model).out
+    lines = out.splitlines()
+    shown = [line for line in lines if " of mlpkit-snake 0.1.0, " in line]
+    assert len(shown) == 10
+    assert shown[0] == "plugins     mlpkit-snake:snake of mlpkit-snake 0.1.0, a=2.0"
+    assert shown[1].startswith("            mlpkit-snake:snake of mlpkit-snake 0.1.0, a=0, text=")
+    assert max(map(len, shown)) < 220
+    assert "            and 2,992 more, which --json shows" in lines
+    assert "\x1b" not in out
+
+
+@pytest.mark.parametrize("name", ["own\n.py", "own.py"])
+def test_what_is_no_letter_is_no_line(model, run, name):
+    contents = modelfile.read(model)
+    record = {**contents.plugins[0], "name": "wave", "distribution": None, "version": None}
+    contents.plugins[:] = [{**record, "code": {"name": name, "sha256": "0" * 64}, "options": {"k\n": "\n"}}]
+    modelfile.write(model, contents)
+    line = next(line for line in run("info", model).out.splitlines() if "wave" in line and "own code" in line)
+    assert line.endswith(f'(own code, {name.replace(chr(10), "?")}), k?="\\n"')
+
+
+def test_a_missing_loss_is_told_with_its_file(project, site, run):
+    loss = "import mlpkit\nclass Halved(mlpkit.Loss):\n    output = 'distribution'\n    targets = 'numbers'\n"
+    body = "        grad[...] = outputs - targets\n        losses[...] = (grad * grad).mean(axis=1)\n"
+    (project / "own.py").write_text(f"{loss}    def value_and_grad(self, outputs, targets, losses, grad):\n{body}")
+    assert run("train", "spec.json", "-s", "loss=halved", "-c", "own.py", "-q").code == 0
+    mlpkit.plugin.REGISTRIES["losses"]._own.clear()
+    done = run("evaluate", "model.h5", "shapes.csv")
+    assert (done.code, done.out) == (3, "")
+    assert "error: model.h5: the model was trained with 'halved', which is not here" in done.err
+    assert "--code own.py" in done.err

@@ -127,6 +127,37 @@ def test_names_that_do_not_mean_the_plugin_are_marked(install_package, run):
     assert [found[name] for name in ("relu", "pack-one:relu", "pack-one:twin", "pack-one:solo")] == [True, False, False, True]
 
 
+ODD = ["mlpkit:zap", "Zap", "zap:zap", "za p", "", "ß", "z" * 101]
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("options", [[], ["-v"]])
+def test_a_name_that_is_none_breaks_nothing_else(install_package, run, name, options):
+    install_package("mlpkit-odd", entry_points=f"[mlpkit.activations]\n{name} = odd:A\nfine = odd:A\n")
+    done = run("plugins", "list", *options)
+    assert (done.code, done.err) == (0, "")
+    (line,) = (line for line in done.out.splitlines() if "is no name of a plugin" in line)
+    assert line.startswith(f"  mlpkit-odd:{name}")
+    assert lines_of(done.out, "mlpkit-odd:fine")
+    found = {plugin["name"]: plugin["bare_name"] for plugin in json.loads(run("plugins", "list", "--json", *options).out)}
+    assert (found[name], found["fine"]) == (False, True)
+    assert run("doctor").code == 0
+
+
+@pytest.mark.parametrize("second", ["zed = zz:A", "zed = zz:B"])
+def test_what_a_package_declares_twice_is_listed_once(install_package, run, second):
+    install_package("zz-dup", entry_points=f"[mlpkit.activations]\nzed = zz:A\n{second}\n")
+    done = run("plugins", "list")
+    (line,) = lines_of(done.out, "zz-dup:zed")
+    assert "another package" not in line
+    assert " or " not in line
+    found = [plugin for plugin in json.loads(run("plugins", "list", "--json").out) if plugin["name"] == "zed"]
+    assert len(found) == 1
+    if second.endswith("B"):
+        assert "not usable: zz-dup declares it more than once" in line
+        assert not found[0]["bare_name"]
+
+
 def test_a_class_of_ones_own_hides_the_name_of_a_package(bend, folder, run):
     (folder / "own.py").write_text(BEND.format(cls="Bend"))
     out = run("plugins", "list", "-c", "own.py").out
@@ -164,6 +195,16 @@ def test_a_class_without_a_docstring_says_so(folder, site, run):
     assert "it has no docstring" in out
     assert "no options" in out
     assert "your own code (mlpkit_code_own:Flat)" in out
+
+
+def test_all_of_a_file_are_shown(folder, site, run):
+    (folder / "own.py").write_text(BEND.format(cls="Bend") + BEND.format(cls="Curve"))
+    assert [found["name"] for found in json.loads(run("plugins", "show", "own.py", "--json").out)] == ["bend", "curve"]
+    out = run("plugins", "show", "own.py", "-g", "activations").out
+    assert out.count("log(cosh(z)) / k: a bend.") == 2
+    done = run("plugins", "show", "own.py", "-g", "losses")
+    assert (done.code, "own.py has none of the losses" in done.err) == (3, True)
+    assert run("plugins", "show", "none.py").code == 3
 
 
 def test_the_plotted_numbers_are_those_of_the_formula(bend, run):
@@ -271,6 +312,8 @@ def test_pictures_of_strange_values(folder, site, run, formula, derivative, top)
         (["show"], 2, "missing argument"),
         (["list", "-c", "none.py"], 3, "there is no file none.py"),
         (["bend"], 2, "no such command"),
+        (["list", "-g", "optimiser"], 2, "'--group': 'optimiser' is not one of 'activations', "),
+        (["list", "-g", "optimiser"], 2, "; did you mean 'optimizers'?"),
     ],
 )
 def test_bad_input(run, argv, code, words):
@@ -284,7 +327,7 @@ def test_bad_input(run, argv, code, words):
 @pytest.mark.parametrize(
     ("verb", "word", "expected"),
     [
-        ("show", "be", ["bend"]),
+        ("show", "be", ["bend", "beds/", "bench.py"]),
         ("check", "be", ["bend", "beds/", "bench.py"]),
         ("check", "beds/", ["beds/deep.py"]),
         ("check", "/nowhere/[", []),

@@ -51,7 +51,7 @@ class Report:
 def kit(monkeypatch, site):
     """A conformance kit that takes no time."""
     module = ModuleType("mlpkit.testing")
-    module.check_plugin = lambda plugin, *, kind: Report(plugin, kind)
+    module.check_plugin = lambda plugin, *, kind, expected_failures: Report(plugin, kind)
     monkeypatch.setitem(sys.modules, "mlpkit.testing", module)
     return module
 
@@ -154,7 +154,7 @@ def test_a_broken_plugin(kit, install_package, run):
 
 
 def test_a_plugin_that_raises_out_of_the_kit(own, kit, run):
-    kit.check_plugin = lambda plugin, *, kind: plugin.function("text" - 1)
+    kit.check_plugin = lambda plugin, *, kind, expected_failures: plugin.function("text" - 1)
     done = run("plugins", "check", "bend", "-c", "own.py")
     assert (done.code, "Traceback" in done.err) == (1, False)
 
@@ -343,3 +343,85 @@ def test_options_that_cannot_be_made(folder, kit, run, case):
     shown = run("plugins", "show", "bend", "-c", "own.py")
     assert (shown.code, shown.err) == (0, "")
     assert "no picture: it fails" in shown.out
+
+
+def test_a_check_that_is_expected_to_fail(folder, site, run):
+    (folder / "own.py").write_text(CODE.replace("return self.k + 0 * z", "return self.k + 0.1 + 0 * z"))
+    check = ["plugins", "check", "own.py", "-s", "value=0.1"]
+    reports = json.loads(run(*check, "--json").out)
+    failed = sorted({check["name"] for report in reports for check in report["checks"] if check["status"] == "failed"})
+    assert len(failed) > 1
+    assert "documented" in failed
+    options = [part for name in failed for part in ("--expect", f"{name}=it is = so")]
+    done = run(*check, "--json", *options)
+    assert done.code == 0, done.out
+    bend, fixed = json.loads(done.out)
+    assert [check["reason"] for check in bend["checks"] if check["status"] == "expected"] == ["it is = so"] * len(failed)
+    assert fixed["expected"] == 1  # it has none of the others
+    (passed, *_) = (check["name"] for check in bend["checks"] if check["status"] == "passed")
+    done = run(*check, *options, "--expect", f"{passed}=never")
+    assert done.code == 1
+    assert "it was expected to fail (never) and passed" in done.out
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("nothing=x", "'nothing'"), ("nothing", "CHECK=REASON"), ("pickle=", "CHECK=REASON"), ("=x", "CHECK")]
+)
+def test_expectations_that_mean_no_check(run, text, words):
+    done = run("plugins", "check", "relu", "--expect", text)
+    assert (done.code, done.out) == (2, "")
+    assert words in done.err
+    assert "--expect" in done.err
+
+
+def test_a_wrong_value_says_what_shows_the_options(own, run):
+    text = "from pydantic import Field\n" + CODE.replace("k: float = 2.0", "k: float = Field(2.0, gt=0)")
+    (own / "my own.py").write_text(text)
+    refused(run("plugins", "check", "my own.py", "-s", "k=0", "-s", "value=1"), 2, "see mlpkit plugins show 'my own.py'\n")
+    refused(run("plugins", "check", "bend", "-s", "k=0", "-c", "my own.py"), 2, "see mlpkit plugins show bend -c 'my own.py'\n")
+
+
+LOUD = """
+print("imported")
+import mlpkit
+
+class Loud(mlpkit.Elementwise):
+    '''z'''
+
+    def function(self, z):
+        print("called")
+        return z
+
+    def derivative(self, z, y):
+        return 1.0 + 0 * z
+"""
+JSON = ["check own.py", "check loud -c own.py", "list -c own.py", "list -v -c own.py", "show own.py", "show loud -c own.py"]
+
+
+@pytest.mark.parametrize("command", JSON)
+def test_what_a_plugin_prints_is_no_data(folder, site, run, command):
+    (folder / "own.py").write_text(LOUD)
+    done = run("plugins", *command.split(), "--json")
+    assert done.code == 0
+    assert isinstance(json.loads(done.out), list)
+    assert "imported\n" in done.err
+    assert ("called\n" in done.err) == ("list" not in command)
+
+
+def test_what_a_plugin_prints_is_no_prediction(project, site, run):
+    (project / "own.py").write_text(LOUD)
+    assert run("train", "spec.json", "-s", "network.layers.0.activation=loud", "-c", "own.py", "-q").out == ""
+    done = run("predict", "model.h5", "shapes.csv", "-c", "own.py")
+    assert (done.code, len(done.out.splitlines())) == (0, 61)
+    assert "called\n" in done.err
+    assert "called" not in done.out
+
+
+def test_hints_repeat_the_code(project, site, run):
+    (project / "my own.py").write_text(LOUD)
+    layer = ["-s", "network.layers.0.activation=loud", "-c", "my own.py"]
+    done = run("train", "spec.json", *layer, "-o", "new model.h5")
+    assert done.err.splitlines()[-1] == "saved new model.h5; next: mlpkit evaluate 'new model.h5' DATA -c 'my own.py'"
+    assert run("evaluate", "new model.h5", "shapes.csv", "-c", "my own.py").code == 0
+    done = run("check", "spec.json", "-c", "my own.py")
+    assert done.err.splitlines()[-1] == "next: mlpkit train spec.json -c 'my own.py'"

@@ -106,6 +106,12 @@ def test_a_version_of_mlpkit_that_is_none_is_refused(model, run):
     refused(run, "version of mlpkit that cannot be one")
 
 
+@pytest.mark.parametrize("name", ["mlpkit", "Mlpkit", "MLPKIT"])
+def test_a_plugin_never_says_which_mlpkit(model, run, name):
+    model(dist(name, "0.0.1"))
+    assert run("plugins", "freeze", "model.h5").out == f"mlpkit=={mlpkit.__version__}\n"
+
+
 def test_two_versions_of_one_package_are_refused(model, run):
     model(dist("twin_pack", "1"), dist("Twin-Pack", "2"))
     refused(run, "two versions of twin-pack: 1 and 2")

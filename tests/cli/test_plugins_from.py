@@ -146,6 +146,32 @@ def test_options_that_no_value_is_found_for_are_told(folder, site, run):
     assert "# Odd(...)" in (folder / "mlpkit-pack" / "tests" / "test_pack.py").read_text()
 
 
+def test_a_package_depends_on_what_its_file_imports(folder, site, install_package, run):
+    install_package("Pack-One", "2.3.4.post1", files={"top_level.txt": "packone\n"}, modules={"packone.py": ""})
+    install_package("pack-two", "1.0rc1+local", files={"top_level.txt": "packtwo\n"}, modules={"packtwo.py": ""})
+    (site / "stray.py").touch()
+    (folder / "helper.py").write_text("SCALE = 2\n")
+    head = "import json, packone.deep as deep\nimport pydantic, numpy.linalg\nfrom helper import SCALE\nimport stray\n"
+    (site / "packone.py").unlink()
+    (site / "packone").mkdir()
+    for name in ("__init__", "deep"):
+        (site / "packone" / f"{name}.py").touch()
+    lazy = "def later():\n    import packtwo\n"
+    (folder / "my.py").write_text(head + PLAIN.format("Bend") + lazy)
+    done = run("plugins", "new", "pack", "--from", "my.py")
+    assert done.code == 0, done.err
+    project = tomllib.loads((folder / "mlpkit-pack" / "pyproject.toml").read_text())["project"]
+    assert project["dependencies"][1:] == ["numpy>=2.0", "Pack-One>=2.3", "pack-two>=1.0rc1"]
+    assert "my.py imports from beside it: copy helper into mlpkit-pack/mlpkit_pack, and write there: from mlpkit_pack.helper" in done.err
+    assert "write what brings stray into the dependencies of mlpkit-pack/pyproject.toml" in done.err
+
+
+def test_a_file_that_imports_nothing_else_has_nothing_to_see_to(own, run):
+    done = run("plugins", "new", "pack", "--from", "my.py")
+    assert "beside" not in done.err
+    assert "dependencies" not in done.err
+
+
 BAD = {
     "no such file": (["pack", "--from", "none.py"], 3, ["there is no file none.py"]),
     "a file that does not run": (["pack", "--from", "bad.py"], 3, ["ZeroDivisionError"]),

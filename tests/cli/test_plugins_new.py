@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import tomllib
 import zipfile
 from pathlib import Path
@@ -48,10 +49,11 @@ def test_a_package_is_whole(folder, run, kind):
     assert project["project"]["entry-points"] == {f"mlpkit.{kind}": {"soft_x": "mlpkit_soft_x:SoftX"}}
     assert project["tool"]["pytest"]["ini_options"]["filterwarnings"] == ["error"]
     assert b"MIT License\n\nCopyright (c) The authors of mlpkit-soft-x\n" in written["LICENSE"]
+    assert b"`tests/test_soft_x.py`, which makes objects of it, must follow" in written["README.md"]
     assert json.loads(written["example/spec.json"])["name"] == "soft_x"
     assert 100 < written["example/data.csv"].count(b"\n") < 200
     assert done.err.splitlines()[-3:] == [
-        '  pip install -e "mlpkit-soft-x[test]"',
+        "  pip install -e 'mlpkit-soft-x[test]'",
         "  pytest mlpkit-soft-x",
         "  mlpkit train mlpkit-soft-x/example/spec.json",
     ]
@@ -182,8 +184,20 @@ def test_it_can_be_written_into_the_working_folder(folder, run):
     os.chdir(folder / "here")
     done = run("plugins", "new", "soft_x", "-o", ".", "-f")
     assert done.code == 0
-    assert done.err.splitlines()[-3:] == ['  pip install -e ".[test]"', "  pytest .", "  mlpkit train example/spec.json"]
+    assert done.err.splitlines()[-3:] == ["  pip install -e '.[test]'", "  pytest .", "  mlpkit train example/spec.json"]
     assert (folder / "here" / "pyproject.toml").exists()
+
+
+def test_the_next_commands_are_quoted_for_a_shell(folder, run):
+    name = "q$(touch pwned)'b\"c"
+    done = run("plugins", "new", "soft_x", "-o", name)
+    assert done.code == 0
+    found = [shlex.split(line) for line in done.err.splitlines()[-3:]]
+    assert found == [["pip", "install", "-e", f"{name}[test]"], ["pytest", name], ["mlpkit", "train", f"{name}/example/spec.json"]]
+
+
+def test_the_name_of_a_package_is_told_from_that_of_a_plugin(run):
+    assert "with --from, the package's" in " ".join(run("plugins", "new", "--help").out.split())
 
 
 @pytest.mark.parametrize("existing", [False, True])

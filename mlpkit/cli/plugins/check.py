@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import glob
 import os
+import shlex
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,34 +13,38 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.facts import counted
-from mlpkit.cli.options import Code, Json, load_code
-from mlpkit.cli.plugins.names import Group, GroupOption, complete, named
+from mlpkit.cli.options import Code, Json, load_code, with_code
+from mlpkit.cli.plugins.names import Group, GroupOption, complete_target, named, of_file, of_group
 from mlpkit.cli.settings import Setting
 from mlpkit.errors import AmbiguousPlugin, BrokenPlugin, MissingPlugin, Problem, SpecError, join_problems
+from mlpkit.shown import shortened
 
 if TYPE_CHECKING:
     from mlpkit.plugin import Plugin
     from mlpkit.registry import PluginInfo
 
 FAILED = 1
-
-
-def _complete(incomplete: str) -> list[str]:
-    """Names, and what of the files and folders can be a TARGET."""
-    paths = sorted(glob.glob(f"{glob.escape(incomplete)}*"))
-    files = [f"{path}/" if os.path.isdir(path) else path for path in paths if path.endswith(".py") or os.path.isdir(path)]
-    return [*complete(incomplete), *files]
+Expect = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--expect", metavar="CHECK=REASON", help="A check that is to fail, and why; if it does not, that is a failure; repeatable."
+    ),
+]
 
 
 def check_plugins(
     console: Console,
     target: Annotated[
-        str, typer.Argument(metavar="TARGET", help="A plugin's name, a Python file, or the folder of a package.", autocompletion=_complete)
+        str,
+        typer.Argument(
+            metavar="TARGET", help="A plugin's name, a Python file, or the folder of a package.", autocompletion=complete_target
+        ),
     ],
     group: GroupOption = None,
     settings: Annotated[
         list[str] | None, typer.Option("-s", "--set", metavar="KEY=VALUE", help="An option of the plugin, such as beta=2; repeatable.")
     ] = None,
+    expect: Expect = None,
     code: Code = None,
     json: Json = False,
 ) -> None:
@@ -51,10 +56,13 @@ def check_plugins(
 
     load_code(code)
     changes = [Setting.parse(text) for text in settings or ()]
-    made = _made(_targets(target, group), changes)
+    expected = dict(map(_expected, expect or ()))
+    made = _made(_targets(target, group), changes, lambda info: _how_to_show(target, info, code))
+    failures = [_failures(plugin, expected) for _, plugin in made]
+    _check_known(expected, failures)
     reports = []
-    for kind, plugin in made:
-        report = check_plugin(plugin, kind=kind)
+    for (kind, plugin), failing in zip(made, failures, strict=True):
+        report = check_plugin(plugin, kind=kind, expected_failures=failing)
         reports.append(report)
         if not json:
             console.out(str(report))
@@ -66,16 +74,44 @@ def check_plugins(
         raise typer.Exit(FAILED)
 
 
+def _expected(text: str) -> tuple[str, str]:
+    name, _, reason = (part.strip() for part in text.partition("="))
+    if not name or not reason:
+        raise typer.BadParameter(f"{text!r} is not CHECK=REASON", param_hint="--expect")
+    return name, reason
+
+
+def _failures(plugin: Plugin, expected: dict[str, str]) -> dict[str, str]:
+    """Those of the expected failures whose check is asked of a plugin."""
+    if not expected:
+        return {}
+    from mlpkit.testing.suite import checks_of, why_not
+
+    return {name: expected[name] for name in checks_of(plugin) if name in expected and why_not(name, plugin) is None}
+
+
+def _check_known(expected: dict[str, str], failures: list[dict[str, str]]) -> None:
+    """Refuse an expected failure of a check that none of the plugins has."""
+    unknown = [name for name in expected if not any(name in failing for failing in failures)]
+    if unknown:
+        listed = ", ".join(repr(shortened(name, 100)) for name in unknown)
+        raise typer.BadParameter(f"no such check is asked of it: {listed}; without --expect all are listed", param_hint="--expect")
+
+
+def _how_to_show(target: str, info: PluginInfo, code: list[str] | None) -> str:
+    """The command that shows a plugin of TARGET with its options."""
+    shown = shlex.quote(target) if target.endswith(".py") else info.full_name
+    return with_code(f"mlpkit plugins show {shown}", code)
+
+
 def _targets(target: str, group: Group | None) -> list[PluginInfo]:
     """The plugins that TARGET means; a name goes before a folder of that name in the working folder."""
     if target.endswith(".py"):
-        from mlpkit.code_file import register_file
-
-        return _of_group(register_file(target), group, target)
+        return of_file(target, group)
     if _is_path(target):
         from mlpkit.cli.plugins.folder import installed_plugins
 
-        return _of_group(installed_plugins(Path(target)), group, target)
+        return of_group(installed_plugins(Path(target)), group, target)
     found = named(target, group)
     if len(found) > 1:
         kinds = [info.kind for info in found]
@@ -98,16 +134,8 @@ def _is_path(target: str) -> bool:
     return False
 
 
-def _of_group(infos: list[PluginInfo], group: Group | None, source: str) -> list[PluginInfo]:
-    chosen = [info for info in infos if group is None or info.kind == group.value]
-    if not chosen and group is not None:
-        kinds = ", ".join(dict.fromkeys(info.kind for info in infos))
-        raise MissingPlugin(f"{source} has none of the {group.value}", help=f"leave --group out; it has: {kinds}")
-    return chosen
-
-
-def _made(infos: list[PluginInfo], changes: list[Setting]) -> list[tuple[str, Plugin]]:
-    """The plugins with their options: each setting goes to those that have its option.
+def _made(infos: list[PluginInfo], changes: list[Setting], shown: Callable[[PluginInfo], str]) -> list[tuple[str, Plugin]]:
+    """The plugins with their options: each setting goes to those that have its option; `shown` is how one is looked at.
 
     Raises
     ------
@@ -127,7 +155,7 @@ def _made(infos: list[PluginInfo], changes: list[Setting]) -> list[tuple[str, Pl
     ]
     made = []
     for info, plugin in classes:
-        found = _with_options(info, plugin, changes)
+        found = _with_options(info, plugin, changes, shown(info))
         if isinstance(found, list):
             problems += found
         else:
@@ -137,7 +165,7 @@ def _made(infos: list[PluginInfo], changes: list[Setting]) -> list[tuple[str, Pl
     return made
 
 
-def _with_options(info: PluginInfo, plugin: type[Plugin], changes: list[Setting]) -> Plugin | list[Problem]:
+def _with_options(info: PluginInfo, plugin: type[Plugin], changes: list[Setting], shown: str) -> Plugin | list[Problem]:
     """A plugin object, or what is wrong with its options."""
     from pydantic import ValidationError
 
@@ -157,5 +185,5 @@ def _with_options(info: PluginInfo, plugin: type[Plugin], changes: list[Setting]
     if not options and not missing:
         raise BrokenPlugin(f"{info.name!r} does not take its own defaults: {join_problems(wrong)}", help="correct the defaults")
     given = " ".join(f"--set {name}=VALUE" for name in missing)
-    advice = f"give each a value: {given}" if missing else f"see mlpkit plugins show {info.name}"
+    advice = f"give each a value: {given}" if missing else f"see {shown}"
     return [replace(problem, help=problem.help or advice) for problem in wrong]

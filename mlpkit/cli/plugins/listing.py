@@ -21,7 +21,8 @@ def list_plugins(console: Console, group: GroupOption = None, code: Code = None,
     from mlpkit.plugin import plugins
 
     load_code(code)
-    infos = plugins(None if group is None else group.value)
+    found = {(info.kind, info.full_name): info for info in plugins(None if group is None else group.value)}
+    infos = list(found.values())  # a package may declare one twice
     if json:
         console.json([{**record(info), **(_told(info) if console.verbose else {})} for info in infos])
         return

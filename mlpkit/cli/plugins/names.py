@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import glob
+import os
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlpkit.errors import MissingPlugin, PluginError
+from mlpkit.cli.options import load_code
+from mlpkit.errors import AmbiguousPlugin, MissingPlugin, PluginError
 from mlpkit.shown import shortened
 
 if TYPE_CHECKING:
@@ -39,6 +42,27 @@ def complete(incomplete: str) -> list[str]:
     return []
 
 
+def complete_target(incomplete: str) -> list[str]:
+    """Names, and the Python files and folders that begin so."""
+    paths = sorted(glob.glob(f"{glob.escape(incomplete)}*"))
+    files = [f"{path}/" if os.path.isdir(path) else path for path in paths if path.endswith(".py") or os.path.isdir(path)]
+    return [*complete(incomplete), *files]
+
+
+def of_file(path: str, group: Group | None) -> list[PluginInfo]:
+    """The plugins that a Python file defines; errors as `load_code` and `of_group`."""
+    return of_group(load_code([path]), group, path)
+
+
+def of_group(infos: list[PluginInfo], group: Group | None, source: str) -> list[PluginInfo]:
+    """Those of a kind, or all; MissingPlugin when there are none."""
+    chosen = [info for info in infos if group is None or info.kind == group.value]
+    if not chosen and group is not None:
+        kinds = ", ".join(dict.fromkeys(info.kind for info in infos))
+        raise MissingPlugin(f"{source} has none of the {group.value}", help=f"leave --group out; it has: {kinds}")
+    return chosen
+
+
 def named(name: str, group: Group | None) -> list[PluginInfo]:
     """The plugins of a name, one per kind that has it.
 
@@ -64,12 +88,17 @@ def named(name: str, group: Group | None) -> list[PluginInfo]:
 
 
 def hidden(info: PluginInfo) -> str:
-    """Why the bare name of a plugin does not mean it, and the name that does; empty when the bare name means it."""
-    from mlpkit.errors import AmbiguousPlugin
+    """Why the bare name of a plugin does not mean it, and the name that does, if one does; empty when the bare name means it."""
     from mlpkit.plugin import REGISTRIES
+    from mlpkit.registry import NAME
 
+    registry = REGISTRIES[info.kind]
+    if not NAME.fullmatch(info.name):
+        return f"not usable: {shortened(info.name, 100)!r} is no name of a plugin"
+    if sum(other.full_name == info.full_name for other in registry.installed()) > 1:
+        return f"not usable: {info.distribution} declares it more than once"
     try:
-        meant = REGISTRIES[info.kind].find(info.name)
+        meant = registry.find(info.name)
     except AmbiguousPlugin:
         return f"only as {info.full_name!r}: another package has {info.name!r} too"
     if meant == info:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 def new_plugin(
     console: Console,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The plugin's name in a spec, such as soft_step.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The plugin's name in a spec, such as soft_step; with --from, the package's.")
+    ],
     group: Annotated[
         Group | None, typer.Option("-g", "--group", help="What it is to be; an activation when left out.", show_default=False)
     ] = None,
@@ -54,12 +56,24 @@ def _said(package: Package, source: Path | None) -> str:
     if twins:
         lines.append(f"another package has {', '.join(twins)} too: with both installed a spec says {package.distribution}:{twins[0]}")
     if source is not None:
-        lines.append(f"specs and models that were trained with --code {source} need it no more once the package is installed")
-    folder = shlex.quote(str(package.folder))
-    lines += ["next:", f'  pip install -e "{package.folder}[test]"', f"  pytest {folder}"]
+        option = f"--code {shlex.quote(str(source))}"
+        lines.append(f"specs and models that were trained with {option} need it no more once the package is installed")
+    lines += _imports_to_see_to(package, source)
+    lines += ["next:", f"  pip install -e {shlex.quote(f'{package.folder}[test]')}", f"  pytest {shlex.quote(str(package.folder))}"]
     if package.example:
         lines.append(f"  mlpkit train {shlex.quote(str(package.folder / 'example' / 'spec.json'))}")
     return "\n".join(lines)
+
+
+def _imports_to_see_to(package: Package, source: Path | None) -> list[str]:
+    """What the file imports that the author has to see to."""
+    lines = []
+    if beside := package.imports.beside:
+        place, example = package.folder / package.module, f"from {package.module}.{beside[0]} import ..."
+        lines.append(f"{source} imports from beside it: copy {', '.join(beside)} into {place}, and write there: {example}")
+    if unknown := package.imports.unknown:
+        lines.append(f"write what brings {', '.join(unknown)} into the dependencies of {package.folder / 'pyproject.toml'}")
+    return lines
 
 
 def _has_a_twin(plugin: Own, package: Package) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +10,7 @@ from mlpkit.cli.console import Console, is_unicode
 from mlpkit.cli.facts import aligned
 from mlpkit.cli.options import Code, Json, load_code
 from mlpkit.cli.plugins.description import described, option_text, record
-from mlpkit.cli.plugins.names import GroupOption, complete, hidden, named
+from mlpkit.cli.plugins.names import GroupOption, complete_target, hidden, named, of_file
 from mlpkit.cli.plugins.picture import draw, plot
 
 if TYPE_CHECKING:
@@ -20,21 +19,24 @@ if TYPE_CHECKING:
 
 def show_plugin(
     console: Console,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A plugin's name, alias or full name.", autocompletion=complete)],
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="A plugin's name, alias or full name, or a Python file.", autocompletion=complete_target)
+    ],
     group: GroupOption = None,
     code: Code = None,
     json: Json = False,
 ) -> None:
-    """Show what a plugin is, where it comes from, and its options; each kind that has one of this name.
+    """Show what a plugin is, where it comes from, and its options; each kind that has one of this name, or all of a file.
 
     Of an activation a picture too, with its derivative.
     """
     load_code(code)
-    details = [_details(info) for info in named(name, group)]
+    details = [_details(info) for info in (of_file if target.endswith(".py") else named)(target, group)]
     if json:
         console.json(details)
     else:
-        console.out("\n\n".join(_text(detail) for detail in details))
+        ascii = not is_unicode(console.stdout)
+        console.out("\n\n".join(_text(detail, ascii) for detail in details))
 
 
 def _details(info: PluginInfo) -> dict[str, Any]:
@@ -46,7 +48,7 @@ def _details(info: PluginInfo) -> dict[str, Any]:
     return {**details, "plot": plot(registry.get(info.full_name))} if info.kind == "activations" else details
 
 
-def _text(detail: dict[str, Any]) -> str:
+def _text(detail: dict[str, Any], ascii: bool) -> str:
     from mlpkit.registry import singular
 
     source = f"{detail['distribution']} {detail['version']}" if detail["distribution"] else "your own code"
@@ -63,6 +65,6 @@ def _text(detail: dict[str, Any]) -> str:
         f"{detail['name']}\n{aligned([fact for fact in facts if fact[1]])}",
         detail["notes"],
         f"options\n{aligned(options)}" if options else "no options",
-        draw(detail["plot"], ascii=not is_unicode(sys.stdout)) if "plot" in detail else "",
+        draw(detail["plot"], ascii=ascii) if "plot" in detail else "",
     ]
     return "\n\n".join(filter(None, parts))
