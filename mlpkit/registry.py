@@ -177,7 +177,7 @@ class Registry(Generic[T]):
             return self._builtin_info(name)
         if name in self._own:
             return self._own_info(name)
-        matches = [info for info in self._found() if name in (info.name, info.full_name)]
+        matches = list({info.full_name: info for info in self._found() if name in (info.name, info.full_name)}.values())
         if not matches:
             raise self._missing(name)
         if len(matches) > 1:

@@ -118,4 +118,4 @@ def _own_code(found: dict[str, Any]) -> list[OwnCode]:
 
 def _harmless(value: Any) -> str:
     """A text that stays on its line, and in its comment."""
-    return "".join(letter if letter.isprintable() else "?" for letter in shortened(str(value), LONGEST))
+    return shortened(str(value), LONGEST)

@@ -49,18 +49,13 @@ def facts_text(facts: dict[str, Any]) -> str:
 def columns_text(columns: list[dict[str, Any]]) -> str:
     """The input columns, one a line."""
     treated = [(column["name"], f"{column['kind']}, {column['treatment']}") for column in columns]
-    return aligned([(f"  {printable(shortened(str(name), 60))}", printable(shortened(treatment, 60))) for name, treatment in treated])
+    return aligned([(f"  {shortened(str(name), 60)}", shortened(treatment, 60)) for name, treatment in treated])
 
 
 def aligned(pairs: list[tuple[str, str]]) -> str:
     """Names and values in two columns, a line each."""
     width = max((len(name) for name, _ in pairs), default=0)
     return "\n".join(f"{name:{width}}  {value}".rstrip() for name, value in pairs)
-
-
-def printable(text: str) -> str:
-    """A text on one line, and without what a terminal would obey: a file from a stranger may have any."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def listed(values: list[Any]) -> str:

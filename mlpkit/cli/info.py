@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.facts import aligned, columns_text, counted, listed, printable
+from mlpkit.cli.facts import aligned, columns_text, counted, listed
 from mlpkit.cli.options import Code, Json, load_code
 from mlpkit.shown import shortened
 
@@ -94,9 +94,7 @@ def _text(found: dict[str, Any]) -> str:
         ("file", f"{found['file_bytes']:,} bytes, container {found['container']}"),
         ("digest", f"sha256 {found['manifest_sha256']}"),
     ]
-    return aligned([(name, printable(shortened(str(value), LONGEST))) for name, value in lines]) + (
-        "" if columns == [] else f"\n{_columns(columns)}"
-    )
+    return aligned([(name, shortened(str(value), LONGEST)) for name, value in lines]) + ("" if columns == [] else f"\n{_columns(columns)}")
 
 
 def _listed(values: Any) -> str:

@@ -72,7 +72,7 @@ def test_what_is_no_letter_is_no_line(model, run, name):
     contents.plugins[:] = [{**record, "code": {"name": name, "sha256": "0" * 64}, "options": {"k\n": "\n"}}]
     modelfile.write(model, contents)
     line = next(line for line in run("info", model).out.splitlines() if "wave" in line and "own code" in line)
-    assert line.endswith(f'(own code, {name.replace(chr(10), "?")}), k?="\\n"')
+    assert line.endswith(f'(own code, {ascii(name)[1:-1]}), k\\n="\\n"')
 
 
 def test_a_missing_loss_is_told_with_its_file(project, site, run):
