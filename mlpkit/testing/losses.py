@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mlpkit.plugin import REGISTRIES, SUITABLE, Activation, Array, Loss, Targets
-from mlpkit.testing.activations import backward, forward
+from mlpkit.testing.activationcases import backward, forward
 from mlpkit.testing.findings import expect, expect_close, expect_finite, expect_same_bits
 from mlpkit.testing.losscases import at_target, batch, extreme, fewest_units, joint_losses_and_grad, losses_and_grad
 from mlpkit.testing.trial import CheckFunction

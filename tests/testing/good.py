@@ -21,6 +21,17 @@ class Swish(Elementwise):
         return s + self.beta * y * (1 - s)
 
 
+class Mish(Elementwise):
+    """z tanh(softplus(z)), as in a text book but for the clipping of what overflows."""
+
+    def function(self, z):
+        return z * np.tanh(np.log1p(np.exp(np.minimum(z, 50))))
+
+    def derivative(self, z, y):
+        t = np.tanh(np.log1p(np.exp(np.minimum(z, 50))))
+        return t + z * (1 - t * t) / (1 + np.exp(-np.maximum(z, -80)))
+
+
 class HardSigmoid(Activation):
     """z / 6 + 1 / 2, from 0 to 1."""
 
@@ -192,7 +203,7 @@ class MedianError(Metric):
 
 
 GOOD = (
-    *(Swish(), Swish(beta=3.0), HardSigmoid(), SoftShrink(), UnitLength()),
+    *(Swish(), Swish(beta=3.0), Mish(), HardSigmoid(), SoftShrink(), UnitLength()),
     *(Huber(), Huber(delta=0.3), Poisson(), SquaredHinge()),
     *(RMSProp(), RMSProp(learning_rate=WarmUp()), ByTensor(), Backtracking()),
     *(Orthogonal(), WarmUp(), BalancedAccuracy(), MedianError()),
