@@ -58,6 +58,8 @@ def _fault(name: str, plugin: Plugin) -> str | None:
     """What a check finds; None when it finds nothing."""
     try:
         KINDS[plugin.kind][name](plugin)
+    except NotApplicable:
+        return None
     except AssertionError as error:
         return str(error)
     except Exception as error:
