@@ -55,7 +55,7 @@ class Misspelt(Elementwise):
         return self.witdh + 0 * z
 
 
-class WrongShape(Activation):
+class AddsSeven(Activation):
     """Adds what fits no row."""
 
     def forward(self, z, out):
@@ -71,7 +71,7 @@ class WrongShape(Activation):
         (SetsItself(), r"^it sets self\.m, .*class variable state \(test_messages.py, line \d+\)$"),
         (NoComma(), r"^the class variable state is 'mean', a str; write a tuple: \('mean',\)$"),
         (Misspelt(), r"^AttributeError: 'Misspelt' object has no attribute 'witdh' \(test_messages.py, line \d+\)$"),
-        (WrongShape(), r"^ValueError: operands could not be broadcast together with shapes \(6,4\) \(7,\)"),
+        (AddsSeven(), r"^ValueError: operands could not be broadcast together with shapes \(6,4\) \(7,\)"),
     ],
     ids=lambda plugin: type(plugin).__name__,
 )
@@ -171,7 +171,7 @@ def test_expected_failures_are_reasons_by_name(expected, error, words):
         parametrize_with_checks([good.Swish], expected)
 
 
-class RefusesAll(good.TopK):
+class ComputesNothing(good.TopK):
     """Computes nothing."""
 
     def compute(self, outputs, targets, weights):
@@ -179,7 +179,7 @@ class RefusesAll(good.TopK):
 
 
 def test_a_metric_that_refuses_everything_does_not_evaluate():
-    report = examine(RefusesAll(), without=("saved_model",))
+    report = examine(ComputesNothing(), without=("saved_model",))
     of = {check.name: (check.status, check.reason) for check in report.checks}
     assert of["weights"] == ("skipped", "compute raises ValueError for outputs of the shapes (24, 2), (24, 3)")
     assert of["evaluate"][0] == "failed"
