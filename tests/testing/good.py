@@ -287,7 +287,7 @@ class MedianError(Metric):
 
 GOOD = (
     *(Swish(), Swish(beta=3.0), Mish(), HardSigmoid(), SoftShrink(), UnitLength()),
-    *(Huber(), Huber(delta=0.3), Poisson(), LogPoisson(), LogCosh(), SquaredHinge()),
+    *(Huber(), Huber(delta=0.3), Huber(delta=5.0), Poisson(), LogPoisson(), LogCosh(), SquaredHinge()),
     *(RMSProp(), RMSProp(learning_rate=WarmUp()), ByTensor(), Backtracking()),
     *(Orthogonal(), WarmUp(), BalancedAccuracy(), MedianError()),
     *(TopK(), TopK(k=5), Precision(), Recall(), RankedArea(), ErrorOfColumn()),
