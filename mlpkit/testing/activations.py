@@ -197,7 +197,7 @@ def threads(activation: Activation) -> None:
 def speed(activation: Activation) -> None:
     """Forward and backward of 1024 x 1024 scores in float32 take no more than 50 times what relu takes in plain NumPy.
 
-    That relu is ``np.maximum(z, 0)`` and ``grad * (z > 0)``, which make new arrays. The textbook's Mish takes some 15
+    That relu is ``np.maximum(z, 0)`` and ``grad * (z > 0)``, which make new arrays. The textbook's Mish takes up to 20
     times as long, and a loop over numbers some 250 times and more. The least of up to nine times counts.
     """
     z = scores(activation, (1024, 1024), "float32")
