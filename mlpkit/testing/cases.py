@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.plugin import REGISTRIES, Initializer, Loss, Metric, Plugin
+from mlpkit.plugin import REGISTRIES, Initializer, Loss, Metric, Optimizer, Plugin
 from mlpkit.testing.initializers import accepted
+from mlpkit.testing.optimizers import names_of_state
 
 ROWS = 90
 LAST = {"real": "linear", "bounded": "tanh", "nonnegative": "sigmoid", "probability": "sigmoid", "distribution": "softmax"}
@@ -39,8 +40,10 @@ def case_of(plugin: Plugin) -> Case:
         return case._replace(y=case.y > 0) if plugin.task == "classification" else case
     if plugin.kind == "activations":
         return _case({"activation": plugin}, {}, {})
-    rate = {"optimizer": plugin} if plugin.kind == "optimizers" else {"optimizer": {"type": "adam", "learning_rate": plugin}}
-    return _case({}, {}, rate)
+    if isinstance(plugin, Optimizer):
+        names_of_state(plugin)
+        return _case({}, {}, {"optimizer": plugin})
+    return _case({}, {}, {"optimizer": {"type": "adam", "learning_rate": plugin}})
 
 
 def _case(hidden: dict[str, Any], last: dict[str, Any], spec: dict[str, Any], inputs: int = 6) -> Case:

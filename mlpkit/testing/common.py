@@ -8,9 +8,10 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
+from pydantic.json_schema import PydanticJsonSchemaWarning
 from pydantic_core import PydanticCustomError
 
-from mlpkit.plugin import CONTRACTS, REGISTRIES, Array, Plugin, to_entry
+from mlpkit.plugin import CONTRACTS, REGISTRIES, Array, Optimizer, Plugin, to_entry
 from mlpkit.plugin.base import resolve
 from mlpkit.registry import NAME
 from mlpkit.testing import activations, initializers, losses, metrics, optimizers, schedules
@@ -57,7 +58,14 @@ def options(plugin: Plugin) -> None:
         raise AssertionError(f"{entry}, which is stored, is not read again: {detail}; {advice}") from error
     expect(type(again) is type(plugin) and again == plugin, f"{entry} is read as {again!r} and not as {plugin!r}", advice)
     expect(to_entry(again) == to_entry(plugin), f"{to_entry(plugin)} becomes {to_entry(again)}", advice)
-    type(plugin).model_json_schema()
+    try:
+        type(plugin).model_json_schema()
+    except PydanticJsonSchemaWarning as warning:
+        raise AssertionError(
+            f"its JSON Schema is incomplete: {warning}; write float(...) around a default that NumPy computes"
+        ) from warning
+    if isinstance(plugin, Optimizer):
+        optimizers.takes_schedules(plugin)
 
 
 def frozen(plugin: Plugin) -> None:

@@ -36,7 +36,9 @@ def check_plugin(plugin: Plugin | type[Plugin] | str, *, kind: str | None = None
     PluginError
         There is no such plugin, or it has options without a default.
     ValueError
-        `expected_failures` names no check of this kind.
+        `expected_failures` names no check of this kind, or gives no reason.
+    TypeError
+        `expected_failures` is no mapping from names to texts.
     """
     return examine(as_plugin(plugin, kind), expected_failures)
 

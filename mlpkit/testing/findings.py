@@ -34,7 +34,7 @@ def expect_close(
     advice: str,
     *,
     rtol: float = 1e-9,
-    atol: float = 1e-12,
+    atol: float | Numbers = 1e-12,
     at: Numbers | None = None,
     called: str = "z",
 ) -> None:

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 import numpy as np
 
 from mlpkit.plugin import Array, Initializer
-from mlpkit.testing.findings import expect, expect_finite, expect_same_bits
+from mlpkit.testing.findings import NotApplicable, expect, expect_finite, expect_same_bits
 from mlpkit.testing.trial import CheckFunction
 
+INPUTS = 200
+LARGEST = 1000.0  # scores
 WEIGHTS_AND_BIASES: list[tuple[int, ...]] = [(6, 4), (4,)]
 
 
@@ -89,4 +91,18 @@ def shapes(initializer: Initializer) -> None:
             expect_finite(array, f"in an array of the shape {shape}, an entry", "fill every shape, or raise ValueError")
 
 
-CHECKS: dict[str, CheckFunction] = {check.__name__: check for check in (fills, reproducible, shapes)}
+def size(initializer: Initializer) -> None:
+    """Weights of 200 inputs of unit size give scores of no more than 1000.
+
+    A usual initializer gives 1 or so. From such scores no activation trains: a bounded one is flat there, and others
+    make every layer's scores a thousand times as large as those of the layer before.
+    """
+    weights = filled(initializer, (INPUTS, 100))
+    if weights is None:
+        raise NotApplicable(f"it refuses weights of the shape {(INPUTS, 100)}")
+    scores = float(np.sqrt(np.square(weights).sum(axis=0).mean()))
+    advice = "divide by the square root of the inputs, array.shape[0], such as the built-in he_normal does"
+    expect(not scores > LARGEST, f"weights of {INPUTS} inputs of unit size give scores of {scores:.4g}", advice)
+
+
+CHECKS: dict[str, CheckFunction] = {check.__name__: check for check in (fills, reproducible, shapes, size)}

@@ -22,21 +22,25 @@ def fewest_units(loss: Loss) -> int:
     return 2 if loss.targets == "classes" or loss.output == "distribution" else 1
 
 
-def outputs_of(kind: OutputKind, shape: tuple[int, int], rng: np.random.Generator) -> Array:
-    """Numbers as an activation with this output gives them, away from the ends of their range."""
+FAR: dict[OutputKind, tuple[float, float]] = {"nonnegative": (0.5, 30.0), "real": (-30.0, 30.0)}
+
+
+def outputs_of(kind: OutputKind, shape: tuple[int, int], rng: np.random.Generator, *, far: bool = False) -> Array:
+    """Numbers as an activation with this output gives them, away from the ends of their range; `far` is far from 0, where it has no end."""
     if kind == "distribution":
         return 0.05 / shape[1] + 0.95 * rng.dirichlet(np.ones(shape[1]), shape[0])
-    low, high = {"bounded": (-0.9, 0.9), "nonnegative": (0.1, 3.0), "probability": (0.05, 0.95), "real": (-2.0, 2.0)}[kind]
+    near = {"bounded": (-0.9, 0.9), "nonnegative": (0.1, 3.0), "probability": (0.05, 0.95), "real": (-2.0, 2.0)}
+    low, high = FAR[kind] if far else near[kind]
     return rng.uniform(low, high, shape)
 
 
-def targets_for(loss: Loss, shape: tuple[int, int], dtype: DTypeLike, rng: np.random.Generator) -> Targets:
+def targets_for(loss: Loss, shape: tuple[int, int], dtype: DTypeLike, rng: np.random.Generator, *, far: bool = False) -> Targets:
     """Targets of the kind that the loss takes."""
     if loss.targets == "classes":
         return rng.integers(0, shape[1], shape[0])
     if loss.targets == "binary":
         return rng.integers(0, 2, shape).astype(dtype)
-    return outputs_of(loss.output, shape, rng).astype(dtype)
+    return outputs_of(loss.output, shape, rng, far=far).astype(dtype)
 
 
 def batch(loss: Loss, rows: int = 7, units: int = 3, dtype: DTypeLike = "float64", seed: int = 0) -> Batch:
@@ -44,6 +48,15 @@ def batch(loss: Loss, rows: int = 7, units: int = 3, dtype: DTypeLike = "float64
     rng = np.random.default_rng(seed)
     outputs = outputs_of(loss.output, (rows, units), rng).astype(dtype)
     return Batch(outputs, targets_for(loss, (rows, units), dtype, rng))
+
+
+def far_batch(loss: Loss, rows: int, units: int) -> Batch | None:
+    """Outputs far from 0, and from their targets; None where they cannot be."""
+    if loss.output not in FAR:
+        return None
+    rng = np.random.default_rng(6)
+    outputs = outputs_of(loss.output, (rows, units), rng, far=True)
+    return Batch(outputs, targets_for(loss, (rows, units), "float64", rng, far=True))
 
 
 def at_target(loss: Loss, dtype: DTypeLike) -> Batch:

@@ -7,12 +7,15 @@ from collections.abc import Callable
 import numpy as np
 
 from mlpkit.plugin import REGISTRIES, SUITABLE, Activation, Array, Loss, Targets
-from mlpkit.testing.activations import backward, forward
+from mlpkit.testing.activationcases import backward, forward
 from mlpkit.testing.findings import expect, expect_close, expect_finite, expect_same_bits
-from mlpkit.testing.losscases import at_target, batch, extreme, fewest_units, joint_losses_and_grad, losses_and_grad
+from mlpkit.testing.losscases import at_target, batch, extreme, far_batch, fewest_units, joint_losses_and_grad, losses_and_grad
 from mlpkit.testing.trial import CheckFunction
 
-STEP = 1e-6
+STEP = 1e-6  # of the differences
+FAR_STEP = 1e-4  # far from 0, where losses are large and lose digits
+DIGITS = 1e-14  # share of a loss that may be lost by rounding
+HELD = 1e30  # up to which float32 holds what float64 does
 Form = Callable[[Loss, Array, Targets], tuple[Array, Array]]
 
 
@@ -29,11 +32,13 @@ def _scores(shape: tuple[int, int]) -> Array:
 
 
 def gradient(loss: Loss) -> None:
-    """The gradient agrees with differences of the losses."""
+    """The gradient agrees with differences of the losses, near to the targets and far from them."""
     expect(loss.output in SUITABLE, f"output is {loss.output!r}", f"make it one of {', '.join(SUITABLE)}")
     for units in {fewest_units(loss), 4}:
         outputs, targets = batch(loss, 9, units)
         _compare(losses_and_grad, loss, outputs, targets, "value_and_grad", along_rows=loss.output == "distribution")
+        if far := far_batch(loss, 9, units):
+            _compare(losses_and_grad, loss, *far, "value_and_grad", step=FAR_STEP)
 
 
 def joint(loss: Loss) -> None:
@@ -42,6 +47,7 @@ def joint(loss: Loss) -> None:
     for units in {fewest_units(loss), 4}:
         scores, targets = _scores((9, units)), batch(loss, 9, units).targets
         _compare(joint_losses_and_grad, loss, scores, targets, "joint")
+        _compare(joint_losses_and_grad, loss, 3 * scores, targets, "joint", step=FAR_STEP)
         losses, grad = losses_and_grad(loss, forward(activation, scores), targets)
         found = joint_losses_and_grad(loss, scores, targets)
         advice = f"joint is the same loss, on the scores before {loss.joint_with}"
@@ -60,7 +66,7 @@ def _joint_activation(loss: Loss) -> Activation:
     return activation
 
 
-def _compare(form: Form, loss: Loss, points: Array, targets: Targets, method: str, *, along_rows: bool = False) -> None:
+def _compare(form: Form, loss: Loss, points: Array, targets: Targets, method: str, *, along_rows: bool = False, step: float = STEP) -> None:
     """Compare the gradient with differences; `along_rows`, of distributions, which must go on summing to 1."""
     losses, found = form(loss, points.copy(), targets)
     expect_finite(losses, "a loss", f"{method} fills every entry of losses")
@@ -68,18 +74,19 @@ def _compare(form: Form, loss: Loss, points: Array, targets: Targets, method: st
     expected = np.empty((len(points), columns))
     for column in range(columns):
         above, below = points.copy(), points.copy()
-        above[:, column] += STEP
-        below[:, column] -= STEP
+        above[:, column] += step
+        below[:, column] -= step
         if along_rows:
-            above[:, -1] -= STEP
-            below[:, -1] += STEP
+            above[:, -1] -= step
+            below[:, -1] += step
         expected[:, column] = (form(loss, above, targets)[0] - form(loss, below, targets)[0]) / (above[:, column] - below[:, column])
     if along_rows:
         found = found[:, :-1] - found[:, -1:]
+    lost = (DIGITS * np.abs(losses) / step)[:, None]  # in a difference: a row with a large loss tells little of its small gradients
     advice = f"correct what {method} fills grad with: d losses[i] / d outputs[i], not divided by the rows"
     called = "the score" if method == "joint" else "the output"
     at = points[:, :columns]
-    expect_close(found, expected, f"gradients of {method}", advice, rtol=1e-5, atol=1e-6, at=at, called=called)
+    expect_close(found, expected, f"gradients of {method}", advice, rtol=1e-5, atol=1e-6 + lost, at=at, called=called)
 
 
 def rows(loss: Loss) -> None:
@@ -120,8 +127,7 @@ def shapes(loss: Loss) -> None:
 def dtype(loss: Loss) -> None:
     """float32 gives the numbers of float64 but for rounding."""
     outputs, targets = batch(loss, dtype="float32")
-    wide = targets.astype("float64") if targets.dtype.kind == "f" else targets
-    found, expected = losses_and_grad(loss, outputs, targets), losses_and_grad(loss, outputs.astype("float64"), wide)
+    found, expected = losses_and_grad(loss, outputs, targets), losses_and_grad(loss, outputs.astype("float64"), _wide(targets))
     advice = "compute in the dtype of outputs with constants that fit both"
     expect_close(found[0], expected[0], "losses in float32", advice, rtol=1e-3, atol=1e-4)
     expect_close(found[1], expected[1], "gradients in float32", advice, rtol=1e-3, atol=1e-4)
@@ -153,8 +159,9 @@ def zero_at_target(loss: Loss) -> None:
 
 
 def large_scores(loss: Loss) -> None:
-    """Outputs at the ends of their range overflow nowhere in float32, and scores of ±10,000 give the numbers of float64 in `joint`.
+    """Outputs at the ends of their range overflow nowhere in float32, and ±10,000 gives the numbers of float64.
 
+    Not at the ends of probabilities, where a loss keeps them away from 0 by its dtype's resolution.
     On the way to them `joint` may overflow: the engine calls losses with NumPy's warnings switched off.
     """
     outputs, targets = extreme(loss)
@@ -166,18 +173,33 @@ def large_scores(loss: Loss) -> None:
             raise AssertionError(f"outputs at the ends of their range, in float32: {error}; {advice}") from error
     expect_finite(losses, "with outputs at the ends of their range, a loss", advice)
     expect_finite(grad, "with outputs at the ends of their range, a gradient", advice, at=outputs, called="the output")
+    if loss.output == "real":
+        _expect_those_of_float64(loss, outputs, targets)
     if loss.joint_with is not None:
         _joint_of_large_scores(loss, np.resize(np.array([-1e4, 1e4, 0.0, 1e4, 80.0], "float32"), outputs.shape), targets)
 
 
+def _expect_those_of_float64(loss: Loss, outputs: Array, targets: Targets) -> None:
+    """The rows whose losses and gradients float32 can hold."""
+    found, expected = losses_and_grad(loss, outputs, targets), losses_and_grad(loss, outputs.astype("float64"), _wide(targets))
+    held = (np.abs(expected[0]) < HELD) & (np.abs(expected[1]) < HELD).all(axis=1)
+    advice = "compute in the dtype of outputs with constants that fit both"
+    for what, single, double in zip(("losses", "gradients"), found, expected, strict=True):
+        expect_close(single[held], double[held], f"with outputs up to 1e4, {what} in float32", advice, rtol=1e-3, atol=1e-3)
+
+
 def _joint_of_large_scores(loss: Loss, scores: Array, targets: Targets) -> None:
     advice = "take the largest score from the others first, and write it with exp(-abs(z))"
-    wide = targets.astype("float64") if targets.dtype.kind == "f" else targets
     with np.errstate(all="ignore"):
-        found, expected = joint_losses_and_grad(loss, scores, targets), joint_losses_and_grad(loss, scores.astype("float64"), wide)
+        found = joint_losses_and_grad(loss, scores, targets)
+        expected = joint_losses_and_grad(loss, scores.astype("float64"), _wide(targets))
     for what, single, double in zip(("losses", "gradients"), found, expected, strict=True):
         expect_finite(single, f"with scores up to 1e4, what is in the {what} of joint", advice, at=scores)
         expect_close(single, double, f"with scores up to 1e4, {what} of joint in float32", advice, rtol=1e-3, atol=1e-5, at=scores)
+
+
+def _wide(targets: Targets) -> Targets:
+    return targets.astype("float64") if targets.dtype.kind == "f" else targets
 
 
 CHECKS: dict[str, CheckFunction] = {

@@ -1,19 +1,30 @@
-"""The checks of metrics."""
+"""The checks of metrics, with two classes and three, and one value per row and two.
+
+A metric may refuse three classes, or two values, by raising ValueError: then it is checked without them.
+"""
 
 from __future__ import annotations
 
+import linecache
 import math
+import traceback
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from mlpkit.plugin import Array, Metric, Targets
-from mlpkit.testing.findings import expect, expect_close, expect_same_bits
+from mlpkit.testing.findings import NotApplicable, expect, expect_close, expect_same_bits
 from mlpkit.testing.trial import CheckFunction
+from mlpkit.testing.variants import variants
 
+Case = tuple[Array, Targets, Array]  # outputs, targets and weights
 ROWS = 24
+COLUMNS = {"classification": (2, 3), "regression": (1, 2)}  # of outputs
+MANY = {"classification": (2, 3, 12), "regression": (1, 2)}  # so many that those differ of which the first few count
 
 
-def data(metric: Metric, columns: int | None = None) -> tuple[Array, Targets, Array]:
+def data(metric: Metric, columns: int | None = None) -> Case:
     """Outputs that are right for most rows, targets and weights; two classes or one value per row, unless `columns` says more."""
     rng = np.random.default_rng(2)
     if metric.task == "classification":
@@ -30,10 +41,31 @@ def answer(metric: Metric) -> list[Array]:
     return [np.array([metric.compute(*data(metric))], "float64")]
 
 
+def cases(metric: Metric, every: Mapping[str, tuple[int, ...]] = COLUMNS) -> list[Case]:
+    """Rows with each number of columns that it does not refuse."""
+    found = [data(metric, columns) for columns in every[metric.task]]
+    taken = [case for case in found if not _refused(metric, case)]
+    if not taken:
+        raise NotApplicable(f"compute raises ValueError for outputs of the shapes {', '.join(str(case[0].shape) for case in found)}")
+    return taken
+
+
+def _refused(metric: Metric, case: Case) -> bool:
+    """Whether it raises ValueError of its own accord, and not as NumPy does where shapes do not fit."""
+    try:
+        metric.compute(*[array.copy() for array in case])
+    except ValueError as error:
+        *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+        text = linecache.getline(frame.f_code.co_filename, line).strip()
+        return not str(frame.f_globals.get("__name__")).startswith("numpy.") and (text or "raise").startswith("raise")
+    return False
+
+
 def finite(metric: Metric) -> None:
     """The figure is a finite float, for two classes and more, for one value per row and more, and for a single row."""
-    outputs, targets, weights = data(metric)
-    for case in (data(metric), data(metric, 3), (outputs[:1], targets[:1], weights[:1])):
+    taken = cases(metric)
+    outputs, targets, weights = taken[0]
+    for case in (*taken, (outputs[:1], targets[:1], weights[:1])):
         figure = metric.compute(*case)
         what = f"with outputs of the shape {case[0].shape}, the figure"
         expect(isinstance(figure, float), f"{what} is {type(figure).__name__}", "return a float")
@@ -42,47 +74,101 @@ def finite(metric: Metric) -> None:
 
 def row_weights(metric: Metric) -> None:
     """A row of weight 2 counts as two rows, and one of weight 0 not at all."""
-    outputs, targets, _ = data(metric)
-    counts = np.resize([2, 1, 0, 1, 2, 0], ROWS)
-    expected = metric.compute(np.repeat(outputs, counts, axis=0), np.repeat(targets, counts, axis=0), np.ones(counts.sum()))
-    found = metric.compute(outputs, targets, counts.astype("float64"))
-    advice = "weigh each row, such as with np.average(..., weights=weights)"
-    expect_close(np.array(found), np.array(expected), "figures of weighted rows, against those of repeated ones,", advice)
+    counts = np.resize([2, 1, 0, 1, 2], ROWS)
+    for outputs, targets, _ in cases(metric):
+        expected = metric.compute(np.repeat(outputs, counts, axis=0), np.repeat(targets, counts, axis=0), np.ones(counts.sum()))
+        found = metric.compute(outputs, targets, counts.astype("float64"))
+        what = f"figures of weighted rows, against those of repeated ones, with outputs of the shape {outputs.shape}"
+        expect_close(np.array(found), np.array(expected), what, "weigh each row, such as with np.average(..., weights=weights)")
 
 
 def order(metric: Metric) -> None:
     """The order of the rows does not matter."""
-    outputs, targets, _ = data(metric)
     weights = np.random.default_rng(3).uniform(0.5, 2.0, ROWS)
-    expected = np.array(metric.compute(outputs, targets, weights))
-    for seed in range(3):
-        shuffled = np.random.default_rng(seed).permutation(ROWS)
-        found = np.array(metric.compute(outputs[shuffled], targets[shuffled], weights[shuffled]))
-        expect_close(found, expected, "figures of shuffled rows", "let each row count wherever it stands")
+    for outputs, targets, _ in cases(metric):
+        expected = np.array(metric.compute(outputs, targets, weights))
+        for seed in range(3):
+            shuffled = np.random.default_rng(seed).permutation(ROWS)
+            found = np.array(metric.compute(outputs[shuffled], targets[shuffled], weights[shuffled]))
+            what = f"figures of shuffled rows, with outputs of the shape {outputs.shape}"
+            expect_close(found, expected, what, "let each row count wherever it stands")
 
 
 def inputs_untouched(metric: Metric) -> None:
     """Outputs, targets and weights are left alone."""
-    arrays = data(metric)
-    before = [array.copy() for array in arrays]
-    metric.compute(*arrays)
-    for name, array, copy in zip(("outputs", "targets", "weights"), arrays, before, strict=True):
-        expect_same_bits(array, copy, f"{name} before and after compute", f"do not write to {name}")
+    for arrays in cases(metric):
+        before = [array.copy() for array in arrays]
+        metric.compute(*arrays)
+        for name, array, copy in zip(("outputs", "targets", "weights"), arrays, before, strict=True):
+            expect_same_bits(array, copy, f"{name} before and after compute", f"do not write to {name}")
 
 
 def direction(metric: Metric) -> None:
-    """`higher_is_better` says whether right outputs have the higher figure."""
+    """`higher_is_better` says whether right outputs have the higher figure, and every class or column counts.
+
+    Where the figure is the same with right and with wrong outputs, as the share of rows whose class is among the first
+    two is with two classes, more classes must tell them apart.
+    """
     higher = getattr(metric, "higher_is_better", None)
     expect(isinstance(higher, bool), f"higher_is_better is {higher!r}", "say True or False in the class")
-    _, targets, weights = data(metric)
-    if metric.task == "classification":
-        right, wrong = np.eye(2)[targets] * 0.98 + 0.01, np.eye(2)[1 - targets] * 0.98 + 0.01
-    else:
-        right, wrong = targets.copy(), targets + 5.0 * np.random.default_rng(4).standard_normal(targets.shape)
-    good, bad = metric.compute(right, targets, weights), metric.compute(wrong, targets, weights)
-    agrees = good > bad if higher else good < bad
-    found = f"right outputs have {good:g} and wrong ones {bad:g}, and higher_is_better is {higher}"
-    expect(agrees, found, "correct higher_is_better, or the figure")
+    found, told_apart = "", False
+    for outputs, targets, weights in cases(metric, MANY):
+        columns = outputs.shape[1]
+        good, bad = (
+            metric.compute(answers, targets, weights) for answers in (_right(metric, targets, columns), _wrong(metric, targets, columns))
+        )
+        of = "" if columns == COLUMNS[metric.task][0] else f" with {columns} {_called(metric)}"
+        found = f"right outputs have {good:g} and wrong ones {bad:g}{of}, and higher_is_better is {higher}"
+        expect(good >= bad if higher else good <= bad, found, "correct higher_is_better, or the figure")
+        told_apart |= good != bad
+    expect(told_apart, found, "let the figure tell right outputs from wrong ones")
+    _expect_all_count(metric)
+
+
+def _called(metric: Metric) -> str:
+    return "classes" if metric.task == "classification" else "columns"
+
+
+def _right(metric: Metric, targets: Targets, columns: int) -> Array:
+    """What the targets are; of classes with a probability of 0.98 or so."""
+    return targets.copy() if metric.task == "regression" else 0.02 / columns + 0.98 * np.eye(columns)[targets]
+
+
+def _wrong(metric: Metric, targets: Targets, columns: int, by: int = 1) -> Array:
+    """Far from the targets; of classes the one so many further, and the right one has the least probability."""
+    if metric.task == "regression":
+        return targets + 5.0 * np.random.default_rng(4).standard_normal(targets.shape)
+    chances = np.full((len(targets), columns), 0.2 / columns) + 0.78 * np.eye(columns)[(targets + by) % columns]
+    chances[np.arange(len(targets)), targets] = 0.01 / columns
+    wrong: Array = chances / chances.sum(axis=1, keepdims=True)
+    return wrong
+
+
+def _expect_all_count(metric: Metric) -> None:
+    """Where each of the fewest classes counts, each of more counts too; and so of the columns of targets."""
+    fewest, *more = cases(metric)
+    if not all(_counts(metric, fewest, part) for part in range(fewest[0].shape[1])):
+        return  # such as the share of one class that is found
+    for case in more:
+        columns = case[0].shape[1]
+        for part in range(columns):
+            counts = any(_counts(each, case, part) for each in (metric, *variants(metric)))  # others, where an option names the column
+            what = f"the rows of class {part}" if metric.task == "classification" else f"column {part}"
+            found = f"with {columns} {_called(metric)}, the figure is the same whether the outputs of {what} are right or wrong"
+            expect(counts, found, f"let all {_called(metric)} count, or raise ValueError where there are more than you compute with")
+
+
+def _counts(metric: Any, case: Case, part: int) -> bool:
+    """Whether the figure depends on the outputs of one class's rows, or of one column."""
+    outputs, targets, weights = case
+    columns = outputs.shape[1]
+    if metric.task == "regression":
+        changed = outputs.copy()
+        changed[:, part] = _wrong(metric, targets, columns)[:, part]
+        return bool(metric.compute(changed, targets, weights) != metric.compute(outputs, targets, weights))
+    right, rows = _right(metric, targets, columns), (targets == part)[:, None]
+    every = [np.where(rows, _wrong(metric, targets, columns, by), right) for by in range(1, columns)]
+    return any(metric.compute(changed, targets, weights) != metric.compute(right, targets, weights) for changed in every)
 
 
 CHECKS: dict[str, CheckFunction] = {

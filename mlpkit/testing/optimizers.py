@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -34,23 +34,32 @@ class Quadratic:
         return 0.5 * float((self.curvature * away * away).sum()), self.grad
 
 
+def names_of_state(optimizer: Optimizer) -> tuple[str, ...]:
+    """The class variable `state`; AssertionError for what is no tuple, as ("m") is none."""
+    found: Any = optimizer.state
+    advice = f"write a tuple: ({found!r},)" if isinstance(found, str) else "write a tuple of names"
+    expect(isinstance(found, tuple), f"the class variable state is {found!r}, a {type(found).__name__}", advice)
+    return optimizer.state
+
+
 class Walk:
     """Where an optimizer has come to, with the arrays of its state."""
 
     def __init__(self, optimizer: Optimizer, problem: Quadratic) -> None:
         self.problem = problem
         self.w = problem.start.copy()
-        self.state = [np.zeros_like(self.w) for _ in optimizer.state]
+        self.state = [np.zeros_like(self.w) for _ in names_of_state(optimizer)]
+        self.done = 0  # the number of the call that said that nothing is left to gain: the walk is over, as a run is
 
-    def go(self, optimizer: Optimizer, steps: Iterable[int], lr: float) -> bool:
-        """Take the steps of these numbers; whether a minimizer said that it is done."""
+    def go(self, optimizer: Optimizer, steps: Iterable[int], lr: float) -> None:
+        """Take the steps of these numbers, up to the one with which a minimizer is done."""
         for t in steps:
-            if isinstance(optimizer, Minimizer):
-                if optimizer.minimize(self.w, self.problem, *self.state, lr=lr, t=t):
-                    return True
-            else:
+            if self.done:
+                return
+            if not isinstance(optimizer, Minimizer):
                 optimizer.step(self.w, self.problem(self.w)[1], *self.state, lr=lr, t=t)
-        return False
+            elif optimizer.minimize(self.w, self.problem, *self.state, lr=lr, t=t):
+                self.done = t
 
     def renew(self) -> None:
         """Go on in copies of all arrays, and fill the old ones with NaN."""
@@ -83,6 +92,14 @@ def walked(optimizer: Optimizer, steps: int, dtype: DTypeLike = "float64", seed:
     return walk
 
 
+def takes_schedules(optimizer: Optimizer) -> None:
+    """The annotation of its learning rate allows a schedule, which a check of its own may refuse."""
+    annotation: Any = type(optimizer).model_fields["learning_rate"].annotation
+    allowed = [each for each in (annotation, *get_args(annotation)) if isinstance(each, type) and issubclass(each, Schedule)]
+    advice = "annotate it with LearningRate from mlpkit.plugin, so that a spec can give a schedule"
+    expect(bool(allowed) or annotation is Any, "its learning_rate takes no schedule", advice)
+
+
 def answer(optimizer: Optimizer) -> list[Array]:
     """What it computes, to be compared."""
     walk = walked(optimizer, 3)
@@ -98,8 +115,15 @@ def falls(optimizer: Optimizer) -> None:
     walk.go(optimizer, range(1, steps + 1), lr)
     expect_finite(walk.w, f"after {steps} steps of the rate {lr:g} on a quadratic, a parameter", "check the sign and size of the steps")
     after = problem(walk.w)[0]
-    found = f"a quadratic went from {before:.4g} to {after:.4g} in {steps} {'calls' if minimizer else 'steps'} of the rate {lr:g}"
-    expect(after < share * before, found, f"it should come below {share * before:.4g}: check the sign and size of the steps")
+    found = (
+        f"a quadratic went from {before:.4g} to {after:.4g} in {walk.done or steps} {'calls' if minimizer else 'steps'} of the rate {lr:g}"
+    )
+    what = (
+        f"return True where nothing is left to gain, and not after call {walk.done}"
+        if walk.done
+        else "check the sign and size of the steps"
+    )
+    expect(after < share * before, found, f"it should come below {share * before:.4g}: {what}")
 
 
 def in_place(optimizer: Optimizer) -> None:

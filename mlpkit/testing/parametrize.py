@@ -60,11 +60,13 @@ def parametrize_with_checks(
     PluginError
         There is no such plugin, or it has options without a default.
     ValueError
-        `expected_failures` names a check that none of the plugins has, or there are no plugins.
+        `expected_failures` names a check that none of the plugins has, or gives no reason; or there are no plugins.
+    TypeError
+        `expected_failures` is no mapping from names to texts.
     """
     import pytest
 
-    expected = expected_failures or {}
+    expected = {} if expected_failures is None else expected_failures
     found = [(plugin, _asked_of(plugin)) for plugin in map(as_plugin, plugins)]
     if not found:
         raise ValueError("there are no plugins to check")

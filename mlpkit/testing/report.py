@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Status = Literal["passed", "failed", "skipped", "expected"]
 SHORTEST = 0.05  # seconds from which it is said how long a check took
+EXCEPTION = re.compile(r"[A-Z]\w+: ")  # in which numbers are those of the call
+CALLER = re.compile(r"^.* failed in \w+: ", re.DOTALL)
+LOCATION = re.compile(r" *\([^()]+, line \d+\)$")
+NUMBERS = re.compile(r"\(?\d[\d, ]*\)? *")
 
 
 @dataclass(frozen=True)
@@ -93,10 +98,10 @@ class Report:
         options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
         source = f"{self.distribution} {self.version}" if self.distribution else "your own class"
         width = max((len(check.name) for check in self.checks), default=0)
-        first: dict[str, str] = {}  # a check by what it found
+        first: dict[str, str] = {}  # a check by what it found, wherever
         lines = [f"{self.plugin}({options}), one of the {self.kind} of {source}"]
         for check in self.checks:
-            earlier = first.setdefault(check.reason, check.name)
+            earlier = first.setdefault(_alike(check.reason), check.name)
             again = check.status == "failed" and earlier != check.name
             lines.append(_line(check, width, f"the same as {earlier}" if again else check.reason))
         return "\n".join([*lines, self._summary()])
@@ -106,6 +111,12 @@ class Report:
         counts = f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped{expected}"
         nothing = "" if self.passed or self.failed else ": nothing is known of this plugin"
         return f"{'ok' if self.ok else 'NOT OK'}: {len(self.checks)} checks, {counts}{nothing}"
+
+
+def _alike(reason: str) -> str:
+    """A reason without what differs where one mistake shows again: the line, who called, and numbers such as shapes."""
+    text = LOCATION.sub("", CALLER.sub("", reason))
+    return NUMBERS.sub("#", text) if EXCEPTION.match(text) else text
 
 
 def _line(check: Check, width: int, reason: str) -> str:

@@ -11,12 +11,13 @@ from mlpkit.testing.findings import expect, expect_same_bits
 from mlpkit.testing.trial import CheckFunction
 
 LONG = (7, 100)  # epochs of a run
-EVERY = (1, 2, *LONG)
+EVERY = (1, 2, 3, *LONG, 1000, 10_000)
+MOST = 401  # places of one run
 
 
 def places(runs: tuple[int, ...] = LONG) -> list[tuple[float, int]]:
-    """Epochs, with fractions, of runs of several lengths."""
-    return [(epoch / 4, epochs) for epochs in runs for epoch in range(4 * epochs + 1)]
+    """Epochs, with fractions, of runs of several lengths: quarters of them, and of long runs so many from the first to the last."""
+    return [(float(epoch), epochs) for epochs in runs for epoch in np.linspace(0, epochs, min(4 * epochs + 1, MOST))]
 
 
 def answer(schedule: Schedule) -> list[Array]:
@@ -25,7 +26,7 @@ def answer(schedule: Schedule) -> list[Array]:
 
 
 def rates(schedule: Schedule) -> None:
-    """Every rate is finite and not below 0, in runs of one epoch too."""
+    """Every rate is finite and not below 0, in runs of one epoch and of 10,000 too."""
     for epoch, epochs in places(EVERY):
         rate = schedule.rate(epoch, epochs)
         found = f"the rate at epoch {epoch:g} of {epochs} is {rate}"
@@ -33,7 +34,7 @@ def rates(schedule: Schedule) -> None:
 
 
 def returns_float(schedule: Schedule) -> None:
-    """Every rate is a float."""
+    """Every rate is a float. NumPy's float64 is one of Python's, and computes the same."""
     for epoch, epochs in places():
         rate = schedule.rate(epoch, epochs)
         found = f"the rate at epoch {epoch:g} of {epochs} is {type(rate).__name__}"

@@ -6,6 +6,9 @@ import difflib
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic import ValidationError
+
+from mlpkit.blame import reason
 from mlpkit.errors import AmbiguousPlugin, BrokenPlugin, MissingPlugin, PluginError
 from mlpkit.plugin import REGISTRIES, Plugin
 from mlpkit.registry import PluginInfo, snake_case
@@ -73,8 +76,16 @@ def _made(cls: Any) -> Plugin:
     except TypeError as error:  # an abstract class
         raise BrokenPlugin(f"{cls.__name__} cannot be used: {error}", help="define what is missing") from error
     except (Exception, SystemExit) as error:
-        message = f"{cls.__name__} does not take its own defaults: {type(error).__name__}: {error}"
-        raise BrokenPlugin(message, help="correct the defaults") from error
+        own = "__init__" in vars(cls)
+        help = "write no __init__: declare each option in the class, such as beta: float = 1.0" if own else "correct the defaults"
+        raise BrokenPlugin(f"{cls.__name__} does not take its own defaults: {_said(error)}", help=help) from error
+
+
+def _said(error: BaseException) -> str:
+    """What an exception says, in a line: of Pydantic's which options it is about."""
+    if not isinstance(error, ValidationError) or error.errors()[0]["type"] == "frozen_instance":
+        return reason(error)
+    return "; ".join(": ".join([".".join(map(str, problem["loc"])), problem["msg"]]) for problem in error.errors())
 
 
 def info_of(plugin: Plugin) -> PluginInfo:

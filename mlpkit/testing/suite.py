@@ -47,6 +47,8 @@ def checks_of(plugin: Plugin) -> dict[str, CheckFunction]:
 def other_options(plugin: Plugin) -> None:
     """What is right with its own options is right with other values of each, one at a time."""
     asked = [name for name in AGAIN[plugin.kind] if why_not(name, plugin) is None and _fault(name, plugin) is None]
+    if not asked:
+        raise NotApplicable("the checks that it repeats fail with the plugin's own options")
     for variant in variants(plugin):
         for name in asked:
             fault = _fault(name, variant) if why_not(name, variant) is None else None
@@ -58,6 +60,8 @@ def _fault(name: str, plugin: Plugin) -> str | None:
     """What a check finds; None when it finds nothing."""
     try:
         KINDS[plugin.kind][name](plugin)
+    except NotApplicable:
+        return None
     except AssertionError as error:
         return str(error)
     except Exception as error:

@@ -60,10 +60,18 @@ def _described(error: BaseException, plugin: Plugin) -> str:
 
 
 def check_expected(expected_failures: Mapping[str, str], *known: Mapping[str, CheckFunction]) -> None:
-    """Raise ValueError for an expected failure of a check that there is not."""
+    """Raise TypeError or ValueError for expected failures without a reason, or of a check that there is not."""
+    example = 'write {"NAME OF A CHECK": "why it fails"}'
+    if not isinstance(expected_failures, Mapping):
+        raise TypeError(f"expected_failures is a {type(expected_failures).__name__}: {example}")
     names = list(dict.fromkeys(name for checks in known for name in checks))
     unknown = [name for name in expected_failures if name not in names]
     if unknown:
         raise ValueError(
             f"expected_failures names {', '.join(map(repr, unknown))}, which is no check of this kind; one of {', '.join(names)}"
         )
+    for name, why in expected_failures.items():
+        if not isinstance(why, str):
+            raise TypeError(f"expected_failures has {why!r} for {name!r}: {example}")
+        if not why.strip():
+            raise ValueError(f"expected_failures has no reason for {name!r}: {example}")

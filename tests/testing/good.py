@@ -21,6 +21,17 @@ class Swish(Elementwise):
         return s + self.beta * y * (1 - s)
 
 
+class Mish(Elementwise):
+    """z tanh(softplus(z)), as in a text book but for the clipping of what overflows."""
+
+    def function(self, z):
+        return z * np.tanh(np.log1p(np.exp(np.minimum(z, 50))))
+
+    def derivative(self, z, y):
+        t = np.tanh(np.log1p(np.exp(np.minimum(z, 50))))
+        return t + z * (1 - t * t) / (1 + np.exp(-np.maximum(z, -80)))
+
+
 class HardSigmoid(Activation):
     """z / 6 + 1 / 2, from 0 to 1."""
 
@@ -93,6 +104,26 @@ class Poisson(Loss):
         rate = np.maximum(outputs, 1e-6)
         losses[...] = (rate - targets * np.log(rate)).sum(axis=1)
         grad[...] = 1 - targets / rate
+
+
+class LogPoisson(Loss):
+    """exp(output) - target output: of counts, whose logarithm is put out. Beyond 60 it is straight, so that nothing overflows."""
+
+    def value_and_grad(self, outputs, targets, losses, grad):
+        rate = np.exp(np.minimum(outputs, 60))
+        losses[...] = (rate * (1 + np.maximum(outputs - 60, 0)) - targets * outputs).sum(axis=1)
+        grad[...] = rate - targets
+
+
+class LogCosh(Loss):
+    """The logarithm of cosh of the error, meaned over the outputs."""
+
+    zero_at_target: ClassVar[bool] = True
+
+    def value_and_grad(self, outputs, targets, losses, grad):
+        size = np.abs(outputs - targets)
+        losses[...] = (size + np.log1p(np.exp(-2 * size)) - np.log(2)).mean(axis=1)
+        grad[...] = np.tanh(outputs - targets) / grad.shape[1]
 
 
 class SquaredHinge(Loss):
@@ -178,6 +209,69 @@ class BalancedAccuracy(Metric):
         return float(np.mean([np.average(right[targets == each], weights=weights[targets == each]) for each in np.unique(targets)]))
 
 
+class TopK(Metric):
+    """Share of the rows whose class is among the k most probable."""
+
+    higher_is_better: ClassVar[bool] = True
+    task: ClassVar[str] = "classification"
+    k: int = Field(2, ge=1)
+
+    def compute(self, outputs, targets, weights):
+        best = np.argsort(-outputs, axis=1, kind="stable")[:, : self.k]
+        return float(np.average((best == targets[:, None]).any(axis=1), weights=weights))
+
+
+class Precision(Metric):
+    """Share of the rows said to be of class 1 that are; 0 where none is."""
+
+    higher_is_better: ClassVar[bool] = True
+    task: ClassVar[str] = "classification"
+
+    def compute(self, outputs, targets, weights):
+        said = weights * (outputs.argmax(axis=1) == 1)
+        return float((said * (targets == 1)).sum() / (said.sum() or 1.0))
+
+
+class Recall(Metric):
+    """Share of the rows of one class that are found."""
+
+    higher_is_better: ClassVar[bool] = True
+    task: ClassVar[str] = "classification"
+    positive: int = Field(1, ge=0)
+
+    def compute(self, outputs, targets, weights):
+        of_it = weights * (targets == self.positive)
+        return float((of_it * (outputs.argmax(axis=1) == targets)).sum() / (of_it.sum() or 1.0))
+
+
+class RankedArea(Metric):
+    """Area under the ROC curve, of two classes alone."""
+
+    higher_is_better: ClassVar[bool] = True
+    task: ClassVar[str] = "classification"
+
+    def compute(self, outputs, targets, weights):
+        if outputs.shape[1] != 2:
+            raise ValueError("there is a ROC curve of two classes alone")
+        p, right = outputs[:, 1], targets == 1
+        pairs = np.outer(weights * right, weights * ~right)
+        above = np.sign(p[:, None] - p[None]) / 2 + 0.5
+        return float((pairs * above).sum() / pairs.sum()) if pairs.any() else 0.5
+
+
+class ErrorOfColumn(Metric):
+    """Mean of the absolute errors of one target."""
+
+    higher_is_better: ClassVar[bool] = False
+    task: ClassVar[str] = "regression"
+    column: int = Field(0, ge=0)
+
+    def compute(self, outputs, targets, weights):
+        if self.column >= outputs.shape[1]:
+            raise ValueError("there are not so many targets")
+        return float(np.average(np.abs(outputs - targets)[:, self.column], weights=weights))
+
+
 class MedianError(Metric):
     """The median of the errors' sizes, each as often as it weighs."""
 
@@ -192,8 +286,9 @@ class MedianError(Metric):
 
 
 GOOD = (
-    *(Swish(), Swish(beta=3.0), HardSigmoid(), SoftShrink(), UnitLength()),
-    *(Huber(), Huber(delta=0.3), Poisson(), SquaredHinge()),
+    *(Swish(), Swish(beta=3.0), Mish(), HardSigmoid(), SoftShrink(), UnitLength()),
+    *(Huber(), Huber(delta=0.3), Huber(delta=5.0), Poisson(), LogPoisson(), LogCosh(), SquaredHinge()),
     *(RMSProp(), RMSProp(learning_rate=WarmUp()), ByTensor(), Backtracking()),
     *(Orthogonal(), WarmUp(), BalancedAccuracy(), MedianError()),
+    *(TopK(), TopK(k=5), Precision(), Recall(), RankedArea(), ErrorOfColumn()),
 )

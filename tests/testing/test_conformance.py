@@ -35,7 +35,7 @@ OTHERS = (
     Snake(a=10.0),
 )
 EVERY = [*(REQUIRED.get(cls) or cls() for cls in BUILTINS), *OTHERS, *good.GOOD]
-APPLY_TO_SOME = {"joint", "zero_at_target", "memory_order", "other_options", "output", "zero_rate"}
+APPLY_TO_SOME = {"joint", "zero_at_target", "memory_order", "other_options", "output", "zero_rate", "size"}
 
 
 def identity(plugin):
@@ -141,7 +141,8 @@ def test_a_class_of_the_main_program_is_not_looked_for(tmp_path):
 def test_the_names_of_the_checks_are_a_promise():
     names = {kind: [*common.CHECKS, *KINDS[kind], *engine.CHECKS[kind]] for kind in KINDS}
     of_all = ["name", "documented", "options", "frozen", "pickles", "copies", "deterministic"]
-    own = ["gradient", "shapes", "rows", "dtype", "inputs_untouched", "buffers", "large_scores", "memory_order", "output", "speed"]
+    own = ["gradient", "shapes", "rows", "dtype", "inputs_untouched", "buffers", "threads", "large_scores"]
+    own += ["memory_order", "output", "speed"]
     assert names == {
         "activations": [*of_all, *own, "learns", "saved_model"],
         "losses": [
@@ -150,7 +151,7 @@ def test_the_names_of_the_checks_are_a_promise():
             *("wrong_targets", "learns", "saved_model"),
         ],
         "optimizers": [*of_all, "falls", "in_place", "state", "zero_rate", "scopes", "dtype", "resume", "learns", "saved_model"],
-        "initializers": [*of_all, "fills", "reproducible", "shapes", "saved_model"],
+        "initializers": [*of_all, "fills", "reproducible", "shapes", "size", "saved_model"],
         "schedules": [*of_all, "rates", "returns_float", "memory", "resume", "learns", "saved_model"],
         "metrics": [*of_all, "finite", "weights", "order", "inputs_untouched", "direction", "evaluate", "saved_model"],
     }

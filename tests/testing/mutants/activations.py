@@ -125,6 +125,36 @@ class KeepsByAddress(Tanh2):
         grad *= 1 - np.square(KEPT[id(z)][1])
 
 
+class KeepsByAddressOfOutputs(Tanh2):
+    """Keeps the slopes by the address of the outputs, and grows."""
+
+    def forward(self, z, out):
+        np.tanh(z, out)
+        KEPT[out.ctypes.data] = 1 - out * out
+
+    def backward(self, z, out, grad):
+        grad *= KEPT[out.ctypes.data]
+
+
+class SharesScratchSpace(Tanh2):
+    """Has scratch space by shape and dtype, which all threads write to."""
+
+    def forward(self, z, out):
+        scratch = KEPT.setdefault((z.shape, z.dtype), np.empty_like(z))
+        np.tanh(z, scratch)
+        out[...] = scratch
+
+
+class SharesScratchSpaceBackward(Tanh2):
+    """Has scratch space of the object for the derivatives."""
+
+    def backward(self, z, out, grad):
+        scratch = KEPT.setdefault((z.shape, z.dtype), np.empty_like(z))
+        np.multiply(out, out, scratch)
+        np.subtract(1, scratch, scratch)
+        np.multiply(grad, scratch, grad)
+
+
 class NeedsCleanOutputs(Tanh2):
     """Adds to outputs that are NaN at first, and to old ones later."""
 
@@ -240,8 +270,14 @@ ACTIVATIONS = {
     ScalarDerivative(): {"dtype": "what derivative returns for float32 is float, not an array"},
     WritesScores(): {"inputs_untouched": "z before and after forward differ.*do not write to z"},
     FunctionWritesScores(): {"inputs_untouched": "z before and after forward differ"},
-    KeepsOutputs(): {"buffers": "with and without another forward in between differ.*keep no array"},
-    KeepsByAddress(): {"buffers": "KeyError"},
+    KeepsOutputs(): {
+        "buffers": "with and without another forward in between, .* differ.*keep no array",
+        "threads": "gradients of 4 threads",
+    },
+    KeepsByAddress(): {"buffers": "KeyError", "threads": "KeyError"},
+    KeepsByAddressOfOutputs(): {"buffers": "KeyError|differ|broadcast"},
+    SharesScratchSpace(): {"threads": "outputs of 4 threads at once and of one alone differ.*keep no array outside of a call"},
+    SharesScratchSpaceBackward(): {"threads": "gradients of 4 threads at once and of one alone differ"},
     NeedsCleanOutputs(): {"buffers": "scratch space differ"},
     Overflows(): {"large_scores": "overflow encountered in exp.*exp\\(-abs\\(z\\)\\)"},
     WrongShape(): {"gradient": "are wrong", "dtype": r"has the shape \(8, 1\) where it should have \(8, 5\)"},

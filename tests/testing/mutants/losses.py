@@ -61,6 +61,44 @@ class MeanOfNoRows(Squares):
         losses.mean()
 
 
+class Crossentropy(losses.BinaryCrossentropy):
+    """The built-in, from which mutants of the joint form are made."""
+
+
+class ClipsGradient(Squares):
+    """Clips the gradient of errors beyond 5, and not the loss."""
+
+    def value_and_grad(self, outputs, targets, losses, grad):
+        super().value_and_grad(outputs, targets, losses, grad)
+        np.clip(grad, -10, 10, out=grad)
+
+
+class WrongForHighCounts(good.Poisson):
+    """The gradient is wrong for rates beyond 5."""
+
+    def value_and_grad(self, outputs, targets, losses, grad):
+        super().value_and_grad(outputs, targets, losses, grad)
+        grad[outputs > 5] = 0
+
+
+class JointClipsScores(Crossentropy):
+    """A joint form whose gradient is 0 for scores beyond 8."""
+
+    def joint(self, scores, targets, losses, grad):
+        far = np.abs(scores) > 8
+        super().joint(scores, targets, losses, grad)
+        grad[far] = 0
+
+
+class WrongAtTheEnds(Squares):
+    """Clips outputs beyond 100 in single precision."""
+
+    def value_and_grad(self, outputs, targets, losses, grad):
+        if outputs.dtype == np.float32:
+            outputs = np.clip(outputs, -100, 100)
+        super().value_and_grad(outputs, targets, losses, grad)
+
+
 class WritesOutputs(Squares):
     """Uses the outputs as scratch space."""
 
@@ -116,10 +154,6 @@ class UnknownTargets(Squares):
     targets: ClassVar[str] = "values"
 
 
-class Crossentropy(losses.BinaryCrossentropy):
-    """The built-in, from which mutants of the joint form are made."""
-
-
 class WrongJoint(Crossentropy):
     """A joint form of twice the loss."""
 
@@ -159,6 +193,10 @@ LOSSES = {
         "shapes": "a loss at",
         "learns": "gives NaN for finite outputs",
     },
+    ClipsGradient(): {"gradient": "gradients of value_and_grad are wrong: -?10 in place of"},
+    WrongForHighCounts(): {"gradient": "gradients of value_and_grad are wrong: 0 in place of"},
+    JointClipsScores(): {"joint": "gradients of joint are wrong"},
+    WrongAtTheEnds(): {"large_scores": "with outputs up to 1e4, losses in float32 are wrong"},
     MeanOfNoRows(): {"shapes": "RuntimeWarning: Mean of empty slice"},
     WritesOutputs(): {"inputs_untouched": "outputs before and after value_and_grad differ"},
     WritesTargets(): {"inputs_untouched": "targets before and after value_and_grad differ"},

@@ -172,6 +172,6 @@ OPTIMIZERS = {
     NeedsFloat64(): {"dtype": "UFuncTypeError: Cannot cast ufunc 'subtract'", "learns": "failed in step", "resume": "failed in step"},
     Swallows(): {"lets_exceptions_through": "the problem raised RuntimeError in call 1 and nothing came out"},
     Wraps(): {"lets_exceptions_through": "the problem raised KeyboardInterrupt in call 1 and RuntimeError came out"},
-    GivesUp(): {"falls": "in 200 calls of the rate 0.01"},
+    GivesUp(): {"falls": "in 50 calls of the rate 0.01.*return True where nothing is left to gain, and not after call 50"},
     ForgetsItsStep(): {"state": "the parameters differ", "resume": "differ"},
 }

@@ -67,6 +67,13 @@ class FailsOnOneInput(Uniform):
         array[...] = 1 / (len(array) - 1)
 
 
+class Thousandfold(Uniform):
+    """A thousand times too large."""
+
+    def fill(self, array, rng):
+        array[...] = 1000 * rng.standard_normal(array.shape)
+
+
 class RefusesAll(Uniform):
     """Fits nothing."""
 
@@ -93,6 +100,15 @@ class OneEpoch(Straight):
 
     def rate(self, epoch, epochs):
         return 0.1 * max(0.0, 1 - epoch / (epochs - 1))
+
+
+class ShortRuns(Straight):
+    """Knows a hundred epochs."""
+
+    def rate(self, epoch, epochs):
+        if epoch > 100:
+            raise IndexError(epoch)
+        return super().rate(epoch, epochs)
 
 
 class GivesArray(Straight):
@@ -169,6 +185,68 @@ class Correlation(Error):
             )
 
 
+class Share(Metric):
+    """Share of the rows that are right, from which the mutants of classes are made."""
+
+    higher_is_better: ClassVar[bool] = True
+    task: ClassVar[str] = "classification"
+
+    def compute(self, outputs, targets, weights):
+        return float(np.average(outputs.argmax(axis=1) == targets, weights=weights))
+
+
+class TwoClasses(Share):
+    """Takes every class for one of two."""
+
+    def compute(self, outputs, targets, weights):
+        return float(np.average((outputs[:, 1] > 0.5) == targets, weights=weights))
+
+
+class LogarithmOfTwo(Share):
+    """Mean -log(probability), with a formula for two classes."""
+
+    higher_is_better: ClassVar[bool] = False
+
+    def compute(self, outputs, targets, weights):
+        p = outputs[:, 1]
+        return float(np.average(-targets * np.log(p) - (1 - targets) * np.log(1 - p), weights=weights))
+
+
+class WeighsTwo(Share):
+    """Weighs rows where there are two classes alone."""
+
+    def compute(self, outputs, targets, weights):
+        return super().compute(outputs, targets, weights if outputs.shape[1] == 2 else np.ones_like(weights))
+
+
+class ByRowOfThree(Share):
+    """Depends on the order of the rows where there are three classes."""
+
+    def compute(self, outputs, targets, weights):
+        return super().compute(outputs, targets, weights if outputs.shape[1] == 2 else weights[::-1])
+
+
+class FirstColumn(Error):
+    """Looks at the first target alone."""
+
+    def compute(self, outputs, targets, weights):
+        return super().compute(outputs[:, :1], targets[:, :1], weights)
+
+
+class OneColumn(Error):
+    """Dies of two columns, in NumPy."""
+
+    def compute(self, outputs, targets, weights):
+        return float(np.average(np.abs(outputs - targets).reshape(len(weights)), weights=weights))
+
+
+class TellsNothing(Share):
+    """Gives 1 always."""
+
+    def compute(self, outputs, targets, weights):
+        return 1.0
+
+
 class GivesAnArray(Error):
     """Gives an array without dimensions."""
 
@@ -184,15 +262,26 @@ OTHERS = {
     LeavesRows(): {"fills": r"in an array of the shape \(6, 4\), an entry at \[20\] is nan", "shapes": "is nan"},
     BindsAnother(): {"fills": r"fill the array itself: array\[...\] = ...", "shapes": "is nan"},
     FailsOnOneInput(): {"shapes": "ZeroDivisionError"},
+    Thousandfold(): {"size": "weights of 200 inputs of unit size give scores of 1.4.*e\\+04; divide by the square root"},
+    ShortRuns(): {"rates": "IndexError: 10[0-9.]+"},
     Negative(): {"rates": "the rate at epoch 1 of 1 is -1e-06"},
     OneEpoch(): {"rates": "ZeroDivisionError"},
     GivesArray(): {"returns_float": "the rate at epoch 0 of 7 is float32; return a float"},
     Remembers(): {"memory": "asked for in order and in another order differ", "resume": "of a resumed and of an unbroken run differ"},
     NoRate(): {"learns": "the loss went from .* to .* in 60 epochs"},
-    IgnoresWeights(): {"weights": "of weighted rows, against those of repeated ones, are wrong.*np.average"},
-    FirstRow(): {"order": "figures of shuffled rows are wrong"},
+    IgnoresWeights(): {"weights": "of weighted rows, against those of repeated ones, .* are wrong.*np.average"},
+    FirstRow(): {"order": "figures of shuffled rows, .* are wrong"},
     WritesWeights(): {"inputs_untouched": "weights before and after compute differ"},
     WrongDirection(): {"direction": "right outputs have 0 and wrong ones .*, and higher_is_better is True"},
     Correlation(): {"finite": "the figure is nan"},
+    TwoClasses(): {
+        "direction": "with 3 classes, the figure is the same whether the outputs of the rows of class 2 are right or wrong; let all"
+    },
+    LogarithmOfTwo(): {"direction": "right outputs have .* and wrong ones .* with 12 classes, and higher_is_better is False"},
+    WeighsTwo(): {"weights": r"with outputs of the shape \(24, 3\) are wrong"},
+    ByRowOfThree(): {"weights": "are wrong", "order": r"figures of shuffled rows, with outputs of the shape \(24, 3\) are wrong"},
+    FirstColumn(): {"direction": "with 2 columns, the figure is the same whether the outputs of column 1 are right or wrong"},
+    OneColumn(): dict.fromkeys(("finite", "weights", "order", "inputs_untouched", "direction"), "ValueError: cannot reshape"),
+    TellsNothing(): {"direction": "right outputs have 1 and wrong ones 1 with 12 classes.*tell right outputs from wrong ones"},
     GivesAnArray(): {"finite": "the figure is ndarray; return a float", "evaluate": "gives ndarray, not a number"},
 }

@@ -1,0 +1,185 @@
+"""What the kit says of the mistakes that authors make most: once, in a line, and with what to write."""
+
+import re
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from mlpkit import Activation, Elementwise, Minimizer, Optimizer, errors
+from mlpkit.testing import check_plugin, parametrize_with_checks
+from mlpkit.testing.conformance import examine
+
+from . import good
+
+
+def failed(plugin):
+    """What is found, by check."""
+    return {check.name: check.reason for check in examine(plugin, without=("saved_model",)).checks if check.status == "failed"}
+
+
+def told(plugin):
+    """The first lines of what is found, and of which checks it is said that they find the same."""
+    text = str(examine(plugin, without=("saved_model",)))
+    found = re.findall(r"^  failed +(\w+) +(.*)$", text, re.M)
+    return [reason for _, reason in found if not reason.startswith("the same as")], len(found)
+
+
+class SetsItself(Optimizer):
+    """Keeps the gradient on itself."""
+
+    def step(self, w, grad, *, lr, t):
+        self.m = grad
+        w -= lr * self.m
+
+
+class NoComma(Optimizer):
+    """A state that is no tuple."""
+
+    state: ClassVar[tuple[str, ...]] = "mean"
+
+    def step(self, w, grad, mean, *, lr, t):
+        mean[...] = grad
+        w -= lr * mean
+
+
+class Misspelt(Elementwise):
+    """A typing error in two lines."""
+
+    width: float = 2.0
+
+    def function(self, z):
+        return self.witdh * z
+
+    def derivative(self, z, y):
+        return self.witdh + 0 * z
+
+
+class AddsSeven(Activation):
+    """Adds what fits no row."""
+
+    def forward(self, z, out):
+        out[...] = z + np.ones(7)
+
+    def backward(self, z, out, grad):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("plugin", "words"),
+    [
+        (SetsItself(), r"^it sets self\.m, .*class variable state \(test_messages.py, line \d+\)$"),
+        (NoComma(), r"^the class variable state is 'mean', a str; write a tuple: \('mean',\)$"),
+        (Misspelt(), r"^AttributeError: 'Misspelt' object has no attribute 'witdh' \(test_messages.py, line \d+\)$"),
+        (AddsSeven(), r"^ValueError: operands could not be broadcast together with shapes \(6,4\) \(7,\)"),
+    ],
+    ids=lambda plugin: type(plugin).__name__,
+)
+def test_one_mistake_is_told_once(plugin, words):
+    reasons, count = told(plugin)
+    assert len(reasons) == 1, reasons
+    assert re.search(words, reasons[0])
+    assert count >= 10
+
+
+def test_other_options_are_not_tried_where_nothing_works():
+    (check,) = [check for check in examine(Misspelt(), without=("saved_model",)).checks if check.name == "other_options"]
+    assert (check.status, check.reason) == ("skipped", "the checks that it repeats fail with the plugin's own options")
+
+
+class RateIsANumber(good.RMSProp):
+    """Takes no schedules."""
+
+    learning_rate: float = 0.01
+
+
+class DefaultOfNumPy(good.Swish):
+    """Has a default that JSON does not have."""
+
+    beta: float = np.sqrt(2)
+
+
+def test_options_that_a_spec_or_a_schema_cannot_have():
+    advice = "annotate it with LearningRate from mlpkit.plugin, so that a spec can give a schedule"
+    assert failed(RateIsANumber()) == {"options": f"its learning_rate takes no schedule; {advice}"}
+    (found,) = failed(DefaultOfNumPy()).values()
+    assert re.search(r"^its JSON Schema is incomplete: Default value 1\.41.*; write float\(\.\.\.\) around a default", found)
+
+
+class OwnInit(good.Swish):
+    """Written as an ordinary class."""
+
+    def __init__(self, beta=1.0):
+        self.beta = beta
+
+
+class WrongDefaults(good.Swish):
+    """Two defaults of other types than their options."""
+
+    beta: float = "3"
+    power: int = 2.5
+
+
+@pytest.mark.parametrize(
+    ("cls", "words"),
+    [
+        (
+            OwnInit,
+            r"defaults: it sets self\.beta, .*\nhelp: write no __init__: declare each option in the class, such as beta: float = 1\.0$",
+        ),
+        (
+            WrongDefaults,
+            r"defaults: beta: Input should be a valid number; power: Input should be a valid integer\nhelp: correct the defaults",
+        ),
+    ],
+)
+def test_a_class_that_cannot_be_made_says_so_in_a_line(cls, words):
+    with pytest.raises(errors.BrokenPlugin, match=words):
+        check_plugin(cls)
+
+
+class DoneAtOnce(Minimizer):
+    """Steepest descent that says that it is done after each step."""
+
+    def minimize(self, w, problem, *, lr, t):
+        w -= 0.2 * problem(w)[1]
+        return True
+
+
+def test_a_minimizer_that_is_done_at_once_is_accused_of_that_alone():
+    found = failed(DoneAtOnce())
+    assert set(found) == {"falls", "learns"}
+    assert "return True where nothing is left to gain, and not after call 1" in found["falls"]
+    (resume,) = [check for check in examine(DoneAtOnce(), without=("saved_model",)).checks if check.name == "resume"]
+    assert (resume.status, resume.reason) == ("skipped", "its run is over in the first epoch")
+
+
+@pytest.mark.parametrize(
+    ("expected", "error", "words"),
+    [
+        ({"gradient": None}, TypeError, r"has None for 'gradient': write \{\"NAME OF A CHECK\": \"why it fails\"\}"),
+        ({"gradient": " "}, ValueError, "has no reason for 'gradient': write"),
+        (["gradient"], TypeError, "expected_failures is a list: write"),
+        ([], TypeError, "expected_failures is a list: write"),
+        ("gradient", TypeError, "expected_failures is a str: write"),
+    ],
+)
+def test_expected_failures_are_reasons_by_name(expected, error, words):
+    with pytest.raises(error, match=words):
+        check_plugin(good.Swish(), expected_failures=expected)
+    with pytest.raises(error, match=words):
+        parametrize_with_checks([good.Swish], expected)
+
+
+class ComputesNothing(good.TopK):
+    """Computes nothing."""
+
+    def compute(self, outputs, targets, weights):
+        raise ValueError("there is no such figure")
+
+
+def test_a_metric_that_refuses_everything_does_not_evaluate():
+    report = examine(ComputesNothing(), without=("saved_model",))
+    of = {check.name: (check.status, check.reason) for check in report.checks}
+    assert of["weights"] == ("skipped", "compute raises ValueError for outputs of the shapes (24, 2), (24, 3)")
+    assert of["evaluate"][0] == "failed"
