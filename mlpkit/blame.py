@@ -33,7 +33,8 @@ def blamed(error: BaseException) -> BrokenPlugin | None:
     found: tuple[Plugin, FrameType, int] | None = None
     for frame, line in traceback.walk_tb(error.__traceback__):
         plugin = frame.f_locals.get("self")
-        if isinstance(plugin, Plugin) and not type(plugin).__module__.startswith(OWN):
+        inherited = str(frame.f_globals.get("__name__", "")).startswith("pydantic.")  # what a wrong attribute leads to
+        if isinstance(plugin, Plugin) and not type(plugin).__module__.startswith(OWN) and not inherited:
             found = plugin, frame, line
     return None if found is None else _broken(error, *found)
 

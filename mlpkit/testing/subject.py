@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mlpkit.blame import reason
 from mlpkit.errors import AmbiguousPlugin, BrokenPlugin, MissingPlugin, PluginError
 from mlpkit.plugin import REGISTRIES, Plugin
+from mlpkit.plugin.base import reason
 from mlpkit.registry import PluginInfo, snake_case
 
 

@@ -68,9 +68,9 @@ class Update:
         epochs, rest = divmod(steps, steps_per_epoch)
         done = epochs + rest / steps_per_epoch
         rate = self.schedule.rate(done, self.epochs)
-        if not isinstance(rate, (int, float)) or not 0 <= rate < math.inf:
+        if not isinstance(rate, (int, float, np.floating)) or not 0 <= rate < math.inf:
             raise broken(self.schedule, f"gives the learning rate {shortened(repr(rate), 100)} after {done:g} epochs")
-        return rate
+        return float(rate)
 
     def apply(self, gradient: Array, step: int, steps_per_epoch: int) -> None:
         """Step number `step`: move the parameters along the gradient, which is scratch space afterwards."""

@@ -164,7 +164,10 @@ OPTIMIZERS = {
     NewArray(): {"in_place": "w is as it was before the step; write into w", "falls": "a quadratic went", "learns": "the loss went from"},
     RebindsState(): {"state": "the state 'velocity' is never written; write into the array, m \\*= ..."},
     StateOnObject(): {"state": "AttributeError: .*_velocity", "resume": "_velocity"},
-    StateOnClass(): {"state": "3 \\+ 3 with a new object: the parameters differ.*class variable state", "resume": "differ"},
+    StateOnClass(): {
+        "state": "3 \\+ 3 with a new object: the parameters differ.*class variable state",
+        "resume": "differ|could not be broadcast",
+    },
     StateInModule(): {"in_place": "in fresh ones at each step differ", "state": "the parameters differ", "resume": "differ"},
     DecaysAlways(): {"zero_rate": "before and after steps of the rate 0 differ"},
     NotElementwise(): {"scopes": "moved as a whole and in pieces differ.*take elementwise back"},
