@@ -19,7 +19,7 @@ import pytest
 
 import mlpkit
 
-ROOT = Path(mlpkit.__file__).parents[1]
+ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "plugins" / "README.md").read_text(encoding="utf-8")
 EMPTY = ("PYTHONPATH", "MLPKIT_PLUGINS", "MLPKIT_STRICT_PLUGINS", "VIRTUAL_ENV")
 
