@@ -245,7 +245,7 @@ def test_a_name_that_another_package_has_too_is_told(folder, install_package, ru
 
 @pytest.mark.slow
 def test_the_templates_lie_in_the_wheel(folder, python):
-    root = Path(mlpkit.__file__).parents[1]
+    root = Path(__file__).parents[2]
     options = ["-q", "--no-index", "--no-build-isolation", "--no-deps", "--wheel-dir", str(folder)]
     python(["-m", "pip", "wheel", *options, str(root)], folder)
     (wheel,) = folder.glob("mlpkit-*.whl")
