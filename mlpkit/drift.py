@@ -58,9 +58,7 @@ def check_drift(parts: Stored, contents: Contents, path: str | Path, strict: boo
     if drifted:
         message = f"{path}: computes otherwise here than where the model was saved: {'; '.join(drifted)}"
         if strict:
-            raise DriftedPlugin(
-                message, help=f"install what it was trained with, which 'mlpkit plugins freeze {path}' lists, or train again"
-            )
+            raise DriftedPlugin(message, help=ADVICE)
         warnings.warn(message, PluginDriftWarning, stacklevel=LEVEL)
     elif difference > (max(tolerance(parts.network), THROUGH_TABLES) if surrogates else tolerance(parts.network)):
         reason = "; ".join(changed_plugins(contents.plugins)) or "a plugin has changed, or the arithmetic of this machine is wrong"
