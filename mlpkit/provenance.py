@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,12 @@ from mlpkit import plugin_probe
 from mlpkit.missing import is_here
 from mlpkit.plugin import REGISTRIES, Plugin, to_entry
 from mlpkit.registry import BUILTIN
-from mlpkit.score_ranges import Ranges
 from mlpkit.shown import shortened
 from mlpkit.stand_ins import StandIn
 from mlpkit.surrogates import Sampled, Table, key_of, outside_activations
+
+if TYPE_CHECKING:
+    from mlpkit.score_ranges import Ranges
 
 Tables = dict[str, NDArray[np.float64]]  # by the name that a record has for one
 

@@ -21,13 +21,13 @@ from mlpkit.plugin import standing_in
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.probe import make_probe
 from mlpkit.provenance import known_ranges, records
-from mlpkit.score_ranges import Ranges
 from mlpkit.shown import first_few, shortened
 from mlpkit.spec import Spec
 from mlpkit.spec.plugins import plugin_objects
 from mlpkit.training.history import FIXED, History
 
 if TYPE_CHECKING:
+    from mlpkit.score_ranges import Ranges
     from mlpkit.training import TrainingState
 
 MAX_METRICS = 1000

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -25,10 +24,14 @@ class Interrupt:
         self.say = say
         self.heard = False
         self._asked = False
+        self._unsaid = ""
         self._before: dict[signal.Signals, Any] = {}
 
     def __call__(self) -> bool:
         self.heard = self._asked
+        if self._unsaid:
+            text, self._unsaid = self._unsaid, ""
+            self.say(text)
         return self._asked
 
     def __enter__(self) -> Interrupt:
@@ -42,7 +45,10 @@ class Interrupt:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         again, self._asked = self._asked, True
-        with suppress(RuntimeError):  # the signal came in the middle of a write to the same stream
-            self.say("\nstopped at once; nothing was saved" if again else "\nfinishing the batch, then saving; once more stops at once")
+        text = "\nstopped at once; nothing was saved" if again else "\nfinishing the batch, then saving; once more stops at once"
+        try:
+            self.say(text)
+        except RuntimeError:  # the signal came in the middle of a write to the same stream
+            self._unsaid = text
         if again:
             raise KeyboardInterrupt
