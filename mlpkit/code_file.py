@@ -51,13 +51,13 @@ def register_file(path: str | Path) -> list[PluginInfo]:
         raise BrokenPlugin(f"there is no file {path}", help="give the path of a .py file that defines plugin classes")
     name = f"mlpkit_code_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    if spec is None:
         raise BrokenPlugin(f"{path} is not a Python file", help="give the path of a .py file that defines plugin classes")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # so that its classes can be pickled and its annotations resolved
     try:
-        with _beside(path.resolve().parent):
-            spec.loader.exec_module(module)
+        with _beside(path.resolve().parent):  # without a cache, which would be a file more, and may be of an earlier text
+            exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), vars(module))
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         what, help = _what_failed(error)

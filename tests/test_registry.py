@@ -328,6 +328,17 @@ def test_a_file_registers_what_it_defines(tmp_path):
     assert Spec.model_validate({"network": {"layers": [{"units": 1, "activation": "straight"}]}, "loss": "mse"})
 
 
+def test_a_file_that_was_changed_at_once_is_run_as_it_is_now_and_leaves_no_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path = tmp_path / "quick.py"
+    for number in (1, 2):
+        path.write_text(PLUGIN.format(cls="Quick") + f"    number: int = {number}\n")
+        os.utime(path, (1, 1))
+        (info,) = mlpkit.register_file(path)
+        assert activation(info.name)().number == number
+    assert os.listdir(tmp_path) == ["quick.py"]
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [

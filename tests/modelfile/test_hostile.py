@@ -159,7 +159,11 @@ def test_the_valid_file_is_no_hostile_one(outcomes):
 
 
 PLANTED = """
-import sys, os, json
+import sys, os, json, time
+def busy(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
 sys.path.insert(0, sys.argv[2])
 import examiner
 watch = examiner.Watch()
@@ -169,7 +173,7 @@ faults = {
     "import": lambda path: __import__("bait"),
     "code": lambda path: eval(compile("1", "/somewhere", "eval")),
     "memory": lambda path: bytes(100 * 2**20),
-    "time": lambda path: sum(range(4 * 10**7)),
+    "time": lambda path: busy(0.4),
     "error": lambda path: {}[path],
 }
 print(json.dumps({name: examiner.examined(fault, sys.argv[1], watch) for name, fault in faults.items()}))
