@@ -148,7 +148,7 @@ def start(folder, environment):
 
     def start(*argv, **options):
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "env": environment, **options}
-        options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # the tests may run where Ctrl-C is ignored
+        options.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # the tests may run where it is ignored
         process = subprocess.Popen([sys.executable, "-m", "mlpkit", *map(str, argv)], cwd=folder, **options)
         started.append(process)
         return process
