@@ -129,6 +129,14 @@ def test_strictly_a_broken_plugin_is_not_left_out_of_the_schema(install, monkeyp
         Spec.model_json_schema()
 
 
+def test_options_that_json_does_not_have_break_no_schema_but_a_strict_one(install, monkeypatch):
+    install("dist-bytes", "bytes_x", PLUGIN.format(cls="Plugin") + "    raw: bytes = b'\\xff'\n")
+    assert Spec.model_json_schema()
+    monkeypatch.setenv("MLPKIT_STRICT_PLUGINS", "1")
+    with pytest.raises(errors.BrokenPlugin, match=r"'bytes_x' of dist-bytes 1\.2 .* has options that JSON does not have"):
+        Spec.model_json_schema()
+
+
 def test_what_is_installed_later_is_found_after_a_refresh(install):
     install("dist-one", "one", PLUGIN.format(cls="Plugin"))
     assert activation("one")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic.errors import PydanticUserError
 from pydantic_core import core_schema
 
-from mlpkit.errors import PluginError
+from mlpkit.errors import BrokenPlugin, PluginError
 from mlpkit.registry import PluginInfo, Registry
 from mlpkit.switches import strict
 
@@ -23,9 +22,14 @@ def entries_schema(registry: Registry[Any]) -> dict[str, Any]:
     for info in registry.installed():
         try:
             options = registry.get(info.full_name).model_json_schema()
-        except (PluginError, PydanticUserError):  # the second where an option is of a type that JSON does not have
+        except PluginError:
             if strict():
                 raise
+            continue
+        except Exception as error:  # an option, or its default, is of a type that JSON does not have
+            if strict():
+                message = f"{info.described} has options that JSON does not have: {type(error).__name__}: {error}"
+                raise BrokenPlugin(message, help="use numbers, texts, booleans and tuples of them") from error
             continue
         names = _names(registry, info)
         every += names

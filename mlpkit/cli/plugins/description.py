@@ -106,10 +106,15 @@ def _type(told: dict[str, Any], kinds: dict[str, Any]) -> str:
     return TYPES.get(kind, kind)
 
 
+def _shortest(value: Any) -> Any:
+    """A number as one writes it: older versions of Pydantic have 8.0 where 8 was given."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _limits(told: dict[str, Any], kinds: dict[str, Any]) -> list[str]:
     """The limits of an option, such as ``> 0``."""
     told = _resolved(told, kinds)
-    own = [text.format(told[key]) for key, text in LIMITS.items() if key in told]
+    own = [text.format(_shortest(told[key])) for key, text in LIMITS.items() if key in told]
     parts = [] if _type(told, kinds) == "plugin" else told.get("anyOf", [])
     return list(dict.fromkeys([*own, *(limit for part in parts for limit in _limits(part, kinds))]))
 

@@ -54,7 +54,7 @@ class Unfrozen(Swish2):
 class NotJson(Swish2):
     """Has an option that JSON does not have."""
 
-    factor: complex = 1j
+    factor: bytes = b"\xff"
 
 
 class ForgetsAnOption(Swish2):
