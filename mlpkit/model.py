@@ -5,7 +5,6 @@ While it is trained it knows its run, so that a file from which the run can go o
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from pathlib import Path
@@ -152,7 +151,7 @@ class Model:
             yield from session.epochs()
         finally:
             self._session, self._state = None, session.left
-            self._ranges = {} if sys.is_finalizing() else session.score_ranges(self._network)
+            self._ranges = session.score_ranges(self._network)
 
     @property
     def training_state(self) -> TrainingState | None:
@@ -248,9 +247,9 @@ class Model:
         except (TypeError, ValueError) as error:
             message = f"the model has not been trained, so it takes an array of numbers alone: {error}"
             raise DataError(message, help="train it first to predict from tables and files") from error
-        if array.ndim == 2 and array.shape[1] == width:
-            return array
-        raise DataError(f"the rows have shape {array.shape}, but the network takes (rows, {width})", help="give one row per example")
+        if array.ndim != 2 or array.shape[1] != width:
+            raise DataError(f"the rows have shape {array.shape}, but the network takes (rows, {width})", help="give one row per example")
+        return array
 
     def _table(self, rows: Any) -> Table:
         if isinstance(rows, (str, Path)):
@@ -271,8 +270,8 @@ class Model:
             Write as well where the run stands, so that it can go on: in the loop over `mlpkit.epochs`, between two
             epochs, or after the loop was left before its end. The model in it is the one that predicts best.
         compat : str
-            The container version to write: "1.2", "1.1" or "1.0" for those who have an earlier mlpkit. What it has no place
-            for is left out: "1.0" has none for the probe, and for where a run stands.
+            The container version to write: "1.2", "1.1" or "1.0" for those who have an earlier mlpkit, without what it has no
+            place for: "1.0" has none for the probe, and for where a run stands.
 
         Raises
         ------

@@ -102,6 +102,8 @@ class Session:
 
     def score_ranges(self, network: Network) -> Ranges:
         """The scores that a network's own activations meet on the training rows; none when a plugin fails."""
+        if sys.is_finalizing():  # at its end Python imports no more
+            return {}
         try:
             return score_ranges(network, self.prepared.train.inputs)
         except RAISED:  # what ended the run has been said
