@@ -15,7 +15,7 @@ from mlpkit.errors import Corrupt, DriftedPlugin, PluginDriftWarning, ProbeWarni
 from mlpkit.modelfile import Contents
 from mlpkit.modelfile.reader import naming
 from mlpkit.modelfile.rules import Rule
-from mlpkit.plugin import Activation, Plugin, to_entry
+from mlpkit.plugin import Activation, Plugin, entry, to_entry
 from mlpkit.plugin_probe import Drift
 from mlpkit.probe import probe_difference, tolerance
 from mlpkit.provenance import changed_plugins
@@ -82,8 +82,7 @@ def drifted_plugins(contents: Contents, spec: Spec) -> list[str]:
     objects = {_key(plugin.kind, to_entry(plugin)): plugin for plugin in plugin_objects(spec) if not isinstance(plugin, StandIn)}
     found = []
     for record in contents.plugins:
-        options, name = record["options"], shortened(record["name"], 100)
-        plugin = objects.get(_key(record["kind"], {"type": record["name"], **options} if options else record["name"]))
+        plugin, name = objects.get(_key(record["kind"], entry(record["name"], record["options"]))), shortened(record["name"], 100)
         if plugin is None or (record["distribution"] == BUILTIN and record["version"] == __version__):
             continue
         drift = max(_from_probe(plugin, record, spec.dtype), _from_table(plugin, record, contents))
@@ -111,8 +110,8 @@ def _from_table(plugin: Plugin, record: dict[str, Any], contents: Contents) -> D
     return Drift(*table.difference(plugin, surrogate["trained"]))
 
 
-def _key(kind: str, entry: Any) -> str:
-    return f"{kind} {key_of(entry)}"
+def _key(kind: str, written: Any) -> str:
+    return f"{kind} {key_of(written)}"
 
 
 def _surrogates(spec: Spec) -> Sequence[Surrogate]:

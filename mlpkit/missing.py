@@ -30,12 +30,8 @@ def replacements(plugins: Sequence[Record], tables: Mapping[str, NDArray[Any]], 
 
     Parameters
     ----------
-    plugins : sequence of dict
-        The records of a file.
-    tables : mapping of str to array
-        Of its activations.
-    dtype : str
-        Of its network.
+    plugins, tables, dtype
+        The records of a file, the tables of its activations, and the dtype of its network.
     path : str or Path
         Named in errors.
     surrogates : bool

@@ -18,7 +18,7 @@ from mlpkit.data import as_table
 from mlpkit.errors import DataError, ModelFileError, SpecError, TrainingError
 from mlpkit.modelfile.compat import CURRENT
 from mlpkit.network import Network
-from mlpkit.spec import Spec
+from mlpkit.spec import Spec, as_spec
 from mlpkit.storage import Stored, to_contents
 from mlpkit.training.history import History
 
@@ -293,10 +293,3 @@ class Model:
         ranges = self._ranges if self._session is None else self._session.score_ranges(network)
         parts = Stored(self.spec, network, self.input_encoder, self.target_encoder, self.history, self.metadata, state, ranges)
         modelfile.write(path, to_contents(parts), compat)
-
-
-def as_spec(spec: Spec | dict[str, Any] | str | Path) -> Spec:
-    """A spec from whatever stands for one: itself, its dictionary, the path of its file."""
-    if isinstance(spec, Spec):
-        return spec
-    return Spec.read(spec) if isinstance(spec, (str, Path)) else Spec.model_validate(spec)

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from mlpkit import plugin_probe
 from mlpkit.missing import is_here
-from mlpkit.plugin import REGISTRIES, Plugin, to_entry
+from mlpkit.plugin import REGISTRIES, Activation, Plugin, entry, is_outside, to_entry
 from mlpkit.registry import BUILTIN
 from mlpkit.shown import shortened
 from mlpkit.stand_ins import StandIn
-from mlpkit.surrogates import Sampled, Table, key_of, outside_activations
+from mlpkit.surrogates import Sampled, Table, key_of
 
 if TYPE_CHECKING:
     from mlpkit.score_ranges import Ranges
@@ -72,18 +72,19 @@ def _record(plugin: Plugin, dtype: str) -> dict[str, Any]:
 
 def _add_surrogate(record: dict[str, Any], plugin: Plugin, ranges: Ranges) -> Table | None:
     """The table of an elementwise activation that mlpkit does not bring, which is then told of in its record."""
-    for key, activation in outside_activations([plugin]).items():
-        sampled = Sampled.of(activation, ranges.get(key))
-        if sampled is not None:
-            record["surrogate"] = {
-                "start": sampled.table.start,
-                "stop": sampled.table.stop,
-                "trained": None if sampled.trained is None else list(sampled.trained),
-                "error": sampled.error,
-                "output": activation.output,
-            }
-            return sampled.table
-    return None
+    if not isinstance(plugin, Activation) or not is_outside(plugin):
+        return None
+    sampled = Sampled.of(plugin, ranges.get(key_of(to_entry(plugin))))
+    if sampled is None:
+        return None
+    record["surrogate"] = {
+        "start": sampled.table.start,
+        "stop": sampled.table.stop,
+        "trained": None if sampled.trained is None else list(sampled.trained),
+        "error": sampled.error,
+        "output": plugin.output,
+    }
+    return sampled.table
 
 
 def known_ranges(plugins: Sequence[dict[str, Any]]) -> Ranges:
@@ -91,8 +92,7 @@ def known_ranges(plugins: Sequence[dict[str, Any]]) -> Ranges:
     found: Ranges = {}
     for record in plugins:
         if (trained := (record.get("surrogate") or {}).get("trained")) is not None:
-            options = record["options"]
-            found[key_of({"type": record["name"], **options} if options else record["name"])] = trained[0], trained[1]
+            found[key_of(entry(record["name"], record["options"]))] = trained[0], trained[1]
     return found
 
 

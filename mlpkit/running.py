@@ -11,10 +11,10 @@ from typing import Any
 
 from mlpkit.checkpoints import read_checkpoint
 from mlpkit.errors import ModelFileError
-from mlpkit.model import Model, as_spec
+from mlpkit.model import Model
 from mlpkit.preparation import Prepared, prepare
 from mlpkit.resuming import check_spec
-from mlpkit.spec import Spec
+from mlpkit.spec import Spec, as_spec
 from mlpkit.storage import from_contents
 from mlpkit.training import Epoch
 

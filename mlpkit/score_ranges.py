@@ -7,8 +7,8 @@ import numpy as np
 from mlpkit.blocks import row_blocks
 from mlpkit.data import StoredInputs
 from mlpkit.network import Network
-from mlpkit.plugin import Array, to_entry
-from mlpkit.surrogates import is_elementwise, key_of, outside_activations
+from mlpkit.plugin import Array, is_outside, to_entry
+from mlpkit.surrogates import is_elementwise, key_of
 
 ROWS = 2**12  # of a block
 
@@ -17,8 +17,8 @@ Ranges = dict[str, tuple[float, float]]  # by the text of an activation's entry:
 
 def score_ranges(network: Network, inputs: Array | StoredInputs) -> Ranges:
     """The ranges of the elementwise activations that mlpkit does not bring; of those alone whose scores are all finite."""
-    outside = outside_activations([layer.activation for layer in network.layers])
-    wanted = {key for key, activation in outside.items() if is_elementwise(activation)}
+    outside = [layer.activation for layer in network.layers if is_outside(layer.activation)]
+    wanted = {key_of(to_entry(activation)) for activation in outside if is_elementwise(activation)}
     if not wanted:
         return {}
     keys = [key_of(to_entry(layer.activation)) for layer in network.layers]

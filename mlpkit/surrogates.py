@@ -14,9 +14,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.plugin import REGISTRIES, Activation, Array, Plugin, to_entry
+from mlpkit.plugin import Activation, Array
 from mlpkit.plugin.base import RAISED
-from mlpkit.registry import BUILTIN
 
 DEFAULT = (-8.0, 8.0)  # scores of a network of which no training is known
 WIDEST = 1e6
@@ -130,12 +129,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(entry) for entry in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def outside_activations(plugins: list[Plugin]) -> dict[str, Activation]:
-    """The activations that mlpkit does not bring, by the text of their entries."""
-    found = [plugin for plugin in plugins if isinstance(plugin, Activation)]
-    return {key_of(to_entry(plugin)): plugin for plugin in found if REGISTRIES["activations"].info(type(plugin)).distribution != BUILTIN}
 
 
 def is_elementwise(activation: Activation) -> bool:

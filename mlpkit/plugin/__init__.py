@@ -1,7 +1,7 @@
 """What a plugin is, the contracts of the six kinds, and the registry of each."""
 
 from mlpkit.plugin.arrays import Array, Targets
-from mlpkit.plugin.base import REGISTRIES, Plugin, plugins, refresh_plugins, says, standing_in, to_entry
+from mlpkit.plugin.base import REGISTRIES, Plugin, entry, is_outside, plugins, refresh_plugins, says, standing_in, to_entry
 from mlpkit.plugin.contracts import CONTRACTS, SUITABLE, Activation, Elementwise, Initializer, Loss, Metric, OutputKind
 from mlpkit.plugin.optimizer import LearningRate, Minimizer, Optimizer, Problem, Schedule
 
@@ -23,6 +23,8 @@ __all__ = [
     "Problem",
     "Schedule",
     "Targets",
+    "entry",
+    "is_outside",
     "plugins",
     "refresh_plugins",
     "says",

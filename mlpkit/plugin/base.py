@@ -21,7 +21,7 @@ from mlpkit import installed
 from mlpkit.bounds import check_keys
 from mlpkit.errors import BrokenPlugin, PluginError
 from mlpkit.plugin.schema import entries_schema
-from mlpkit.registry import PluginInfo, Registry
+from mlpkit.registry import BUILTIN, PluginInfo, Registry
 
 REGISTRIES: dict[str, Registry[Any]] = {}  # by kind; filled where the contracts are
 _stand_ins: ContextVar[Mapping[tuple[str, str], type[Plugin]]] = ContextVar("stand_ins", default=MappingProxyType({}))
@@ -29,9 +29,17 @@ _stand_ins: ContextVar[Mapping[tuple[str, str], type[Plugin]]] = ContextVar("sta
 
 def to_entry(plugin: Plugin) -> str | dict[str, Any]:
     """A plugin as a spec writes it: its name, or a mapping with ``type`` and every option."""
-    name = REGISTRIES[plugin.kind].info(type(plugin)).full_name
-    options = plugin.model_dump(mode="json")
+    return entry(REGISTRIES[plugin.kind].info(type(plugin)).full_name, plugin.model_dump(mode="json"))
+
+
+def entry(name: str, options: Mapping[str, Any]) -> str | dict[str, Any]:
+    """A plugin of a full name with all its options, as a spec writes it."""
     return {"type": name, **options} if options else name
+
+
+def is_outside(plugin: Plugin) -> bool:
+    """Whether mlpkit does not bring a plugin."""
+    return REGISTRIES[plugin.kind].info(type(plugin)).distribution != BUILTIN
 
 
 @contextmanager

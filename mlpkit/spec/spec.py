@@ -209,3 +209,10 @@ def _raise_problems(found: list[Finding], text: str, file: str) -> NoReturn:
     errors = [finding.error for finding in found]
     kind = type(errors[0]) if errors[0] is not None and all(errors) else SpecError
     raise kind(join_problems(problems), problems=problems)
+
+
+def as_spec(spec: Spec | dict[str, Any] | str | Path) -> Spec:
+    """A spec from whatever stands for one: itself, its dictionary, the path of its file."""
+    if isinstance(spec, Spec):
+        return spec
+    return Spec.read(spec) if isinstance(spec, (str, Path)) else Spec.model_validate(spec)

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.errors import DataError, SpecError
-from mlpkit.model import Model, as_spec
+from mlpkit.model import Model
 from mlpkit.plugin import Loss, Metric, Optimizer, Plugin, Schedule
 from mlpkit.preparation import prepare
 from mlpkit.running import epochs, train
+from mlpkit.spec import as_spec
 from mlpkit.spec.parts import plugin_name
 from mlpkit.testing.cases import Case, case_of
 from mlpkit.testing.elsewhere import answers_of, predicted_elsewhere

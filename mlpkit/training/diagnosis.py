@@ -10,9 +10,8 @@ from mlpkit.blocks import row_blocks
 from mlpkit.data import StoredInputs
 from mlpkit.errors import BrokenPlugin, MLPKitError, TrainingError
 from mlpkit.network import Network
-from mlpkit.plugin import REGISTRIES, Array, Plugin
+from mlpkit.plugin import REGISTRIES, Array, Plugin, is_outside
 from mlpkit.plugin_probe import make_probe
-from mlpkit.registry import BUILTIN
 from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name
 
@@ -23,7 +22,7 @@ MODERATE = 1e4  # a plugin must be finite up to here
 def divergence(network: Network, spec: Spec, inputs: Array | StoredInputs, loss: float, when: str, rate: float) -> MLPKitError:
     """The error of a run whose loss is not finite: a plugin's, when it makes NaN of moderate numbers, or else the training's."""
     for plugin in (*(layer.activation for layer in network.layers), spec.loss, spec.optimizer):
-        if _is_outside(plugin) and _gives_nan(plugin, spec.dtype):
+        if is_outside(plugin) and _gives_nan(plugin, spec.dtype):
             return broken(plugin, "gives NaN for moderate numbers")
     where: str | Plugin = ""
     for rows in row_blocks(len(inputs), ROWS):
@@ -31,15 +30,11 @@ def divergence(network: Network, spec: Spec, inputs: Array | StoredInputs, loss:
             break
     if isinstance(where, Plugin):
         return broken(where, "gives NaN for finite scores")
-    if not where and math.isnan(loss) and _is_outside(spec.loss):
+    if not where and math.isnan(loss) and is_outside(spec.loss):
         return broken(spec.loss, "gives NaN for finite outputs")
     where = where or "every layer is finite, so it is the loss itself that overflows"
     help = f"lower the learning rate (it was {rate:g}), standardize the inputs and the target, or use fewer or narrower layers"
     return TrainingError(f"the loss became {loss} {when}; {where}", help=help)
-
-
-def _is_outside(plugin: Plugin) -> bool:
-    return REGISTRIES[plugin.kind].info(type(plugin)).distribution != BUILTIN
 
 
 def broken(plugin: Plugin, fault: str) -> BrokenPlugin:
@@ -67,5 +62,5 @@ def _in_block(network: Network, x: Array) -> str | Plugin:
             scores, x = network.layer_outputs(index, x)
             if not np.isfinite(x).all():
                 moderate = np.abs(scores).max() <= MODERATE  # False where one is NaN
-                return layer.activation if moderate and _is_outside(layer.activation) else f"the outputs of {name} are no longer finite"
+                return layer.activation if moderate and is_outside(layer.activation) else f"the outputs of {name} are no longer finite"
     return ""
