@@ -283,7 +283,7 @@ def read_json(path, name):
         return json.loads(bytes(file[name][()]))
 
 
-@pytest.mark.parametrize("version", ["0.9", "1.4", "2.0", "one", ""])
+@pytest.mark.parametrize("version", ["0.9", "1.5", "2.0", "one", ""])
 def test_a_version_that_is_not_written_is_an_error(version, model, tmp_path):
     with pytest.raises(ModelFileError, match="does not write container version"):
         model.save(tmp_path / "model.h5", compat=version)

@@ -290,3 +290,52 @@ def test_columns_are_compared_in_a_time_that_grows_with_their_number():
     assert (len(spec.data.inputs), time.process_time() - started < 5) == (30_000, True)
     found = problems(with_(data={"target": names, "inputs": names}))
     assert found[0].message == "the column 'c0' is an input too"
+
+
+def test_a_list_of_missing_texts_adds_to_the_usual_ones():
+    usual = Spec.model_validate(XOR).data.missing
+    assert Spec.model_validate(with_(data={"missing": ["-"]})).data.missing == ("-", *usual)
+    assert Spec.model_validate(with_(data={"missing": ["NA"]})).data.missing == ("NA", *(text for text in usual if text != "NA"))
+
+
+def test_only_replaces_the_usual_missing_texts_and_is_what_is_stored():
+    spec = Spec.model_validate(with_(data={"missing": {"only": ["-"]}}))
+    assert spec.data.missing == ("-",)
+    assert spec.to_dict()["data"]["missing"] == {"only": ["-"]}
+    assert Spec.model_validate(spec.to_dict()) == spec
+
+
+@pytest.mark.parametrize(
+    ("missing", "place", "message"),
+    [
+        ("-", "data.missing", "should be a list"),
+        ({"only": "-"}, "data.missing", "replaces the usual ones"),
+        ({"only": ["-"], "also": []}, "data.missing", "replaces the usual ones"),
+        ({"only": ["-", 3]}, "data.missing.only[1]", "should be a text"),
+        (["-", 3], "data.missing[1]", "string"),
+    ],
+)
+def test_missing_texts_that_are_none(missing, place, message):
+    [problem] = problems(with_(data={"missing": missing}))
+    assert (problem.path, message in problem.message) == (place, True)
+
+
+@pytest.mark.parametrize(
+    ("header", "place", "message"),
+    [
+        ("no", "data.header", "true, false"),
+        ([], "data.header", "true, false"),
+        (["a", ""], "data.header[1]", "not empty"),
+        (["a", "b", "a"], "data.header", "twice"),
+    ],
+)
+def test_a_header_that_is_none(header, place, message):
+    [problem] = problems(with_(data={"header": header}))
+    assert (problem.path, message in problem.message) == (place, True)
+
+
+def test_an_encoding_that_python_does_not_know():
+    for name in ("utf-99", "base64", "a\0b"):
+        [problem] = problems(with_(data={"encoding": name}))
+        assert problem.path == "data.encoding"
+        assert "encoding" in problem.message

@@ -140,7 +140,7 @@ def _unusable(table: Table, name: str) -> str:
     """Why a column is left out; empty when it is not."""
     from mlpkit.preprocessing import InputEncoder
     from mlpkit.spec import Preprocessing
-    from mlpkit.spec.parts import MISSING
+    from mlpkit.spec.csv_options import MISSING
 
     try:
         encoder = InputEncoder.fit(Preprocessing(), table, (name,), MISSING)

@@ -13,7 +13,7 @@ from mlpkit.data.csvfile import iter_csv, read_csv
 from mlpkit.data.stored import StoredTable
 from mlpkit.data.table import Table, data_error
 from mlpkit.errors import DataError
-from mlpkit.spec.parts import MISSING
+from mlpkit.spec.csv_options import MISSING
 
 FORMATS = {
     ".csv": "csv",

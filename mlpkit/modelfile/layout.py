@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 
 FORMAT = "mlpkit"
-MAJOR, MINOR = 1, 3
-SPEC_SCHEMA = 3
-FEATURES: frozenset[str] = frozenset()  # what a file may require of its reader; versions 1.0 to 1.3 have none
+MAJOR, MINOR = 1, 4
+SPEC_SCHEMA = 4
+FEATURES: frozenset[str] = frozenset()  # what a file may require of its reader; versions 1.0 to 1.4 have none
 
 MANIFEST, SPEC = "/manifest", "/spec"
 FOLDERS = {  # by role

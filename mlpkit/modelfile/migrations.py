@@ -24,7 +24,24 @@ def _to_3(spec: Json) -> Json:
     return {**spec, "data": {**spec["data"], "in_memory": True}}
 
 
-STEPS: dict[int, Callable[[Json], Json]] = {1: _to_2, 2: _to_3}  # by the version that they start from
+def _to_4(spec: Json) -> Json:
+    """Version 4 says how CSV files are written, what a target is, and what is kept; its list of missing texts adds to the usual ones."""
+    data = {**spec["data"], **NEUTRAL_4["data"], "missing": {"only": spec["data"]["missing"]}}
+    return {**spec, "data": data, "training": {**spec["training"], **NEUTRAL_4["training"]}}
+
+
+NEUTRAL_4: dict[str, Json] = {  # what was the case before version 4
+    "data": {
+        "header": True,
+        "encoding": "utf-8",
+        "decimal": ".",
+        "allow_large": False,
+        "target_type": "auto",
+        "missing_target": "error",
+    },
+    "training": {"keep_state": False, "weighted_metrics": False},
+}
+STEPS: dict[int, Callable[[Json], Json]] = {1: _to_2, 2: _to_3, 3: _to_4}  # by the version that they start from
 
 
 def migrate(spec: Json, version: int) -> Json:

@@ -22,10 +22,15 @@ FREE: frozenset[Path] = frozenset(  # of the data, what matters is the rows, and
         ("data", "path"),
         ("data", "format"),
         ("data", "separator"),
+        ("data", "header"),
+        ("data", "encoding"),
+        ("data", "decimal"),
+        ("data", "allow_large"),
         ("data", "validation"),
         ("training", "epochs"),
         ("training", "early_stopping", "patience"),
         ("training", "checkpoint"),
+        ("training", "keep_state"),
     }
 )
 LONGEST = 60  # characters of a value that is shown

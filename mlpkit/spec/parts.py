@@ -21,6 +21,7 @@ from mlpkit.bounds import InParts, check_keys
 from mlpkit.normalization import BatchNormalization, Normalization
 from mlpkit.plugin import REGISTRIES, Activation, Initializer, Plugin
 from mlpkit.plugin.schema import Words
+from mlpkit.spec.csv_options import MISSING, Encoding, Header, Missing
 from mlpkit.validation import Finding, Findings
 
 Count = Annotated[int, Field(strict=True, ge=1)]
@@ -38,7 +39,6 @@ Names = Annotated[  # one column or several: "species" or ["height", "weight"]
     InParts,
 ]
 Treatment = Literal["standardize", "none", "one_hot", "ignore"]
-MISSING = ("", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None", "none", "?")
 
 
 P = TypeVar("P", bound="Part")
@@ -88,8 +88,18 @@ class Data(Part):
     in_memory: Flag = Field(
         True, description="false: the inputs of an NPY or HDF5 file stay on disk, and are shuffled in chunks; for data larger than memory"
     )
-    missing: Annotated[tuple[str, ...], InParts] = Field(MISSING, description="texts that mean that a value is missing")
+    header: Header = Field(True, description="false: a CSV file has no line of names, and its columns are x0, x1, ...; a list names them")
+    encoding: Encoding = Field("utf-8", description="of CSV files")
+    decimal: Literal[".", ","] = Field(".", description="of the numbers in CSV files")
+    allow_large: Flag = Field(False, description="read a file that claims more than 1,000 times its own size")
+    missing: Missing = Field(
+        MISSING, description='texts that mean a missing value, beside the usual ones; {"only": [...]} in place of the usual ones'
+    )
     target: Names | None = Field(None, description="the column, or the columns, to predict")
+    target_type: Literal["auto", "number", "class", "text"] = Field(
+        "auto", description="'class': each different value is a class; 'text': each different text is; 'auto': as the loss needs"
+    )
+    missing_target: Literal["error", "drop"] = Field("error", description="what to do with training rows whose target is missing")
     inputs: Names | None = Field(None, description="the columns to predict from: all others when left out")
     weight: Text | None = Field(None, description="a column with what each row counts")
     split: Split | None = None
@@ -129,8 +139,10 @@ class Preprocessing(Part):
         "one_hot", description="one 0/1 column per category, which rows must share; 'none' refuses text"
     )
     missing: Literal["impute", "none"] = Field("impute", description="median and an indicator column; 'none' refuses gaps")
-    target: Literal["auto", "standardize", "none"] = Field(
-        "auto", description="'auto' standardises numbers where the last activation gives any size and sign; predictions are scaled back"
+    target: Literal["auto", "standardize", "robust", "none"] = Field(
+        "auto",
+        description="'auto' scales numbers as the loss wants where the last activation gives any size and sign; "
+        "'standardize' by mean and deviation, 'robust' by median and quartiles; predictions are scaled back",
     )
     columns: Annotated[Mapping[str, Treatment], InParts] = Field({}, description="what is done to single columns")
 
@@ -216,6 +228,8 @@ class Training(Part):
     shuffle: Flag = True
     early_stopping: EarlyStopping | None = None
     checkpoint: Checkpoint | None = None
+    keep_state: Flag = Field(False, description="save the optimizer's arrays in the file of a finished run too, so that it can go on")
+    weighted_metrics: Flag = Field(False, description="weight the rows in the metrics of validation, as they are in the loss")
 
 
 def plugin_name(plugin: Plugin) -> str:

@@ -100,7 +100,7 @@ LIES = {
     "version 999": (header("format_major", np.uint32(999)), UnsupportedVersion, "version 999"),
     "version 0": (header("format_major", np.uint32(0)), UnsupportedVersion, "version 0"),
     "two versions": (header("format_minor", np.uint32(5)), Corrupt, "another format or version"),
-    "newer spec": (said(spec_schema=4), UnsupportedVersion, "schema version 4"),
+    "newer spec": (said(spec_schema=5), UnsupportedVersion, "schema version 5"),
     "unknown feature": (said(required_features=["quantized"]), UnsupportedFeature, "'quantized'"),
     "features that are no list": (said(required_features="all"), Corrupt, "required_features"),
     "no manifest": (lambda f: f.file.__delitem__("manifest"), Corrupt, "no /manifest"),

@@ -27,7 +27,7 @@ def test_it_says_what_is_in_the_file(path, contents):
     with h5py.File(BytesIO(path.read_bytes())) as file:
         digest = hashlib.sha256(file["manifest"][()].tobytes()).hexdigest()
     assert (found["manifest_sha256"], found["file_bytes"], found["path"]) == (digest, path.stat().st_size, str(path))
-    assert (found["container"], found["spec_schema"], found["required_features"]) == ("1.3", 3, [])
+    assert (found["container"], found["spec_schema"], found["required_features"]) == ("1.4", 4, [])
     assert found["producer"]["mlpkit"] == mlpkit.__version__
     for name in ("spec", "plugins", "preprocessing", "metadata"):
         assert found[name] == getattr(contents, name)

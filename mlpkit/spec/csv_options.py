@@ -1,0 +1,74 @@
+"""The keys of a spec that say how a CSV file is written: its missing values, its header and its encoding."""
+
+from __future__ import annotations
+
+import codecs
+from collections import Counter
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
+
+from mlpkit.bounds import InParts
+from mlpkit.validation import Finding, Findings
+
+MISSING = ("", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None", "none", "?")
+_TEXTS_SCHEMA = {"type": "array", "items": {"type": "string"}}
+_NAMES_SCHEMA = {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1}
+
+
+def _check_encoding(name: str) -> str:
+    try:
+        codecs.lookup(name)
+        "".encode(name)
+    except (LookupError, ValueError) as error:
+        raise ValueError("is no encoding of text that Python knows, such as 'utf-8', 'cp1252' or 'utf-16'") from error
+    return name
+
+
+def _whole_missing(value: Any) -> Any:
+    """Return every text that means a missing value: a list adds to the usual ones, {"only": [...]} replaces them."""
+    if isinstance(value, dict):
+        only = value.get("only")
+        if set(value) != {"only"} or not isinstance(only, (list, tuple)):
+            raise ValueError('should be a list of texts, or {"only": [...]}, which replaces the usual ones')
+        if wrong := [Finding(("only", at), "should be a text") for at, text in enumerate(only) if not isinstance(text, str)]:
+            raise Findings(wrong)
+        return only
+    return [*value, *(text for text in MISSING if text not in value)] if isinstance(value, (list, tuple)) else value
+
+
+def _check_header(value: Any) -> bool | tuple[str, ...]:
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, (list, tuple)) or not value:
+        raise ValueError("should be true, false, or a list with a name for each column")
+    if wrong := [
+        Finding((at,), "should be a text that is not empty") for at, name in enumerate(value) if not (isinstance(name, str) and name)
+    ]:
+        raise Findings(wrong)
+    if repeated := [name for name, count in Counter(value).items() if count > 1]:
+        raise ValueError(f"names the column {repeated[0]!r} twice")
+    return tuple(value)
+
+
+Encoding = Annotated[str, Field(strict=True, min_length=1), AfterValidator(_check_encoding)]
+Missing = Annotated[
+    tuple[str, ...],
+    InParts,
+    BeforeValidator(_whole_missing),
+    PlainSerializer(lambda value: {"only": list(value)}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _TEXTS_SCHEMA,
+                {"type": "object", "properties": {"only": _TEXTS_SCHEMA}, "required": ["only"], "additionalProperties": False},
+            ]
+        }
+    ),
+]
+Header = Annotated[
+    bool | tuple[str, ...],
+    PlainValidator(_check_header),
+    PlainSerializer(lambda value: list(value) if isinstance(value, tuple) else value),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, _NAMES_SCHEMA]}),
+]
