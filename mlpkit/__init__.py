@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         SpecError,
         SurrogateWarning,
         TrainingError,
+        TrainingInterrupted,
         UnseenCategoryWarning,
     )
     from mlpkit.loading import load
@@ -76,6 +77,7 @@ _HOMES = {
         "SurrogateWarning",
         "SurrogateWarning",
         "TrainingError",
+        "TrainingInterrupted",
         "UnseenCategoryWarning",
     ),
     "loading": ("load",),
@@ -101,7 +103,8 @@ _HOMES = {
     "training": ("Epoch",),
     "workspace": ("Workspace",),
 }
-__getattr__ = lazy(__name__, _HOMES)
+if not TYPE_CHECKING:  # a type checker that saw it would take any name for one of the package's
+    __getattr__ = lazy(__name__, _HOMES)
 
 __all__ = [
     "Activation",
@@ -131,6 +134,7 @@ __all__ = [
     "SpecError",
     "SurrogateWarning",
     "TrainingError",
+    "TrainingInterrupted",
     "UnseenCategoryWarning",
     "Workspace",
     "epochs",

@@ -1,7 +1,8 @@
 """Checkpoints: the files that a run writes while it trains, so that it can go on after whatever ended it.
 
 Their names say how far training had come, in the order of time: ``epoch-000012.h5`` after twelve epochs,
-``epoch-000013-step-000345.h5`` after 345 steps of the thirteenth. Only files with such names are ever removed.
+``epoch-000013-step-000345.h5`` after 345 steps of the thirteenth. A folder is one run's: a run that finds it in use, or
+with checkpoints that are further than it, is refused, and a run removes only checkpoints that it has written or gone on from.
 """
 
 from __future__ import annotations
@@ -14,13 +15,21 @@ from contextlib import suppress
 from pathlib import Path
 
 from mlpkit import modelfile
-from mlpkit.errors import ModelFileError
+from mlpkit.errors import Corrupt, ModelFileError, NonFinite, NotAModelFile, TensorMismatch, Truncated
+from mlpkit.folder_lock import FolderLock
 from mlpkit.modelfile import Contents
-from mlpkit.spec import Spec
+from mlpkit.spec import Checkpoint, Spec
 from mlpkit.training import Epoch, Monitor, Place
 
 NAME = re.compile(r"epoch-([0-9]{6,})(?:-step-([0-9]{6,}))?\.h5")
 STALE = re.compile(rf"\.{NAME.pattern}\.[0-9]+-[0-9a-f]+\.tmp")  # of a save that was killed
+
+DAMAGE = (NotAModelFile, Truncated, Corrupt, TensorMismatch, NonFinite)  # nothing can go on from such a file
+_PLAIN = re.compile(r"[^\w .-]")  # what a name of a spec has, and that of a folder should not
+
+
+class EarlierCheckpoints(ModelFileError):
+    """The folder has checkpoints that are further than the run: those of an earlier one."""
 
 
 def checkpoint_name(place: Place) -> str:
@@ -50,21 +59,43 @@ def _place(match: re.Match[str]) -> Place:
     return Place(number, 0) if steps is None else Place(number - 1, int(steps))
 
 
-def checkpoints_beyond(spec: Spec, place: Place) -> list[Path]:
-    """The checkpoints in the spec's folder that are further than a run that is to begin at `place`: those of another run.
+def checkpoint_folder(spec: Spec, named: str | Path | None) -> Path | None:
+    """Return the folder of a run's checkpoints; None for a run that writes none.
 
-    Damaged ones do not count: nothing can go on from them, and they are replaced when the run comes there.
+    Parameters
+    ----------
+    spec : Spec
+        One that came with a model file names no folder.
+    named : str, Path or None
+        The folder that the caller names; then checkpoints are written, whatever the spec says.
     """
     options = spec.training.checkpoint
-    found = [] if options is None else checkpoints_in(spec.resolve_path(options.folder))
-    return [path for other, path in found if other > place and _verifies(path)]
+    if named is not None:
+        return Path(named)
+    if options is None:
+        return None
+    if not spec.has_paths:
+        message = "the checkpoints that the model's spec asks for are not written: name a folder, checkpoints=..., to have them"
+        warnings.warn(message, stacklevel=4)
+        return None
+    return spec.resolve_path(options.folder or f"{_PLAIN.sub('_', spec.name)[:100]}.checkpoints")
 
 
-def _verifies(path: Path) -> bool:
+def is_sound(path: Path) -> bool:
+    """Whether a checkpoint is whole; False for what is damaged or no model at all.
+
+    Raises
+    ------
+    ModelFileError
+        It cannot be read for another reason: a newer mlpkit wrote it, or the system does not let it be read.
+    """
     try:
         modelfile.read(path)
-    except ModelFileError:
+    except DAMAGE:
         return False
+    except ModelFileError as error:
+        help = f"{error.help}; or name another folder" if error.help else "name another folder"
+        raise type(error)(f"the folder of checkpoints cannot be used: {error.message}", help=help, rule=error.rule) from error
     return True
 
 
@@ -74,7 +105,8 @@ def read_checkpoint(path: str | Path) -> tuple[Path, Contents]:
     Raises
     ------
     ModelFileError
-        It is not one; for a folder, what is wrong with each.
+        It is not one, or a checkpoint in the folder is of a newer mlpkit or may not be read; if all are damaged, what is wrong
+        with each.
 
     Warns
     -----
@@ -88,7 +120,7 @@ def read_checkpoint(path: str | Path) -> tuple[Path, Contents]:
     for _, file in reversed(checkpoints_in(folder)):
         try:
             contents = modelfile.read(file)
-        except ModelFileError as error:
+        except DAMAGE as error:
             damaged.append(error.message)
             continue
         for reason in damaged:
@@ -110,42 +142,72 @@ class Checkpoints:
     Parameters
     ----------
     spec : Spec
-        With `training.checkpoint`.
+    folder : Path
     place : Place
         Where the run begins.
     save : callable
         Writes a checkpoint to a path.
     clock : callable, optional
         Seconds from any start.
+    replace : bool
+        Whether checkpoints that are further than the run are removed; else they are an error.
 
     Raises
     ------
     ModelFileError
-        The folder cannot be made, or has checkpoints that are further than the run: those of another.
+        The folder cannot be made or read, is in use, or has checkpoints that are further than the run: those of another.
     """
 
-    def __init__(self, spec: Spec, place: Place, save: Callable[[Path], None], clock: Callable[[], float] = time.monotonic) -> None:
-        if spec.training.checkpoint is None:
-            raise ValueError("the spec has no checkpoints")
-        self.spec, self.options, self.save, self.clock = spec, spec.training.checkpoint, save, clock
-        self.folder = spec.resolve_path(self.options.folder)
+    def __init__(
+        self,
+        spec: Spec,
+        folder: Path,
+        place: Place,
+        save: Callable[[Path], None],
+        clock: Callable[[], float] = time.monotonic,
+        replace: bool = False,
+    ) -> None:
+        self.spec, self.folder, self.save, self.clock = spec, folder, save, clock
+        self.options = spec.training.checkpoint or Checkpoint()
         self.written = place
         self.last = clock()
+        self.failing = False
         self._make_folder()
-        if beyond := checkpoints_beyond(spec, place):
+        self.lock = FolderLock(folder)
+        try:
+            self.own = self._begin(place, replace)
+        except BaseException:
+            self.lock.release()
+            raise
+
+    def _begin(self, place: Place, replace: bool) -> dict[Place, Path]:
+        """The checkpoints that the run goes on from; those of another run are removed or refused."""
+        found = checkpoints_in(self.folder)
+        sound = {other: path for other, path in found if is_sound(path)}
+        beyond = [path for other, path in sound.items() if other > place]
+        if beyond and not replace:
             what = f"{self.folder} has checkpoints of an earlier run, such as {beyond[-1].name}"
-            raise ModelFileError(what, help=f"go on with them: resume={str(self.folder)!r}; or remove them")
+            raise EarlierCheckpoints(what, help=f"go on with them: resume={str(self.folder)!r}; or remove them")
+        for path in beyond:
+            path.unlink(missing_ok=True)
+        self.removed = len(beyond)
         for path in self.folder.iterdir():
             if STALE.fullmatch(path.name):
                 with suppress(OSError):
                     path.unlink()
+        return {other: path for other, path in sound.items() if other <= place}
+
+    def close(self) -> None:
+        """Let another run have the folder."""
+        self.lock.release()
 
     def _make_folder(self) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             reason = getattr(error, "strerror", None) or str(error)
-            raise ModelFileError(f"cannot make the folder {self.folder}: {reason}", help="change training.checkpoint.folder") from error
+            help = "change training.checkpoint.folder, or name another one with the call"
+            raise ModelFileError(f"cannot make the folder {self.folder}: {reason}", help=help) from error
 
     def before_step(self, place: Place, history: Sequence[Epoch]) -> None:
         """Write one when it is time for that."""
@@ -161,26 +223,31 @@ class Checkpoints:
         """Write one, unless it is written, and remove those that are neither among the last nor the best."""
         if place == self.written:
             return
+        path = self.folder / checkpoint_name(place)
         try:
             self._make_folder()
-            self.save(self.folder / checkpoint_name(place))
-            self.written = place
+            self.save(path)
         except ModelFileError as error:
-            warnings.warn(f"a checkpoint was not written, and training goes on: {error.message}", stacklevel=2)
+            if not self.failing:
+                warnings.warn(f"a checkpoint was not written, and training goes on: {error.message}", stacklevel=2)
+            self.failing = True
         else:
-            self._remove_old(place, history)
+            if self.failing:
+                warnings.warn(f"checkpoints are written again: {path}", stacklevel=2)
+            self.written, self.failing, self.own[place] = place, False, path
+            self._remove_old(history)
         self.last = self.clock()
 
-    def _remove_old(self, place: Place, history: Sequence[Epoch]) -> None:
-        """Those further than `place` are not the run's: damaged ones, which it has passed over and will replace."""
-        own = {other: path for other, path in checkpoints_in(self.folder) if other <= place}
-        best = self._best({other.epochs for other in own if not other.steps}, history)
-        for other in list(own)[: -self.options.keep]:
-            if other != Place(best, 0):
+    def _remove_old(self, history: Sequence[Epoch]) -> None:
+        """Remove those of the run that are neither among the last nor the best."""
+        best = Place(self._best({other.epochs for other in self.own if not other.steps}, history), 0)
+        for other in sorted(self.own)[: -self.options.keep]:
+            if other != best:
                 try:
-                    own[other].unlink(missing_ok=True)
+                    self.own[other].unlink(missing_ok=True)
+                    del self.own[other]
                 except OSError as error:
-                    warnings.warn(f"cannot remove the old checkpoint {own[other]}: {error.strerror}", stacklevel=3)
+                    warnings.warn(f"cannot remove the old checkpoint {self.own[other]}: {error.strerror}", stacklevel=3)
 
     def _best(self, numbers: set[int], history: Sequence[Epoch]) -> int:
         """The best of the epochs that have a checkpoint; 0 when there are none."""

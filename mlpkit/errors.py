@@ -16,16 +16,22 @@ MLPKitError
 │   ├── ResourceLimit        it is larger, deeper or has more parts than a reader takes
 │   ├── UnsupportedVersion   it has a version that this mlpkit does not know
 │   ├── UnsupportedFeature   it requires a feature that this mlpkit does not have
+│   ├── FileTaken            it is there already, and was not to be replaced
 │   ├── TensorMismatch       its arrays are not those that it lists, or that its spec needs
 │   └── NonFinite            its weights hold NaN or infinity
 └── TrainingError        a run that went wrong: it diverged
+
+TrainingInterrupted      Ctrl-C while `mlpkit.train` trained; a KeyboardInterrupt, which no `except Exception` catches
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from mlpkit.model import Model
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,14 @@ class MLPKitError(Exception):
         What to do about it.
     problems : sequence of Problem
         The separate problems, when several were found at once; made from message and help when left out.
+
+    Attributes
+    ----------
+    model : Model or None
+        Where a run failed after at least one finished epoch: the model with the weights of the best of them.
     """
+
+    model: Model | None = None
 
     def __init__(self, message: str, *, help: str = "", problems: Sequence[Problem] = ()) -> None:
         super().__init__(message)
@@ -161,6 +174,12 @@ class ModelFileError(MLPKitError):
         self.rule = rule
 
 
+class FileTaken(ModelFileError):
+    """The file to write is there already, and was not to be replaced."""
+
+    code = "file_taken"
+
+
 class NotAModelFile(ModelFileError):
     """It is something else: another format, a folder, a device."""
 
@@ -216,7 +235,22 @@ class NonFinite(ModelFileError):
 
 
 class TrainingError(MLPKitError):
-    """A training run that went wrong."""
+    """A training run that went wrong. Its `model` has the weights of the best finished epoch."""
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C while `mlpkit.train` trained.
+
+    Attributes
+    ----------
+    model : Model
+        Between two steps: it predicts, ``model.save(path, training_state=True)`` keeps it, and
+        ``mlpkit.train(spec, ..., resume=path)`` goes on to the bits of a run that was not interrupted.
+    """
+
+    def __init__(self, model: Model) -> None:
+        super().__init__("training was interrupted; .model has what it has come to")
+        self.model = model
 
 
 def join_problems(problems: Sequence[Problem]) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mlpkit import modelfile
 from mlpkit.data import as_table
-from mlpkit.errors import DataError, ModelFileError, SpecError, TrainingError
+from mlpkit.errors import DataError, MLPKitError, ModelFileError, SpecError, TrainingError
 from mlpkit.modelfile.compat import CURRENT
 from mlpkit.network import Network
 from mlpkit.spec import Spec, as_spec
@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # imported where they are used: to load a model and predict n
     from mlpkit.preparation import Prepared
     from mlpkit.session import Session, Stop
     from mlpkit.training import Epoch, TrainingState
+    from mlpkit.training.warm_start import WarmStart
 
 
 class Model:
@@ -73,6 +74,7 @@ class Model:
         self.history, self.metadata = parts.history, parts.metadata
         self._state, self._ranges = parts.state, parts.ranges or {}
         self._session: Session | None = None
+        self._warm_start: WarmStart | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy has the weights of the moment, and is not in the middle of a run."""
@@ -114,8 +116,17 @@ class Model:
         model._hold(parts, verify)
         return model
 
-    def epochs(self, prepared: Prepared, stop: Stop | None = None, *, resume: bool = False) -> Generator[Epoch, None, None]:
-        """Train on prepared data; yields each epoch and keeps it in `history`, and writes the spec's checkpoints.
+    def epochs(
+        self,
+        prepared: Prepared,
+        stop: Stop | None = None,
+        *,
+        resume: bool = False,
+        keep_optimizer: bool = True,
+        checkpoints: str | Path | None = None,
+        replace: bool = False,
+    ) -> Generator[Epoch, None, None]:
+        """Train on prepared data; yields each epoch and keeps it in `history`, and writes checkpoints if the spec asks for them.
 
         Parameters
         ----------
@@ -123,34 +134,61 @@ class Model:
         stop : callable, optional
             Asked before each step; when it says True the run ends there.
         resume : bool
-            Go on with the run that `training_state` tells of; else a new one begins from the weights that the model has.
+            Go on with the run that `training_state` tells of; else a new one begins from the weights that the last run had come to.
+        keep_optimizer : bool
+            Whether a new run goes on with the arrays of the last run's optimizer; else it begins from the weights that the model
+            has, with none.
+        checkpoints : str or Path, optional
+            The folder of the checkpoints; by default that of the spec, or one that is named after it.
+        replace : bool
+            Whether checkpoints of an earlier run in that folder are removed; else they are an error.
 
         Raises
         ------
         DataError
             The rows are not those that the run began with.
         TrainingError
-            There is no run to go on with.
+            There is no run to go on with, or the model is being trained already.
         ModelFileError
-            The folder of checkpoints has some of another run, or cannot be made.
+            The folder of checkpoints has some of another run, is in use, or cannot be made.
         """
+        from mlpkit.checkpoints import Checkpoints, checkpoint_folder
         from mlpkit.resuming import resumable
         from mlpkit.session import Session
         from mlpkit.storable import check_trainable
 
+        self._check_idle()
         check_trainable(self.spec, prepared)
-        begin = resumable(self.training_state, prepared) if resume else None
+        begin = resumable(self.training_state, prepared) if resume else self._warm() if keep_optimizer else None
         self._adopt(prepared)
         self._network = self.network.trainable()
-        save = partial(self.save, training_state=True)
-        return self._keep(Session(self.network, self.spec, prepared, self.history, begin, stop, save))
+        folder, save = checkpoint_folder(self.spec, checkpoints), partial(self.save, training_state=True)
+        own = None if folder is None else lambda place: Checkpoints(self.spec, folder, place, save, replace=replace)
+        return self._keep(Session(self.network, self.spec, prepared, self.history, begin, stop, own))
+
+    def _check_idle(self) -> None:
+        if self._session is not None:
+            help = "let the other loop end, or close() its iterator, before you begin another one"
+            raise TrainingError("the model is being trained already, by another loop over its epochs", help=help)
+
+    def _warm(self) -> WarmStart | None:
+        """What an earlier run has left, in memory or in the model's file."""
+        from mlpkit.training.warm_start import WarmStart
+
+        if self._warm_start is None and self._state is not None:
+            return WarmStart.of_state(self._state, self.spec, self.network)
+        return self._warm_start
 
     def _keep(self, session: Session) -> Generator[Epoch, None, None]:
-        self._session, self._state = session, None
+        self._check_idle()
         try:
+            self._session, self._state = session, None
             yield from session.epochs()
+        except MLPKitError as error:
+            error.model = self if self.history else None
+            raise
         finally:
-            self._session, self._state = None, session.left
+            self._session, self._state, self._warm_start = None, session.left, session.warm_start
             self._ranges = session.score_ranges(self._network)
 
     @property
@@ -260,36 +298,47 @@ class Model:
 
     # -- the file
 
-    def save(self, path: str | Path, *, training_state: bool = False, compat: str = CURRENT) -> None:
+    def save(self, path: str | Path, *, training_state: bool | None = None, compat: str = CURRENT, replace: bool = True) -> None:
         """Write the model into one HDF5 file: the old file stays until the new one is complete.
 
         Parameters
         ----------
         path : str or Path
-        training_state : bool
+        training_state : bool, optional
             Write as well where the run stands, so that it can go on: in the loop over `mlpkit.epochs`, between two
-            epochs, or after the loop was left before its end. The model in it is the one that predicts best.
+            epochs, or after the loop was left before its end. The model in it is the one that predicts best. When left out:
+            only with `training.keep_state` in the spec, after a run that is finished.
         compat : str
-            The container version to write: "1.2", "1.1" or "1.0" for those who have an earlier mlpkit, without what it has no
-            place for: "1.0" has none for the probe, and for where a run stands.
+            The container version to write: "1.3", "1.2", "1.1" or "1.0" for those who have an earlier mlpkit, without what it
+            has no place for, such as where a run stands.
+        replace : bool
+            Whether a file that is there is replaced; else it is an error.
 
         Raises
         ------
         ModelFileError
-            The file cannot be written.
+            The file cannot be written; `FileTaken` when it is there and is not to be replaced.
         TrainingError
             There is no run that could go on.
         """
-        state, network = None, self.network
-        if training_state and (compat == "1.0" or (compat != CURRENT and not self.spec.data.in_memory)):
+        if training_state and compat != CURRENT:
             help = f"leave compat out, or the training state: a file of version {CURRENT} can be resumed"
             raise ModelFileError(f"container version {compat} has no place for the training state", help=help)
-        if training_state:
-            state = self.training_state
-            if state is None:
-                help = "save it inside of the loop over mlpkit.epochs, or let training.checkpoint in the spec write files"
-                raise TrainingError("there is no run that could go on", help=help)
-            network = network if self._session is None else self._session.run.best_network()
+        state, network = self._state_to_save(training_state and compat == CURRENT), self.network
+        if state is not None and self._session is not None:
+            network = self._session.run.best_network()
         ranges = self._ranges if self._session is None else self._session.score_ranges(network)
         parts = Stored(self.spec, network, self.input_encoder, self.target_encoder, self.history, self.metadata, state, ranges)
-        modelfile.write(path, to_contents(parts), compat)
+        modelfile.write(path, to_contents(parts), compat, replace=replace)
+
+    def _state_to_save(self, wanted: bool | None) -> TrainingState | None:
+        if wanted is None:
+            return self._state if self._session is None and self.spec.training.keep_state else None
+        state = self.training_state if wanted else None
+        if wanted and state is None:
+            help = (
+                "save it inside of the loop over mlpkit.epochs, let training.checkpoint in the spec write files, or set "
+                "training.keep_state to true, which keeps the state of a finished run"
+            )
+            raise TrainingError("there is no run that could go on", help=help)
+        return state

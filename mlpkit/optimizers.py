@@ -20,7 +20,6 @@ class SGD(Optimizer):
     """
 
     elementwise: ClassVar[bool] = True
-    state: ClassVar[tuple[str, ...]] = ("velocity",)
     learning_rate: LearningRate = 0.01
     momentum: float = Field(0.0, ge=0, lt=1, description="share of the velocity that a step keeps")
     nesterov: bool = Field(False, description="look ahead along the velocity")
@@ -30,6 +29,11 @@ class SGD(Optimizer):
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov needs a momentum greater than 0, such as 0.9")
         return self
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """The velocity, where there is momentum."""
+        return ("velocity",) if self.momentum else ()
 
     def step(self, w: Array, grad: Array, *state: Array, lr: float, t: int) -> None:
         if self.momentum:
@@ -56,15 +60,19 @@ class Adam(Optimizer):
     """
 
     elementwise: ClassVar[bool] = True
-    state: ClassVar[tuple[str, ...]] = ("mean", "square", "largest")
     learning_rate: LearningRate = 0.001
     beta1: float = Field(0.9, ge=0, lt=1, description="decay of the mean of gradients")
     beta2: float = Field(0.999, ge=0, lt=1, description="decay of the mean of squared gradients")
     epsilon: float = Field(1e-8, gt=0, description="added to the root")
     amsgrad: bool = Field(False, description="divide by the largest root so far")
 
+    @property
+    def state(self) -> tuple[str, ...]:
+        """The two means, divided by 1 - beta1 and 1 - beta2, and with `amsgrad` the largest of the second."""
+        return ("mean", "square", "largest") if self.amsgrad else ("mean", "square")
+
     def step(self, w: Array, grad: Array, *state: Array, lr: float, t: int) -> None:
-        mean, square, largest = state
+        mean, square, *largest = state
         dtype = w.dtype
         # the states are m / (1 - beta1) and v / (1 - beta2): two passes over memory less
         np.multiply(mean, scalar(self.beta1, dtype), mean)
@@ -73,8 +81,8 @@ class Adam(Optimizer):
         np.square(grad, grad)
         np.add(square, grad, square)
         if self.amsgrad:
-            np.maximum(largest, square, out=largest)
-            square = largest
+            np.maximum(largest[0], square, out=largest[0])
+            square = largest[0]
         root = math.sqrt((1.0 - self.beta2) / (1.0 - self.beta2**t))
         np.sqrt(square, grad)
         np.add(grad, np.array(self.epsilon / root, dtype), grad)

@@ -76,7 +76,8 @@ def prepare(
     y : array-like, shape (rows,) or (rows, targets), optional
         Targets; the columns that `data.target` names when left out.
     validation : (array, array), (array, array, weights), table, str or Path, optional
-        Validation rows with their targets; they replace those of the spec's `data.validation` and `data.split`.
+        Validation rows with their targets; they replace those of the spec's `data.validation` and `data.split`. The
+        `data.validation` of a spec that came with a model file is not opened.
     weights : array-like, shape (rows,), optional
         What each row counts; the column `data.weight` when left out.
     encoders : (InputEncoder, TargetEncoder), optional
@@ -222,7 +223,7 @@ def _given(spec: Spec, validation: Any) -> RawRows | None:
         return read_rows(spec, validation[0], validation[1], validation[2] if len(validation) == 3 else None, stays=stays)
     if isinstance(validation, list) and not all(isinstance(row, Mapping) for row in validation):
         raise DataError("validation is a list, which says nothing of the targets", help="give a tuple: (inputs, targets)")
-    if validation is None and spec.data.validation is not None:
+    if validation is None and spec.data.validation is not None and spec.has_paths:
         validation = own_path(spec, spec.data.validation)
     return None if validation is None else read_rows(spec, validation, None, None, stays=stays)
 

@@ -77,8 +77,8 @@ def _table(spec: Spec, source: Any, inputs: Sequence[str] | None, stays: Stays) 
 
 
 def own_path(spec: Spec, path: str) -> str | Path:
-    """A path that the spec names, as it is opened."""
-    return path if path == "-" else spec.resolve_path(path)
+    """A path that the spec names, as it is opened; SpecError for the spec of a model file, which opens none."""
+    return path if path == "-" and spec.has_paths else spec.resolve_path(path)
 
 
 def _needed(spec: Spec, inputs: Sequence[str] | None) -> list[str] | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpkit.checkpoints import read_checkpoint
-from mlpkit.errors import ModelFileError
+from mlpkit.errors import ModelFileError, TrainingInterrupted
 from mlpkit.model import Model
 from mlpkit.preparation import Prepared, prepare
 from mlpkit.resuming import check_spec
@@ -27,6 +27,7 @@ def train(
     validation: Any = None,
     weights: Any = None,
     resume: str | Path | None = None,
+    checkpoints: str | Path | None = None,
 ) -> Model:
     """Train a model as a spec says.
 
@@ -46,6 +47,9 @@ def train(
         Go on with a run that was stopped: a checkpoint, the file of an interrupted run, or a folder of checkpoints, of
         which the furthest that verifies is taken. Give the same spec and data; `training.epochs`, the patience of early
         stopping and the checkpoints may be others. The model is that of an unbroken run, bit for bit.
+    checkpoints : str or Path, optional
+        The folder of the run's checkpoints, which need not be asked for in the spec then. By default the one that the
+        spec names, or one that is named after the spec.
 
     Returns
     -------
@@ -53,9 +57,13 @@ def train(
 
     Raises
     ------
-    SpecError, PluginError, DataError, TrainingError
+    SpecError, PluginError, DataError
+    TrainingError
+        The loss became NaN or infinite; its `model` has the weights of the best finished epoch.
+    TrainingInterrupted
+        Ctrl-C while it trained; its `model` can be saved with its training state, and resumed.
     ModelFileError
-        There is nothing to resume from, or the spec's folder of checkpoints has some of another run.
+        There is nothing to resume from, or the folder of checkpoints is in use or has some of another run.
     """
     spec = as_spec(spec)
     if resume is None:
@@ -64,22 +72,36 @@ def train(
     else:
         model, _ = resumed(spec, resume)
         prepared = prepare_for(model, rows, y, validation=validation, weights=weights, resume=True)
-    for _ in model.epochs(prepared, resume=resume is not None):
-        pass
-    return model
+    try:
+        for _ in model.epochs(prepared, resume=resume is not None, checkpoints=checkpoints):
+            pass
+        return model
+    except KeyboardInterrupt:
+        raise TrainingInterrupted(model) from None
 
 
 def epochs(
-    model: Model, rows: Any = None, y: Any = None, *, validation: Any = None, weights: Any = None, resume: bool = False
+    model: Model,
+    rows: Any = None,
+    y: Any = None,
+    *,
+    validation: Any = None,
+    weights: Any = None,
+    resume: bool = False,
+    keep_optimizer: bool = True,
+    checkpoints: str | Path | None = None,
 ) -> Generator[Epoch, None, None]:
     """Train a model epoch by epoch, in the caller's own loop.
 
-    Parameters are those of `train`. The model goes on from the weights it has; its preprocessing is fitted at the
-    first call and kept at later ones. With early stopping the best weights are restored when the loop ends.
+    Parameters are those of `train`. The preprocessing is fitted at the first call and kept at later ones. With early stopping
+    the best weights are restored when the loop ends. A later call goes on from the last weights, not the best, and with the
+    optimizer's arrays; with ``keep_optimizer=False`` from the weights that the model has, and with new arrays. Two loops over
+    one model at a time are an error. Ctrl-C finishes the step: the model stands between two steps and can be saved with
+    its training state.
 
     With `resume`, the run that `model.training_state` tells of goes on, with its optimizer's state, its random numbers
-    and in the middle of its epoch: after a `break`, or in a model that was loaded from a checkpoint. Relative paths of
-    a loaded model, such as its folder of checkpoints, start at the working folder.
+    and in the middle of its epoch: after a `break`, or in a model that was loaded from a checkpoint. The paths in the spec
+    of a model that was loaded are not opened: give the rows, and `checkpoints` where it is to write some.
 
     Yields
     ------
@@ -88,7 +110,7 @@ def epochs(
     if not isinstance(resume, bool):
         raise TypeError(f"resume must be True or False, not {resume!r}: load the file, and give the loaded model")
     prepared = prepare_for(model, rows, y, validation=validation, weights=weights, resume=resume)
-    return model.epochs(prepared, resume=resume)
+    return model.epochs(prepared, resume=resume, keep_optimizer=keep_optimizer, checkpoints=checkpoints)
 
 
 def resumed(spec: Spec, path: str | Path) -> tuple[Model, Path]:
@@ -103,12 +125,16 @@ def resumed(spec: Spec, path: str | Path) -> tuple[Model, Path]:
     """
     if not Path(path).exists():
         options = spec.training.checkpoint
-        advice = "check the path" if options is None else f"the spec keeps its checkpoints in {spec.resolve_path(options.folder)}"
+        folder = None if options is None else options.folder
+        advice = "check the path" if folder is None else f"the spec keeps its checkpoints in {spec.resolve_path(folder)}"
         raise ModelFileError(f"{path}: there is no such file or folder", help=advice)
     file, contents = read_checkpoint(path)
     model = Model.from_parts(from_contents(contents, file))
     if model.training_state is None:
-        help = "give a checkpoint or the file of an interrupted run; a finished model is trained further by mlpkit.epochs(model, ...)"
+        help = (
+            "give a checkpoint or the file of an interrupted run; the state of a finished run is kept with training.keep_state: true, "
+            "and mlpkit.epochs(model, ...) trains a finished model further in a run of its own"
+        )
         raise ModelFileError(f"{file}: the model is finished: it has no training state to go on from", help=help)
     model.spec = check_spec(model.training_state, model.spec, spec)
     return model, file

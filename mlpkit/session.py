@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Generator
-from contextlib import closing
 from functools import cached_property
-from pathlib import Path
 
 from mlpkit.checkpoints import Checkpoints
 from mlpkit.evaluation import measure
@@ -18,6 +16,8 @@ from mlpkit.preparation import Prepared
 from mlpkit.score_ranges import Ranges, score_ranges
 from mlpkit.spec import Spec
 from mlpkit.training import Epoch, History, Place, Run, TrainingState
+from mlpkit.training.run_state import go_on_from, restore, state_of, warm_start_of
+from mlpkit.training.warm_start import WarmStart
 
 Stop = Callable[[], bool]
 
@@ -32,12 +32,12 @@ class Session:
     prepared : Prepared
     history : History
         Of what was trained before; each epoch is added to it.
-    begin : TrainingState or None
-        Where the run goes on; None for a new one.
+    begin : TrainingState, WarmStart or None
+        Where the run goes on; or what an earlier run on the network has left to it.
     stop : callable or None
         Asked before each step.
-    save : callable
-        Writes a checkpoint of the moment to a path.
+    checkpoints : callable or None
+        From the place where the run begins to its checkpoints.
 
     Raises
     ------
@@ -47,7 +47,10 @@ class Session:
     Attributes
     ----------
     left : TrainingState or None
-        Where the run stood when it ended; None when it was finished, or broke in the middle of a step.
+        Where the run stood when it ended; None when it was finished, unless `training.keep_state` asks for it, or broke in the
+        middle of a step.
+    warm_start : WarmStart or None
+        What it leaves to the next run; None when it broke in the middle of a step.
     """
 
     def __init__(
@@ -56,38 +59,55 @@ class Session:
         spec: Spec,
         prepared: Prepared,
         history: History,
-        begin: TrainingState | None,
+        begin: TrainingState | WarmStart | None,
         stop: Stop | None,
-        save: Callable[[Path], None],
+        checkpoints: Callable[[Place], Checkpoints] | None,
     ) -> None:
         self.spec, self.prepared, self.history, self.begin, self.stop = spec, prepared, history, begin, stop
-        self.left: TrainingState | None = None
-        self.restored = begin is None
-        options, place = spec.training.checkpoint, Place(len(history), 0) if begin is None else begin.place
-        self.checkpoints = None if options is None else Checkpoints(spec, place, save)
-        before_step = stop if options is None or options.minutes is None else self._before_step
+        self.left = begin if isinstance(begin, TrainingState) else None
+        self.warm_start = begin if isinstance(begin, WarmStart) else None
+        self.restored = self.settled = False
+        place = begin.place if isinstance(begin, TrainingState) else Place(len(history), 0)
+        self.checkpoints = None if checkpoints is None else checkpoints(place)
         metrics = self._measure if spec.metrics else None
-        self.run = Run(network, spec, prepared.train, prepared.validation, metrics, before_step, len(history))
+        before_step = stop if self.checkpoints is None or self.checkpoints.options.minutes is None else self._before_step
+        done = len(history)
+        self.run = Run(network, spec, prepared.train, prepared.validation, metrics, before_step, done, history.append)
 
     def epochs(self) -> Generator[Epoch, None, None]:
         """Train; yields each epoch. When it ends, whatever ended it, the network has the weights that early stopping restores."""
-        with closing(self.run):
+        try:
+            yield from self._epochs()
+        finally:
             try:
-                yield from self._epochs()
-            finally:
-                self.left = None if self.run.finished or sys.is_finalizing() else self.state()  # at its end Python imports no more
+                self.settle()
+            except KeyboardInterrupt:
+                self.settle()
+                raise
 
     def _epochs(self) -> Generator[Epoch, None, None]:
-        if self.begin is not None:
-            self.run.restore(self.begin)
-            self.restored = True
+        if isinstance(self.begin, TrainingState):
+            restore(self.run, self.begin, self.history)
+        elif self.begin is not None:
+            go_on_from(self.run, self.begin)
+        self.restored = True
         while (epoch := self.run.next_epoch()) is not None:
-            self.history.append(epoch)
             if self.checkpoints is not None:
                 self.checkpoints.after_epoch(self.run.place, self.history)
             yield epoch
         if self.checkpoints is not None and self.run.finished:
             self.checkpoints.write(self.run.place, self.history)
+
+    def settle(self) -> None:
+        """End the run: keep where it stands, give the network its weights, let threads and folder go. Once more does no harm."""
+        if self.restored and not self.settled and not sys.is_finalizing():  # at its end Python imports no more
+            kept = not self.run.finished or self.spec.training.keep_state
+            self.left = self.state() if kept else None
+            self.warm_start = warm_start_of(self.run) if self.run.whole else None
+            self.settled = True
+        self.run.close()
+        if self.checkpoints is not None:
+            self.checkpoints.close()
 
     def _before_step(self) -> bool:
         if self.stop is not None and self.stop():
@@ -110,11 +130,10 @@ class Session:
             return {}
 
     def state(self) -> TrainingState | None:
-        """Where the run stands; None when it broke in the middle of a step, or before an epoch was in the history."""
+        """Where the run stands; None when it broke in the middle of a step."""
         if not self.restored:  # it was interrupted while it was brought to where it goes on: it stands there still
-            return self.begin
-        whole = self.run.whole and len(self.history) == self.run.place.epochs
-        return self.run.state(self._fingerprint) if whole else None
+            return self.left
+        return state_of(self.run, self._fingerprint) if self.run.whole else None
 
     @cached_property
     def _fingerprint(self) -> Fingerprint:

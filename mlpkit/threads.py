@@ -1,22 +1,22 @@
-"""Threads: how many of the processor's cores a run uses, so that it is fast alone and does not fight with its neighbours.
+"""Threads: the number that a run has, and work that is shared out to them.
 
-A matrix product of less than a million multiplications is as fast on one thread, so a run whose products are all smaller
-uses one. A larger run uses every core that the process may use, divided by the number of such runs of one user on the
-machine: two processes with two threads each on two cores take more than twice as long as with one (measured). `use`,
-or the variable MLPKIT_THREADS, sets the number instead; OMP_NUM_THREADS and OPENBLAS_NUM_THREADS are kept to as well.
+The number is what `use` (and `mlpkit train --threads`) sets, else the variable MLPKIT_THREADS, else OMP_NUM_THREADS or
+OPENBLAS_NUM_THREADS, else the cores that this process may use by its affinity and the quota of its control group. A run
+whose products are all small uses one thread unless one of them says otherwise: a second one does not pay there.
+Whoever starts several runs at once sets the number for each of them.
 
 A BLAS adds in another order on another number of threads, which changes the last bits. So a run has the number that it
-began with to its end, and a run that is resumed has it too.
+began with to its end, and a run that is resumed has it too. NumPy's BLAS has one number for the whole process: the
+number of the first run holds for the runs that begin beside it, until the last of them has ended.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-import tempfile
-import time
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import copy_context
 from functools import cache
 from pathlib import Path
@@ -71,8 +71,42 @@ def chosen() -> int | None:
 
 
 def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the cores that this process may use: those of its affinity, and no more than its control group's quota pays for."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, int(min(allowed, _quota(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")))))
+
+
+def _quota(groups: Path, root: Path) -> float:
+    """Return the processors that the control groups of this process allow, infinity without a limit.
+
+    Parameters
+    ----------
+    groups : Path
+        The file in which Linux lists the groups of a process.
+    root : Path
+        The folder in which their files stand: ``cpu.max`` in version 2, ``cpu.cfs_quota_us`` in version 1.
+    """
+    found = float("inf")
+    with suppress(OSError, UnicodeDecodeError):
+        for line in groups.read_text().splitlines():
+            _, controllers, name = line.split(":", 2)
+            if controllers and "cpu" not in controllers.split(","):
+                continue
+            folder = root / (controllers and "cpu") / name.lstrip("/")
+            for group in (folder, *folder.parents):
+                found = min(found, _quota_of(group))
+                if group in (root, root / "cpu"):
+                    break
+    return found
+
+
+def _quota_of(group: Path) -> float:
+    """Return the processors that one control group allows."""
+    for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+        with suppress(OSError, ValueError, ZeroDivisionError):
+            quota, period = " ".join((group / name).read_text() for name in names).split()
+            return float("inf") if quota == "max" or int(quota) <= 0 else int(quota) / int(period)
+    return float("inf")
 
 
 # -- matrix products
@@ -92,20 +126,91 @@ def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
     return None
 
 
-@contextmanager
-def products_on(count: int) -> Iterator[None]:
-    """Matrix products on so many threads, where NumPy's BLAS can be told."""
-    blas = _openblas()
-    if blas is None:
-        yield
-        return
-    get, set_to = blas
-    before = get()
-    set_to(count)
-    try:
-        yield
-    finally:
-        set_to(before)
+class Share:
+    """The threads of one run.
+
+    Parameters
+    ----------
+    large : bool
+        Whether a second thread pays.
+    split : bool
+        Whether the BLAS, left alone, would share out its products.
+    """
+
+    def __init__(self, large: bool, split: bool) -> None:
+        self.large, self.split = large, split
+
+    def begin(self, again: int | None = None) -> int:
+        """Return the number of threads of a run that begins.
+
+        Parameters
+        ----------
+        again : int, optional
+            The number of a run that goes on, which holds unless somebody has set another one.
+        """
+        wanted = chosen() or again or (cores() if self.large else 1)
+        return _process.begin(self, wanted) if self.large or self.split else wanted
+
+    def products(self) -> AbstractContextManager[None]:
+        """Return a context in which the matrix products are on the threads of the run."""
+        return _process.products() if self.split else nullcontext()
+
+    def close(self) -> None:
+        """Let the number go, which another run may then set."""
+        _process.end(self)
+
+
+class _Process:
+    """The number of threads that all runs of this process have their products on, and how many are at work just now."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.runs: set[Share] = set()  # those that have begun and not ended
+        self.number = 1
+        self.working = 0
+        self.before = 0  # what the BLAS is set back to when none is at work
+
+    def begin(self, run: Share, wanted: int) -> int:
+        with self.lock:
+            if not self.runs:
+                self.number = wanted
+            self.runs.add(run)
+            return self.number
+
+    def end(self, run: Share) -> None:
+        with self.lock:
+            self.runs.discard(run)
+
+    @contextmanager
+    def products(self) -> Iterator[None]:
+        blas = _openblas()
+        if blas is None:
+            yield
+            return
+        get, set_to = blas
+        with self.lock:
+            self.working += 1
+            if self.working == 1:
+                self.before = get()
+                set_to(self.number)
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.working -= 1
+                if not self.working:
+                    set_to(self.before)
+
+    def after_fork(self) -> None:
+        """Begin anew in a forked child: the threads and the runs of its parent are not there, and a lock may be held for ever."""
+        self.lock = threading.Lock()
+        self.runs.clear()
+        working, self.working = self.working, 0
+        if working and (blas := _openblas()) is not None:
+            blas[1](self.before)
+
+
+_process = _Process()
 
 
 # -- what works on each number by itself
@@ -155,93 +260,10 @@ def may_be_split(rows: int, shapes: Iterable[tuple[int, int]]) -> bool:
     return any(rows * inputs * units > SPLIT or max(rows, inputs) * max(inputs, units) > LONG for inputs, units in shapes)
 
 
-# -- side by side
+def _after_fork() -> None:
+    _pool.cache_clear()  # the threads of the parent's pool are not in the child
+    _process.after_fork()
 
 
-class Share:
-    """The threads of one run.
-
-    Parameters
-    ----------
-    large : bool
-        Whether a second thread pays.
-    """
-
-    def __init__(self, large: bool) -> None:
-        self.large = large
-        self.neighbours: Neighbours | None = None
-
-    def count(self) -> int:
-        """How many there are for a run that begins now: those that somebody has set, or its share of the cores."""
-        if self.large and self.neighbours is None:
-            self.neighbours = Neighbours()
-        if (count := chosen()) is not None:
-            return count
-        return 1 if self.neighbours is None else max(1, cores() // (1 + self.neighbours.count()))
-
-    def close(self) -> None:
-        """Leave the cores to the others."""
-        if self.neighbours is not None:
-            self.neighbours.close()
-            self.neighbours = None
-
-
-class Neighbours:
-    """The large runs of one user on this machine. Each keeps a lock on a file as long as it is; a dead process has none.
-
-    Where files cannot be locked, a run knows of no other.
-    """
-
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.gettempdir()) / f"mlpkit-{_user()}"
-        self.name = f"{os.getpid()}-{time.monotonic_ns()}"
-        self.descriptor: int | None = None
-        with suppress(OSError, ImportError):
-            self.folder.mkdir(mode=0o700, exist_ok=True)
-            if self.folder.stat().st_uid == _user():
-                self.descriptor = _locked(self.folder / self.name, os.O_CREAT | os.O_EXCL)
-
-    def count(self) -> int:
-        """How many there are besides this one."""
-        if self.descriptor is not None:
-            with suppress(OSError):
-                return sum(_is_alive(path) for path in self.folder.iterdir() if path.name != self.name)
-        return 0
-
-    def close(self) -> None:
-        """Be none of them any more."""
-        if self.descriptor is not None:
-            os.close(self.descriptor)
-            self.descriptor = None
-            with suppress(OSError):
-                (self.folder / self.name).unlink()
-
-
-def _user() -> int:
-    return os.getuid() if hasattr(os, "getuid") else 0
-
-
-def _locked(path: Path, flags: int = 0) -> int:
-    """The descriptor of a file that this process has locked; BlockingIOError when another one has."""
-    import fcntl
-
-    descriptor = os.open(path, os.O_RDWR | flags, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _is_alive(path: Path) -> bool:
-    """Whether a run has a lock on its file; the file of one that has died is removed."""
-    try:
-        descriptor = _locked(path)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    path.unlink(missing_ok=True)
-    os.close(descriptor)
-    return False
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -54,6 +54,7 @@ ORDER = [
     "storage",
     "drift",
     "verification",
+    "folder_lock",
     "checkpoints",
     "resuming",
     "session",

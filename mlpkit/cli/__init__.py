@@ -24,8 +24,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         The exit code: 0 done; 1 the run failed; 2 usage, or an invalid spec, data or model; 3 a plugin is missing,
-        broken or ambiguous; 4 ``--fail-under`` not met; 130 interrupted.
+        broken or ambiguous; 4 ``--fail-under`` not met; 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM.
     """
+    from mlpkit.cli.console import open_streams
+
+    open_streams()
     from mlpkit.cli.app import run
 
     if argv is None:  # in a process of its own: Pydantic fails where the metadata of any distribution are damaged, as it looks for plugins

@@ -8,13 +8,14 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
 from typer.main import get_command
 
 from mlpkit import __version__
-from mlpkit.cli import errors
+from mlpkit.cli import errors, signals
 from mlpkit.cli.check import check
 from mlpkit.cli.console import Console
 from mlpkit.cli.doctor import doctor
@@ -82,12 +83,14 @@ app.add_typer(plugins, name="plugins")
 def run(argv: Sequence[str] | None) -> int:
     """Run the program with these arguments, whatever happens; the exit code."""
     console = Console()
+    console.json_messages = _wants_json(sys.argv[1:] if argv is None else argv)
     try:
-        code = get_command(app).main(argv, prog_name="mlpkit", standalone_mode=False, obj=console)
+        with signals.handling(signals.end):
+            code = get_command(app).main(argv, prog_name="mlpkit", standalone_mode=False, obj=console)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
-    except (KeyboardInterrupt, typer.Abort):
-        return errors.INTERRUPTED
+    except (KeyboardInterrupt, typer.Abort) as error:
+        return signals.code_of(error)
     except UsageError as error:
         return _usage(console, error)
     except BrokenPipeError:
@@ -101,10 +104,15 @@ def run(argv: Sequence[str] | None) -> int:
         _drop_unwritable()
 
 
+def _wants_json(argv: Sequence[str]) -> bool:
+    """Whether the arguments ask for JSON alone on stderr, so that those that are wrong are told so too."""
+    return "--progress=json" in argv or any(pair == ("--progress", "json") for pair in pairwise(argv))
+
+
 def _usage(console: Console, error: Any) -> int:
     command = error.ctx.command_path if error.ctx else "mlpkit"
     message = _plain(error.format_message().rstrip("."))
-    console.fail(errors.block(console, Problem(message[:1].lower() + message[1:], help=f"see '{command} --help'")))
+    errors.show(console, [Problem(message[:1].lower() + message[1:], help=f"see '{command} --help'")])
     return 2
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +27,14 @@ class Ending:
         The model file that is written.
     source : str or None
         The file that the run went on from.
-    again, evaluate : str
-        The commands that go on from `output`, and that evaluate it.
+    again, evaluate : callable
+        From the model file to the commands that go on from it, and that evaluate it.
     """
 
     output: str
     source: str | None
-    again: str
-    evaluate: str
+    again: Callable[[str], str]
+    evaluate: Callable[[str], str]
 
     def text(self, model: Model, done: int, *, interrupted: bool) -> str:
         """How the run ended that began after `done` epochs, what the weights are, and what to do next."""
@@ -43,7 +43,14 @@ class Ending:
         if best is not None:
             measured = ", ".join(f"{name} {value:.4g}" for name, value in figures(best).items())
             text += f"; the weights are those of the best, epoch {best.number}: {measured}"
-        return f"{text}\nsaved {self.output}; {f'go on: {self.again}' if interrupted else f'next: {self.evaluate}'}"
+        following = f"go on: {self.again(self.output)}" if interrupted else f"next: {self.evaluate(self.output)}"
+        return f"{text}\nsaved {self.output}; {following}"
+
+    def failed(self, model: Model) -> str:
+        """The weights that were saved of a run that failed, and how it can go on if it can."""
+        if model.training_state is not None:
+            return f"saved {self.output}, which has the last step before the failure; go on: {self.again(self.output)}"
+        return f"saved {self.output}: the weights of the best epoch that was finished before the failure"
 
     def _how(self, model: Model, done: int, interrupted: bool) -> str:
         epochs, most = len(model.history), model.spec.training.epochs

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from mlpkit.cli.console import Console
 from mlpkit.errors import MLPKitError, PluginError, Problem, TrainingError
 
-INTERRUPTED = 130
 WIDTH = 100  # of a source line that is shown: a spec may be one long line
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s,\[\]{}:"]+')
 
@@ -28,7 +28,15 @@ def exit_code(error: BaseException) -> int:
 
 def report(console: Console, error: Exception) -> None:
     """Write an exception as error blocks, never as a traceback."""
-    problems = problems_of(error)
+    show(console, problems_of(error))
+
+
+def show(console: Console, problems: Sequence[Problem]) -> None:
+    """Write problems as error blocks, or as JSON where all messages are."""
+    if console.json_messages:
+        for problem in problems:
+            console.event({"error": problem.message, **{key: value for key, value in vars(problem).items() if value and key != "message"}})
+        return
     console.fail("\n\n".join(block(console, problem) for problem in problems))
     if len(problems) > 1:
         console.fail(f"\n{len(problems)} errors")

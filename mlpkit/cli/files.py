@@ -51,15 +51,6 @@ def same_file(path: str, other: str | None) -> bool:
     return other is not None and os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
 
 
-def remove(paths: Sequence[Path]) -> None:
-    """Remove files; OutputError when that fails."""
-    for path in paths:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot remove {path}: {error.strerror or error}", help="check its permissions") from error
-
-
 def _unwritable(target: Path) -> str:
     """Why a file could not be written; empty when it could."""
     if target.is_dir():
@@ -75,14 +66,16 @@ def _unwritable(target: Path) -> str:
 
 
 @contextmanager
-def written(path: str) -> Iterator[BinaryIO]:
+def written(path: str, *, replace: bool = True) -> Iterator[BinaryIO]:
     """A binary file to write to, which appears under its name when all of it is written.
 
     Raises
     ------
     OutputError
-        It cannot be written; nothing is left of it, and the old file stands.
+        It cannot be written, or is there and is not to be replaced; nothing is left of it, and the old file stands.
     """
+    from mlpkit.modelfile.atomic import put
+
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name[:40]}.{os.getpid()}-{os.urandom(8).hex()}.tmp")
     try:
@@ -91,9 +84,11 @@ def written(path: str) -> Iterator[BinaryIO]:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
-            if target.exists():
+            if replace and target.exists():
                 shutil.copymode(target, temporary)
-            os.replace(temporary, target)
+            put(temporary, target, replace)
+    except FileExistsError as error:
+        raise OutputError(f"{path} was written by another program meanwhile", help="give another name, or --force") from error
     except OSError as error:
         help = "check the path, its permissions and the space on the disk"
         raise OutputError(f"cannot write {path}: {error.strerror or error}", help=help) from error

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlpkit.cli.console import Console
+from mlpkit.cli.console import Console, StrayLines
 from mlpkit.errors import SurrogateWarning
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
         console: Console = context.obj
         console.quiet, console.verbose, console.debug = given.pop("quiet"), given.pop("verbose"), given.pop("debug")
         console.color = not given.pop("no_color")
-        with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+        stray: Any = StrayLines(console) if console.json_messages else sys.stderr
+        with contextlib.redirect_stdout(stray), warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
             warnings.showwarning = _each_once(console)
             command(console, **given)

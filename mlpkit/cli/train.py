@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,9 +12,9 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.ending import Ending, again
-from mlpkit.cli.errors import INTERRUPTED, OutputError
+from mlpkit.cli.errors import OutputError
 from mlpkit.cli.facts import columns_text, counted, facts, facts_text
-from mlpkit.cli.files import check_output, remove, same_file
+from mlpkit.cli.files import check_output, same_file
 from mlpkit.cli.interrupt import Interrupt
 from mlpkit.cli.options import Code, Data, Json, load_code, with_code
 from mlpkit.cli.progress import Progress, Style
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mlpkit.model import Model
     from mlpkit.preparation import Prepared
     from mlpkit.spec import Spec
+    from mlpkit.training import Epoch
 
 
 Settings = Annotated[
@@ -61,7 +62,8 @@ def train(
 ) -> None:
     """Train a model as a spec says, and save it.
 
-    The first Ctrl-C finishes the batch, saves the model and says how to go on; the second stops at once and saves nothing.
+    The first Ctrl-C (or SIGTERM, or SIGHUP) finishes the batch, saves the model and says how to go on; the second stops at once and
+    saves nothing. A run that diverges saves the weights of its best finished epoch.
     """
     load_code(code)
     _use_threads(threads)
@@ -73,21 +75,24 @@ def train(
         if not dry_run:
             check_output(output, force=force or same_file(output, resume), reads=[spec, *_data_files(parsed, data)])
         start, source = _start(console, parsed, resume)
-        strangers = [] if dry_run else _strangers(parsed, start, force=force)
         model, prepared = _ready(parsed, data, start)
         summary = {**facts(model, prepared), "resumed_from": source, "epochs_done": len(model.history)}
         _show(console, summary, as_data=dry_run and not json)
+        ended = 0
         if not dry_run:
-            remove(strangers)
-            if strangers:
-                console.say(f"removed {counted(len(strangers), 'checkpoint')} of an earlier run from {strangers[0].parent}")
-            evaluate = with_code(f"mlpkit evaluate {shlex.quote(output)} DATA", code)
-            ending = Ending(output, source, again(spec, data, output, changes, code), evaluate)
-            summary |= _run(console, model, prepared, progress, ending)
+            ending = Ending(
+                output,
+                source,
+                lambda path: again(spec, data, path, changes, code),
+                lambda path: with_code(f"mlpkit evaluate {shlex.quote(path)} DATA", code),
+            )
+            folder = _checkpoints(parsed, output)
+            ended, found = _Training(console, model, ending, folder, force, force or same_file(output, resume)).run(prepared, progress)
+            summary |= found
     if json:
         console.json(summary)
-    if summary.get("interrupted"):
-        raise typer.Exit(INTERRUPTED)
+    if ended:
+        raise typer.Exit(ended)
 
 
 def _use_threads(count: int | None) -> None:
@@ -132,19 +137,12 @@ def _start(console: Console, spec: Spec, resume: str | None) -> tuple[Model | No
     return model, str(file)
 
 
-def _strangers(spec: Spec, start: Model | None, *, force: bool) -> list[Path]:
-    """The checkpoints of another run that stand where this one is to write its own; an error unless `force`."""
-    from mlpkit.checkpoints import checkpoints_beyond
-    from mlpkit.errors import ModelFileError
-    from mlpkit.training import Place
-
-    state = None if start is None else start.training_state
-    found = checkpoints_beyond(spec, Place(0, 0) if state is None else state.place)
-    if found and not force:
-        folder = found[-1].parent
-        advice = f"--resume {shlex.quote(str(folder))} goes on with that run, --force removes them"
-        raise ModelFileError(f"{folder} has checkpoints of an earlier run, such as {found[-1].name}", help=advice)
-    return found
+def _checkpoints(spec: Spec, output: str) -> Path | None:
+    """The folder of the checkpoints: the spec's, or one that is named after the output; None when there are none."""
+    options = spec.training.checkpoint
+    if options is None:
+        return None
+    return Path(output).with_suffix(".checkpoints") if options.folder is None else spec.resolve_path(options.folder)
 
 
 def _ready(spec: Spec, data: str | None, start: Model | None) -> tuple[Model, Prepared]:
@@ -168,39 +166,87 @@ def _show(console: Console, summary: dict[str, Any], *, as_data: bool) -> None:
     console.detail(columns_text(summary["columns"]))
 
 
-def _run(console: Console, model: Model, prepared: Prepared, style: Style, ending: Ending) -> dict[str, Any]:
-    """Train and save, even when interrupted; what came of it, as JSON values."""
-    done = len(model.history)
-    progress = Progress(console, style, model.spec.training.epochs, done)
-    with Interrupt(console.say) as interrupt:
-        with _writing():
-            epochs = model.epochs(prepared, stop=interrupt, resume=ending.source is not None)
+@dataclass(frozen=True)
+class _Training:
+    """A run that is shown while it goes on, and saved however it ends.
+
+    Attributes
+    ----------
+    folder : Path or None
+        Of the checkpoints.
+    clear, replace : bool
+        Whether checkpoints of an earlier run are removed, and whether the output may be replaced.
+    """
+
+    console: Console
+    model: Model
+    ending: Ending
+    folder: Path | None
+    clear: bool
+    replace: bool
+
+    def run(self, prepared: Prepared, style: Style) -> tuple[int, dict[str, Any]]:
+        """Train and save; the exit code, and what came of it as JSON values. What ends the run is raised when it is saved."""
+        done, failure = len(self.model.history), None
+        progress = Progress(self.console, style, self.model.spec.training.epochs, done)
+        with Interrupt(self.console.say) as interrupt:
+            epochs = self._begin(prepared, interrupt)
+            try:
+                for epoch in epochs:
+                    progress.show(epoch)
+            except Exception as error:
+                failure = error
+            finally:
+                progress.close()
+            if failure is None or self.model.history:
+                output = self._save(interrupt.heard or (failure is not None and self.model.training_state is not None))
+        if failure is not None:
+            if self.model.history:
+                self.console.say(replace(self.ending, output=output).failed(self.model))
+            raise failure
+        ending = replace(self.ending, output=output)
+        self.console.say(ending.text(self.model, done, interrupted=interrupt.heard))
+        return interrupt.code if interrupt.heard else 0, ending.values(self.model, interrupted=interrupt.heard)
+
+    def _begin(self, prepared: Prepared, stop: Interrupt) -> Iterator[Epoch]:
+        from mlpkit.checkpoints import EarlierCheckpoints, checkpoints_in
+        from mlpkit.errors import ModelFileError
+
+        before = 0 if self.folder is None else len(checkpoints_in(self.folder))
         try:
-            for epoch in epochs:
-                progress.show(epoch)
-        finally:
-            progress.close()
-        with _writing(_last_checkpoint(model.spec)):
-            model.save(ending.output, training_state=interrupt.heard)
-    console.say(ending.text(model, done, interrupted=interrupt.heard))
-    return ending.values(model, interrupted=interrupt.heard)
+            epochs = self.model.epochs(prepared, stop, resume=self.ending.source is not None, checkpoints=self.folder, replace=self.clear)
+        except EarlierCheckpoints as error:
+            help = f"--resume {shlex.quote(str(self.folder))} goes on with that run, --force removes them"
+            raise ModelFileError(error.message, help=help) from error
+        except ModelFileError as error:
+            raise OutputError(error.message, help=error.help) from error
+        removed = 0 if self.folder is None else before - len(checkpoints_in(self.folder))
+        if removed:
+            self.console.say(f"removed {counted(removed, 'checkpoint')} of an earlier run from {self.folder}")
+        return epochs
 
+    def _save(self, training_state: bool) -> str:
+        """Write the model, beside its name if another program has taken that meanwhile; the file's name."""
+        from mlpkit.errors import FileTaken, ModelFileError
 
-def _last_checkpoint(spec: Spec) -> str:
-    """How to get at what was trained when the model cannot be written, where there are checkpoints."""
-    from mlpkit.checkpoints import checkpoints_in
+        output, number = self.ending.output, 1
+        while True:
+            try:
+                self.model.save(output, training_state=training_state or None, replace=self.replace and number == 1)
+            except FileTaken:
+                number += 1
+                name = Path(self.ending.output)
+                output = str(name.with_name(f"{name.stem}-{number}{name.suffix}"))
+            except ModelFileError as error:
+                raise OutputError(error.message, help="; ".join(filter(None, (error.help, self._last_checkpoint())))) from error
+            else:
+                if number > 1:
+                    self.console.warn(f"{self.ending.output} was written by another program meanwhile: the model is in {output}")
+                return output
 
-    options = spec.training.checkpoint
-    found = [] if options is None else checkpoints_in(spec.resolve_path(options.folder))
-    return f"nothing is lost up to {found[-1][1]}: --resume goes on from it, and -o names another file" if found else ""
+    def _last_checkpoint(self) -> str:
+        """How to get at what was trained when the model cannot be written, where there are checkpoints."""
+        from mlpkit.checkpoints import checkpoints_in
 
-
-@contextmanager
-def _writing(otherwise: str = "") -> Iterator[None]:
-    """Make failures to write, of the model or into the folder of checkpoints, failures of the run."""
-    from mlpkit.errors import ModelFileError
-
-    try:
-        yield
-    except ModelFileError as error:
-        raise OutputError(error.message, help="; ".join(filter(None, (error.help, otherwise)))) from error
+        found = [] if self.folder is None else checkpoints_in(self.folder)
+        return f"nothing is lost up to {found[-1][1]}: --resume goes on from it, and -o names another file" if found else ""

@@ -12,25 +12,41 @@ from mlpkit.plugin import Array, Targets
 from mlpkit.rows import augment
 
 
+def steps_of(rows: int, size: int, join: bool) -> tuple[int, int]:
+    """Return how many batches of `size` rows an epoch has, and the most rows of one; `join` as in `Batches`."""
+    joined = join and rows > size and rows % size == 1
+    return (rows // size, size + 1) if joined else (-(-rows // size), size)
+
+
 class Batches:
     """The batches of an epoch, gathered into buffers; the rows themselves when one batch holds all of them.
 
-    For a first layer with a bias, inputs have a last column of ones.
+    Parameters
+    ----------
+    data : Dataset
+    size : int
+        Rows of a batch; the last one has what is left.
+    shuffle : bool
+    biased : bool
+        Whether the first layer has a bias: inputs then have a last column of ones.
+    join : bool
+        Whether a last batch of one row joins the batch before it, as batch normalization needs.
     """
 
-    def __init__(self, data: Dataset, size: int, shuffle: bool, biased: bool) -> None:
+    def __init__(self, data: Dataset, size: int, shuffle: bool, biased: bool, join: bool = False) -> None:
         self.data, self.size = data, size
         self.rows = len(data.inputs)
+        self.steps, most = steps_of(self.rows, size, join)
         self.shuffled = shuffle and size < self.rows
         self.order = np.empty(self.rows, np.intp)
         self.inputs = data.inputs
         if biased:
             self.inputs = augment(data.inputs) if data.augmented is None else data.augmented
-        weights = None if data.weights is None else np.empty_like(data.weights[:size])
-        self.buffers = np.empty_like(self.inputs[:size]), np.empty_like(data.targets[:size]), weights
+        weights = None if data.weights is None else np.empty_like(data.weights[:most])
+        self.buffers = np.empty_like(self.inputs[:most]), np.empty_like(data.targets[:most]), weights
 
     def __len__(self) -> int:
-        return -(-self.rows // self.size)
+        return self.steps
 
     def shuffle(self, rng: np.random.Generator) -> None:
         """Put the rows in a new order, which follows from the generator's state alone, not from the order before."""
@@ -45,13 +61,13 @@ class Batches:
             yield self.inputs, self.data.targets, self.data.weights
             return
         choose = self._gathered if self.shuffled else self._sliced
-        for start in range(done * self.size, self.rows, self.size):
-            yield choose(start, min(start + self.size, self.rows))
+        for step in range(done, self.steps):
+            yield choose(step * self.size, self.rows if step == self.steps - 1 else (step + 1) * self.size)
 
     def _gathered(self, start: int, stop: int) -> tuple[Array, Targets, Array | None]:
         """Rows of the new order, in the buffers. Any mode of `take` but "clip" would copy the buffer."""
         rows, (inputs, targets, weights) = self.order[start:stop], self.buffers
-        if len(rows) < self.size:
+        if len(rows) < len(inputs):
             inputs, targets = inputs[: len(rows)], targets[: len(rows)]
             weights = None if weights is None else weights[: len(rows)]
         self.inputs.take(rows, 0, inputs, "clip")

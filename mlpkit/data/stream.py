@@ -9,12 +9,13 @@ of the epoch, so that a run that goes on in the middle of one reads the chunks t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.batches import Batches
+from mlpkit.data.batches import Batches, steps_of
 from mlpkit.data.dataset import Dataset
 from mlpkit.data.encoded import StoredDataset, StoredInputs
 from mlpkit.data.stored import Span
@@ -25,9 +26,10 @@ CHUNK = 2**24  # bytes of encoded rows in a chunk, of which two are in memory
 Batch: TypeAlias = "tuple[Array, Targets, Array | None]"
 
 
-def batches_of(data: Dataset | StoredDataset, size: int, shuffle: bool, biased: bool) -> Batches | Stream:
-    """The batches of rows in memory or on disk; for a first layer with a bias, inputs have a last column of ones."""
-    return Batches(data, size, shuffle, biased) if isinstance(data, Dataset) else Stream(data, size, shuffle, biased)
+def batches_of(data: Dataset | StoredDataset, size: int, shuffle: bool, biased: bool, join: bool) -> Batches | Stream:
+    """Return the batches of rows in memory or on disk; parameters as for `Batches`."""
+    kind = Batches if isinstance(data, Dataset) else Stream
+    return kind(data, size, shuffle, biased, join)  # type: ignore[arg-type]
 
 
 class _Chunk(NamedTuple):
@@ -41,9 +43,10 @@ class _Chunk(NamedTuple):
 class Stream:
     """The batches of an epoch, read from disk; the interface is that of `Batches`."""
 
-    def __init__(self, data: StoredDataset, size: int, shuffle: bool, biased: bool) -> None:
-        self.data, self.size = data, size
+    def __init__(self, data: StoredDataset, size: int, shuffle: bool, biased: bool, join: bool = False) -> None:
+        self.data, self.size, self.join = data, size, join
         self.rows, inputs = len(data.inputs), data.inputs
+        self.steps, most = steps_of(self.rows, size, join)
         self.shuffled = shuffle and size < self.rows
         self.bounds = inputs.runs()
         self.runs = np.arange(len(self.bounds) - 1)
@@ -51,13 +54,16 @@ class Stream:
         self.ends = np.diff(self.bounds).cumsum()  # of the runs in their order: how many rows are read by then
         whole = CHUNK // (size * inputs.width * inputs.dtype.itemsize)
         self.chunk = min(max(1, whole) * size, self.rows)
-        self.buffers = [_buffer(self.chunk, inputs, biased) for _ in range(2 if self.chunk < self.rows else 1)]
+        last = (self.steps - 1) * size // self.chunk
+        self.starts = [*range(0, (last + 1) * self.chunk, self.chunk), self.rows]  # of the chunks, and the end of the last
+        longest = max(stop - start for start, stop in pairwise(self.starts))
+        self.buffers = [_buffer(longest, inputs, biased) for _ in range(2 if last else 1)]
         kinds = data.targets, data.weights
-        self.gathered = [_buffer(size, inputs, biased)]
-        self.gathered += [np.empty_like(array[:size]) for array in kinds if array is not None]
+        self.gathered = [_buffer(most, inputs, biased)]
+        self.gathered += [np.empty_like(array[:most]) for array in kinds if array is not None]
 
     def __len__(self) -> int:
-        return -(-self.rows // self.size)
+        return self.steps
 
     def shuffle(self, rng: np.random.Generator) -> None:
         """Put the runs in a new order, and draw what those of the chunks' rows follow from."""
@@ -76,14 +82,14 @@ class Stream:
         """
         from concurrent.futures import ThreadPoolExecutor
 
-        numbers = range(done * self.size // self.chunk, -(-self.rows // self.chunk))
+        numbers = range(done * self.size // self.chunk if done < self.steps else len(self.starts), len(self.starts) - 1)
         with ThreadPoolExecutor(1, thread_name_prefix="mlpkit-reader") as reader:
             coming = [reader.submit(self._read, number) for number in numbers[:1]]
             for number in numbers:
                 chunk = coming.pop().result()
                 if number + 1 in numbers:
                     coming.append(reader.submit(self._read, number + 1))
-                skipped = max(0, done * self.size - number * self.chunk)
+                skipped = max(0, done * self.size - self.starts[number])
                 yield from self._batches(self.buffers[number % len(self.buffers)], chunk, skipped)
 
     def _read(self, number: int) -> _Chunk:
@@ -94,7 +100,7 @@ class Stream:
         return chunk
 
     def _plan(self, number: int) -> _Chunk:
-        start, stop = number * self.chunk, min((number + 1) * self.chunk, self.rows)
+        start, stop = self.starts[number : number + 2]
         spans: list[Span] = []
         for index in range(np.searchsorted(self.ends, start, "right"), np.searchsorted(self.ends, stop, "left") + 1):
             run, end = self.runs[index], int(self.ends[index])
@@ -113,8 +119,9 @@ class Stream:
     def _batches(self, buffer: Array, chunk: _Chunk, start: int) -> Iterator[Batch]:
         """The batches of a chunk from one of its rows on, gathered into buffers that are used again."""
         others = [array for array in (self.data.targets, self.data.weights) if array is not None]
-        for first in range(start, len(chunk.order), self.size):
-            rows = chunk.order[first : first + self.size]
+        steps, _ = steps_of(len(chunk.order), self.size, self.join)
+        for step in range(start // self.size, steps):
+            rows = chunk.order[step * self.size : None if step == steps - 1 else (step + 1) * self.size]
             places = chunk.places[rows]
             inputs = buffer.take(rows, 0, self.gathered[0][: len(rows)], "clip")  # any other mode copies the buffer
             found = [array.take(places, 0, out[: len(rows)], "clip") for array, out in zip(others, self.gathered[1:], strict=True)]

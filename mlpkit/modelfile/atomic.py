@@ -10,9 +10,10 @@ import contextlib
 import errno
 import os
 import stat
+import warnings
 from pathlib import Path
 
-from mlpkit.errors import ModelFileError
+from mlpkit.errors import FileTaken, ModelFileError
 
 REASONS = {  # what went wrong, and what to do
     errno.ENOENT: ("its folder does not exist", "create the folder first"),
@@ -28,7 +29,10 @@ NEW_MODE = 0o666  # less the umask
 NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP)  # some network file systems cannot flush a folder
 
 
-def save_bytes(path: str | Path, data: bytes) -> None:
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # some file systems have none
+
+
+def save_bytes(path: str | Path, data: bytes, *, replace: bool = True) -> None:
     """Write a file whole and durably, or leave what is there as it is.
 
     A symbolic link stays: the file it points to is replaced. A file that is replaced keeps its permissions.
@@ -37,9 +41,13 @@ def save_bytes(path: str | Path, data: bytes) -> None:
     ----------
     path : str or Path
     data : bytes
+    replace : bool
+        Whether a file that is there is replaced.
 
     Raises
     ------
+    FileTaken
+        A file is there, however late it came, and is not to be replaced.
     ModelFileError
         It cannot be written; nothing is left behind.
     """
@@ -47,9 +55,13 @@ def save_bytes(path: str | Path, data: bytes) -> None:
         target = _resolved(path)
         mode = _mode_of(target)
         _refuse(target, mode)
+        if mode is not None and not replace:
+            raise FileExistsError
         temporary = target.with_name(f".{target.name[:40]}.{os.getpid()}-{os.urandom(8).hex()}.tmp")
         _write_temporary(temporary, data, mode)
-        _replace(temporary, target)
+        put(temporary, target, replace)
+    except FileExistsError as error:
+        raise FileTaken(f"{path} exists", help="give another name, or let it be replaced") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         number = getattr(error, "errno", None)
         reason, help = REASONS.get(number or 0, (getattr(error, "strerror", None) or str(error), ""))
@@ -117,11 +129,47 @@ def _write_all(descriptor: int, data: bytes) -> None:
         rest = rest[written:]
 
 
-def _replace(temporary: Path, target: Path) -> None:
+def put(temporary: Path, target: Path, replace: bool) -> None:
+    """Give a complete file its name in one step; on any error it is removed.
+
+    Raises
+    ------
+    FileExistsError
+        The name is taken, and `replace` is False.
+    """
     try:
-        os.replace(temporary, target)
+        if replace:
+            os.replace(temporary, target)
+        else:
+            _link(temporary, target)
+            os.unlink(temporary)
     except BaseException:
         _remove(temporary)
+        raise
+
+
+def _link(temporary: Path, target: Path) -> None:
+    """A second name for a file; where the file system has no links, a copy in a file that is made for it."""
+    try:
+        os.link(temporary, target)
+    except (OSError, AttributeError) as error:  # AttributeError: Python has no os.link there
+        if getattr(error, "errno", errno.EPERM) not in NO_LINKS:
+            raise
+        _copy(temporary, target)
+        message = f"the file system of {target} has no links: a power cut during this save could have left a part of the file"
+        warnings.warn(message, stacklevel=2)
+
+
+def _copy(temporary: Path, target: Path) -> None:
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), stat.S_IMODE(temporary.stat().st_mode))
+    try:
+        try:
+            _write_all(descriptor, temporary.read_bytes())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except BaseException:
+        _remove(target)
         raise
 
 

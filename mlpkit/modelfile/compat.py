@@ -56,9 +56,15 @@ def _of_schema_3(spec: dict[str, Any]) -> dict[str, Any]:
     return {
         **spec,
         "data": {**{key: value for key, value in data.items() if key not in neutral}, "missing": data["missing"]["only"]},
-        "training": {key: value for key, value in training.items() if key not in NEUTRAL_4["training"]},
+        "training": {key: value for key, value in training.items() if key not in NEUTRAL_4["training"]} | _named_folder(training),
         "preprocessing": {**preprocessing, "target": target},
     }
+
+
+def _named_folder(training: dict[str, Any]) -> dict[str, Any]:
+    """The checkpoints with a folder, which schema 3 needs."""
+    options = training["checkpoint"]
+    return {} if options is None or options["folder"] is not None else {"checkpoint": {**options, "folder": "checkpoints"}}
 
 
 def _without(part: dict[str, Any], key: str) -> dict[str, Any]:

@@ -39,7 +39,7 @@ from mlpkit.modelfile.reader import check_bytes
 Arrays = dict[str, NDArray[Any]]
 
 
-def write(path: str | Path, contents: Contents, compat: str = CURRENT) -> None:
+def write(path: str | Path, contents: Contents, compat: str = CURRENT, *, replace: bool = True) -> None:
     """Save a model file: whole and durable, or not at all. It is read back, in memory, before the old file goes.
 
     Parameters
@@ -48,6 +48,8 @@ def write(path: str | Path, contents: Contents, compat: str = CURRENT) -> None:
     contents : Contents
     compat : str
         The version of the container, such as "1.0".
+    replace : bool
+        Whether a file that is there is replaced; else it is a `FileTaken`.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def write(path: str | Path, contents: Contents, compat: str = CURRENT) -> None:
     """
     data = to_bytes(contents, compat)
     check_bytes(data)
-    save_bytes(path, data)
+    save_bytes(path, data, replace=replace)
 
 
 def to_bytes(contents: Contents, compat: str = CURRENT) -> bytes:

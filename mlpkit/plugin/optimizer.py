@@ -74,12 +74,20 @@ class Optimizer(Plugin):
     """An update rule, written for one array."""
 
     kind: ClassVar[str] = "optimizers"
-    state: ClassVar[tuple[str, ...]] = ()  # names of arrays shaped like w, zero at first: allocated, saved and resumed for you
     scope: ClassVar[Literal["vector", "tensor", "problem"]] = "vector"
     # "tensor": step is called per weight matrix and bias;   "problem": the rule needs more than one gradient, see `Minimizer`
     elementwise: ClassVar[bool] = False  # each number moves by itself: step may see a part of w at a time, in any thread
 
     learning_rate: LearningRate = 0.01
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """Names of arrays shaped like w, zero at first: allocated, saved and resumed for you.
+
+        Those that an object with these options uses; where the options do not matter, a class variable will do:
+        ``state: ClassVar[tuple[str, ...]] = ("velocity",)``.
+        """
+        return ()
 
     @abstractmethod
     def step(self, w: Array, grad: Array, *state: Array, lr: float, t: int) -> None:
@@ -98,6 +106,9 @@ class Optimizer(Plugin):
         t : int
             The number of this step, from 1.
         """
+
+
+Optimizer.__class_vars__ = {*Optimizer.__class_vars__, "state"}  # so that Pydantic takes one in a subclass for no option
 
 
 class Minimizer(Optimizer):

@@ -208,7 +208,10 @@ class EarlyStopping(Part):
 class Checkpoint(Part):
     """Files from which a run can go on, written while it trains; the best stays beside the last ones."""
 
-    folder: Text = Field("checkpoints", description="relative to the spec; made when it is not there")
+    folder: Text | None = Field(
+        None,
+        description="relative to the spec, made when it is not there; each run has its own: one named after the model file if left out",
+    )
     epochs: Count | None = Field(None, description="one after every so many epochs; each epoch when 'minutes' is left out too")
     minutes: Annotated[Number, Field(gt=0)] | None = Field(None, description="one after so many minutes, in the middle of an epoch too")
     keep: Count = Field(2, description="how many of the last ones stay")

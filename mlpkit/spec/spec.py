@@ -6,6 +6,7 @@ default cannot change an old model.
 
 from __future__ import annotations
 
+import json
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -55,7 +56,7 @@ class Spec(Part):
     training: Training = Training()
     metrics: Annotated[tuple[Metric, ...], InParts] = ()
 
-    _folder: Path = PrivateAttr(default_factory=Path)
+    _folder: str | None = PrivateAttr("")  # what its relative paths start at; None: it came with a model file, and has no paths
 
     @model_validator(mode="after")
     def _consistent(self) -> Spec:
@@ -123,6 +124,9 @@ class Spec(Part):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Spec) and {**self.__dict__, "schema_uri": None} == {**other.__dict__, "schema_uri": None}
 
+    def __hash__(self) -> int:
+        return hash(json.dumps(self.to_dict(), sort_keys=True))
+
     # -- JSON in
 
     @classmethod
@@ -158,14 +162,28 @@ class Spec(Part):
             spec = super().model_validate(obj)
         except ValidationError as error:
             _raise_problems(list(islice(findings(error, cls), MOST_PROBLEMS + 1)), text, file)
-        spec._folder = Path(folder)
+        spec._folder = str(folder)
         return spec
 
     # -- what it says
 
+    @property
+    def has_paths(self) -> bool:
+        """Whether its paths are the caller's own: those of a spec that came with a model file are never opened."""
+        return self._folder is not None
+
+    def without_paths(self) -> Spec:
+        """Return the same spec as one that came with a model file."""
+        spec = self.model_copy()
+        spec._folder = None
+        return spec
+
     def resolve_path(self, path: str) -> Path:
-        """A path written in the spec, as one that can be opened."""
-        return self._folder / path
+        """Return a path written in the spec as one that can be opened; SpecError for the spec of a model file."""
+        if self._folder is None:
+            help = "give the rows, or the folder, with the call"
+            raise SpecError(f"the spec came with a model file, and the path in it, {shortened(path, 100)!r}, is not opened", help=help)
+        return Path(self._folder) / path
 
     def with_widths(self, inputs: int, outputs: int) -> Spec:
         """The same spec with the width of the inputs and of the last layer written out.

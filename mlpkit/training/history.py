@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, overload
 
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from mlpkit.training.epoch import Epoch
 
 FIXED = ("epoch", "loss", "validation_loss", "learning_rate")  # the columns that every history has; metrics have the others
+
+SHOWN = 3  # epochs up to which a history shows all
 
 Columns = Mapping[str, NDArray[np.float64]]
 _NOT_TIMED = float("nan")  # seconds differ from run to run, and are not kept
@@ -55,7 +58,11 @@ class History(Sequence[Epoch]):
     __hash__ = None  # type: ignore[assignment]  # it grows
 
     def __repr__(self) -> str:
-        return repr(list(self))
+        """The first, the last and the epoch of the least validation loss, or loss: a notebook would print them all."""
+        if len(self) <= SHOWN:
+            return repr(list(self))
+        best = min(self, key=lambda epoch: (math.inf, epoch.number) if math.isnan(_loss(epoch)) else (_loss(epoch), epoch.number))
+        return f"<History of {len(self):,} epochs: first {self[0]}, last {self[-1]}, best {best}>"
 
     def append(self, epoch: Epoch) -> None:
         """Add the epoch that follows."""
@@ -67,6 +74,10 @@ class History(Sequence[Epoch]):
         missing = np.full(self._length, np.nan), np.full(len(self._new), np.nan)
         names = dict.fromkeys([*self._stored, *new])
         return {name: np.concatenate([self._stored.get(name, missing[0]), new.get(name, missing[1])]) for name in names}
+
+
+def _loss(epoch: Epoch) -> float:
+    return epoch.loss if epoch.validation_loss is None else epoch.validation_loss
 
 
 def _columns(epochs: Iterable[Epoch]) -> dict[str, NDArray[np.float64]]:

@@ -6,9 +6,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from copy import deepcopy
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,39 +15,40 @@ from mlpkit.blame import blaming
 from mlpkit.data import Dataset, StoredDataset, StoredInputs
 from mlpkit.data.stream import batches_of
 from mlpkit.data.table import counted
-from mlpkit.errors import MLPKitError, ModelFileError
-from mlpkit.fingerprint import Fingerprint
+from mlpkit.errors import MLPKitError
 from mlpkit.network import BLOCK, Network
+from mlpkit.normalization import BatchNormalization
 from mlpkit.plugin import Array, Minimizer, Targets
 from mlpkit.quiet import quiet_context
 from mlpkit.spec import Spec
-from mlpkit.threads import LARGE, Share, chosen, may_be_split, products_on
+from mlpkit.threads import LARGE, Share, may_be_split
 from mlpkit.training.best import Best
 from mlpkit.training.diagnosis import broken, divergence
 from mlpkit.training.epoch import Epoch
+from mlpkit.training.interrupts import Interrupts
 from mlpkit.training.loss import mean_loss
-from mlpkit.training.order import from_file_order, to_file_order
 from mlpkit.training.problem import ROWS, Stopped, TrainingProblem
-from mlpkit.training.state import Place, TrainingState
-from mlpkit.training.streams import generator_state, random_stream, set_generator
+from mlpkit.training.state import Place
+from mlpkit.training.streams import generator_state, random_stream
 from mlpkit.training.update import Update
-from mlpkit.training.versions import versions
 from mlpkit.workspace import Workspace
 
 Measure = Callable[[Array], Mapping[str, float]]
+Record = Callable[[Epoch], None]
 
 
 class Run:
     """A training run: optimizer state, step, order of the rows, generators, best weights.
 
-    Parameters are those of `mlpkit.training.epochs`.
+    Parameters are those of `mlpkit.training.epochs`, and `record`, which is called with each epoch as it is finished: in
+    the same breath, so that no interrupt comes between.
 
     Attributes
     ----------
     epoch, step : int
         Finished epochs, and steps of them and of the unfinished one.
     whole : bool
-        Whether it stands between two steps. After an exception in the middle of one it does not, and has no `state`.
+        Whether it stands between two steps. After an exception in the middle of one it does not, and has no state.
     """
 
     def __init__(
@@ -61,9 +60,11 @@ class Run:
         measure: Measure | None,
         stop: Callable[[], bool] | None,
         done: int,
+        record: Record | None = None,
     ) -> None:
         self.network, self.spec = network, spec
-        self.train, self.validation, self.measure, self.stop = train, validation, measure, stop
+        self.train, self.validation, self.measure, self.stop, self.record = train, validation, measure, stop, record
+        self.interrupts = Interrupts()
         self.rows = len(train.inputs)
         self.done = done
         self.epoch = 0
@@ -73,35 +74,37 @@ class Run:
         self.converged = False  # the optimizer of the whole problem says that nothing is left to gain
         minimizes = isinstance(spec.optimizer, Minimizer)
         self.batch_size = min(ROWS if minimizes else spec.training.batch_size or self.rows, self.rows)
-        self.steps_per_epoch = 1 if minimizes else -(-self.rows // self.batch_size)
         self.shuffle_rng = random_stream(spec.seed, "shuffle", done)
         self.dropout_rng = random_stream(spec.seed, "dropout", done)
         self.quiet = quiet_context()
-        self.best = Best(network.parameters.vector, spec) if spec.training.early_stopping else None
-        self.evaluated = not (validation is None and measure is None and self.best is None)
+        self.best = Best(network.parameters.vector, spec, validation is not None)
+        self.evaluated = not (validation is None and measure is None and not self.best.stopping)
         shapes = [layer.weight.shape for layer in network.layers]
-        self.share = Share(max(self.batch_size * inputs * units for inputs, units in shapes) >= LARGE)
-        self.split = may_be_split(max(self.batch_size, BLOCK if self.evaluated else 1), shapes)
+        large = max(self.batch_size * inputs * units for inputs, units in shapes) >= LARGE
+        self.share = Share(large, may_be_split(max(self.batch_size, BLOCK if self.evaluated else 1), shapes))
         self.threads: int | None = None  # decided when the run begins
         self.order: NDArray[np.uint64] | None = None  # the generator that shuffled the unfinished epoch, before it did
         shuffle = spec.training.shuffle and not minimizes
-        self.batches = batches_of(train, self.batch_size, shuffle, biased=network.layers[0].bias is not None)
+        join = any(isinstance(layer.normalization, BatchNormalization) for layer in spec.network.layers)
+        self.batches = batches_of(train, self.batch_size, shuffle, biased=network.layers[0].bias is not None, join=join)
+        self.steps_per_epoch = 1 if minimizes else len(self.batches)
         self.workspaces = self._workspaces()
         self.update = Update(network, spec)
         self.problem = TrainingProblem(network, self.batches, self.workspaces, stop) if minimizes else None
 
     def _workspaces(self) -> dict[int, Workspace]:
-        """A workspace for a whole batch and one for the rest at the end of an epoch, with one gradient."""
+        """A workspace for a whole batch and one for the last batch of an epoch, with one gradient."""
         whole = Workspace(self.network, self.spec.loss, self.batch_size, rng=self.dropout_rng)
-        rest = self.rows % self.batch_size
-        last = {rest: Workspace(self.network, self.spec.loss, rest, whole.gradient, self.dropout_rng)} if rest else {}
-        return {self.batch_size: whole, **last}
+        last = self.rows - (len(self.batches) - 1) * self.batch_size
+        if last == self.batch_size:
+            return {last: whole}
+        return {self.batch_size: whole, last: Workspace(self.network, self.spec.loss, last, whole.gradient, self.dropout_rng)}
 
     @property
     def finished(self) -> bool:
         """Whether all epochs are done, early stopping has seen enough, or nothing is left to gain."""
         converged = self.converged and self.step == self.epoch  # and that epoch is done
-        return converged or self.epoch >= self.spec.training.epochs or (self.best is not None and self.best.monitor.exhausted)
+        return converged or self.epoch >= self.spec.training.epochs or self.best.monitor.exhausted
 
     @property
     def place(self) -> Place:
@@ -115,11 +118,11 @@ class Run:
         if self.finished:
             return None
         if self.threads is None:
-            self._use_threads(self.share.count())
-        with blaming(), products_on(self.threads or 1) if self.split else nullcontext():
+            self.use_threads(self.share.begin())
+        with blaming(), self.share.products(), self.interrupts:
             return self._next_epoch()
 
-    def _use_threads(self, count: int) -> None:
+    def use_threads(self, count: int) -> None:
         self.threads = self.update.threads = count
         for workspace in self.workspaces.values():
             workspace.set_threads(count)
@@ -132,12 +135,22 @@ class Run:
         validation_loss, metrics = self._evaluate()
         seconds = time.perf_counter() - started
         epoch = Epoch(self.done + self.epoch + 1, self.loss / self.rows, validation_loss, metrics, rate, seconds)
-        self.whole = False
-        if self.best is not None:
-            self.best.watch(epoch)
+        self._begin_change()
+        self.best.watch(epoch)
+        if self.record is not None:
+            self.record(epoch)
         self.epoch, self.loss, self.order = self.epoch + 1, 0.0, None
-        self.whole = True
+        self._end_change()
         return epoch
+
+    def _begin_change(self) -> None:
+        """Begin what must not be left half done: Ctrl-C waits for its end."""
+        self.interrupts.held = True
+        self.whole = False
+
+    def _end_change(self) -> None:
+        self.whole = True
+        self.interrupts.release()
 
     def _pass_over_rows(self) -> bool:
         """One step per batch that the epoch has left; False when asked to stop."""
@@ -167,14 +180,14 @@ class Run:
             raise self._diverged(self.train.inputs[: self.batch_size], problem.loss)
         if not np.isfinite(found.w).all():
             raise broken(self.spec.optimizer, "leaves NaN or infinity in the parameters")
-        self.whole = False
+        self._begin_change()
         self.update.adopt(found)
         self.loss, self.step, self.converged = problem.loss * self.rows, self.step + 1, found.converged
-        self.whole = True
+        self._end_change()
         return True
 
     def _take_step(self, inputs: Array, targets: Targets, weights: Array | None) -> None:
-        self.whole = False
+        self.interrupts.held, self.whole = True, False
         workspace = self.workspaces[len(inputs)]
         loss = workspace.loss_and_gradient(inputs, targets, weights)
         if not math.isfinite(loss):
@@ -182,7 +195,7 @@ class Run:
         self.loss += loss
         self.step += 1
         self.update.apply(workspace.gradient.trained, self.step, self.steps_per_epoch)
-        self.whole = True
+        self._end_change()
 
     def _evaluate(self) -> tuple[float | None, Mapping[str, float]]:
         if not self.evaluated:
@@ -201,82 +214,33 @@ class Run:
         self.whole = False
         rate = self.update.rate(max(self.step - 1, 0), self.steps_per_epoch)
         number, last = self.done + self.epoch + 1, self.done + self.spec.training.epochs
-        return divergence(self.network, self.spec, inputs, loss, f"in epoch {number} of {last}", rate)
+        error = divergence(self.network, self.spec, inputs, loss, f"in epoch {number} of {last}", rate)
+        kept = f"; the model has the weights of epoch {self.best.number}, the best that was finished" if self.best.number else ""
+        return type(error)(error.message, help=error.help + kept)
 
     def close(self) -> None:
-        """Give the network the best weights seen, when early stopping watched them, and the cores to other runs."""
-        self.share.close()
-        if self.best is not None:
-            self.best.restore()
+        """Give the network the weights of the best epoch, where early stopping watched them, and the threads to other runs.
 
-    # -- stopping and going on
+        After a run that broke in the middle of a step the network has those of the best finished epoch too.
+        """
+        self.share.close()
+        if self.best.stopping or not self.whole:
+            self.best.restore()
 
     def best_network(self) -> Network:
         """The network that predicts best: with early stopping a copy, with the weights of the best epoch."""
-        if self.best is None:
+        if not self.best.stopping:
             return self.network
         network = deepcopy(self.network)
         network.parameters.vector[...] = self.best.kept
         return network
 
-    def state(self, data: Fingerprint) -> TrainingState:
-        """Where the run stands; copies, so that it may go on. Only when it is `whole`. `data` are those of its rows."""
-        order = generator_state(self.shuffle_rng) if self.order is None else self.order
-        parameters = self.network.parameters
-        arrays: dict[str, NDArray[Any]] = {
-            f"optimizer/{name}": to_file_order(parameters, array)
-            for name, array in zip(self.spec.optimizer.state, self.update.state, strict=True)
-        }
-        arrays |= {"rng/shuffle": order, "rng/dropout": generator_state(self.dropout_rng), "loop/loss": np.array([self.loss])}
-        monitor = None if self.best is None else self.best.monitor
-        if monitor is not None:
-            arrays |= {"loop/parameters": to_file_order(parameters, parameters.vector), "loop/monitored": np.array([monitor.value])}
-        return TrainingState(
-            done=self.done,
-            epoch=self.epoch,
-            step=self.step,
-            steps_per_epoch=self.steps_per_epoch,
-            waited=monitor.waited if monitor else 0,
-            best=monitor.best if monitor else None,
-            data=data,
-            versions=versions(self.spec),
-            threads=self.threads,
-            converged=self.converged,
-            arrays=arrays,
-        )
-
-    def restore(self, state: TrainingState) -> None:
-        """Stand where `state` says. The network has the parameters that it had in the file.
-
-        Raises
-        ------
-        ModelFileError
-            The state is not one of a run on these rows.
-        """
-        if state.steps_per_epoch != self.steps_per_epoch:
-            message = f"the training state has {state.steps_per_epoch} steps per epoch, and these rows have {self.steps_per_epoch}"
-            raise ModelFileError(message, help="use another checkpoint")
-        self.whole = False
-        self._go_on_with(state.threads)
-        self.done, self.epoch, self.step, self.loss = state.done, state.epoch, state.step, float(state.arrays["loop/loss"][0])
-        self.converged = state.converged
-        for name, array in zip(self.spec.optimizer.state, self.update.state, strict=True):
-            from_file_order(self.network.parameters, state.arrays[f"optimizer/{name}"], array)
-        set_generator(self.shuffle_rng, state.arrays["rng/shuffle"])
-        set_generator(self.dropout_rng, state.arrays["rng/dropout"])
-        if self.best is not None:
-            monitor = self.best.monitor
-            monitor.value, monitor.best, monitor.waited = float(state.arrays["loop/monitored"][0]), state.best, state.waited
-            from_file_order(self.network.parameters, state.arrays["loop/parameters"], self.network.parameters.vector)
-        self.whole = True
-
-    def _go_on_with(self, threads: int | None) -> None:
+    def go_on_with_threads(self, threads: int | None) -> None:
         """Take the number of threads with which the run began, unless somebody has set another one."""
         if threads is None:
             return
-        count = self.share.count()
-        if chosen() in (None, threads):
-            self._use_threads(threads)
-            return
-        message = f"the run began with {counted(threads, 'thread')} and goes on with {count}"
-        warnings.warn(f"{message}: the last bits may differ from those of an unbroken run", stacklevel=2)
+        count = self.share.begin(threads)
+        self.use_threads(count)
+        if count != threads:
+            message = f"the run began with {counted(threads, 'thread')} and goes on with {count}"
+            warnings.warn(f"{message}: the last bits may differ from those of an unbroken run", stacklevel=2)

@@ -59,6 +59,8 @@ class TrainingState(BaseModel):
         Of NumPy and of each distribution that the spec's plugins are from.
     threads : int or None
         On how many it is computed, which the last bits depend on; None before its first epoch, and in files of 0.2.0.
+    before : int
+        Steps of earlier runs whose arrays the optimizer went on with; 0 in files from before container 1.4.
     converged : bool
         Whether the optimizer said that nothing is left to gain; False in files from before container 1.3.
     arrays : dict of str to array
@@ -79,6 +81,7 @@ class TrainingState(BaseModel):
     data: Fingerprint
     versions: Annotated[dict[str, str], InParts]
     threads: Annotated[int, Field(ge=1, lt=2**16)] | None = None
+    before: Size = 0
     converged: bool = False
     arrays: dict[str, Any] = Field(exclude=True, repr=False)
 

@@ -35,6 +35,8 @@ class Update:
 
     Attributes
     ----------
+    before : int
+        Steps of earlier runs whose arrays the optimizer goes on with: step number t of the rule counts them too.
     threads : int
         On which an elementwise optimizer works when there are many parameters.
     """
@@ -47,6 +49,7 @@ class Update:
         self.epochs = spec.training.epochs
         self.parameters, self.trained = network.parameters, network.parameters.trained
         self.state = tuple(np.zeros_like(network.parameters.trained) for _ in spec.optimizer.state)
+        self.before = 0
         self.threads = 1
         self.tensors = self._tensor_slices() if spec.optimizer.scope == "tensor" else None
         by_pieces = says(spec.optimizer, "elementwise", "step") and len(self.trained) >= MANY
@@ -75,7 +78,7 @@ class Update:
     def apply(self, gradient: Array, step: int, steps_per_epoch: int) -> None:
         """Step number `step`: move the parameters along the gradient, which is scratch space afterwards."""
         lr = self.constant if self.schedule is None else self.rate(step - 1, steps_per_epoch)
-        w = self.trained
+        w, step = self.trained, step + self.before
         if self.whole:
             self.optimizer.step(w, gradient, *self.state, lr=lr, t=step)
             return
@@ -92,7 +95,7 @@ class Update:
         problem.begin()
         w, state = self.trained.copy(), [array.copy() for array in self.state]
         with np.errstate(all="ignore"):  # a line search may look at points where the loss overflows
-            converged = self.optimizer.minimize(w, problem, *state, lr=self.rate(step - 1, 1), t=step)
+            converged = self.optimizer.minimize(w, problem, *state, lr=self.rate(step - 1, 1), t=step + self.before)
         if not problem.passes:  # it did not ask for the loss
             problem(w)
         return Found(w, state, bool(converged))

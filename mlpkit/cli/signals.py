@@ -1,0 +1,50 @@
+"""Signals: those that ask a program to end, and what they end here."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+Handler = Callable[[int, FrameType | None], None]
+
+
+class Ended(KeyboardInterrupt):
+    """A signal has ended the program; the exit code is 128 and its `number`."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def code_of(error: BaseException) -> int:
+    """Return the exit code of a program that a signal ended."""
+    return 128 + (error.number if isinstance(error, Ended) else signal.SIGINT)
+
+
+@contextmanager
+def handling(handler: Handler) -> Iterator[None]:
+    """While it is entered, the ending signals go to a handler; the handlers that were there come back.
+
+    One that is ignored stays so, as `nohup` wants it. Only the main thread can have handlers.
+    """
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in ENDING}
+        before = {number: old for number, old in before.items() if old not in (signal.SIG_IGN, None)}
+    for number in before:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+def end(number: int, frame: FrameType | None) -> None:
+    """End the program; as a handler this also serves process 1 of a container, whose signals have no other effect."""
+    raise Ended(number)

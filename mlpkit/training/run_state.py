@@ -1,0 +1,93 @@
+"""Between a run and what is kept of it: the state in a file, and what the next run on the same model begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.errors import ModelFileError
+from mlpkit.fingerprint import Fingerprint
+from mlpkit.training.epoch import Epoch
+from mlpkit.training.order import from_file_order, to_file_order
+from mlpkit.training.run import Run
+from mlpkit.training.state import TrainingState
+from mlpkit.training.streams import generator_state, set_generator
+from mlpkit.training.versions import versions
+from mlpkit.training.warm_start import WarmStart
+
+
+def state_of(run: Run, data: Fingerprint) -> TrainingState:
+    """Where the run stands; copies, so that it may go on. Only when it is `whole`. `data` are those of its rows."""
+    order = generator_state(run.shuffle_rng) if run.order is None else run.order
+    parameters = run.network.parameters
+    arrays: dict[str, NDArray[Any]] = {
+        f"optimizer/{name}": to_file_order(parameters, array)
+        for name, array in zip(run.spec.optimizer.state, run.update.state, strict=True)
+    }
+    arrays |= {"rng/shuffle": order, "rng/dropout": generator_state(run.dropout_rng), "loop/loss": np.array([run.loss])}
+    monitor = run.best.monitor if run.best.stopping else None
+    if monitor is not None:
+        arrays |= {"loop/parameters": to_file_order(parameters, parameters.vector), "loop/monitored": np.array([monitor.value])}
+    return TrainingState(
+        done=run.done,
+        epoch=run.epoch,
+        step=run.step,
+        steps_per_epoch=run.steps_per_epoch,
+        waited=monitor.waited if monitor else 0,
+        best=monitor.best if monitor else None,
+        data=data,
+        versions=versions(run.spec),
+        threads=run.threads,
+        before=run.update.before,
+        converged=run.converged,
+        arrays=arrays,
+    )
+
+
+def restore(run: Run, state: TrainingState, history: Sequence[Epoch] = ()) -> None:
+    """Let a new run stand where `state` says. The network has the parameters that it had in the file; `history` those epochs.
+
+    Raises
+    ------
+    ModelFileError
+        The state is not one of a run on these rows.
+    """
+    if state.steps_per_epoch != run.steps_per_epoch:
+        message = f"the training state has {state.steps_per_epoch} steps per epoch, and these rows have {run.steps_per_epoch}"
+        raise ModelFileError(message, help="use another checkpoint")
+    run.whole = False
+    run.go_on_with_threads(state.threads)
+    run.done, run.epoch, run.step, run.loss = state.done, state.epoch, state.step, float(state.arrays["loop/loss"][0])
+    run.converged, run.update.before = state.converged, state.before
+    for name, array in zip(run.spec.optimizer.state, run.update.state, strict=True):
+        from_file_order(run.network.parameters, state.arrays[f"optimizer/{name}"], array)
+    set_generator(run.shuffle_rng, state.arrays["rng/shuffle"])
+    set_generator(run.dropout_rng, state.arrays["rng/dropout"])
+    run.best.keep(state.place.epochs or None)
+    if run.best.stopping:
+        run.best.number = state.best
+        run.best.monitor.go_on(float(state.arrays["loop/monitored"][0]), state.best, state.waited, history)
+        from_file_order(run.network.parameters, state.arrays["loop/parameters"], run.network.parameters.vector)
+    run.whole = True
+
+
+def warm_start_of(run: Run) -> WarmStart:
+    """Return what the next run on the network can go on from. Only when the run is `whole`, before it is closed."""
+    arrays = dict(zip(run.spec.optimizer.state, run.update.state, strict=True))
+    last, left = (run.network.parameters.vector.copy(), run.best.kept) if run.best.stopping else (None, None)
+    return WarmStart(type(run.spec.optimizer), arrays, run.update.before + run.step, last, left)
+
+
+def go_on_from(run: Run, start: WarmStart) -> None:
+    """Take over what an earlier run on the network has left, where the optimizer is the same."""
+    run.whole = False
+    start.restore_last(run.network.parameters.vector)
+    run.best.keep(None)
+    if start.fits(run.spec, run.network):
+        run.update.before = start.step
+        for array, earlier in zip(run.update.state, start.arrays.values(), strict=True):
+            array[...] = earlier
+    run.whole = True
