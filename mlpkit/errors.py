@@ -28,10 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
-
-if TYPE_CHECKING:
-    from mlpkit.model import Model
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ class MLPKitError(Exception):
         Where a run failed after at least one finished epoch: the model with the weights of the best of them.
     """
 
-    model: Model | None = None
+    model: Any = None
 
     def __init__(self, message: str, *, help: str = "", problems: Sequence[Problem] = ()) -> None:
         super().__init__(message)
@@ -248,7 +245,7 @@ class TrainingInterrupted(KeyboardInterrupt):
         ``mlpkit.train(spec, ..., resume=path)`` goes on to the bits of a run that was not interrupted.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__("training was interrupted; .model has what it has come to")
         self.model = model
 

@@ -87,7 +87,7 @@ def _quota(groups: Path, root: Path) -> float:
         The folder in which their files stand: ``cpu.max`` in version 2, ``cpu.cfs_quota_us`` in version 1.
     """
     found = float("inf")
-    with suppress(OSError, UnicodeDecodeError):
+    with suppress(OSError, ValueError):
         for line in groups.read_text().splitlines():
             _, controllers, name = line.split(":", 2)
             if controllers and "cpu" not in controllers.split(","):

@@ -168,7 +168,7 @@ def test_the_run_is_over_when_nothing_is_left_to_gain(data, tmp_path):
 def test_checkpoints_by_the_minute_hold_the_start_of_the_epoch(data, tmp_path, monkeypatch):
     """One falls due between two passes, where the optimizer has the network at a trial point."""
     clock = iter(range(0, 10**6, 7))
-    monkeypatch.setattr(Checkpoints.__init__, "__defaults__", (lambda: float(next(clock)),))
+    monkeypatch.setattr(Checkpoints.__init__, "__defaults__", (lambda: float(next(clock)), False))
     checkpoint = {"folder": str(tmp_path / "kept"), "minutes": 0.25, "keep": 100}
     unbroken = mlpkit.train(spec(Descent(), training={"checkpoint": checkpoint}), *data)
     files = sorted((tmp_path / "kept").glob("*.h5"))

@@ -1,11 +1,10 @@
-"""Threads change how fast a run is, not what it computes; and several runs share the cores."""
+"""Threads change how fast a run is, not what it computes; and the runs of a process have one number of them."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
 from typing import ClassVar
 
 import numpy as np
@@ -15,7 +14,7 @@ import mlpkit
 from mlpkit import threads
 from mlpkit.errors import TrainingError
 from mlpkit.plugin import REGISTRIES, says
-from mlpkit.threads import Neighbours, Share, chosen, in_parallel, may_be_split, products_on
+from mlpkit.threads import Share, chosen, in_parallel, may_be_split
 from mlpkit.training import run, update
 
 RNG = np.random.default_rng(3)
@@ -23,9 +22,9 @@ X, Y = RNG.standard_normal((60, 5)), RNG.standard_normal(60)
 
 
 @pytest.fixture(autouse=True)
-def own_folder(tmp_path, monkeypatch):
-    """No run of somebody else's counts, and nothing is set."""
-    monkeypatch.setattr(threads.tempfile, "gettempdir", lambda: str(tmp_path))
+def nothing_set(monkeypatch):
+    """No number is set, and no run has begun."""
+    assert not threads._process.runs
     for name in threads.VARIABLES:
         monkeypatch.delenv(name, raising=False)
     yield
@@ -119,7 +118,7 @@ def test_what_is_set_wins_over_the_environment(monkeypatch):
     monkeypatch.setenv("MLPKIT_THREADS", "2")
     assert chosen() == 2
     threads.use(5)
-    assert chosen() == Share(large=False).count() == 5
+    assert chosen() == Share(large=False, split=False).begin() == 5
 
 
 def test_a_number_that_is_none_is_an_error(monkeypatch):
@@ -134,79 +133,127 @@ def test_a_number_that_is_none_is_an_error(monkeypatch):
         threads.use(0)
 
 
-def test_products_are_told_and_the_old_number_comes_back(monkeypatch):
-    told = [4]
-    monkeypatch.setattr(threads, "_openblas", lambda: (lambda: told[-1], told.append))
-    with products_on(2):
-        assert told == [4, 2]
-    assert told == [4, 2, 4]
-    monkeypatch.setattr(threads, "_openblas", lambda: None)
-    with products_on(2):
-        assert told == [4, 2, 4]
-
-
-HOLD = """
-import sys, time
-from mlpkit import threads
-threads.tempfile.gettempdir = lambda: sys.argv[1]
-held = threads.Neighbours()
-print(held.count(), flush=True)
-time.sleep(600)
-"""
-
-
-def test_runs_share_the_cores_and_a_dead_one_has_none(tmp_path, monkeypatch):
+@pytest.fixture
+def told(monkeypatch):
+    """What the BLAS is told; on 8 cores, it has 6 threads at first."""
+    numbers = [6]
+    monkeypatch.setattr(threads, "_openblas", lambda: (lambda: numbers[-1], numbers.append))
     monkeypatch.setattr(threads, "cores", lambda: 8)
-    assert Share(large=False).count() == 1
-    share = Share(large=True)
-    assert share.count() == 8
+    return numbers
+
+
+def test_products_are_told_and_the_old_number_comes_back(told, monkeypatch):
+    share = Share(large=True, split=True)
+    assert share.begin() == 8
+    with share.products():
+        assert told == [6, 8]
+    assert told == [6, 8, 6]
+    share.close()
+    monkeypatch.setattr(threads, "_openblas", lambda: None)
+    share = Share(large=True, split=True)
+    share.begin()
+    with share.products():
+        assert told == [6, 8, 6]
+    share.close()
+
+
+def test_the_number_of_the_first_run_holds_until_the_last_one_ends(told):
+    first, second, third = (Share(large=True, split=True) for _ in range(3))
+    threads.use(3)
+    assert first.begin() == 3
+    threads.use(None)
+    assert second.begin() == 3
+    first.close()
+    assert third.begin() == 3
+    second.close()
+    third.close()
+    assert first.begin() == 8
+    first.close()
+
+
+def test_the_number_comes_back_when_the_last_product_is_done_in_whatever_order(told):
+    first, second = Share(large=True, split=True), Share(large=False, split=True)
+    first.begin(), second.begin()
+    a, b = first.products(), second.products()
+    a.__enter__()
+    b.__enter__()
+    a.__exit__(None, None, None)
+    assert told == [6, 8]  # the second is at work still
+    first.close()
+    b.__exit__(None, None, None)
+    second.close()
+    assert told == [6, 8, 6]
+
+
+def test_an_iterator_left_open_leaves_the_blas_alone_between_its_epochs(told, monkeypatch):
+    monkeypatch.setattr(run, "LARGE", 1)
+    monkeypatch.setattr(run, "may_be_split", lambda rows, shapes: True)
+    loop = mlpkit.epochs(mlpkit.Model(LARGE_SPEC, inputs=5), X, Y)
+    next(loop)
+    assert told == [6, 8, 6]
+    mlpkit.train(LARGE_SPEC, X, Y)
+    assert told[-1] == 6
+    loop.close()
+    assert not threads._process.runs
+
+
+def test_a_run_makes_no_file_and_reads_none_of_its_neighbours(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    (tmp_path / f"mlpkit-{os.getuid()}").mkdir()
+    (tmp_path / f"mlpkit-{os.getuid()}" / "results.csv").write_text("mine")
+    monkeypatch.setattr(run, "LARGE", 1)
+    mlpkit.train(LARGE_SPEC, X, Y)
+    assert [path.name for path in tmp_path.rglob("*")] == [f"mlpkit-{os.getuid()}", "results.csv"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "expected"),
+    [
+        ("0::/\n", {"cpu.max": "max 100000\n"}, 9),
+        ("0::/\n", {"cpu.max": "250000 100000\n"}, 2),
+        ("0::/\n", {"cpu.max": "50000 100000\n"}, 1),
+        ("0::/a/b\n", {"a/b/cpu.max": "max 100000\n", "a/cpu.max": "300000 100000\n"}, 3),
+        ("4:cpu,cpuacct:/job\n1:memory:/job\n", {"cpu/job/cpu.cfs_quota_us": "400000\n", "cpu/job/cpu.cfs_period_us": "100000\n"}, 4),
+        ("4:cpu:/job\n", {"cpu/job/cpu.cfs_quota_us": "-1\n", "cpu/job/cpu.cfs_period_us": "100000\n"}, 9),
+        ("4:cpu:/job\n", {"cpu/cpu.cfs_quota_us": "200000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 2),
+        ("0::/\n", {"cpu.max": "many\n"}, 9),
+        ("0::/\n", {}, 9),
+        ("nonsense", {}, 9),
+    ],
+)
+def test_the_quota_of_the_control_group_counts(groups, files, expected, tmp_path, monkeypatch):
+    (tmp_path / "groups").write_text(groups)
+    for name, text in files.items():
+        (tmp_path / "root" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "root" / name).write_text(text)
+    quota = threads._quota
+    monkeypatch.setattr(threads, "_quota", lambda *_: quota(tmp_path / "groups", tmp_path / "root"))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(9)), raising=False)
+    assert threads.cores() == expected
+
+
+def environment(**variables):
     path = os.pathsep.join([os.path.dirname(os.path.dirname(mlpkit.__file__)), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path}
-    command = [sys.executable, "-c", HOLD, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as other:
-        assert other.stdout.readline() == b"1\n"  # it sees this process's run
-        assert share.count() == 4
-        other.kill()
-        other.wait()
-        assert share.count() == 8
-    (folder,) = tmp_path.iterdir()
-    assert len(list(folder.iterdir())) == 1  # what the dead one left is gone
-    share.close()
-    assert list(folder.iterdir()) == []
-    assert share.count() == 8  # it can be asked again
-    share.close()
+    return {**os.environ, "PYTHONPATH": path, **variables}
 
 
 LARGE_SPEC = {"network": {"layers": [{"units": 1}]}, "loss": "mse", "training": {"epochs": 3, "batch_size": 8}}
 
 
 @pytest.fixture
-def told(monkeypatch):
-    """The numbers of threads that the epochs of runs have their products on, which count as large; on 8 cores."""
-    counts = []
-
-    @contextmanager
-    def products_on(count):
-        counts.append(count)
-        yield
-
-    for name, value in (("LARGE", 1), ("products_on", products_on), ("may_be_split", lambda rows, shapes: True)):
-        monkeypatch.setattr(run, name, value)
-    monkeypatch.setattr(threads, "cores", lambda: 8)
-    return counts
+def large(told, monkeypatch):
+    """Every run counts as large."""
+    monkeypatch.setattr(run, "LARGE", 1)
+    monkeypatch.setattr(run, "may_be_split", lambda rows, shapes: True)
 
 
-def test_a_run_has_the_number_that_it_began_with_to_its_end(told):
-    beside = None
-    for _ in mlpkit.epochs(mlpkit.Model(LARGE_SPEC, inputs=5), X, Y):
-        beside = beside or Neighbours()
-    assert told == [8, 8, 8]
-    mlpkit.train(LARGE_SPEC, X, Y)
-    assert told[3:] == [4, 4, 4]
-    beside.close()
+def test_a_run_has_the_number_that_it_began_with_to_its_end(told, large):
+    for epoch in mlpkit.epochs(mlpkit.Model(LARGE_SPEC, inputs=5), X, Y):
+        threads.use(epoch.number)
+    assert told == [6, 8, 6, 8, 6, 8, 6]
 
 
-def test_a_run_goes_on_with_the_number_that_it_began_with(told, tmp_path):
+def test_a_run_goes_on_with_the_number_that_it_began_with(told, large, tmp_path):
     def half():
         threads.use(3)
         model = mlpkit.Model(LARGE_SPEC, inputs=5)
@@ -218,12 +265,89 @@ def test_a_run_goes_on_with_the_number_that_it_began_with(told, tmp_path):
     model = half()
     assert model.training_state.threads == 3
     list(mlpkit.epochs(model, X, Y, resume=True))
-    assert told == [3, 3, 3]
+    assert told == [6, 3, 6, 3, 6, 3, 6]
     model = half()
     threads.use(2)
     with pytest.warns(UserWarning, match="began with 3 threads and goes on with 2: the last bits may differ"):
         list(mlpkit.epochs(model, X, Y, resume=True))
-    assert told[4:] == [2, 2]
+    assert told[9:] == [2, 6, 2, 6]
+
+
+def test_a_run_stores_the_number_that_it_really_had(told, large, tmp_path):
+    threads.use(5)
+    first = mlpkit.epochs(mlpkit.Model(LARGE_SPEC, inputs=5), X, Y)
+    next(first)
+    threads.use(2)
+    model = mlpkit.Model(LARGE_SPEC, inputs=5)
+    loop = mlpkit.epochs(model, X, Y)
+    next(loop)
+    assert model.training_state.threads == 5
+    first.close()
+    next(loop)
+    assert model.training_state.threads == 5
+    loop.close()
+
+
+POOL = """
+import hashlib, sys
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np, mlpkit
+from mlpkit import threads
+rng = np.random.default_rng(0)
+x, y = rng.standard_normal((1000, 60)), rng.standard_normal(1000)
+layers = [{"units": 150, "activation": "tanh"}, {"units": 120, "activation": "tanh"}, {"units": 1}]
+spec = {"network": {"layers": layers}, "loss": "mse", "training": {"epochs": 2, "batch_size": 250}}
+def train(seed):
+    return hashlib.sha256(mlpkit.train({**spec, "seed": seed}, x, y).network.parameters.vector).hexdigest()
+blas = threads._openblas()
+before = blas and blas[0]()
+found = set()
+for repetition in range(3):
+    with ThreadPoolExecutor(4) as pool:
+        found.add(tuple(pool.map(train, range(4))))
+found.add(tuple(map(train, range(4))))
+print(len(found), before == (blas and blas[0]()))
+"""
+
+
+def test_trainings_in_threads_of_one_process_give_the_bits_of_one_after_the_other():
+    done = subprocess.run([sys.executable, "-c", POOL], env=environment(MLPKIT_THREADS="2"), capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "True"]
+
+
+FORKED = """
+import os, sys, threading, warnings
+import numpy as np, mlpkit
+from mlpkit import threads
+from mlpkit.training import run, update
+warnings.simplefilter("ignore", DeprecationWarning)  # Python's own, of a fork beside threads
+update.MANY, update.PIECE, run.LARGE = 1, 64, 1
+rng = np.random.default_rng(0)
+x, y = rng.standard_normal((400, 200)), rng.standard_normal(400)
+layers = [{"units": 150, "activation": "tanh"}, {"units": 1}]
+spec = {"network": {"layers": layers}, "loss": "mse", "training": {"epochs": 3, "batch_size": 200}}
+def train():
+    return mlpkit.train(spec, x, y).network.parameters.vector.tobytes()
+expected = train()
+loop = mlpkit.epochs(mlpkit.Model(spec, inputs=200), x, y)
+next(loop)  # a run of the parent goes on
+beside = threading.Thread(target=train)
+beside.start()
+codes = []
+for number in range(8):
+    child = os.fork()
+    if not child:
+        os._exit(0 if train() == expected else 3)
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+beside.join()
+loop.close()
+print(codes)
+"""
+
+
+def test_a_forked_child_trains_though_its_parent_has_threads():
+    done = subprocess.run([sys.executable, "-c", FORKED], env=environment(MLPKIT_THREADS="2"), capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == str([0] * 8), done.stderr
 
 
 def test_small_products_are_left_alone():
@@ -243,35 +367,8 @@ layers = [{"units": 90, "activation": "tanh"}, {"units": 1}]
 spec = {"network": {"layers": layers}, "loss": "mse", "training": {"epochs": 2, "batch_size": 200}}
 print(hashlib.sha256(mlpkit.train(spec, x, y).network.parameters.vector).hexdigest())
 """
-    path = os.pathsep.join([os.path.dirname(os.path.dirname(mlpkit.__file__)), os.environ.get("PYTHONPATH", "")])
     found = set()
     for count in ("1", "2", "3"):
-        environment = {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": count, "MLPKIT_THREADS": "1"}
-        environment |= {"OPENBLAS_CORETYPE": "Haswell"}
-        found.add(subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout)
+        variables = environment(OPENBLAS_NUM_THREADS=count, MLPKIT_THREADS="1", OPENBLAS_CORETYPE="Haswell")
+        found.add(subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, check=True).stdout)
     assert len(found) == 1
-
-
-def test_a_run_leaves_no_trace(tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "LARGE", 1)
-    seen = []
-    spec = {"network": {"layers": [{"units": 1}]}, "loss": "mse", "training": {"epochs": 3}}
-    for _ in mlpkit.epochs(mlpkit.Model(spec, inputs=5), X, Y):
-        seen += [len(list(folder.iterdir())) for folder in tmp_path.iterdir()]
-    assert seen == [1, 1, 1]
-    (folder,) = tmp_path.iterdir()
-    assert list(folder.iterdir()) == []
-
-
-def test_where_files_cannot_be_locked_a_run_is_alone(tmp_path, monkeypatch):
-    def refuse(*arguments):
-        raise ImportError("no fcntl")
-
-    monkeypatch.setattr(threads, "_locked", refuse)
-    neighbours = Neighbours()
-    assert neighbours.count() == 0
-    neighbours.close()
-    monkeypatch.setattr(threads.tempfile, "gettempdir", lambda: str(tmp_path / "missing"))
-    neighbours = Neighbours()
-    assert neighbours.count() == 0
-    neighbours.close()

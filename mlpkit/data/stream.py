@@ -26,7 +26,7 @@ CHUNK = 2**24  # bytes of encoded rows in a chunk, of which two are in memory
 Batch: TypeAlias = "tuple[Array, Targets, Array | None]"
 
 
-def batches_of(data: Dataset | StoredDataset, size: int, shuffle: bool, biased: bool, join: bool) -> Batches | Stream:
+def batches_of(data: Dataset | StoredDataset, size: int, shuffle: bool, biased: bool, join: bool = False) -> Batches | Stream:
     """Return the batches of rows in memory or on disk; parameters as for `Batches`."""
     kind = Batches if isinstance(data, Dataset) else Stream
     return kind(data, size, shuffle, biased, join)  # type: ignore[arg-type]

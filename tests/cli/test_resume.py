@@ -42,13 +42,15 @@ def after_epochs(process, number):
     """Wait until the process has shown so many epochs as JSON."""
     seen = 0
     for line in process.stderr:
-        seen += line.startswith(b"{")
+        seen += b'"epoch": ' in line
         if seen == number:
             return
 
 
 def last_line(err):
-    return err.strip().splitlines()[-1]
+    """The last line that was said, of JSON messages or of plain ones."""
+    last = err.strip().splitlines()[-1]
+    return (json.loads(last)["message"] if last.startswith(b"{") else last.decode()).splitlines()[-1].encode()
 
 
 def saved_parts(path):
@@ -68,7 +70,7 @@ def test_an_interrupted_run_says_how_it_goes_on_and_does(long_project, start, ru
         out, err = process.communicate(timeout=20)
         if process.returncode == 0:
             break
-        assert (process.returncode, out) == (130, b"")
+        assert (process.returncode, out) == (128 + number, b"")
         assert last_line(err) == b"saved model.h5; go on: mlpkit train spec.json --resume model.h5"
         command = shlex.split(last_line(err).decode().partition("go on: mlpkit ")[2])
         interruptions += 1
@@ -91,8 +93,8 @@ def kill_and_go_on(project, start, run, kills, seed):
         process.kill()
         process.wait()
         killed += process.returncode == -signal.SIGKILL
-        if any((project / "checkpoints").glob("epoch-*.h5")):
-            command = ["train", "points.json", "-f", "--resume", "checkpoints"]
+        if any((project / "model.checkpoints").glob("epoch-*.h5")):
+            command = ["train", "points.json", "-f", "--resume", "model.checkpoints"]
     done = run(*command)
     assert done.code == 0, done.err
     assert saved_parts("model.h5") == saved_parts("unbroken.h5")
@@ -102,10 +104,10 @@ def kill_and_go_on(project, start, run, kills, seed):
 def test_a_run_that_is_killed_goes_on_from_its_checkpoints(long_project, start, run):
     assert kill_and_go_on(long_project, start, run, 10, seed=1) >= 5
     whole = (long_project / "model.h5").read_bytes()
-    shutil.rmtree(long_project / "checkpoints")
+    shutil.rmtree(long_project / "model.checkpoints")
     assert run("train", "points.json", "-f").code == 0
     assert (long_project / "model.h5").read_bytes() == whole
-    names = [path.name for path in (long_project / "checkpoints").iterdir()]
+    names = [path.name for path in (long_project / "model.checkpoints").iterdir()]
     assert "epoch-000150.h5" in names
     assert len(names) in (3, 4)
 
@@ -182,37 +184,40 @@ def test_a_dry_run_checks_everything_and_writes_nothing(stopped, run, shapes):
 def test_a_run_that_is_complete_says_so_and_writes_the_model(project, run):
     assert run("train", "spec.json", "-s", "training.checkpoint={}").code == 0
     whole = (project / "model.h5").read_bytes()
-    done = run("train", "spec.json", "-s", "training.checkpoint={}", "--resume", "checkpoints", "-o", "again.h5")
+    done = run("train", "spec.json", "-s", "training.checkpoint={}", "--resume", "model.checkpoints", "-o", "again.h5")
     assert done.code == 0
-    assert "going on from checkpoints/epoch-000003.h5, after 3 epochs" in done.err
+    assert "going on from model.checkpoints/epoch-000003.h5, after 3 epochs" in done.err
     assert "the run was complete after 3 epochs: nothing was left to train; a higher --epochs goes on" in done.err
     assert (project / "again.h5").read_bytes() == whole
-    more = run("train", "spec.json", "-s", "training.checkpoint={}", "--resume", "checkpoints", "-o", "more.h5", "--epochs", "5")
+    more = run("train", "spec.json", "-s", "training.checkpoint={}", "--resume", "model.checkpoints", "-o", "more.h5", "--epochs", "5")
     assert (more.code, len(mlpkit.load("more.h5").history)) == (0, 5)
 
 
 def test_early_stopping_that_has_seen_enough_is_complete_too(project, run):
     stopping = '{"epochs": 90, "early_stopping": {"patience": 1}, "checkpoint": {}}'
     assert run("train", "spec.json", "-s", f"training={stopping}").code == 0
-    done = run("train", "spec.json", "-s", f"training={stopping}", "--resume", "checkpoints", "-f")
+    done = run("train", "spec.json", "-s", f"training={stopping}", "--resume", "model.checkpoints", "-f")
     assert done.code == 0
     assert "nothing was left to train; a higher training.early_stopping.patience goes on" in done.err
 
 
 def test_checkpoints_of_another_run_are_not_mixed_in(project, run):
     assert run("train", "spec.json", "-s", "training.checkpoint={}").code == 0
-    done = run("train", "spec.json", "-s", "training.checkpoint={}", "-f", "-o", "other.h5")
+    other = run("train", "spec.json", "-s", "training.checkpoint={}", "-o", "other.h5")
+    assert (other.code, (project / "other.checkpoints").is_dir()) == (0, True)
+    options = ("-s", 'training.checkpoint={"folder": "model.checkpoints"}', "-o")
+    done = run("train", "spec.json", *options, "other.h5", "-f")
     assert done.code == 0, "--force removes them"
-    assert "removed 2 checkpoints of an earlier run from checkpoints\n" in done.err, done.err.splitlines()
-    assert (project / "other.h5").read_bytes() == (project / "model.h5").read_bytes()
-    done = run("train", "spec.json", "-s", "training.checkpoint={}", "-o", "third.h5")
+    assert "removed 2 checkpoints of an earlier run from model.checkpoints\n" in done.err, done.err.splitlines()
+    assert saved_parts("other.h5") == saved_parts("model.h5")
+    done = run("train", "spec.json", *options, "third.h5")
     assert done.code == 2
-    assert "error: checkpoints has checkpoints of an earlier run, such as epoch-000003.h5\n" in done.err
-    assert "help: --resume checkpoints goes on with that run, --force removes them" in done.err
+    assert "error: model.checkpoints has checkpoints of an earlier run, such as epoch-000003.h5\n" in done.err
+    assert "help: --resume model.checkpoints goes on with that run, --force removes them" in done.err
     assert not (project / "third.h5").exists()
-    names = sorted(path.name for path in (project / "checkpoints").iterdir())
+    names = sorted(path.name for path in (project / "model.checkpoints").iterdir())
     assert run("train", "spec.json", "-s", "training.checkpoint={}", "-n").code == 0
-    assert sorted(path.name for path in (project / "checkpoints").iterdir()) == names
+    assert sorted(path.name for path in (project / "model.checkpoints").iterdir()) == names
 
 
 def test_how_to_go_on_repeats_the_options_and_quotes_them(stopped, start):
@@ -283,11 +288,11 @@ def test_a_folder_that_cannot_be_made_ends_the_run_before_it_begins(project, run
 
 def test_a_damaged_checkpoint_is_warned_of(project, run):
     assert run("train", "spec.json", "-s", "training.checkpoint={}").code == 0
-    newest = project / "checkpoints" / "epoch-000003.h5"
+    newest = project / "model.checkpoints" / "epoch-000003.h5"
     newest.write_bytes(newest.read_bytes()[:5000])
-    done = run("train", "spec.json", "-s", "training.checkpoint={}", "--resume", "checkpoints", "-o", "again.h5")
+    done = run("train", "spec.json", "-s", "training.checkpoint={}", "--resume", "model.checkpoints", "-o", "again.h5")
     assert done.code == 0
-    assert "warning: passed over a checkpoint: checkpoints/epoch-000003.h5: " in done.err
+    assert "warning: passed over a checkpoint: model.checkpoints/epoch-000003.h5: " in done.err
     assert (project / "again.h5").read_bytes() == (project / "model.h5").read_bytes()
 
 
@@ -319,6 +324,10 @@ def test_a_model_that_cannot_be_written_points_to_its_last_checkpoint(project, r
         patch.setattr(mlpkit.Model, "save", full)
         done = run("train", "spec.json", "-s", "training.checkpoint={}")
     assert done.code == 1
-    help = "help: free some space; nothing is lost up to checkpoints/epoch-000003.h5: --resume goes on from it, and -o names another file"
+    kept = "nothing is lost up to model.checkpoints/epoch-000003.h5: --resume goes on from it, and -o names another file"
+    help = f"help: free some space; {kept}"
     assert help in done.err
-    assert run("train", "spec.json", "-s", "training.checkpoint={}", "--resume", "checkpoints/epoch-000003.h5", "-o", "other.h5").code == 0
+    assert (
+        run("train", "spec.json", "-s", "training.checkpoint={}", "--resume", "model.checkpoints/epoch-000003.h5", "-o", "other.h5").code
+        == 0
+    )

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import mlpkit
+from mlpkit import session
 from mlpkit.optimizers import SGD
-from mlpkit.training import History, Place, Run
+from mlpkit.training import Place
 from mlpkit.training.order import to_file_order
 
 
@@ -173,19 +174,18 @@ def test_an_earlier_version_has_no_place_for_the_state(table, spec_with, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interrupt_before_an_epoch_is_in_the_history_leaves_no_state(table, spec_with, fitted, monkeypatch):
+def test_an_interrupt_before_an_epoch_is_in_the_history_leaves_no_state(table, spec_with, fitted):
     """A file of it could not be resumed: an epoch of its history would be missing."""
     model = fitted(spec_with())
     epochs = mlpkit.epochs(model, table)
     next(epochs)
 
-    def interrupted(self, epoch):
+    def interrupted(epoch):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(History, "append", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            next(epochs)
+    model._session.run.record = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        next(epochs)
     assert (len(model.history), model.training_state) == (1, None)
 
 
@@ -193,14 +193,14 @@ def test_an_interrupt_while_a_run_is_brought_back_leaves_it_where_it_stood(table
     expected = saved(mlpkit.train(spec_with(), table), tmp_path / "unbroken.h5")
     run_until(spec_with(), 6, tmp_path / "part.h5")
     model = mlpkit.load(tmp_path / "part.h5")
-    restore = Run.restore
+    restore = session.restore
 
-    def interrupted(self, state):
-        restore(self, state)
+    def interrupted(run, state, history):
+        restore(run, state, history)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "restore", interrupted)
+        patch.setattr(session, "restore", interrupted)
         with pytest.raises(KeyboardInterrupt):
             next(mlpkit.epochs(model, table, resume=True))
     assert model.training_state.place == Place(1, 2)
