@@ -188,6 +188,7 @@ class Model:
             error.model = self if self.history else None
             raise
         finally:
+            session.settle()
             self._session, self._state, self._warm_start = None, session.left, session.warm_start
             self._ranges = session.score_ranges(self._network)
 

@@ -66,7 +66,7 @@ class Session:
         self.spec, self.prepared, self.history, self.begin, self.stop = spec, prepared, history, begin, stop
         self.left = begin if isinstance(begin, TrainingState) else None
         self.warm_start = begin if isinstance(begin, WarmStart) else None
-        self.restored = self.settled = False
+        self.restored, self.settled = begin is None, False
         place = begin.place if isinstance(begin, TrainingState) else Place(len(history), 0)
         self.checkpoints = None if checkpoints is None else checkpoints(place)
         metrics = self._measure if spec.metrics else None
@@ -88,7 +88,7 @@ class Session:
     def _epochs(self) -> Generator[Epoch, None, None]:
         if isinstance(self.begin, TrainingState):
             restore(self.run, self.begin, self.history)
-        elif self.begin is not None:
+        elif isinstance(self.begin, WarmStart):
             go_on_from(self.run, self.begin)
         self.restored = True
         while (epoch := self.run.next_epoch()) is not None:
