@@ -16,7 +16,7 @@ import ctypes
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import copy_context
 from functools import cache
 from pathlib import Path
@@ -152,8 +152,8 @@ class Share:
         return _process.begin(self, wanted) if self.large or self.split else wanted
 
     def products(self) -> AbstractContextManager[None]:
-        """Return a context in which the matrix products are on the threads of the run."""
-        return _process.products() if self.split else nullcontext()
+        """Return a context in which the matrix products are on the threads of the run; of no use without `split`."""
+        return _process.products()
 
     def close(self) -> None:
         """Let the number go, which another run may then set."""

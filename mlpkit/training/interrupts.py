@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import signal
-import threading
-from types import FrameType, TracebackType
+from types import FrameType
 
 try:  # the functions beneath Python's own, which look up enumerations at each call: a small epoch takes 10 us
     from _signal import getsignal  # type: ignore[import-not-found]
@@ -15,41 +14,46 @@ except ImportError:
 
 
 class Interrupts:
-    """A context in which Ctrl-C raises KeyboardInterrupt, but not while `held` is True: then `release` does.
+    """Between `begin` and `end` Ctrl-C raises KeyboardInterrupt, but not while `held` is True: then `raise_pending` does.
 
-    A second Ctrl-C in between raises at once. It stands in for Python's default handler in the main thread alone: other
+    A second Ctrl-C meanwhile raises at once. It stands in for Python's default handler in the main thread alone: other
     handlers are their owner's, and no other thread is interrupted. Whatever raises puts the default handler back first, so
-    that none is left behind where the interrupt comes while the context is entered or left.
+    that none is left behind where the interrupt comes in the middle of `begin` or `end`.
+
+    Attributes
+    ----------
+    held : bool
+    pending : bool
+        Whether Ctrl-C came while it was held; `raise_pending` is to be called then.
     """
 
     def __init__(self) -> None:
-        self.held = False
-        self.pending = False
+        self.held = self.pending = False
         self._installed = False
+        self._handler = self._handle  # one object, as each `self._handle` would be another
 
-    def __enter__(self) -> None:
-        if threading.get_ident() == threading.main_thread().ident and getsignal(signal.SIGINT) is signal.default_int_handler:
-            self._installed = True
-            set_signal(signal.SIGINT, self._handle)
+    def begin(self) -> None:
+        """Take Python's handler over."""
+        if getsignal(signal.SIGINT) is signal.default_int_handler:
+            try:
+                self._installed = True
+                set_signal(signal.SIGINT, self._handler)
+            except ValueError:  # not the main thread
+                self._installed = False
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._leave()
-
-    def release(self) -> None:
-        """End what `held = True` began; KeyboardInterrupt when Ctrl-C came meanwhile."""
-        self.held = False
-        if self.pending:
-            self._leave()
-            raise KeyboardInterrupt
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if not self.held or self.pending:
-            self._leave()
-            raise KeyboardInterrupt
-        self.pending = True
-
-    def _leave(self) -> None:
+    def end(self) -> None:
+        """Put Python's handler back."""
         self.held = self.pending = False
         if self._installed:
             self._installed = False
             set_signal(signal.SIGINT, signal.default_int_handler)
+
+    def raise_pending(self) -> None:
+        """Raise the KeyboardInterrupt that was held back."""
+        self.end()
+        raise KeyboardInterrupt
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if not self.held or self.pending:
+            self.raise_pending()
+        self.pending = True

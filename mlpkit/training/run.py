@@ -6,6 +6,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from copy import deepcopy
 
 import numpy as np
@@ -33,6 +34,7 @@ from mlpkit.training.streams import generator_state, random_stream
 from mlpkit.training.update import Update
 from mlpkit.workspace import Workspace
 
+NOTHING = nullcontext()
 Measure = Callable[[Array], Mapping[str, float]]
 Record = Callable[[Epoch], None]
 
@@ -119,8 +121,12 @@ class Run:
             return None
         if self.threads is None:
             self.use_threads(self.share.begin())
-        with blaming(), self.share.products(), self.interrupts:
-            return self._next_epoch()
+        try:
+            self.interrupts.begin()
+            with blaming(), self.share.products() if self.share.split else NOTHING:
+                return self._next_epoch()
+        finally:
+            self.interrupts.end()
 
     def use_threads(self, count: int) -> None:
         self.threads = self.update.threads = count
@@ -149,8 +155,9 @@ class Run:
         self.whole = False
 
     def _end_change(self) -> None:
-        self.whole = True
-        self.interrupts.release()
+        self.whole, self.interrupts.held = True, False
+        if self.interrupts.pending:
+            self.interrupts.raise_pending()
 
     def _pass_over_rows(self) -> bool:
         """One step per batch that the epoch has left; False when asked to stop."""
