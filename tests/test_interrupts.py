@@ -54,7 +54,7 @@ class Interrupting:
 
     def __call__(self, frame, event, argument):
         self.begun = self.begun or frame.f_code.co_name == "_keep"
-        if self.begun and frame.f_code.co_name != "__exit__" or frame.f_globals.get("__name__") != __name__:
+        if (self.begun and frame.f_code.co_name != "__exit__") or frame.f_globals.get("__name__") != __name__:
             self.seen += self.begun
             if self.begun and self.seen == self.at:
                 signal.raise_signal(signal.SIGINT)

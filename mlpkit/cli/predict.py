@@ -46,7 +46,7 @@ def predict(
         raise typer.BadParameter("npy needs --output FILE and holds the predictions alone", param_hint="--format")
     check_output(output, force=force, reads=[model, data])
     loaded = load(model, allow_surrogate=allow_surrogate)
-    with console.binary() if output == "-" else written(output) as stream:
+    with console.binary() if output == "-" else written(output, replace=force) as stream:
         rows = write(stream, chosen, _batches(loaded, data, batch_size, proba, keep_columns and chosen))
     if output != "-":
         console.say(f"saved {output}: {rows:,} prediction{'' if rows == 1 else 's'}")

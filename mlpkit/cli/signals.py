@@ -23,7 +23,10 @@ class Ended(KeyboardInterrupt):
 
 def code_of(error: BaseException) -> int:
     """Return the exit code of a program that a signal ended."""
-    return 128 + (error.number if isinstance(error, Ended) else signal.SIGINT)
+    for found in (error, error.__cause__, error.__context__):  # Click makes an error of its own of it
+        if isinstance(found, Ended):
+            return 128 + found.number
+    return 128 + signal.SIGINT
 
 
 @contextmanager

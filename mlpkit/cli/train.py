@@ -198,15 +198,24 @@ class _Training:
                 failure = error
             finally:
                 progress.close()
-            if failure is None or self.model.history:
-                output = self._save(interrupt.heard or (failure is not None and self.model.training_state is not None))
-        if failure is not None:
-            if self.model.history:
-                self.console.say(replace(self.ending, output=output).failed(self.model))
-            raise failure
+            if failure is not None:
+                self._save_what_was_finished()
+                raise failure
+            output = self._save(interrupt.heard)
         ending = replace(self.ending, output=output)
         self.console.say(ending.text(self.model, done, interrupted=interrupt.heard))
         return interrupt.code if interrupt.heard else 0, ending.values(self.model, interrupted=interrupt.heard)
+
+    def _save_what_was_finished(self) -> None:
+        """Save the model of a run that failed, if an epoch of it was finished; the failure is told, whether that goes or not."""
+        if not self.model.history:
+            return
+        try:
+            output = self._save(self.model.training_state is not None)
+        except Exception as error:  # such as that of the plugin that has failed
+            self.console.warn(f"what was trained cannot be saved: {error}")
+        else:
+            self.console.say(replace(self.ending, output=output).failed(self.model))
 
     def _begin(self, prepared: Prepared, stop: Interrupt) -> Iterator[Epoch]:
         from mlpkit.checkpoints import EarlierCheckpoints, checkpoints_in
