@@ -89,8 +89,10 @@ def run(argv: Sequence[str] | None) -> int:
             code = get_command(app).main(argv, prog_name="mlpkit", standalone_mode=False, obj=console)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
-    except (KeyboardInterrupt, typer.Abort) as error:
-        return signals.code_of(error)
+    except signals.Ended as error:
+        return 128 + error.number
+    except (KeyboardInterrupt, typer.Abort):
+        return signals.INTERRUPTED
     except UsageError as error:
         return _usage(console, error)
     except BrokenPipeError:

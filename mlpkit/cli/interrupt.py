@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import FrameType, TracebackType
 
-from mlpkit.cli.signals import Ended, handling
+from mlpkit.cli.signals import INTERRUPTED, end, handling
 
 
 class Interrupt:
-    """While it is entered, the first SIGINT, SIGTERM or SIGHUP asks for an end and a second stops at once (KeyboardInterrupt).
+    """While it is entered, the first SIGINT, SIGTERM or SIGHUP asks for an end and a second stops at once.
 
     What happens is said to `say`. Called, it says whether an end was asked for. The handlers that were there before come back on leaving.
 
@@ -26,7 +25,7 @@ class Interrupt:
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
         self.heard = False
-        self.code = 128 + signal.SIGINT
+        self.code = INTERRUPTED
         self._asked = False
         self._unsaid = ""
         self._handling: AbstractContextManager[None] = handling(self._handle)
@@ -55,4 +54,4 @@ class Interrupt:
         except RuntimeError:  # the signal came in the middle of a write to the same stream
             self._unsaid = text
         if again:
-            raise Ended(number)
+            end(number, frame)

@@ -10,23 +10,16 @@ from types import FrameType
 from typing import Any
 
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+INTERRUPTED = 128 + signal.SIGINT
 Handler = Callable[[int, FrameType | None], None]
 
 
-class Ended(KeyboardInterrupt):
-    """A signal has ended the program; the exit code is 128 and its `number`."""
+class Ended(BaseException):
+    """A signal other than Ctrl-C has ended the program; the exit code is 128 and its `number`."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
-
-
-def code_of(error: BaseException) -> int:
-    """Return the exit code of a program that a signal ended."""
-    for found in (error, error.__cause__, error.__context__):  # Click makes an error of its own of it
-        if isinstance(found, Ended):
-            return 128 + found.number
-    return 128 + signal.SIGINT
 
 
 @contextmanager
@@ -50,4 +43,4 @@ def handling(handler: Handler) -> Iterator[None]:
 
 def end(number: int, frame: FrameType | None) -> None:
     """End the program; as a handler this also serves process 1 of a container, whose signals have no other effect."""
-    raise Ended(number)
+    raise KeyboardInterrupt if number == signal.SIGINT else Ended(number)
