@@ -325,7 +325,7 @@ class Model:
         if training_state and compat != CURRENT:
             help = f"leave compat out, or the training state: a file of version {CURRENT} can be resumed"
             raise ModelFileError(f"container version {compat} has no place for the training state", help=help)
-        state, network = self._state_to_save(training_state and compat == CURRENT), self.network
+        state, network = None if compat != CURRENT else self._state_to_save(training_state), self.network
         if state is not None and self._session is not None:
             network = self._session.run.best_network()
         ranges = self._ranges if self._session is None else self._session.score_ranges(network)

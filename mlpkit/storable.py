@@ -7,6 +7,7 @@ from mlpkit.evaluation import check_metrics
 from mlpkit.fingerprint import DIGITS
 from mlpkit.modelfile import canonical
 from mlpkit.modelfile.layout import FOLDERS, is_path
+from mlpkit.normalization import BatchNormalization
 from mlpkit.preparation import Prepared
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.shown import shortened
@@ -35,8 +36,10 @@ def check_storable(spec: Spec, inputs: InputEncoder, target: TargetEncoder) -> N
 
 
 def check_trainable(spec: Spec, prepared: Prepared) -> None:
-    """Raise as `check_measured` and `check_storable`, and MissingPlugin where something stands for a plugin."""
+    """Raise as `check_measured` and `check_storable`, MissingPlugin where something stands for a plugin, DataError for too few rows."""
     require(*plugin_objects(spec))
+    if len(prepared.train.inputs) < 2 and any(isinstance(layer.normalization, BatchNormalization) for layer in spec.network.layers):
+        raise DataError("batch normalization needs at least two training rows", help="give more rows, or use 'layer' normalization")
     check_measured(spec, prepared)
     check_storable(spec, prepared.inputs, prepared.target)
 

@@ -59,3 +59,14 @@ def test_a_million_epochs_cost_nothing_until_they_are_asked_for():
     assert (len(history), history[999_999].number) == (1_000_000, 1_000_000)
     assert tracemalloc.get_traced_memory()[1] < 2**20
     tracemalloc.stop()
+
+
+def test_a_long_history_shows_its_first_last_and_best_epoch():
+    history = History()
+    for number in range(1, 3001):
+        history.append(Epoch(number, 1.0, abs(number - 1234) + 0.5, {}, 0.1, 0.0))
+    shown = repr(history)
+    assert len(shown) < 1000
+    assert shown.startswith("<History of 3,000 epochs: first Epoch(number=1,")
+    assert "last Epoch(number=3000," in shown
+    assert "best Epoch(number=1234," in shown

@@ -339,3 +339,13 @@ def test_an_encoding_that_python_does_not_know():
         [problem] = problems(with_(data={"encoding": name}))
         assert problem.path == "data.encoding"
         assert "encoding" in problem.message
+
+
+def test_equal_specs_have_equal_hashes():
+    one, two = Spec.model_validate(XOR), Spec.model_validate({"$schema": "./schema.json", **XOR, "loss": "mse"})
+    assert one == two
+    assert hash(one) == hash(two)
+    assert len({one, two, Spec.model_validate(with_(seed=1))}) == 2
+    assert hash(Spec.model_validate(with_(preprocessing={"columns": {"a": "ignore", "b": "none"}}))) == hash(
+        Spec.model_validate(with_(preprocessing={"columns": {"b": "none", "a": "ignore"}}))
+    )

@@ -428,3 +428,132 @@ def test_a_validation_that_diverges_is_an_error_and_no_warning():
     near = Dataset(np.random.default_rng(1).standard_normal((9, 3)).astype("f4"), np.arange(9) % 2)
     with pytest.raises(mlpkit.TrainingError, match="the loss became"):
         list(epochs(made, spec, near, far))
+
+
+# -- what a run leaves that fails
+
+
+class Jump(mlpkit.Schedule):
+    """A good rate for some epochs, then one that overflows."""
+
+    good: float = 5.0
+
+    def rate(self, epoch: float, epochs: int) -> float:
+        return 0.05 if epoch < self.good else 1e300
+
+
+@pytest.mark.parametrize("stopping", [None, {"patience": 50}])
+@pytest.mark.parametrize("split", [None, {"validation": 0.3}])
+def test_a_run_that_diverges_leaves_the_best_finished_epoch(stopping, split):
+    if stopping is not None and split is None:
+        stopping = {**stopping, "monitor": "training_loss"}
+    spec = {
+        "dtype": "float64",
+        "data": {"split": split},
+        "network": {"layers": [{"units": 4, "activation": "tanh"}, {"units": 2}]},
+        "loss": "mse",
+        "optimizer": {"type": "sgd", "learning_rate": Jump()},
+        "training": {"epochs": 50, "batch_size": 10, "early_stopping": stopping},
+    }
+    with pytest.raises(mlpkit.TrainingError, match=r"the model has the weights of epoch \d, the best that was finished") as caught:
+        mlpkit.train(spec, ROWS, TARGETS)
+    model = caught.value.model
+    assert len(model.history) == 5
+    best = min(model.history, key=lambda epoch: epoch.validation_loss).number if split else 5
+    if stopping is not None and split is None:
+        best = min(model.history, key=lambda epoch: epoch.metrics["training_loss"]).number
+    spec["training"] = {"epochs": best, "batch_size": 10}
+    spec["optimizer"] = {"type": "sgd", "learning_rate": 0.05}
+    np.testing.assert_array_equal(model.network.parameters.vector, mlpkit.train(spec, ROWS, TARGETS).network.parameters.vector)
+    assert model.training_state is None
+    model.predict(ROWS)
+
+
+def test_a_run_that_diverges_at_once_has_no_model_but_no_broken_weights_either():
+    _, spec = make(optimizer={"type": "sgd", "learning_rate": 1e300})
+    model = mlpkit.Model(spec, inputs=3)
+    before = model.network.parameters.vector.copy()
+    with pytest.raises(mlpkit.TrainingError) as caught:
+        list(mlpkit.epochs(model, ROWS, TARGETS))
+    assert caught.value.model is None
+    np.testing.assert_array_equal(model.network.parameters.vector, before)
+
+
+def test_an_error_of_a_plugin_has_the_model_too():
+    calls = []
+
+    class Worn(mlpkit.Elementwise):
+        def function(self, z):
+            calls.append(1)
+            if len(calls) == 20:
+                raise RuntimeError("worn out")
+            return np.tanh(z)
+
+        def derivative(self, z, y):
+            return 1 - y * y
+
+    layers = [{"units": 4, "activation": Worn()}, {"units": 2}]
+    with pytest.raises(mlpkit.BrokenPlugin, match="worn out") as caught:
+        mlpkit.train({"network": {"layers": layers}, "loss": "mse", "training": {"epochs": 50, "batch_size": 10}}, ROWS, TARGETS)
+    assert 0 < len(caught.value.model.history) < 20
+
+
+# -- ties, and a last batch of one row
+
+
+def test_of_two_epochs_with_the_same_metric_the_one_of_less_validation_loss_is_the_best():
+    labels = (ROWS[:, 0] > 0).astype(int)  # all are right after the first epochs
+    spec = {
+        "network": {"layers": [{"units": 8, "activation": "tanh"}, {"units": 1, "activation": "sigmoid"}]},
+        "data": {"split": {"validation": 0.3}},
+        "loss": "binary_crossentropy",
+        "optimizer": {"type": "adam", "learning_rate": 0.05},
+        "training": {"epochs": 30, "early_stopping": {"monitor": "accuracy", "patience": 25}},
+        "metrics": ["accuracy"],
+    }
+    model = mlpkit.train(spec, ROWS, labels)
+    most = max(epoch.metrics["accuracy"] for epoch in model.history)
+    tied = [epoch for epoch in model.history if epoch.metrics["accuracy"] == most]
+    assert len(tied) > 3
+    best = min(tied, key=lambda epoch: epoch.validation_loss)
+    assert best is not tied[0]
+    spec["training"] = {"epochs": best.number}
+    np.testing.assert_array_equal(model.network.parameters.vector, mlpkit.train(spec, ROWS, labels).network.parameters.vector)
+
+
+@pytest.mark.parametrize("rows", [33, 65, 64, 34, 32, 2])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_a_last_batch_of_one_row_joins_the_batch_before_it_under_batch_normalization(rows, shuffle):
+    sizes = []
+
+    class Measured(mlpkit.Elementwise):
+        def function(self, z):
+            sizes.append(len(z))
+            return z
+
+        def derivative(self, z, y):
+            return np.ones_like(z)
+
+    def spec(normalization):
+        layers = [{"units": 3, "normalization": normalization, "activation": Measured()}, {"units": 1}]
+        training = {"epochs": 2, "batch_size": 32, "shuffle": shuffle}
+        return {"network": {"layers": layers}, "loss": "mse", "training": training}
+
+    x, y = RNG.standard_normal((rows, 2)), RNG.standard_normal(rows)
+    model = mlpkit.Model(spec("batch"), inputs=2)
+    for _ in mlpkit.epochs(model, x, y):
+        steps, sizes[:] = list(sizes), []
+        assert sum(steps) == rows
+        assert 1 not in steps
+        assert steps[:-1] == [32] * (len(steps) - 1)
+    sizes.clear()
+    loop = mlpkit.epochs(mlpkit.Model(spec("layer"), inputs=2), x, y)
+    next(loop)
+    assert sizes[-1] == (rows % 32 or 32)  # other networks have the batches that they had
+
+
+def test_batch_normalization_on_one_row_is_an_error():
+    spec = {"network": {"layers": [{"units": 3, "normalization": "batch"}, {"units": 1}]}, "loss": "mse", "training": {"epochs": 1}}
+    model = mlpkit.train(spec, ROWS, TARGETS[:, 0])
+    with pytest.raises(mlpkit.DataError, match="batch normalization needs at least two training rows"):
+        mlpkit.epochs(model, ROWS[:1], TARGETS[:1, 0])

@@ -22,10 +22,18 @@ def shell(project, environment, line, **more):
 
 
 @pytest.mark.parametrize(
-    "streams",
-    ["2>&1 | head -1 >/dev/null", "2>/dev/full", "2>&-", ">&- 2>&-", "<&- >&- 2>&-", ">&-", "2>&1 | true"],
+    ("streams", "progress"),
+    [
+        ("2>&1 | head -1 >/dev/null", "json"),
+        ("2>/dev/full", "plain"),
+        ("2>/dev/full", "bar"),
+        ("2>&-", "json"),
+        (">&- 2>&-", "plain"),
+        ("<&- >&- 2>&-", "bar"),
+        (">&-", "plain"),
+        ("2>&1 | true", "bar"),
+    ],
 )
-@pytest.mark.parametrize("progress", ["plain", "bar", "json"])
 def test_the_model_is_saved(project, environment, streams, progress):
     done = shell(project, environment, f"set -o pipefail; $MLPKIT train spec.json --progress {progress} --epochs 40 {streams}")
     assert (done.returncode, len(mlpkit.load("model.h5").history)) == (0, 40)
