@@ -22,6 +22,7 @@ SCHEMALESS = re.compile(r"schema for <class '(?P<type>[^']+)'>")
 
 TYPES = {"bool": "True|False", "int": r"-?\d+", "str": r"'.*'|\".*\""}
 
+_modules: dict[str, Path] = {}  # those of files that have been run -> the file
 _helpers: dict[str, Path] = {}  # modules that files have imported from beside them -> the folder
 
 
@@ -49,7 +50,7 @@ def register_file(path: str | Path) -> list[PluginInfo]:
     path = Path(path)
     if not path.is_file():
         raise BrokenPlugin(f"there is no file {path}", help="give the path of a .py file that defines plugin classes")
-    name = f"mlpkit_code_{path.stem}"
+    name = _module_name(path.resolve())
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None:
         raise BrokenPlugin(f"{path} is not a Python file", help="give the path of a .py file that defines plugin classes")
@@ -63,6 +64,17 @@ def register_file(path: str | Path) -> list[PluginInfo]:
         what, help = _what_failed(error)
         raise BrokenPlugin(f"{path} does not run: {what}", help=help) from error
     return register(*_plugins(path, name, vars(module).values()))
+
+
+def _module_name(path: Path) -> str:
+    """The module of a file: named after it, and with a number where another file of that name has been run."""
+    name, number = f"mlpkit_code_{path.stem}", 1
+    while (other := _modules.setdefault(name if number == 1 else f"{name}_{number}", path)) != path:
+        if not other.exists():  # it has been moved to where it is now
+            _modules[name if number == 1 else f"{name}_{number}"] = path
+            break
+        number += 1
+    return name if number == 1 else f"{name}_{number}"
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from pathlib import Path
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -325,12 +326,24 @@ class Model:
         if training_state and compat != CURRENT:
             help = f"leave compat out, or the training state: a file of version {CURRENT} can be resumed"
             raise ModelFileError(f"container version {compat} has no place for the training state", help=help)
+        moment = self._moment()
         state, network = None if compat != CURRENT else self._state_to_save(training_state), self.network
         if state is not None and self._session is not None:
             network = self._session.run.best_network()
         ranges = self._ranges if self._session is None else self._session.score_ranges(network)
         parts = Stored(self.spec, network, self.input_encoder, self.target_encoder, self.history, self.metadata, state, ranges)
-        modelfile.write(path, to_contents(parts), compat, replace=replace)
+        data = modelfile.to_bytes(to_contents(parts), compat)
+        if self._moment() != moment:
+            raise _elsewhere()
+        modelfile.write_bytes(path, data, replace=replace)
+
+    def _moment(self) -> tuple[int, int] | None:
+        """Where the run stands, None without one; TrainingError when another thread is at work on it."""
+        if self._session is None:
+            return None
+        if self._session.run.thread not in (None, get_ident()):
+            raise _elsewhere()
+        return self._session.run.epoch, self._session.run.step
 
     def _state_to_save(self, wanted: bool | None) -> TrainingState | None:
         if wanted is None:
@@ -343,3 +356,8 @@ class Model:
             )
             raise TrainingError("there is no run that could go on", help=help)
         return state
+
+
+def _elsewhere() -> TrainingError:
+    help = "save it between two epochs, in the loop that trains it, or let training.checkpoint in the spec write files"
+    return TrainingError("the model is being trained in another thread: its numbers change while they are saved", help=help)

@@ -20,7 +20,7 @@ class BatchNormalization(BaseModel):
     running variance is the unbiased one; `momentum` is what is kept of the old average (PyTorch counts the new share).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     type: Literal["batch"] = "batch"
     momentum: float = Field(0.9, ge=0, lt=1, description="share of the old running average that each step keeps")
     epsilon: float = Field(1e-5, gt=0, description="added to the variance")
@@ -32,7 +32,7 @@ class LayerNormalization(BaseModel):
     The same in training and prediction. Ba, Kiros & Hinton 2016, 1607.06450.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     type: Literal["layer"] = "layer"
     epsilon: float = Field(1e-5, gt=0, description="added to the variance")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -37,7 +37,7 @@ class Findings(ValueError):
         self.findings = findings
 
 
-def findings(error: ValidationError, model: type[BaseModel]) -> Iterator[Finding]:
+def findings(error: ValidationError, model: type[BaseModel], value: Any) -> Iterator[Finding]:
     """Every problem in a Pydantic error, plugins' options included.
 
     Parameters
@@ -45,15 +45,17 @@ def findings(error: ValidationError, model: type[BaseModel]) -> Iterator[Finding
     error : pydantic.ValidationError
     model : type
         The class that was validated: unknown keys are compared with its fields.
+    value : object
+        What was validated: the places in the error are places in it.
     """
     entries = error.errors()
-    for entry in entries:
+    for entry in _one_for_each_union(entries, value):
         path, context = tuple(entry["loc"]), entry.get("ctx", {})
         if entry["type"] == "too_short" and any(other["loc"][:-1][: len(path)] == path for other in entries):
             continue  # it is short only because its entries are wrong
         inner = context.get("error")
         if entry["type"] == "plugin_options" and isinstance(inner, ValidationError):
-            for found in findings(inner, context["plugin"]):
+            for found in findings(inner, context["plugin"], entry["input"]):
                 yield Finding((*path, *found.path), found.message, found.help, found.at_key, found.error)
         elif isinstance(inner, PluginError):
             yield Finding(path, inner.message, inner.help, error=inner)
@@ -66,6 +68,46 @@ def findings(error: ValidationError, model: type[BaseModel]) -> Iterator[Finding
             yield Finding(path[:-1], f"{path[-1]!r} is missing{_of(_model_at(model, path[:-1]))}")
         else:
             yield Finding(path, _message(entry))
+
+
+def _one_for_each_union(entries: Sequence[Any], value: Any) -> Iterator[Any]:
+    """The entries of an error, but of an option that takes one of several types one entry for all of these.
+
+    Pydantic tells what is wrong for each of the types, and puts the name of the type into the place. Of a list that should
+    hold numbers that is a problem of its entry, as no other type gets so far; of a text it is that it is none of them.
+    """
+    unions: dict[Path, list[tuple[Path, Any]]] = {}
+    for entry in entries:
+        real, at_union = _place(entry, value)
+        if at_union is None:
+            yield entry
+        else:
+            unions.setdefault(at_union, []).append((real, entry))
+    for at_union, found in unions.items():
+        real, entry = max(found, key=lambda pair: len(pair[0]))  # the first of the farthest
+        if len(real) > len(at_union):
+            yield {**entry, "loc": real}
+        else:
+            messages = [_message({**entry, "input": None, "type": ""}).removesuffix(", not null") for _, entry in found]
+            wanted = " or ".join(dict.fromkeys(message.removeprefix("should be ") for message in messages))
+            yield {**entry, "loc": at_union, "type": "union", "msg": f"should be {wanted}"}
+
+
+def _place(entry: Any, value: Any) -> tuple[Path, Path | None]:
+    """The place of an entry in what was validated, without the names of types; and the place of the first of these."""
+    real: list[str | int] = []
+    at_union: Path | None = None
+    for index, part in enumerate(entry["loc"]):
+        last = isinstance(value, Mapping) and index == len(entry["loc"]) - 1
+        absent_key = last and (entry["type"] == "missing" or entry["input"] is not value)  # of the others, the default is wrong
+        if (isinstance(value, Mapping) and part in value) or (isinstance(value, (list, tuple)) and isinstance(part, int)):
+            value = value[part]
+            real.append(part)
+        elif absent_key:
+            real.append(part)
+        elif at_union is None:
+            at_union = tuple(real)
+    return tuple(real), at_union
 
 
 def path_text(path: Path) -> str:

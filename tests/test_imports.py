@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import mlpkit
 
 PACKAGE = Path(mlpkit.__file__).parent
@@ -119,6 +121,8 @@ def test_importing_changes_no_global_state():
     code = """
 import logging, warnings, numpy
 before = (list(warnings.filters), numpy.geterr(), numpy.random.get_state()[1].tolist(), logging.root.level, list(logging.root.handlers))
+import pytest
+
 import mlpkit
 for name in mlpkit.__all__:
     getattr(mlpkit, name)
@@ -126,3 +130,14 @@ after = (list(warnings.filters), numpy.geterr(), numpy.random.get_state()[1].tol
 assert before == after
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.slow
+def test_a_type_checker_refuses_names_that_are_not_there(tmp_path):
+    (tmp_path / "wrong.py").write_text(
+        "import mlpkit\nimport mlpkit.data\nfrom mlpkit import Nope\nmlpkit.trian('spec.json')\n"
+        "mlpkit.data.Nope\nmodel = mlpkit.train('spec.json')\n"
+    )
+    done = subprocess.run([sys.executable, "-m", "mypy", "wrong.py"], cwd=tmp_path, capture_output=True, text=True)
+    found = [line.split(":")[1] for line in done.stdout.splitlines() if "error" in line and line.startswith("wrong.py")]
+    assert found == ["3", "4", "5"], done.stdout

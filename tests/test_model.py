@@ -5,6 +5,7 @@ import json
 import pickle
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pandas as pd
@@ -293,3 +294,35 @@ def test_a_spec_for_a_giant_allocates_nothing(classifier):
     contents.spec["network"]["layers"][0]["units"] = 10**9
     with pytest.raises(mlpkit.ModelFileError, match="1000000000"):
         storage.from_contents(contents, "model.h5")
+
+
+def test_a_model_that_another_thread_trains_is_not_saved_half_way(tmp_path):
+    entered, go_on = threading.Event(), threading.Event()
+
+    class Waiting(mlpkit.Elementwise):
+        def function(self, z):
+            entered.set()
+            assert go_on.wait(60)
+            return z
+
+        def derivative(self, z, y):
+            return np.ones_like(z)
+
+    spec = {"network": {"layers": [{"units": 3, "activation": Waiting()}, {"units": 1}]}, "loss": "mse", "training": {"epochs": 2}}
+    model = mlpkit.Model(spec, inputs=2)
+    x = np.random.default_rng(0).standard_normal((20, 2))
+    training = threading.Thread(target=lambda: list(mlpkit.epochs(model, x, x[:, 0])))
+    training.start()
+    try:
+        assert entered.wait(60)
+        with pytest.raises(mlpkit.TrainingError, match=r"(?s)is being trained in another thread.*save it between two epochs"):
+            model.save(tmp_path / "model.h5")
+        assert not list(tmp_path.iterdir())
+    finally:
+        go_on.set()
+        training.join()
+    model.save(tmp_path / "model.h5")
+    loop = mlpkit.epochs(model, x, x[:, 0])
+    next(loop)
+    model.save(tmp_path / "between.h5", training_state=True)
+    loop.close()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 import tomllib
@@ -421,3 +422,27 @@ def test_a_file_that_is_not_there(tmp_path):
 )
 def test_snake_case(name, expected):
     assert snake_case(name) == expected
+
+
+FOO = """
+import mlpkit
+class {name}(mlpkit.Elementwise):
+    def function(self, z): return {factor} * z
+    def derivative(self, z, y): return {factor} + 0 * z
+"""
+
+
+def test_two_files_of_one_name_do_not_take_each_others_place(tmp_path):
+    for folder, name, factor in (("a", "Stretched", 2.0), ("b", "Stretched", 3.0), ("c", "Shrunk", 0.5)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "act.py").write_text(FOO.format(name=name, factor=factor))
+    (first,) = mlpkit.register_file(tmp_path / "a" / "act.py")
+    cls = REGISTRIES["activations"].get("stretched")
+    with pytest.raises(errors.BrokenPlugin, match=r"'stretched' already means your mlpkit_code_act:Stretched: give the class another name"):
+        mlpkit.register_file(tmp_path / "b" / "act.py")
+    assert REGISTRIES["activations"].get("stretched") is cls
+    (other,) = mlpkit.register_file(tmp_path / "c" / "act.py")  # another class in a file of that name is none of the first one's
+    assert (first.target, other.target) == ("mlpkit_code_act:Stretched", "mlpkit_code_act_3:Shrunk")
+    assert pickle.loads(pickle.dumps(cls())) == cls()
+    (again,) = mlpkit.register_file(tmp_path / "a" / "act.py")
+    assert again.target == first.target

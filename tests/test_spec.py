@@ -4,9 +4,11 @@ import copy
 import json
 import pickle
 import time
+from typing import Literal
 
 import pytest
 
+import mlpkit
 from mlpkit import errors
 from mlpkit.activations import LeakyReLU, Sigmoid
 from mlpkit.initializers import HeNormal
@@ -349,3 +351,80 @@ def test_equal_specs_have_equal_hashes():
     assert hash(Spec.model_validate(with_(preprocessing={"columns": {"a": "ignore", "b": "none"}}))) == hash(
         Spec.model_validate(with_(preprocessing={"columns": {"b": "none", "a": "ignore"}}))
     )
+
+
+class Wave(mlpkit.Elementwise):
+    """Options that take one of several types."""
+
+    value: float | tuple[float, ...] = 1.0
+    mode: Literal["soft", "hard"] | int = "soft"
+    pairs: tuple[tuple[float, float], ...] = ()
+    limit: float | None = None
+
+    def function(self, z):
+        return z
+
+    def derivative(self, z, y):
+        return 1 + 0 * z
+
+
+@pytest.mark.parametrize(
+    ("options", "path", "message"),
+    [
+        ({"value": "x"}, "value", "should be a number or a list, not 'x'"),
+        ({"value": True}, "value", "should be a number or a list, not true"),
+        ({"value": {"a": 1}}, "value", "should be a number or a list"),
+        ({"value": [1.0, "x", 2.0, "y"]}, "value[1]", "should be a number, not 'x'"),
+        ({"value": [["a"], ["b"], ["c"]]}, "value[0]", "should be a number"),
+        ({"mode": "c"}, "mode", "should be 'soft' or 'hard' or an integer, not 'c'"),
+        ({"pairs": [[1.0, 2.0], [1.0, "z"]]}, "pairs[1][1]", "should be a number, not 'z'"),
+        ({"limit": "q"}, "limit", "should be a number, not 'q'"),
+    ],
+)
+def test_one_mistake_in_an_option_of_several_types_is_one_problem_at_its_place(options, path, message):
+    mlpkit.register(Wave)
+    text = json.dumps({**XOR, "network": {"layers": [{"units": 1, "activation": {"type": "wave", **options}}]}})
+    with pytest.raises(errors.SpecError) as caught:
+        Spec.from_json(text, file="spec.json")
+    [problem] = caught.value.problems
+    assert (problem.path, problem.message) == (f"network.layers[0].activation.{path}", message)
+    assert problem.line == 1
+    assert problem.column > 1
+
+
+@pytest.mark.parametrize("wrong", [True, "1", None, [1.0]])
+@pytest.mark.parametrize(("kind", "option"), [("batch", "epsilon"), ("batch", "momentum"), ("layer", "epsilon")])
+def test_options_of_normalization_are_strict(kind, option, wrong):
+    [problem] = problems(with_(network={"layers": [{"units": 1, "normalization": {"type": kind, option: wrong}}]}))
+    assert problem.path == f"network.layers[0].normalization.{option}"
+
+
+def test_no_value_of_the_wrong_type_is_taken_for_another(tmp_path):
+    """The JSON Schema refuses a boolean where a number stands, and so does the spec, in each of its places."""
+    spec = Spec.model_validate(
+        {
+            **XOR,
+            "network": {"layers": [{"units": 2, "normalization": "batch", "dropout": 0.5}, {"units": 1, "activation": "leaky_relu"}]},
+            "data": {"split": {"validation": 0.5}},
+            "optimizer": {"type": "adam", "learning_rate": {"type": "cosine", "initial": 0.1}},
+            "training": {"early_stopping": {}, "checkpoint": {"minutes": 1.0}},
+        }
+    ).to_dict()
+
+    def places(value, path=()):
+        items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            yield path
+        for key, entry in items:
+            yield from places(entry, (*path, key))
+
+    found = list(places(spec))
+    assert len(found) > 15
+    for path in found:
+        wrong = copy.deepcopy(spec)
+        part = wrong
+        for key in path[:-1]:
+            part = part[key]
+        part[path[-1]] = True
+        with pytest.raises(errors.SpecError):
+            Spec.model_validate(wrong)

@@ -13,18 +13,19 @@ if TYPE_CHECKING:
     from mlpkit.data.stored import StoredTable
     from mlpkit.data.table import Table
 
-__getattr__ = lazy(
-    __name__,
-    {
-        "dataset": ("Dataset",),
-        "encoded": ("StoredDataset", "StoredInputs"),
-        "frames": ("as_table",),
-        "readers": ("iter_tables", "read_table"),
-        "sources": ("open_source", "read_source", "reading"),
-        "stored": ("StoredTable",),
-        "table": ("Table",),
-    },
-)
+if not TYPE_CHECKING:  # a type checker that saw it would take any name for one of the package's
+    __getattr__ = lazy(
+        __name__,
+        {
+            "dataset": ("Dataset",),
+            "encoded": ("StoredDataset", "StoredInputs"),
+            "frames": ("as_table",),
+            "readers": ("iter_tables", "read_table"),
+            "sources": ("open_source", "read_source", "reading"),
+            "stored": ("StoredTable",),
+            "table": ("Table",),
+        },
+    )
 
 __all__ = [
     "Dataset",

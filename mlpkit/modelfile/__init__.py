@@ -14,18 +14,19 @@ if TYPE_CHECKING:
     from mlpkit.modelfile.loading import load_arrays
     from mlpkit.modelfile.reader import from_bytes, read
     from mlpkit.modelfile.summary import inspect
-    from mlpkit.modelfile.writer import to_bytes, write
+    from mlpkit.modelfile.writer import to_bytes, write, write_bytes
 
-__getattr__ = lazy(
-    __name__,
-    {
-        "atomic": ("save_bytes",),
-        "contents": ("Contents",),
-        "loading": ("load_arrays",),
-        "reader": ("from_bytes", "read"),
-        "summary": ("inspect",),
-        "writer": ("to_bytes", "write"),
-    },
-)
+if not TYPE_CHECKING:  # a type checker that saw it would take any name for one of the package's
+    __getattr__ = lazy(
+        __name__,
+        {
+            "atomic": ("save_bytes",),
+            "contents": ("Contents",),
+            "loading": ("load_arrays",),
+            "reader": ("from_bytes", "read"),
+            "summary": ("inspect",),
+            "writer": ("to_bytes", "write", "write_bytes"),
+        },
+    )
 
-__all__ = ["Contents", "from_bytes", "inspect", "load_arrays", "read", "save_bytes", "to_bytes", "write"]
+__all__ = ["Contents", "from_bytes", "inspect", "load_arrays", "read", "save_bytes", "to_bytes", "write", "write_bytes"]

@@ -56,7 +56,11 @@ def write(path: str | Path, contents: Contents, compat: str = CURRENT, *, replac
     ModelFileError
         The contents cannot be stored, or the file cannot be written; what was there before is untouched.
     """
-    data = to_bytes(contents, compat)
+    write_bytes(path, to_bytes(contents, compat), replace=replace)
+
+
+def write_bytes(path: str | Path, data: bytes, *, replace: bool = True) -> None:
+    """Save the bytes of a model file; parameters and errors as for `write`."""
     check_bytes(data)
     save_bytes(path, data, replace=replace)
 

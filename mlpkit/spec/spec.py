@@ -161,7 +161,7 @@ class Spec(Part):
         try:
             spec = super().model_validate(obj)
         except ValidationError as error:
-            _raise_problems(list(islice(findings(error, cls), MOST_PROBLEMS + 1)), text, file)
+            _raise_problems(list(islice(findings(error, cls, obj), MOST_PROBLEMS + 1)), text, file)
         spec._folder = str(folder)
         return spec
 

@@ -14,19 +14,20 @@ if TYPE_CHECKING:
     from mlpkit.training.state import Place, TrainingState
     from mlpkit.training.streams import random_stream
 
-__getattr__ = lazy(
-    __name__,
-    {
-        "best": ("Monitor",),
-        "epoch": ("Epoch",),
-        "history": ("History",),
-        "loop": ("check_early_stopping", "epochs"),
-        "loss": ("mean_loss",),
-        "run": ("Measure", "Run"),
-        "state": ("Place", "TrainingState"),
-        "streams": ("random_stream",),
-    },
-)
+if not TYPE_CHECKING:  # a type checker that saw it would take any name for one of the package's
+    __getattr__ = lazy(
+        __name__,
+        {
+            "best": ("Monitor",),
+            "epoch": ("Epoch",),
+            "history": ("History",),
+            "loop": ("check_early_stopping", "epochs"),
+            "loss": ("mean_loss",),
+            "run": ("Measure", "Run"),
+            "state": ("Place", "TrainingState"),
+            "streams": ("random_stream",),
+        },
+    )
 
 __all__ = [
     "Epoch",

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from copy import deepcopy
+from threading import get_ident
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,8 @@ class Run:
     ----------
     epoch, step : int
         Finished epochs, and steps of them and of the unfinished one.
+    thread : int or None
+        That is at work on an epoch.
     whole : bool
         Whether it stands between two steps. After an exception in the middle of one it does not, and has no state.
     """
@@ -73,6 +76,7 @@ class Run:
         self.step = 0
         self.loss = 0.0  # summed over the rows of the unfinished epoch
         self.whole = True
+        self.thread: int | None = None
         self.converged = False  # the optimizer of the whole problem says that nothing is left to gain
         minimizes = isinstance(spec.optimizer, Minimizer)
         self.batch_size = min(ROWS if minimizes else spec.training.batch_size or self.rows, self.rows)
@@ -122,11 +126,13 @@ class Run:
         if self.threads is None:
             self.use_threads(self.share.begin())
         try:
+            self.thread = get_ident()
             self.interrupts.begin()
             with blaming(), self.share.products() if self.share.split else NOTHING:
                 return self._next_epoch()
         finally:
             self.interrupts.end()
+            self.thread = None
 
     def use_threads(self, count: int) -> None:
         self.threads = self.update.threads = count

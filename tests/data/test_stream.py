@@ -228,3 +228,23 @@ resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     in_memory = run(code + START.replace("False", "True") + "next(loop)", *files)
     assert in_memory.returncode != 0
     assert 'set "in_memory" in "data" to false' in in_memory.stderr
+
+
+@pytest.mark.parametrize(("rows", "size"), [(1001, 10), (61, 10), (121, 10), (11, 10), (1003, 10), (60, 10), (10, 10)])
+def test_a_last_row_of_its_own_joins_the_batch_before_it_where_that_is_asked_for(path, rows, size, monkeypatch):
+    """Also where it would be a chunk of its own: a chunk has 60 rows."""
+    prepared = prepare(Spec.model_validate({**SPEC, "data": {**DATA, "weight": None}}), path)
+    data = prepared.train
+    monkeypatch.setattr(type(data.inputs), "__len__", lambda self: rows)
+    bounds = [bound for bound in data.inputs.runs() if bound < rows]
+    monkeypatch.setattr(type(data.inputs), "runs", lambda self: np.array([*bounds, rows]))
+    found = stream.batches_of(data, size, True, biased=True, join=True)
+    found.shuffle(np.random.default_rng(3))
+    whole = [inputs[:, 3].astype(int).tolist() for inputs, _, _ in found.after(0)]
+    assert sorted(chain(*whole)) == list(range(rows))
+    assert len(whole) == len(found)
+    joined = rows > size and rows % size == 1
+    assert [len(batch) for batch in whole[:-1]] == [size] * (len(whole) - 1)
+    assert len(whole[-1]) == (size + 1 if joined else rows % size or size)
+    for done in range(1, len(whole) + 1):
+        assert [inputs[:, 3].astype(int).tolist() for inputs, _, _ in found.after(done)] == whole[done:]

@@ -179,7 +179,7 @@ def _with_options(info: PluginInfo, plugin: type[Plugin], changes: list[Setting]
         return plugin.model_validate(options)
     except ValidationError as error:
         missing = [str(entry["loc"][0]) for entry in error.errors() if entry["type"] == "missing" and len(entry["loc"]) == 1]
-        wrong = [Problem(found.message, path_text(found.path), found.help) for found in findings(error, plugin)]
+        wrong = [Problem(found.message, path_text(found.path), found.help) for found in findings(error, plugin, options)]
     except Exception as error:  # a validator of the plugin's own
         raise BrokenPlugin(f"{info.name!r} fails on its options: {type(error).__name__}: {error}", help="correct its validator") from error
     if not options and not missing:
