@@ -346,7 +346,7 @@ print(codes)
 
 
 def test_a_forked_child_trains_though_its_parent_has_threads():
-    done = subprocess.run([sys.executable, "-c", FORKED], env=environment(MLPKIT_THREADS="2"), capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, "-c", FORKED], env=environment(MLPKIT_THREADS="2"), capture_output=True, text=True, timeout=600)
     assert done.stdout.strip() == str([0] * 8), done.stderr
 
 

@@ -67,7 +67,7 @@ def test_an_interrupted_run_says_how_it_goes_on_and_does(long_project, start, ru
         process = start(*command, "--progress", "json")
         after_epochs(process, wanted)
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=600)
         if process.returncode == 0:
             break
         assert (process.returncode, out) == (128 + number, b"")
@@ -230,7 +230,7 @@ def test_how_to_go_on_repeats_the_options_and_quotes_them(stopped, start):
     process = start("train", "spec.json", *options, "--progress", "json")
     after_epochs(process, 3)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=600)
     words = shlex.split(last_line(err).decode().partition("go on: ")[2])
     expected = ["-d", "my shapes.csv", "--set", "data.split=null", "--set", "network.layers.0.activation=same", "--epochs", "1000000"]
     expected += ["--seed", "4", "-c", "my code.py", "-o", "my model.h5", "--resume", "my model.h5"]
@@ -238,7 +238,7 @@ def test_how_to_go_on_repeats_the_options_and_quotes_them(stopped, start):
     process = start(*words[1:], "--progress", "json")
     after_epochs(process, 1)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == 130
     assert b"saved my model.h5; go on: mlpkit train" in err
 

@@ -150,7 +150,7 @@ def test_a_folder_in_use_is_refused_and_a_killed_run_blocks_nothing(project, sta
     assert "error: the folder model.checkpoints is in use: another run writes its checkpoints there" in done.err
     assert before
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=600)
     assert run(*line[:-2], "--force", "--seed", "9").code == 0
 
 
@@ -175,7 +175,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
     with subprocess.Popen([sys.executable, "-W", "ignore", "-c", code], stdout=subprocess.PIPE, text=True) as parent:
         child = int(parent.stdout.readline())
-        parent.wait(60)
+        parent.wait(600)
     try:
         spec = {**json.loads(Path("spec.json").read_text()), "training": {"epochs": 5, "batch_size": 16}}
         mlpkit.train(spec, checkpoints="points", resume="points")  # not in use

@@ -31,7 +31,7 @@ def test_an_interrupt_saves_the_model(project, start, number):
     process = start("train", "spec.json", "--progress", "json", "--json", *LONG)
     wait_for_epochs(process, 5)
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 128 + number
     summary = json.loads(out)
     assert summary["interrupted"] is True
@@ -47,7 +47,7 @@ def test_an_interrupt_restores_the_best_weights(project, start):
     process = start("train", "spec.json", "--progress", "json", "--json", "-s", f"training={early}")
     wait_for_epochs(process, 30)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=600)
     best = json.loads(out)["best"]
     assert process.returncode == 130
     assert f"the weights are those of the best, epoch {best['epoch']}".encode() in err
@@ -55,23 +55,26 @@ def test_an_interrupt_restores_the_best_weights(project, start):
     assert best["validation_loss"] == min(epoch.validation_loss for epoch in model.history)
 
 
-def wait_until_idle(process):
-    """Wait until a process has used no processor for a while, where the system tells it; a second elsewhere."""
-    stat = Path(f"/proc/{process.pid}/stat")
-    used = None
-    for _ in range(60):
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.5 if stat.exists() else 1.0)
-        before, used = used, stat.read_text().rpartition(")")[2].split()[11:13] if stat.exists() else None
-        if before == used:
+def wait_until_asleep(process):
+    """Wait until a process waits for something other than a processor."""
+    before = None
+    while True:
+        state = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+        now = state[0], state[11:13]
+        if now == before and state[0] == "S":
             return
+        before = now
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.2)
 
 
 def test_an_interrupt_before_training_writes_nothing(project, start):
     process = start("train", "-", "-d", "shapes.csv", stdin=subprocess.PIPE)
-    wait_until_idle(process)  # it waits for its spec
+    process.stdin.write(b" " * 1_000_000)  # more than a pipe holds: when it is written, the spec is being read
+    process.stdin.flush()
+    wait_until_asleep(process)
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 130
+    assert process.wait(600) == 130
     assert process.stderr.read().strip() == b""
     assert sorted(os.listdir(project)) == ["shapes.csv", "spec.json"]
 
@@ -98,7 +101,7 @@ def test_an_interrupt_after_the_last_batch_changes_nothing():
 
 
 def test_stdout_is_data_and_stderr_is_messages(project, start):
-    out, err = start("train", "spec.json").communicate(timeout=20)
+    out, err = start("train", "spec.json").communicate(timeout=600)
     assert out == b""
     epochs = [line for line in err.decode().splitlines() if line.startswith("epoch ")]
     assert [line.split()[1] for line in epochs] == ["1/3", "3/3"]  # the first and the last, however short the run
@@ -107,7 +110,7 @@ def test_stdout_is_data_and_stderr_is_messages(project, start):
 
 
 def test_progress_as_json_lines(project, start):
-    out, err = start("train", "spec.json", "--progress", "json", "-q").communicate(timeout=20)
+    out, err = start("train", "spec.json", "--progress", "json", "-q").communicate(timeout=600)
     lines = [json.loads(line) for line in err.splitlines()]
     assert out == b""
     assert [line["epoch"] for line in lines] == [1, 2, 3]
@@ -129,27 +132,27 @@ def test_a_bar_on_a_terminal_only(project, start, environment, terminal):
         while part := os.read(ours, 65536):
             shown += part
     os.close(ours)
-    assert process.wait(20) == 0
+    assert process.wait(600) == 0
     assert (b"\r[" in shown) == (terminal == "xterm")
     assert b"epoch 200/200" in shown
 
 
 def test_pipes(trained, start):
     text = (trained / "shapes.csv").read_bytes()
-    out, err = start("predict", "model.h5", stdin=subprocess.PIPE).communicate(text, timeout=20)
+    out, err = start("predict", "model.h5", stdin=subprocess.PIPE).communicate(text, timeout=600)
     assert (err, len(out.splitlines())) == (b"", 61)
     spec = (trained / "spec.json").read_bytes()
     process = start("train", "-", "-o", "piped.h5", stdin=subprocess.PIPE)
-    _, err = process.communicate(spec, timeout=20)
+    _, err = process.communicate(spec, timeout=600)
     assert process.returncode == 0, err
     assert (trained / "piped.h5").exists()
-    out, _ = start("evaluate", "model.h5", "-", stdin=subprocess.PIPE).communicate(text, timeout=20)
+    out, _ = start("evaluate", "model.h5", "-", stdin=subprocess.PIPE).communicate(text, timeout=600)
     assert out.startswith(b"loss ")
 
 
 def test_problems_of_a_spec_from_stdin(folder, start):
     process = start("check", "-", stdin=subprocess.PIPE)
-    _, err = process.communicate(b'{"sed": 1, "loss": "mse", "network": {"layers": [{}]}}', timeout=20)
+    _, err = process.communicate(b'{"sed": 1, "loss": "mse", "network": {"layers": [{}]}}', timeout=600)
     assert process.returncode == 2
     assert b"--> <stdin>:1:2  (sed)" in err
 
@@ -159,7 +162,7 @@ def test_a_closed_pipe_ends_quietly(trained, shapes, start):
     process = start("predict", "model.h5", "many.csv", "--keep-columns", "--batch-size", 500)
     assert process.stdout.readline().startswith(b"id,")
     process.stdout.close()
-    assert process.wait(30) == 1
+    assert process.wait(600) == 1
     assert process.stderr.read() == b""
 
 
@@ -181,7 +184,7 @@ def test_a_full_disk_under_stdout(trained, start, environment, unbuffered):
             preexec_fn=small_files,
             env=environment | {"PYTHONUNBUFFERED": unbuffered},
         )
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=600)
     assert process.returncode == 1
     assert b"error: File too large" in err
     assert b"Traceback" not in err
@@ -195,7 +198,7 @@ def test_a_file_that_grows_too_large_leaves_the_old_one(trained, start, argv):
     before = {path.name: path.read_bytes() for path in trained.iterdir()}
 
     process = start(*argv, preexec_fn=small_files)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == 1
     assert re.search(rb"error: cannot write (model.h5|out.csv): ", err)
     assert {path.name: path.read_bytes() for path in trained.iterdir()} == before
@@ -207,13 +210,13 @@ def test_ascii_where_the_stream_has_no_more(folder, start, environment, project)
     (project / "spec.json").write_text((project / "spec.json").read_text().replace('"shapes"', '"größe"'), encoding="utf-8")
     ascii_only = environment | {"PYTHONIOENCODING": "ascii"}
     for argv in (["train", "spec.json", "-v"], ["info", "model.h5"], ["info", "model.h5", "--spec"], ["train", "größe.json"]):
-        out, err = start(*argv, env=ascii_only).communicate(timeout=20)
+        out, err = start(*argv, env=ascii_only).communicate(timeout=600)
         (out + err).decode("ascii")
         assert b"Traceback" not in err
         assert b"internal" not in err
         if "--spec" in argv:
             assert json.loads(out)["name"] == "größe"
-    out, _ = start("predict", "model.h5", "shapes.csv", "--keep-columns", env=ascii_only).communicate(timeout=20)
+    out, _ = start("predict", "model.h5", "shapes.csv", "--keep-columns", env=ascii_only).communicate(timeout=600)
     assert "größe" in out.decode("utf-8")  # data files are UTF-8 always
 
 

@@ -18,7 +18,7 @@ TRAIN = ("train", "spec.json", "--progress", "plain")
 def shell(project, environment, line, **more):
     """Run a line of shell in which $MLPKIT is the program."""
     command = f"{sys.executable} -m mlpkit"
-    return subprocess.run(["bash", "-c", line.replace("$MLPKIT", command)], env=environment, capture_output=True, timeout=120, **more)
+    return subprocess.run(["bash", "-c", line.replace("$MLPKIT", command)], env=environment, capture_output=True, timeout=600, **more)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_reader_that_does_not_read_holds_nothing_up(project, environment):
     os.set_blocking(writing, True)
     command = [sys.executable, "-m", "mlpkit", "train", "spec.json", "--progress", "bar"]
     try:
-        done = subprocess.run(command, env=environment, stderr=writing, stdout=subprocess.DEVNULL, timeout=120)
+        done = subprocess.run(command, env=environment, stderr=writing, stdout=subprocess.DEVNULL, timeout=600)
     finally:
         os.close(reading)
         os.close(writing)
@@ -95,7 +95,7 @@ def test_a_signal_that_is_ignored_stays_ignored(project, start, number):
         if b'"epoch"' in line:
             break
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=600)
     assert (process.returncode, len(mlpkit.load("model.h5").history)) == (0, 400)
 
 
@@ -109,7 +109,7 @@ def test_every_command_handles_its_ending(trained, start, number):
     caught = next(line.split()[1] for line in Path(f"/proc/{process.pid}/status").read_text().splitlines() if line.startswith("SigCgt"))
     assert int(caught, 16) >> number - 1 & 1
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=600)
     assert (process.returncode, err) == (128 + number, b"")
 
 

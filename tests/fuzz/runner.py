@@ -59,7 +59,7 @@ class Run:
     seed : int
     mutants : int
     patience : float
-        Seconds without a report after which a worker is ended.
+        Seconds of work, or of sleep, without a report after which a worker is ended. Waiting for a processor is neither.
     """
 
     goldens: dict[str, Golden]
@@ -85,12 +85,37 @@ class Run:
         return name, seed, mutant_of(self.goldens[name], seed)
 
 
+class Watch:
+    """Watches a process between two reports: the processor's seconds that it used, and those in which it slept."""
+
+    def __init__(self) -> None:
+        self.heard()
+
+    def heard(self) -> None:
+        """Begin anew."""
+        self.begin: float | None = None
+        self.last = 0.0
+        self.slept = 0.0
+
+    def idle_or_busy(self, pid: int) -> float:
+        """Return the seconds since the last report that it worked, or slept without any work, whichever is longer."""
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        used = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        if self.begin is None:
+            self.begin = used
+        asleep = fields[0] == "S" and used == self.last
+        self.slept = self.slept + POLL if asleep else 0.0
+        self.last = used
+        return max(used - self.begin, self.slept)
+
+
 class Process:
     """A worker seen from outside: which mutants it has to do, and what it has told so far."""
 
     def __init__(self, run: Run, numbers: range, folder: Path) -> None:
         self.run, self.numbers, self.folder = run, numbers, folder
-        self.comparing, self.first_memory, self.heard = False, 0, time.monotonic()
+        self.comparing, self.first_memory = False, 0
+        self.watch = Watch()
         self.rest = b""
         self.pipe, report = os.pipe()
         os.set_blocking(self.pipe, False)
@@ -103,7 +128,7 @@ class Process:
         """Take what it has reported; itself, the process that goes on after it died, or None when all is done."""
         ended, status = os.waitpid(self.pid, os.WNOHANG)
         self._listen(summary)
-        if not ended and time.monotonic() - self.heard > self.run.patience:
+        if not ended and self.watch.idle_or_busy(self.pid) > self.run.patience:
             os.kill(self.pid, signal.SIGKILL)
             ended, status = os.waitpid(self.pid, 0)
             return self._succeeded(summary, f"hang: nothing was heard for {self.run.patience} s")
@@ -123,7 +148,8 @@ class Process:
             return
 
     def _take(self, summary: Summary, number: int, outcome: str, milliseconds: float, memory: int, finding: str) -> None:
-        self.heard, self.comparing = time.monotonic(), outcome == COMPARING
+        self.comparing = outcome == COMPARING
+        self.watch.heard()
         self.first_memory = self.first_memory or memory
         summary.memory = max(summary.memory, memory - self.first_memory)
         if not self.comparing:

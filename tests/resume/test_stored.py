@@ -80,7 +80,7 @@ def test_killed_in_the_middle_of_an_epoch(rows, on_disk, saved, tmp_path):
     (tmp_path / "spec.json").write_text(json.dumps(spec))
     path = os.pathsep.join(filter(None, [os.path.dirname(os.path.dirname(mlpkit.__file__)), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path / "spec.json"), "7"], env={**os.environ, "PYTHONPATH": path}, timeout=60, check=False
+        [sys.executable, "-c", KILLED, str(tmp_path / "spec.json"), "7"], env={**os.environ, "PYTHONPATH": path}, timeout=600, check=False
     )
     assert done.returncode == -9
     points = sorted(path.name for path in (tmp_path / "points").glob("*.h5"))

@@ -79,7 +79,7 @@ class Browser:
         return result["result"].get("value")
 
     def until(self, condition: str) -> None:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 300
         while not self.js(condition):
             assert time.monotonic() < end, condition
             time.sleep(0.01)
@@ -125,7 +125,7 @@ class Browser:
     def close(self) -> None:
         self.session = {}
         self.send("Browser.close")
-        self.process.wait(10)
+        self.process.wait(300)
         os.close(self.reader)
         os.close(self.writer)
 
