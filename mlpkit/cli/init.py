@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as jsontext
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,13 +53,16 @@ def init(
 
 def _drafted(console: Console, data: str, target: str | None, folder: Path) -> dict[str, Any]:
     """The spec for a file of data; what was decided is said."""
-    from mlpkit.data import read_table
+    from mlpkit.data.sniffing import read_sniffed
 
     if data == "-":
         raise typer.BadParameter("the data must be a file, which the spec can name", param_hint="DATA")
-    table = read_table(data)
-    chosen = table.names[-1] if target is None else target
-    found = draft(table, chosen, _path_from(folder, data), Path(data).stem)
+    table, written = read_sniffed(data)
+    if written:
+        console.say(f"read {data} with {', '.join(f'{key} {jsontext.dumps(value)}' for key, value in written.items())}")
+    named = [name for name in table.names if name not in table.unnamed] or table.names
+    chosen = named[-1] if target is None else target
+    found = draft(table, chosen, _path_from(folder, data), Path(data).stem, written)
     console.say(f"target {chosen}{' (the last column)' if target is None else ''}: {found.target}")
     inputs = len(table.names) - 1 - len(found.ignored)
     console.say(f"{counted(table.rows, 'row')}, {counted(inputs, 'input column')}")

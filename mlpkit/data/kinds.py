@@ -61,7 +61,8 @@ def column_kind(table: Table, name: str, missing: Collection[str] = (), *, advic
     if all(_DATE.fullmatch(text) for text in counts):
         refuse_dates(name)
     if all(_COMMA.fullmatch(text) for text in counts) and any("," in text for text in counts):
-        help = f"write 3.5, not 3,5; {advice}" if advice else f"write 3.5, not 3,5; or, if they are categories: {_one_hot(name)}"
+        how = 'set "decimal": "," in "data"' if table.text_file else "write 3.5, not 3,5"
+        help = f"{how}; {advice}" if advice else f"{how}; or, if they are categories: {_one_hot(name)}"
         raise DataError(f"the column {name!r} has numbers written with a comma", help=help)
     right = sum(count for text, count in counts.items() if read_number(text) is not None)
     if right >= MOSTLY * sum(counts.values()):

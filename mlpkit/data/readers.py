@@ -7,9 +7,11 @@ import stat
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mlpkit.data.arrayfiles import iter_arrays, open_hdf5, open_npy
-from mlpkit.data.csvfile import iter_csv, read_csv
+from mlpkit.data.csvfile import find_separator, iter_csv, read_csv
+from mlpkit.data.dialect import Dialect
 from mlpkit.data.stored import StoredTable
 from mlpkit.data.table import Table, data_error
 from mlpkit.errors import DataError
@@ -47,9 +49,9 @@ def read_table(
     path: str | Path,
     *,
     format: str | None = None,
-    separator: str | None = None,
-    missing: Collection[str] = MISSING,
     columns: Collection[str] | None = None,
+    missing: Collection[str] = MISSING,
+    **options: Any,
 ) -> Table:
     """The rows of a file.
 
@@ -59,12 +61,12 @@ def read_table(
         A file; "-" is stdin, as CSV.
     format : {"csv", "tsv", "npy", "npz", "hdf5"}, optional
         By the file's ending when left out; CSV when that says nothing. Stdin is CSV or TSV.
-    separator : str, optional
-        Of a CSV file: of comma, semicolon, tab and bar the one that gives the most columns, when left out.
-    missing : collection of str
-        Texts of a CSV file that mean that a value is missing.
     columns : collection of str, optional
         Read only these arrays of an NPZ or HDF5 file, which may hold others of other lengths. All when none is there.
+    missing : collection of str
+        Texts of a CSV file that mean that a value is missing.
+    **options
+        The rest of the `Dialect` of a CSV file: separator, header, encoding and decimal.
 
     Returns
     -------
@@ -79,7 +81,7 @@ def read_table(
     kind = _format(path, format)
     with _readable(path):
         if kind in ("csv", "tsv"):
-            return read_csv(path, separator=_separator(kind, separator), missing=frozenset(missing))
+            return read_csv(path, _dialect(kind, missing, options))
         [table] = iter_arrays(path, kind, rows=None, columns=columns)
         return table
 
@@ -101,9 +103,9 @@ def iter_tables(
     *,
     rows: int,
     format: str | None = None,
-    separator: str | None = None,
-    missing: Collection[str] = MISSING,
     columns: Collection[str] | None = None,
+    missing: Collection[str] = MISSING,
+    **options: Any,
 ) -> Iterator[Table]:
     """The rows of a file as tables of at most `rows` rows, for predictions in bounded memory (NPZ files are loaded whole).
 
@@ -112,7 +114,7 @@ def iter_tables(
     kind = _format(path, format)
     with _readable(path):
         if kind in ("csv", "tsv"):
-            yield from iter_csv(path, rows=rows, separator=_separator(kind, separator), missing=frozenset(missing))
+            yield from iter_csv(path, _dialect(kind, missing, options), rows=rows)
         else:
             yield from iter_arrays(path, kind, rows=rows, columns=columns)
 
@@ -127,8 +129,22 @@ def _format(path: str | Path, format: str | None) -> str:
     return format or FORMATS.get(suffix, "csv")
 
 
-def _separator(kind: str, separator: str | None) -> str | None:
-    return separator or ("\t" if kind == "tsv" else None)
+def csv_separator(path: str | Path, **options: Any) -> str | None:
+    """The separator of a CSV file; None where it is the usual one for its ending, or for a file of another format.
+
+    Parameters and errors are those of `read_table`.
+    """
+    kind = _format(path, None)
+    if kind not in ("csv", "tsv"):
+        return None
+    with _readable(path):
+        found = find_separator(path, _dialect(kind, (), options))
+    return None if found == ("\t" if kind == "tsv" else ",") else found
+
+
+def _dialect(kind: str, missing: Collection[str], options: dict[str, Any]) -> Dialect:
+    dialect = Dialect(missing=frozenset(missing), **options)
+    return dialect._replace(separator="\t") if kind == "tsv" and dialect.separator is None else dialect
 
 
 @contextmanager

@@ -54,4 +54,12 @@ def reading(spec: Spec, source: str | Path) -> dict[str, Any]:
     """
     data, ending = spec.data, Path(source).suffix.lower()
     other = data.path is not None and ending in FORMATS and ending != Path(data.path).suffix.lower()
-    return {"format": None if other else data.format, "separator": data.separator, "missing": data.missing}
+    header = None if data.header is True and "header" not in data.model_fields_set else data.header  # true, if it was said, is not doubted
+    return {
+        "format": None if other else data.format,
+        "separator": data.separator,
+        "missing": data.missing,
+        "header": header,
+        "encoding": data.encoding,
+        "decimal": data.decimal,
+    }

@@ -34,6 +34,8 @@ class Table:
         The number of each row as a person counts it: from 0 when left out.
     text_file : bool
         The columns are texts, not yet numbers, and `numbers` are lines of the file.
+    unnamed : frozenset of str
+        Columns that have no name where they come from, such as the names of the rows: no inputs unless the spec names them.
 
     Raises
     ------
@@ -49,9 +51,10 @@ class Table:
         named: bool = True,
         numbers: NDArray[np.int64] | None = None,
         text_file: bool = False,
+        unnamed: frozenset[str] = frozenset(),
     ) -> None:
         self.columns = {name: _column(values, name) for name, values in columns.items()}
-        self.source, self.named, self.text_file = source, named, text_file
+        self.source, self.named, self.text_file, self.unnamed = source, named, text_file, unnamed
         lengths = {name: len(column) for name, column in self.columns.items()}
         if len(set(lengths.values())) > 1:
             raise _unequal(lengths, source)
