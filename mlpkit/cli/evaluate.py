@@ -10,7 +10,7 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.facts import aligned
-from mlpkit.cli.options import Code, Json, Surrogate, load_code
+from mlpkit.cli.options import Code, Json, Large, Surrogate, load_code
 from mlpkit.errors import MissingPlugin
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def evaluate(
     ] = None,
     code: Code = None,
     allow_surrogate: Surrogate = False,
+    allow_large: Large = False,
     json: Json = False,
 ) -> None:
     """Evaluate a model on data with known targets."""
@@ -48,7 +49,7 @@ def evaluate(
     loaded = load(model, allow_surrogate=allow_surrogate)
     chosen = _metrics(loaded, metrics or [], [name for name in bounds if name != "loss"])
     try:
-        measured = loaded.evaluate(data, metrics=chosen)
+        measured = loaded.evaluate(data, metrics=chosen, allow_large=allow_large)
     except MissingPlugin as error:
         raise MissingPlugin(f"{model}: {error.message}", help=error.help) from error
     if json:

@@ -9,7 +9,7 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.files import check_output, written
-from mlpkit.cli.options import Code, Force, Surrogate, load_code
+from mlpkit.cli.options import Code, Force, Large, Surrogate, load_code
 from mlpkit.cli.predictions import Columns, Format, write
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def predict(
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Rows that are in memory at once.")] = 8192,
     code: Code = None,
     allow_surrogate: Surrogate = False,
+    allow_large: Large = False,
     force: Force = False,
 ) -> None:
     """Predict from rows, with a header and one line per row.
@@ -47,17 +48,17 @@ def predict(
     check_output(output, force=force, reads=[model, data])
     loaded = load(model, allow_surrogate=allow_surrogate)
     with console.binary() if output == "-" else written(output) as stream:
-        rows = write(stream, chosen, _batches(loaded, data, batch_size, proba, keep_columns and chosen))
+        rows = write(stream, chosen, _batches(loaded, data, batch_size, proba, keep_columns and chosen, allow_large))
     if output != "-":
         console.say(f"saved {output}: {rows:,} prediction{'' if rows == 1 else 's'}")
 
 
-def _batches(model: Model, data: str, rows: int, proba: bool, keep: Format | Literal[False]) -> Iterator[Columns]:
+def _batches(model: Model, data: str, rows: int, proba: bool, keep: Format | Literal[False], allow_large: bool) -> Iterator[Columns]:
     """The columns to write, batch by batch; those of the data too when they are kept in a format."""
     from mlpkit.data import iter_tables
     from mlpkit.data.sources import reading
 
-    options, needed = reading(model.spec, data), None
+    options, needed = reading(model.spec.allowing_large(allow_large), data), None
     if model.input_encoder is not None and not keep:
         needed = [column.name for column in model.input_encoder.columns]
     if keep is Format.csv:

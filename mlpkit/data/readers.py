@@ -51,6 +51,7 @@ def read_table(
     format: str | None = None,
     columns: Collection[str] | None = None,
     missing: Collection[str] = MISSING,
+    allow_large: bool = False,
     **options: Any,
 ) -> Table:
     """The rows of a file.
@@ -65,6 +66,8 @@ def read_table(
         Read only these arrays of an NPZ or HDF5 file, which may hold others of other lengths. All when none is there.
     missing : collection of str
         Texts of a CSV file that mean that a value is missing.
+    allow_large : bool
+        Whether an NPZ or HDF5 file may claim far more memory than it has bytes.
     **options
         The rest of the `Dialect` of a CSV file: separator, header, encoding and decimal.
 
@@ -82,11 +85,11 @@ def read_table(
     with _readable(path):
         if kind in ("csv", "tsv"):
             return read_csv(path, _dialect(kind, missing, options))
-        [table] = iter_arrays(path, kind, rows=None, columns=columns)
+        [table] = iter_arrays(path, kind, rows=None, columns=columns, allow_large=allow_large)
         return table
 
 
-def open_table(path: str | Path, format: str | None, columns: Collection[str] | None) -> StoredTable | None:
+def open_table(path: str | Path, format: str | None, columns: Collection[str] | None, *, allow_large: bool = False) -> StoredTable | None:
     """The columns of an NPY or HDF5 file, which stay there; None for a file of another format.
 
     Parameters and errors are those of `read_table`.
@@ -95,7 +98,7 @@ def open_table(path: str | Path, format: str | None, columns: Collection[str] | 
     if kind not in ("npy", "hdf5"):
         return None
     with _readable(path):
-        return open_npy(path) if kind == "npy" else open_hdf5(path, columns)
+        return open_npy(path) if kind == "npy" else open_hdf5(path, columns, allow_large)
 
 
 def iter_tables(
@@ -105,6 +108,7 @@ def iter_tables(
     format: str | None = None,
     columns: Collection[str] | None = None,
     missing: Collection[str] = MISSING,
+    allow_large: bool = False,
     **options: Any,
 ) -> Iterator[Table]:
     """The rows of a file as tables of at most `rows` rows, for predictions in bounded memory (NPZ files are loaded whole).
@@ -116,7 +120,7 @@ def iter_tables(
         if kind in ("csv", "tsv"):
             yield from iter_csv(path, _dialect(kind, missing, options), rows=rows)
         else:
-            yield from iter_arrays(path, kind, rows=rows, columns=columns)
+            yield from iter_arrays(path, kind, rows=rows, columns=columns, allow_large=allow_large)
 
 
 def _format(path: str | Path, format: str | None) -> str:

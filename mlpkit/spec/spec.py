@@ -167,6 +167,12 @@ class Spec(Part):
         """A path written in the spec, as one that can be opened."""
         return self._folder / path
 
+    def allowing_large(self, allowed: bool = True) -> Spec:
+        """The same spec, with or without leave to read files that claim far more than their own size."""
+        if self.data.allow_large == allowed:
+            return self
+        return self.model_copy(update={"data": self.data.model_copy(update={"allow_large": allowed})})
+
     def with_widths(self, inputs: int, outputs: int) -> Spec:
         """The same spec with the width of the inputs and of the last layer written out.
 
