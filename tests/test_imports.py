@@ -13,6 +13,7 @@ ORDER = [
     "errors",
     "quiet",
     "shown",
+    "foreign",
     "bounds",
     "builtins",
     "blocks",

@@ -16,6 +16,7 @@ from typer.main import get_command
 from mlpkit import __version__
 from mlpkit.cli import errors
 from mlpkit.cli.check import check
+from mlpkit.cli.command import Command
 from mlpkit.cli.console import Console
 from mlpkit.cli.doctor import doctor
 from mlpkit.cli.evaluate import evaluate
@@ -66,7 +67,7 @@ def _help_alone(context: typer.Context) -> None:
 
 
 for _command in (init, check, train, evaluate, predict, info, schema, doctor):
-    app.command(_command.__name__)(with_common(_command))
+    app.command(_command.__name__, cls=Command)(with_common(_command))
 _VERBS: dict[str, Callable[..., None]] = {
     "list": list_plugins,
     "show": show_plugin,
@@ -75,7 +76,7 @@ _VERBS: dict[str, Callable[..., None]] = {
     "freeze": freeze_plugins,
 }
 for _verb, _action in _VERBS.items():
-    plugins.command(_verb)(with_common(_action))
+    plugins.command(_verb, cls=Command)(with_common(_action))
 app.add_typer(plugins, name="plugins")
 
 

@@ -45,7 +45,11 @@ def evaluate(
     from mlpkit.loading import load
 
     load_code(code)
-    bounds = dict(_bound(text) for text in fail_under or ())
+    bounds: dict[str, float] = {}
+    for name, bound in map(_bound, fail_under or ()):
+        if name in bounds:
+            raise typer.BadParameter(f"{name} has more than one bound", param_hint="--fail-under")
+        bounds[name] = bound
     loaded = load(model, allow_surrogate=allow_surrogate)
     chosen = _metrics(loaded, metrics or [], [name for name in bounds if name != "loss"])
     try:

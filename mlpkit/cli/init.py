@@ -11,6 +11,7 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.draft import XOR, XOR_DATA, draft
+from mlpkit.cli.endings import SPECS, check_ending
 from mlpkit.cli.facts import counted
 from mlpkit.cli.files import check_output, write_json, written
 from mlpkit.cli.options import Force
@@ -35,6 +36,7 @@ def init(
     Columns that cannot be used - dates, names of rows, one value only - are left out, and named.
     """
     check_output(output, force=force, reads=[data])
+    check_ending(output, SPECS, "a spec")
     folder = Path(output).parent if output != "-" else Path()
     if data is None:
         if target is not None:

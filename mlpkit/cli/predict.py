@@ -41,8 +41,8 @@ def predict(
     """
     from mlpkit.loading import load
 
+    chosen = Format.of(output, format)
     load_code(code)
-    chosen = format or Format.of(output)
     if chosen is Format.npy and (output == "-" or keep_columns):
         raise typer.BadParameter("npy needs --output FILE and holds the predictions alone", param_hint="--format")
     check_output(output, force=force, reads=[model, data])
@@ -61,7 +61,7 @@ def _batches(model: Model, data: str, rows: int, proba: bool, keep: Format | Lit
     options, needed = reading(model.spec.allowing_large(allow_large), data), None
     if model.input_encoder is not None and not keep:
         needed = [column.name for column in model.input_encoder.columns]
-    if keep is Format.csv:
+    if keep and keep.separator:
         options["missing"] = ()  # what is written as CSV looks as it did
     for table in iter_tables(data, rows=rows, columns=needed, **options):
         predicted = _predicted(model, table, proba)
@@ -82,10 +82,10 @@ def _predicted(model: Model, table: Table, proba: bool) -> Columns:
 
 
 def _kept(model: Model, table: Table, format: Format) -> Columns:
-    """The columns of the data: for CSV as they are written there, else the model's number columns as numbers."""
+    """The columns of the data: for CSV and TSV as they are written there, else the model's number columns as numbers."""
     from mlpkit.data.kinds import numbers
 
-    inputs = () if model.input_encoder is None or format is Format.csv else model.input_encoder.columns
+    inputs = () if model.input_encoder is None or format.separator else model.input_encoder.columns
     as_numbers = {column.name for column in inputs if column.kind == "number"}
     columns: Columns = {}
     for name in table.names:

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.files import write_json
+from mlpkit.cli.endings import SPECS, check_ending
+from mlpkit.cli.files import check_output, write_json
 from mlpkit.cli.options import Code, load_code
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -23,6 +24,8 @@ def schema(
 
     Written beside a spec whose "$schema" names it, it lets editors complete and check the spec.
     """
+    check_output(output)
+    check_ending(output, SPECS, "a schema")
     load_code(code)
     if output == "-":
         console.json(spec_schema())

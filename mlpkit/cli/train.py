@@ -12,6 +12,7 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.ending import Ending, again
+from mlpkit.cli.endings import MODELS, check_ending
 from mlpkit.cli.errors import INTERRUPTED, OutputError
 from mlpkit.cli.facts import columns_text, counted, facts, facts_text
 from mlpkit.cli.files import check_output, remove, same_file
@@ -72,6 +73,7 @@ def train(
         parsed = file.read()
         if not dry_run:
             check_output(output, force=force or same_file(output, resume), reads=[spec, *_data_files(parsed, data)])
+            check_ending(output, MODELS, "a model")
         start, source = _start(console, parsed, resume)
         strangers = [] if dry_run else _strangers(parsed, start, force=force)
         model, prepared = _ready(parsed, data, start)
@@ -105,12 +107,14 @@ def _check_streams(spec: str, data: str | None, output: str) -> None:
 
 
 def all_settings(settings: list[str] | None, epochs: int | None, seed: int | None) -> list[Setting]:
-    """What the command line changes in the spec; the shortcuts come last, so they win."""
-    changes = [Setting.parse(text) for text in settings or ()]
-    if epochs is not None:
-        changes.append(Setting(f"--epochs {epochs}", ("training", "epochs"), epochs))
-    if seed is not None:
-        changes.append(Setting(f"--seed {seed}", ("seed",), seed))
+    """What the command line changes in the spec, each value once."""
+    changes = Setting.parse_all(settings or ())
+    shortcuts = {"--epochs": (("training", "epochs"), epochs), "--seed": (("seed",), seed)}
+    for option, (path, value) in shortcuts.items():
+        if value is not None:
+            if any(change.path == path for change in changes):
+                raise typer.BadParameter(f"{option} and --set {'.'.join(path)} both set it", param_hint=option)
+            changes.append(Setting(f"{option} {value}", path, value))
     return changes
 
 
