@@ -9,21 +9,22 @@ from mlpkit.errors import DataError, Problem
 
 
 class Foreign(NamedTuple):
-    """What a file is, in a few words; and what to do about it."""
+    """What a file is, in a few words; what to do about it where data are wanted; and whether that helps where a model is."""
 
     what: str
     help: str
+    always: bool = False
 
 
 _HTML = re.compile(rb"\s*(<!--.*?-->\s*)?<(!doctype\s+html|html|head)\b", re.IGNORECASE | re.DOTALL)
 _SIGNS = (
-    (b"version https://git-lfs", Foreign("a git-lfs pointer: the file itself has not been fetched", "run: git lfs pull")),
-    (b"\x1f\x8b", Foreign("compressed with gzip", "unpack it: gunzip FILE")),
-    (b"BZh", Foreign("compressed with bzip2", "unpack it: bunzip2 FILE")),
-    (b"\xfd7zXZ\x00", Foreign("compressed with xz", "unpack it: unxz FILE")),
-    (b"\x28\xb5\x2f\xfd", Foreign("compressed with zstd", "unpack it: unzstd FILE")),
-    (b"7z\xbc\xaf\x27\x1c", Foreign("a 7z archive", "unpack it")),
-    (b"Rar!\x1a\x07", Foreign("a RAR archive", "unpack it")),
+    (b"version https://git-lfs", Foreign("a git-lfs pointer", "fetch the file itself: git lfs pull", True)),
+    (b"\x1f\x8b", Foreign("compressed with gzip", "unpack it: gunzip FILE", True)),
+    (b"BZh", Foreign("compressed with bzip2", "unpack it: bunzip2 FILE", True)),
+    (b"\xfd7zXZ\x00", Foreign("compressed with xz", "unpack it: unxz FILE", True)),
+    (b"\x28\xb5\x2f\xfd", Foreign("compressed with zstd", "unpack it: unzstd FILE", True)),
+    (b"7z\xbc\xaf\x27\x1c", Foreign("a 7z archive", "unpack it", True)),
+    (b"Rar!\x1a\x07", Foreign("a RAR archive", "unpack it", True)),
     (b"PAR1", Foreign("a Parquet file", "read it with pandas or polars, and hand over the table in Python or save it as CSV")),
     (b"ARROW1", Foreign("an Arrow file", "read it with pyarrow, and hand over the table in Python or save it as CSV")),
     (b"SQLite format 3", Foreign("an SQLite database", "save the rows of a query as CSV")),
@@ -31,7 +32,6 @@ _SIGNS = (
     (b"\xd0\xcf\x11\xe0", Foreign("an old Office document", "save the sheet as CSV")),
 )
 _PICKLE = re.compile(rb"\x80[\x02-\x05](\x95.{8}|[\x58\x63\x7d\x5d\x8a\x4e}\]])", re.DOTALL)
-_MODEL_HELP = "save it with Model.save or mlpkit train"
 
 
 def recognised(head: bytes) -> Foreign | None:
@@ -40,9 +40,9 @@ def recognised(head: bytes) -> Foreign | None:
         if head.startswith(sign):
             return foreign
     if _HTML.match(head):
-        return Foreign("a web page, not the file that it links to", "download the raw file again")
+        return Foreign("a web page", "download the file that the page is about: its raw form", True)
     if _PICKLE.match(head):
-        return Foreign("a pickle, which is never loaded: it could run any code", "save arrays with numpy.save, or a table as CSV")
+        return Foreign("a pickle", "it is never loaded, since it could run any code: save arrays with numpy.save, or a table as CSV")
     if head.startswith(b"PK\x03\x04"):
         return _zip(head)
     return None
@@ -57,7 +57,7 @@ def _zip(head: bytes) -> Foreign:
         return Foreign("an Excel workbook", "save the sheet as CSV")
     if b".npy" in head[:400]:
         return Foreign("an NPZ file", "give it the ending .npz, or set the format to npz")
-    return Foreign("a ZIP archive", "unpack it")
+    return Foreign("a ZIP archive", "unpack it", True)
 
 
 def check_data(head: bytes, source: str) -> None:

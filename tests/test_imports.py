@@ -14,6 +14,7 @@ ORDER = [
     "quiet",
     "shown",
     "foreign",
+    "paths",
     "bounds",
     "builtins",
     "blocks",

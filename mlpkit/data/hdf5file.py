@@ -12,6 +12,7 @@ from typing import Any
 from mlpkit.data.claims import check_claim, claimed
 from mlpkit.data.extents import unreadable
 from mlpkit.data.table import data_error
+from mlpkit.foreign import recognised
 
 FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "lzf"}  # built into h5py
 INSIDE = "copy the values into plain datasets of the file: h5repack, or file.create_dataset(NAME, data=values) with h5py"
@@ -33,6 +34,12 @@ def open_file(path: str | Path) -> Any:
     """The open file; DataError when it is no HDF5 file."""
     import h5py
 
+    with open(path, "rb") as stream:
+        head = stream.read(2**12)
+    if not head:
+        raise data_error(f"{path} is empty", str(path), help="copy or download it again")
+    if found := recognised(head):
+        raise data_error(f"{path} is {found.what}", str(path), help=found.help)
     with hdf5_errors(path):
         return h5py.File(path, "r")
 

@@ -67,8 +67,10 @@ def is_npy(path: str | Path) -> bool:
 def _archive(path: str | Path, columns: Collection[str] | None, allow_large: bool) -> Arrays:
     if not zipfile.is_zipfile(path):
         with open(path, "rb") as stream:
-            foreign = recognised(stream.read(2**12))
-        raise ValueError(f"it is {foreign.what}" if foreign else "it is none")
+            head = stream.read(2**12)
+        if foreign := recognised(head):
+            raise data_error(f"{path} is {foreign.what}", str(path), help=foreign.help)
+        raise ValueError("it is none" if head else "it is empty")
     with zipfile.ZipFile(path) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist() if info.filename.endswith(".npy")}
         headers: dict[str, Header] = {}

@@ -15,6 +15,7 @@ from mlpkit.data.dialect import Dialect
 from mlpkit.data.stored import StoredTable
 from mlpkit.data.table import Table, data_error
 from mlpkit.errors import DataError
+from mlpkit.paths import as_path
 from mlpkit.spec.csv_options import MISSING
 
 FORMATS = {
@@ -81,7 +82,7 @@ def read_table(
     DataError
         The file cannot be read as a table.
     """
-    kind = _format(path, format)
+    path, kind = _located(path), _format(path, format)
     with _readable(path):
         if kind in ("csv", "tsv"):
             return read_csv(path, _dialect(kind, missing, options))
@@ -97,6 +98,7 @@ def open_table(path: str | Path, format: str | None, columns: Collection[str] | 
     kind = _format(path, format)
     if kind not in ("npy", "hdf5"):
         return None
+    path = _located(path)
     with _readable(path):
         return open_npy(path) if kind == "npy" else open_hdf5(path, columns, allow_large)
 
@@ -115,7 +117,7 @@ def iter_tables(
 
     Parameters and errors are those of `read_table`.
     """
-    kind = _format(path, format)
+    path, kind = _located(path), _format(path, format)
     with _readable(path):
         if kind in ("csv", "tsv"):
             yield from iter_csv(path, _dialect(kind, missing, options), rows=rows)
@@ -128,7 +130,8 @@ def _format(path: str | Path, format: str | None) -> str:
         return "tsv" if format == "tsv" else "csv"
     suffix = Path(path).suffix.lower()
     if format is None and suffix in UNREADABLE:
-        help = "read it with pandas or polars and hand over the table in Python, or save it as CSV"
+        packed = suffix in (".gz", ".zip", ".zst")
+        help = "unpack it" if packed else "read it with pandas or polars and hand over the table in Python, or save it as CSV"
         raise data_error(f"{path}: {suffix} files are not read", str(path), help=help)
     return format or FORMATS.get(suffix, "csv")
 
@@ -141,6 +144,7 @@ def csv_separator(path: str | Path, **options: Any) -> str | None:
     kind = _format(path, None)
     if kind not in ("csv", "tsv"):
         return None
+    path = _located(path)
     with _readable(path):
         found = find_separator(path, _dialect(kind, (), options))
     return None if found == ("\t" if kind == "tsv" else ",") else found
@@ -155,7 +159,6 @@ def _dialect(kind: str, missing: Collection[str], options: dict[str, Any]) -> Di
 def _readable(path: str | Path) -> Iterator[None]:
     """What the operating system says of a file, as a DataError."""
     try:
-        _check_path(path)
         yield
     except FileNotFoundError as error:
         raise data_error(
@@ -167,13 +170,24 @@ def _readable(path: str | Path) -> Iterator[None]:
         ) from error
 
 
-def _check_path(path: str | Path) -> None:
-    """Raise what is wrong with a path before anything is opened: a DataError for a folder and for what cannot be a path."""
+def _located(path: str | Path) -> str | Path:
+    """A path as it is opened; "-" for stdin. DataError for what is none, and for a folder or a device."""
     if str(path) == "-":
-        return
+        return path
+    found = as_path(path, DataError, "the data")
     try:
-        mode = os.stat(path).st_mode
+        mode = os.stat(found).st_mode
+        if stat.S_ISCHR(mode) and os.path.samestat(os.stat(found), os.fstat(0)):  # a terminal, as /dev/stdin
+            return found
+    except FileNotFoundError as error:
+        help = "check the path; in a spec it is relative to the spec's folder"
+        raise data_error(f"there is no file {path}", str(path), help=help) from error
+    except OSError as error:
+        raise data_error(f"{path} cannot be read: {error.strerror or error}", str(path), help="check the path") from error
     except ValueError as error:  # a NUL character, or one that the file system cannot write
         raise DataError(f"{str(path)!r} is no path: {error}", help="correct it") from error
     if stat.S_ISDIR(mode):
         raise data_error(f"{path} is a folder", str(path), help="give the path of a file in it")
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise data_error(f"{path} is a device, not a file", str(path), help="give the path of a file of data")
+    return str(found) if isinstance(path, str) else found
