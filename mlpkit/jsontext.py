@@ -115,7 +115,7 @@ def what_else(text: str, at: int, reason: str) -> tuple[str, str]:
     """
     before, rest = text[:at].rstrip(), text[at:].lstrip()
     if not text.strip():
-        return "the file is empty, which is no JSON", "write a spec, or let mlpkit init write one"
+        return "not valid JSON: it is empty", "write a spec, or let mlpkit init write one"
     bare = re.sub(r"\A(\s*#[^\n]*(\n|\Z))+", "", text)
     if not bare.lstrip().startswith(("{", "[")) and re.match(r"\s*(---|[A-Za-z_][\w$-]*\s*:(\s|$)|- )", bare):
         return "this is YAML, not JSON", "write the spec as JSON: an object in braces, with keys in double quotes"

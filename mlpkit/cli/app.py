@@ -46,9 +46,9 @@ app = typer.Typer(help="Multi-layer perceptrons: from a JSON spec to one HDF5 fi
 plugins = typer.Typer(add_completion=False, help="The plugins that are installed; checking and packing your own.", **_SETTINGS)
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(context: typer.Context, wanted: bool) -> None:
     if wanted:
-        typer.echo(f"mlpkit {__version__}")
+        context.obj.out(f"mlpkit {__version__}")
         raise typer.Exit
 
 
@@ -63,7 +63,7 @@ def _program(
 @plugins.callback()
 def _help_alone(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        context.obj.out(context.get_help())
 
 
 for _command in (init, check, train, evaluate, predict, info, schema, doctor):
@@ -95,7 +95,7 @@ def run(argv: Sequence[str] | None) -> int:
         return 1
     except Exception as error:
         if console.debug:
-            traceback.print_exception(error)
+            console.trace("".join(traceback.format_exception(error)))
         errors.report(console, error)
         return errors.exit_code(error)
     finally:
@@ -105,7 +105,7 @@ def run(argv: Sequence[str] | None) -> int:
 def _usage(console: Console, error: Any) -> int:
     command = error.ctx.command_path if error.ctx else "mlpkit"
     message = _plain(error.format_message().rstrip("."))
-    console.fail(errors.block(console, Problem(message[:1].lower() + message[1:], help=f"see '{command} --help'")))
+    console.fail(errors.block(Problem(message[:1].lower() + message[1:], help=f"see '{command} --help'")))
     return 2
 
 

@@ -1,15 +1,22 @@
-"""Console: data to stdout, messages to stderr, colour only where it is wanted, ASCII where the stream has no more."""
+"""Console: data to stdout, messages to stderr, colour only where it is wanted, ASCII where the stream has no more.
+
+Nothing else writes to a terminal. Names and texts of others come through `_write`, which writes out what a terminal would obey.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO, cast
 
 from mlpkit.cli.pretty import pretty
+from mlpkit.shown import printable
 
+Line = tuple[str, str]  # a label, such as "error", or nothing; and a text
 STYLES = {"error": "1;31", "warning": "1;33", "help": "1;36"}
 MOST_WARNINGS = 5
 
@@ -43,13 +50,17 @@ class Console:
 
     def json(self, value: Any) -> None:
         """Data as JSON, to stdout."""
-        self.out(pretty(value, ascii=not is_unicode(self.stdout)))
+        text = pretty(value, ascii=not is_unicode(self.stdout))
+        self.out("".join(sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in text))
 
     @contextmanager
     def binary(self) -> Iterator[BinaryIO]:
-        """Stdout for bytes."""
-        yield self.stdout.buffer
-        self.stdout.buffer.flush()
+        """Stdout for bytes, which go out as they are, but to a terminal as a text that it does not obey."""
+        if self.stdout.isatty():
+            yield cast(BinaryIO, _Terminal(self.stdout))
+        else:
+            yield self.stdout.buffer
+            self.stdout.buffer.flush()
 
     def say(self, text: str) -> None:
         """A message, unless quiet."""
@@ -66,15 +77,28 @@ class Console:
         self._warnings += 1
         if self._warnings <= MOST_WARNINGS:
             more = " (further warnings are not shown)" if self._warnings == MOST_WARNINGS else ""
-            _write(sys.stderr, f"{self.label('warning')} {' '.join(text.split())}{more}\n")
+            self.fail([("warning", " ".join(text.split()) + more)])
 
-    def fail(self, text: str) -> None:
-        """An error, as it was rendered."""
-        _write(sys.stderr, text + "\n")
+    def fail(self, lines: Sequence[Line]) -> None:
+        """What is wrong, line by line; a line that goes on is indented, so that no text looks like a message of its own."""
+        for label, text in lines:
+            _write(sys.stderr, text.replace("\n", "\n  ") + "\n", self._label(label) if label else "")
 
-    def label(self, word: str) -> str:
+    def trace(self, text: str) -> None:
+        """A traceback."""
+        _write(sys.stderr, text)
+
+    def record(self, value: dict[str, Any]) -> None:
+        """A line of JSON to stderr, for programs that follow a run."""
+        _write(sys.stderr, json.dumps(value) + "\n")
+
+    def draw(self, text: str) -> None:
+        """A line that the next one replaces; nothing takes it away."""
+        _write(sys.stderr, text[: shutil.get_terminal_size().columns - 1], "\r", "\x1b[K")
+
+    def _label(self, word: str) -> str:
         """``error:`` and the like, in colour when stderr shows it."""
-        return f"\x1b[{STYLES[word]}m{word}:\x1b[0m" if self.color and shows_color(sys.stderr) else f"{word}:"
+        return f"\x1b[{STYLES[word]}m{word}:\x1b[0m " if self.color and shows_color(sys.stderr) else f"{word}: "
 
 
 def shows_color(stream: TextIO) -> bool:
@@ -94,7 +118,21 @@ def is_unicode(stream: TextIO) -> bool:
     return (stream.encoding or "ascii").lower().replace("-", "").startswith("utf")
 
 
-def _write(stream: TextIO, text: str) -> None:
+class _Terminal:
+    """A terminal that takes bytes of text."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, data: Any) -> int:
+        """Write bytes; how many they were."""
+        _write(self.stream, bytes(data).decode("utf-8", "backslashreplace"))
+        return len(data)
+
+
+def _write(stream: TextIO, text: str, before: str = "", behind: str = "") -> None:
+    """Write a text, with what a terminal is to obey before and behind it."""
     encoding = stream.encoding or "ascii"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    shown = before + printable(text) + behind
+    stream.write(shown.encode(encoding, "backslashreplace").decode(encoding))
     stream.flush()

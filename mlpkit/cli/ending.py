@@ -11,6 +11,7 @@ from mlpkit.cli.facts import counted
 from mlpkit.cli.options import with_code
 from mlpkit.cli.progress import as_json, figures
 from mlpkit.cli.settings import Setting
+from mlpkit.shown import one_line
 
 if TYPE_CHECKING:
     from mlpkit.model import Model
@@ -43,7 +44,8 @@ class Ending:
         if best is not None:
             measured = ", ".join(f"{name} {value:.4g}" for name, value in figures(best).items())
             text += f"; the weights are those of the best, epoch {best.number}: {measured}"
-        return f"{text}\nsaved {self.output}; {f'go on: {self.again}' if interrupted else f'next: {self.evaluate}'}"
+        saved = f"saved {self.output}; {f'go on: {self.again}' if interrupted else f'next: {self.evaluate}'}"
+        return f"{one_line(text)}\n{one_line(saved)}"
 
     def _how(self, model: Model, done: int, interrupted: bool) -> str:
         epochs, most = len(model.history), model.spec.training.epochs

@@ -62,7 +62,7 @@ def evaluate(
         console.out(aligned([(name, f"{value:.6g}") for name, value in measured.items()]))
     failures = [text for name, bound in bounds.items() if (text := _failure(measured, name, bound))]
     for text in failures:
-        console.fail(f"{console.label('error')} {text}")
+        console.fail([("error", text)])
     if failures:
         raise typer.Exit(NOT_MET)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsontext
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from mlpkit.cli.facts import counted
 from mlpkit.cli.files import check_output, write_json, written
 from mlpkit.cli.options import Force
 from mlpkit.cli.schema import spec_schema
+from mlpkit.shown import one_line
 
 SCHEMA = "mlpkit.schema.json"
 
@@ -50,7 +52,7 @@ def init(
         return
     write_json(str(folder / SCHEMA), spec_schema())
     write_json(output, {"$schema": f"./{SCHEMA}", **spec})
-    console.say(f"saved {output} and {folder / SCHEMA}; next: mlpkit train {output}")
+    console.say(one_line(f"saved {output} and {folder / SCHEMA}; next: mlpkit train {shlex.quote(output)}"))
 
 
 def _drafted(console: Console, data: str, target: str | None, folder: Path) -> dict[str, Any]:
@@ -61,15 +63,15 @@ def _drafted(console: Console, data: str, target: str | None, folder: Path) -> d
         raise typer.BadParameter("the data must be a file, which the spec can name", param_hint="DATA")
     table, written = read_sniffed(data)
     if written:
-        console.say(f"read {data} with {', '.join(f'{key} {jsontext.dumps(value)}' for key, value in written.items())}")
+        console.say(f"read {one_line(data)} with {', '.join(f'{key} {jsontext.dumps(value)}' for key, value in written.items())}")
     named = [name for name in table.names if name not in table.unnamed] or table.names
     chosen = named[-1] if target is None else target
     found = draft(table, chosen, _path_from(folder, data), Path(data).stem, written)
-    console.say(f"target {chosen}{' (the last column)' if target is None else ''}: {found.target}")
+    console.say(f"target {one_line(chosen)}{' (the last column)' if target is None else ''}: {found.target}")
     inputs = len(table.names) - 1 - len(found.ignored)
     console.say(f"{counted(table.rows, 'row')}, {counted(inputs, 'input column')}")
     for name, reason in found.ignored.items():
-        console.say(f"left out {name}: {reason}")
+        console.say(one_line(f"left out {name}: {reason}"))
     return found.spec
 
 
@@ -88,4 +90,4 @@ def _write_xor(console: Console, path: Path, force: bool) -> None:
     check_output(str(path), force=force)
     with written(str(path)) as stream:
         stream.write(XOR_DATA.encode())
-    console.say(f"saved {path}: the example XOR")
+    console.say(one_line(f"saved {path}: the example XOR"))

@@ -11,6 +11,7 @@ from mlpkit.cli.console import Console
 from mlpkit.cli.files import check_output, written
 from mlpkit.cli.options import Code, Force, Large, Surrogate, load_code
 from mlpkit.cli.predictions import Columns, Format, write
+from mlpkit.shown import one_line
 
 if TYPE_CHECKING:
     from mlpkit.data import Table
@@ -50,7 +51,7 @@ def predict(
     with console.binary() if output == "-" else written(output) as stream:
         rows = write(stream, chosen, _batches(loaded, data, batch_size, proba, keep_columns and chosen, allow_large))
     if output != "-":
-        console.say(f"saved {output}: {rows:,} prediction{'' if rows == 1 else 's'}")
+        console.say(one_line(f"saved {output}: {rows:,} prediction{'' if rows == 1 else 's'}"))
 
 
 def _batches(model: Model, data: str, rows: int, proba: bool, keep: Format | Literal[False], allow_large: bool) -> Iterator[Columns]:

@@ -11,6 +11,7 @@ from mlpkit.cli.console import Console
 from mlpkit.cli.endings import SPECS, check_ending
 from mlpkit.cli.files import check_output, write_json
 from mlpkit.cli.options import Code, load_code
+from mlpkit.shown import one_line
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -31,7 +32,7 @@ def schema(
         console.json(spec_schema())
         return
     write_json(output, spec_schema())
-    console.say(f'saved {output}; write "$schema": "./{Path(output).name}" into a spec beside it')
+    console.say(one_line(f'saved {output}; write "$schema": "./{Path(output).name}" into a spec beside it'))
 
 
 def spec_schema() -> dict[str, Any]:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from mlpkit.cli.settings import Setting
 from mlpkit.errors import MLPKitError, Problem
 from mlpkit.paths import expanded
-from mlpkit.spec.text import read_text
 
 if TYPE_CHECKING:
     from mlpkit.spec import Spec
@@ -38,6 +37,8 @@ class SpecFile:
     """
 
     def __init__(self, path: str, settings: Sequence[Setting] = ()) -> None:
+        from mlpkit.spec.text import read_text
+
         self.file = "<stdin>" if path == "-" else path
         self.folder = Path() if path == "-" else Path(expanded(path)).parent
         self.settings = settings

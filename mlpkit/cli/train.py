@@ -21,6 +21,7 @@ from mlpkit.cli.options import Code, Data, Json, load_code, with_code
 from mlpkit.cli.progress import Progress, Style
 from mlpkit.cli.settings import Setting
 from mlpkit.cli.specfile import SpecFile
+from mlpkit.shown import one_line
 
 if TYPE_CHECKING:
     from mlpkit.model import Model
@@ -132,7 +133,7 @@ def _start(console: Console, spec: Spec, resume: str | None) -> tuple[Model | No
 
     model, file = resumed(spec, resume)
     if model.training_state is not None:
-        console.say(f"going on from {file}, after {model.training_state.place}")
+        console.say(one_line(f"going on from {file}, after {model.training_state.place}"))
     return model, str(file)
 
 
