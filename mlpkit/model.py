@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit import modelfile
-from mlpkit.data import as_table
+from mlpkit.data.frames import as_table, is_empty, plain_array
 from mlpkit.errors import DataError, ModelFileError, SpecError, TrainingError
 from mlpkit.modelfile.compat import CURRENT
 from mlpkit.network import Network
@@ -238,36 +238,29 @@ class Model:
 
         if self.input_encoder is None or self.target_encoder is None:
             raise DataError("the model has not been trained, so its preprocessing is not known", help="train it first")
-        spec = self.spec.allowing_large() if allow_large else self.spec
-        labelled = encode_labelled(spec, self.input_encoder, self.target_encoder, rows, y, weights)
+        labelled = encode_labelled(self._reading(allow_large), self.input_encoder, self.target_encoder, rows, y, weights)
         chosen = choose_metrics(metrics or self.spec.metrics, self.target_encoder.task)
         loss, outputs = mean_loss(self.network, self.spec, labelled.data)
         return {"loss": loss, **measure(chosen, self.target_encoder, outputs, labelled.values, labelled.data.weights)}
 
     def _encode(self, rows: Any, allow_large: bool) -> Array:
-        if self.input_encoder is None:
-            return self._plain_array(rows)
-        encoded = self.input_encoder.plain.encode(rows, self.spec.dtype)
-        return self.input_encoder.encode(self._table(rows, allow_large), self.spec.dtype) if encoded is None else encoded
+        encoder, dtype = self.input_encoder, self.spec.dtype
+        width = self.spec.network.inputs if encoder is None else encoder.width
+        if is_empty(rows):
+            return np.empty((0, width or 0), dtype)
+        if encoder is None:
+            return plain_array(rows, width, dtype)
+        encoded = encoder.plain.encode(rows, dtype)
+        return encoder.encode(self._table(rows, encoder.order, allow_large), dtype) if encoded is None else encoded
 
-    def _plain_array(self, rows: Any) -> Array:
-        """Rows for a network that has no preprocessing yet."""
-        width = self.spec.network.inputs
-        try:
-            array = np.asarray(rows, self.spec.dtype)
-        except (TypeError, ValueError) as error:
-            message = f"the model has not been trained, so it takes an array of numbers alone: {error}"
-            raise DataError(message, help="train it first to predict from tables and files") from error
-        if array.ndim != 2 or array.shape[1] != width:
-            raise DataError(f"the rows have shape {array.shape}, but the network takes (rows, {width})", help="give one row per example")
-        return array
+    def _reading(self, allow_large: bool) -> Spec:
+        return self.spec.allowing_large() if allow_large else self.spec
 
-    def _table(self, rows: Any, allow_large: bool) -> Table:
+    def _table(self, rows: Any, columns: Sequence[str], allow_large: bool) -> Table:
         if isinstance(rows, (str, Path)):
             from mlpkit.data import read_source
 
-            spec = self.spec.allowing_large() if allow_large else self.spec
-            return read_source(spec, rows, None if self.input_encoder is None else self.input_encoder.order)
+            return read_source(self._reading(allow_large), rows, columns)
         return as_table(rows)
 
     # -- the file

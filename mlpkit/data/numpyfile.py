@@ -68,6 +68,8 @@ def _archive(path: str | Path, columns: Collection[str] | None, allow_large: boo
     if not zipfile.is_zipfile(path):
         with open(path, "rb") as stream:
             head = stream.read(2**12)
+        if head.startswith(b"PK"):
+            raise ValueError("it is a ZIP archive whose end is missing")
         if foreign := recognised(head):
             raise data_error(f"{path} is {foreign.what}", str(path), help=foreign.help)
         raise ValueError("it is none" if head else "it is empty")
