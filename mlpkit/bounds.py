@@ -6,8 +6,8 @@ one of them. So long lists are validated in parts, of which the first that is wr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
 
 from pydantic import ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic.fields import FieldInfo
@@ -33,6 +33,39 @@ def _in_parts(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
 
 
 InParts = WrapValidator(_in_parts)  # the annotation of a list, a tuple or a mapping
+
+
+def whole_numbers(value: Any, fields: Mapping[str, FieldInfo]) -> Any:
+    """The values of an object with integers in the place of floats that are whole, where a field takes integers alone: 1e3 is one."""
+    if not isinstance(value, dict):
+        return value
+    by_key = {field.alias or name: field for name, field in fields.items()}
+    found = {
+        key: _whole(part) for key, part in value.items() if key in by_key and _is_float(part) and _takes_integers(by_key[key].annotation)
+    }
+    return {**value, **found} if found else value
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, float) or (isinstance(value, (list, tuple)) and any(map(_is_float, value)))
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_whole, value))
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _takes_integers(annotation: Any) -> bool:
+    """Whether an annotation has integers in it, and no floats."""
+    kinds = set(_kinds(annotation))
+    return int in kinds and float not in kinds and Any not in kinds
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for part in get_args(annotation):
+        yield from _kinds(part)
 
 
 def check_keys(value: Any, known: Mapping[str, FieldInfo]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import PydanticSchemaGenerationError, PydanticUserError
 
 from mlpkit.errors import BrokenPlugin
+from mlpkit.paths import as_path
 from mlpkit.plugin import REGISTRIES, Plugin
 from mlpkit.registry import PluginInfo
 
@@ -47,8 +48,8 @@ def register_file(path: str | Path) -> list[PluginInfo]:
     BrokenPlugin
         The file cannot be read or run, defines no plugin, or one that breaks its contract.
     """
-    path = Path(path)
-    if not path.is_file():
+    path = as_path(path, BrokenPlugin, "the file of plugins")
+    if not _is_file(path):
         raise BrokenPlugin(f"there is no file {path}", help="give the path of a .py file that defines plugin classes")
     name = _module_name(path.resolve())
     spec = importlib.util.spec_from_file_location(name, path)
@@ -75,6 +76,14 @@ def _module_name(path: Path) -> str:
             break
         number += 1
     return name if number == 1 else f"{name}_{number}"
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is a file of a name, which may be none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 @contextmanager

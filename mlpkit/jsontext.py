@@ -5,20 +5,35 @@ The standard parser takes NaN and repeated keys and forgets where a value stood;
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mlpkit.errors import Problem, SpecError
+from mlpkit.foreign import Foreign, recognised
 
 Path = tuple[str | int, ...]
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
 
 
+_PYTHON = {"True": "true", "False": "false", "None": "null"}
+_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(-?Infinity|NaN)')
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
+
+
 class _RepeatedKey(ValueError):
+    pass
+
+
+class _Constant(ValueError):
     pass
 
 
@@ -37,26 +52,88 @@ def parse(
         hooks: dict[str, Any] = {"object_pairs_hook": _unique if unique else None, "parse_constant": _refuse_constant}
         return json.loads(text.removeprefix("\ufeff"), parse_int=integer, parse_float=number, **hooks)
     except json.JSONDecodeError as error:
-        problem = at_offset(text, error.pos, file, f"not valid JSON: {error.msg}", "check commas, quotes and brackets there")
-    except _RepeatedKey as error:
-        key = str(error)
-        found = list(re.finditer(re.escape(json.dumps(key)) + r"\s*:", text))
-        problem = at_offset(text, found[-1].start() if found else 0, file, f"the key {key!r} is written twice", "keep one of them")
+        mark = len(text) - len(error.doc)
+        problem = at_offset(text, error.pos + mark, file, *what_else(error.doc, error.pos, error.msg))
+    except _RepeatedKey:
+        at, key = _repeated(text)
+        problem = at_offset(text, at, file, f"the key {key!r} is written twice", "keep one of them")
+    except _Constant as error:
+        found = next(match for match in _CONSTANT.finditer(text) if match.group(1))
+        problem = at_offset(text, found.start(), file, f"not valid JSON: {error} is no JSON number", "write a number, or null for none")
     except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
         problem = Problem(f"not valid JSON: {reason}", file=file)
     raise SpecError(problem.message, help=problem.help, problems=[problem])
 
 
+def decode(data: bytes, file: str = "") -> str:
+    """The text of the bytes of a JSON file; SpecError when they are not UTF-8, with what they are when that is known."""
+    message, help, line = "", "save the file as UTF-8", 1
+    wide = next((name for mark, name in _MARKS if data.startswith(mark)), _without_mark(data))
+    foreign = recognised(data[:4096]) or (Foreign("an HDF5 file, such as a model", "") if data.startswith(b"\x89HDF") else None)
+    if foreign is not None:
+        message, help = f"it is {foreign.what}, not a JSON spec", foreign.help or "give a JSON file; mlpkit info --spec prints a model's"
+    elif wide:
+        message = f"it is {wide} text, not UTF-8"
+    else:
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            message = f"it is not UTF-8 text: byte 0x{data[error.start]:02x} in line {line}"
+    message = f"cannot read the spec {file}: {message}" if file else f"cannot read the spec: {message}"
+    raise SpecError(message, help=help, problems=[Problem(message, help=help, file=file, line=line)])
+
+
+def _without_mark(data: bytes) -> str:
+    """The encoding of text in which each character takes two or four bytes; empty for any other."""
+    zeros = data[:4].count(0)
+    return "" if not zeros or len(data) < 4 else "UTF-32" if zeros > 2 else "UTF-16"
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
-        raise _RepeatedKey(Counter(key for key, _ in pairs).most_common(1)[0][0])
+        raise _RepeatedKey
     return values
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
+    raise _Constant(name)
+
+
+def what_else(text: str, at: int, reason: str) -> tuple[str, str]:
+    """What is wrong with a text that is not JSON from an offset on, and what to do: by what people write in its place.
+
+    Parameters
+    ----------
+    text : str
+    at : int
+        Where the parser stopped.
+    reason : str
+        What the parser says.
+    """
+    before, rest = text[:at].rstrip(), text[at:].lstrip()
+    if not text.strip():
+        return "not valid JSON: it is empty", "write a spec, or let mlpkit init write one"
+    bare = re.sub(r"\A(\s*#[^\n]*(\n|\Z))+", "", text)
+    if not bare.lstrip().startswith(("{", "[")) and re.match(r"\s*(---|[A-Za-z_][\w$-]*\s*:(\s|$)|- )", bare):
+        return "this is YAML, not JSON", "write the spec as JSON: an object in braces, with keys in double quotes"
+    if re.match(r",\s*[}\]]", rest) or (rest[:1] in ("}", "]") and before.endswith(",")):
+        return "not valid JSON: a comma before a closing bracket", "take the comma out"
+    if rest.startswith(("//", "/*", "#")):
+        return "not valid JSON: a comment, which JSON does not have", "take it out"
+    if rest.startswith("'"):
+        return "not valid JSON: single quotes", "write texts and keys in double quotes"
+    if found := re.match(r"(True|False|None)\b", rest):
+        return f"not valid JSON: {found[1]}", f"write {_PYTHON[found[1]]}"
+    if re.match(r"[A-Za-z_]\w*\s*:", rest):
+        return "not valid JSON: a key without quotes", "write keys in double quotes"
+    if not rest:
+        return "not valid JSON: the text ends in the middle", "close every bracket, brace and quote; was the file cut short?"
+    if reason.startswith("Extra data"):
+        return "not valid JSON: there is more behind its end", "take out what stands there; a file has one object"
+    return f"not valid JSON: {reason}", "check commas, quotes and brackets there"
 
 
 def at_offset(text: str, offset: int, file: str, message: str, help: str = "", path: str = "") -> Problem:
@@ -73,30 +150,55 @@ def offsets(text: str) -> tuple[dict[Path, int], dict[Path, int]]:
     Returns
     -------
     values, keys : dict of path to int
-        A path is the keys and indices that lead to a value: ``("network", "layers", 0)``.
+        A path is the keys and indices that lead to a value: ``("network", "layers", 0)``. Of keys that are written twice,
+        the last place.
     """
     values: dict[Path, int] = {}
     keys: dict[Path, int] = {}
-
-    def skip(at: int) -> int:
-        match = _SPACE.match(text, at)
-        return match.end() if match else at
-
-    def scan(at: int, path: Path) -> int:
+    for path, at, key_at in _walk(text):
         values[path] = at
-        if text[at] not in "{[":
-            return _DECODER.raw_decode(text, at)[1]
-        closing, index, at = "}" if text[at] == "{" else "]", 0, skip(at + 1)
-        while text[at] != closing:
-            child: Path = (*path, index)
-            if closing == "}":
-                key, end = _DECODER.raw_decode(text, at)
-                child = (*path, key)
-                keys[child] = at
-                at = skip(skip(end) + 1)
-            at = skip(scan(at, child))
-            at, index = (skip(at + 1) if text[at] == "," else at), index + 1
-        return at + 1
-
-    scan(skip(1 if text.startswith("\ufeff") else 0), ())
+        if key_at is not None:
+            keys[path] = key_at
     return values, keys
+
+
+def _repeated(text: str) -> tuple[int, str]:
+    """The place of the first key that its object has already, and the key."""
+    seen: set[Path] = set()
+    for path, _, key_at in _walk(text):
+        if key_at is not None and path in seen:
+            return key_at, str(path[-1])
+        seen.add(path)
+    return 0, ""
+
+
+def _walk(text: str) -> Iterator[tuple[Path, int, int | None]]:
+    """The path of each value of a valid JSON text, in order, with its place and that of its key."""
+    open_ones: list[tuple[Path, str, int]] = []  # objects and lists: their path, closing bracket and the index of the next value
+    at, key_at = _skip(text, 1 if text.startswith("\ufeff") else 0), None
+    path: Path = ()
+    while True:
+        yield path, at, key_at
+        if text[at] in "{[":
+            open_ones.append((path, "}" if text[at] == "{" else "]", 0))
+            at = _skip(text, at + 1)
+        else:
+            at = _skip(text, _DECODER.raw_decode(text, at)[1])
+        while open_ones and text[at] == open_ones[-1][1]:
+            open_ones.pop()
+            at = _skip(text, at + 1)
+        if not open_ones:
+            return
+        at = _skip(text, at + 1) if text[at] == "," else at
+        parent, closing, index = open_ones.pop()
+        open_ones.append((parent, closing, index + 1))
+        path, key_at = (*parent, index), None
+        if closing == "}":
+            key, end = _DECODER.raw_decode(text, at)
+            path, key_at = (*parent, key), at
+            at = _skip(text, _skip(text, end) + 1)
+
+
+def _skip(text: str, at: int) -> int:
+    match = _SPACE.match(text, at)
+    return match.end() if match else at

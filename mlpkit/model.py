@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit import modelfile
-from mlpkit.data import as_table
+from mlpkit.data.frames import as_table, is_empty, plain_array
 from mlpkit.errors import DataError, MLPKitError, ModelFileError, SpecError, TrainingError
 from mlpkit.modelfile.compat import CURRENT
 from mlpkit.network import Network
@@ -205,7 +205,7 @@ class Model:
 
     # -- prediction
 
-    def predict(self, rows: Any) -> NDArray[Any]:
+    def predict(self, rows: Any, *, allow_large: bool = False) -> NDArray[Any]:
         """Predict.
 
         Parameters
@@ -213,6 +213,8 @@ class Model:
         rows : array, table, str or Path
             Raw rows as the model was trained on: an array of shape (rows, inputs), a table with named columns (a
             dictionary of columns, pandas, polars, Arrow), a list of dictionaries, or the path of a file.
+        allow_large : bool
+            Read a file that claims more than 1,000 times its own size.
 
         Returns
         -------
@@ -224,11 +226,11 @@ class Model:
         DataError
             A column is missing or holds what it cannot.
         """
-        outputs = self.network.predict(self._encode(rows))
+        outputs = self.network.predict(self._encode(rows, allow_large))
         return outputs if self.target_encoder is None else self.target_encoder.decode(outputs)
 
-    def predict_proba(self, rows: Any) -> NDArray[np.float64]:
-        """The probability of each class, shape (rows, classes), in the order of `classes`.
+    def predict_proba(self, rows: Any, *, allow_large: bool = False) -> NDArray[np.float64]:
+        """The probability of each class, shape (rows, classes), in the order of `classes`; parameters are those of `predict`.
 
         Raises
         ------
@@ -239,10 +241,16 @@ class Model:
             raise DataError("the model has not been trained, so its classes are not known", help="predict gives the network's outputs")
         if self.target_encoder.task == "regression":
             raise DataError("this model predicts numbers, not classes, so there are no probabilities", help="use predict")
-        return self.target_encoder.scores(self.network.predict(self._encode(rows)))
+        return self.target_encoder.scores(self.network.predict(self._encode(rows, allow_large)))
 
     def evaluate(
-        self, rows: Any, y: Any = None, *, metrics: str | Metric | Sequence[str | Metric] = (), weights: Any = None
+        self,
+        rows: Any,
+        y: Any = None,
+        *,
+        metrics: str | Metric | Sequence[str | Metric] = (),
+        weights: Any = None,
+        allow_large: bool = False,
     ) -> dict[str, float]:
         """The loss and metrics on rows with known targets.
 
@@ -256,6 +264,8 @@ class Model:
             The spec's when empty; and when that has none, the usual ones for the task.
         weights : array, shape (rows,), optional
             What each row counts.
+        allow_large : bool
+            As for `predict`.
 
         Returns
         -------
@@ -268,34 +278,29 @@ class Model:
 
         if self.input_encoder is None or self.target_encoder is None:
             raise DataError("the model has not been trained, so its preprocessing is not known", help="train it first")
-        labelled = encode_labelled(self.spec, self.input_encoder, self.target_encoder, rows, y, weights)
+        labelled = encode_labelled(self._reading(allow_large), self.input_encoder, self.target_encoder, rows, y, weights)
         chosen = choose_metrics(metrics or self.spec.metrics, self.target_encoder.task)
         loss, outputs = mean_loss(self.network, self.spec, labelled.data)
         return {"loss": loss, **measure(chosen, self.target_encoder, outputs, labelled.values, labelled.data.weights)}
 
-    def _encode(self, rows: Any) -> Array:
-        if self.input_encoder is None:
-            return self._plain_array(rows)
-        encoded = self.input_encoder.plain.encode(rows, self.spec.dtype)
-        return self.input_encoder.encode(self._table(rows), self.spec.dtype) if encoded is None else encoded
+    def _encode(self, rows: Any, allow_large: bool) -> Array:
+        encoder, dtype = self.input_encoder, self.spec.dtype
+        width = self.spec.network.inputs if encoder is None else encoder.width
+        if is_empty(rows):
+            return np.empty((0, width or 0), dtype)
+        if encoder is None:
+            return plain_array(rows, width, dtype)
+        encoded = encoder.plain.encode(rows, dtype)
+        return encoder.encode(self._table(rows, encoder.order, allow_large), dtype) if encoded is None else encoded
 
-    def _plain_array(self, rows: Any) -> Array:
-        """Rows for a network that has no preprocessing yet."""
-        width = self.spec.network.inputs
-        try:
-            array = np.asarray(rows, self.spec.dtype)
-        except (TypeError, ValueError) as error:
-            message = f"the model has not been trained, so it takes an array of numbers alone: {error}"
-            raise DataError(message, help="train it first to predict from tables and files") from error
-        if array.ndim != 2 or array.shape[1] != width:
-            raise DataError(f"the rows have shape {array.shape}, but the network takes (rows, {width})", help="give one row per example")
-        return array
+    def _reading(self, allow_large: bool) -> Spec:
+        return self.spec.allowing_large() if allow_large else self.spec
 
-    def _table(self, rows: Any) -> Table:
+    def _table(self, rows: Any, columns: Sequence[str], allow_large: bool) -> Table:
         if isinstance(rows, (str, Path)):
             from mlpkit.data import read_source
 
-            return read_source(self.spec, rows, None if self.input_encoder is None else self.input_encoder.order)
+            return read_source(self._reading(allow_large), rows, columns)
         return as_table(rows)
 
     # -- the file

@@ -156,6 +156,7 @@ def _input_names(spec: Spec, rows: RawRows) -> tuple[str, ...]:
     split = spec.data.split
     others = {*(spec.data.target or ()), spec.data.weight, split.column if split else None}
     others |= set(rows.target.names) if rows.target.named else set()
+    others |= rows.table.unnamed if isinstance(rows.table, Table) else set()
     return tuple(name for name in rows.table.names if name not in others)
 
 

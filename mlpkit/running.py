@@ -5,6 +5,7 @@ Both can go on with a run that was stopped.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from mlpkit.checkpoints import read_checkpoint
 from mlpkit.errors import ModelFileError, TrainingInterrupted
 from mlpkit.model import Model
+from mlpkit.paths import as_path
 from mlpkit.preparation import Prepared, prepare
 from mlpkit.resuming import check_spec
 from mlpkit.spec import Spec, as_spec
@@ -123,7 +125,8 @@ def resumed(spec: Spec, path: str | Path) -> tuple[Model, Path]:
     SpecError
         The spec would make another run of it; every such difference is named.
     """
-    if not Path(path).exists():
+    path = as_path(path, ModelFileError, "what to resume from")
+    if not os.path.exists(path):
         options = spec.training.checkpoint
         folder = None if options is None else options.folder
         advice = "check the path" if folder is None else f"the spec keeps its checkpoints in {spec.resolve_path(folder)}"

@@ -19,7 +19,26 @@ def shortened(text: str, longest: int = LONGEST) -> str:
     if len(text) > longest:
         end = longest // 4
         text = f"{text[: longest - end - 3]}...{text[-end:]}"
-    return text if text.isprintable() else "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+    return printable(text, keep="")
+
+
+def printable(text: str, keep: str = "\n\t") -> str:
+    """A text whose characters that a terminal would obey, or that would change the order of others, are written out.
+
+    Parameters
+    ----------
+    text : str
+    keep : str
+        What stays all the same.
+    """
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() or sign in keep else ascii(sign)[1:-1] for sign in text)
+
+
+def one_line(text: object) -> str:
+    """What has a name of its own, such as a file or a column, in a line for people."""
+    return printable(str(text), keep="")
 
 
 def first_few(values: Sequence[Any], most: int = 10) -> str:

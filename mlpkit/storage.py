@@ -126,7 +126,8 @@ def _valid_spec(contents: Contents, tensors: Collection[str], path: str | Path, 
     classes = replacements(contents.plugins, contents.surrogates, dtype, path, allow_surrogate)
     try:
         with standing_in(classes):
-            return Spec.model_validate(contents.spec).without_paths()
+            spec = Spec.model_validate(contents.spec)
+            return spec.without_paths().allowing_large(False)  # both are for the reader to say, not for the file
     except SpecError as error:
         raise ModelFileError(f"the spec in it is not valid: {error.message}", rule=Rule.SPEC) from error
 

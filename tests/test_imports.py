@@ -15,6 +15,8 @@ ORDER = [
     "errors",
     "quiet",
     "shown",
+    "foreign",
+    "paths",
     "bounds",
     "builtins",
     "blocks",

@@ -434,7 +434,7 @@ def test_a_text_that_counts_as_missing_can_be_a_class(tmp_path):
     with pytest.raises(DataError, match="'y' has 2 missing values") as caught:
         prepare(csv_spec(tmp_path, content))
     assert "data.missing" in caught.value.help
-    assert prepare(csv_spec(tmp_path, content, missing=[""])).target.classes.tolist() == ["mild", "none"]
+    assert prepare(csv_spec(tmp_path, content, missing={"only": [""]})).target.classes.tolist() == ["mild", "none"]
 
 
 def test_states_are_plain_json():

@@ -199,9 +199,26 @@ def test_line_and_column(tmp_path):
     ("text", "line", "words"),
     [
         ('{"seed": 1,\n seed: 2}', 2, "not valid JSON"),
-        ("", 1, "not valid JSON"),
+        ("", 1, "empty"),
         ('{"seed": 1,\n "seed": 2}', 2, "written twice"),
-        ('{"seed": NaN}', 0, "NaN"),
+        ('{"name": "NaN",\n "seed": NaN}', 2, "NaN is no JSON number"),
+        ('{"seed":\n -Infinity}', 2, "-Infinity is no JSON number"),
+        ('{"seed": 1, // the seed\n "name": "a"}', 1, "a comment, which JSON does not have"),
+        ('# a spec\n{"seed": 1}', 1, "a comment"),
+        ('{"seed": 1 /* one */}', 1, "a comment"),
+        ("name: a\ndata:\n  path: a.csv\n", 1, "this is YAML, not JSON"),
+        ("---\nname: a\n", 1, "this is YAML"),
+        ("# a spec\nname: a\n", 1, "this is YAML"),
+        ('{"metrics": ["mse",\n]}', 2, "a comma before a closing bracket"),
+        ('{"seed": 1,\n}', 2, "a comma before a closing bracket"),
+        ("{\n'seed': 1}", 2, "single quotes"),
+        ('{"in_memory":\nTrue}', 2, "True"),
+        ('{"seed": 1', 1, "ends in the middle"),
+        ('{"seed": 1}\n{"seed": 2}', 2, "more behind its end"),
+        ('{"data": {"target": "y", "path": "\\"seed\\":"},\n "seed": 1,\n "seed": 2}', 3, "'seed' is written twice"),
+        ('{"a": {"b": 1, "b": 2},\n "c": {"b": 1}}', 1, "'b' is written twice"),
+        ('{"a": {"b": 1},\n "c": [{"b": 1}, {"b": 1,\n "b": 2}]}', 3, "'b' is written twice"),
+        ('{"é": 1,\n "\\u00e9": 2}', 2, "'é' is written twice"),
         ("[" * 100_000, 0, "nested too deep"),
     ],
 )
@@ -216,11 +233,41 @@ def test_broken_json(text, line, words):
 def test_unreadable_file(tmp_path):
     with pytest.raises(errors.SpecError, match="No such file"):
         Spec.read(tmp_path / "none.json")
-    with pytest.raises(errors.SpecError, match="directory"):
+    with pytest.raises(errors.SpecError, match="folder"):
         Spec.read(tmp_path)
-    (tmp_path / "latin.json").write_bytes(b'{"name": "\xe9"}')
-    with pytest.raises(errors.SpecError, match="UTF-8"):
+    (tmp_path / "latin.json").write_bytes(b'{"name":\n "\xe9"}')
+    with pytest.raises(errors.SpecError, match="not UTF-8 text: byte 0xe9 in line 2"):
         Spec.read(tmp_path / "latin.json")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
+def test_other_encodings_are_named(tmp_path, encoding):
+    (tmp_path / "spec.json").write_bytes('{"seed": 1}'.encode(encoding))
+    with pytest.raises(errors.SpecError, match=f"it is {encoding[:6].upper()} text, not UTF-8"):
+        Spec.read(tmp_path / "spec.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"\x1f\x8b\x08", "gzip"),
+        (b"<!DOCTYPE html><html>", "a web page"),
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+        (b"version https://git-lfs", "git-lfs"),
+    ],
+)
+def test_files_of_another_kind_are_named(tmp_path, content, what):
+    (tmp_path / "spec.json").write_bytes(content)
+    with pytest.raises(errors.SpecError, match=f"{what}.*, not a JSON spec") as caught:
+        Spec.read(tmp_path / "spec.json")
+    assert caught.value.help
+
+
+def test_the_place_of_a_key_does_not_depend_on_the_depth():
+    text = '{"a":' * 400 + '{"b": 1,\n"b": 2}' + "}" * 400
+    with pytest.raises(errors.SpecError) as caught:
+        Spec.from_json(text)
+    assert caught.value.problems[0].line == 2
 
 
 def test_a_byte_order_mark_is_no_problem():

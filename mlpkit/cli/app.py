@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import re
 import sys
 import traceback
@@ -17,6 +16,7 @@ from typer.main import get_command
 from mlpkit import __version__
 from mlpkit.cli import errors, signals
 from mlpkit.cli.check import check
+from mlpkit.cli.command import Command
 from mlpkit.cli.console import Console
 from mlpkit.cli.doctor import doctor
 from mlpkit.cli.evaluate import evaluate
@@ -30,6 +30,7 @@ from mlpkit.cli.plugins.new import new_plugin
 from mlpkit.cli.plugins.show import show_plugin
 from mlpkit.cli.predict import predict
 from mlpkit.cli.schema import schema
+from mlpkit.cli.streams import silence
 from mlpkit.cli.train import train
 from mlpkit.errors import Problem
 
@@ -46,9 +47,9 @@ app = typer.Typer(help="Multi-layer perceptrons: from a JSON spec to one HDF5 fi
 plugins = typer.Typer(add_completion=False, help="The plugins that are installed; checking and packing your own.", **_SETTINGS)
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(context: typer.Context, wanted: bool) -> None:
     if wanted:
-        typer.echo(f"mlpkit {__version__}")
+        context.obj.out(f"mlpkit {__version__}")
         raise typer.Exit
 
 
@@ -63,11 +64,11 @@ def _program(
 @plugins.callback()
 def _help_alone(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        context.obj.out(context.get_help())
 
 
 for _command in (init, check, train, evaluate, predict, info, schema, doctor):
-    app.command(_command.__name__)(with_common(_command))
+    app.command(_command.__name__, cls=Command)(with_common(_command))
 _VERBS: dict[str, Callable[..., None]] = {
     "list": list_plugins,
     "show": show_plugin,
@@ -76,7 +77,7 @@ _VERBS: dict[str, Callable[..., None]] = {
     "freeze": freeze_plugins,
 }
 for _verb, _action in _VERBS.items():
-    plugins.command(_verb)(with_common(_action))
+    plugins.command(_verb, cls=Command)(with_common(_action))
 app.add_typer(plugins, name="plugins")
 
 
@@ -99,7 +100,7 @@ def run(argv: Sequence[str] | None) -> int:
         return 1
     except Exception as error:
         if console.debug:
-            traceback.print_exception(error)
+            console.trace("".join(traceback.format_exception(error)))
         errors.report(console, error)
         return errors.exit_code(error)
     finally:
@@ -130,6 +131,4 @@ def _drop_unwritable() -> None:
     try:
         sys.stdout.flush()
     except OSError:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)
+        silence(sys.stdout)

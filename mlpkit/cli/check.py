@@ -14,6 +14,7 @@ from mlpkit.cli.facts import facts, facts_text
 from mlpkit.cli.options import Code, Data, Json, load_code, with_code
 from mlpkit.cli.specfile import SpecFile
 from mlpkit.errors import MLPKitError
+from mlpkit.shown import one_line
 
 if TYPE_CHECKING:
     from mlpkit.spec import Spec
@@ -47,8 +48,8 @@ def check(
     elif json:
         console.json({"valid": True, "spec": parsed.to_dict(), **known})
     else:
-        console.out("\n".join([f"{file.file} is valid", *([facts_text(known)] if known else [])]))
-    console.say(f"next: {with_code(f'mlpkit train {shlex.quote(spec)}', code)}")
+        console.out("\n".join([f"{one_line(file.file)} is valid", *([facts_text(known)] if known else [])]))
+    console.say(one_line(f"next: {with_code(f'mlpkit train {shlex.quote(spec)}', code)}"))
 
 
 def _with_data(console: Console, spec: Spec, data: str | None) -> dict[str, Any]:

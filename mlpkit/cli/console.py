@@ -1,21 +1,27 @@
-"""Console: data to stdout, messages to stderr, colour only where it is wanted, ASCII where the stream has no more."""
+"""Console: data to stdout, messages to stderr, colour only where it is wanted, ASCII where the stream has no more.
+
+Nothing else writes to a terminal. Names and texts of others come through `_write`, which writes out what a terminal would obey.
+"""
 
 from __future__ import annotations
 
 import io
 import json
 import os
-import select
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO, cast
 
 from mlpkit.cli.pretty import pretty
+from mlpkit.cli.streams import silence, takes_more
+from mlpkit.shown import printable
 
+Line = tuple[str, str]  # a label, such as "error", or nothing; and a text
 STYLES = {"error": "1;31", "warning": "1;33", "help": "1;36"}
 MOST_WARNINGS = 5
-PATIENCE, JSON_PATIENCE = 2.0, 30.0  # seconds that a message waits for a reader whose pipe is full
+PATIENCE, JSON_PATIENCE = 2.0, 30.0  # seconds that a message waits for a reader whose pipe is full; then it is lost
 
 
 class Console:
@@ -49,13 +55,17 @@ class Console:
 
     def json(self, value: Any) -> None:
         """Data as JSON, to stdout."""
-        self.out(pretty(value, ascii=not is_unicode(self.stdout)))
+        text = pretty(value, ascii=not is_unicode(self.stdout))
+        self.out("".join(sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in text))
 
     @contextmanager
     def binary(self) -> Iterator[BinaryIO]:
-        """Stdout for bytes."""
-        yield self.stdout.buffer
-        self.stdout.buffer.flush()
+        """Stdout for bytes, which go out as they are, but to a terminal as a text that it does not obey."""
+        if self.stdout.isatty():
+            yield cast(BinaryIO, _Terminal(self.stdout))
+        else:
+            yield self.stdout.buffer
+            self.stdout.buffer.flush()
 
     def say(self, text: str) -> None:
         """A message, unless quiet."""
@@ -72,25 +82,34 @@ class Console:
         self._warnings += 1
         if self._warnings <= MOST_WARNINGS:
             more = " (further warnings are not shown)" if self._warnings == MOST_WARNINGS else ""
-            self._tell("warning", f"{' '.join(text.split())}{more}", self.label("warning") + " ")
+            self._tell("warning", " ".join(text.split()) + more, self._label("warning"))
 
-    def fail(self, text: str) -> None:
-        """An error, as it was rendered."""
-        self._tell("error", text)
+    def fail(self, lines: Sequence[Line]) -> None:
+        """What is wrong, line by line; a line that goes on is indented, so that no text looks like a message of its own."""
+        for label, text in lines:
+            self._tell(label or "message", text.replace("\n", "\n  "), self._label(label) if label else "")
 
-    def event(self, values: dict[str, Any]) -> None:
-        """A JSON object on a line of stderr."""
-        message(json.dumps(values) + "\n", patience=JSON_PATIENCE)
+    def trace(self, text: str) -> None:
+        """A traceback."""
+        self._tell("traceback", text.rstrip("\n"))
+
+    def record(self, value: dict[str, Any]) -> None:
+        """A line of JSON to stderr, for programs that follow a run."""
+        _message(json.dumps(value) + "\n", patience=JSON_PATIENCE)
+
+    def draw(self, text: str) -> None:
+        """A line that the next one replaces; nothing takes it away."""
+        _message(text[: shutil.get_terminal_size().columns - 1], "\r", "\x1b[K", patience=0.0)
 
     def _tell(self, kind: str, text: str, label: str = "") -> None:
         if self.json_messages:
-            self.event({kind: text.strip("\n")})
+            self.record({kind: text.strip("\n")})
         else:
-            message(f"{label}{text}\n")
+            _message(text + "\n", label)
 
-    def label(self, word: str) -> str:
+    def _label(self, word: str) -> str:
         """``error:`` and the like, in colour when stderr shows it."""
-        return f"\x1b[{STYLES[word]}m{word}:\x1b[0m" if self.color and shows_color(sys.stderr) else f"{word}:"
+        return f"\x1b[{STYLES[word]}m{word}:\x1b[0m " if self.color and shows_color(sys.stderr) else f"{word}: "
 
 
 class StrayLines(io.TextIOBase):
@@ -104,7 +123,7 @@ class StrayLines(io.TextIOBase):
         """Take some text; a line is told when it is whole."""
         *lines, self.rest = (self.rest + text).split("\n")
         for line in lines:
-            self.console.event({"output": line})
+            self.console.record({"output": line})
         return len(text)
 
 
@@ -125,56 +144,30 @@ def is_unicode(stream: TextIO) -> bool:
     return (stream.encoding or "ascii").lower().replace("-", "").startswith("utf")
 
 
-def message(text: str, *, patience: float = PATIENCE) -> None:
-    """Write a message to stderr as well as it goes: nobody reading it is no reason to stop.
+class _Terminal:
+    """A terminal that takes bytes of text."""
 
-    Parameters
-    ----------
-    text : str
-    patience : float
-        Seconds to wait for a reader whose pipe is full; then the text is lost.
-    """
-    stream = sys.stderr
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, data: Any) -> int:
+        """Write bytes; how many they were."""
+        _write(self.stream, bytes(data).decode("utf-8", "backslashreplace"))
+        return len(data)
+
+
+def _message(text: str, before: str = "", behind: str = "", *, patience: float = PATIENCE) -> None:
+    """Write a message to stderr as well as it goes: nobody reading it is no reason to stop."""
     try:
-        if _takes_more(stream, patience):
-            _write(stream, text)
+        if takes_more(sys.stderr, patience):
+            _write(sys.stderr, text, before, behind)
     except (OSError, ValueError):  # a closed pipe or terminal, a full disk; ValueError: a stream that is closed
-        _silence(stream)
+        silence(sys.stderr)
 
 
-def _takes_more(stream: TextIO, patience: float) -> bool:
-    try:
-        return bool(select.select([], [stream], [], patience)[1])
-    except (OSError, ValueError, TypeError):  # not a file of the system, or one that cannot be waited for
-        return True
-
-
-def _silence(stream: TextIO) -> None:
-    """Let what is buffered, and whatever follows, go nowhere: or Python would fail at its end to write it."""
-    try:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, stream.fileno())
-        os.close(null)
-    except (OSError, ValueError):
-        pass
-
-
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO, text: str, before: str = "", behind: str = "") -> None:
+    """Write a text, with what a terminal is to obey before and behind it."""
     encoding = stream.encoding or "ascii"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    shown = before + printable(text) + behind
+    stream.write(shown.encode(encoding, "backslashreplace").decode(encoding))
     stream.flush()
-
-
-def open_streams() -> None:
-    """Give the process the standard streams that it was started without (`2>&-`).
-
-    A file that it opens would take their place, and get what is meant for them. Nobody reads stderr then; what is written
-    to stdout is an error, as on a full disk.
-    """
-    for number, name, flags in ((0, "stdin", os.O_WRONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY)):
-        if getattr(sys, name) is None:
-            try:
-                os.fstat(number)
-            except OSError:
-                os.open(os.devnull, flags)  # the lowest number that is free
-            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", errors="backslashreplace", closefd=False))

@@ -48,7 +48,7 @@ class Draft:
     ignored: Mapping[str, str]
 
 
-def draft(table: Table, target: str, path: str, name: str) -> Draft:
+def draft(table: Table, target: str, path: str, name: str, written: Mapping[str, Any] | None = None) -> Draft:
     """A spec that predicts a column of a table from the others.
 
     Parameters
@@ -59,6 +59,8 @@ def draft(table: Table, target: str, path: str, name: str) -> Draft:
         Of the data, as the spec is to name it.
     name : str
         Of the model.
+    written : mapping, optional
+        The keys of `data` that say how the file is written.
 
     Raises
     ------
@@ -69,17 +71,19 @@ def draft(table: Table, target: str, path: str, name: str) -> Draft:
 
     check_present(table.select([target]))
     classes = _classes(table, target)
-    ignored = {column: reason for column in table.names if column != target and (reason := _unusable(table, column))}
-    if len(ignored) == len(table.names) - 1:
+    candidates = [column for column in table.names if column != target and column not in table.unnamed]
+    ignored = {column: reason for column in candidates if (reason := _unusable(table, column))}
+    if len(ignored) == len(candidates):
         reasons = "; ".join(f"{column}: {reason}" for column, reason in ignored.items())
         raise DataError(f"no column can be used to predict {target!r}", help=reasons or "give more columns")
-    data: dict[str, Any] = {"path": path, "target": target}
+    data: dict[str, Any] = {"path": path, **(written or {}), "target": target}
     if table.rows >= FEW_ROWS:
         data["split"] = {"validation": 0.2}
     spec: dict[str, Any] = {"name": name, "seed": 0, "data": data}
     if ignored:
         spec["preprocessing"] = {"columns": dict.fromkeys(ignored, "ignore")}
-    return Draft({**spec, **_network(table.rows, classes)}, _described(classes), ignored)
+    nameless = {column: "it has no name in the file" for column in table.names if column in table.unnamed and column != target}
+    return Draft({**spec, **_network(table.rows, classes)}, _described(classes), {**nameless, **ignored})
 
 
 def _described(classes: list[Any] | None) -> str:

@@ -11,6 +11,7 @@ from mlpkit.cli.facts import counted
 from mlpkit.cli.options import with_code
 from mlpkit.cli.progress import as_json, figures
 from mlpkit.cli.settings import Setting
+from mlpkit.shown import one_line
 
 if TYPE_CHECKING:
     from mlpkit.model import Model
@@ -44,13 +45,13 @@ class Ending:
             measured = ", ".join(f"{name} {value:.4g}" for name, value in figures(best).items())
             text += f"; the weights are those of the best, epoch {best.number}: {measured}"
         following = f"go on: {self.again(self.output)}" if interrupted else f"next: {self.evaluate(self.output)}"
-        return f"{text}\nsaved {self.output}; {following}"
+        return f"{one_line(text)}\n{one_line(f'saved {self.output}; {following}')}"
 
     def failed(self, model: Model) -> str:
         """The weights that were saved of a run that failed, and how it can go on if it can."""
         if model.training_state is not None:
-            return f"saved {self.output}, which has the last step before the failure; go on: {self.again(self.output)}"
-        return f"saved {self.output}: the weights of the best epoch that was finished before the failure"
+            return one_line(f"saved {self.output}, which has the last step before the failure; go on: {self.again(self.output)}")
+        return one_line(f"saved {self.output}: the weights of the best epoch that was finished before the failure")
 
     def _how(self, model: Model, done: int, interrupted: bool) -> str:
         epochs, most = len(model.history), model.spec.training.epochs

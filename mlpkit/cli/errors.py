@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from mlpkit.cli.console import Console
+from mlpkit.cli.console import Console, Line
 from mlpkit.errors import MLPKitError, PluginError, Problem, TrainingError
 
 WIDTH = 100  # of a source line that is shown: a spec may be one long line
@@ -35,11 +35,12 @@ def show(console: Console, problems: Sequence[Problem]) -> None:
     """Write problems as error blocks, or as JSON where all messages are."""
     if console.json_messages:
         for problem in problems:
-            console.event({"error": problem.message, **{key: value for key, value in vars(problem).items() if value and key != "message"}})
+            console.record({"error": problem.message, **{key: value for key, value in vars(problem).items() if value and key != "message"}})
         return
-    console.fail("\n\n".join(block(console, problem) for problem in problems))
+    for number, problem in enumerate(problems):
+        console.fail([("", "")] * (number > 0) + block(problem))
     if len(problems) > 1:
-        console.fail(f"\n{len(problems)} errors")
+        console.fail([("", ""), ("", f"{len(problems)} errors")])
 
 
 def problems_of(error: Exception) -> tuple[Problem, ...]:
@@ -61,18 +62,18 @@ def problems_of(error: Exception) -> tuple[Problem, ...]:
     return (Problem(f"internal error: {type(error).__name__}: {error}", help=advice),)
 
 
-def block(console: Console, problem: Problem) -> str:
-    """One error: what, where, the line itself with a caret, and what to do."""
-    lines = [f"{console.label('error')} {problem.message}"]
+def block(problem: Problem) -> list[Line]:
+    """One error, line by line: what, where, the line itself with a caret, and what to do."""
+    lines: list[Line] = [("error", problem.message)]
     place = ":".join([problem.file, *(str(number) for number in (problem.line, problem.column) if number)])
     path = f"({problem.path})" if problem.path else ""
     if place or path:
-        lines.append("  --> " + "  ".join(part for part in (place, path) if part))
+        lines.append(("", "  --> " + "  ".join(part for part in (place, path) if part)))
     if problem.source and problem.column:
-        lines += _excerpt(problem)
+        lines += [("", line) for line in _excerpt(problem)]
     if problem.help:
-        lines.append(f"{console.label('help')} {problem.help}")
-    return "\n".join(lines)
+        lines.append(("help", problem.help))
+    return lines
 
 
 def _excerpt(problem: Problem) -> list[str]:

@@ -10,7 +10,7 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.facts import aligned
-from mlpkit.cli.options import Code, Json, Surrogate, load_code
+from mlpkit.cli.options import Code, Json, Large, Surrogate, load_code
 from mlpkit.errors import MissingPlugin
 
 if TYPE_CHECKING:
@@ -38,17 +38,22 @@ def evaluate(
     ] = None,
     code: Code = None,
     allow_surrogate: Surrogate = False,
+    allow_large: Large = False,
     json: Json = False,
 ) -> None:
     """Evaluate a model on data with known targets."""
     from mlpkit.loading import load
 
     load_code(code)
-    bounds = dict(_bound(text) for text in fail_under or ())
+    bounds: dict[str, float] = {}
+    for name, bound in map(_bound, fail_under or ()):
+        if name in bounds:
+            raise typer.BadParameter(f"{name} has more than one bound", param_hint="--fail-under")
+        bounds[name] = bound
     loaded = load(model, allow_surrogate=allow_surrogate)
     chosen = _metrics(loaded, metrics or [], [name for name in bounds if name != "loss"])
     try:
-        measured = loaded.evaluate(data, metrics=chosen)
+        measured = loaded.evaluate(data, metrics=chosen, allow_large=allow_large)
     except MissingPlugin as error:
         raise MissingPlugin(f"{model}: {error.message}", help=error.help) from error
     if json:
@@ -57,7 +62,7 @@ def evaluate(
         console.out(aligned([(name, f"{value:.6g}") for name, value in measured.items()]))
     failures = [text for name, bound in bounds.items() if (text := _failure(measured, name, bound))]
     for text in failures:
-        console.fail(f"{console.label('error')} {text}")
+        console.fail([("error", text)])
     if failures:
         raise typer.Exit(NOT_MET)
 

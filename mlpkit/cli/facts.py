@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlpkit.shown import first_few, shortened
+from mlpkit.shown import first_few, one_line, shortened
 
 if TYPE_CHECKING:
     from mlpkit.model import Model
@@ -55,7 +55,7 @@ def columns_text(columns: list[dict[str, Any]]) -> str:
 def aligned(pairs: list[tuple[str, str]]) -> str:
     """Names and values in two columns, a line each."""
     width = max((len(name) for name, _ in pairs), default=0)
-    return "\n".join(f"{name:{width}}  {value}".rstrip() for name, value in pairs)
+    return "\n".join(one_line(f"{name:{width}}  {value}".rstrip()) for name, value in pairs)
 
 
 def listed(values: list[Any]) -> str:

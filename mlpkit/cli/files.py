@@ -13,6 +13,8 @@ import typer
 
 from mlpkit.cli.errors import OutputError
 from mlpkit.cli.pretty import pretty
+from mlpkit.modelfile.atomic import resolved
+from mlpkit.paths import as_path
 
 
 def check_output(path: str, *, force: bool = True, reads: Sequence[str | Path | None] = ()) -> None:
@@ -36,7 +38,7 @@ def check_output(path: str, *, force: bool = True, reads: Sequence[str | Path | 
     """
     if path == "-":
         return
-    target = Path(path).absolute()
+    target = as_path(path, OutputError, "the file to write").absolute()
     if reason := _unwritable(target):
         raise OutputError(f"cannot write {path}: {reason}", help="check the path and its permissions, or give another name")
     if target.exists():
@@ -53,6 +55,10 @@ def same_file(path: str, other: str | None) -> bool:
 
 def _unwritable(target: Path) -> str:
     """Why a file could not be written; empty when it could."""
+    try:
+        resolved(target)
+    except (OSError, ValueError) as error:  # a link that leads nowhere, a name that is too long, a NUL
+        return getattr(error, "strerror", None) or str(error)
     if target.is_dir():
         return "it is a folder"
     if not target.parent.is_dir():
@@ -76,7 +82,7 @@ def written(path: str, *, replace: bool = True) -> Iterator[BinaryIO]:
     """
     from mlpkit.modelfile.atomic import put
 
-    target = Path(os.path.realpath(path))
+    target = _target(path)
     temporary = target.with_name(f".{target.name[:40]}.{os.getpid()}-{os.urandom(8).hex()}.tmp")
     try:
         with _removed_on_error(temporary):
@@ -92,6 +98,14 @@ def written(path: str, *, replace: bool = True) -> Iterator[BinaryIO]:
     except OSError as error:
         help = "check the path, its permissions and the space on the disk"
         raise OutputError(f"cannot write {path}: {error.strerror or error}", help=help) from error
+
+
+def _target(path: str) -> Path:
+    """The file that a path leads to; OutputError for a link that cannot be followed."""
+    try:
+        return resolved(as_path(path, OutputError, "the file to write"))
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}", help="give another name") from error
 
 
 @contextmanager

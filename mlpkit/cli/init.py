@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json as jsontext
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,10 +12,12 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.draft import XOR, XOR_DATA, draft
+from mlpkit.cli.endings import SPECS, check_ending
 from mlpkit.cli.facts import counted
 from mlpkit.cli.files import check_output, write_json, written
 from mlpkit.cli.options import Force
 from mlpkit.cli.schema import spec_schema
+from mlpkit.shown import one_line
 
 SCHEMA = "mlpkit.schema.json"
 
@@ -34,6 +38,7 @@ def init(
     Columns that cannot be used - dates, names of rows, one value only - are left out, and named.
     """
     check_output(output, force=force, reads=[data])
+    check_ending(output, SPECS, "a spec")
     folder = Path(output).parent if output != "-" else Path()
     if data is None:
         if target is not None:
@@ -47,23 +52,26 @@ def init(
         return
     write_json(str(folder / SCHEMA), spec_schema())
     write_json(output, {"$schema": f"./{SCHEMA}", **spec})
-    console.say(f"saved {output} and {folder / SCHEMA}; next: mlpkit train {output}")
+    console.say(one_line(f"saved {output} and {folder / SCHEMA}; next: mlpkit train {shlex.quote(output)}"))
 
 
 def _drafted(console: Console, data: str, target: str | None, folder: Path) -> dict[str, Any]:
     """The spec for a file of data; what was decided is said."""
-    from mlpkit.data import read_table
+    from mlpkit.data.sniffing import read_sniffed
 
     if data == "-":
         raise typer.BadParameter("the data must be a file, which the spec can name", param_hint="DATA")
-    table = read_table(data)
-    chosen = table.names[-1] if target is None else target
-    found = draft(table, chosen, _path_from(folder, data), Path(data).stem)
-    console.say(f"target {chosen}{' (the last column)' if target is None else ''}: {found.target}")
+    table, written = read_sniffed(data)
+    if written:
+        console.say(f"read {one_line(data)} with {', '.join(f'{key} {jsontext.dumps(value)}' for key, value in written.items())}")
+    named = [name for name in table.names if name not in table.unnamed] or table.names
+    chosen = named[-1] if target is None else target
+    found = draft(table, chosen, _path_from(folder, data), Path(data).stem, written)
+    console.say(f"target {one_line(chosen)}{' (the last column)' if target is None else ''}: {found.target}")
     inputs = len(table.names) - 1 - len(found.ignored)
     console.say(f"{counted(table.rows, 'row')}, {counted(inputs, 'input column')}")
     for name, reason in found.ignored.items():
-        console.say(f"left out {name}: {reason}")
+        console.say(one_line(f"left out {name}: {reason}"))
     return found.spec
 
 
@@ -82,4 +90,4 @@ def _write_xor(console: Console, path: Path, force: bool) -> None:
     check_output(str(path), force=force)
     with written(str(path)) as stream:
         stream.write(XOR_DATA.encode())
-    console.say(f"saved {path}: the example XOR")
+    console.say(one_line(f"saved {path}: the example XOR"))

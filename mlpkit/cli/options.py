@@ -28,6 +28,7 @@ Surrogate = Annotated[
     bool, typer.Option("--allow-surrogate", help="Predict through the model's table of an activation whose plugin is missing.")
 ]
 Data = Annotated[str | None, typer.Option("-d", "--data", metavar="DATA", help="Data in place of the spec's data.path.")]
+Large = Annotated[bool, typer.Option("--allow-large", help="Read a file that claims more than 1,000 times its own size.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON to stdout.")]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Overwrite a file that exists.")]
 

@@ -9,8 +9,9 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.files import check_output, written
-from mlpkit.cli.options import Code, Force, Surrogate, load_code
+from mlpkit.cli.options import Code, Force, Large, Surrogate, load_code
 from mlpkit.cli.predictions import Columns, Format, write
+from mlpkit.shown import one_line
 
 if TYPE_CHECKING:
     from mlpkit.data import Table
@@ -31,6 +32,7 @@ def predict(
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Rows that are in memory at once.")] = 8192,
     code: Code = None,
     allow_surrogate: Surrogate = False,
+    allow_large: Large = False,
     force: Force = False,
 ) -> None:
     """Predict from rows, with a header and one line per row.
@@ -40,27 +42,27 @@ def predict(
     """
     from mlpkit.loading import load
 
+    chosen = Format.of(output, format)
     load_code(code)
-    chosen = format or Format.of(output)
     if chosen is Format.npy and (output == "-" or keep_columns):
         raise typer.BadParameter("npy needs --output FILE and holds the predictions alone", param_hint="--format")
     check_output(output, force=force, reads=[model, data])
     loaded = load(model, allow_surrogate=allow_surrogate)
     with console.binary() if output == "-" else written(output, replace=force) as stream:
-        rows = write(stream, chosen, _batches(loaded, data, batch_size, proba, keep_columns and chosen))
+        rows = write(stream, chosen, _batches(loaded, data, batch_size, proba, keep_columns and chosen, allow_large))
     if output != "-":
-        console.say(f"saved {output}: {rows:,} prediction{'' if rows == 1 else 's'}")
+        console.say(one_line(f"saved {output}: {rows:,} prediction{'' if rows == 1 else 's'}"))
 
 
-def _batches(model: Model, data: str, rows: int, proba: bool, keep: Format | Literal[False]) -> Iterator[Columns]:
+def _batches(model: Model, data: str, rows: int, proba: bool, keep: Format | Literal[False], allow_large: bool) -> Iterator[Columns]:
     """The columns to write, batch by batch; those of the data too when they are kept in a format."""
     from mlpkit.data import iter_tables
     from mlpkit.data.sources import reading
 
-    options, needed = reading(model.spec, data), None
+    options, needed = reading(model.spec.allowing_large(allow_large), data), None
     if model.input_encoder is not None and not keep:
         needed = [column.name for column in model.input_encoder.columns]
-    if keep is Format.csv:
+    if keep and keep.separator:
         options["missing"] = ()  # what is written as CSV looks as it did
     for table in iter_tables(data, rows=rows, columns=needed, **options):
         predicted = _predicted(model, table, proba)
@@ -81,10 +83,10 @@ def _predicted(model: Model, table: Table, proba: bool) -> Columns:
 
 
 def _kept(model: Model, table: Table, format: Format) -> Columns:
-    """The columns of the data: for CSV as they are written there, else the model's number columns as numbers."""
+    """The columns of the data: for CSV and TSV as they are written there, else the model's number columns as numbers."""
     from mlpkit.data.kinds import numbers
 
-    inputs = () if model.input_encoder is None or format is Format.csv else model.input_encoder.columns
+    inputs = () if model.input_encoder is None or format.separator else model.input_encoder.columns
     as_numbers = {column.name for column in inputs if column.kind == "number"}
     columns: Columns = {}
     for name in table.names:

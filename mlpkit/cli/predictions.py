@@ -1,4 +1,4 @@
-"""Predictions as bytes: CSV, JSON lines or an NPY array, from batches of named columns."""
+"""Predictions as bytes: CSV, TSV, JSON lines or an NPY array, from batches of named columns."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import json
 import math
 from collections.abc import Iterator
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+
+import typer
+
+from mlpkit.cli.endings import KNOWN, PLAIN, TABLES, ending_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,14 +24,34 @@ class Format(StrEnum):
     """How predictions are written."""
 
     csv = "csv"
+    tsv = "tsv"
     jsonl = "jsonl"
     npy = "npy"
 
     @classmethod
-    def of(cls, path: str) -> Format:
-        """By the ending of a file, CSV when that says nothing."""
-        ending = Path(path).suffix.lower().removeprefix(".")
-        return cls(ending) if ending in ("jsonl", "npy") else cls.csv
+    def of(cls, path: str, given: Format | None) -> Format:
+        """By the ending of a file; as it is given, or else CSV, when that says nothing.
+
+        Raises
+        ------
+        typer.BadParameter
+            The ending is of a format that is not written, or contradicts the one that is given.
+        """
+        ending = "" if path == "-" else ending_of(path)
+        own = {"CSV": cls.csv, "TSV": cls.tsv, "JSON lines": cls.jsonl, "NPY": cls.npy}
+        found = own.get(TABLES.get(ending, ""))
+        if found is not None and given not in (None, found):
+            raise typer.BadParameter(f"{path} has the ending of {TABLES[ending]}, and --format says {given}", param_hint="--format")
+        if found is None and (ending in KNOWN or (given is None and ending not in PLAIN)):
+            what = f"{KNOWN.get(ending, ending)} files are not written"
+            help = f"give one of the endings {', '.join(TABLES)}" + ("" if ending in KNOWN else ", or --format")
+            raise typer.BadParameter(f"{path}: {what}; {help}", param_hint="--output")
+        return found or given or cls.csv
+
+    @property
+    def separator(self) -> str:
+        """Between the values of a line; empty for what has no lines of values."""
+        return {"csv": ",", "tsv": "\t"}.get(self.value, "")
 
 
 def write(stream: BinaryIO, format: Format, batches: Iterator[Columns]) -> int:
@@ -37,8 +60,9 @@ def write(stream: BinaryIO, format: Format, batches: Iterator[Columns]) -> int:
         return _write_npy(stream, batches)
     rows = 0
     for columns in batches:
-        encode = _csv_lines if format is Format.csv else _json_lines
-        _write_all(stream, encode(columns, header=rows == 0).encode())
+        header = rows == 0
+        text = _csv_lines(columns, header, format.separator) if format.separator else _json_lines(columns)
+        _write_all(stream, text.encode())
         rows += len(next(iter(columns.values())))
     return rows
 
@@ -60,9 +84,9 @@ def _write_npy(stream: BinaryIO, batches: Iterator[Columns]) -> int:
     return len(values)
 
 
-def _csv_lines(columns: Columns, *, header: bool) -> str:
+def _csv_lines(columns: Columns, header: bool, separator: str) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, delimiter=separator, lineterminator="\n")
     if header:
         writer.writerow(columns)
     writer.writerows(zip(*map(_texts, columns.values()), strict=True))
@@ -78,7 +102,7 @@ def _texts(column: NDArray[Any]) -> list[Any]:
     return list(column.tolist())
 
 
-def _json_lines(columns: Columns, *, header: bool) -> str:
+def _json_lines(columns: Columns) -> str:
     values = [_json_values(column) for column in columns.values()]
     rows = (dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True))
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

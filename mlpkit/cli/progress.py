@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import shutil
 import sys
 import time
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from mlpkit.cli.console import Console, is_terminal, message
+from mlpkit.cli.console import Console, is_terminal
 
 if TYPE_CHECKING:
     from mlpkit.training import Epoch
@@ -54,7 +53,7 @@ class Progress:
     def show(self, epoch: Epoch) -> None:
         """Show an epoch, if it is time for that."""
         if self.style is Style.json:
-            self.console.event(as_json(epoch))
+            self.console.record(as_json(epoch))
             return
         self.pending, now = epoch, time.monotonic()
         if self.style is Style.bar and now - self.shown_at >= BAR_SECONDS:
@@ -67,7 +66,7 @@ class Progress:
     def close(self) -> None:
         """Take the bar away, and show the last epoch if it was not yet."""
         if self.style is Style.bar:
-            message("\r\x1b[K")
+            self.console.draw("")
         if self.pending is not None and self.style in (Style.bar, Style.plain):
             self.console.say(line(self.pending, self.epochs))
         self.pending = None
@@ -75,8 +74,7 @@ class Progress:
     def _draw(self, epoch: Epoch, now: float) -> None:
         done = BAR_WIDTH * epoch.number // self.epochs
         left = (now - self.started) / max(epoch.number - self.done, 1) * (self.epochs - epoch.number)
-        text = f"[{'#' * done}{'.' * (BAR_WIDTH - done)}] {line(epoch, self.epochs)}  {left:.0f} s left"
-        message("\r" + text[: shutil.get_terminal_size().columns - 1] + "\x1b[K", patience=0.0)
+        self.console.draw(f"[{'#' * done}{'.' * (BAR_WIDTH - done)}] {line(epoch, self.epochs)}  {left:.0f} s left")
 
 
 def line(epoch: Epoch, epochs: int) -> str:

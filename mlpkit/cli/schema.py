@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.files import write_json
+from mlpkit.cli.endings import SPECS, check_ending
+from mlpkit.cli.files import check_output, write_json
 from mlpkit.cli.options import Code, load_code
+from mlpkit.shown import one_line
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -23,12 +25,14 @@ def schema(
 
     Written beside a spec whose "$schema" names it, it lets editors complete and check the spec.
     """
+    check_output(output)
+    check_ending(output, SPECS, "a schema")
     load_code(code)
     if output == "-":
         console.json(spec_schema())
         return
     write_json(output, spec_schema())
-    console.say(f'saved {output}; write "$schema": "./{Path(output).name}" into a spec beside it')
+    console.say(one_line(f'saved {output}; write "$schema": "./{Path(output).name}" into a spec beside it'))
 
 
 def spec_schema() -> dict[str, Any]:

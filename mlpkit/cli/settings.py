@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,16 @@ class Setting:
         if not equals or not parts or "".join(part.group() for part in parts) != key:
             raise typer.BadParameter(f"{text!r} is not KEY=VALUE, such as training.epochs=50", param_hint="--set")
         return cls(f"--set {text}", tuple(part.group(1) or part.group(2) for part in parts), _json_or_text(value))
+
+    @classmethod
+    def parse_all(cls, texts: Sequence[str]) -> list[Setting]:
+        """From several, each for a place of its own."""
+        found: dict[tuple[str, ...], Setting] = {}
+        for setting in map(cls.parse, texts):
+            if setting.path in found:
+                raise typer.BadParameter(f"{'.'.join(setting.path)} is set more than once", param_hint="--set")
+            found[setting.path] = setting
+        return list(found.values())
 
     def apply(self, spec: Any) -> Any:
         """A copy of a spec's JSON value with this in it."""

@@ -6,7 +6,6 @@ to the option that set the value.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpkit.cli.settings import Setting
-from mlpkit.errors import MLPKitError, Problem, SpecError
+from mlpkit.errors import MLPKitError, Problem
+from mlpkit.paths import expanded
 
 if TYPE_CHECKING:
     from mlpkit.spec import Spec
@@ -37,10 +37,12 @@ class SpecFile:
     """
 
     def __init__(self, path: str, settings: Sequence[Setting] = ()) -> None:
+        from mlpkit.spec.text import read_text
+
         self.file = "<stdin>" if path == "-" else path
-        self.folder = Path() if path == "-" else Path(path).parent
+        self.folder = Path() if path == "-" else Path(expanded(path)).parent
         self.settings = settings
-        self.text = _read(path)
+        self.text = read_text(path)
 
     def read(self) -> Spec:
         """The spec with the settings in it; errors as `Spec.from_json`."""
@@ -80,14 +82,21 @@ class SpecFile:
     def _at_value(self, problem: Problem) -> Problem:
         """The problem at the value that its path leads to, or at the nearest that is written out around it."""
         from mlpkit import jsontext
-        from mlpkit.validation import path_text
 
-        offsets = {path_text(path): offset for path, offset in jsontext.offsets(self.text)[0].items() if path}
+        offsets = self._offsets
         around = [path for path in offsets if problem.path == path or problem.path.startswith((f"{path}.", f"{path}["))]
         if not around:
             return replace(problem, file=self.file)
         offset = offsets[max(around, key=len)]
         return jsontext.at_offset(self.text, offset, self.file, problem.message, problem.help, problem.path)
+
+    @cached_property
+    def _offsets(self) -> dict[str, int]:
+        """Where each value of the text starts, by its path as errors have it."""
+        from mlpkit import jsontext
+        from mlpkit.validation import path_text
+
+        return {path_text(path): offset for path, offset in jsontext.offsets(self.text)[0].items() if path}
 
     @cached_property
     def _own_problems(self) -> tuple[Problem, ...]:
@@ -99,12 +108,3 @@ class SpecFile:
         except MLPKitError as error:
             return error.problems
         return ()
-
-
-def _read(path: str) -> str:
-    try:
-        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-        return data.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else (getattr(error, "strerror", None) or str(error))
-        raise SpecError(f"cannot read the spec {path}: {reason}", help="give the path of a JSON file") from error

@@ -12,6 +12,7 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.ending import Ending, again
+from mlpkit.cli.endings import MODELS, check_ending
 from mlpkit.cli.errors import OutputError
 from mlpkit.cli.facts import columns_text, counted, facts, facts_text
 from mlpkit.cli.files import check_output, same_file
@@ -20,6 +21,7 @@ from mlpkit.cli.options import Code, Data, Json, load_code, with_code
 from mlpkit.cli.progress import Progress, Style
 from mlpkit.cli.settings import Setting
 from mlpkit.cli.specfile import SpecFile
+from mlpkit.shown import one_line
 
 if TYPE_CHECKING:
     from mlpkit.model import Model
@@ -74,6 +76,7 @@ def train(
         parsed = file.read()
         if not dry_run:
             check_output(output, force=force or same_file(output, resume), reads=[spec, *_data_files(parsed, data)])
+            check_ending(output, MODELS, "a model")
         start, source = _start(console, parsed, resume)
         model, prepared = _ready(parsed, data, start)
         summary = {**facts(model, prepared), "resumed_from": source, "epochs_done": len(model.history)}
@@ -110,12 +113,14 @@ def _check_streams(spec: str, data: str | None, output: str) -> None:
 
 
 def all_settings(settings: list[str] | None, epochs: int | None, seed: int | None) -> list[Setting]:
-    """What the command line changes in the spec; the shortcuts come last, so they win."""
-    changes = [Setting.parse(text) for text in settings or ()]
-    if epochs is not None:
-        changes.append(Setting(f"--epochs {epochs}", ("training", "epochs"), epochs))
-    if seed is not None:
-        changes.append(Setting(f"--seed {seed}", ("seed",), seed))
+    """What the command line changes in the spec, each value once."""
+    changes = Setting.parse_all(settings or ())
+    shortcuts = {"--epochs": (("training", "epochs"), epochs), "--seed": (("seed",), seed)}
+    for option, (path, value) in shortcuts.items():
+        if value is not None:
+            if any(change.path == path for change in changes):
+                raise typer.BadParameter(f"{option} and --set {'.'.join(path)} both set it", param_hint=option)
+            changes.append(Setting(f"{option} {value}", path, value))
     return changes
 
 
@@ -133,7 +138,7 @@ def _start(console: Console, spec: Spec, resume: str | None) -> tuple[Model | No
 
     model, file = resumed(spec, resume)
     if model.training_state is not None:
-        console.say(f"going on from {file}, after {model.training_state.place}")
+        console.say(one_line(f"going on from {file}, after {model.training_state.place}"))
     return model, str(file)
 
 

@@ -6,7 +6,6 @@ Python's csv module, row by row, which also knows what is wrong in which line.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from itertools import chain
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.blocks import row_blocks
-from mlpkit.data.decimals import BEFORE, Bytes, Places
+from mlpkit.data.decimals import BEFORE, Bytes, Flags, Places
 from mlpkit.data.fields import BEHIND, Fields
 
 BYTES = 2**16  # that are compared at a time: what is found of them stays in the cache
@@ -36,20 +35,25 @@ class Block(NamedTuple):
         Where the fields are, without the spaces around them.
     lines : array of int, shape (rows,)
         The line of the file that each row begins in.
+    pointed : array of bool, shape (columns, rows), or None
+        Which fields are numbers with a point, in a file whose decimals have commas.
     """
 
     data: Bytes
     starts: Places
     ends: Places
     lines: NDArray[np.int64]
+    pointed: Flags | None = None
 
     def part(self, rows: slice) -> Block:
         """Some of the rows."""
-        return Block(self.data, self.starts[:, rows], self.ends[:, rows], self.lines[rows])
+        pointed = None if self.pointed is None else self.pointed[:, rows]
+        return Block(self.data, self.starts[:, rows], self.ends[:, rows], self.lines[rows], pointed)
 
     def column(self, index: int) -> Fields:
         """The fields of one column."""
-        return Fields(self.data, self.starts[index], self.ends[index])
+        pointed = None if self.pointed is None else self.pointed[index]
+        return Fields(self.data, self.starts[index], self.ends[index], pointed)
 
 
 def split_plain(raw: bytes, separator: str, columns: int, line: int) -> tuple[Block, int] | None:
@@ -83,8 +87,6 @@ def split_plain(raw: bytes, separator: str, columns: int, line: int) -> tuple[Bl
             return None
         there = np.repeat(~blank, counts)
         starts, ends, lines = starts[there], ends[there], lines[~blank]
-    if np.diff(marks[last], prepend=0).max() > csv.field_size_limit() < (ends - starts).max(initial=0):
-        return None
     if b'"' in raw:
         quoted = data[starts] == _QUOTE
         starts += quoted

@@ -33,11 +33,14 @@ class Fields:
     data : array of bytes
         UTF-8 without NUL.
     starts, ends : array of int, shape (rows,)
+    pointed : array of bool, shape (rows,), or None
+        Which texts are no numbers although they look so; None for none.
     """
 
     data: Bytes
     starts: Places
     ends: Places
+    pointed: Flags | None = None
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -63,6 +66,15 @@ class Fields:
 
     def numbers(self, missing: Collection[str]) -> tuple[Vector, Flags]:
         """The texts as numbers, NaN for missing ones, and which are no numbers."""
+        values, unknown = self._numbers(missing)
+        if self.pointed is not None:
+            pointed = self.pointed.copy()
+            for text in missing:
+                pointed[self.rows_with(text)] = False
+            unknown = unknown | pointed
+        return values, unknown
+
+    def _numbers(self, missing: Collection[str]) -> tuple[Vector, Flags]:
         if len(self) < FEW:
             known = [np.nan if text in missing else _float(text) for text in self.texts()]
             return np.array(known, dtype=np.float64), np.array([value is None for value in known])

@@ -112,3 +112,28 @@ def _checked(names: Sequence[str], columns: int) -> list[str]:
     if len(names) != columns:
         raise DataError(f"{counted(len(names), 'name')} for {counted(columns, 'column')}", help="give one name per column")
     return unique(names)
+
+
+def is_empty(rows: Any) -> bool:
+    """Whether there are no rows, and nothing says of what columns: an empty list or array of one dimension."""
+    if isinstance(rows, np.ndarray):
+        return rows.shape == (0,) and rows.dtype.names is None
+    return isinstance(rows, (list, tuple)) and not rows
+
+
+def plain_array(rows: Any, width: int | None, dtype: str) -> NDArray[Any]:
+    """Rows for a network that has no preprocessing yet: an array of shape (rows, width).
+
+    Raises
+    ------
+    DataError
+        They are no numbers, or of another width.
+    """
+    try:
+        array = np.asarray(rows, dtype)
+    except (TypeError, ValueError) as error:
+        message = f"the model has not been trained, so it takes an array of numbers alone: {error}"
+        raise DataError(message, help="train it first to predict from tables and files") from error
+    if array.ndim != 2 or array.shape[1] != width:
+        raise DataError(f"the rows have shape {array.shape}, but the network takes (rows, {width})", help="give one row per example")
+    return array

@@ -21,6 +21,7 @@ from mlpkit.errors import DataError
 
 Kind = Literal["number", "boolean", "category"]
 BOOLEANS = {"true": 1.0, "false": 0.0}
+FLAGS = {**BOOLEANS, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
 CHECKED = 2**16  # rows that are checked at a time
 MOSTLY = 0.9  # a column with at least this share of numbers is meant to be a number column
 
@@ -61,7 +62,8 @@ def column_kind(table: Table, name: str, missing: Collection[str] = (), *, advic
     if all(_DATE.fullmatch(text) for text in counts):
         refuse_dates(name)
     if all(_COMMA.fullmatch(text) for text in counts) and any("," in text for text in counts):
-        help = f"write 3.5, not 3,5; {advice}" if advice else f"write 3.5, not 3,5; or, if they are categories: {_one_hot(name)}"
+        how = 'set "decimal": "," in "data"' if table.text_file else "write 3.5, not 3,5"
+        help = f"{how}; {advice}" if advice else f"{how}; or, if they are categories: {_one_hot(name)}"
         raise DataError(f"the column {name!r} has numbers written with a comma", help=help)
     right = sum(count for text, count in counts.items() if read_number(text) is not None)
     if right >= MOSTLY * sum(counts.values()):
@@ -91,7 +93,8 @@ def numbers(table: Table, name: str, missing: Collection[str] = (), *, boolean: 
     if column.dtype.kind == "M":
         refuse_dates(name)
     if column.dtype == object:
-        values = _parse_booleans(column, missing) if boolean else _parse(table, name, missing)
+        values = None if boolean else _parse(table, name, missing)
+        values = _parse_booleans(column, missing) if values is None else values  # true and false count as 1 and 0 among numbers too
         if values is None:
             raise _no_number(table, name, missing, boolean=boolean, advice=advice)
         column = values
@@ -157,9 +160,8 @@ def _parse_texts(column: Column, missing: Collection[str]) -> NDArray[np.float64
 
 
 def _parse_booleans(column: Column, missing: Collection[str]) -> NDArray[np.float64] | None:
-    known = {**BOOLEANS, "1": 1.0, "0": 0.0}
     codes, found = coded(column)
-    values = [np.nan if text is None or text in missing else known.get(text.lower()) for text in found]
+    values = [np.nan if text is None or text in missing else FLAGS.get(text.lower()) for text in found]
     return None if None in values else np.array(values, dtype=np.float64)[codes]
 
 
@@ -184,9 +186,8 @@ def _check(table: Table, name: str, values: NDArray[Any], wrong: Any, what: str)
 
 def _no_number(table: Table, name: str, missing: Collection[str], *, boolean: bool = False, advice: str = "") -> DataError:
     column = table[name].tolist()
-    known = {*BOOLEANS, "1", "0"}
     present = ((row, text) for row, text in enumerate(column) if text is not None and text not in missing)
-    row, text = next(found for found in present if (found[1].lower() not in known if boolean else read_number(found[1]) is None))
+    row, text = next(found for found in present if (found[1].lower() not in FLAGS if boolean else read_number(found[1]) is None))
     what = "is true or false" if boolean else "holds numbers"
     advice = advice or f"correct it, add it to data.missing, or, if these are categories: {_one_hot(name)}"
     return table.error(f"the column {name!r} {what}, but {table.place(row)} has {text!r}", row, advice)

@@ -7,12 +7,15 @@ import stat
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mlpkit.data.arrayfiles import iter_arrays, open_hdf5, open_npy
-from mlpkit.data.csvfile import iter_csv, read_csv
+from mlpkit.data.csvfile import find_separator, iter_csv, read_csv
+from mlpkit.data.dialect import Dialect
 from mlpkit.data.stored import StoredTable
 from mlpkit.data.table import Table, data_error
 from mlpkit.errors import DataError
+from mlpkit.paths import as_path
 from mlpkit.spec.csv_options import MISSING
 
 FORMATS = {
@@ -47,9 +50,10 @@ def read_table(
     path: str | Path,
     *,
     format: str | None = None,
-    separator: str | None = None,
-    missing: Collection[str] = MISSING,
     columns: Collection[str] | None = None,
+    missing: Collection[str] = MISSING,
+    allow_large: bool = False,
+    **options: Any,
 ) -> Table:
     """The rows of a file.
 
@@ -59,12 +63,14 @@ def read_table(
         A file; "-" is stdin, as CSV.
     format : {"csv", "tsv", "npy", "npz", "hdf5"}, optional
         By the file's ending when left out; CSV when that says nothing. Stdin is CSV or TSV.
-    separator : str, optional
-        Of a CSV file: of comma, semicolon, tab and bar the one that gives the most columns, when left out.
-    missing : collection of str
-        Texts of a CSV file that mean that a value is missing.
     columns : collection of str, optional
         Read only these arrays of an NPZ or HDF5 file, which may hold others of other lengths. All when none is there.
+    missing : collection of str
+        Texts of a CSV file that mean that a value is missing.
+    allow_large : bool
+        Whether an NPZ or HDF5 file may claim far more memory than it has bytes.
+    **options
+        The rest of the `Dialect` of a CSV file: separator, header, encoding and decimal.
 
     Returns
     -------
@@ -76,15 +82,15 @@ def read_table(
     DataError
         The file cannot be read as a table.
     """
-    kind = _format(path, format)
+    path, kind = _located(path), _format(path, format)
     with _readable(path):
         if kind in ("csv", "tsv"):
-            return read_csv(path, separator=_separator(kind, separator), missing=frozenset(missing))
-        [table] = iter_arrays(path, kind, rows=None, columns=columns)
+            return read_csv(path, _dialect(kind, missing, options))
+        [table] = iter_arrays(path, kind, rows=None, columns=columns, allow_large=allow_large)
         return table
 
 
-def open_table(path: str | Path, format: str | None, columns: Collection[str] | None) -> StoredTable | None:
+def open_table(path: str | Path, format: str | None, columns: Collection[str] | None, *, allow_large: bool = False) -> StoredTable | None:
     """The columns of an NPY or HDF5 file, which stay there; None for a file of another format.
 
     Parameters and errors are those of `read_table`.
@@ -92,8 +98,9 @@ def open_table(path: str | Path, format: str | None, columns: Collection[str] | 
     kind = _format(path, format)
     if kind not in ("npy", "hdf5"):
         return None
+    path = _located(path)
     with _readable(path):
-        return open_npy(path) if kind == "npy" else open_hdf5(path, columns)
+        return open_npy(path) if kind == "npy" else open_hdf5(path, columns, allow_large)
 
 
 def iter_tables(
@@ -101,20 +108,21 @@ def iter_tables(
     *,
     rows: int,
     format: str | None = None,
-    separator: str | None = None,
-    missing: Collection[str] = MISSING,
     columns: Collection[str] | None = None,
+    missing: Collection[str] = MISSING,
+    allow_large: bool = False,
+    **options: Any,
 ) -> Iterator[Table]:
     """The rows of a file as tables of at most `rows` rows, for predictions in bounded memory (NPZ files are loaded whole).
 
     Parameters and errors are those of `read_table`.
     """
-    kind = _format(path, format)
+    path, kind = _located(path), _format(path, format)
     with _readable(path):
         if kind in ("csv", "tsv"):
-            yield from iter_csv(path, rows=rows, separator=_separator(kind, separator), missing=frozenset(missing))
+            yield from iter_csv(path, _dialect(kind, missing, options), rows=rows)
         else:
-            yield from iter_arrays(path, kind, rows=rows, columns=columns)
+            yield from iter_arrays(path, kind, rows=rows, columns=columns, allow_large=allow_large)
 
 
 def _format(path: str | Path, format: str | None) -> str:
@@ -122,20 +130,35 @@ def _format(path: str | Path, format: str | None) -> str:
         return "tsv" if format == "tsv" else "csv"
     suffix = Path(path).suffix.lower()
     if format is None and suffix in UNREADABLE:
-        help = "read it with pandas or polars and hand over the table in Python, or save it as CSV"
+        packed = suffix in (".gz", ".zip", ".zst")
+        help = "unpack it" if packed else "read it with pandas or polars and hand over the table in Python, or save it as CSV"
         raise data_error(f"{path}: {suffix} files are not read", str(path), help=help)
     return format or FORMATS.get(suffix, "csv")
 
 
-def _separator(kind: str, separator: str | None) -> str | None:
-    return separator or ("\t" if kind == "tsv" else None)
+def csv_separator(path: str | Path, **options: Any) -> str | None:
+    """The separator of a CSV file; None where it is the usual one for its ending, or for a file of another format.
+
+    Parameters and errors are those of `read_table`.
+    """
+    kind = _format(path, None)
+    if kind not in ("csv", "tsv"):
+        return None
+    path = _located(path)
+    with _readable(path):
+        found = find_separator(path, _dialect(kind, (), options))
+    return None if found == ("\t" if kind == "tsv" else ",") else found
+
+
+def _dialect(kind: str, missing: Collection[str], options: dict[str, Any]) -> Dialect:
+    dialect = Dialect(missing=frozenset(missing), **options)
+    return dialect._replace(separator="\t") if kind == "tsv" and dialect.separator is None else dialect
 
 
 @contextmanager
 def _readable(path: str | Path) -> Iterator[None]:
     """What the operating system says of a file, as a DataError."""
     try:
-        _check_path(path)
         yield
     except FileNotFoundError as error:
         raise data_error(
@@ -147,13 +170,24 @@ def _readable(path: str | Path) -> Iterator[None]:
         ) from error
 
 
-def _check_path(path: str | Path) -> None:
-    """Raise what is wrong with a path before anything is opened: a DataError for a folder and for what cannot be a path."""
+def _located(path: str | Path) -> str | Path:
+    """A path as it is opened; "-" for stdin. DataError for what is none, and for a folder or a device."""
     if str(path) == "-":
-        return
+        return path
+    found = as_path(path, DataError, "the data")
     try:
-        mode = os.stat(path).st_mode
+        mode = os.stat(found).st_mode
+        if stat.S_ISCHR(mode) and os.path.samestat(os.stat(found), os.fstat(0)):  # a terminal, as /dev/stdin
+            return found
+    except FileNotFoundError as error:
+        help = "check the path; in a spec it is relative to the spec's folder"
+        raise data_error(f"there is no file {path}", str(path), help=help) from error
+    except OSError as error:
+        raise data_error(f"{path} cannot be read: {error.strerror or error}", str(path), help="check the path") from error
     except ValueError as error:  # a NUL character, or one that the file system cannot write
         raise DataError(f"{str(path)!r} is no path: {error}", help="correct it") from error
     if stat.S_ISDIR(mode):
         raise data_error(f"{path} is a folder", str(path), help="give the path of a file in it")
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise data_error(f"{path} is a device, not a file", str(path), help="give the path of a file of data")
+    return str(found) if isinstance(path, str) else found

@@ -35,7 +35,8 @@ def read_source(spec: Spec, source: str | Path, columns: Collection[str] | None 
 def open_source(spec: Spec, source: Any, columns: Collection[str] | None = None) -> StoredTable | None:
     """The rows of an NPY or HDF5 file, or of what is mapped from one, where they are; None for what is not there.
 
-    Parameters are those of `read_source`; `source` may also be a memory-mapped array, a dataset of h5py or a dictionary of them.
+    Parameters are those of `read_source`; `source` may also be a memory-mapped array, a dataset of h5py or a dictionary of them:
+    a dataset that the caller has opened is read wherever its values are, even in other files.
 
     Raises
     ------
@@ -43,7 +44,7 @@ def open_source(spec: Spec, source: Any, columns: Collection[str] | None = None)
         The file cannot be read as a table.
     """
     if isinstance(source, (str, Path)):
-        return open_table(source, reading(spec, source)["format"], columns)
+        return open_table(source, reading(spec, source)["format"], columns, allow_large=spec.data.allow_large)
     return stored_source(source, spec.data.inputs)
 
 
@@ -54,4 +55,13 @@ def reading(spec: Spec, source: str | Path) -> dict[str, Any]:
     """
     data, ending = spec.data, Path(source).suffix.lower()
     other = data.path is not None and ending in FORMATS and ending != Path(data.path).suffix.lower()
-    return {"format": None if other else data.format, "separator": data.separator, "missing": data.missing}
+    header = None if data.header is True and "header" not in data.model_fields_set else data.header  # true, if it was said, is not doubted
+    return {
+        "format": None if other else data.format,
+        "separator": data.separator,
+        "missing": data.missing,
+        "header": header,
+        "encoding": data.encoding,
+        "decimal": data.decimal,
+        "allow_large": data.allow_large,
+    }

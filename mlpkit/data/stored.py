@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from mlpkit.data.columns import Column
 from mlpkit.data.extents import Bytes, Extent, unreadable
-from mlpkit.data.table import Rows, Table, data_error, missing_columns
+from mlpkit.data.table import Rows, Table, UnusableColumn, data_error, missing_columns
+from mlpkit.errors import DataError
 
 BLOCK = 2**19  # bytes that are read at once: few enough for a core's cache, many enough for a disk
 BLOCKS = 8  # that are read for a table, which takes as long to make as some of them to read
@@ -73,7 +74,7 @@ class StoredTable:
 
     Attributes
     ----------
-    columns : mapping of str to StoredColumn or StoredTexts
+    columns : mapping of str to StoredColumn, StoredTexts or UnusableColumn
     source : str
         The file; named in errors.
     named : bool
@@ -84,7 +85,7 @@ class StoredTable:
         Those of them that are the table's; None for all.
     """
 
-    columns: Mapping[str, StoredColumn | StoredTexts]
+    columns: Mapping[str, StoredColumn | StoredTexts | UnusableColumn]
     source: str
     named: bool
     stored: int
@@ -109,7 +110,7 @@ class StoredTable:
         found = []
         for name in names:
             column = self.columns[name]
-            if isinstance(column, StoredTexts) or column.dtype.kind not in "biuf":
+            if not isinstance(column, StoredColumn) or column.dtype.kind not in "biuf":
                 what = f"the input {name!r} of {self.source} has no numbers, and only numbers can stay on disk"
                 help = f'leave it out: "preprocessing": {{"columns": {{"{name}": "ignore"}}}}; or set "in_memory" to true'
                 raise data_error(what, self.source, help=help)
@@ -131,6 +132,9 @@ class StoredTable:
     def _check(self, names: Sequence[str]) -> None:
         if missing := [name for name in names if name not in self.columns]:
             raise missing_columns(missing, self.names, self.source)
+        for name in names:
+            if isinstance(column := self.columns[name], UnusableColumn):
+                raise DataError(column.error.message, help=column.error.help, problems=column.error.problems) from column.error
 
     def head(self, names: Sequence[str]) -> Table:
         """The first row of some of the columns, which shows their types and widths."""
@@ -188,7 +192,10 @@ class StoredTable:
             columns: dict[str, Column] = {}
             for name in names:
                 column = self.columns[name]
-                columns[name] = next(numbers).copy() if isinstance(column, StoredColumn) else column.read(slice(start, stop))[chosen]
+                if isinstance(column, StoredTexts):
+                    columns[name] = column.read(slice(start, stop))[chosen]
+                elif isinstance(column, StoredColumn):
+                    columns[name] = next(numbers).copy()
             yield Table(columns, source=self.source, named=self.named, numbers=np.arange(start, stop)[chosen])
 
 

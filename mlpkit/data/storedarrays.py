@@ -10,14 +10,14 @@ import numpy as np
 
 from mlpkit.data.extents import OpenFile, PlainExtent, extent_of
 from mlpkit.data.stored import StoredColumn, StoredTable, StoredTexts
-from mlpkit.data.table import data_error
+from mlpkit.data.table import UnusableColumn, data_error
 from mlpkit.errors import DataError
 
 KEEP = (
     'arrays of NPY and HDF5 files can stay on disk: numpy.save(PATH, array), or h5py.File(PATH, "w")["x"] = array; '
     'or set "in_memory" to true'
 )
-Columns = dict[str, StoredColumn | StoredTexts]
+Columns = dict[str, StoredColumn | StoredTexts | UnusableColumn]
 
 
 def stored_source(source: Any, names: Sequence[str] | None = None, default: str = "x") -> StoredTable | None:
@@ -126,7 +126,9 @@ def stored_datasets(datasets: Mapping[str, Any], path: str) -> Columns:
             continue
         if dataset.ndim not in (1, 2) or dataset.dtype.kind not in "biuf":
             what = f"values of type {dataset.dtype}" if dataset.ndim in (1, 2) else f"{dataset.ndim} dimensions"
-            raise data_error(f"the column {name!r} of {path} has {what}", path, help="give numbers of shape (rows,) or (rows, width)")
+            wrong = data_error(f"the column {name!r} of {path} has {what}", path, help="give numbers of shape (rows,) or (rows, width)")
+            columns[name] = UnusableColumn(len(dataset), wrong)
+            continue
         columns[name] = StoredColumn(extent_of(dataset, file), 0, dataset.dtype, int(np.prod(dataset.shape[1:])))
     return columns
 

@@ -20,6 +20,27 @@ from mlpkit.errors import DataError, Problem
 Rows = NDArray[np.intp]  # the numbers of some rows
 
 
+class UnusableColumn:
+    """A column of what cannot be one, which is an error only where it is used.
+
+    Parameters
+    ----------
+    rows : int
+    error : DataError
+    """
+
+    ndim, dtype = 1, np.dtype(object)
+
+    def __init__(self, rows: int, error: DataError) -> None:
+        self.rows, self.error = rows, error
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __getitem__(self, rows: Any) -> UnusableColumn:
+        return UnusableColumn(len(np.empty(self.rows, dtype=bool)[rows]), self.error)
+
+
 class Table:
     """Ordered, named columns.
 
@@ -34,11 +55,13 @@ class Table:
         The number of each row as a person counts it: from 0 when left out.
     text_file : bool
         The columns are texts, not yet numbers, and `numbers` are lines of the file.
+    unnamed : frozenset of str
+        Columns that have no name where they come from, such as the names of the rows: no inputs unless the spec names them.
 
     Raises
     ------
     DataError
-        The columns differ in length, or cannot be columns.
+        The columns differ in length. One that cannot be a column is an error only when it is used.
     """
 
     def __init__(
@@ -49,15 +72,19 @@ class Table:
         named: bool = True,
         numbers: NDArray[np.int64] | None = None,
         text_file: bool = False,
+        unnamed: frozenset[str] = frozenset(),
     ) -> None:
         self.columns = {name: _column(values, name) for name, values in columns.items()}
-        self.source, self.named, self.text_file = source, named, text_file
+        self.source, self.named, self.text_file, self.unnamed = source, named, text_file, unnamed
         lengths = {name: len(column) for name, column in self.columns.items()}
         if len(set(lengths.values())) > 1:
             raise _unequal(lengths, source)
         self.rows: int = next(iter(lengths.values()), 0)
         self.numbers = np.arange(self.rows) if numbers is None else numbers
-        self.ambiguous: dict[str, str] = {name: ambiguous_text(values, self.columns[name]) for name, values in columns.items()}
+        self.ambiguous: dict[str, str] = {
+            name: "" if isinstance(self.columns[name], UnusableColumn) else ambiguous_text(values, self.columns[name])
+            for name, values in columns.items()
+        }
         self.parsed: dict[tuple[str, frozenset[str]], NDArray[np.float64] | None] = {}  # text columns already read as numbers
 
     @property
@@ -77,7 +104,10 @@ class Table:
         """A column; DataError when there is none of that name."""
         if name not in self.columns:
             raise self.missing_columns([name])
-        return self.columns[name]
+        column = self.columns[name]
+        if isinstance(column, UnusableColumn):
+            raise DataError(column.error.message, help=column.error.help, problems=column.error.problems) from column.error
+        return column
 
     def take(self, rows: Rows | slice) -> Table:
         """Some of the rows."""
@@ -125,7 +155,25 @@ def missing_columns(names: Sequence[str], known: Sequence[str], source: str = ""
 
 
 def _column(values: Any, name: str) -> Column:
-    return cast(Column, values) if isinstance(values, TextColumn) else as_column(values, name)
+    """The column that values are, or one that raises when it is used; DataError for what is none of any length."""
+    if isinstance(values, (TextColumn, UnusableColumn)):
+        return cast(Column, values)
+    try:
+        if type(getattr(values, "dtype", None)).__name__ == "Struct":  # of polars, which would become numbers
+            raise DataError(f"the column {name!r} has several fields in each row", help="give each field as a column of its own: unnest()")
+        return as_column(values, name)
+    except MemoryError:
+        raise
+    except Exception as error:  # a frame's library has errors of its own
+        if isinstance(values, (str, bytes, Mapping)) or not hasattr(values, "__len__") or getattr(values, "ndim", 1) == 0:
+            raise
+        wrong = error if isinstance(error, DataError) else _unreadable(name, error)
+        return cast(Column, UnusableColumn(len(values), wrong))
+
+
+def _unreadable(name: str, error: Exception) -> DataError:
+    what = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    return DataError(f"the column {name!r} cannot be read as an array: {what}", help="give numbers, booleans or texts, a column each")
 
 
 def column_width(column: Column) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.columns import Column, object_column
+from mlpkit.errors import DataError
 
 if TYPE_CHECKING:  # to load a model and predict needs no CSV file
     from mlpkit.data.decimals import Flags, Vector
@@ -68,11 +69,21 @@ class TextColumn:
             if any("_" in text and self._some(self._texts.equal(text)).any() for text in missing):
                 return None  # as 1_000, which is a number to Python alone
             found = self._part(self._texts.with_missing(missing))
+        if found is None:
+            self._check_points()
         return found
 
     def _part(self, texts: Texts) -> Vector | None:
         values, wrong = texts.numbers
         return None if self._some(wrong).any() else self._some(values)
+
+    def _check_points(self) -> None:
+        """Raise DataError when all that keeps the texts from being numbers is a point where the decimals have commas."""
+        pointed, wrong = self._some(self._texts.pointed), self._some(self._texts.numbers[1])
+        if wrong.any() and not (wrong & ~pointed).any():
+            message = f"a column of numbers with decimal commas has {self[int(wrong.argmax())]!r}, whose point can mean two things"
+            help = 'take out points that group thousands; or set "decimal": "." in "data" if they are decimal points'
+            raise DataError(message, help=help)
 
     def _some(self, values: NDArray[Any]) -> NDArray[Any]:
         return values if self._rows is None else values[self._rows]
@@ -168,6 +179,12 @@ class Texts:
             numbers = [number_of.setdefault(self._present(text), len(number_of)) for text in texts]
             found.append(np.array(numbers, dtype=np.intp)[codes])
         return np.concatenate(found), list(number_of)
+
+    @property
+    def pointed(self) -> Flags:
+        """Which texts are numbers with a point in a file whose decimals have commas."""
+        none = [np.zeros(len(part), dtype=bool) if part.pointed is None else part.pointed for part in self.parts]
+        return np.concatenate(none)
 
     def equal(self, text: str) -> Flags:
         """Which rows have a text, missing or not."""

@@ -14,6 +14,7 @@ import warnings
 from pathlib import Path
 
 from mlpkit.errors import FileTaken, ModelFileError
+from mlpkit.paths import as_path
 
 REASONS = {  # what went wrong, and what to do
     errno.ENOENT: ("its folder does not exist", "create the folder first"),
@@ -51,8 +52,9 @@ def save_bytes(path: str | Path, data: bytes, *, replace: bool = True) -> None:
     ModelFileError
         It cannot be written; nothing is left behind.
     """
+    path = as_path(path, ModelFileError, "the file to write")
     try:
-        target = _resolved(path)
+        target = resolved(path)
         mode = _mode_of(target)
         _refuse(target, mode)
         if mode is not None and not replace:
@@ -73,7 +75,7 @@ def save_bytes(path: str | Path, data: bytes, *, replace: bool = True) -> None:
         raise ModelFileError(message, help="check the disk, then save again") from error
 
 
-def _resolved(path: str | Path) -> Path:
+def resolved(path: str | Path) -> Path:
     """The file that a path leads to, there or not; OSError for a link that cannot be followed."""
     target = Path(os.path.realpath(path))  # it passes over every failure, and to replace a link is not what was asked
     with contextlib.suppress(FileNotFoundError):

@@ -15,7 +15,7 @@ from mlpkit.modelfile import header
 from mlpkit.modelfile.attributes import model_attributes
 from mlpkit.modelfile.extent import Extent, placed, read_extent
 from mlpkit.modelfile.header import WINDOW, Message, read_header
-from mlpkit.modelfile.layout import MAX_DEPTH, MAX_OBJECTS
+from mlpkit.modelfile.layout import CHANGED, MAX_DEPTH, MAX_OBJECTS
 from mlpkit.modelfile.links import Links, read_links
 from mlpkit.modelfile.metadata import Metadata
 from mlpkit.modelfile.pattern import KEY, Pattern, has_pattern
@@ -64,9 +64,11 @@ def read_structure(source: Source) -> Structure:
         metadata.check_overlaps()
     except NotAModelFile:
         raise
-    except ModelFileError:
+    except ModelFileError as error:
         if metadata.signed_bytes <= EXPLAINED:
             metadata.check_checksums()  # damage explains whatever else was found
+            if metadata.signed_bytes and not error.help:  # an HDF5 library signed what is wrong
+                raise type(error)(error.message, help=CHANGED, rule=error.rule) from error
         raise
     metadata.check_checksums()
     return Structure(major, minor, digest, extents)

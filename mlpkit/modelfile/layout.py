@@ -27,6 +27,8 @@ INTEGERS = {f"{sign}int{8 * size}": f"<{sign or 'i'}{size}" for sign in ("", "u"
 DTYPES = {"bool": "<u1", **INTEGERS, "float16": "<f2", "float32": "<f4", "float64": "<f8"}
 
 DAMAGED = "copy or download it again"  # what to do about a file that changed on its way
+CHANGED = "it was changed by another program since mlpkit wrote it: take a copy that is as mlpkit saved it"
+ALTERED = f"{DAMAGED}: it was damaged on its way, or changed by another program since mlpkit wrote it"
 
 MAX_FILE_BYTES = 16 * 2**30
 MAX_JSON_BYTES = 16 * 2**20

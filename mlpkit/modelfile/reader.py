@@ -22,11 +22,12 @@ from mlpkit.modelfile.arrays import Arrays
 from mlpkit.modelfile.contents import Contents
 from mlpkit.modelfile.extent import Extent
 from mlpkit.modelfile.hdf5 import read_structure
-from mlpkit.modelfile.layout import DAMAGED, DTYPES, FOLDERS, MANIFEST, SPEC, tensor_name
+from mlpkit.modelfile.layout import ALTERED, CHANGED, DTYPES, FOLDERS, MANIFEST, SPEC, tensor_name
 from mlpkit.modelfile.manifest import StoredObject, read_manifest
 from mlpkit.modelfile.migrations import migrate
 from mlpkit.modelfile.rules import Rule
 from mlpkit.modelfile.source import Source, open_source
+from mlpkit.shown import LONGEST, shortened
 
 
 class OpenFile:
@@ -57,7 +58,7 @@ class OpenFile:
         self.manifest_sha256 = structure.manifest_sha256
         raw = _manifest_bytes(source, structure.extents.pop(MANIFEST, None))
         if hashlib.sha256(raw).hexdigest() != structure.manifest_sha256:
-            raise Corrupt(f"{MANIFEST} is not what was saved: its SHA-256 differs", help=DAMAGED, rule=Rule.DIGESTS)
+            raise Corrupt(f"{MANIFEST} is not what was saved: its SHA-256 differs", help=ALTERED, rule=Rule.DIGESTS)
         self.manifest = read_manifest(raw, structure.major, structure.minor)
         _compare(self.manifest.objects, structure.extents)
         self.arrays = Arrays(source, structure.extents)
@@ -165,11 +166,11 @@ def _compare(listed: list[StoredObject], found: dict[str, Extent]) -> None:
         return
     path = min(path for path, _ in differing)
     if path not in found:
-        raise TensorMismatch(f"{path} is missing", rule=Rule.LISTED)
+        raise TensorMismatch(f"{path} is missing", help=CHANGED, rule=Rule.LISTED)
     if path not in expected:
-        raise TensorMismatch(f"{path} is in the file, but its manifest does not list it", rule=Rule.LISTED)
+        raise TensorMismatch(f"{path} is in the file, but its manifest does not list it", help=CHANGED, rule=Rule.LISTED)
     shown = f"{found[path].dtype} {found[path].shape}", f"{expected[path][0]} {expected[path][1]}"
-    raise TensorMismatch(f"{path} is {shown[0]}, its manifest says {shown[1]}", rule=Rule.LISTED)
+    raise TensorMismatch(f"{path} is {shown[0]}, its manifest says {shown[1]}", help=CHANGED, rule=Rule.LISTED)
 
 
 @contextmanager
@@ -178,4 +179,6 @@ def naming(path: str | Path) -> Iterator[None]:
     try:
         yield
     except ModelFileError as error:
-        raise type(error)(f"{path}: {error.message}", help=error.help, rule=error.rule) from error
+        name = str(path)
+        name = name if len(name) <= LONGEST else shortened(name)
+        raise type(error)(f"{name}: {error.message}", help=error.help, rule=error.rule) from error

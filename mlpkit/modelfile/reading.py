@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mlpkit.errors import Corrupt, NonFinite
 from mlpkit.modelfile.extent import Extent
-from mlpkit.modelfile.layout import DAMAGED, DTYPES
+from mlpkit.modelfile.layout import ALTERED, DTYPES
 from mlpkit.modelfile.manifest import StoredObject
 from mlpkit.modelfile.rules import Rule
 from mlpkit.modelfile.source import Source
@@ -73,7 +73,7 @@ class Reading:
         """Raise Corrupt or NonFinite when it is not what was saved, or not what may be."""
         path = self.stored.path
         if self._digest.hexdigest() != self.stored.sha256:
-            raise Corrupt(f"{path} is not what was saved: its SHA-256 differs", help=DAMAGED, rule=Rule.DIGESTS)
+            raise Corrupt(f"{path} is not what was saved: its SHA-256 differs", help=ALTERED, rule=Rule.DIGESTS)
         if not self._sound and self.stored.dtype == "bool":
             raise Corrupt(f"{path} holds bytes other than 0 and 1", rule=Rule.ENTRIES)
         if not self._sound:

@@ -18,6 +18,7 @@ from typing import BinaryIO
 from mlpkit.errors import Corrupt, ModelFileError, NotAModelFile, ResourceLimit, Truncated
 from mlpkit.modelfile.layout import MAX_FILE_BYTES
 from mlpkit.modelfile.rules import Rule
+from mlpkit.paths import as_path
 
 # O_NONBLOCK: opening a FIFO must not wait for its writer. O_BINARY: Windows would translate line ends.
 FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -101,6 +102,7 @@ def open_source(path: str | Path, map_file: bool = False) -> Iterator[Source]:
     ModelFileError
         It does not exist, may not be read, is not a regular file, or is too large.
     """
+    path = as_path(path, ModelFileError, "the model")
     with ExitStack() as stack:
         try:
             file = stack.enter_context(open(path, "rb", buffering=0, opener=lambda name, _: os.open(name, FLAGS)))

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationErro
 from pydantic_core import PydanticCustomError, core_schema
 
 from mlpkit import installed
-from mlpkit.bounds import check_keys
+from mlpkit.bounds import check_keys, whole_numbers
 from mlpkit.errors import BrokenPlugin, PluginError
 from mlpkit.plugin.schema import entries_schema
 from mlpkit.registry import BUILTIN, PluginInfo, Registry
@@ -122,9 +122,11 @@ class Plugin(BaseModel, ABC):
     @model_validator(mode="before")
     @classmethod
     def _lists_are_tuples(cls, options: Any) -> Any:
-        """JSON has no tuples, and an option must not be mutable."""
+        """JSON has no tuples, and an option must not be mutable; and 1e3 is an integer there."""
         check_keys(options, cls.model_fields)
-        return {name: _as_tuple(value) for name, value in options.items()} if isinstance(options, dict) else options
+        if not isinstance(options, dict):
+            return options
+        return whole_numbers({name: _as_tuple(value) for name, value in options.items()}, cls.model_fields)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:

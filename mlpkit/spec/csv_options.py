@@ -11,7 +11,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Pl
 from mlpkit.bounds import InParts
 from mlpkit.validation import Finding, Findings
 
-MISSING = ("", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None", "none", "?")
+MISSING = (
+    *("", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None", "none", "?"),
+    *("na", "NaT", "#NA", "#N/A N/A", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN", "\\N"),  # of pandas, C and SQL
+)
 _TEXTS_SCHEMA = {"type": "array", "items": {"type": "string"}}
 _NAMES_SCHEMA = {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1}
 

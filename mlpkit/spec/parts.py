@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from mlpkit.bounds import InParts, check_keys
+from mlpkit.bounds import InParts, check_keys, whole_numbers
 from mlpkit.normalization import BatchNormalization, Normalization
 from mlpkit.plugin import REGISTRIES, Activation, Initializer, Plugin
 from mlpkit.plugin.schema import Words
@@ -53,7 +53,7 @@ class Part(BaseModel):
     @classmethod
     def _few_keys(cls, value: Any) -> Any:
         check_keys(value, cls.model_fields)
-        return value
+        return whole_numbers(value, cls.model_fields)
 
 
 def _check_separator(text: str) -> str:

@@ -17,6 +17,7 @@ from mlpkit import jsontext
 from mlpkit.bounds import InParts
 from mlpkit.errors import Problem, SpecError, join_problems
 from mlpkit.normalization import BatchNormalization
+from mlpkit.paths import as_path, expanded
 from mlpkit.plugin import SUITABLE, Loss, Metric, Optimizer
 from mlpkit.plugin.schema import Words
 from mlpkit.shown import shortened
@@ -33,6 +34,7 @@ from mlpkit.spec.parts import (
     plugin_name,
     raise_any,
 )
+from mlpkit.spec.text import read_text
 from mlpkit.validation import Finding, findings, path_text
 
 OF_HISTORY = {"epoch", "loss", "validation_loss", "training_loss", "learning_rate"}  # the columns beside those of the metrics
@@ -139,12 +141,8 @@ class Spec(Part):
             With every problem, its place in the spec, and its line and column. When no problem but plugins that are
             missing, broken or ambiguous were found: a `PluginError` of that sort.
         """
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a NUL in the path
-            reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else (getattr(error, "strerror", None) or str(error))
-            raise SpecError(f"cannot read the spec {path}: {reason}", help="give the path of a JSON file") from error
-        return cls.from_json(text, file=str(path), folder=Path(path).parent)
+        text = read_text(path)
+        return cls.from_json(text, file=str(path), folder=as_path(path, SpecError, "the spec").parent)
 
     @classmethod
     def from_json(cls, text: str, *, file: str = "", folder: str | Path = "") -> Spec:
@@ -183,7 +181,13 @@ class Spec(Part):
         if self._folder is None:
             help = "give the rows, or the folder, with the call"
             raise SpecError(f"the spec came with a model file, and the path in it, {shortened(path, 100)!r}, is not opened", help=help)
-        return Path(self._folder) / path
+        return Path(self._folder) / expanded(path)
+
+    def allowing_large(self, allowed: bool = True) -> Spec:
+        """The same spec, with or without leave to read files that claim far more than their own size."""
+        if self.data.allow_large == allowed:
+            return self
+        return self.model_copy(update={"data": self.data.model_copy(update={"allow_large": allowed})})
 
     def with_widths(self, inputs: int, outputs: int) -> Spec:
         """The same spec with the width of the inputs and of the last layer written out.

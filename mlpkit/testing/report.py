@@ -121,4 +121,4 @@ def _alike(reason: str) -> str:
 
 def _line(check: Check, width: int, reason: str) -> str:
     seconds = f"{check.seconds:.2f} s" if check.seconds >= SHORTEST and not reason else ""
-    return f"  {check.status:8}  {check.name:{width}}  {reason or seconds}".rstrip()
+    return f"  {check.status:8}  {check.name:{width}}  {reason or seconds}".rstrip().replace("\n", "\n      ")

@@ -95,17 +95,19 @@ def taken(tables):
 def test_rows_lines_and_errors_are_those_of_the_csv_module(path, content, missing, rows, block, few):
     path.write_bytes(content)
     with mock.patch.object(csvfile, "BLOCK", block), mock.patch.object(fields, "FEW", few):
-        chunks, error = taken(iter_tables(path, rows=rows, missing=missing))
-        whole, whole_error = taken(read_table(path, missing=missing) for _ in range(1))
+        chunks, error = taken(iter_tables(path, rows=rows, missing=missing, header=True))
+        whole, whole_error = taken(read_table(path, missing=missing, header=True) for _ in range(1))
     expected, refused = [], None
     try:
         _, wanted = csv_oracle.start(content, None)
         for line, row in wanted:
             expected.append((line, [None if value.strip() in missing else value.strip() for value in row]))
+    except csv_oracle.AnotherLayout:
+        return
     except csv_oracle.Refused as caught:
         refused = caught
     if error is not None and refused is None:
-        assert any(what in str(error) for what in ("several columns", "has no name", "numbers where the names"))
+        assert any(what in str(error) for what in ("several columns",))
         return
     assert (error is None) == (whole_error is None) == (refused is None)
     full = len(expected) if refused is None else len(expected) // rows * rows

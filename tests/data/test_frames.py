@@ -149,7 +149,7 @@ REFUSED = {
 @pytest.mark.parametrize(("source", "message"), REFUSED.values(), ids=REFUSED)
 def test_what_is_no_table_is_refused(source, message):
     with pytest.raises(DataError, match=message):
-        as_table(source)
+        as_table(source)["a"]
 
 
 @pytest.mark.parametrize("names", [["a"] * 2, ["a"], ["a", "b", "c"]], ids=repr)

@@ -17,7 +17,7 @@ FILES = sorted((Path(__file__).parent / "golden").glob("*.h5"))
 
 def test_every_version_has_its_files():
     assert {path.name.split("-")[0] for path in FILES} == {"1.0", "1.1", "1.2", "1.3"}
-    assert len(FILES) == 26
+    assert len(FILES) == 27
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -75,6 +75,20 @@ def test_a_golden_file_has_an_outside_plugin(path):
     assert ("mlpkit-snake:snake", "mlpkit-snake", {"a": 0.5}) in [
         (entry["name"], entry["distribution"], entry["options"]) for entry in plugins
     ]
+
+
+def test_a_list_of_missing_texts_of_then_is_the_whole_list_now(tmp_path):
+    path = Path(__file__).parent / "golden" / "1.3-missing.h5"
+    told = json.loads(path.with_suffix(".json").read_text())
+    (tmp_path / "rows.csv").write_text(told["csv"])
+    model = mlpkit.load(path)
+    assert model.spec.data.missing == ("-",)
+    [country] = [column for column in model.input_encoder.columns if column.name == "country"]
+    assert country.categories == ("DE", "FR", "NA", None)
+    assert model.predict(tmp_path / "rows.csv").tolist() == told["of_csv"]["predictions"]
+    np.testing.assert_allclose(model.predict_proba(tmp_path / "rows.csv"), told["of_csv"]["probabilities"], rtol=1e-5, atol=1e-6)
+    na, gap = model.predict_proba([{"country": "NA", "size": 0.5}, {"country": "-", "size": 0.5}])
+    assert not np.allclose(na, gap)
 
 
 def damaged(path, target, data):

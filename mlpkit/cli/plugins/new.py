@@ -11,6 +11,7 @@ import typer
 from mlpkit.cli.console import Console
 from mlpkit.cli.errors import OutputError
 from mlpkit.cli.plugins.names import Group
+from mlpkit.shown import one_line
 
 if TYPE_CHECKING:
     from mlpkit.scaffold import Own, Package
@@ -62,7 +63,7 @@ def _said(package: Package, source: Path | None) -> str:
     lines += ["next:", f"  pip install -e {shlex.quote(f'{package.folder}[test]')}", f"  pytest {shlex.quote(str(package.folder))}"]
     if package.example:
         lines.append(f"  mlpkit train {shlex.quote(str(package.folder / 'example' / 'spec.json'))}")
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))
 
 
 def _imports_to_see_to(package: Package, source: Path | None) -> list[str]:

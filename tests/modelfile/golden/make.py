@@ -85,11 +85,29 @@ def unfinished(folder):
     keep(folder, "state", mlpkit.load(folder / "model.h5"), rows, table=TABLE, finished=answers(finished, rows))
 
 
+def own_missing(folder):
+    """A model of a file in which "NA" is a country and "-" is a missing value, as a list in data.missing said until version 1.3."""
+    countries, sizes = ("NA", "DE", "FR", "-"), [round(float(value), 2) for value in NUMBERS[:, 0]]
+    lines = [f"{countries[row % 4]},{'-' if row % 7 == 3 else size},{'ab'[row % 4 == 0]}" for row, size in enumerate(sizes)]
+    (folder / "rows.csv").write_text("\n".join(["country,size,kind", *lines, ""]))
+    data = {"target": "kind", "missing": ["-"]}
+    made = model([*layers(4), {"units": 1, "activation": "sigmoid"}], "binary_crossentropy", folder / "rows.csv", data=data)
+    made.save(folder / "model.h5")
+    rows = [{"country": country, "size": size} for country in countries for size in (None, 0.5)]
+    keep(folder, "missing", made, rows, csv=(folder / "rows.csv").read_text(), of_csv=answers_of_file(made, folder / "rows.csv"))
+    (folder / "rows.csv").unlink()
+
+
+def answers_of_file(made, path):
+    return {"predictions": made.predict(path).tolist(), "probabilities": made.predict_proba(path).tolist()}
+
+
 def main(folder):
     for name, made, rows in models():
         made.save(folder / "model.h5")
         keep(folder, name, made, rows)
     unfinished(folder)
+    own_missing(folder)
 
 
 if __name__ == "__main__":
