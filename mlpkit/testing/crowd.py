@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from threading import Barrier, Thread
 
 import numpy as np
+
+OFTEN = 2e-4  # seconds after which another thread has its turn
 
 
 def at_once(actions: Sequence[Callable[[], None]]) -> None:
@@ -21,9 +24,14 @@ def at_once(actions: Sequence[Callable[[], None]]) -> None:
             raised[number] = error
 
     threads = [Thread(target=run, args=(number,)) for number in range(len(actions))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(OFTEN)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
     if raised:
         raise raised[min(raised)]
