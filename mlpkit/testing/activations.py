@@ -23,7 +23,7 @@ from mlpkit.testing.activationcases import (
     upstream,
 )
 from mlpkit.testing.counting import instructions
-from mlpkit.testing.crowd import at_once
+from mlpkit.testing.crowd import expect_undisturbed
 from mlpkit.testing.findings import expect, expect_alike, expect_close, expect_finite, expect_same_bits
 from mlpkit.testing.kinks import kinks
 from mlpkit.testing.rowwise import Sample, expect_no_nan, expect_parts, expect_single, expect_slopes
@@ -31,8 +31,6 @@ from mlpkit.testing.trial import CheckFunction
 
 STEP = 1e-5  # of the differences
 DTYPES = ("float32", "float64")
-THREADS = 4
-ROWS, ROUNDS = 512, 40  # of each, in which they work at once
 FEW, MANY = (16, 16), (256, 64)  # scores with which instructions are counted
 MOST = 2.0  # instructions of Python per score
 LARGE = (1e4, -1e4, 1e3, -1e3, 100.0, -100.0, 10.0, -10.0, 1.0, 0.0)
@@ -256,20 +254,10 @@ def output(activation: Activation) -> None:
 
 def threads(activation: Activation) -> None:
     """Several threads call it at the same time, each with rows of its own, as mlpkit does in large layers."""
-    z = scores(activation, (THREADS * ROWS, 64), "float32")
-    weights = upstream(z.shape, "float32")
-    parts = [slice(number * ROWS, (number + 1) * ROWS) for number in range(THREADS)]
-    with np.errstate(all="ignore"):
-        expected = [(forward(activation, z[part]), backward(activation, z[part], weights[part])) for part in parts]
-    advice = "keep no array outside of a call: scratch space is made in each, or is z, out and grad in backward"
-    for _ in range(ROUNDS):
-        scratch, out, grad = z.copy(), np.full_like(z, np.nan), weights.copy()
-        at_once([partial(activation.forward, scratch[part], out[part]) for part in parts])
-        for part, (outputs, _) in zip(parts, expected, strict=True):
-            expect_same_bits(out[part], outputs, f"outputs of {THREADS} threads at once and of one alone", advice)
-        at_once([partial(activation.backward, scratch[part], out[part], grad[part]) for part in parts])
-        for part, (_, gradients) in zip(parts, expected, strict=True):
-            expect_same_bits(grad[part], gradients, f"gradients of {THREADS} threads at once and of one alone", advice)
+    rule = rule_of(activation)
+    for shape, dtype in (((8, 5), "float64"), ((400, 64), "float32")):
+        one, other = (of_size(shape, 1.0, seed).astype(dtype) for seed in (1, 2))
+        expect_undisturbed(partial(rule, one), partial(rule, other))
 
 
 def speed(activation: Activation) -> None:

@@ -101,5 +101,3 @@ def _metric_widely(metric: Metric) -> list[Array]:
     ordinary = [metriccases.unbalanced(metric, columns) for columns in metriccases.EVERY[metric.task]]
     every = [*ordinary, *(case for _, case in metriccases.special(metric))]
     return [np.array([metric.compute(*[array.copy() for array in case])]) for case in every if not metriccases.refused(metric, case)]
-
-

@@ -34,14 +34,12 @@ def _at(activation: Activation, scores: list[float]) -> Array:
 
 
 def _expect_between(activation: Activation, point: float, advice: str) -> None:
-    below, here, above = _at(activation, [point - STEP, point, point + STEP])
-    sides: tuple[float, ...] = ((here - below) / STEP, (above - here) / STEP)
-    found = float(backward(activation, np.array([[point]]), np.ones((1, 1)))[0, 0])
-    if point in activation.kinks:
-        sides = *sides, 0.0  # as the sign of 0 is
+    z = np.array([point - STEP, point, point + STEP])[:, None]
+    below, here, above = backward(activation, z, np.ones_like(z))[:, 0].tolist()
+    sides = [below, above, *([0.0] if point in activation.kinks else [])]  # as the sign of 0 is
     slack = 1e-3 * (1 + max(map(abs, sides)))
-    text = f"the derivative at {point:g} is {found:.6g}, where it is {sides[0]:.6g} below and {sides[1]:.6g} above"
-    expect(min(sides) - slack <= found <= max(sides) + slack, text, advice)
+    text = f"the derivative at {point:g} is {here:.6g}, where it is {below:.6g} below and {above:.6g} above"
+    expect(min(sides) - slack <= here <= max(sides) + slack, text, advice)
 
 
 def _expect_no_jump(activation: Activation) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mlpkit.plugin import REGISTRIES, SUITABLE, Activation, Array, Loss, Targets
 from mlpkit.testing.activationcases import backward, forward
+from mlpkit.testing.crowd import expect_undisturbed
 from mlpkit.testing.findings import expect, expect_close, expect_finite, expect_same_bits
 from mlpkit.testing.losscases import (
     SHAPES,
@@ -175,8 +176,12 @@ def inputs_untouched(loss: Loss) -> None:
         losses, grad = np.empty(len(outputs), outputs.dtype), np.empty_like(outputs)
         with np.errstate(all="ignore"):
             loss.value_and_grad(outputs, targets, losses, grad)
-            expect_same_bits(outputs, before[0], "outputs before and after value_and_grad", "do not write to outputs: grad is scratch space")
-            expect_same_bits(targets, before[1], "targets before and after value_and_grad", "do not write to targets: grad is scratch space")
+            expect_same_bits(
+                outputs, before[0], "outputs before and after value_and_grad", "do not write to outputs: grad is scratch space"
+            )
+            expect_same_bits(
+                targets, before[1], "targets before and after value_and_grad", "do not write to targets: grad is scratch space"
+            )
             if loss.joint_with is not None:
                 loss.joint(np.resize(_scores((7, 3)), outputs.shape).astype(outputs.dtype), targets, losses, grad)
                 expect_same_bits(targets, before[1], "targets before and after joint", "do not write to targets: scores is scratch space")
@@ -209,18 +214,27 @@ def special_values(loss: Loss) -> None:
 
 
 def right_costs_less(loss: Loss) -> None:
-    """Right outputs cost less than wrong ones, where the targets are classes."""
-    for units in {fewest_units(loss), 4}:
-        sample = of_size(loss, rules_of(loss)[0], (30, units))
-        chosen = np.eye(units)[sample.beside] if loss.targets == "classes" else sample.beside
+    """In each row right outputs cost less than wrong ones, where the targets are classes, be they few or many."""
+    for units in {fewest_units(loss), 4, 300}:
+        targets = of_size(loss, rules_of(loss)[0], (40, units)).beside
+        chosen = np.eye(units)[targets] if loss.targets == "classes" else targets
         low, high = (0.02, 0.98) if loss.output in ("probability", "distribution", "nonnegative") else (-0.9, 0.9)
-        right, wrong = low + (high - low) * chosen, low + (high - low) * (1 - chosen)
+        right = low + (high - low) * chosen
+        wrong = low + high - right if loss.targets == "binary" else np.roll(right, 1, axis=1)
         if loss.output == "distribution":
-            wrong = np.roll(right, 1, axis=1)
             right, wrong = (each / each.sum(axis=1, keepdims=True) for each in (right, wrong))
-        costs = [float(losses_and_grad(loss, points, sample.beside)[0].mean()) for points in (right, wrong)]
-        found = f"with {units} units right outputs cost {costs[0]:.4g} on the mean and wrong ones {costs[1]:.4g}"
-        expect(costs[0] < costs[1], found, "correct the sign of the loss, or which class a target means")
+        costs = [losses_and_grad(loss, points, targets)[0] for points in (right, wrong)]
+        for row in np.flatnonzero(~(costs[0] < costs[1]))[:1]:
+            found = f"in a row with {units} units right outputs cost {costs[0][row]:.4g} and wrong ones {costs[1][row]:.4g}"
+            expect(False, found, "correct the sign of the loss, or which class a target means")
+
+
+def threads(loss: Loss) -> None:
+    """Trainings in several threads at once do not disturb each other."""
+    for rule in rules_of(loss):
+        for shape in ((40, 6), (600, 32)):
+            one, other = (of_size(loss, rule, shape, seed=seed) for seed in (1, 2))
+            expect_undisturbed(partial(rule, one), partial(rule, other))
 
 
 def zero_at_target(loss: Loss) -> None:
@@ -287,7 +301,7 @@ def _wide(targets: Targets) -> Targets:
 CHECKS: dict[str, CheckFunction] = {
     check.__name__: check
     for check in (
-        *(gradient, joint, rows, shapes, dtype, inputs_untouched, buffers, special_values, right_costs_less),
+        *(gradient, joint, rows, shapes, dtype, inputs_untouched, buffers, special_values, right_costs_less, threads),
         *(zero_at_target, large_scores),
     )
 }

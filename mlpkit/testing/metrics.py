@@ -6,11 +6,13 @@ A metric may refuse three classes, or two values, by raising ValueError: then it
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from mlpkit.plugin import Array, Metric, Targets
+from mlpkit.testing.crowd import expect_undisturbed
 from mlpkit.testing.findings import expect, expect_close, expect_same_bits
 from mlpkit.testing.metriccases import COLUMNS, EVERY, MANY, ROWS, Case, cases, data, refused, special, unbalanced
 from mlpkit.testing.trial import CheckFunction
@@ -110,6 +112,17 @@ def buffers(metric: Metric) -> None:
             expect_same_bits(np.array(found), np.array(expected), what, "compute from the arguments alone, and keep nothing between calls")
 
 
+def threads(metric: Metric) -> None:
+    """Evaluations in several threads at once do not disturb each other."""
+    columns = cases(metric)[0][0].shape[1]
+    one, other = (data(metric, columns, ROWS, seed) for seed in (2, 3))
+    expect_undisturbed(partial(_figure, metric, one), partial(_figure, metric, other))
+
+
+def _figure(metric: Metric, case: Case) -> list[Array]:
+    return [np.array([metric.compute(*case)])]
+
+
 def inputs_untouched(metric: Metric) -> None:
     """Outputs, targets and weights are left alone."""
     far = [case for _, case in special(metric) if not refused(metric, case)]
@@ -196,6 +209,7 @@ CHECKS: dict[str, CheckFunction] = {
     "sizes": sizes,
     "special_values": special_values,
     "buffers": buffers,
+    "threads": threads,
     "inputs_untouched": inputs_untouched,
     "direction": direction,
 }

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import numpy as np
 
 from mlpkit.plugin import Array, Minimizer, Optimizer, Schedule, says
-from mlpkit.testing.crowd import at_once
+from mlpkit.testing.crowd import expect_undisturbed
 from mlpkit.testing.findings import expect, expect_close, expect_finite, expect_same_bits
 from mlpkit.testing.levels import downhill, zero_gradient, zero_parameters
 from mlpkit.testing.trial import CheckFunction
@@ -19,7 +19,6 @@ STEPS = 1000
 CALLS = 200  # of minimize
 NEAR = 1e-4  # share of the loss that a minimizer may leave
 LONG = 120_000  # numbers
-THREADS, ROUNDS = 4, 12
 IN_STATE = "name in the class variable state what is kept from one step to the next, and keep nothing elsewhere"
 TENSORS: list[tuple[int, ...]] = [(5, 4), (4,), (5,), (1, 3), (1, 4), (3, 1), (1,), (1, 1), (80, 70), (3, 410)]
 VECTORS: list[tuple[int, ...]] = [(1,), (2,), (5,), (1000,), (5600,)]
@@ -166,30 +165,23 @@ def dtype(optimizer: Optimizer) -> None:
 
 def threads(optimizer: Optimizer) -> None:
     """Trainings in several threads at once do not disturb each other, and no more do the pieces of an elementwise rule."""
-    advice = "keep no array outside of a call: scratch space is grad, or is made in each"
     if isinstance(optimizer, Minimizer):
-        walks = [Walk(optimizer, Quadratic((2000,), seed=seed)) for seed in range(THREADS)]
-        alone = [Walk(optimizer, Quadratic((2000,), seed=seed)) for seed in range(THREADS)]
-        for walk in alone:
-            walk.go(optimizer, [1, 2], rate_of(optimizer))
-        at_once([partial(walk.go, optimizer, [1, 2], rate_of(optimizer)) for walk in walks])
-        for walk, right in zip(walks, alone, strict=True):
-            expect_close(walk.w, right.w, "parameters of a training beside others and of one alone", advice, rtol=1e-6, atol=1e-9)
+        expect_undisturbed(partial(_minimized, optimizer, 1), partial(_minimized, optimizer, 2))
         return
-    shape = (200, 100) if optimizer.scope == "tensor" else (20_000,)
     rng = np.random.default_rng(9)
-    runs = [(rng.standard_normal(shape), [rng.standard_normal(shape) for _ in range(3)]) for _ in range(THREADS)]
-    expected = [driven(optimizer, w, gradients) for w, gradients in runs]
-    found: list[Array] = [*expected]
+    for shape in (shape_of(optimizer), (120, 100) if optimizer.scope == "tensor" else (12_000,)):
+        one, other = ((rng.standard_normal(shape), [rng.standard_normal(shape) for _ in range(3)]) for _ in range(2))
+        expect_undisturbed(partial(_driven, optimizer, *one), partial(_driven, optimizer, *other))
 
-    def run(number: int) -> None:
-        found[number] = driven(optimizer, *runs[number])
 
-    for _ in range(ROUNDS):
-        at_once([partial(run, number) for number in range(THREADS)])
-        for array, right in zip(found, expected, strict=True):
-            what = f"parameters of {THREADS} trainings at once and of one alone"
-            expect_close(array, right, what, advice, rtol=1e-9, atol=1e-12)
+def _minimized(optimizer: Minimizer, seed: int) -> list[Array]:
+    walk = Walk(optimizer, Quadratic((24,), seed=seed))
+    walk.go(optimizer, [1], rate_of(optimizer))
+    return [walk.w]
+
+
+def _driven(optimizer: Optimizer, w: Array, gradients: list[Array]) -> list[Array]:
+    return [driven(optimizer, w, gradients)]
 
 
 def lets_exceptions_through(optimizer: Minimizer) -> None:
@@ -211,7 +203,6 @@ def lets_exceptions_through(optimizer: Minimizer) -> None:
 
 
 CHECKS: dict[str, CheckFunction] = {
-    check.__name__: check
-    for check in (falls, in_place, state, zero_rate, zero_gradient, zero_parameters, downhill, scopes, dtype, threads)
+    check.__name__: check for check in (falls, in_place, state, zero_rate, zero_gradient, zero_parameters, downhill, scopes, dtype, threads)
 }
 OF_MINIMIZERS: dict[str, CheckFunction] = {"lets_exceptions_through": lets_exceptions_through}

@@ -171,6 +171,9 @@ WATCHED = (
 )
 
 
+OF_IMPORTS = ("the filters of warnings", "os.environ", "logging", "sys.path", "functions of numpy or of Python's modules")
+
+
 class Changes:
     """What has been changed meanwhile, by name; what has been printed and done to files stands there too."""
 

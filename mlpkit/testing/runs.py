@@ -16,7 +16,6 @@ from mlpkit.testing.cases import case_of
 from mlpkit.testing.engine import trained
 from mlpkit.testing.initializers import SHAPES, filled
 from mlpkit.testing.schedules import EVERY, places
-from mlpkit.testing.trial import CheckFunction
 from mlpkit.testing.walks import Quadratic, Walk, rate_of
 
 DTYPES = ("float32", "float64")
@@ -54,7 +53,9 @@ def _loss(loss: Loss) -> None:
 def _optimizer(optimizer: Optimizer) -> None:
     for shape in optimizers.TENSORS if optimizer.scope == "tensor" else optimizers.VECTORS:
         for dtype in DTYPES:
-            Walk(optimizer, Quadratic(shape, dtype)).go(optimizer, range(1, 2 if isinstance(optimizer, Minimizer) else 4), rate_of(optimizer))
+            Walk(optimizer, Quadratic(shape, dtype)).go(
+                optimizer, range(1, 2 if isinstance(optimizer, Minimizer) else 4), rate_of(optimizer)
+            )
 
 
 def _initializer(initializer: Initializer) -> None:
@@ -82,4 +83,3 @@ EVERYWHERE: dict[str, Callable[[Any], None]] = {
     "schedules": _schedule,
     "metrics": _metric,
 }
-CHECKS: dict[str, CheckFunction] = {"runs": runs}

@@ -44,13 +44,14 @@ ONLY_WHERE: dict[str, tuple[Callable[[Any], bool], str]] = {  # by check: whethe
 def checks_of(plugin: Plugin) -> dict[str, CheckFunction]:
     """The checks of a plugin: those of all kinds, those of its own, and those that train with it."""
     own = {**KINDS[plugin.kind], **(optimizers.OF_MINIMIZERS if isinstance(plugin, Minimizer) else {})}
-    found = {**before_runs(), **common.AFTER_RUNS, **own, **effects.CHECKS, "other_options": other_options, **engine.CHECKS[plugin.kind]}
+    last = {"effects": effects.effects, "other_options": other_options, **engine.CHECKS[plugin.kind]}
+    found = {**before_runs(), **common.AFTER_RUNS, **own, **last}
     return {name: check if (reason := why_not(name, plugin)) is None else _not_asked(reason) for name, check in found.items()}
 
 
 def before_runs() -> dict[str, CheckFunction]:
-    """The checks that call nothing of a plugin, and the one that says whether its code raises."""
-    return {**common.CHECKS, **runs.CHECKS}
+    """The checks that call nothing of a plugin, what its first calls do to the process, and whether its code raises."""
+    return {**common.CHECKS, "side_effects": effects.side_effects, "runs": runs.runs}
 
 
 def other_options(plugin: Plugin) -> None:

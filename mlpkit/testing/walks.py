@@ -103,7 +103,6 @@ def walked(optimizer: Optimizer, steps: int, dtype: DTypeLike = "float64", seed:
     return walk
 
 
-
 def driven(optimizer: Optimizer, w: Array, gradients: Sequence[Array], lr: float = LITTLE) -> Array:
     """Where an optimizer goes from `w` along some gradients, with a state of zeros; not for minimizers."""
     w = w.copy()

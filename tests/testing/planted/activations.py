@@ -298,7 +298,7 @@ class AboveOne(Tanh2):
         out += 0.2 * np.exp(-np.square(10 * (z - 2.5)))
 
     def backward(self, z, out, grad):
-        grad *= 1 - np.square(np.tanh(z)) - 40 * (z - 2.5) * np.exp(-np.square(10 * (z - 2.5))) 
+        grad *= 1 - np.square(np.tanh(z)) - 40 * (z - 2.5) * np.exp(-np.square(10 * (z - 2.5)))
 
 
 class LosesDigits(Elementwise):
@@ -313,10 +313,10 @@ class LosesDigits(Elementwise):
 
 PLANTED = {
     OneUnit(): "gradient",
-    OneUnitOfThousands(): "sizes",
-    ManyRows(): "sizes",
-    LargeArray(): "sizes",
-    LargeArrayBackward(): "sizes",
+    OneUnitOfThousands(): "gradient",
+    ManyRows(): "shapes",
+    LargeArray(): "shapes",
+    LargeArrayBackward(): "shapes",
     LeaksInLargeArrays(): "dtype",
     LeaksForOneUnit(): "dtype",
     LeaksAtLargeScores(): "dtype",
@@ -341,7 +341,7 @@ PLANTED = {
     OwnSeed(): "rows",
     ClipsGradients(): "linear",
     DividesByGradient(): "linear",
-    UnknownInitializer(): "output",
+    UnknownInitializer(): "trains",
     AboveOne(): "output",
     LosesDigits(): "gradient",
 }

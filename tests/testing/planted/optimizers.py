@@ -270,7 +270,7 @@ PLANTED = {
     SharedScratchOfVectors(): "threads",
     CountsSteps(): "deterministic",
     DividesByRate(): "zero_rate",
-    GradientsOfAnySize(): "scopes",
+    GradientsOfAnySize(): "downhill",
     UphillForLargeGradients(): "downhill",
     StateWithOption(): "other_options",
     WrongShapeOfMinimizer(): "scopes",

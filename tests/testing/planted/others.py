@@ -111,13 +111,6 @@ class WrongBetween(Straight):
         return super().rate(epoch, epochs) if (4 * epoch) % 1 == 0 else float("nan")
 
 
-class KeepsLength(Straight):
-    """Remembers how long its first run was."""
-
-    def rate(self, epoch, epochs):
-        return 0.1 * max(0.0, 1 - epoch / KEPT.setdefault("epochs", epochs))
-
-
 class AbsentClass(good.BalancedAccuracy):
     """NaN where a class has no rows."""
 
@@ -219,7 +212,7 @@ class KeptById(Metric):
 
 
 PLANTED = {
-    BreaksOnWide(): "shapes",
+    BreaksOnWide(): "runs",
     NaNOnWide(): "shapes",
     OwnSeed(): "reproducible",
     ByShape(): "reproducible",
@@ -230,14 +223,13 @@ PLANTED = {
     MovesRngLater(): "fills",
     ZeroWarmUp(): "other_options",
     UnusedFloor(): "effects",
-    NothingInShortRuns(): "rates",
+    NothingInShortRuns(): "short_runs",
     WrongBetween(): "rates",
-    KeepsLength(): "memory",
-    AbsentClass(): "special",
-    LogOfZero(): "special",
-    DividesByTarget(): "special",
-    NegativeTargets(): "special",
-    ConstantTarget(): "special",
+    AbsentClass(): "special_values",
+    LogOfZero(): "special_values",
+    DividesByTarget(): "special_values",
+    NegativeTargets(): "special_values",
+    ConstantTarget(): "special_values",
     ManyRows(): "sizes",
     ManyClasses(): "sizes",
     UnusedThreshold(): "effects",
