@@ -114,8 +114,8 @@ def shapes(activation: Activation) -> None:
             expect_parts(rule, of_size(shape, 3.0).astype(dtype), _parts(shape[0]), ALONE)
     whole = of_size((40, MILLION[1]), 3.0).astype("float32")
     rows = np.resize(np.arange(40), MILLION[0])
-    million = rule(whole.part(rows))
-    for what, found, few in zip(("outputs", "gradients"), million, rule(whole), strict=True):
+    million = rule.at(whole.part(rows))
+    for what, found, few in zip(("outputs", "gradients"), million, rule.at(whole), strict=True):
         text = f"{what} of a million scores, against those of a few,"
         expect_close(found, few[rows], text, ALONE, rtol=1e-4, atol=1e-5)
 
@@ -257,7 +257,7 @@ def threads(activation: Activation) -> None:
     rule = rule_of(activation)
     for shape, dtype in (((8, 5), "float64"), ((400, 64), "float32")):
         one, other = (of_size(shape, 1.0, seed).astype(dtype) for seed in (1, 2))
-        expect_undisturbed(partial(rule, one), partial(rule, other))
+        expect_undisturbed(partial(rule.at, one), partial(rule.at, other))
 
 
 def speed(activation: Activation) -> None:

@@ -56,7 +56,7 @@ def _activation_widely(activation: Activation) -> list[Array]:
     column = activationcases.grid()[::4]
     block = np.resize(column, (len(column) // 5, 5))
     samples = [activationcases.uneven(), *(Sample(z, np.ones_like(z)) for z in (column, block))]
-    return [array for sample in samples for array in rule(sample)]
+    return [array for sample in samples for array in rule.at(sample)]
 
 
 def _of_loss(loss: Loss) -> list[Array]:
@@ -68,7 +68,7 @@ def _loss_widely(loss: Loss) -> list[Array]:
     for rule in losscases.rules_of(loss):
         sizes = [losscases.of_size(loss, rule, (9, units), size) for units in (1, 4) for size in losscases.SIZES]
         for sample in (*sizes, losscases.uneven(loss, rule), *(each for _, each in losscases.special(loss) if rule.points == "outputs")):
-            found += rule(sample)
+            found += rule.at(sample)
     return found
 
 

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import Any
 
 
-def instructions(function: Callable[[], None], most: int) -> int:
+def instructions(function: Callable[[], object], most: int) -> int:
     """How many of Python's instructions a call takes on this thread; it is left alone once there are more than `most`.
 
     NumPy's own work is not counted: an operation on a whole array is a few instructions, a loop over its numbers is many.

@@ -108,7 +108,7 @@ def descriptors() -> Iterator[list[str]]:
     kept: list[tuple[int, int, Any]] = []
     for number in (1, 2):
         with suppress(OSError):
-            copy, file = os.dup(number), tempfile.TemporaryFile()
+            copy, file = os.dup(number), tempfile.TemporaryFile()  # noqa: SIM115
             os.dup2(file.fileno(), number)
             kept.append((number, copy, file))
     try:

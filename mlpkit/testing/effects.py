@@ -19,7 +19,7 @@ from mlpkit.testing.variants import NOT_VARIED, others, usual, variants
 
 def effects(plugin: Plugin) -> None:
     """Each option changes what the plugin computes; which need not, the class variable `without_effect` names."""
-    spared = getattr(plugin, "without_effect", ())
+    spared = plugin.without_effect
     wrong = [name for name in spared if name not in type(plugin).model_fields]
     expect(not wrong, f"without_effect names {', '.join(map(repr, wrong))}", "name options of the class, in a tuple")
     own = wide_answer(plugin)

@@ -26,9 +26,9 @@ from mlpkit.testing.losscases import (
     losses_and_grad,
     of_size,
     rules_of,
-    special,
     uneven,
 )
+from mlpkit.testing.losstargets import right_costs_less, special_values
 from mlpkit.testing.rowwise import Rule, Sample, expect_no_nan, expect_parts, expect_single, expect_slopes
 from mlpkit.testing.trial import CheckFunction
 
@@ -132,7 +132,7 @@ def rows(loss: Loss) -> None:
 
 def _expect_by_rows(rule: Rule, sample: Sample, order: NDArray[np.int64]) -> None:
     if sample.size == 1.0:
-        losses, grad = rule(sample)
+        losses, grad = rule.at(sample)
         where = "joint" if rule.points == "scores" else "value_and_grad"
         expect_finite(losses, f"what {where} leaves in losses", "fill every entry of losses, whatever was in it")
         expect_finite(grad, f"what {where} leaves in grad", "fill every entry of grad, whatever was in it")
@@ -146,7 +146,7 @@ def shapes(loss: Loss) -> None:
         for shape in ((0, 3), *SHAPES):
             sample = of_size(loss, rule, shape).astype("float32")
             what = f"with {rule.points} of the shape {sample.points.shape}, an entry of the"
-            losses, grad = rule(sample)
+            losses, grad = rule.at(sample)
             expect_finite(losses, f"{what} {rule.values}", "fill every entry of losses")
             expect_finite(grad, f"{what} {rule.gradients}", "fill every entry of grad")
             last = len(losses) - 1
@@ -155,7 +155,7 @@ def shapes(loss: Loss) -> None:
                 expect_parts(rule, of_size(loss, rule, shape).astype(dtype), parts, ALONE)
         few = of_size(loss, rule, (50, 40)).astype("float32")
         rows = np.resize(np.arange(50), MANY)
-        for what, found, expected in zip((rule.values, rule.gradients), rule(few.part(rows)), rule(few), strict=True):
+        for what, found, expected in zip((rule.values, rule.gradients), rule.at(few.part(rows)), rule.at(few), strict=True):
             expect_close(found, expected[rows], f"{what} of {MANY} rows, against those of a few,", ALONE, rtol=1e-4, atol=1e-5)
 
 
@@ -192,7 +192,7 @@ def buffers(loss: Loss) -> None:
     advice = "compute from the arguments alone, and keep no array of an earlier call"
     for rule in rules_of(loss):
         samples = [of_size(loss, rule, (6, 4), seed=seed) for seed in (1, 2, 1)]
-        expected = [rule(sample) for sample in samples]
+        expected = [rule.at(sample) for sample in samples]
         points, targets = np.empty_like(samples[0].points), np.empty_like(samples[0].beside)
         losses, grad = np.empty(6), np.empty_like(points)
         for sample, right in zip(samples, expected, strict=True):
@@ -202,39 +202,12 @@ def buffers(loss: Loss) -> None:
                 expect_same_bits(found, array, f"{what} in fresh arrays and in ones that were used before", advice)
 
 
-def special_values(loss: Loss) -> None:
-    """Outputs that are the targets, zeros, one class alone and numbers below 0 give finite losses and gradients."""
-    advice = "keep divisors, roots and logarithms away from 0 by a little number, and give the derivative of a side at a kink"
-    rule = rules_of(loss)[0]
-    for what, sample in special(loss):
-        for name in ("float64", "float32"):
-            found = rule(sample.astype(name))
-            for each, array in zip((rule.values, rule.gradients), found, strict=True):
-                expect_finite(array, f"{what}, in {name}, an entry of the {each}", advice)
-
-
-def right_costs_less(loss: Loss) -> None:
-    """In each row right outputs cost less than wrong ones, where the targets are classes, be they few or many."""
-    for units in {fewest_units(loss), 4, 300}:
-        targets = of_size(loss, rules_of(loss)[0], (40, units)).beside
-        chosen = np.eye(units)[targets] if loss.targets == "classes" else targets
-        low, high = (0.02, 0.98) if loss.output in ("probability", "distribution", "nonnegative") else (-0.9, 0.9)
-        right = low + (high - low) * chosen
-        wrong = low + high - right if loss.targets == "binary" else np.roll(right, 1, axis=1)
-        if loss.output == "distribution":
-            right, wrong = (each / each.sum(axis=1, keepdims=True) for each in (right, wrong))
-        costs = [losses_and_grad(loss, points, targets)[0] for points in (right, wrong)]
-        for row in np.flatnonzero(~(costs[0] < costs[1]))[:1]:
-            found = f"in a row with {units} units right outputs cost {costs[0][row]:.4g} and wrong ones {costs[1][row]:.4g}"
-            expect(False, found, "correct the sign of the loss, or which class a target means")
-
-
 def threads(loss: Loss) -> None:
     """Trainings in several threads at once do not disturb each other."""
     for rule in rules_of(loss):
         for shape in ((40, 6), (600, 32)):
             one, other = (of_size(loss, rule, shape, seed=seed) for seed in (1, 2))
-            expect_undisturbed(partial(rule, one), partial(rule, other))
+            expect_undisturbed(partial(rule.at, one), partial(rule.at, other))
 
 
 def zero_at_target(loss: Loss) -> None:

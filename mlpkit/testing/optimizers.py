@@ -170,8 +170,10 @@ def threads(optimizer: Optimizer) -> None:
         return
     rng = np.random.default_rng(9)
     for shape in (shape_of(optimizer), (120, 100) if optimizer.scope == "tensor" else (12_000,)):
-        one, other = ((rng.standard_normal(shape), [rng.standard_normal(shape) for _ in range(3)]) for _ in range(2))
-        expect_undisturbed(partial(_driven, optimizer, *one), partial(_driven, optimizer, *other))
+        runs: list[tuple[Array, list[Array]]] = [
+            (rng.standard_normal(shape), [rng.standard_normal(shape) for _ in range(3)]) for _ in range(2)
+        ]
+        expect_undisturbed(partial(_driven, optimizer, runs[0]), partial(_driven, optimizer, runs[1]))
 
 
 def _minimized(optimizer: Minimizer, seed: int) -> list[Array]:
@@ -180,8 +182,8 @@ def _minimized(optimizer: Minimizer, seed: int) -> list[Array]:
     return [walk.w]
 
 
-def _driven(optimizer: Optimizer, w: Array, gradients: list[Array]) -> list[Array]:
-    return [driven(optimizer, w, gradients)]
+def _driven(optimizer: Optimizer, run: tuple[Array, list[Array]]) -> list[Array]:
+    return [driven(optimizer, *run)]
 
 
 def lets_exceptions_through(optimizer: Minimizer) -> None:

@@ -135,6 +135,11 @@ def _cores() -> Any:
     return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
 
 
+def _set_cores(before: Any) -> None:
+    if before is not None:
+        os.sched_setaffinity(0, before)
+
+
 def _set_path(before: list[str]) -> None:
     sys.path[:] = before
 
@@ -166,7 +171,7 @@ WATCHED = (
     Watched("the garbage collector", _collector, _set_collector),
     Watched("socket.setdefaulttimeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
     Watched("functions of numpy or of Python's modules", _modules, _set_modules),
-    Watched("the cores of the process", _cores, lambda before: before and os.sched_setaffinity(0, before)),
+    Watched("the cores of the process", _cores, _set_cores),
     Watched("the threads that run", _threads),
 )
 

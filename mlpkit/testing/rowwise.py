@@ -46,7 +46,7 @@ class Rule(NamedTuple):
     compute: Callable[[Array, Any], tuple[Array, Array]]  # of points and what is beside them: values and gradients
     total: Callable[[Array, Any], Array]  # of values: one number per row, whose gradient it is
 
-    def __call__(self, sample: Sample) -> tuple[Array, Array]:
+    def at(self, sample: Sample) -> tuple[Array, Array]:
         """Values and gradients, with NumPy's warnings switched off as in training."""
         with np.errstate(all="ignore"):
             return self.compute(sample.points, sample.beside)
@@ -62,11 +62,11 @@ def expect_alike(found: Array, expected: Array, what: str, advice: str, sample: 
 
 def expect_parts(rule: Rule, sample: Sample, parts: Sequence[Any], advice: str) -> None:
     """Raise AssertionError unless some rows without the others have the values and gradients that they have among them."""
-    whole = rule(sample)
+    whole = rule.at(sample)
     where = f"{_shape(sample)} in {sample.points.dtype}"
     for rows in parts:
         part = sample.part(rows)
-        for what, found, expected in zip((rule.values, rule.gradients), rule(part), whole, strict=True):
+        for what, found, expected in zip((rule.values, rule.gradients), rule.at(part), whole, strict=True):
             text = f"{what} of some rows without the others, of {rule.points} of {where},"
             expect_alike(found, expected[rows], text, advice, part, rule.points)
 
@@ -77,7 +77,7 @@ def _shape(sample: Sample) -> str:
 
 def expect_no_nan(rule: Rule, sample: Sample, advice: str) -> None:
     """Raise AssertionError for NaN among values and gradients, and for infinity unless the points are far."""
-    for what, found in zip((rule.values, rule.gradients), rule(sample), strict=True):
+    for what, found in zip((rule.values, rule.gradients), rule.at(sample), strict=True):
         wrong = np.argwhere(np.isnan(found) if sample.size > NOT_FAR else ~np.isfinite(found))
         for index in [tuple(map(int, place)) for place in wrong[:1]]:
             row = np.array2string(sample.points[index[0]], precision=4, threshold=6)
@@ -89,15 +89,15 @@ def expect_single(rule: Rule, sample: Sample, advice: str) -> None:
     """Raise AssertionError unless float32 gives what float64 does, but for what the rounding of the points does to it."""
     single = sample.astype("float32")
     exact = single.astype("float64")
-    expected = rule(exact)
+    expected = rule.at(exact)
     spread = [np.zeros_like(array) for array in expected]
     rng = np.random.default_rng(17)
     with np.errstate(all="ignore"):
         for _ in range(DISTURBED):
             moved = exact._replace(points=exact.points * (1 + ROUNDING * rng.uniform(-1, 1, exact.points.shape)))
-            for array, found, right in zip(spread, rule(moved), expected, strict=True):
+            for array, found, right in zip(spread, rule.at(moved), expected, strict=True):
                 np.fmax(array, np.abs(found - right), out=array)
-        for what, found, right, lost in zip((rule.values, rule.gradients), rule(single), expected, spread, strict=True):
+        for what, found, right, lost in zip((rule.values, rule.gradients), rule.at(single), expected, spread, strict=True):
             largest = np.abs(right).max(axis=-1, keepdims=True, initial=0.0) if right.ndim == 2 else np.abs(right)
             atol = 4 * lost + 1e-4 + 1e-5 * np.nan_to_num(largest, posinf=0.0)
             held = (np.abs(right) < HELD) & ((np.abs(found) < HELD) | np.isnan(found) | (sample.size <= NOT_FAR))
@@ -121,14 +121,14 @@ def expect_slopes(rule: Rule, draw: Callable[[int], tuple[Sample, Array, float]]
 def _wrong_row(rule: Rule, sample: Sample, direction: Array, step: float, outwards: bool) -> str | None:
     """What is wrong with the row whose gradient is furthest from the differences; None where every row has some step that agrees."""
     with np.errstate(all="ignore"):
-        values, gradients = rule(sample)
+        values, gradients = rule.at(sample)
         here = rule.total(values, sample.beside)
         found = np.einsum("ij,ij->i", gradients, direction)
         size = np.sqrt(np.einsum("ij,ij->i", np.square(gradients), np.square(direction)))
         slopes = []
         for each in (step, step / 2, step / 4):
-            above = rule.total(rule(sample._replace(points=sample.points + each * direction))[0], sample.beside)
-            below = here if outwards else rule.total(rule(sample._replace(points=sample.points - each * direction))[0], sample.beside)
+            above = rule.total(rule.at(sample._replace(points=sample.points + each * direction))[0], sample.beside)
+            below = here if outwards else rule.total(rule.at(sample._replace(points=sample.points - each * direction))[0], sample.beside)
             slopes.append((above - below) / (each if outwards else 2 * each))
         lost = 100 * EPS * (_sizes(values, sample.beside) + 1) / (step / 4)
         bent = 2 * np.abs(slopes[0] - slopes[1])

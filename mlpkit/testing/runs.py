@@ -40,14 +40,14 @@ def _activation(activation: Activation) -> None:
     rule = activationcases.rule_of(activation)
     for shape in ((0, 3), *activationcases.SHAPES):
         for dtype in DTYPES:
-            rule(activationcases.of_size(shape, 1.0).astype(dtype))
+            rule.at(activationcases.of_size(shape, 1.0).astype(dtype))
 
 
 def _loss(loss: Loss) -> None:
     for rule in losscases.rules_of(loss):
         for shape in ((0, 3), *losscases.SHAPES):
             for dtype in DTYPES:
-                rule(losscases.of_size(loss, rule, shape).astype(dtype))
+                rule.at(losscases.of_size(loss, rule, shape).astype(dtype))
 
 
 def _optimizer(optimizer: Optimizer) -> None:

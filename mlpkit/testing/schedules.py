@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from mlpkit.plugin import Schedule
+from mlpkit.plugin import Array, Schedule
 from mlpkit.testing.findings import expect, expect_same_bits
 from mlpkit.testing.trial import CheckFunction
 
@@ -66,7 +66,7 @@ def memory(schedule: Schedule) -> None:
 
 def _expect_own_length(schedule: Schedule, advice: str) -> None:
     """The length of a run is that of the call: shares of a run that give other rates in runs of other lengths do so in any order."""
-    alone = {}
+    alone: dict[int, Array] = {}
     for epochs in (20, 40, 20, 40):
         found = np.array([schedule.rate(epochs * share, epochs) for share in (0.1, 0.25, 0.5, 0.9)])
         expect_same_bits(found, alone.setdefault(epochs, found), "rates of runs of several lengths by turns", advice)

@@ -143,4 +143,5 @@ def _examples(annotation: Any) -> list[Any]:
     """Some values of a type, for an option that has none."""
     if get_origin(annotation) is Literal:
         return list(get_args(annotation))
-    return {float: [0.5, 1.0], int: [1, 2], bool: [True, False], NoneType: []}.get(annotation, [])
+    known: dict[Any, list[Any]] = {float: [0.5, 1.0], int: [1, 2], bool: [True, False], NoneType: []}
+    return known.get(annotation, [])

@@ -220,12 +220,10 @@ class WritesFileRarely(Momentum):
         super().step(w, grad, velocity, lr=lr, t=t)
 
 
-PLANTED = {
-    plugin: "side_effects"
-    for plugin in (
-        *(Seeds(), SeedsPython(), SetsErrors(), Prints(), PrintsToStderr(), WritesToDescriptor(), FiltersWarnings()),
-        *(SetsEnvironment(), ConfiguresLogging(), ChangesFolder(), WritesFile(), SetsLocale(), SetsPrintOptions()),
-        *(ReplacesStdout(), HandlesSignals(), StopsCollecting(), LeavesThreads(), Recursion(), Patches(), SetsDecimals()),
-        *(ShortPath(), PrintsWithOption(), WritesFileRarely()),
-    )
-}
+EVERY = (
+    *(Seeds(), SeedsPython(), SetsErrors(), Prints(), PrintsToStderr(), WritesToDescriptor(), FiltersWarnings()),
+    *(SetsEnvironment(), ConfiguresLogging(), ChangesFolder(), WritesFile(), SetsLocale(), SetsPrintOptions()),
+    *(ReplacesStdout(), HandlesSignals(), StopsCollecting(), LeavesThreads(), Recursion(), Patches(), SetsDecimals()),
+    *(ShortPath(), PrintsWithOption(), WritesFileRarely()),
+)
+PLANTED = dict.fromkeys(EVERY, "side_effects")
