@@ -17,7 +17,7 @@ from mlpkit.testing.findings import expect_close
 
 TURNS = 120  # in which a call is held up, at most
 COUNTED = 50_000  # instructions of a call
-PATIENCE = 2.0  # seconds that another thread is waited for, which is held up itself where a lock is
+PATIENCE = 1.0  # seconds that another thread is waited for, which is held up itself where a lock is
 KEEP_NONE = "keep no array outside of a call: scratch space is made in each, or is the caller's"
 Call = Callable[[], Sequence[Array]]
 

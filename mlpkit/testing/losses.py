@@ -28,7 +28,7 @@ from mlpkit.testing.losscases import (
     rules_of,
     uneven,
 )
-from mlpkit.testing.losstargets import right_costs_less, special_values
+from mlpkit.testing.losstargets import expect_no_jump, right_costs_less, special_values
 from mlpkit.testing.rowwise import Rule, Sample, expect_no_nan, expect_parts, expect_single, expect_slopes
 from mlpkit.testing.trial import CheckFunction
 
@@ -55,6 +55,7 @@ def gradient(loss: Loss) -> None:
         if far := far_batch(loss, 9, units):
             _compare(losses_and_grad, loss, *far, "value_and_grad", step=FAR_STEP)
     _expect_slopes(loss, rules_of(loss)[0])
+    expect_no_jump(loss)
 
 
 def _expect_slopes(loss: Loss, rule: Rule) -> None:

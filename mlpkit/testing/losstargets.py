@@ -2,11 +2,51 @@
 
 from __future__ import annotations
 
-import numpy as np
+from functools import partial
+from typing import Any
 
-from mlpkit.plugin import Loss
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.plugin import Array, Loss
 from mlpkit.testing.findings import expect, expect_finite
-from mlpkit.testing.losscases import fewest_units, losses_and_grad, of_size, rules_of, special
+from mlpkit.testing.losscases import RANGES, fewest_units, losses_and_grad, of_size, rules_of, special
+from mlpkit.testing.rowwise import Rule, Sample
+
+POINTS = 1200  # of a line
+HALVINGS = 40
+
+
+def expect_no_jump(loss: Loss) -> None:
+    """Raise AssertionError where a loss jumps on a line that leads past its targets."""
+    rule, units = rules_of(loss)[0], fewest_units(loss)
+    if loss.output == "distribution":
+        return
+    low, high = RANGES.get(loss.output, (0.0 if loss.output == "nonnegative" else -6.0, 6.0))
+    targets = of_size(loss, rule, (6, units)).beside
+    for target in targets:
+        line = np.linspace(low, high, POINTS + 2)[1:-1]
+        at = partial(_along, rule, target, units)
+        losses, slopes = at(line)
+        step = line[1] - line[0]
+        steep = step * (np.abs(np.diff(slopes)) + np.maximum(np.abs(slopes[:-1]), np.abs(slopes[1:])) + 1e-3)
+        for start in np.flatnonzero(np.abs(np.diff(losses)) > 3 * steep):
+            left, right = float(line[start]), float(line[start + 1])
+            jump = abs(losses[start + 1] - losses[start])
+            for _ in range(HALVINGS):
+                middle = (left + right) / 2
+                costs = at(np.array([left, middle, right]))[0]
+                left, right = (left, middle) if abs(costs[1] - costs[0]) >= abs(costs[2] - costs[1]) else (middle, right)
+            costs = at(np.array([left, right]))[0]
+            found = f"where the target is {target} the loss jumps at outputs of {left:.6g}, from {costs[0]:.6g} to {costs[1]:.6g}"
+            expect(abs(costs[1] - costs[0]) < 0.3 * jump, found, "let its parts meet")
+
+
+def _along(rule: Rule, target: NDArray[Any], units: int, outputs: Array) -> tuple[Array, Array]:
+    """Losses and slopes where all outputs are the same number."""
+    points = np.repeat(outputs[:, None], units, axis=1)
+    losses, grad = rule.at(Sample(points, np.repeat(target[None], len(outputs), axis=0)))
+    return losses, grad.sum(axis=1)
 
 
 def special_values(loss: Loss) -> None:

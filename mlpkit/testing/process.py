@@ -135,6 +135,18 @@ def _cores() -> Any:
     return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
 
 
+def _umask() -> str | None:
+    """What the system says of it, since a process can read it by setting it alone."""
+    with suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        return next((line.split()[1] for line in file if line.startswith("Umask")), None)
+    return None
+
+
+def _set_umask(before: str | None) -> None:
+    if before is not None:
+        os.umask(int(before, 8))
+
+
 def _set_cores(before: Any) -> None:
     if before is not None:
         os.sched_setaffinity(0, before)
@@ -172,6 +184,7 @@ WATCHED = (
     Watched("socket.setdefaulttimeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
     Watched("functions of numpy or of Python's modules", _modules, _set_modules),
     Watched("the cores of the process", _cores, _set_cores),
+    Watched("os.umask", _umask, _set_umask),
     Watched("the threads that run", _threads),
 )
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import linecache
+import re
 import traceback
+
+RAISES = re.compile(r"(^|[:;] *)raise\b")
 
 
 def is_refusal(error: ValueError) -> bool:
@@ -13,7 +16,7 @@ def is_refusal(error: ValueError) -> bool:
         return False
     for above in range(line, max(line - 6, frame.f_code.co_firstlineno - 1), -1):  # a statement may go over several lines
         text = linecache.getline(frame.f_code.co_filename, above).strip()
-        if not text or text.startswith("raise"):
+        if not text or RAISES.search(text):
             return True
         if text.endswith(":") or " = " in text.split("(")[0]:
             return False

@@ -132,8 +132,9 @@ def _wrong_row(rule: Rule, sample: Sample, direction: Array, step: float, outwar
             slopes.append((above - below) / (each if outwards else 2 * each))
         lost = 100 * EPS * (_sizes(values, sample.beside) + 1) / (step / 4)
         bent = 2 * np.abs(slopes[0] - slopes[1])
+        bent = 2 * bent if outwards else np.minimum(bent, 0.3 * (np.abs(slopes[1]) + size))
         off = np.min([np.abs(found - slope) for slope in slopes], axis=0)
-        allowed = 1e-5 * (np.abs(found) + size) + 1e-6 * min(1.0, sample.size) + lost + np.minimum(bent, 0.3 * (np.abs(slopes[1]) + size))
+        allowed = 1e-5 * (np.abs(found) + size) + 1e-6 * min(1.0, sample.size) + lost + bent
         over = np.where(np.isnan(off), np.inf, off - allowed)
     row = int(np.argmax(over)) if len(over) else 0
     if not len(over) or not over[row] > 0:

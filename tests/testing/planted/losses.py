@@ -215,7 +215,18 @@ class Ascends(good.SquaredHinge):
         super().value_and_grad(outputs, 1 - targets, losses, grad)
 
 
+class PartsThatDoNotMeet(Squares):
+    """Huber's loss with a part too low: it jumps where the parts should meet, and its gradient does not say so."""
+
+    def value_and_grad(self, outputs, targets, losses, grad):
+        error = outputs - targets
+        size = np.abs(error)
+        losses[...] = np.where(size <= 1, 0.5 * error * error, size - 0.25).sum(axis=1)
+        grad[...] = np.clip(error, -1, 1)
+
+
 PLANTED = {
+    PartsThatDoNotMeet(): "gradient",
     OneUnit(): "rows",
     ManyUnits(): "gradient",
     ManyRows(): "shapes",

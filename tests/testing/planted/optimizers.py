@@ -249,7 +249,19 @@ class LostAtMinimum(Minimizer):
         return bool(loss < 1e-9)
 
 
+class HalfInSingle(Optimizer):
+    """Half of a step in long vectors of float32."""
+
+    elementwise: ClassVar[bool] = True
+
+    def step(self, w, grad, *, lr, t):
+        if w.dtype == np.float32 and w.size > 10_000:
+            grad *= 0.5
+        w -= lr * grad
+
+
 PLANTED = {
+    HalfInSingle(): "scopes",
     NoEpsilon(): "zero_gradient",
     NoEpsilonInLength(): "zero_gradient",
     TrustOfZero(): "zero_parameters",

@@ -1,5 +1,6 @@
 """Initializers, schedules and metrics with a fault that shows in some places alone."""
 
+import random
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -211,7 +212,16 @@ class KeptById(Metric):
         return KEPT.setdefault((type(self), id(outputs)), (outputs, figure))[1]  # outputs too, so that nothing else gets its address
 
 
+class OwnSeedOfPython(Uniform):
+    """Draws by a seed of its own, of Python's."""
+
+    def fill(self, array, rng):
+        own = random.Random(5)
+        array[...] = np.reshape([own.uniform(-1, 1) for _ in range(array.size)], array.shape)
+
+
 PLANTED = {
+    OwnSeedOfPython(): "reproducible",
     BreaksOnWide(): "runs",
     NaNOnWide(): "shapes",
     OwnSeed(): "reproducible",

@@ -220,10 +220,18 @@ class WritesFileRarely(Momentum):
         super().step(w, grad, velocity, lr=lr, t=t)
 
 
+class SetsUmask(Error):
+    """Sets which rights new files have."""
+
+    def compute(self, outputs, targets, weights):
+        os.umask(0o077 if os.umask(0) != 0o077 else 0o027)
+        return super().compute(outputs, targets, weights)
+
+
 EVERY = (
     *(Seeds(), SeedsPython(), SetsErrors(), Prints(), PrintsToStderr(), WritesToDescriptor(), FiltersWarnings()),
     *(SetsEnvironment(), ConfiguresLogging(), ChangesFolder(), WritesFile(), SetsLocale(), SetsPrintOptions()),
     *(ReplacesStdout(), HandlesSignals(), StopsCollecting(), LeavesThreads(), Recursion(), Patches(), SetsDecimals()),
-    *(ShortPath(), PrintsWithOption(), WritesFileRarely()),
+    *(SetsUmask(), ShortPath(), PrintsWithOption(), WritesFileRarely()),
 )
 PLANTED = dict.fromkeys(EVERY, "side_effects")
