@@ -50,7 +50,8 @@ def parametrize_with_checks(
 ) -> pytest.MarkDecorator:
     """A decorator of pytest that gives a test function the argument `check`: each check of each plugin, to be called.
 
-    A check that says nothing of a plugin, by what that says of itself, is no test; `check_plugin` tells of it.
+    A check that says nothing of a plugin, by what that says of itself, is no test; `check_plugin` tells of it. Where the
+    plugin's own code raises, the test of `runs` fails and those that call it are skipped.
 
     Parameters
     ----------
