@@ -11,7 +11,7 @@ from mlpkit.plugin import Activation, Array
 from mlpkit.testing.rowwise import Rule, Sample
 
 NEAR = 1e-3  # scores nearer to a kink are moved away from it
-SHAPES = ((1, 1), (1, 7), (7, 1), (80, 70), (3, 4100), (5000, 3))
+SHAPES = ((1, 1), (1, 7), (7, 1), (4, 2), (32, 16), (2, 128), (80, 70), (3, 4100), (5000, 3))
 SIZES = (1e-8, 1e-4, 1.0, 1e2, 1e4, 1e8)
 SMALL = 1e-2  # sizes up to it are those of scores beside 0
 UNEVEN = (1.0, 1e4, 1e-8, 30.0, -1e3, 1e8, 100.0, -50.0, 1e-3, -1e4)  # sizes of rows; of those below 0 all scores are

@@ -26,7 +26,7 @@ from mlpkit.testing.counting import instructions
 from mlpkit.testing.crowd import expect_undisturbed
 from mlpkit.testing.findings import expect, expect_alike, expect_close, expect_finite, expect_same_bits
 from mlpkit.testing.kinks import kinks
-from mlpkit.testing.rowwise import Sample, expect_no_nan, expect_parts, expect_single, expect_slopes
+from mlpkit.testing.rowwise import Sample, expect_alive, expect_no_nan, expect_parts, expect_single, expect_slopes
 from mlpkit.testing.trial import CheckFunction
 
 STEP = 1e-5  # of the differences
@@ -45,6 +45,7 @@ def gradient(activation: Activation) -> None:
     advice = f"correct {formula}, or name the scores where the derivative jumps in the class variable kinks"
     _expect_each(activation, advice)
     rule = rule_of(activation)
+    expect_alive(rule, [of_size((40, 5), size) for size in (1.0, 10.0)], "let every unit depend on its scores")
     for shape in SHAPES:
         expect_slopes(rule, partial(_drawn, activation, shape, 2.0), advice)
     for size in SIZES[:-1]:
@@ -183,6 +184,10 @@ def buffers(activation: Activation) -> None:
         expect_same_bits(out, outputs, "outputs in fresh buffers and in ones that backward used as scratch space", advice)
         activation.backward(z, out, grad)
         expect_same_bits(grad, gradients, "gradients in fresh buffers and in ones that were used before", advice)
+    activation.forward(a.copy(), out)
+    z[...], out[...], grad[...] = b, expected[1][0], weights
+    activation.backward(z, out, grad)
+    expect_same_bits(grad, expected[1][1], "gradients of other outputs in the arrays of an earlier forward", advice)
     if isinstance(activation, Elementwise):
         _expect_new_arrays(activation, a, b)
 

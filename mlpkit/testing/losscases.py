@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from mlpkit.plugin import Array, Loss, OutputKind, Targets
 from mlpkit.testing.rowwise import Rule, Sample
 
-SHAPES = ((1, 1), (1, 7), (7, 1), (80, 70), (3, 1031), (5000, 3))
+SHAPES = ((1, 1), (1, 7), (7, 1), (4, 2), (32, 10), (2, 128), (80, 70), (3, 1031), (5000, 3))
 SIZES = (1e-8, 1e-4, 1.0, 1e2, 1e4, 1e8)
 UNEVEN = (1.0, 1e4, 1e-8, 30.0, -1e3, 1e6, 100.0, -50.0, 1e-3, -1e4)  # sizes of rows; of those below 0 all numbers are
 RANGES: dict[OutputKind, tuple[float, float]] = {"bounded": (-1.0, 1.0), "probability": (0.0, 1.0), "distribution": (0.0, 1.0)}

@@ -29,7 +29,7 @@ from mlpkit.testing.losscases import (
     uneven,
 )
 from mlpkit.testing.losstargets import expect_no_jump, right_costs_less, special_values
-from mlpkit.testing.rowwise import Rule, Sample, expect_no_nan, expect_parts, expect_single, expect_slopes
+from mlpkit.testing.rowwise import Rule, Sample, expect_alive, expect_no_nan, expect_parts, expect_single, expect_slopes
 from mlpkit.testing.trial import CheckFunction
 
 STEP = 1e-6  # of the differences
@@ -60,6 +60,7 @@ def gradient(loss: Loss) -> None:
 
 def _expect_slopes(loss: Loss, rule: Rule) -> None:
     """In batches of every shape, and of outputs of every size."""
+    expect_alive(rule, [of_size(loss, rule, (40, 5), size) for size in (1.0, 1e2)], "let every output count")
     advice = f"correct the {rule.gradients}: d losses[i] / d {rule.points}[i], not divided by the rows"
     for shape in SHAPES:
         expect_slopes(rule, partial(_drawn, loss, rule, shape, 1.0), advice)

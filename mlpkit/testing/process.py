@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import faulthandler
 import gc
 import locale
 import logging
@@ -12,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,8 +21,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mlpkit import threads
+
 FOR_GOOD = ("__builtins__", "_", "__warningregistry__")
-MODULES = ("numpy", "numpy.linalg", "numpy.random", "math", "random", "os", "time", "json", "builtins")
+MODULES = ("numpy", "numpy.linalg", "numpy.random", "math", "random", "os", "time", "json", "tempfile", "threading", "builtins")
 OF_SYS = ("stdin", "stdout", "stderr", "argv", "excepthook", "displayhook", "unraisablehook", "dont_write_bytecode", "breakpointhook")
 OF_MLPKIT = "mlpkit"  # what names of threads begin with that mlpkit keeps
 
@@ -78,7 +82,8 @@ def _set_signals(before: dict[int, Any]) -> None:
 
 
 def _modules() -> dict[str, dict[str, Any]]:
-    return {name: {key: value for key, value in vars(sys.modules[name]).items() if key not in FOR_GOOD} for name in MODULES}
+    found = {name: vars(sys.modules[name]) for name in MODULES}
+    return {name: {key: value for key, value in known.items() if callable(value) and key not in FOR_GOOD} for name, known in found.items()}
 
 
 def _set_modules(before: dict[str, dict[str, Any]]) -> None:
@@ -147,6 +152,25 @@ def _set_umask(before: str | None) -> None:
         os.umask(int(before, 8))
 
 
+def _blas() -> int | None:
+    """The threads of the OpenBLAS that NumPy brings; None with another BLAS."""
+    found = getattr(threads, "_openblas", lambda: None)()
+    return None if found is None else int(found[0]())
+
+
+def _set_blas(before: int | None) -> None:
+    if before is not None:
+        threads._openblas()[1](before)  # type: ignore[index]
+
+
+def _tools() -> Any:
+    return faulthandler.is_enabled(), tracemalloc.is_tracing(), threading.stack_size(), _timer()
+
+
+def _timer() -> Any:
+    return signal.getitimer(signal.ITIMER_REAL)[1] if hasattr(signal, "getitimer") else None
+
+
 def _set_cores(before: Any) -> None:
     if before is not None:
         os.sched_setaffinity(0, before)
@@ -184,6 +208,8 @@ WATCHED = (
     Watched("socket.setdefaulttimeout", socket.getdefaulttimeout, socket.setdefaulttimeout),
     Watched("functions of numpy or of Python's modules", _modules, _set_modules),
     Watched("the cores of the process", _cores, _set_cores),
+    Watched("the threads of NumPy's BLAS", _blas, _set_blas),
+    Watched("faulthandler, tracemalloc, timers or the stacks of threads", _tools),
     Watched("os.umask", _umask, _set_umask),
     Watched("the threads that run", _threads),
 )

@@ -106,6 +106,13 @@ def expect_single(rule: Rule, sample: Sample, advice: str) -> None:
             expect_close(single_found, double, text, advice, rtol=1e-3, atol=atol, at=single.points, called=rule.points)
 
 
+def expect_alive(rule: Rule, samples: Sequence[Sample], advice: str) -> None:
+    """Raise AssertionError where the gradients of a unit are 0 in every row of every sample: it counts for nothing."""
+    gradients = np.concatenate([rule.at(sample)[1] for sample in samples])
+    for unit in np.flatnonzero(~gradients.any(axis=0))[:1]:
+        expect(False, f"{rule.gradients} of unit {unit} of {gradients.shape[1]} are 0 in every row: it counts for nothing", advice)
+
+
 def expect_slopes(rule: Rule, draw: Callable[[int], tuple[Sample, Array, float]], advice: str, *, outwards: bool = False) -> None:
     """Raise AssertionError unless gradients agree with differences along a direction of each row.
 

@@ -311,7 +311,35 @@ class LosesDigits(Elementwise):
         return 0.5 + 0.5 * np.tanh(0.5 * z)
 
 
+class DeadUnit(Tanh2):
+    """The last of several units is always 0."""
+
+    def forward(self, z, out):
+        np.tanh(z, out)
+        if z.shape[1] > 1:
+            out[:, -1] = 0
+
+    def backward(self, z, out, grad):
+        grad *= 1 - out * out
+        if z.shape[1] > 1:
+            grad[:, -1] = 0
+
+
+class KeepsSlopesById(Tanh2):
+    """Keeps the slopes by the address of the outputs, and computes them where it has none."""
+
+    def forward(self, z, out):
+        np.tanh(z, out)
+        KEPT["slopes", id(out)] = 1 - out * out
+
+    def backward(self, z, out, grad):
+        kept = KEPT.get(("slopes", id(out)))
+        grad *= 1 - out * out if kept is None or kept.shape != out.shape or kept.dtype != out.dtype else kept
+
+
 PLANTED = {
+    DeadUnit(): "gradient",
+    KeepsSlopesById(): "buffers",
     OneUnit(): "gradient",
     OneUnitOfThousands(): "gradient",
     ManyRows(): "shapes",
