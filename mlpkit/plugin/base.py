@@ -118,6 +118,7 @@ class Plugin(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False)
 
     kind: ClassVar[str]
+    without_effect: ClassVar[tuple[str, ...]] = ()  # options that change no number, such as the size of a block: see mlpkit.testing
 
     @model_validator(mode="before")
     @classmethod

@@ -10,7 +10,8 @@ In a test file, every check as a test of its own:
 ... def test_swish(check):
 ...     check()
 
-The names of the checks are a promise.
+Each check draws its arrays by seed, so that it finds the same each time, and puts back what a plugin changes in the process.
+The names of the checks are a promise. `runs` comes before those that call the plugin: they are skipped where it fails.
 """
 
 from mlpkit.testing.conformance import check_plugin

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import pickle
-from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from pydantic.json_schema import PydanticJsonSchemaWarning
@@ -14,18 +15,13 @@ from pydantic_core import PydanticCustomError
 from mlpkit.plugin import CONTRACTS, REGISTRIES, Array, Optimizer, Plugin, to_entry
 from mlpkit.plugin.base import resolve
 from mlpkit.registry import NAME
-from mlpkit.testing import activations, initializers, losses, metrics, optimizers, schedules
+from mlpkit.testing.answers import answer, wide_answer
 from mlpkit.testing.findings import NotApplicable, expect, expect_same_bits
+from mlpkit.testing.optimizers import takes_schedules
 from mlpkit.testing.trial import CheckFunction
+from mlpkit.testing.variants import variants
 
-ANSWERS: dict[str, Callable[[Any], list[Array]]] = {
-    "activations": activations.answer,
-    "losses": losses.answer,
-    "optimizers": optimizers.answer,
-    "initializers": initializers.answer,
-    "schedules": schedules.answer,
-    "metrics": metrics.answer,
-}
+TIMES = 120  # that the same call is made
 
 
 def name(plugin: Plugin) -> None:
@@ -65,7 +61,7 @@ def options(plugin: Plugin) -> None:
             f"its JSON Schema is incomplete: {warning}; write float(...) around a default that NumPy computes"
         ) from warning
     if isinstance(plugin, Optimizer):
-        optimizers.takes_schedules(plugin)
+        takes_schedules(plugin)
 
 
 def frozen(plugin: Plugin) -> None:
@@ -105,17 +101,36 @@ def _options(plugin: Plugin) -> dict[str, Any]:
 def _expect_same(plugin: Plugin, other: Plugin, how: str) -> None:
     advice = "keep nothing in an object but its options"
     expect(type(other) is type(plugin) and _options(other) == _options(plugin), f"{how}, {plugin!r} is {other!r}", advice)
-    answer = ANSWERS[plugin.kind]
     for found, expected in zip(answer(other), answer(plugin), strict=True):
         expect_same_bits(found, expected, f"results of the object and of one that was {how}", advice)
 
 
 def deterministic(plugin: Plugin) -> None:
-    """The same call gives the same bits."""
-    answer = ANSWERS[plugin.kind]
-    first = answer(plugin)
-    for found, expected in zip(answer(plugin), first, strict=True):
-        expect_same_bits(found, expected, "results of the same call twice", "use no randomness or clock, and keep nothing between calls")
+    """The same call gives the same bits, however often it is made and whatever other objects computed in between."""
+    advice = "use no randomness or clock, and keep nothing between calls"
+    first, wide = answer(plugin), wide_answer(plugin)
+    for _ in range(TIMES):
+        _expect_bits(answer(plugin), first, "results of the same call twice", advice)
+    for variant in variants(plugin)[:3]:
+        with suppress(Exception):  # of which other checks tell
+            wide_answer(variant)
+    what = "results before and after an object with other options has computed"
+    _expect_bits(answer(plugin), first, what, advice)
+    _expect_bits(wide_answer(plugin), wide, what, advice)
+    added = sorted(set(vars(plugin)) - {*type(plugin).model_fields, *_cached(type(plugin))})
+    expect(not added, f"the object has kept {', '.join(added)}", "keep nothing in an object but its options")
 
 
-CHECKS: dict[str, CheckFunction] = {check.__name__: check for check in (name, documented, options, frozen, pickles, copies, deterministic)}
+def _cached(cls: type) -> set[str]:
+    """The names of what is computed once from the options."""
+    return {name for base in cls.__mro__ for name, value in vars(base).items() if isinstance(value, functools.cached_property)}
+
+
+def _expect_bits(found: list[Array], expected: list[Array], what: str, advice: str) -> None:
+    expect(len(found) == len(expected), f"{what} are not of the same number", advice)
+    for one, other in zip(found, expected, strict=True):
+        expect_same_bits(one, other, what, advice)
+
+
+CHECKS: dict[str, CheckFunction] = {check.__name__: check for check in (name, documented, options, frozen)}
+AFTER_RUNS: dict[str, CheckFunction] = {check.__name__: check for check in (pickles, copies, deterministic)}

@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from mlpkit.plugin import Plugin
-from mlpkit.testing.report import Report
+from mlpkit.testing.report import Check, Report, told_once
+from mlpkit.testing.runs import NOT_ASKED
 from mlpkit.testing.subject import as_plugin, info_of, options_of
-from mlpkit.testing.suite import checks_of
+from mlpkit.testing.suite import before_runs, checks_of
 from mlpkit.testing.trial import check_expected, run_check
 
 NONE: Mapping[str, str] = MappingProxyType({})
@@ -48,5 +49,13 @@ def examine(plugin: Plugin, expected_failures: Mapping[str, str] = NONE, without
     checks = checks_of(plugin)
     check_expected(expected_failures, checks)
     info, options = info_of(plugin), options_of(plugin)
-    done = [run_check(name, function, plugin, expected_failures.get(name)) for name, function in checks.items() if name not in without]
+    done: list[Check] = []
+    for name, function in checks.items():
+        if name in without:
+            continue
+        if name not in before_runs() and any(check.name == "runs" and check.status != "passed" for check in done):
+            done.append(Check(name, "skipped", NOT_ASKED, 0.0))
+        else:
+            check = run_check(name, function, plugin, expected_failures.get(name))
+            done.append(told_once(check, done))
     return Report(info.full_name, plugin.kind, info.distribution, info.version, options, tuple(done))

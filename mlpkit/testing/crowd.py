@@ -1,14 +1,28 @@
-"""A crowd of threads that do something at the same time."""
+"""A crowd: other threads that call the same plugin, at the same time or in the middle of a call."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Barrier, Thread
+from types import FrameType
+from typing import Any
 
 import numpy as np
 
+from mlpkit.plugin import Array
+from mlpkit.testing.counting import instructions
+from mlpkit.testing.findings import expect_close
 
-def at_once(actions: Sequence[Callable[[], None]]) -> None:
+TURNS = 120  # in which a call is held up, at most
+COUNTED = 50_000  # instructions of a call
+PATIENCE = 1.0  # seconds that another thread is waited for, which is held up itself where a lock is
+KEEP_NONE = "keep no array outside of a call: scratch space is made in each, or is the caller's"
+Call = Callable[[], Sequence[Array]]
+
+
+def at_once(actions: Sequence[Callable[[], object]]) -> None:
     """Run each action on a thread of its own, all begun at the same moment, and raise what the first of them raised."""
     begin, raised = Barrier(len(actions)), dict[int, BaseException]()
 
@@ -27,3 +41,64 @@ def at_once(actions: Sequence[Callable[[], None]]) -> None:
         thread.join()
     if raised:
         raise raised[min(raised)]
+
+
+def expect_undisturbed(call: Call, other: Call) -> None:
+    """Raise AssertionError unless a call gives the same numbers alone, and while another thread makes another one.
+
+    The other one is made as a whole wherever the first one may be held up, between any two of Python's instructions: so
+    what two threads share is found at once, and not by chance. At last both run freely side by side.
+    """
+    with np.errstate(all="ignore"):
+        alone, apart = call(), other()
+        held_up = interrupted(call, other)
+    _expect_same(held_up, alone)
+    found: list[Sequence[Array]] = [(), ()]
+
+    def run(number: int, each: Call) -> None:
+        found[number] = each()
+
+    at_once([partial(run, 0, call), partial(run, 1, other)])
+    _expect_same(found[0], alone)
+    _expect_same(found[1], apart)
+
+
+def _expect_same(found: Sequence[Array], expected: Sequence[Array]) -> None:
+    for array, right in zip(found, expected, strict=True):
+        what = "numbers of one thread beside another and of one alone"
+        expect_close(array, right, what, KEEP_NONE, rtol=1e-6, atol=1e-9, nan=True)
+
+
+def interrupted(call: Call, other: Callable[[], object]) -> Sequence[Array]:
+    """What a call gives in whose middle, some `TURNS` times, another thread makes another call."""
+    stride = -(-instructions(call, COUNTED) // TURNS)
+    count, late = 0, list[Thread]()
+
+    def run_other() -> None:
+        with np.errstate(all="ignore"):
+            other()
+
+    def within(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal count
+        count += event == "opcode"
+        if event == "opcode" and count % stride == 0 and not late:
+            thread = Thread(target=run_other)
+            thread.start()
+            thread.join(PATIENCE)
+            if thread.is_alive():  # it waits for a lock that this thread holds: well done
+                late.append(thread)
+        return within
+
+    def entered(frame: FrameType, event: str, argument: Any) -> Any:
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        return within(frame, event, argument)
+
+    before = sys.gettrace()
+    sys.settrace(entered)
+    try:
+        found = call()
+    finally:
+        sys.settrace(before)
+        for thread in late:
+            thread.join()
+    return found

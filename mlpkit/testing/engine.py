@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.errors import DataError, SpecError
+from mlpkit.errors import DataError, MLPKitError, SpecError
 from mlpkit.model import Model
 from mlpkit.plugin import Loss, Metric, Optimizer, Plugin, Schedule
 from mlpkit.preparation import prepare
@@ -21,11 +21,13 @@ from mlpkit.spec import as_spec
 from mlpkit.spec.parts import plugin_name
 from mlpkit.testing.cases import Case, case_of
 from mlpkit.testing.elsewhere import answers_of, predicted_elsewhere
-from mlpkit.testing.findings import NotApplicable, expect, expect_close, expect_same_bits
+from mlpkit.testing.findings import NotApplicable, expect, expect_close, expect_finite, expect_same_bits
 from mlpkit.testing.trial import CheckFunction
+from mlpkit.testing.variants import variants
 
 EPOCHS = 60  # in which an easy problem is learned
 TARGETS = ("numbers", "binary", "classes")
+STEPS_OF_4 = 4  # epochs of six batches each
 SHARE = 0.1  # of the first loss, by which it falls at least
 
 
@@ -49,6 +51,21 @@ def saved_model(plugin: Plugin) -> None:
         model.save(place / "model.h5")
         found = predicted_elsewhere(plugin, place / "model.h5", case.rows)
     expect_same_bits(found, answers_of(model, case.rows), "predictions here and in a new process", "compute from the options alone")
+
+
+def trains(plugin: Plugin) -> None:
+    """A training of some 20 steps ends, with the same bits each time, whatever was trained in between."""
+    case = case_of(plugin).training(epochs=STEPS_OF_4)
+    vectors = []
+    for between in ([], variants(plugin)[:1], []):
+        for other in between:
+            with suppress(MLPKitError):
+                trained(case_of(other).training(epochs=1))
+        vectors.append(trained(case).network.parameters.vector.copy())
+    advice = "compute from the arguments and the options alone, and keep nothing between calls"
+    expect_finite(vectors[0], "after a training, a parameter", "see the other checks, and the learning rate")
+    for vector in vectors[1:]:
+        expect_same_bits(vector, vectors[0], "parameters of the same training twice", advice)
 
 
 def learns(plugin: Plugin) -> None:
@@ -122,10 +139,10 @@ def evaluate(metric: Metric) -> None:
 
 
 CHECKS: dict[str, dict[str, CheckFunction]] = {
-    "activations": {"learns": learns, "saved_model": saved_model},
-    "losses": {"wrong_targets": wrong_targets, "learns": learns, "saved_model": saved_model},
-    "optimizers": {"resume": resume, "learns": learns, "saved_model": saved_model},
-    "initializers": {"saved_model": saved_model},
-    "schedules": {"resume": resume, "learns": learns, "saved_model": saved_model},
-    "metrics": {"evaluate": evaluate, "saved_model": saved_model},
+    "activations": {"trains": trains, "learns": learns, "saved_model": saved_model},
+    "losses": {"trains": trains, "wrong_targets": wrong_targets, "learns": learns, "saved_model": saved_model},
+    "optimizers": {"trains": trains, "resume": resume, "learns": learns, "saved_model": saved_model},
+    "initializers": {"trains": trains, "saved_model": saved_model},
+    "schedules": {"trains": trains, "resume": resume, "learns": learns, "saved_model": saved_model},
+    "metrics": {"trains": trains, "evaluate": evaluate, "saved_model": saved_model},
 }

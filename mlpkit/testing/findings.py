@@ -37,10 +37,14 @@ def expect_close(
     atol: float | Numbers = 1e-12,
     at: Numbers | None = None,
     called: str = "z",
+    nan: bool = False,
 ) -> None:
-    """Raise AssertionError unless two arrays are as good as equal; `at` are the scores, or what they are `called`, to tell where."""
+    """Raise AssertionError unless two arrays are as good as equal; `at` are the scores, or what they are `called`, to tell where.
+
+    With `nan`, NaN is equal to itself: another check tells of it.
+    """
     expect(found.shape == expected.shape, f"{what} have the shape {found.shape} and not {expected.shape}", advice)
-    if not np.allclose(found, expected, rtol=rtol, atol=atol):
+    if not np.allclose(found, expected, rtol=rtol, atol=atol, equal_nan=nan):
         raise AssertionError(f"{what} are wrong: {_largest(found, expected, at, called)}; {advice}")
 
 

@@ -1,20 +1,31 @@
-"""The checks of initializers. A ValueError is a refusal, which may be right: of values that have a shape of their own."""
+"""The checks of initializers. A ValueError that it raises itself is a refusal, which may be right: of values with a shape of their own."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from types import FunctionType
+from typing import Any
 
 import numpy as np
 
 from mlpkit.plugin import Array, Initializer
+from mlpkit.testing.crowd import expect_undisturbed
 from mlpkit.testing.findings import NotApplicable, expect, expect_finite, expect_same_bits
+from mlpkit.testing.refusals import is_refusal
 from mlpkit.testing.trial import CheckFunction
 
-INPUTS = 200
 LARGEST = 1000.0  # scores
 WEIGHTS_AND_BIASES: list[tuple[int, ...]] = [(6, 4), (4,)]
+SHAPES: list[tuple[int, ...]] = [
+    *((1, 5), (5, 1), (1, 1), (1,), (5,), (1, 4), (4, 1), (80, 70), (3, 4100), (4100, 3), (200, 100), (300, 400)),
+    (2000,),
+]
+DRAWN = (20, 12)  # so many numbers that no two of a random initializer's arrays are the same
+MAKERS = ("default_rng", "RandomState", "Generator", "PCG64", "MT19937", "Philox", "SFC64", "SeedSequence", "Random")
+GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 
 
 def filled(initializer: Initializer, shape: tuple[int, ...], seed: int = 0, dtype: str = "float64") -> Array | None:
@@ -22,8 +33,10 @@ def filled(initializer: Initializer, shape: tuple[int, ...], seed: int = 0, dtyp
     array = np.full(shape, np.nan, dtype)
     try:
         initializer.fill(array, np.random.default_rng(seed))
-    except ValueError:
-        return None
+    except ValueError as error:
+        if is_refusal(error):
+            return None
+        raise
     return array
 
 
@@ -35,14 +48,8 @@ def accepted(initializer: Initializer) -> list[tuple[int, ...]]:
     return shapes
 
 
-def answer(initializer: Initializer) -> list[Array]:
-    """What it fills arrays with, to be compared."""
-    arrays = [filled(initializer, shape) for shape in accepted(initializer)]
-    return [array for array in arrays if array is not None]
-
-
 def fills(initializer: Initializer) -> None:
-    """Every entry is filled with a finite number, in place, and nothing beside it is touched."""
+    """Every entry is filled with a finite number, in place, and nothing beside it is touched, nor the array of an earlier call."""
     for shape in accepted(initializer):
         for dtype in ("float32", "float64"):
             vector = np.full(int(np.prod(shape)) + 2, np.nan, dtype)
@@ -50,10 +57,13 @@ def fills(initializer: Initializer) -> None:
             what = f"in an array of the shape {shape}, an entry"
             expect_finite(vector[1:-1], what, "fill the array itself: array[...] = ...")
             expect(bool(np.isnan(vector[[0, -1]]).all()), "fill wrote beside its array", "write into the array alone")
+            before = vector.copy()
+            initializer.fill(np.empty(shape, dtype), np.random.default_rng(1))
+            expect_same_bits(vector, before, "an array before and after another one was filled", "keep no array between two calls")
 
 
 def reproducible(initializer: Initializer) -> None:
-    """Randomness is that of `rng` alone: global generators are neither used nor moved."""
+    """Randomness is that of `rng` alone: global generators are neither used nor moved, and another seed gives other numbers."""
     advice = "draw from rng, and from nothing else"
     for shape in accepted(initializer):
         with _global_generators(1) as moved:
@@ -63,6 +73,63 @@ def reproducible(initializer: Initializer) -> None:
             second = filled(initializer, shape)
         if first is not None and second is not None:
             expect_same_bits(second, first, "arrays filled twice with the same seed", advice)
+    for shape in (*accepted(initializer), DRAWN):
+        _expect_of_rng(initializer, shape, advice)
+
+
+def _expect_of_rng(initializer: Initializer, shape: tuple[int, ...], advice: str) -> None:
+    """Where it draws random numbers, those of another seed are others; it makes no generator that does not depend on `rng`."""
+    found, drew, makes = [], False, False
+    for seed in range(4):
+        rng, array = np.random.default_rng(seed), np.full(shape, np.nan)
+        before = repr(rng.bit_generator.state)
+        try:
+            with _makers() as made:
+                initializer.fill(array, rng)
+        except ValueError as error:
+            if is_refusal(error):
+                return
+            raise
+        found.append(array)
+        drew |= repr(rng.bit_generator.state) != before
+        makes |= bool(made)
+    same = all(np.array_equal(array, found[0]) for array in found)
+    random_numbers = np.unique(found[0]).size > 1
+    expect(not (same and random_numbers and drew), f"arrays of the shape {shape} are the same whatever the seed of rng", advice)
+    expect(not (same and random_numbers and (makes or _uses_generators(initializer))), "fill draws from a generator of its own", advice)
+
+
+@contextmanager
+def _makers() -> Iterator[list[str]]:
+    """The names of what makes generators, as they are called meanwhile."""
+    called: list[str] = []
+    module: Any = np.random
+    before = module.default_rng
+
+    def noting(name: str, maker: Any) -> Any:
+        def make(*args: Any, **options: Any) -> Any:
+            called.append(name)
+            return maker(*args, **options)
+
+        return make
+
+    try:
+        module.default_rng = noting("default_rng", before)  # NumPy itself asks for the classes
+        yield called
+    finally:
+        module.default_rng = before
+
+
+def _uses_generators(initializer: Initializer) -> bool:
+    """Whether its code, or that of functions of its module that it names, has a generator or what makes one."""
+    functions: list[Any] = [type(initializer).fill]
+    for function in functions:  # which grows
+        names, module = function.__code__.co_names, function.__globals__
+        values = [module[name] for name in names if name in module]
+        if any(name in MAKERS for name in names) or any(isinstance(value, GENERATORS) for value in values):
+            return True
+        functions += [value for value in values if isinstance(value, FunctionType) and value not in functions]
+    return False
 
 
 @contextmanager
@@ -84,25 +151,45 @@ def _global_generators(seed: int) -> Iterator[Callable[[], bool]]:
 
 
 def shapes(initializer: Initializer) -> None:
-    """One input, one unit, and many of both; it may refuse them with ValueError."""
-    for shape in ((1, 5), (5, 1), (1, 1), (1,), (200, 100), (2000,)):
-        array = filled(initializer, shape, dtype="float32")
-        if array is not None:
-            expect_finite(array, f"in an array of the shape {shape}, an entry", "fill every shape, or raise ValueError")
+    """One input, one unit, and many of both, wide and tall; it may refuse them with a ValueError that it raises itself."""
+    for shape in SHAPES:
+        for dtype in ("float32", "float64"):
+            array = filled(initializer, shape, dtype=dtype)
+            if array is not None:
+                expect_finite(array, f"in an array of the shape {shape}, an entry", "fill every shape, or raise ValueError")
 
 
 def size(initializer: Initializer) -> None:
-    """Weights of 200 inputs of unit size give scores of no more than 1000.
+    """Weights of inputs of unit size give scores of no more than 1000, in wide layers too; no part of a large array stays empty.
 
     A usual initializer gives 1 or so. From such scores no activation trains: a bounded one is flat there, and others
     make every layer's scores a thousand times as large as those of the layer before.
     """
-    weights = filled(initializer, (INPUTS, 100))
-    if weights is None:
-        raise NotApplicable(f"it refuses weights of the shape {(INPUTS, 100)}")
-    scores = float(np.sqrt(np.square(weights).sum(axis=0).mean()))
-    advice = "divide by the square root of the inputs, array.shape[0], such as the built-in he_normal does"
-    expect(not scores > LARGEST, f"weights of {INPUTS} inputs of unit size give scores of {scores:.4g}", advice)
+    small = filled(initializer, (20, 12))
+    for shape in ((200, 100), (3, 4100), (4100, 3)):
+        weights = filled(initializer, shape)
+        if weights is None:
+            if shape == (200, 100):
+                raise NotApplicable(f"it refuses weights of the shape {shape}")
+            continue
+        scores = float(np.sqrt(np.square(weights).sum(axis=0).mean()))
+        advice = "divide by the square root of the inputs, array.shape[0], such as the built-in he_normal does"
+        expect(not scores > LARGEST, f"weights of {shape[0]} inputs of unit size give scores of {scores:.4g}", advice)
+        if small is not None and (small != 0).all():
+            found = f"{(weights == 0).sum()} of the {weights.size} numbers of an array of the shape {shape} are 0, and none in a small one"
+            expect((weights == 0).mean() < 0.3, found, "fill large arrays as small ones")
 
 
-CHECKS: dict[str, CheckFunction] = {check.__name__: check for check in (fills, reproducible, shapes, size)}
+def threads(initializer: Initializer) -> None:
+    """Models that are made in several threads at once do not disturb each other."""
+    shape = accepted(initializer)[0]
+    expect_undisturbed(partial(_filled, initializer, shape, 1), partial(_filled, initializer, shape, 2))
+
+
+def _filled(initializer: Initializer, shape: tuple[int, ...], seed: int) -> list[Array]:
+    array = np.empty(shape)
+    initializer.fill(array, np.random.default_rng(seed))
+    return [array]
+
+
+CHECKS: dict[str, CheckFunction] = {check.__name__: check for check in (fills, reproducible, shapes, size, threads)}

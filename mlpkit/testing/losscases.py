@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from mlpkit.plugin import Array, Loss, OutputKind, Targets
+from mlpkit.testing.rowwise import Rule, Sample
+
+SHAPES = ((1, 1), (1, 7), (7, 1), (4, 2), (32, 10), (2, 128), (80, 70), (3, 1031), (5000, 3))
+SIZES = (1e-8, 1e-4, 1.0, 1e2, 1e4, 1e8)
+UNEVEN = (1.0, 1e4, 1e-8, 30.0, -1e3, 1e6, 100.0, -50.0, 1e-3, -1e4)  # sizes of rows; of those below 0 all numbers are
+RANGES: dict[OutputKind, tuple[float, float]] = {"bounded": (-1.0, 1.0), "probability": (0.0, 1.0), "distribution": (0.0, 1.0)}
 
 
 class Batch(NamedTuple):
@@ -78,6 +85,95 @@ def extreme(loss: Loss) -> Batch:
     if loss.targets == "classes":
         targets = np.repeat(np.arange(3), 3)
     return Batch(outputs.astype("float32"), targets)
+
+
+def rules_of(loss: Loss) -> list[Rule]:
+    """The loss as a rule of rows, and its joint form where it has one; targets are what stands beside the outputs or scores."""
+
+    def total(losses: Array, targets: Any) -> Array:
+        return losses
+
+    found = [Rule("losses", "gradients of value_and_grad", "outputs", lambda z, t: losses_and_grad(loss, z, t), total)]
+    if loss.joint_with is not None:
+        found.append(Rule("losses of joint", "gradients of joint", "scores", lambda z, t: joint_losses_and_grad(loss, z, t), total))
+    return found
+
+
+def kind_of(loss: Loss, rule: Rule) -> OutputKind:
+    """What a rule's points are: any number where they are scores."""
+    return "real" if rule.points == "scores" else loss.output
+
+
+def of_size(loss: Loss, rule: Rule, shape: tuple[int, int], size: float = 1.0, seed: int = 0) -> Sample:
+    """Points of one size, as far as they may have one, and targets of the same size."""
+    rng = np.random.default_rng((seed, *shape))
+    shape = shape[0], max(shape[1], fewest_units(loss))
+    kind = kind_of(loss, rule)
+    points = outputs_of(kind, shape, rng)
+    targets = targets_for(loss, shape, "float64", rng)
+    if kind not in RANGES:
+        points *= size
+    if loss.targets == "numbers" and loss.output not in RANGES:
+        targets *= size
+    return Sample(points, targets, size if kind not in RANGES else 1.0)
+
+
+def uneven(loss: Loss, rule: Rule, units: int = 6, seed: int = 0) -> Sample:
+    """Rows of very different sizes, some of them below 0 where they may be."""
+    sample = of_size(loss, rule, (20, units), 1.0, seed)
+    if kind_of(loss, rule) in RANGES:
+        return sample
+    sizes = np.resize(UNEVEN, 20)[:, None]
+    below = (sizes < 0) & (kind_of(loss, rule) == "real")
+    points = np.where(below, -np.abs(sample.points), sample.points) * np.abs(sizes)
+    targets = sample.beside
+    if loss.targets == "numbers" and loss.output not in RANGES:
+        targets = np.where(below, -np.abs(targets), targets) * np.abs(sizes)
+    return Sample(points, targets, max(UNEVEN))
+
+
+def direction_of(kind: OutputKind, points: Array, size: float, seed: int) -> Array:
+    """A direction for each row that does not lead out of the range of the outputs."""
+    drawn = np.random.default_rng(seed + 50).standard_normal(points.shape)
+    if kind == "distribution":
+        moved: Array = points * (drawn - np.einsum("ij,ij->i", points, drawn)[:, None])
+        return moved
+    if kind == "real":
+        return size * drawn
+    return drawn * {"nonnegative": points, "probability": points * (1 - points), "bounded": 1 - points * points}[kind]
+
+
+def special(loss: Loss) -> Iterator[tuple[str, Sample]]:
+    """Outputs and targets at which formulas break: equal ones, zeros, one class alone, numbers below 0."""
+    units = max(3, fewest_units(loss))
+    plain = of_size(loss, rules_of(loss)[0], (6, units))
+    low, high = RANGES.get(loss.output, (0.0, 0.0))
+    if loss.output in ("real", "nonnegative", "bounded"):
+        yield "where every output is 0", plain._replace(points=np.zeros_like(plain.points))
+    if loss.targets == "numbers":
+        yield from _special_numbers(loss, plain)
+        return
+    for number in range(units) if loss.targets == "classes" else (0, 1):
+        only = np.full_like(plain.beside, number)
+        yield f"where every row is of class {number}", plain._replace(beside=only)
+    right = np.eye(units)[plain.beside] if loss.targets == "classes" else plain.beside
+    if low < high:
+        yield "where the outputs are certain and right", plain._replace(points=low + (high - low) * right)
+        if loss.output != "distribution":
+            yield "where the outputs are certain and wrong", plain._replace(points=high - (high - low) * right)
+
+
+def _special_numbers(loss: Loss, plain: Sample) -> Iterator[tuple[str, Sample]]:
+    yield "where the outputs are the targets", plain._replace(points=plain.beside.copy())
+    if loss.output == "distribution":
+        yield "where the targets are certain", plain._replace(beside=np.eye(plain.beside.shape[1])[np.arange(6) % plain.beside.shape[1]])
+        return
+    zeros = np.zeros_like(plain.beside)
+    yield "where every target is 0", plain._replace(beside=zeros)
+    yield "where every output and target is 0", plain._replace(points=zeros, beside=zeros)
+    if loss.output == "real":
+        yield "where every target is below 0", plain._replace(beside=-5.0 - np.abs(plain.beside))
+        yield "where every output is below 0", plain._replace(points=-5.0 - np.abs(plain.points))
 
 
 def losses_and_grad(loss: Loss, outputs: Array, targets: Targets) -> tuple[Array, Array]:

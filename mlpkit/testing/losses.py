@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlpkit.plugin import REGISTRIES, SUITABLE, Activation, Array, Loss, Targets
 from mlpkit.testing.activationcases import backward, forward
+from mlpkit.testing.crowd import expect_undisturbed
 from mlpkit.testing.findings import expect, expect_close, expect_finite, expect_same_bits
-from mlpkit.testing.losscases import at_target, batch, extreme, far_batch, fewest_units, joint_losses_and_grad, losses_and_grad
+from mlpkit.testing.losscases import (
+    SHAPES,
+    SIZES,
+    at_target,
+    batch,
+    direction_of,
+    extreme,
+    far_batch,
+    fewest_units,
+    joint_losses_and_grad,
+    kind_of,
+    losses_and_grad,
+    of_size,
+    rules_of,
+    uneven,
+)
+from mlpkit.testing.losstargets import expect_no_jump, right_costs_less, special_values
+from mlpkit.testing.rowwise import Rule, Sample, expect_alive, expect_no_nan, expect_parts, expect_single, expect_slopes
 from mlpkit.testing.trial import CheckFunction
 
 STEP = 1e-6  # of the differences
 FAR_STEP = 1e-4  # far from 0, where losses are large and lose digits
+STEP_OF_SMALL = 1e-3  # share of outputs that are near to 0
 DIGITS = 1e-14  # share of a loss that may be lost by rounding
 HELD = 1e30  # up to which float32 holds what float64 does
+MANY = 20_000  # rows
+ALONE = "let each row depend on itself alone, whatever the others are: the mean over the rows and their weights are the engine's"
 Form = Callable[[Loss, Array, Targets], tuple[Array, Array]]
-
-
-def answer(loss: Loss) -> list[Array]:
-    """What it computes, to be compared."""
-    found = [*losses_and_grad(loss, *batch(loss))]
-    if loss.joint_with is not None:
-        found += joint_losses_and_grad(loss, _scores((7, 3)), batch(loss).targets)
-    return found
 
 
 def _scores(shape: tuple[int, int]) -> Array:
@@ -39,6 +54,24 @@ def gradient(loss: Loss) -> None:
         _compare(losses_and_grad, loss, outputs, targets, "value_and_grad", along_rows=loss.output == "distribution")
         if far := far_batch(loss, 9, units):
             _compare(losses_and_grad, loss, *far, "value_and_grad", step=FAR_STEP)
+    _expect_slopes(loss, rules_of(loss)[0])
+    expect_no_jump(loss)
+
+
+def _expect_slopes(loss: Loss, rule: Rule) -> None:
+    """In batches of every shape, and of outputs of every size."""
+    expect_alive(rule, [of_size(loss, rule, (40, 5), size) for size in (1.0, 1e2)], "let every output count")
+    advice = f"correct the {rule.gradients}: d losses[i] / d {rule.points}[i], not divided by the rows"
+    for shape in SHAPES:
+        expect_slopes(rule, partial(_drawn, loss, rule, shape, 1.0), advice)
+    for size in SIZES[:-1]:
+        if size >= 1 or kind_of(loss, rule) == "real":  # numbers that are not below 0 are often kept a little above it
+            expect_slopes(rule, partial(_drawn, loss, rule, (40, 5), size), advice)
+
+
+def _drawn(loss: Loss, rule: Rule, shape: tuple[int, int], size: float, seed: int) -> tuple[Sample, Array, float]:
+    sample = of_size(loss, rule, shape, size, seed)
+    return sample, direction_of(kind_of(loss, rule), sample.points, sample.size, seed), max(STEP, STEP_OF_SMALL * (size < 1))
 
 
 def joint(loss: Loss) -> None:
@@ -54,6 +87,7 @@ def joint(loss: Loss) -> None:
         expect_close(found[0], losses, "losses of joint, against those of value_and_grad,", advice, rtol=1e-7, atol=1e-9)
         expected = backward(activation, scores, grad)
         expect_close(found[1], expected, "gradients of joint, against those of value_and_grad,", advice, rtol=1e-6, atol=1e-8, at=scores)
+    _expect_slopes(loss, rules_of(loss)[1])
 
 
 def _joint_activation(loss: Loss) -> Activation:
@@ -90,60 +124,92 @@ def _compare(form: Form, loss: Loss, points: Array, targets: Targets, method: st
 
 
 def rows(loss: Loss) -> None:
-    """Each row's loss and gradient are filled, and depend on that row alone."""
-    outputs, targets = batch(loss, 12)
-    _expect_by_rows(losses_and_grad, loss, outputs, targets, "value_and_grad")
-    if loss.joint_with is not None:
-        _expect_by_rows(joint_losses_and_grad, loss, _scores((12, 3)), targets, "joint")
+    """Each row's loss and gradient are filled, and depend on that row alone, however large the others are."""
+    order = np.random.default_rng(5).permutation(20)
+    for rule in rules_of(loss):
+        for sample in (of_size(loss, rule, (20, 3)), uneven(loss, rule), uneven(loss, rule, 1), uneven(loss, rule, 300)):
+            for dtype in ("float64", "float32"):
+                _expect_by_rows(rule, sample.astype(dtype), order)
 
 
-def _expect_by_rows(form: Form, loss: Loss, points: Array, targets: Targets, method: str) -> None:
-    losses, grad = form(loss, points, targets)
-    expect_finite(losses, f"what {method} leaves in losses", "fill every entry of losses, whatever was in it")
-    expect_finite(grad, f"what {method} leaves in grad", "fill every entry of grad, whatever was in it")
-    advice = "let each row depend on itself alone: the mean over the rows and their weights are the engine's"
-    order = np.random.default_rng(5).permutation(len(points))
-    for part in (order, order[:1], order[:5]):
-        found = form(loss, points[part], targets[part])
-        expect_close(found[0], losses[part], f"losses of {method} for some rows, against those among others,", advice)
-        expect_close(found[1], grad[part], f"gradients of {method} for some rows, against those among others,", advice)
+def _expect_by_rows(rule: Rule, sample: Sample, order: NDArray[np.int64]) -> None:
+    if sample.size == 1.0:
+        losses, grad = rule.at(sample)
+        where = "joint" if rule.points == "scores" else "value_and_grad"
+        expect_finite(losses, f"what {where} leaves in losses", "fill every entry of losses, whatever was in it")
+        expect_finite(grad, f"what {where} leaves in grad", "fill every entry of grad, whatever was in it")
+    one_by_one = [slice(row, row + 1) for row in range(len(sample.points))]
+    expect_parts(rule, sample, [*one_by_one, order, order[:2], order[:5]], ALONE)
 
 
 def shapes(loss: Loss) -> None:
-    """No rows, one row, one unit, and many of both."""
-    fewest = fewest_units(loss)
-    for count, units in ((0, 3), (1, fewest), (1, 5), (6, fewest), (4099, 3), (3, 1031)):
-        outputs, targets = batch(loss, count, units, "float32")
-        what = f"with outputs of the shape {(count, units)}, "
-        losses, grad = losses_and_grad(loss, outputs, targets)
-        expect_finite(losses, f"{what}a loss", "fill every entry of losses")
-        expect_finite(grad, f"{what}a gradient", "fill every entry of grad")
-        if loss.joint_with is not None:
-            losses, grad = joint_losses_and_grad(loss, _scores((count, units)).astype("float32"), targets)
-            expect_finite(losses, f"{what}a loss of joint", "fill every entry of losses")
-            expect_finite(grad, f"{what}a gradient of joint", "fill every entry of grad")
+    """No rows, one row, one unit, and many of both: as many losses as there are, each as in a small batch."""
+    for rule in rules_of(loss):
+        for shape in ((0, 3), *SHAPES):
+            sample = of_size(loss, rule, shape).astype("float32")
+            what = f"with {rule.points} of the shape {sample.points.shape}, an entry of the"
+            losses, grad = rule.at(sample)
+            expect_finite(losses, f"{what} {rule.values}", "fill every entry of losses")
+            expect_finite(grad, f"{what} {rule.gradients}", "fill every entry of grad")
+            last = len(losses) - 1
+            parts = [slice(0, 1), slice(last // 2, last // 2 + 50), slice(last, last + 1)]
+            for dtype in ("float32", "float64") if last > 0 else ():
+                expect_parts(rule, of_size(loss, rule, shape).astype(dtype), parts, ALONE)
+        few = of_size(loss, rule, (50, 40)).astype("float32")
+        rows = np.resize(np.arange(50), MANY)
+        for what, found, expected in zip((rule.values, rule.gradients), rule.at(few.part(rows)), rule.at(few), strict=True):
+            expect_close(found, expected[rows], f"{what} of {MANY} rows, against those of a few,", ALONE, rtol=1e-4, atol=1e-5)
 
 
 def dtype(loss: Loss) -> None:
     """float32 gives the numbers of float64 but for rounding."""
-    outputs, targets = batch(loss, dtype="float32")
-    found, expected = losses_and_grad(loss, outputs, targets), losses_and_grad(loss, outputs.astype("float64"), _wide(targets))
     advice = "compute in the dtype of outputs with constants that fit both"
-    expect_close(found[0], expected[0], "losses in float32", advice, rtol=1e-3, atol=1e-4)
-    expect_close(found[1], expected[1], "gradients in float32", advice, rtol=1e-3, atol=1e-4)
+    for rule in rules_of(loss):
+        for size in SIZES if kind_of(loss, rule) == "real" else (1.0,):
+            expect_single(rule, of_size(loss, rule, (20, 5), size), advice)
 
 
 def inputs_untouched(loss: Loss) -> None:
     """The outputs and the targets are left alone."""
-    outputs, targets = batch(loss)
-    before = outputs.copy(), targets.copy()
-    losses, grad = np.empty(len(outputs)), np.empty_like(outputs)
-    loss.value_and_grad(outputs, targets, losses, grad)
-    expect_same_bits(outputs, before[0], "outputs before and after value_and_grad", "do not write to outputs: grad is scratch space")
-    expect_same_bits(targets, before[1], "targets before and after value_and_grad", "do not write to targets: grad is scratch space")
-    if loss.joint_with is not None:
-        loss.joint(_scores((7, 3)), targets, losses, grad)
-        expect_same_bits(targets, before[1], "targets before and after joint", "do not write to targets: scores is scratch space")
+    rule = rules_of(loss)[0]
+    for sample in (of_size(loss, rule, (7, 3)), of_size(loss, rule, (80, 70)).astype("float32"), uneven(loss, rule)):
+        outputs, targets = sample.points, sample.beside
+        before = outputs.copy(), targets.copy()
+        losses, grad = np.empty(len(outputs), outputs.dtype), np.empty_like(outputs)
+        with np.errstate(all="ignore"):
+            loss.value_and_grad(outputs, targets, losses, grad)
+            expect_same_bits(
+                outputs, before[0], "outputs before and after value_and_grad", "do not write to outputs: grad is scratch space"
+            )
+            expect_same_bits(
+                targets, before[1], "targets before and after value_and_grad", "do not write to targets: grad is scratch space"
+            )
+            if loss.joint_with is not None:
+                loss.joint(np.resize(_scores((7, 3)), outputs.shape).astype(outputs.dtype), targets, losses, grad)
+                expect_same_bits(targets, before[1], "targets before and after joint", "do not write to targets: scores is scratch space")
+
+
+def buffers(loss: Loss) -> None:
+    """It keeps nothing between two calls: the same arrays come again with other numbers in them."""
+    advice = "compute from the arguments alone, and keep no array of an earlier call"
+    for rule in rules_of(loss):
+        samples = [of_size(loss, rule, (6, 4), seed=seed) for seed in (1, 2, 1)]
+        expected = [rule.at(sample) for sample in samples]
+        points, targets = np.empty_like(samples[0].points), np.empty_like(samples[0].beside)
+        losses, grad = np.empty(6), np.empty_like(points)
+        for sample, right in zip(samples, expected, strict=True):
+            points[...], targets[...] = sample.points, sample.beside
+            (loss.joint if rule.points == "scores" else loss.value_and_grad)(points, targets, losses, grad)
+            for what, found, array in zip((rule.values, rule.gradients), (losses, grad), right, strict=True):
+                expect_same_bits(found, array, f"{what} in fresh arrays and in ones that were used before", advice)
+
+
+def threads(loss: Loss) -> None:
+    """Trainings in several threads at once do not disturb each other."""
+    for rule in rules_of(loss):
+        for shape in ((40, 6), (600, 32)):
+            one, other = (of_size(loss, rule, shape, seed=seed) for seed in (1, 2))
+            expect_undisturbed(partial(rule.at, one), partial(rule.at, other))
 
 
 def zero_at_target(loss: Loss) -> None:
@@ -177,6 +243,11 @@ def large_scores(loss: Loss) -> None:
         _expect_those_of_float64(loss, outputs, targets)
     if loss.joint_with is not None:
         _joint_of_large_scores(loss, np.resize(np.array([-1e4, 1e4, 0.0, 1e4, 80.0], "float32"), outputs.shape), targets)
+    for rule in rules_of(loss):
+        for size in SIZES if kind_of(loss, rule) in ("real", "nonnegative") else ():
+            for name in ("float32", "float64"):
+                for shape in ((20, 6), (20, 1)):
+                    expect_no_nan(rule, of_size(loss, rule, shape, size).astype(name), advice)
 
 
 def _expect_those_of_float64(loss: Loss, outputs: Array, targets: Targets) -> None:
@@ -203,5 +274,9 @@ def _wide(targets: Targets) -> Targets:
 
 
 CHECKS: dict[str, CheckFunction] = {
-    check.__name__: check for check in (gradient, joint, rows, shapes, dtype, inputs_untouched, zero_at_target, large_scores)
+    check.__name__: check
+    for check in (
+        *(gradient, joint, rows, shapes, dtype, inputs_untouched, buffers, special_values, right_costs_less, threads),
+        *(zero_at_target, large_scores),
+    )
 }

@@ -5,60 +5,20 @@ A metric may refuse three classes, or two values, by raising ValueError: then it
 
 from __future__ import annotations
 
-import linecache
 import math
-import traceback
-from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from mlpkit.plugin import Array, Metric, Targets
-from mlpkit.testing.findings import NotApplicable, expect, expect_close, expect_same_bits
+from mlpkit.testing.crowd import expect_undisturbed
+from mlpkit.testing.findings import expect, expect_close, expect_same_bits
+from mlpkit.testing.metriccases import COLUMNS, EVERY, MANY, ROWS, Case, cases, data, refused, special, unbalanced
 from mlpkit.testing.trial import CheckFunction
 from mlpkit.testing.variants import variants
 
-Case = tuple[Array, Targets, Array]  # outputs, targets and weights
-ROWS = 24
-COLUMNS = {"classification": (2, 3), "regression": (1, 2)}  # of outputs
-MANY = {"classification": (2, 3, 12), "regression": (1, 2)}  # so many that those differ of which the first few count
-
-
-def data(metric: Metric, columns: int | None = None) -> Case:
-    """Outputs that are right for most rows, targets and weights; two classes or one value per row, unless `columns` says more."""
-    rng = np.random.default_rng(2)
-    if metric.task == "classification":
-        classes = columns or 2
-        targets: Targets = np.resize(np.arange(classes), ROWS)
-        outputs = rng.dirichlet(np.ones(classes), ROWS) + 0.3 * np.eye(classes)[targets]
-        return outputs / outputs.sum(axis=1, keepdims=True), targets, np.ones(ROWS)
-    targets = rng.standard_normal((ROWS, columns or 1))
-    return targets + 0.3 * rng.standard_normal(targets.shape), targets, np.ones(ROWS)
-
-
-def answer(metric: Metric) -> list[Array]:
-    """Its figure, to be compared."""
-    return [np.array([metric.compute(*data(metric))], "float64")]
-
-
-def cases(metric: Metric, every: Mapping[str, tuple[int, ...]] = COLUMNS) -> list[Case]:
-    """Rows with each number of columns that it does not refuse."""
-    found = [data(metric, columns) for columns in every[metric.task]]
-    taken = [case for case in found if not _refused(metric, case)]
-    if not taken:
-        raise NotApplicable(f"compute raises ValueError for outputs of the shapes {', '.join(str(case[0].shape) for case in found)}")
-    return taken
-
-
-def _refused(metric: Metric, case: Case) -> bool:
-    """Whether it raises ValueError of its own accord, and not as NumPy does where shapes do not fit."""
-    try:
-        metric.compute(*[array.copy() for array in case])
-    except ValueError as error:
-        *_, (frame, line) = traceback.walk_tb(error.__traceback__)
-        text = linecache.getline(frame.f_code.co_filename, line).strip()
-        return not str(frame.f_globals.get("__name__")).startswith("numpy.") and (text or "raise").startswith("raise")
-    return False
+LONG = 1500  # rows
 
 
 def finite(metric: Metric) -> None:
@@ -94,11 +54,82 @@ def order(metric: Metric) -> None:
             expect_close(found, expected, what, "let each row count wherever it stands")
 
 
+def sizes(metric: Metric) -> None:
+    """Many rows, and many classes or columns, have the figure of the few rows that they repeat."""
+    advice = "let every row and every class count, however many there are"
+    for columns in EVERY[metric.task]:
+        rows = max(ROWS, columns)
+        case = data(metric, columns, rows)
+        if refused(metric, case):
+            continue
+        outputs, targets, _ = case
+        counts = np.random.default_rng(8).multinomial(LONG, np.full(rows, 1 / rows)) + 1
+        every = np.repeat(np.arange(rows), counts)
+        every = np.random.default_rng(9).permutation(every)
+        found = metric.compute(outputs[every], targets[every], np.ones(len(every)))
+        expected = metric.compute(outputs, targets, counts.astype("float64"))
+        what = f"figures of {len(every)} rows, against those of {rows} that stand for them, with outputs of {columns} columns"
+        expect_close(np.array(found), np.array(expected), what, advice, rtol=1e-7, atol=1e-9)
+        if metric.task == "classification" and columns > MANY["classification"][-1]:
+            _expect_last_counts(metric, outputs, targets, advice)
+
+
+def _expect_last_counts(metric: Metric, outputs: Array, targets: Targets, advice: str) -> None:
+    """Where each of a few classes counts, the last of many counts too."""
+    fewest = cases(metric)[0]
+    if all(_counts(metric, fewest, part) for part in range(fewest[0].shape[1])):
+        columns = outputs.shape[1]
+        for part in (columns // 2, columns - 1):
+            found = f"with {columns} classes, the figure is the same whether the outputs of the rows of class {part} are right or wrong"
+            expect(_counts(metric, (outputs, targets, np.ones(len(targets))), part), found, advice)
+
+
+def special_values(metric: Metric) -> None:
+    """Absent classes, certain outputs, zeros, constant and negative targets give a finite figure, or a ValueError of its own."""
+    for what, case in special(metric):
+        if refused(metric, case):
+            continue
+        with np.errstate(all="ignore"):
+            figure = metric.compute(*[array.copy() for array in case])
+        text = f"for rows {what}, with outputs of the shape {case[0].shape}, the figure is {figure}"
+        expect(isinstance(figure, float) and math.isfinite(figure), text, "give a finite figure where the formula has none, such as 0")
+
+
+def buffers(metric: Metric) -> None:
+    """It keeps nothing between two calls: the same arrays come again with other numbers in them."""
+    for outputs, targets, weights in cases(metric):
+        same = [np.empty_like(array) for array in (outputs, targets, weights)]
+        for seed in (2, 3, 2):
+            fresh = unbalanced(metric, outputs.shape[1], seed)
+            fresh = fresh[0][:ROWS], fresh[1][:ROWS], fresh[2][:ROWS]
+            if refused(metric, fresh):
+                continue
+            expected = metric.compute(*fresh)
+            for array, numbers in zip(same, fresh, strict=True):
+                array[...] = numbers
+            found = metric.compute(*same)
+            what = "figures of rows in fresh arrays and in ones that were used before"
+            expect_same_bits(np.array(found), np.array(expected), what, "compute from the arguments alone, and keep nothing between calls")
+
+
+def threads(metric: Metric) -> None:
+    """Evaluations in several threads at once do not disturb each other."""
+    columns = cases(metric)[0][0].shape[1]
+    one, other = (data(metric, columns, ROWS, seed) for seed in (2, 3))
+    expect_undisturbed(partial(_figure, metric, one), partial(_figure, metric, other))
+
+
+def _figure(metric: Metric, case: Case) -> list[Array]:
+    return [np.array([metric.compute(*case)])]
+
+
 def inputs_untouched(metric: Metric) -> None:
     """Outputs, targets and weights are left alone."""
-    for arrays in cases(metric):
+    far = [case for _, case in special(metric) if not refused(metric, case)]
+    for arrays in (*cases(metric), *far):
         before = [array.copy() for array in arrays]
-        metric.compute(*arrays)
+        with np.errstate(all="ignore"):
+            metric.compute(*arrays)
         for name, array, copy in zip(("outputs", "targets", "weights"), arrays, before, strict=True):
             expect_same_bits(array, copy, f"{name} before and after compute", f"do not write to {name}")
 
@@ -175,6 +206,10 @@ CHECKS: dict[str, CheckFunction] = {
     "finite": finite,
     "weights": row_weights,
     "order": order,
+    "sizes": sizes,
+    "special_values": special_values,
+    "buffers": buffers,
+    "threads": threads,
     "inputs_untouched": inputs_untouched,
     "direction": direction,
 }

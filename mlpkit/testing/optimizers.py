@@ -2,94 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import partial
 from typing import Any, get_args
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from mlpkit.plugin import Array, Minimizer, Optimizer, Schedule, says
-from mlpkit.testing.findings import expect, expect_finite, expect_same_bits
+from mlpkit.testing.crowd import expect_undisturbed
+from mlpkit.testing.findings import expect, expect_close, expect_finite, expect_same_bits
+from mlpkit.testing.levels import downhill, zero_gradient, zero_parameters
 from mlpkit.testing.trial import CheckFunction
 from mlpkit.testing.variants import variants
+from mlpkit.testing.walks import Quadratic, Raising, Walk, driven, rate_of, rebuilt, shape_of, walked
 
 STEPS = 1000
 CALLS = 200  # of minimize
 NEAR = 1e-4  # share of the loss that a minimizer may leave
+LONG = 120_000  # numbers
 IN_STATE = "name in the class variable state what is kept from one step to the next, and keep nothing elsewhere"
-
-
-class Quadratic:
-    """A bowl: the loss and its gradient at any point, as a `Problem`. The gradient is one array that each call fills anew."""
-
-    def __init__(self, shape: tuple[int, ...], dtype: DTypeLike = "float64", seed: int = 0) -> None:
-        rng = np.random.default_rng(seed)
-        self.curvature, self.minimum = rng.uniform(0.5, 2.0, shape), rng.standard_normal(shape)
-        self.start: Array = (self.minimum + rng.choice([-1.0, 1.0], shape) * rng.uniform(0.5, 1.5, shape)).astype(dtype)
-        self.grad: Array = np.empty(shape, dtype)
-
-    def __call__(self, x: Array) -> tuple[float, Array]:
-        away = x.astype(np.float64) - self.minimum
-        self.grad[...] = self.curvature * away
-        return 0.5 * float((self.curvature * away * away).sum()), self.grad
-
-
-def names_of_state(optimizer: Optimizer) -> tuple[str, ...]:
-    """The class variable `state`; AssertionError for what is no tuple, as ("m") is none."""
-    found: Any = optimizer.state
-    advice = f"write a tuple: ({found!r},)" if isinstance(found, str) else "write a tuple of names"
-    expect(isinstance(found, tuple), f"the class variable state is {found!r}, a {type(found).__name__}", advice)
-    return optimizer.state
-
-
-class Walk:
-    """Where an optimizer has come to, with the arrays of its state."""
-
-    def __init__(self, optimizer: Optimizer, problem: Quadratic) -> None:
-        self.problem = problem
-        self.w = problem.start.copy()
-        self.state = [np.zeros_like(self.w) for _ in names_of_state(optimizer)]
-        self.done = 0  # the number of the call that said that nothing is left to gain: the walk is over, as a run is
-
-    def go(self, optimizer: Optimizer, steps: Iterable[int], lr: float) -> None:
-        """Take the steps of these numbers, up to the one with which a minimizer is done."""
-        for t in steps:
-            if self.done:
-                return
-            if not isinstance(optimizer, Minimizer):
-                optimizer.step(self.w, self.problem(self.w)[1], *self.state, lr=lr, t=t)
-            elif optimizer.minimize(self.w, self.problem, *self.state, lr=lr, t=t):
-                self.done = t
-
-    def renew(self) -> None:
-        """Go on in copies of all arrays, and fill the old ones with NaN."""
-        old = [self.w, *self.state, self.problem.grad]
-        self.w, *self.state, self.problem.grad = [array.copy() for array in old]
-        for array in old:
-            array.fill(np.nan)
-
-
-def rebuilt(optimizer: Optimizer) -> Optimizer:
-    """An object of the same options, through JSON."""
-    return type(optimizer).model_validate_json(optimizer.model_dump_json())
-
-
-def rate_of(optimizer: Optimizer) -> float:
-    """The learning rate to check with: its own; of a schedule the largest of the first epochs."""
-    rate = optimizer.learning_rate
-    return max(rate.rate(epoch / 2, 10) for epoch in range(11)) if isinstance(rate, Schedule) else rate
-
-
-def shape_of(optimizer: Optimizer) -> tuple[int, ...]:
-    """The shape of an array that it takes."""
-    return (6, 4) if optimizer.scope == "tensor" else (24,)
-
-
-def walked(optimizer: Optimizer, steps: int, dtype: DTypeLike = "float64", seed: int = 0) -> Walk:
-    """So many steps from the start."""
-    walk = Walk(optimizer, Quadratic(shape_of(optimizer), dtype, seed))
-    walk.go(optimizer, range(1, steps + 1), rate_of(optimizer))
-    return walk
+TENSORS: list[tuple[int, ...]] = [(5, 4), (4,), (5,), (1, 3), (1, 4), (3, 1), (1,), (1, 1), (80, 70), (3, 410)]
+VECTORS: list[tuple[int, ...]] = [(1,), (2,), (5,), (1000,), (5600,)]
 
 
 def takes_schedules(optimizer: Optimizer) -> None:
@@ -100,18 +32,12 @@ def takes_schedules(optimizer: Optimizer) -> None:
     expect(bool(allowed) or annotation is Any, "its learning_rate takes no schedule", advice)
 
 
-def answer(optimizer: Optimizer) -> list[Array]:
-    """What it computes, to be compared."""
-    walk = walked(optimizer, 3)
-    return [walk.w, *walk.state]
-
-
 def falls(optimizer: Optimizer) -> None:
     """A quadratic falls; a minimizer comes near to its minimum."""
     minimizer, lr = isinstance(optimizer, Minimizer), rate_of(optimizer)
     problem = Quadratic(shape_of(optimizer))
     walk, before = Walk(optimizer, problem), problem(problem.start)[0]
-    steps, share = (CALLS, NEAR) if minimizer else (STEPS, 0.5)
+    steps, share = (CALLS, NEAR) if minimizer else (STEPS, 0.9)
     walk.go(optimizer, range(1, steps + 1), lr)
     expect_finite(walk.w, f"after {steps} steps of the rate {lr:g} on a quadratic, a parameter", "check the sign and size of the steps")
     after = problem(walk.w)[0]
@@ -158,7 +84,7 @@ def state(optimizer: Optimizer) -> None:
         expect_same_bits(found, expected, f"{what}the state {name!r}", IN_STATE)
     unwritten = _unwritten(optimizer)
     for variant in variants(optimizer) if unwritten else ():
-        unwritten &= _unwritten(variant)
+        unwritten &= _unwritten(variant) | (unwritten - set(variant.state))  # type: ignore[attr-defined]
     advice = "write into the array, m *= ... or m[...] = ..., since m = ... makes another one; or take its name out of state"
     expect(not unwritten, f"the state {' and '.join(map(repr, sorted(unwritten)))} is never written", advice)
 
@@ -169,23 +95,58 @@ def _unwritten(optimizer: Any) -> set[str]:
 
 
 def zero_rate(optimizer: Optimizer) -> None:
-    """A learning rate of 0 moves nothing."""
+    """A learning rate of 0 moves nothing from the start, and makes nothing infinite later."""
     walk = Walk(optimizer, Quadratic(shape_of(optimizer)))
-    walk.go(optimizer, range(1, 4), 0.0)
+    with np.errstate(all="ignore"):
+        walk.go(optimizer, range(1, 4), 0.0)
     advice = "multiply all that is taken from w by lr, a decay of the weights too"
     expect_same_bits(walk.w, walk.problem.start, "parameters before and after steps of the rate 0", advice)
+    walk = walked(optimizer, 3)
+    with np.errstate(all="ignore"):
+        walk.go(optimizer, range(4, 7), 0.0)
+    expect_finite(walk.w, "after steps of the rate 0 behind others, a parameter", "divide by nothing that may be 0 with the rate")
 
 
 def scopes(optimizer: Optimizer) -> None:
-    """It takes arrays of every shape of its scope; where it promises `elementwise`, pieces give the bits of the whole."""
+    """It moves every number of arrays of every shape of its scope; where it promises `elementwise`, pieces as the whole."""
+    for shape in TENSORS if optimizer.scope == "tensor" else VECTORS:
+        _expect_moved(optimizer, shape, 5)
+    if not isinstance(optimizer, Minimizer):
+        large = (300, 400) if optimizer.scope == "tensor" else (LONG,)
+        _expect_moved(optimizer, large, 2)
+        _expect_single(optimizer, large)
+    if says(optimizer, "elementwise", "step"):
+        _expect_pieces(optimizer)
+
+
+def _expect_single(optimizer: Optimizer, shape: tuple[int, ...]) -> None:
+    """Two steps of large arrays go as far in float32 as in float64."""
+    rng = np.random.default_rng(14)
+    w, gradients = rng.standard_normal(shape), [rng.standard_normal(shape) for _ in range(2)]
+    double, single = (driven(optimizer, w.astype(dtype), gradients) - w.astype(dtype) for dtype in ("float64", "float32"))
+    advice = "compute in the dtype of w with constants that fit both"
+    atol = 0.05 * float(np.abs(double).max()) + 4 * float(np.finfo("float32").eps * np.abs(w).max())
+    expect_close(single, double, f"steps of w of the shape {shape} in float32, against float64,", advice, rtol=0.05, atol=atol)
+
+
+def _expect_moved(optimizer: Optimizer, shape: tuple[int, ...], steps: int) -> None:
+    """Every number moves that has a gradient, the loss falls, and float32 does so too."""
+    for dtype in ("float64", "float32"):
+        walk = Walk(optimizer, Quadratic(shape, dtype))
+        before = walk.problem(walk.w)[0]
+        walk.go(optimizer, range(1, steps + 1), rate_of(optimizer))
+        what = f"steps of w of the shape {shape} in {dtype}"
+        expect_finite(walk.w, f"after {steps} {what}, a parameter", f"its scope is {optimizer.scope!r}")
+        still = np.argwhere(walk.w == walk.problem.start)
+        found = f"{len(still)} of {walk.w.size} numbers have not moved in {steps} {what}"
+        few = walk.w.size // 1000 if dtype == "float32" else 0  # which a tiny step does not move there
+        expect(len(still) <= few, found, "move every number that has a gradient, whatever the shape")
+        after = walk.problem(walk.w)[0]
+        expect(after < before, f"a quadratic went from {before:.6g} to {after:.6g} in {steps} {what}", "check the rule for that shape")
+
+
+def _expect_pieces(optimizer: Optimizer) -> None:
     lr = rate_of(optimizer)
-    shapes = [(5, 4), (4,), (1, 3), (3, 1), (1,)] if optimizer.scope == "tensor" else [(1,), (2,), (1000,)]
-    for shape in shapes:
-        walk = Walk(optimizer, Quadratic(shape))
-        walk.go(optimizer, range(1, 4), lr)
-        expect_finite(walk.w, f"after 3 steps of w of the shape {shape}, a parameter", f"its scope is {optimizer.scope!r}")
-    if not says(optimizer, "elementwise", "step"):
-        return
     whole = walked(optimizer, 3)
     walk = Walk(optimizer, Quadratic(shape_of(optimizer)))
     w, pieces = walk.w.reshape(-1), [array.reshape(-1) for array in walk.state]
@@ -193,8 +154,20 @@ def scopes(optimizer: Optimizer) -> None:
         grad = walk.problem(walk.w)[1].reshape(-1)
         for part in (slice(0, 7), slice(7, 8), slice(8, None)):
             optimizer.step(w[part], grad[part], *[array[part] for array in pieces], lr=lr, t=t)
-    advice = "take elementwise back: a number's step depends on other numbers"
+    advice = "take elementwise back: a number's step depends on other numbers, or on how many there are"
     expect_same_bits(walk.w, whole.w, "parameters moved as a whole and in pieces", advice)
+    rng = np.random.default_rng(4)
+    sizes = np.resize([1.0, 1e-8, 1e4, 1e-3, 1e8], LONG)
+    start, gradients = rng.standard_normal(LONG), [sizes * rng.standard_normal(LONG) for _ in range(2)]
+    moved = driven(optimizer, start, gradients, lr)
+    for part in (slice(0, 10), slice(50_000, 51_000), slice(LONG - 3, LONG)):
+        found = driven(optimizer, start[part], [gradient[part] for gradient in gradients], lr)
+        expect_close(found, moved[part], f"parameters of a vector of {LONG} moved as a whole and in pieces", advice, rtol=1e-11)
+    single = driven(optimizer, start.astype("float32"), gradients, lr)
+    for part in (slice(0, 10), slice(LONG - 3, LONG)):
+        found = driven(optimizer, start[part].astype("float32"), [gradient[part] for gradient in gradients], lr)
+        what = f"parameters of a vector of {LONG} in float32 moved as a whole and in pieces"
+        expect_close(found, single[part], what, advice, rtol=1e-4, atol=1e-7)
 
 
 def dtype(optimizer: Optimizer) -> None:
@@ -206,6 +179,29 @@ def dtype(optimizer: Optimizer) -> None:
     single, double = walked(optimizer, 1, "float32").w, walked(optimizer, 1).w
     away = float(np.abs(single - double).max())
     expect(away < 1e-3, f"a step in float32 ends {away:.3g} from where one in float64 does", "use constants that fit both")
+
+
+def threads(optimizer: Optimizer) -> None:
+    """Trainings in several threads at once do not disturb each other, and no more do the pieces of an elementwise rule."""
+    if isinstance(optimizer, Minimizer):
+        expect_undisturbed(partial(_minimized, optimizer, 1), partial(_minimized, optimizer, 2))
+        return
+    rng = np.random.default_rng(9)
+    for shape in (shape_of(optimizer), (120, 100) if optimizer.scope == "tensor" else (12_000,)):
+        runs: list[tuple[Array, list[Array]]] = [
+            (rng.standard_normal(shape), [rng.standard_normal(shape) for _ in range(3)]) for _ in range(2)
+        ]
+        expect_undisturbed(partial(_driven, optimizer, runs[0]), partial(_driven, optimizer, runs[1]))
+
+
+def _minimized(optimizer: Minimizer, seed: int) -> list[Array]:
+    walk = Walk(optimizer, Quadratic((24,), seed=seed))
+    walk.go(optimizer, [1], rate_of(optimizer))
+    return [walk.w]
+
+
+def _driven(optimizer: Optimizer, run: tuple[Array, list[Array]]) -> list[Array]:
+    return [driven(optimizer, *run)]
 
 
 def lets_exceptions_through(optimizer: Minimizer) -> None:
@@ -226,19 +222,7 @@ def lets_exceptions_through(optimizer: Minimizer) -> None:
                 expect(problem.calls < call, f"{what}nothing came out", "catch nothing that the problem raises")
 
 
-class Raising:
-    """A problem whose calls raise from a certain one on."""
-
-    def __init__(self, quadratic: Quadratic, call: int, error: BaseException) -> None:
-        self.quadratic, self.call, self.error = quadratic, call, error
-        self.calls = 0
-
-    def __call__(self, x: Array) -> tuple[float, Array]:
-        self.calls += 1
-        if self.calls >= self.call:
-            raise self.error
-        return self.quadratic(x)
-
-
-CHECKS: dict[str, CheckFunction] = {check.__name__: check for check in (falls, in_place, state, zero_rate, scopes, dtype)}
+CHECKS: dict[str, CheckFunction] = {
+    check.__name__: check for check in (falls, in_place, state, zero_rate, zero_gradient, zero_parameters, downhill, scopes, dtype, threads)
+}
 OF_MINIMIZERS: dict[str, CheckFunction] = {"lets_exceptions_through": lets_exceptions_through}

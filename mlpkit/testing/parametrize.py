@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from mlpkit.plugin import Plugin
+from mlpkit.testing.runs import NOT_ASKED, runs
 from mlpkit.testing.subject import as_plugin, info_of
-from mlpkit.testing.suite import checks_of, why_not
+from mlpkit.testing.suite import before_runs, checks_of, why_not
 from mlpkit.testing.trial import CheckFunction, check_expected, run_check
 
 if TYPE_CHECKING:
@@ -23,11 +25,14 @@ class Bound:
     name: str
     function: CheckFunction
     expected: str | None
+    raises: Callable[[], bool]  # whether the plugin's own code does, so that nothing is known of the rest
 
     def __call__(self) -> None:
         import pytest
 
         __tracebackhide__ = True
+        if self.name not in before_runs() and self.raises():
+            pytest.skip(NOT_ASKED)
         check = run_check(self.name, self.function, self.plugin, self.expected)
         if check.status == "skipped":
             pytest.skip(check.reason)
@@ -45,7 +50,8 @@ def parametrize_with_checks(
 ) -> pytest.MarkDecorator:
     """A decorator of pytest that gives a test function the argument `check`: each check of each plugin, to be called.
 
-    A check that says nothing of a plugin, by what that says of itself, is no test; `check_plugin` tells of it.
+    A check that says nothing of a plugin, by what that says of itself, is no test; `check_plugin` tells of it. Where the
+    plugin's own code raises, the test of `runs` fails and those that call it are skipped.
 
     Parameters
     ----------
@@ -71,10 +77,19 @@ def parametrize_with_checks(
     if not found:
         raise ValueError("there are no plugins to check")
     check_expected(expected, *(checks for _, checks in found))
-    bound = [Bound(plugin, name, function, expected.get(name)) for plugin, checks in found for name, function in checks.items()]
+    bound = [
+        Bound(plugin, name, function, expected.get(name), raises)
+        for plugin, checks in found
+        for raises in [cache(partial(_raises, plugin))]
+        for name, function in checks.items()
+    ]
     mark: Callable[..., pytest.MarkDecorator] = pytest.mark.parametrize
     return mark("check", [pytest.param(check, id=str(check)) for check in bound])
 
 
 def _asked_of(plugin: Plugin) -> dict[str, CheckFunction]:
     return {name: check for name, check in checks_of(plugin).items() if why_not(name, plugin) is None}
+
+
+def _raises(plugin: Plugin) -> bool:
+    return run_check("runs", runs, plugin).status == "failed"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 Status = Literal["passed", "failed", "skipped", "expected"]
@@ -98,13 +98,8 @@ class Report:
         options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
         source = f"{self.distribution} {self.version}" if self.distribution else "your own class"
         width = max((len(check.name) for check in self.checks), default=0)
-        first: dict[str, str] = {}  # a check by what it found, wherever
         lines = [f"{self.plugin}({options}), one of the {self.kind} of {source}"]
-        for check in self.checks:
-            earlier = first.setdefault(_alike(check.reason), check.name)
-            again = check.status == "failed" and earlier != check.name
-            lines.append(_line(check, width, f"the same as {earlier}" if again else check.reason))
-        return "\n".join([*lines, self._summary()])
+        return "\n".join([*lines, *(_line(check, width) for check in self.checks), self._summary()])
 
     def _summary(self) -> str:
         expected = f", {self.expected} failed as expected" if self.expected else ""
@@ -113,12 +108,20 @@ class Report:
         return f"{'ok' if self.ok else 'NOT OK'}: {len(self.checks)} checks, {counts}{nothing}"
 
 
+def told_once(check: Check, earlier: Sequence[Check]) -> Check:
+    """The check; skipped where an earlier one failed for the same reason, so that one mistake is told once."""
+    for each in earlier if check.status == "failed" else ():
+        if each.status == "failed" and _alike(each.reason) == _alike(check.reason):
+            return replace(check, status="skipped", reason=f"it finds the same as {each.name}")
+    return check
+
+
 def _alike(reason: str) -> str:
     """A reason without what differs where one mistake shows again: the line, who called, and numbers such as shapes."""
     text = LOCATION.sub("", CALLER.sub("", reason))
     return NUMBERS.sub("#", text) if EXCEPTION.match(text) else text
 
 
-def _line(check: Check, width: int, reason: str) -> str:
-    seconds = f"{check.seconds:.2f} s" if check.seconds >= SHORTEST and not reason else ""
-    return f"  {check.status:8}  {check.name:{width}}  {reason or seconds}".rstrip().replace("\n", "\n      ")
+def _line(check: Check, width: int) -> str:
+    seconds = f"{check.seconds:.2f} s" if check.seconds >= SHORTEST and not check.reason else ""
+    return f"  {check.status:8}  {check.name:{width}}  {check.reason or seconds}".rstrip().replace("\n", "\n      ")

@@ -13,16 +13,16 @@ from mlpkit.testing.trial import CheckFunction
 LONG = (7, 100)  # epochs of a run
 EVERY = (1, 2, 3, *LONG, 1000, 10_000)
 MOST = 401  # places of one run
+PARTS = (3, 7, 11, 4)  # steps of an epoch
 
 
 def places(runs: tuple[int, ...] = LONG) -> list[tuple[float, int]]:
-    """Epochs, with fractions, of runs of several lengths: quarters of them, and of long runs so many from the first to the last."""
-    return [(float(epoch), epochs) for epochs in runs for epoch in np.linspace(0, epochs, min(4 * epochs + 1, MOST))]
-
-
-def answer(schedule: Schedule) -> list[Array]:
-    """Its rates, to be compared."""
-    return [np.array([schedule.rate(*place) for place in places()], "float64")]
+    """Epochs, with fractions, of runs of several lengths: the steps of short ones, and of long ones so many from the first to the last."""
+    found = []
+    for epochs in runs:
+        for parts in PARTS if epochs < 10 else PARTS[-1:]:
+            found += [(float(epoch), epochs) for epoch in np.linspace(0, epochs, min(parts * epochs + 1, MOST))]
+    return found
 
 
 def rates(schedule: Schedule) -> None:
@@ -33,9 +33,17 @@ def rates(schedule: Schedule) -> None:
         expect(math.isfinite(rate) and rate >= 0, found, "give a finite number of at least 0 from epoch 0 to the last")
 
 
+def short_runs(schedule: Schedule) -> None:
+    """A run of any length has a rate above 0 somewhere: else it trains nothing."""
+    for epochs in EVERY:
+        largest = max(schedule.rate(*place) for place in places((epochs,)))
+        found = f"no rate of a run of {epochs} epochs is above 0"
+        expect(largest > 0, found, "let the parts of a schedule be shares of the run, or cut them where it is short")
+
+
 def returns_float(schedule: Schedule) -> None:
     """Every rate is a float. NumPy's float64 is one of Python's, and computes the same."""
-    for epoch, epochs in places():
+    for epoch, epochs in places(EVERY):
         rate = schedule.rate(epoch, epochs)
         found = f"the rate at epoch {epoch:g} of {epochs} is {type(rate).__name__}"
         expect(isinstance(rate, float), found, "return a float: an array or NumPy's float32 would change the optimizer's arithmetic")
@@ -43,7 +51,7 @@ def returns_float(schedule: Schedule) -> None:
 
 def memory(schedule: Schedule) -> None:
     """A rate depends on its arguments alone, in whatever order they come: a run may go on in the middle."""
-    every = places()
+    every = places((1, *LONG))
     expected = np.array([schedule.rate(*place) for place in every], "float64")
     fresh = type(schedule).model_validate_json(schedule.model_dump_json())
     advice = "compute the rate from epoch and epochs alone, and keep nothing"
@@ -53,6 +61,15 @@ def memory(schedule: Schedule) -> None:
             for index in order:
                 found[index] = asked.rate(*every[index])
             expect_same_bits(found, expected, "rates asked for in order and in another order", advice)
+    _expect_own_length(schedule, advice)
 
 
-CHECKS: dict[str, CheckFunction] = {check.__name__: check for check in (rates, returns_float, memory)}
+def _expect_own_length(schedule: Schedule, advice: str) -> None:
+    """The length of a run is that of the call: shares of a run that give other rates in runs of other lengths do so in any order."""
+    alone: dict[int, Array] = {}
+    for epochs in (20, 40, 20, 40):
+        found = np.array([schedule.rate(epochs * share, epochs) for share in (0.1, 0.25, 0.5, 0.9)])
+        expect_same_bits(found, alone.setdefault(epochs, found), "rates of runs of several lengths by turns", advice)
+
+
+CHECKS: dict[str, CheckFunction] = {check.__name__: check for check in (rates, short_runs, returns_float, memory)}

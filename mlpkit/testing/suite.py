@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from mlpkit.plugin import Minimizer, Plugin, says
-from mlpkit.testing import activations, common, engine, initializers, losses, metrics, optimizers, schedules
+from mlpkit.testing import activations, common, effects, engine, initializers, losses, metrics, optimizers, runs, schedules
 from mlpkit.testing.findings import NotApplicable
 from mlpkit.testing.trial import CheckFunction
-from mlpkit.testing.variants import changed, variants
+from mlpkit.testing.variants import at_limits, changed, usual, variants
 
 KINDS: dict[str, dict[str, CheckFunction]] = {
     "activations": activations.CHECKS,
@@ -20,19 +20,23 @@ KINDS: dict[str, dict[str, CheckFunction]] = {
     "metrics": metrics.CHECKS,
 }
 AGAIN: dict[str, tuple[str, ...]] = {  # what is checked again with other options
-    "activations": ("gradient", "dtype", "inputs_untouched", "buffers"),
-    "losses": ("gradient", "joint", "rows", "inputs_untouched", "zero_at_target"),
-    "optimizers": ("in_place", "state"),
-    "initializers": ("fills",),
-    "schedules": ("rates",),
-    "metrics": ("finite", "inputs_untouched"),
+    "activations": ("gradient", "kinks", "linear", "rows", "dtype", "inputs_untouched", "buffers", "large_scores"),
+    "losses": ("gradient", "joint", "rows", "dtype", "inputs_untouched", "special_values", "zero_at_target"),
+    "optimizers": ("in_place", "state", "zero_rate", "zero_gradient", "downhill", "dtype"),
+    "initializers": ("fills", "reproducible"),
+    "schedules": ("rates", "returns_float", "memory"),
+    "metrics": ("finite", "weights", "order", "special_values", "buffers", "inputs_untouched"),
 }
+NOT_AT_LIMITS = ("in_place", "downhill")  # where an option may be one that takes every step to 0
 ONLY_WHERE: dict[str, tuple[Callable[[Any], bool], str]] = {  # by check: whether a plugin is asked, and why another is not
     "memory_order": (lambda activation: says(activation, "any_order", "forward", "backward"), "it does not promise any_order"),
     "output": (lambda activation: activation.output != "real", "its output is 'real', which any number is"),
     "joint": (lambda loss: loss.joint_with is not None, "it names no joint_with"),
     "zero_at_target": (lambda loss: loss.zero_at_target, "it does not promise zero_at_target"),
-    "other_options": (lambda plugin: bool(variants(plugin)), "it has no numbers, flags or words among its options"),
+    "other_options": (lambda plugin: bool(variants(plugin)), "it has no options whose values are known"),
+    "right_costs_less": (lambda loss: loss.targets != "numbers", "what is right for numbers depends on what they mean"),
+    "downhill": (lambda optimizer: not isinstance(optimizer, Minimizer), "a minimizer may choose its own steps"),
+    "effects": (lambda plugin: any(usual(plugin).values()), "it has no options whose values are known"),
     "zero_rate": (lambda optimizer: not isinstance(optimizer, Minimizer), "a minimizer may choose its own steps"),
 }
 
@@ -40,8 +44,14 @@ ONLY_WHERE: dict[str, tuple[Callable[[Any], bool], str]] = {  # by check: whethe
 def checks_of(plugin: Plugin) -> dict[str, CheckFunction]:
     """The checks of a plugin: those of all kinds, those of its own, and those that train with it."""
     own = {**KINDS[plugin.kind], **(optimizers.OF_MINIMIZERS if isinstance(plugin, Minimizer) else {})}
-    found = {**common.CHECKS, **own, "other_options": other_options, **engine.CHECKS[plugin.kind]}
+    last = {"effects": effects.effects, "other_options": other_options, **engine.CHECKS[plugin.kind]}
+    found = {**before_runs(), **common.AFTER_RUNS, **own, **last}
     return {name: check if (reason := why_not(name, plugin)) is None else _not_asked(reason) for name, check in found.items()}
+
+
+def before_runs() -> dict[str, CheckFunction]:
+    """The checks that call nothing of a plugin, what its first calls do to the process, and whether its code raises."""
+    return {**common.CHECKS, "side_effects": effects.side_effects, "runs": runs.runs}
 
 
 def other_options(plugin: Plugin) -> None:
@@ -49,8 +59,9 @@ def other_options(plugin: Plugin) -> None:
     asked = [name for name in AGAIN[plugin.kind] if why_not(name, plugin) is None and _fault(name, plugin) is None]
     if not asked:
         raise NotApplicable("the checks that it repeats fail with the plugin's own options")
-    for variant in variants(plugin):
-        for name in asked:
+    limits = at_limits(plugin)
+    for variant in [*variants(plugin), *limits]:
+        for name in [name for name in asked if name not in NOT_AT_LIMITS or variant not in limits]:
             fault = _fault(name, variant) if why_not(name, variant) is None else None
             if fault is not None:
                 raise AssertionError(f"with {changed(plugin, variant)}, {name}: {fault}")

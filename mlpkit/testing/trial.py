@@ -6,23 +6,32 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mlpkit.errors import MLPKitError
 from mlpkit.plugin import Plugin
 from mlpkit.plugin.base import reason
+from mlpkit.testing.deeds import deeds_of, home_of, streams
 from mlpkit.testing.findings import NotApplicable
+from mlpkit.testing.process import OF_IMPORTS, guarded
 from mlpkit.testing.report import Check, Status
 
 CheckFunction = Callable[[Any], None]
+CHANGES = "the process is not as it was before"
+UNTOLD = ("runs",)  # checks that say nothing of the process, since another one does
+LEAVE_IT = "a plugin computes, and leaves files, streams and what belongs to the whole process to its caller"
 
 
 def run_check(name: str, function: CheckFunction, plugin: Plugin, expected: str | None = None) -> Check:
-    """Run a check with warnings as errors; `expected` is why it should fail, None when it should not."""
+    """Run a check with warnings as errors, and put back what was changed in the process meanwhile.
+
+    `expected` is why it should fail, None when it should not.
+    """
     started = time.perf_counter()
-    status, reason = _outcome(function, plugin)
+    status, reason = _outcome(name, function, plugin)
     seconds = time.perf_counter() - started
     if expected is not None and status == "failed":
         status, reason = "expected", expected
@@ -33,11 +42,9 @@ def run_check(name: str, function: CheckFunction, plugin: Plugin, expected: str 
     return Check(name, status, reason, seconds)
 
 
-def _outcome(function: CheckFunction, plugin: Plugin) -> tuple[Status, str]:
+def _outcome(name: str, function: CheckFunction, plugin: Plugin) -> tuple[Status, str]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            function(plugin)
+        _run_watched(function, plugin, told=name not in UNTOLD)
     except NotApplicable as reason:
         return "skipped", str(reason)
     except AssertionError as error:
@@ -47,6 +54,30 @@ def _outcome(function: CheckFunction, plugin: Plugin) -> tuple[Status, str]:
     except BaseException as error:  # SystemExit too: a plugin must not end who checks it
         return "failed", _described(error, plugin)
     return "passed", ""
+
+
+def _run_watched(function: CheckFunction, plugin: Plugin, told: bool) -> None:
+    """Raise AssertionError when a check passes, but something is left changed; once more where an import may have done it."""
+    for last in (False, True):
+        known = set(sys.modules)
+        with _watched(plugin) as changes:
+            function(plugin)
+        if not (changes and told):
+            return
+        if last or set(sys.modules) == known or not set(changes) <= {f"changes {name}" for name in OF_IMPORTS}:
+            raise AssertionError(f"{CHANGES}: it {' and '.join(dict.fromkeys(changes))}; {LEAVE_IT}")
+
+
+@contextmanager
+def _watched(plugin: Plugin) -> Iterator[list[str]]:
+    """A context with warnings as errors; the value is filled at the end with what has been done to the process in it."""
+    told: list[str] = []
+    with guarded() as changes, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with guarded() as within, deeds_of(home_of(plugin)) as deeds, streams() as printed:
+            yield told
+    names = dict.fromkeys([*within.names, *changes.names])
+    told += [*printed, *deeds, *(f"changes {name}" for name in names)]
 
 
 def _described(error: BaseException, plugin: Plugin) -> str:

@@ -402,10 +402,15 @@ JSON = ["check own.py", "check loud -c own.py", "list -c own.py", "list -v -c ow
 def test_what_a_plugin_prints_is_no_data(folder, site, run, command):
     (folder / "own.py").write_text(LOUD)
     done = run("plugins", *command.split(), "--json")
-    assert done.code == 0
-    assert isinstance(json.loads(done.out), list)
+    told = json.loads(done.out)
     assert "imported\n" in done.err
-    assert ("called\n" in done.err) == ("list" not in command)
+    assert ("called\n" in done.err) == command.startswith("show")
+    if command.startswith("check"):  # which is told of what is printed
+        assert done.code == 1
+        assert [check["name"] for check in told[0]["checks"] if check["status"] == "failed"] == ["side_effects"]
+        assert "it prints 'called'" in done.out
+    else:
+        assert done.code == 0
 
 
 def test_what_a_plugin_prints_is_no_prediction(project, site, run):

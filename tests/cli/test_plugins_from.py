@@ -29,6 +29,7 @@ class HardBend(_Base):
 class Fixed(mlpkit.Schedule):
     """value"""
 
+    without_effect = ("every", "mode", "on")
     value: float = Field(gt=0, lt=0.5)
     every: int = Field(ge=3)
     mode: str

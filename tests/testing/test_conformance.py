@@ -10,10 +10,10 @@ from mlpkit_snake import Snake
 
 import mlpkit
 from mlpkit import activations, initializers, losses, optimizers, schedules
-from mlpkit.plugin import REGISTRIES
-from mlpkit.testing import check_plugin, common, engine
+from mlpkit.plugin import REGISTRIES, Minimizer
+from mlpkit.testing import check_plugin
 from mlpkit.testing.conformance import examine
-from mlpkit.testing.suite import KINDS
+from mlpkit.testing.suite import KINDS, checks_of
 
 from . import good
 
@@ -35,7 +35,10 @@ OTHERS = (
     Snake(a=10.0),
 )
 EVERY = [*(REQUIRED.get(cls) or cls() for cls in BUILTINS), *OTHERS, *good.GOOD]
-APPLY_TO_SOME = {"joint", "zero_at_target", "memory_order", "other_options", "output", "zero_rate", "size"}
+APPLY_TO_SOME = {
+    *("joint", "zero_at_target", "right_costs_less", "memory_order", "effects", "other_options", "output"),
+    *("zero_rate", "downhill", "size"),
+}
 
 
 def identity(plugin):
@@ -139,21 +142,22 @@ def test_a_class_of_the_main_program_is_not_looked_for(tmp_path):
 
 
 def test_the_names_of_the_checks_are_a_promise():
-    names = {kind: [*common.CHECKS, *KINDS[kind], *engine.CHECKS[kind]] for kind in KINDS}
-    of_all = ["name", "documented", "options", "frozen", "pickles", "copies", "deterministic"]
-    own = ["gradient", "shapes", "rows", "dtype", "inputs_untouched", "buffers", "threads", "large_scores"]
-    own += ["memory_order", "output", "speed"]
+    names = {plugin.kind: list(checks_of(plugin)) for plugin in EVERY if not isinstance(plugin, Minimizer)}
+    of_all = ["name", "documented", "options", "frozen", "side_effects", "runs", "pickles", "copies", "deterministic"]
+    last = ["effects", "other_options", "trains"]
+    activations = ["gradient", "kinks", "linear", "shapes", "rows", "dtype", "inputs_untouched", "buffers", "threads"]
+    activations += ["large_scores", "memory_order", "output", "speed"]
+    losses = ["gradient", "joint", "rows", "shapes", "dtype", "inputs_untouched", "buffers", "special_values"]
+    losses += ["right_costs_less", "threads", "zero_at_target", "large_scores"]
+    optimizers = ["falls", "in_place", "state", "zero_rate", "zero_gradient", "zero_parameters", "downhill", "scopes", "dtype", "threads"]
+    metrics = ["finite", "weights", "order", "sizes", "special_values", "buffers", "threads", "inputs_untouched", "direction"]
     assert names == {
-        "activations": [*of_all, *own, "learns", "saved_model"],
-        "losses": [
-            *of_all,
-            *("gradient", "joint", "rows", "shapes", "dtype", "inputs_untouched", "zero_at_target", "large_scores"),
-            *("wrong_targets", "learns", "saved_model"),
-        ],
-        "optimizers": [*of_all, "falls", "in_place", "state", "zero_rate", "scopes", "dtype", "resume", "learns", "saved_model"],
-        "initializers": [*of_all, "fills", "reproducible", "shapes", "size", "saved_model"],
-        "schedules": [*of_all, "rates", "returns_float", "memory", "resume", "learns", "saved_model"],
-        "metrics": [*of_all, "finite", "weights", "order", "inputs_untouched", "direction", "evaluate", "saved_model"],
+        "activations": [*of_all, *activations, *last, "learns", "saved_model"],
+        "losses": [*of_all, *losses, *last, "wrong_targets", "learns", "saved_model"],
+        "optimizers": [*of_all, *optimizers, *last, "resume", "learns", "saved_model"],
+        "initializers": [*of_all, "fills", "reproducible", "shapes", "size", "threads", *last, "saved_model"],
+        "schedules": [*of_all, "rates", "short_runs", "returns_float", "memory", *last, "resume", "learns", "saved_model"],
+        "metrics": [*of_all, *metrics, *last, "evaluate", "saved_model"],
     }
 
 
@@ -166,7 +170,7 @@ def test_the_kit_imports_without_pytest():
 def test_the_kit_leaves_global_state_alone():
     code = """
 import json, logging, os, random, warnings, numpy
-from mlpkit.testing import check_plugin, common, engine
+from mlpkit.testing import check_plugin
 def state():
     moved = numpy.random.get_state()[1].tolist(), random.getstate(), os.getcwd(), dict(os.environ)
     return warnings.filters[:], numpy.geterr(), logging.root.level, *moved
@@ -183,10 +187,10 @@ def test_a_report_is_json_and_a_table():
     told = json.loads(json.dumps(report.to_dict()))
     assert told["plugin"] == "mean_squared_error"
     assert (told["kind"], told["distribution"], told["version"]) == ("losses", "mlpkit", mlpkit.__version__)
-    assert (told["ok"], told["passed"], told["failed"], told["skipped"]) == (True, report.passed, 0, 2)
+    assert (told["ok"], told["passed"], told["failed"], told["skipped"]) == (True, report.passed, 0, 4)
     assert {tuple(check) for check in told["checks"]} == {("name", "status", "reason", "seconds")}
     assert "ok: 17 checks" not in told
     text = str(report)
     assert text.splitlines()[0] == f"mean_squared_error(), one of the losses of mlpkit {mlpkit.__version__}"
-    assert f"ok: {len(report.checks)} checks, {report.passed} passed, 0 failed, 2 skipped" in text
+    assert f"ok: {len(report.checks)} checks, {report.passed} passed, 0 failed, 4 skipped" in text
     assert "it names no joint_with" in text

@@ -187,10 +187,10 @@ class OverflowingJoint(Crossentropy):
 
 LOSSES = {
     WrongGradient(): {"gradient": "gradients of value_and_grad are wrong.*correct what value_and_grad fills grad with"},
-    TakesTheMean(): {"rows": "losses of value_and_grad for some rows, against those among others, are wrong.*are the engine's"},
+    TakesTheMean(): {"rows": "losses of some rows without the others, .*are wrong.*are the engine's"},
     LeavesLosses(): {
         "rows": r"in losses at \[11\] is nan.*fill every entry of losses",
-        "shapes": "a loss at",
+        "shapes": "an entry of the losses at",
         "learns": "gives NaN for",
     },
     ClipsGradient(): {"gradient": "gradients of value_and_grad are wrong: -?10 in place of"},
@@ -204,7 +204,7 @@ LOSSES = {
     Logarithm(): {"large_scores": "divide by zero encountered in log"},
     Cosh(): {"large_scores": "overflow encountered in cosh"},
     UnknownTargets(): {"wrong_targets": "targets is 'values'; make it one of numbers, binary, classes"},
-    Rounds(): {"dtype": "in float32 are wrong"},
+    Rounds(): {"dtype": "in float32, of outputs of the shape .* are wrong"},
     WrongJoint(): {"joint": "losses of joint, against those of value_and_grad, are wrong"},
     WrongJointGradient(): {"joint": "gradients of joint are wrong"},
     JointByAnAlias(): {"joint": "joint_with is 'logistic', by which no activation is stored; write 'sigmoid'"},

@@ -1,0 +1,85 @@
+"""The check `runs`: that the author's own code raises nothing, before anything else is asked of it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mlpkit.errors import MLPKitError
+from mlpkit.plugin import Activation, Initializer, Loss, Metric, Minimizer, Optimizer, Plugin, Schedule
+from mlpkit.testing import activationcases, losscases, metriccases, optimizers
+from mlpkit.testing.answers import answer, wide_answer
+from mlpkit.testing.cases import case_of
+from mlpkit.testing.engine import trained
+from mlpkit.testing.initializers import SHAPES, filled
+from mlpkit.testing.schedules import EVERY, places
+from mlpkit.testing.walks import Quadratic, Walk, rate_of
+
+DTYPES = ("float32", "float64")
+NOT_ASKED = "the plugin's own code raises: see runs"
+
+
+def runs(plugin: Plugin) -> None:
+    """It raises nothing for arrays of any shape and size that it must take, nor in a training."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)  # of NumPy, of which other checks tell what they mean
+        answer(plugin)
+        EVERYWHERE[plugin.kind](plugin)
+        wide_answer(plugin)
+        try:
+            trained(case_of(plugin).training(epochs=1))
+        except MLPKitError as error:
+            if isinstance(error.__cause__, Exception) and not isinstance(error.__cause__, MLPKitError):
+                raise error.__cause__ from None
+
+
+def _activation(activation: Activation) -> None:
+    rule = activationcases.rule_of(activation)
+    for shape in ((0, 3), *activationcases.SHAPES):
+        for dtype in DTYPES:
+            rule.at(activationcases.of_size(shape, 1.0).astype(dtype))
+
+
+def _loss(loss: Loss) -> None:
+    for rule in losscases.rules_of(loss):
+        for shape in ((0, 3), *losscases.SHAPES):
+            for dtype in DTYPES:
+                rule.at(losscases.of_size(loss, rule, shape).astype(dtype))
+
+
+def _optimizer(optimizer: Optimizer) -> None:
+    for shape in optimizers.TENSORS if optimizer.scope == "tensor" else optimizers.VECTORS:
+        for dtype in DTYPES:
+            Walk(optimizer, Quadratic(shape, dtype)).go(
+                optimizer, range(1, 2 if isinstance(optimizer, Minimizer) else 4), rate_of(optimizer)
+            )
+
+
+def _initializer(initializer: Initializer) -> None:
+    for shape in SHAPES:
+        filled(initializer, shape, dtype="float32")
+
+
+def _schedule(schedule: Schedule) -> None:
+    for place in places(EVERY):
+        schedule.rate(*place)
+
+
+def _metric(metric: Metric) -> None:
+    found = [metriccases.data(metric, columns) for columns in metriccases.EVERY[metric.task]]
+    for case in (*found, *(case for _, case in metriccases.special(metric))):
+        if not metriccases.refused(metric, case):
+            metric.compute(*[array.copy() for array in case])
+
+
+EVERYWHERE: dict[str, Callable[[Any], None]] = {
+    "activations": _activation,
+    "losses": _loss,
+    "optimizers": _optimizer,
+    "initializers": _initializer,
+    "schedules": _schedule,
+    "metrics": _metric,
+}
