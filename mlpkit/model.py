@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit import modelfile
-from mlpkit.data import as_table
 from mlpkit.errors import DataError, ModelFileError, SpecError, TrainingError
 from mlpkit.modelfile.compat import CURRENT
 from mlpkit.network import Network
@@ -23,8 +22,7 @@ from mlpkit.storage import Stored, to_contents
 from mlpkit.training.history import History
 
 if TYPE_CHECKING:  # imported where they are used: to load a model and predict needs none of them
-    from mlpkit.data import Table
-    from mlpkit.plugin import Array, Metric
+    from mlpkit.plugin import Activation, Array, Metric
     from mlpkit.preparation import Prepared
     from mlpkit.session import Session, Stop
     from mlpkit.training import Epoch, TrainingState
@@ -104,7 +102,7 @@ class Model:
 
         check_measured(spec, prepared)
         model = cls(spec, prepared.inputs.width, prepared.target.outputs)
-        model.input_encoder, model.target_encoder = prepared.inputs, prepared.target
+        model._adopt(prepared)
         return model
 
     @classmethod
@@ -140,8 +138,8 @@ class Model:
 
         check_trainable(self.spec, prepared)
         begin = resumable(self.training_state, prepared) if resume else None
-        self._adopt(prepared)
         self._network = self.network.trainable()
+        self._adopt(prepared)
         save = partial(self.save, training_state=True)
         return self._keep(Session(self.network, self.spec, prepared, self.history, begin, stop, save))
 
@@ -159,8 +157,13 @@ class Model:
         return self._state if self._session is None else self._session.state()
 
     def _adopt(self, prepared: Prepared) -> None:
-        """Take over the preprocessing of prepared data, if the network has their widths; SpecError otherwise."""
+        """Take over the preprocessing of prepared data, if the network has their widths; SpecError otherwise.
+
+        What is always 0 has no weight from the beginning, so that every reader of the model's file predicts the same.
+        """
         self.spec.with_widths(prepared.inputs.width, prepared.target.outputs)
+        if prepared.inputs is not self.input_encoder and prepared.inputs.zeros:
+            self._network.layers[0].weight[prepared.inputs.zeros] = 0.0
         self.input_encoder, self.target_encoder = prepared.inputs, prepared.target
 
     # -- prediction
@@ -184,11 +187,18 @@ class Model:
         DataError
             A column is missing or holds what it cannot.
         """
-        outputs = self.network.predict(self._encode(rows))
-        return outputs if self.target_encoder is None else self.target_encoder.decode(outputs)
+        encoded = self._encode(rows)
+        if self.target_encoder is None:
+            return self.network.predict(encoded)
+        return self.target_encoder.decode(*self._answers(encoded))
+
+    def _answers(self, encoded: Array) -> tuple[Array, Activation, Array]:
+        """What the network puts out, its last activation, and the scores before it."""
+        z, outputs = self.network.scores(encoded)
+        return outputs, self.spec.network.layers[-1].activation, z
 
     def predict_proba(self, rows: Any) -> NDArray[np.float64]:
-        """The probability of each class, shape (rows, classes), in the order of `classes`.
+        """The probability of each class, shape (rows, classes), in the order of `classes`; each row sums to 1 in float64.
 
         Raises
         ------
@@ -199,12 +209,18 @@ class Model:
             raise DataError("the model has not been trained, so its classes are not known", help="predict gives the network's outputs")
         if self.target_encoder.task == "regression":
             raise DataError("this model predicts numbers, not classes, so there are no probabilities", help="use predict")
-        return self.target_encoder.scores(self.network.predict(self._encode(rows)))
+        return self.target_encoder.scores(*self._answers(self._encode(rows)))
 
     def evaluate(
-        self, rows: Any, y: Any = None, *, metrics: str | Metric | Sequence[str | Metric] = (), weights: Any = None
+        self,
+        rows: Any,
+        y: Any = None,
+        *,
+        metrics: str | Metric | Sequence[str | Metric] = (),
+        weights: Any = None,
+        weighted: bool | None = None,
     ) -> dict[str, float]:
-        """The loss and metrics on rows with known targets.
+        """The loss and metrics on rows with known targets; rows without one are left out, with a warning that counts them.
 
         Parameters
         ----------
@@ -215,48 +231,25 @@ class Model:
         metrics : str, Metric, or sequence of them
             The spec's when empty; and when that has none, the usual ones for the task.
         weights : array, shape (rows,), optional
-            What each row counts.
+            What each row counts. A row of weight 0 is not there, nor is one to which the spec's column of weights, where the
+            rows have it, gives 0.
+        weighted : bool, optional
+            Whether loss and metrics are weighted, by `weights` or else by the spec's column of weights. When left out, they are if
+            `weights` are given.
 
         Returns
         -------
         dict of str to float
-            "loss" and each metric by name.
+            "loss" and each metric by name; NaN, with a warning, for a metric that has no value on these rows.
         """
-        from mlpkit.evaluation import choose_metrics, measure
-        from mlpkit.preparation import encode_labelled
-        from mlpkit.training import mean_loss
+        from mlpkit.evaluation import evaluate
 
-        if self.input_encoder is None or self.target_encoder is None:
-            raise DataError("the model has not been trained, so its preprocessing is not known", help="train it first")
-        labelled = encode_labelled(self.spec, self.input_encoder, self.target_encoder, rows, y, weights)
-        chosen = choose_metrics(metrics or self.spec.metrics, self.target_encoder.task)
-        loss, outputs = mean_loss(self.network, self.spec, labelled.data)
-        return {"loss": loss, **measure(chosen, self.target_encoder, outputs, labelled.values, labelled.data.weights)}
+        return evaluate(self, rows, y, metrics, weights, weighted)
 
     def _encode(self, rows: Any) -> Array:
-        if self.input_encoder is None:
-            return self._plain_array(rows)
-        encoded = self.input_encoder.plain.encode(rows, self.spec.dtype)
-        return self.input_encoder.encode(self._table(rows), self.spec.dtype) if encoded is None else encoded
+        from mlpkit.encoding import encoded_rows
 
-    def _plain_array(self, rows: Any) -> Array:
-        """Rows for a network that has no preprocessing yet."""
-        width = self.spec.network.inputs
-        try:
-            array = np.asarray(rows, self.spec.dtype)
-        except (TypeError, ValueError) as error:
-            message = f"the model has not been trained, so it takes an array of numbers alone: {error}"
-            raise DataError(message, help="train it first to predict from tables and files") from error
-        if array.ndim != 2 or array.shape[1] != width:
-            raise DataError(f"the rows have shape {array.shape}, but the network takes (rows, {width})", help="give one row per example")
-        return array
-
-    def _table(self, rows: Any) -> Table:
-        if isinstance(rows, (str, Path)):
-            from mlpkit.data import read_source
-
-            return read_source(self.spec, rows, None if self.input_encoder is None else self.input_encoder.order)
-        return as_table(rows)
+        return encoded_rows(self.spec, self.input_encoder, rows)
 
     # -- the file
 

@@ -9,15 +9,14 @@ from functools import cached_property
 from pathlib import Path
 
 from mlpkit.checkpoints import Checkpoints
-from mlpkit.evaluation import measure
+from mlpkit.evaluation import measure, warn_undefined
 from mlpkit.fingerprint import Fingerprint, fingerprint
 from mlpkit.network import Network
-from mlpkit.plugin import Array
 from mlpkit.plugin.base import RAISED
 from mlpkit.preparation import Prepared
 from mlpkit.score_ranges import Ranges, score_ranges
 from mlpkit.spec import Spec
-from mlpkit.training import Epoch, History, Place, Run, TrainingState
+from mlpkit.training import Answers, Epoch, History, Place, Run, TrainingState
 
 Stop = Callable[[], bool]
 
@@ -62,7 +61,7 @@ class Session:
     ) -> None:
         self.spec, self.prepared, self.history, self.begin, self.stop = spec, prepared, history, begin, stop
         self.left: TrainingState | None = None
-        self.restored = begin is None
+        self.restored, self.told = begin is None, False
         options, place = spec.training.checkpoint, Place(len(history), 0) if begin is None else begin.place
         self.checkpoints = None if options is None else Checkpoints(spec, place, save)
         before_step = stop if options is None or options.minutes is None else self._before_step
@@ -96,9 +95,15 @@ class Session:
             self.checkpoints.before_step(self.run.place, self.history)
         return False
 
-    def _measure(self, outputs: Array) -> dict[str, float]:
+    def _measure(self, answers: Answers) -> dict[str, float]:
         values, weights = self.prepared.measured
-        return measure(self.spec.metrics, self.prepared.target, outputs, values, weights)
+        activation = self.spec.network.layers[-1].activation
+        figures = self.prepared.target.scores(answers.outputs, activation, answers.scores)
+        measured = measure(self.spec.metrics, figures, values, weights)
+        if not self.told:  # of what no epoch can measure, once
+            self.told = True
+            warn_undefined(measured, figures, "training" if self.prepared.validation is None else "validation")
+        return measured
 
     def score_ranges(self, network: Network) -> Ranges:
         """The scores that a network's own activations meet on the training rows; none when a plugin fails."""

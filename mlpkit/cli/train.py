@@ -82,7 +82,7 @@ def train(
             if strangers:
                 console.say(f"removed {counted(len(strangers), 'checkpoint')} of an earlier run from {strangers[0].parent}")
             evaluate = with_code(f"mlpkit evaluate {shlex.quote(output)} DATA", code)
-            ending = Ending(output, source, again(spec, data, output, changes, code), evaluate)
+            ending = Ending(output, source, again(spec, data, output, changes, code), evaluate, summary["weights"])
             summary |= _run(console, model, prepared, progress, ending)
     if json:
         console.json(summary)
@@ -171,7 +171,7 @@ def _show(console: Console, summary: dict[str, Any], *, as_data: bool) -> None:
 def _run(console: Console, model: Model, prepared: Prepared, style: Style, ending: Ending) -> dict[str, Any]:
     """Train and save, even when interrupted; what came of it, as JSON values."""
     done = len(model.history)
-    progress = Progress(console, style, model.spec.training.epochs, done)
+    progress = Progress(console, style, model.spec.training.epochs, done, ending.weighted)
     with Interrupt(console.say) as interrupt:
         with _writing():
             epochs = model.epochs(prepared, stop=interrupt, resume=ending.source is not None)

@@ -15,6 +15,7 @@ from numpy.lib.format import MAGIC_PREFIX
 from numpy.typing import NDArray
 
 from mlpkit.data.extents import unreadable
+from mlpkit.data.names import same_form
 from mlpkit.data.stored import StoredColumn, StoredTable, stripes
 from mlpkit.data.storedarrays import stored_array, stored_datasets
 from mlpkit.data.table import Table, data_error
@@ -174,7 +175,8 @@ def _empty(path: str | Path) -> DataError:
 def _chosen(arrays: Mapping[str, Any], columns: Collection[str] | None, path: str | Path) -> Mapping[str, Any]:
     if not arrays:
         raise data_error(f"{path} has no arrays", str(path), help="save each column, or a block of columns, under a name")
-    chosen = {name: array for name, array in arrays.items() if name in (columns or ())}
+    wanted = set(map(same_form, columns or ()))
+    chosen = {name: array for name, array in arrays.items() if same_form(name) in wanted}
     return chosen or arrays
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mlpkit.data.columns import Column
 from mlpkit.data.extents import Bytes, Extent, unreadable
+from mlpkit.data.names import unique
 from mlpkit.data.table import Rows, Table, data_error, missing_columns
 
 BLOCK = 2**19  # bytes that are read at once: few enough for a core's cache, many enough for a disk
@@ -89,6 +90,9 @@ class StoredTable:
     named: bool
     stored: int
     index: Rows | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", dict(zip(unique(list(self.columns)), self.columns.values(), strict=True)))
 
     @property
     def rows(self) -> int:

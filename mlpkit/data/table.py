@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.columns import Column, ambiguous_text, as_column
+from mlpkit.data.declared import is_declared, whole_categories
+from mlpkit.data.names import same_form, unique
 from mlpkit.data.textcolumn import TextColumn
 from mlpkit.errors import DataError, Problem
 
@@ -34,6 +36,9 @@ class Table:
         The number of each row as a person counts it: from 0 when left out.
     text_file : bool
         The columns are texts, not yet numbers, and `numbers` are lines of the file.
+    declared : mapping of str to bool, optional
+        The columns whose type says that they are categories, and whether all of these are whole numbers; by the types of the
+        columns when left out.
 
     Raises
     ------
@@ -49,7 +54,13 @@ class Table:
         named: bool = True,
         numbers: NDArray[np.int64] | None = None,
         text_file: bool = False,
+        declared: Mapping[str, bool] | None = None,
     ) -> None:
+        columns = dict(zip(unique(list(columns)), columns.values(), strict=True))
+        self.declared = {name: whole_categories(values) for name, values in columns.items() if is_declared(values)}
+        self.declared |= declared or {}
+        self.records = False  # rows were given as dictionaries: what one lacks is missing
+        self.lists = {name for name, values in columns.items() if isinstance(values, (list, tuple))}
         self.columns = {name: _column(values, name) for name, values in columns.items()}
         self.source, self.named, self.text_file = source, named, text_file
         lengths = {name: len(column) for name, column in self.columns.items()}
@@ -71,10 +82,11 @@ class Table:
         return sum(column_width(column) for column in self.columns.values())
 
     def __contains__(self, name: object) -> bool:
-        return name in self.columns
+        return isinstance(name, str) and same_form(name) in self.columns
 
     def __getitem__(self, name: str) -> Column:
         """A column; DataError when there is none of that name."""
+        name = same_form(name)
         if name not in self.columns:
             raise self.missing_columns([name])
         return self.columns[name]
@@ -90,11 +102,19 @@ class Table:
 
     def select(self, names: Iterable[str]) -> Table:
         """Some of the columns; DataError that names the ones that are not there."""
-        names = list(names)
+        names = [same_form(name) for name in names]
         if missing := [name for name in names if name not in self.columns]:
             raise self.missing_columns(missing)
         part = copy.copy(self)
         part.columns = {name: self.columns[name] for name in names}
+        return part
+
+    def with_gaps(self, widths: Mapping[str, int]) -> Table:
+        """The table with columns of that many values per row added, all of which are missing."""
+        part = copy.copy(self)
+        gaps = {name: np.full((self.rows, width), np.nan) if width > 1 else np.full(self.rows, None) for name, width in widths.items()}
+        part.columns = {**self.columns, **gaps}
+        part.ambiguous = {**self.ambiguous, **dict.fromkeys(gaps, "")}
         return part
 
     # -- errors

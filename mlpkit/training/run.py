@@ -27,7 +27,7 @@ from mlpkit.threads import LARGE, Share, chosen, may_be_split, products_on
 from mlpkit.training.best import Best
 from mlpkit.training.diagnosis import broken, divergence
 from mlpkit.training.epoch import Epoch
-from mlpkit.training.loss import mean_loss
+from mlpkit.training.loss import Answers, mean_loss
 from mlpkit.training.order import from_file_order, to_file_order
 from mlpkit.training.problem import ROWS, Stopped, TrainingProblem
 from mlpkit.training.state import Place, TrainingState
@@ -36,7 +36,7 @@ from mlpkit.training.update import Update
 from mlpkit.training.versions import versions
 from mlpkit.workspace import Workspace
 
-Measure = Callable[[Array], Mapping[str, float]]
+Measure = Callable[[Answers], Mapping[str, float]]
 
 
 class Run:
@@ -188,10 +188,10 @@ class Run:
         if not self.evaluated:
             return None, {}
         data = self.train if self.validation is None else self.validation
-        loss, outputs = mean_loss(self.network, self.spec, data)
+        loss, answers = mean_loss(self.network, self.spec, data)
         if not math.isfinite(loss):
             raise self._diverged(data.inputs, loss)
-        metrics = {} if self.measure is None else self.measure(outputs)
+        metrics = {} if self.measure is None else self.measure(answers)
         if self.spec.training.early_stopping and self.spec.training.early_stopping.monitor == "training_loss":
             on_training_rows = loss if self.validation is None else mean_loss(self.network, self.spec, self.train)[0]
             metrics = {**metrics, "training_loss": on_training_rows}
