@@ -38,9 +38,8 @@ def as_array(values: Any, name: str) -> NDArray[Any]:
         objects = np.asarray(values.data).astype(object)
         objects[np.ma.getmaskarray(values)] = None
         return objects
-    if isinstance(values, (list, tuple)):
-        if check_cells(values, name):
-            return np.array(values, dtype=object)
+    if isinstance(values, (list, tuple)) and check_cells(values, name):
+        return np.array(values, dtype=object)
     if hasattr(values, "to_pylist") and (getattr(values, "null_count", None) or is_dictionary(getattr(values, "type", None))):
         return object_column(values.to_pylist())  # as an array, a dictionary-encoded Arrow column has a category for them
     if type(values).__module__.startswith("polars"):

@@ -88,7 +88,7 @@ def find_classes(table: Table, name: str, target_type: TargetType = "auto") -> L
         _check_texts(name, found)
         as_numbers = table.text_file and target_type != "text"
         classes = _read(found) if as_numbers else np.array(found, dtype=np.str_)
-        if as_numbers and target_type == "auto" and all(read_number(text) is not None for text in found):
+        if as_numbers and target_type == "auto" and all(_is_finite(text) for text in found):
             _check_whole(table, name)
         elif target_type == "auto" and len(found) > MOST_UNASKED:
             refuse_decorated(name, text_counts(column, ()), TARGET_ADVICE)
@@ -109,6 +109,11 @@ def _check_texts(name: str, found: list[str]) -> None:
         raise DataError(message, help=f"give shorter labels: classes times letters may be {MOST_LETTERS}")
     if any(text.endswith("\0") for text in found):
         raise DataError(f"the target {name!r} has a label that ends with the character NUL", help="strip it from the labels")
+
+
+def _is_finite(text: str) -> bool:
+    value = read_number(text)
+    return value is not None and abs(value) < float("inf")
 
 
 def _check_labels(table: Table, name: str, column: Column, target_type: TargetType) -> None:

@@ -15,7 +15,8 @@ from mlpkit.errors import DataError, UnseenCategoryWarning
 from mlpkit.spec import Spec
 
 ROWS = [
-    {"age": 20 + index % 31, "flag": index % 3 == 0, "sex": ["f", "m", None][index % 3], "pixels": [index % 2, index % 5]} for index in range(40)
+    {"age": 20 + index % 31, "flag": index % 3 == 0, "sex": ["f", "m", None][index % 3], "pixels": [index % 2, index % 5]}
+    for index in range(40)
 ]
 Y = [float(index % 7) for index in range(40)]
 ROW = {"age": 25, "flag": True, "sex": "f", "pixels": [1.0, 3.0]}
