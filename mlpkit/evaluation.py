@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from mlpkit.blame import blaming
-from mlpkit.errors import BrokenPlugin, DataError, PluginError, SpecError, UndefinedMetricWarning
+from mlpkit.errors import BrokenPlugin, PluginError, SpecError, UndefinedMetricWarning
 from mlpkit.plugin import REGISTRIES, Array, Metric
 from mlpkit.registry import PluginInfo
 from mlpkit.spec.parts import plugin_name
@@ -18,7 +18,10 @@ from mlpkit.stand_ins import require
 from mlpkit.warned import warn
 
 if TYPE_CHECKING:
-    from mlpkit.model import Model
+    from mlpkit.network import Network
+    from mlpkit.preparation import Labelled
+    from mlpkit.preprocessing import TargetEncoder
+    from mlpkit.spec import Spec
 
 USUAL = {"classification": ("accuracy", "log_loss"), "regression": ("rmse", "mae", "r2"), "multilabel": ()}
 
@@ -100,19 +103,14 @@ def _figure(metric: Metric, value: Any) -> float:
 
 
 def evaluate(
-    model: Model, rows: Any, y: Any, metrics: str | Metric | Sequence[str | Metric], weights: Any, weighted: bool | None
+    spec: Spec, network: Network, target: TargetEncoder, labelled: Labelled, metrics: str | Metric | Sequence[str | Metric]
 ) -> dict[str, float]:
-    """Return the loss and metrics of a model on rows with known targets; parameters and errors as `Model.evaluate`."""
-    from mlpkit.preparation import encode_labelled
+    """Return "loss" and metrics by name, those of the spec or else the usual ones where none are named; a warning for NaN."""
     from mlpkit.training import mean_loss
 
-    if model.input_encoder is None or model.target_encoder is None:
-        raise DataError("the model has not been trained, so its preprocessing is not known", help="train it first")
-    weighted = weights is not None if weighted is None else weighted
-    labelled = encode_labelled(model.spec, model.input_encoder, model.target_encoder, rows, y, weights, weighted=weighted)
-    chosen = choose_metrics(metrics or model.spec.metrics, model.target_encoder.task)
-    loss, answers = mean_loss(model.network, model.spec, labelled.data)
-    figures = model.target_encoder.scores(answers.outputs, model.spec.network.layers[-1].activation, answers.scores)
+    chosen = choose_metrics(metrics or spec.metrics, target.task)
+    loss, answers = mean_loss(network, spec, labelled.data)
+    figures = target.scores(answers.outputs, spec.network.layers[-1].activation, answers.scores)
     measured = measure(chosen, figures, labelled.values, labelled.data.weights)
     warn_undefined(measured, figures, "given")
     return {"loss": loss, **measured}

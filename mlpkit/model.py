@@ -243,8 +243,13 @@ class Model:
             "loss" and each metric by name; NaN, with a warning, for a metric that has no value on these rows.
         """
         from mlpkit.evaluation import evaluate
+        from mlpkit.preparation import encode_labelled
 
-        return evaluate(self, rows, y, metrics, weights, weighted)
+        if self.input_encoder is None or self.target_encoder is None:
+            raise DataError("the model has not been trained, so its preprocessing is not known", help="train it first")
+        weighted = weights is not None if weighted is None else weighted
+        labelled = encode_labelled(self.spec, self.input_encoder, self.target_encoder, rows, y, weights, weighted=weighted)
+        return evaluate(self.spec, self.network, self.target_encoder, labelled, metrics)
 
     def _encode(self, rows: Any) -> Array:
         from mlpkit.encoding import encoded_rows

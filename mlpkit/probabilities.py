@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.activations import Sigmoid, Softmax
 from mlpkit.plugin import Activation, Array
 
 
@@ -31,16 +30,21 @@ def probabilities(outputs: Array, activation: Activation | None, z: Array | None
     """
     with np.errstate(all="ignore"):
         found = outputs.astype(np.float64)
-        if type(activation) is Sigmoid and z is not None:
+        if _is_own(activation, "Sigmoid") and z is not None:
             exact: NDArray[np.float64] = z.astype(np.float64)
             return np.hstack([_sigmoid(-exact), _sigmoid(exact)]) if one_unit else _sigmoid(exact)
-        if type(activation) is Softmax and z is not None:
+        if _is_own(activation, "Softmax") and z is not None:
             z = z.astype(np.float64)
             found = np.exp(z - z.max(axis=1, keepdims=True))
         if activation is not None and activation.output == "distribution":
             total = found.sum(axis=1, keepdims=True)
             return np.asarray(found / np.where(total > 0, total, 1.0))
         return np.hstack([1.0 - found, found]) if one_unit else found
+
+
+def _is_own(activation: Activation | None, name: str) -> bool:
+    """Return whether an activation is the one of mlpkit's own that has this name."""
+    return (type(activation).__module__, type(activation).__name__) == ("mlpkit.activations", name)
 
 
 def _sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:

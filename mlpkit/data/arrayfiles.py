@@ -15,11 +15,11 @@ from numpy.lib.format import MAGIC_PREFIX
 from numpy.typing import NDArray
 
 from mlpkit.data.extents import unreadable
-from mlpkit.data.names import same_form
 from mlpkit.data.stored import StoredColumn, StoredTable, stripes
 from mlpkit.data.storedarrays import stored_array, stored_datasets
 from mlpkit.data.table import Table, data_error
 from mlpkit.errors import DataError
+from mlpkit.names import same_form
 
 Read = Callable[[slice], Mapping[str, Any]]  # the columns of some of the rows
 

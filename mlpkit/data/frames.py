@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from mlpkit.data.columns import as_array
 from mlpkit.data.declared import is_declared
-from mlpkit.data.names import same_form, unique
 from mlpkit.data.table import Table, counted
 from mlpkit.errors import DataError
+from mlpkit.names import same_form, unique
 
 KNOWN = "give an array, a dictionary of columns, a list of dictionaries, or a pandas, polars or Arrow table"
 

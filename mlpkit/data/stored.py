@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from mlpkit.data.columns import Column
 from mlpkit.data.extents import Bytes, Extent, unreadable
-from mlpkit.data.names import unique
 from mlpkit.data.table import Rows, Table, data_error, missing_columns
+from mlpkit.names import unique
 
 BLOCK = 2**19  # bytes that are read at once: few enough for a core's cache, many enough for a disk
 BLOCKS = 8  # that are read for a table, which takes as long to make as some of them to read

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from mlpkit.data.columns import Column, ambiguous_text, as_column
 from mlpkit.data.declared import is_declared, whole_categories
-from mlpkit.data.names import same_form, unique
 from mlpkit.data.textcolumn import TextColumn
 from mlpkit.errors import DataError, Problem
+from mlpkit.names import same_form, unique
 
 Rows = NDArray[np.intp]  # the numbers of some rows
 

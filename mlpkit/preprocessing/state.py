@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from mlpkit.bounds import InParts
 from mlpkit.data.kinds import Kind
-from mlpkit.data.names import same_form
+from mlpkit.names import same_form
 from mlpkit.preprocessing.task import Form, Task
 from mlpkit.shown import shortened
 

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from mlpkit.bounds import InParts, check_keys
-from mlpkit.data.names import same_form
+from mlpkit.names import same_form
 from mlpkit.normalization import BatchNormalization, Normalization
 from mlpkit.plugin import REGISTRIES, Activation, Initializer, Plugin
 from mlpkit.plugin.schema import Words
