@@ -60,7 +60,7 @@ def evaluate(
         as_json = {name: value if math.isfinite(value) else None for name, value in measured.items()}
         console.json(as_json | ({"weighted": True} if weighted else {}))
     else:
-        units = "" if loaded.target_encoder is None else loss_units(loaded.spec, loaded.target_encoder)
+        units = "" if loaded.target_encoder is None else loss_units(loaded.target_encoder)
         shown = {f"{label}{name}": f"{value:.6g}" for name, value in measured.items()}
         shown[f"{label}loss"] += f"  ({units})" if units else ""
         console.out(aligned(list(shown.items())))
@@ -92,7 +92,7 @@ def _metrics(model: Model, asked: Sequence[str], bounded: Sequence[str]) -> list
     for name in bounded:
         metric = REGISTRIES["metrics"].get(name)
         if not any(type(other) is metric for other in chosen):
-            chosen.append(metric())
+            chosen += choose_metrics(name, task)
     return chosen
 
 

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from mlpkit.model import Model
     from mlpkit.preparation import Prepared
     from mlpkit.preprocessing import TargetEncoder
-    from mlpkit.spec import Spec
 
 MOST_SHOWN = 10
 
@@ -33,7 +32,7 @@ def facts(model: Model, prepared: Prepared) -> dict[str, Any]:
         "validation_rows": 0 if prepared.validation is None else len(prepared.validation.inputs),
         "rows_without_target": prepared.untargeted,
         "weights": _weights(prepared),
-        "loss": {"name": plugin_name(model.spec.loss), "units": loss_units(model.spec, prepared.target)},
+        "loss": {"name": plugin_name(model.spec.loss), "units": loss_units(prepared.target)},
         "columns": columns,
         "left_out": [name for name, treatment in treated if treatment == "ignore"],
         "inputs": prepared.inputs.width,
@@ -49,13 +48,13 @@ def _weights(prepared: Prepared) -> str:
     return "loss and metrics" if prepared.weighted else "loss"
 
 
-def loss_units(spec: Spec, target: TargetEncoder) -> str:
-    """The units of the loss, where they are not those of the data: what the target is divided by; else empty."""
-    from mlpkit.preprocessing.task import target_scale
-
+def loss_units(target: TargetEncoder) -> str:
+    """The units of the loss, where they are not those of the data; else empty."""
     if target.task != "regression" or not ((target.scale != 1).any() or target.center.any()):
         return ""
-    return "of the target in quartile ranges" if target_scale(spec) == "robust" else "of the standardised target"
+    if len(target.names) > 1:
+        return "of the standardised targets"
+    return f"of the standardised target, of which 1 is {target.scale[0]:.4g} of {target.names[0]}"
 
 
 def facts_text(facts: dict[str, Any]) -> str:

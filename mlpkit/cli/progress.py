@@ -97,9 +97,13 @@ def figures(epoch: Epoch) -> dict[str, float]:
 
 def labelled(epoch: Epoch, weighted: str) -> dict[str, float]:
     """What was measured in an epoch, by a name that says what is weighted."""
-    losses = {"loss", "validation_loss", "training_loss"} if weighted != "none" else set()
-    every = weighted == "loss and metrics"
-    return {f"weighted {name}" if every or name in losses else name: value for name, value in figures(epoch).items()}
+    return {label(name, weighted): value for name, value in figures(epoch).items()}
+
+
+def label(name: str, weighted: str) -> str:
+    """A figure's name, which says whether it is weighted."""
+    is_loss = name in ("loss", "validation_loss", "training_loss")
+    return f"weighted {name}" if weighted == "loss and metrics" or (is_loss and weighted == "loss") else name
 
 
 def as_json(epoch: Epoch) -> dict[str, float | None]:

@@ -69,8 +69,9 @@ def column_kind(table: Table, name: str, missing: Collection[str] = (), *, advic
         help = f'write 3.5, not 3,5, or set data.decimal to ","; {insisting}'
         raise DataError(f"the column {name!r} has numbers written with a comma", help=help)
     right = sum(count for text, count in counts.items() if read_number(text) is not None)
-    if right >= MOSTLY * sum(counts.values()) or marks(counts):
-        raise _no_number(table, name, missing, advice=advice, marks=marks(counts))
+    few = marks(counts)
+    if few or right >= MOSTLY * sum(counts.values()):
+        raise _no_number(table, name, missing, advice=advice, marks=few)
     return "category"
 
 
@@ -162,10 +163,15 @@ def _parse_texts(column: Column, missing: Collection[str]) -> NDArray[np.float64
 
 
 def _parse_booleans(column: Column, missing: Collection[str]) -> NDArray[np.float64] | None:
-    known = {**BOOLEANS, "1": 1.0, "0": 0.0}
     codes, found = coded(column)
-    values = [np.nan if text is None or text in missing else known.get(text.lower()) for text in found]
+    values = [np.nan if text is None or text in missing else _boolean(text) for text in found]
     return None if None in values else np.array(values, dtype=np.float64)[codes]
+
+
+def _boolean(text: str) -> float | None:
+    """Return 1 or 0 for a text that says true or false, or reads as one of these numbers; None for any other."""
+    value = BOOLEANS.get(text.lower(), read_number(text))
+    return None if value is None or value not in (0, 1) else float(value)
 
 
 def _blanked(column: Column, missing: Collection[str]) -> Column:
@@ -191,9 +197,8 @@ def _no_number(
     table: Table, name: str, missing: Collection[str], *, boolean: bool = False, advice: str = "", marks: Collection[str] = ()
 ) -> DataError:
     column = table[name].tolist()
-    known = {*BOOLEANS, "1", "0"}
     present = ((row, text) for row, text in enumerate(column) if text is not None and text not in missing)
-    row, text = next(found for found in present if (found[1].lower() not in known if boolean else read_number(found[1]) is None))
+    row, text = next(found for found in present if (_boolean(found[1]) is None if boolean else read_number(found[1]) is None))
     what = "is true or false" if boolean else "holds numbers"
     wrong = f"has {text!r}" if len(marks) < 2 else f"has {text!r}; it has {', '.join(map(repr, marks))}"
     cure = f'"missing": {json.dumps(list(marks or [text]), ensure_ascii=False)}'

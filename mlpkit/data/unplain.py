@@ -44,18 +44,26 @@ def decoration(counts: Mapping[str, int]) -> tuple[str, str] | None:
     counts : mapping of str to int
         How often each text is there.
     """
-    rest = [text for text in counts if read_number(text) is None]
-    if not rest or len(counts) < 3:
+    if len(counts) < 3:
         return None
-    kinds = {text: next((kind for kind, pattern in KINDS.items() if pattern.fullmatch(text.strip())), None) for text in rest}
-    units = {text: found.group("unit") for text in rest if kinds[text] is None and (found := _UNIT.fullmatch(text.strip()))}
-    if units and (len(counts) <= MANY_UNITS or len(set(units.values()) - _ORDINALS) not in range(1, FEW_UNITS + 1)):
-        units = {}
-    known = [text for text in rest if kinds[text] is not None or text in units]
-    wrong = sum(counts[text] for text in rest) - sum(counts[text] for text in known)
-    if not known or wrong > (1 - MOSTLY) * sum(counts.values()):
-        return None
-    return kinds[known[0]] or "a unit", known[0]
+    found: dict[str, str] = {}  # what each text has
+    units: set[str] = set()
+    wrong, most = 0, (1 - MOSTLY) * sum(counts.values())
+    for text, count in counts.items():
+        if read_number(text) is not None:
+            continue
+        kind = next((kind for kind, pattern in KINDS.items() if pattern.fullmatch(text.strip())), None)
+        if kind is None and (unit := _UNIT.fullmatch(text.strip())):
+            kind = "a unit"
+            units.add(unit.group("unit"))
+        if kind is not None:
+            found[text] = kind
+        elif (wrong := wrong + count) > most:
+            return None
+    if units and (len(counts) <= MANY_UNITS or len(units - _ORDINALS) not in range(1, FEW_UNITS + 1)):
+        wrong += sum(counts[text] for text, kind in found.items() if kind == "a unit")
+        found = {text: kind for text, kind in found.items() if kind != "a unit"}
+    return None if not found or wrong > most else (next(iter(found.values())), next(iter(found)))
 
 
 def refuse_decorated(name: str, counts: Mapping[str, int], advice: str) -> None:

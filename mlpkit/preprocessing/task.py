@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mlpkit.data.kinds import column_kind
 from mlpkit.data.table import Table, column_width
-from mlpkit.errors import DataError, SpecError
+from mlpkit.errors import BrokenPlugin, DataError, SpecError
 from mlpkit.plugin import OutputKind, TargetScale
 from mlpkit.preprocessing.labels import TARGET_ADVICE
 from mlpkit.spec import Spec
@@ -92,7 +92,11 @@ def target_scale(spec: Spec) -> TargetScale:
         message = f"scaled numbers have any size and sign, which {plugin_name(activation)} does not give"
         raise SpecError.at("preprocessing.target", message, "make the last activation 'linear', or set this to 'auto'")
     if asked == "auto":
-        return spec.loss.target_scale if activation.output == "real" else "none"
+        wanted = spec.loss.target_scale
+        if wanted not in ("standard", "robust", "none"):
+            message = f"the loss {plugin_name(spec.loss)} has {wanted!r} as its target_scale"
+            raise BrokenPlugin(message, help="it is 'standard', 'robust' or 'none'; or tell its author")
+        return wanted if activation.output == "real" else "none"
     return "standard" if asked == "standardize" else asked
 
 

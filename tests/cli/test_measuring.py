@@ -54,6 +54,8 @@ def test_weighted_figures_are_named_so(trainable, run):
     assert " weighted validation_loss " in line
     assert " weighted rmse " not in line
     assert " rmse " in line
+    assert "  weighted loss " in run("info", "model.h5").out
+    assert "  weighted rmse " not in run("info", "model.h5").out
     plain, weighted = (run("evaluate", "model.h5", "t.csv", *more) for more in ((), ("--weighted",)))
     assert "weighted" not in plain.out
     assert all(line.startswith("weighted ") for line in weighted.out.splitlines())
@@ -79,8 +81,10 @@ def test_evaluate_needs_no_weights_and_counts_rows_without_a_target(trainable, r
 
 
 def test_the_units_of_a_regressions_loss_are_said(trainable, run):
-    for loss, words in (("mean_squared_error", "of the standardised target"), ("mean_absolute_error", "of the target in quartile ranges")):
+    for loss in ("mean_squared_error", "mean_absolute_error"):
         trainable(loss, missing_target="drop")
+        run("train", "spec.json", "--force", "-q")
+        words = f"of the standardised target, of which 1 is {mlpkit.load('model.h5').target_encoder.scale[0]:.4g} of y"
         assert words in run("train", "spec.json", "--force").err
         out = run("evaluate", "model.h5", "t.csv").out
         assert out.splitlines()[0].endswith(f"({words})")
@@ -115,3 +119,28 @@ def test_probabilities_that_are_written_sum_to_one(folder, run):
     np.savetxt("x.csv", x, delimiter=",", header="a,b", comments="")
     rows = [list(map(float, line.split(","))) for line in run("predict", "m.h5", "x.csv", "--proba").out.splitlines()[1:]]
     np.testing.assert_allclose(np.sum(rows, axis=1), 1, rtol=1e-15)
+
+
+def test_a_bound_on_a_metric_that_needs_options_says_so(folder, run):
+    (folder / "own.py").write_text(
+        """
+import numpy as np
+from mlpkit import Metric
+
+class Within(Metric):
+    \"\"\"Share of the rows within a distance.\"\"\"
+
+    higher_is_better = True
+    task = "regression"
+    distance: float
+
+    def compute(self, outputs, targets, weights):
+        return float(np.average((np.abs(outputs - targets) <= self.distance).all(axis=1), weights=weights))
+"""
+    )
+    x = np.arange(20.0)
+    mlpkit.train({"network": {"layers": [{}]}, "loss": "mse", "training": {"epochs": 1}}, {"a": x}, {"y": x}).save("m.h5")
+    np.savetxt("t.csv", np.column_stack([x, x]), delimiter=",", header="a,y", comments="")
+    done = run("evaluate", "m.h5", "t.csv", "-c", "own.py", "--fail-under", "within=0.5")
+    assert done.code == 2
+    assert "within needs options: distance" in done.err

@@ -143,3 +143,17 @@ def test_a_spec_names_columns_in_either_form():
     parts = {"target": APART, "weight": APART + "w", "split": {"column": APART + "s"}}
     data = Spec.model_validate({**make(), "data": parts}).data
     assert (data.target, data.weight, data.split.column) == ((COMPOSED,), COMPOSED + "w", COMPOSED + "s")
+
+
+# -- flags
+
+
+@pytest.mark.parametrize("texts", [["True", "False"], ["1.0", "0.0"], ["1", "0"], ["TRUE", "0.0"]])
+def test_flags_may_be_written_as_numbers(texts):
+    flags = {"a": [True, False] * 10, "b": np.arange(20.0)}
+    model = mlpkit.train(make(), flags, Y[:20])
+    expected = model.predict({"a": [True, False], "b": [1.0, 2.0]})
+    for later in (texts, np.array([1.0, 0.0]), np.array([1, 0])):
+        np.testing.assert_array_equal(model.predict({"a": later, "b": [1.0, 2.0]}), expected)
+    with pytest.raises(DataError, match=r"'a' is true or false, but row 0 has '2\.0'"):
+        model.predict({"a": ["2.0"], "b": [1.0]})
