@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit import modelfile
+from mlpkit.encoding import encoded_rows
 from mlpkit.errors import DataError, ModelFileError, SpecError, TrainingError
 from mlpkit.modelfile.compat import CURRENT
 from mlpkit.network import Network
@@ -187,10 +188,10 @@ class Model:
         DataError
             A column is missing or holds what it cannot.
         """
-        encoded = self._encode(rows)
-        if self.target_encoder is None:
+        encoded, target = self._encode(rows), self.target_encoder
+        if target is None:
             return self.network.predict(encoded)
-        return self.target_encoder.decode(*self._answers(encoded))
+        return target.decode(self.network.predict(encoded)) if target.classes is None else target.decode(*self._answers(encoded))
 
     def _answers(self, encoded: Array) -> tuple[Array, Activation, Array]:
         """What the network puts out, its last activation, and the scores before it."""
@@ -252,8 +253,6 @@ class Model:
         return evaluate(self.spec, self.network, self.target_encoder, labelled, metrics)
 
     def _encode(self, rows: Any) -> Array:
-        from mlpkit.encoding import encoded_rows
-
         return encoded_rows(self.spec, self.input_encoder, rows)
 
     # -- the file

@@ -42,6 +42,18 @@ def probabilities(outputs: Array, activation: Activation | None, z: Array | None
         return np.hstack([1.0 - found, found]) if one_unit else found
 
 
+def choices(outputs: Array, activation: Activation | None, z: Array | None, *, one_unit: bool) -> NDArray[Any]:
+    """Return the number of the most probable class of each row, the first of those alike; parameters as for `probabilities`.
+
+    The largest score has the largest probability of softmax, and a score above 0 a probability above one half of sigmoid.
+    """
+    if z is not None and _is_own(activation, "Softmax"):
+        return np.asarray(z.argmax(axis=1))
+    if z is not None and one_unit and _is_own(activation, "Sigmoid"):
+        return (z[:, 0] > 0).astype(np.intp)
+    return (outputs[:, 0] > 0.5).astype(np.intp) if one_unit else np.asarray(outputs.argmax(axis=1))
+
+
 def _is_own(activation: Activation | None, name: str) -> bool:
     """Return whether an activation is the one of mlpkit's own that has this name."""
     return (type(activation).__module__, type(activation).__name__) == ("mlpkit.activations", name)

@@ -21,7 +21,7 @@ from mlpkit.preprocessing.labels import TARGET_ADVICE, Labels, class_numbers, fi
 from mlpkit.preprocessing.moments import mean_and_deviation, median, robust_scale, unequal
 from mlpkit.preprocessing.state import TargetState, first_line, statistics
 from mlpkit.preprocessing.task import Form, Task, check_range, class_form, is_classes, target_scale
-from mlpkit.probabilities import probabilities
+from mlpkit.probabilities import choices, probabilities
 from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name
 from mlpkit.warned import warn
@@ -192,9 +192,9 @@ class TargetEncoder:
 
         Of two classes of the same probability it is the first; a label of exactly one half is 0. Parameters as for `scores`.
         """
-        scores = self.scores(outputs, activation, z)
         if self.classes is not None:
-            return np.asarray(self.classes[scores.argmax(axis=1)])
+            return np.asarray(self.classes[choices(outputs, activation, z, one_unit=self.form == "binary")])
+        scores = self.scores(outputs, activation, z)
         if self.task == "multilabel":
             return (scores > 0.5).astype(self.label_type)
         return scores[:, 0] if len(self.names) == 1 else scores
