@@ -137,8 +137,36 @@ class DataError(MLPKitError):
     """A table, an array or a file of data that cannot be used."""
 
 
-class UnseenCategoryWarning(UserWarning):
-    """Rows to predict have categories that the training rows lacked; how many, and which."""
+class DataWarning(UserWarning):
+    """What is odd about data that are used all the same.
+
+    Parameters
+    ----------
+    message : str
+        The same for every call of a sort, since Python keeps each text that it has shown.
+    details : str
+        The numbers and names of this call.
+    """
+
+    def __init__(self, message: str = "", details: str = "") -> None:
+        super().__init__(message)
+        self.details = details
+
+
+class UnseenCategoryWarning(DataWarning):
+    """Rows have categories, or gaps, that the training rows lacked; `details` says how many, and which."""
+
+
+class ConstantColumnWarning(DataWarning):
+    """Columns have one value in all training rows: nothing is learned from them, or there is nothing to learn in them."""
+
+
+class LeftOutWarning(DataWarning):
+    """Rows were left out, and why."""
+
+
+class UndefinedMetricWarning(DataWarning):
+    """A metric has no value on the rows that it was measured on; it is NaN."""
 
 
 class ProbeWarning(UserWarning):

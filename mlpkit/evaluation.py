@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from mlpkit.blame import blaming
-from mlpkit.errors import BrokenPlugin, PluginError, SpecError
+from mlpkit.errors import BrokenPlugin, PluginError, SpecError, UndefinedMetricWarning
 from mlpkit.plugin import REGISTRIES, Array, Metric
-from mlpkit.preprocessing import TargetEncoder
 from mlpkit.registry import PluginInfo
 from mlpkit.spec.parts import plugin_name
 from mlpkit.stand_ins import require
+from mlpkit.warned import warn
+
+if TYPE_CHECKING:
+    from mlpkit.network import Network
+    from mlpkit.preparation import Labelled
+    from mlpkit.preprocessing import TargetEncoder
+    from mlpkit.spec import Spec
 
 USUAL = {"classification": ("accuracy", "log_loss"), "regression": ("rmse", "mae", "r2"), "multilabel": ()}
 
@@ -63,14 +69,29 @@ def check_metrics(metrics: Sequence[Metric], task: str) -> None:
         raise SpecError.at("metrics", f"the task is {task}, which {names} cannot measure", f"these can: {', '.join(known) or 'none'}")
 
 
-def measure(
-    metrics: Sequence[Metric], target: TargetEncoder, outputs: Array, values: NDArray[Any], weights: Array | None
-) -> dict[str, float]:
-    """Metrics by name, on a network's outputs of shape (rows, units) and targets in the units of the data."""
-    scores = target.scores(outputs)
-    ones = np.ones(len(scores)) if weights is None else weights.astype(np.float64)
+def measure(metrics: Sequence[Metric], figures: NDArray[Any], values: NDArray[Any], weights: Array | None) -> dict[str, float]:
+    """Return metrics by name.
+
+    Parameters
+    ----------
+    metrics : sequence of Metric
+    figures : array, shape (rows, columns)
+        What `TargetEncoder.scores` makes of a network's outputs.
+    values : array
+        Targets in the units of the data.
+    weights : array, shape (rows,), or None
+    """
+    ones = np.ones(len(figures)) if weights is None else weights.astype(np.float64)
     with blaming():
-        return {plugin_name(metric): _figure(metric, metric.compute(scores, values, ones)) for metric in metrics}
+        return {plugin_name(metric): _figure(metric, metric.compute(figures, values, ones)) for metric in metrics}
+
+
+def warn_undefined(measured: Mapping[str, float], figures: NDArray[Any], what: str) -> None:
+    """Warn of metrics that have no value on the rows that they were measured on; not where the network's outputs are no numbers."""
+    undefined = [name for name, value in measured.items() if np.isnan(value)]
+    if undefined and np.isfinite(figures).all():
+        message = f"{', '.join(undefined)} cannot be measured on the {what} rows, and is NaN there: give more rows, of different targets"
+        warn(UndefinedMetricWarning(message))
 
 
 def _figure(metric: Metric, value: Any) -> float:
@@ -79,3 +100,17 @@ def _figure(metric: Metric, value: Any) -> float:
         help = f"return float(...), or tell its author; 'mlpkit plugins check {info.full_name}' tries it by itself"
         raise BrokenPlugin(f"{info.described} gives {type(value).__name__}, not a number", help=help)
     return float(value)
+
+
+def evaluate(
+    spec: Spec, network: Network, target: TargetEncoder, labelled: Labelled, metrics: str | Metric | Sequence[str | Metric]
+) -> dict[str, float]:
+    """Return "loss" and metrics by name, those of the spec or else the usual ones where none are named; a warning for NaN."""
+    from mlpkit.training import mean_loss
+
+    chosen = choose_metrics(metrics or spec.metrics, target.task)
+    loss, answers = mean_loss(network, spec, labelled.data)
+    figures = target.scores(answers.outputs, spec.network.layers[-1].activation, answers.scores)
+    measured = measure(chosen, figures, labelled.values, labelled.data.weights)
+    warn_undefined(measured, figures, "given")
+    return {"loss": loss, **measured}

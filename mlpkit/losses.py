@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from mlpkit.blocks import row_blocks
-from mlpkit.plugin import Array, Loss, OutputKind, Targets
+from mlpkit.plugin import Array, Loss, OutputKind, Targets, TargetScale
 from mlpkit.rows import row_max, row_of, row_sum
 from mlpkit.scalars import ONE, ZERO
 
@@ -37,6 +37,10 @@ class MeanAbsoluteError(Loss):
     """mean(|outputs - targets|), with derivative 0 where they are equal."""
 
     zero_at_target: ClassVar[bool] = True
+
+    @property
+    def target_scale(self) -> TargetScale:
+        return "robust"
 
     def value_and_grad(self, outputs: Array, targets: Targets, losses: Array, grad: Array) -> None:
         np.subtract(outputs, targets, grad)

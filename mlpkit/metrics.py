@@ -20,14 +20,14 @@ class Accuracy(Metric):
 
 
 class LogLoss(Metric):
-    """Mean of -log(probability of the right class); probabilities are kept a float64's resolution away from 0."""
+    """Mean of -log(probability of the right class), at most 708.4: a probability is at least the least normal float64."""
 
     higher_is_better: ClassVar[bool] = False
     task: ClassVar[Literal["classification", "regression"]] = "classification"
 
     def compute(self, outputs: Array, targets: Targets, weights: Array) -> float:
         right = outputs[np.arange(len(outputs)), targets]
-        return float(np.average(-np.log(np.maximum(right, np.finfo(np.float64).eps)), weights=weights))
+        return float(np.average(-np.log(np.maximum(right, np.finfo(np.float64).tiny)), weights=weights))
 
 
 class MeanSquaredError(Metric):
@@ -61,9 +61,9 @@ class MeanAbsoluteError(Metric):
 
 
 class R2(Metric):
-    """1 - sum((targets - outputs)^2) / sum((targets - mean)^2) per target, then the mean over targets.
+    """1 - sum((targets - outputs)^2) / sum((targets - mean)^2) per target, then the mean over the targets that vary.
 
-    A constant target has 1 when predicted exactly and 0 otherwise.
+    Where none varies, as in a single row, it is not defined, and NaN.
     """
 
     higher_is_better: ClassVar[bool] = True
@@ -73,5 +73,5 @@ class R2(Metric):
         residual = np.average((targets - outputs) ** 2, axis=0, weights=weights)
         mean = np.average(targets, axis=0, weights=weights)
         spread = np.average((targets - mean) ** 2, axis=0, weights=weights)
-        scores = np.where(spread > 0, 1.0 - residual / np.where(spread > 0, spread, 1.0), (residual == 0).astype(float))
-        return float(scores.mean())
+        varies = (targets != targets[0]).any(axis=0) & (spread > 0)
+        return float((1.0 - residual[varies] / spread[varies]).mean()) if varies.any() else float("nan")

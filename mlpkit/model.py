@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit import modelfile
-from mlpkit.data.frames import as_table, is_empty, plain_array
+from mlpkit.encoding import encoded_rows
 from mlpkit.errors import DataError, MLPKitError, ModelFileError, SpecError, TrainingError
 from mlpkit.modelfile.compat import CURRENT
 from mlpkit.network import Network
@@ -24,8 +24,7 @@ from mlpkit.storage import Stored, to_contents
 from mlpkit.training.history import History
 
 if TYPE_CHECKING:  # imported where they are used: to load a model and predict needs none of them
-    from mlpkit.data import Table
-    from mlpkit.plugin import Array, Metric
+    from mlpkit.plugin import Activation, Array, Metric
     from mlpkit.preparation import Prepared
     from mlpkit.session import Session, Stop
     from mlpkit.training import Epoch, TrainingState
@@ -107,7 +106,7 @@ class Model:
 
         check_measured(spec, prepared)
         model = cls(spec, prepared.inputs.width, prepared.target.outputs)
-        model.input_encoder, model.target_encoder = prepared.inputs, prepared.target
+        model._adopt(prepared)
         return model
 
     @classmethod
@@ -161,8 +160,8 @@ class Model:
         self._check_idle()
         check_trainable(self.spec, prepared)
         begin = resumable(self.training_state, prepared) if resume else self._warm() if keep_optimizer else None
-        self._adopt(prepared)
         self._network = self.network.trainable()
+        self._adopt(prepared)
         folder, save = checkpoint_folder(self.spec, checkpoints), partial(self.save, training_state=True)
         own = None if folder is None else lambda place: Checkpoints(self.spec, folder, place, save, replace=replace)
         return self._keep(Session(self.network, self.spec, prepared, self.history, begin, stop, own))
@@ -199,8 +198,13 @@ class Model:
         return self._state if self._session is None else self._session.state()
 
     def _adopt(self, prepared: Prepared) -> None:
-        """Take over the preprocessing of prepared data, if the network has their widths; SpecError otherwise."""
+        """Take over the preprocessing of prepared data, if the network has their widths; SpecError otherwise.
+
+        What is always 0 has no weight from the beginning, so that every reader of the model's file predicts the same.
+        """
         self.spec.with_widths(prepared.inputs.width, prepared.target.outputs)
+        if prepared.inputs is not self.input_encoder and prepared.inputs.zeros:
+            self._network.layers[0].weight[prepared.inputs.zeros] = 0.0
         self.input_encoder, self.target_encoder = prepared.inputs, prepared.target
 
     # -- prediction
@@ -226,11 +230,20 @@ class Model:
         DataError
             A column is missing or holds what it cannot.
         """
-        outputs = self.network.predict(self._encode(rows, allow_large))
-        return outputs if self.target_encoder is None else self.target_encoder.decode(outputs)
+        encoded, target = self._encode(rows, allow_large), self.target_encoder
+        if target is None:
+            return self.network.predict(encoded)
+        return target.decode(self.network.predict(encoded)) if target.classes is None else target.decode(*self._answers(encoded))
+
+    def _answers(self, encoded: Array) -> tuple[Array, Activation, Array]:
+        """What the network puts out, its last activation, and the scores before it."""
+        z, outputs = self.network.scores(encoded)
+        return outputs, self.spec.network.layers[-1].activation, z
 
     def predict_proba(self, rows: Any, *, allow_large: bool = False) -> NDArray[np.float64]:
-        """The probability of each class, shape (rows, classes), in the order of `classes`; parameters are those of `predict`.
+        """The probability of each class, shape (rows, classes), in the order of `classes`; each row sums to 1 in float64.
+
+        Parameters are those of `predict`.
 
         Raises
         ------
@@ -241,7 +254,7 @@ class Model:
             raise DataError("the model has not been trained, so its classes are not known", help="predict gives the network's outputs")
         if self.target_encoder.task == "regression":
             raise DataError("this model predicts numbers, not classes, so there are no probabilities", help="use predict")
-        return self.target_encoder.scores(self.network.predict(self._encode(rows, allow_large)))
+        return self.target_encoder.scores(*self._answers(self._encode(rows, allow_large)))
 
     def evaluate(
         self,
@@ -251,8 +264,9 @@ class Model:
         metrics: str | Metric | Sequence[str | Metric] = (),
         weights: Any = None,
         allow_large: bool = False,
+        weighted: bool | None = None,
     ) -> dict[str, float]:
-        """The loss and metrics on rows with known targets.
+        """The loss and metrics on rows with known targets; rows without one are left out, with a warning that counts them.
 
         Parameters
         ----------
@@ -263,45 +277,33 @@ class Model:
         metrics : str, Metric, or sequence of them
             The spec's when empty; and when that has none, the usual ones for the task.
         weights : array, shape (rows,), optional
-            What each row counts.
+            What each row counts. A row of weight 0 is not there, nor is one to which the spec's column of weights, where the
+            rows have it, gives 0.
+        weighted : bool, optional
+            Whether loss and metrics are weighted, by `weights` or else by the spec's column of weights. When left out, they are if
+            `weights` are given.
         allow_large : bool
             As for `predict`.
 
         Returns
         -------
         dict of str to float
-            "loss" and each metric by name.
+            "loss" and each metric by name; NaN, with a warning, for a metric that has no value on these rows.
         """
-        from mlpkit.evaluation import choose_metrics, measure
+        from mlpkit.evaluation import evaluate
         from mlpkit.preparation import encode_labelled
-        from mlpkit.training import mean_loss
 
         if self.input_encoder is None or self.target_encoder is None:
             raise DataError("the model has not been trained, so its preprocessing is not known", help="train it first")
-        labelled = encode_labelled(self._reading(allow_large), self.input_encoder, self.target_encoder, rows, y, weights)
-        chosen = choose_metrics(metrics or self.spec.metrics, self.target_encoder.task)
-        loss, outputs = mean_loss(self.network, self.spec, labelled.data)
-        return {"loss": loss, **measure(chosen, self.target_encoder, outputs, labelled.values, labelled.data.weights)}
+        weighted = weights is not None if weighted is None else weighted
+        labelled = encode_labelled(self._reading(allow_large), self.input_encoder, self.target_encoder, rows, y, weights, weighted=weighted)
+        return evaluate(self.spec, self.network, self.target_encoder, labelled, metrics)
 
     def _encode(self, rows: Any, allow_large: bool) -> Array:
-        encoder, dtype = self.input_encoder, self.spec.dtype
-        width = self.spec.network.inputs if encoder is None else encoder.width
-        if is_empty(rows):
-            return np.empty((0, width or 0), dtype)
-        if encoder is None:
-            return plain_array(rows, width, dtype)
-        encoded = encoder.plain.encode(rows, dtype)
-        return encoder.encode(self._table(rows, encoder.order, allow_large), dtype) if encoded is None else encoded
+        return encoded_rows(self._reading(allow_large), self.input_encoder, rows)
 
     def _reading(self, allow_large: bool) -> Spec:
         return self.spec.allowing_large() if allow_large else self.spec
-
-    def _table(self, rows: Any, columns: Sequence[str], allow_large: bool) -> Table:
-        if isinstance(rows, (str, Path)):
-            from mlpkit.data import read_source
-
-            return read_source(self._reading(allow_large), rows, columns)
-        return as_table(rows)
 
     # -- the file
 

@@ -134,10 +134,10 @@ class Network:
         return outputs
 
     def scores(self, inputs: Array) -> tuple[Array, Array]:
-        """The last layer's scores before its activation, and its outputs, both of shape (rows, units)."""
+        """The last layer's scores before its activation, and its outputs, both of shape (rows, units); as `predict`."""
         inputs = self._checked(inputs)
         scores, outputs = (np.empty((len(inputs), self.units), self.dtype) for _ in range(2))
-        _in_the_callers_context(self._fill, inputs, scores, outputs)
+        self._call(self._fill_block if len(inputs) <= BLOCK else self._fill, inputs, scores, outputs)
         return scores, outputs
 
     def layer_outputs(self, index: int, inputs: Array) -> tuple[Array, Array]:

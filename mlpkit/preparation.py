@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from mlpkit.data import Dataset, StoredDataset, StoredInputs, StoredTable, Table
 from mlpkit.data.splits import split_by_column, split_by_share
-from mlpkit.errors import DataError
+from mlpkit.data.table import counted
+from mlpkit.errors import ConstantColumnWarning, DataError, LeftOutWarning
 from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.preprocessing.labels import class_numbers, find_classes
@@ -22,6 +23,7 @@ from mlpkit.rawrows import RawRows, Stays, own_path, read_rows
 from mlpkit.rows import augmentable
 from mlpkit.spec import Spec
 from mlpkit.stand_ins import require
+from mlpkit.warned import warn
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class Prepared:
         Validation is None when there are no validation rows.
     values : array
         The targets, as metrics take them, of the validation rows; of the training rows when there are none.
+    weighted : bool
+        Whether metrics are weighted.
+    untargeted : int
+        Rows that were left out since their target is missing.
     """
 
     inputs: InputEncoder
@@ -50,11 +56,13 @@ class Prepared:
     train: Dataset | StoredDataset
     validation: Dataset | StoredDataset | None
     values: Targets
+    weighted: bool = False
+    untargeted: int = 0
 
     @property
     def measured(self) -> tuple[Targets, Array | None]:
-        """Targets and weights of the rows that metrics are measured on."""
-        return self.values, (self.validation or self.train).weights
+        """Targets and weights of the rows that metrics are measured on; no weights where metrics are not weighted."""
+        return self.values, (self.validation or self.train).weights if self.weighted else None
 
 
 def prepare(
@@ -89,26 +97,62 @@ def prepare(
         The spec names no data or target, or does not fit them; or the data cannot be used.
     """
     with _advising(spec):
-        rows = read_rows(spec, source, y, weights, encoders and encoders[0], stays="training")
+        rows = read_rows(spec, source, y, weights, encoders and encoders[0], part="training", stays="training")
         training, held_out = _split(spec, rows, validation)
-        target = encoders[1] if encoders else TargetEncoder.fit(spec, training.target)
+        target = encoders[1] if encoders else TargetEncoder.fit(spec, training.target, training.weights)
+        held_out = held_out and _of_known_classes(target, held_out)
         inputs, (first, *others) = _encoded(spec, training, held_out, encoders and encoders[0])
+        if encoders is None:
+            _warn_constant(inputs)
         unit = _mean_weight(training, "training")
         train = _encode(spec, training, first, target, unit, augmented=_is_augmented(spec))
         checked = None if held_out is None else _encode(spec, held_out, others[0], target, unit)
-        return Prepared(inputs, target, train.data, checked.data if checked else None, (checked or train).values)
+        untargeted = rows.untargeted + (held_out.untargeted if held_out is not None and spec.data.split is None else 0)
+        values, weighted = (checked or train).values, spec.training.weighted_metrics
+        return Prepared(inputs, target, train.data, checked.data if checked else None, values, weighted, untargeted)
 
 
-def encode_labelled(spec: Spec, inputs: InputEncoder, target: TargetEncoder, source: Any, y: Any = None, weights: Any = None) -> Labelled:
+def encode_labelled(
+    spec: Spec, inputs: InputEncoder, target: TargetEncoder, source: Any, y: Any = None, weights: Any = None, *, weighted: bool = False
+) -> Labelled:
     """Rows with known targets, encoded by fitted encoders, to evaluate a model; parameters and errors as `prepare`.
 
-    Inputs that are in an NPY or HDF5 file stay there.
+    Inputs that are in an NPY or HDF5 file stay there. A row of weight 0 or without a target is left out, with a warning for the
+    latter; what the others weigh counts only where it is `weighted`.
     """
     require(spec.loss)
-    rows = read_rows(spec, source, y, weights, inputs, stays="where it is")
+    rows = read_rows(spec, source, y, weights, inputs, stays="where it is", measured=True)
+    if weighted and rows.weights is None:
+        help = "give weights=" if spec.data.weight is None else f"the spec names the column {spec.data.weight!r}: add it, or give weights="
+        raise DataError("there are no weights to weight the rows with", help=help)
+    if rows.untargeted:
+        warn(LeftOutWarning(f"{counted(rows.untargeted, 'row')} without a target left out"))
     table = rows.table
     encoded = inputs.encode(table, spec.dtype) if isinstance(table, Table) else unknown(inputs, table, spec.dtype)
+    rows = rows if weighted else replace(rows, weights=None)
     return _encode(spec, rows, encoded, target, _mean_weight(rows, "given"))
+
+
+def _warn_constant(inputs: InputEncoder) -> None:
+    """Warn once of all columns that have one value in the training rows."""
+    if inputs.zeros:
+        names = inputs.feature_names
+        found = [names[index] for index in inputs.zeros]
+        shown = ", ".join(map(repr, found[:20])) + (f" and {len(found) - 20} more" if len(found) > 20 else "")
+        what = "nothing is learned from inputs that have one value in all training rows, and whatever they are later counts as 0"
+        warn(ConstantColumnWarning(f"{what}: {shown}"))
+
+
+def _of_known_classes(target: TargetEncoder, held_out: RawRows) -> RawRows:
+    """Return the validation rows whose class the training rows have; a warning when others are left out."""
+    unknown_rows = target.unknown(held_out.target)
+    if not unknown_rows.any():
+        return held_out
+    if unknown_rows.all():
+        target.values(held_out.target)  # which says what is wrong
+    count = int(unknown_rows.sum())
+    warn(LeftOutWarning(f"{counted(count, 'validation row')} left out, of a class that the training rows lack"))
+    return held_out.take(np.flatnonzero(~unknown_rows))
 
 
 @contextmanager
@@ -134,10 +178,10 @@ def _encoded(
     encoded: list[Array | StoredInputs] = []
     if isinstance(table, StoredTable):
         second = other if isinstance(other, StoredTable) else None
-        encoder, looks = look_through(options, names, missing, table, second, encoder)
+        encoder, looks = look_through(options, names, missing, table, second, encoder, training.weights)
         encoded += [looked_at(encoder, look, spec.dtype) for look in looks]
     elif encoder is None:
-        encoder = InputEncoder.fit(options, table, names, missing)
+        encoder = InputEncoder.fit(options, table, names, missing, training.weights)
     if isinstance(table, Table):
         encoded.append(_augmented(encoder, table, spec.dtype) if _is_augmented(spec) else encoder.encode(table, spec.dtype))
     if isinstance(other, Table):
@@ -161,11 +205,9 @@ def _input_names(spec: Spec, rows: RawRows) -> tuple[str, ...]:
 
 
 def _mean_weight(rows: RawRows, part: str) -> float:
-    """The mean of the weights, 1 without any; DataError when all are 0, or too large or too small for a mean."""
+    """The mean of the weights, 1 without any; DataError when they are too large or too small for a mean."""
     if rows.weights is None:
         return 1.0
-    if not rows.weights.any():
-        raise DataError(f"the weights of all {part} rows are 0", help="give some rows a weight above 0")
     with np.errstate(all="ignore"):
         mean = float(rows.weights.mean())
     if not np.finfo(np.float64).tiny <= mean < np.inf:
@@ -221,16 +263,17 @@ def _given(spec: Spec, validation: Any) -> RawRows | None:
     if isinstance(validation, tuple):
         if len(validation) not in (2, 3):
             raise DataError(f"validation has {len(validation)} parts", help="give (inputs, targets) or (inputs, targets, weights)")
-        return read_rows(spec, validation[0], validation[1], validation[2] if len(validation) == 3 else None, stays=stays)
+        weights = validation[2] if len(validation) == 3 else None
+        return read_rows(spec, validation[0], validation[1], weights, part="validation", stays=stays)
     if isinstance(validation, list) and not all(isinstance(row, Mapping) for row in validation):
         raise DataError("validation is a list, which says nothing of the targets", help="give a tuple: (inputs, targets)")
     if validation is None and spec.data.validation is not None and spec.has_paths:
         validation = own_path(spec, spec.data.validation)
-    return None if validation is None else read_rows(spec, validation, None, None, stays=stays)
+    return None if validation is None else read_rows(spec, validation, None, None, part="validation", stays=stays)
 
 
 def _strata(spec: Spec, target: Table) -> NDArray[np.intp] | None:
     """The class of each row; None when the target is no class."""
     if not is_classes(spec, target) or target.width > 1:
         return None
-    return class_numbers(target, target.names[0], find_classes(target, target.names[0]))
+    return class_numbers(target, target.names[0], find_classes(target, target.names[0], spec.data.target_type))

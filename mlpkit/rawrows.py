@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from mlpkit.data.storedarrays import KEEP
 from mlpkit.data.table import Rows, counted
 from mlpkit.errors import DataError, SpecError
 from mlpkit.preprocessing import InputEncoder
-from mlpkit.preprocessing.labels import check_present
+from mlpkit.preprocessing.labels import missing_target_error, missing_targets
 from mlpkit.spec import Spec
 
 Weights = NDArray[np.float64]
@@ -25,26 +25,60 @@ Stays = Literal["", "training", "where it is"]  # on disk: nothing, the training
 
 @dataclass(frozen=True)
 class RawRows:
-    """Raw rows with their targets and weights; the table may be on disk."""
+    """Raw rows with their targets and weights; the table may be on disk. No target is missing, and no weight is 0.
+
+    Attributes
+    ----------
+    table : Table or StoredTable
+    target : Table
+    weights : array, shape (rows,), or None
+    untargeted : int
+        Rows that were left out since their target is missing.
+    """
 
     table: Table | StoredTable
     target: Table
     weights: Weights | None
+    untargeted: int = 0
 
     def take(self, rows: Rows) -> RawRows:
-        """Some of them."""
-        return RawRows(self.table.take(rows), self.target.take(rows), None if self.weights is None else self.weights[rows])
+        """Return some of them."""
+        weights = None if self.weights is None else self.weights[rows]
+        return RawRows(self.table.take(rows), self.target.take(rows), weights, self.untargeted)
 
 
-def read_rows(spec: Spec, source: Any, y: Any, weights: Any, inputs: InputEncoder | None = None, *, stays: Stays = "") -> RawRows:
-    """Rows with targets and weights, checked; for fitted encoders, only what these need is read.
+def read_rows(
+    spec: Spec,
+    source: Any,
+    y: Any,
+    weights: Any,
+    inputs: InputEncoder | None = None,
+    *,
+    part: str = "given",
+    stays: Stays = "",
+    measured: bool = False,
+) -> RawRows:
+    """Return rows with targets and weights, checked; for fitted encoders, only what these need is read.
+
+    A row of weight 0 is not there. Rows without a target are left out where they are only measured, or the spec says so.
+
+    Parameters
+    ----------
+    spec, source, y, weights
+        As for `prepare`.
+    inputs : InputEncoder, optional
+    part : {"training", "validation", "given"}
+        What the rows are; named in errors.
+    stays : Stays
+    measured : bool
+        Whether a model is measured on them: then a column of weights may be missing.
 
     Raises
     ------
     SpecError
         The spec names no data or target, or says that rows stay on disk that cannot.
     DataError
-        The data cannot be used.
+        The data cannot be used, or a target is missing.
     """
     if source is None and spec.data.path is None:
         raise SpecError.at("data.path", "the spec names no data", "write the path of a file there, or give the data with the call")
@@ -56,8 +90,29 @@ def read_rows(spec: Spec, source: Any, y: Any, weights: Any, inputs: InputEncode
     if target.rows != table.rows:
         message = f"the inputs have {counted(table.rows, 'row')}, but there are {target.rows} targets"
         raise DataError(message, help="give one target per row")
-    check_present(target)
-    return RawRows(table, target, _weights(spec, table, weights, required=y is None))
+    rows = RawRows(table, target, _weights(spec, table, weights, required=y is None and not measured))
+    return _with_targets(spec, _weighed(rows, part), drop=measured or spec.data.missing_target == "drop")
+
+
+def _weighed(rows: RawRows, part: str) -> RawRows:
+    """Return the rows of a weight above 0; DataError when there are none."""
+    if rows.weights is None or rows.weights.all():
+        return rows
+    if not rows.weights.any():
+        raise DataError(f"the weights of all {part} rows are 0", help="give some rows a weight above 0")
+    return rows.take(np.flatnonzero(rows.weights))
+
+
+def _with_targets(spec: Spec, rows: RawRows, *, drop: bool) -> RawRows:
+    """Return the rows that have a target; DataError when one lacks it and is not to be dropped, or when none has one."""
+    missing = missing_targets(rows.target, spec.data.target_type)
+    if not missing.any():
+        return rows
+    if not drop:
+        raise missing_target_error(rows.target, missing)
+    if missing.all():
+        raise DataError("no row has a target: all of them are missing", help="check the target's column")
+    return replace(rows.take(np.flatnonzero(~missing)), untargeted=int(missing.sum()))
 
 
 def _table(spec: Spec, source: Any, inputs: Sequence[str] | None, stays: Stays) -> Table | StoredTable:

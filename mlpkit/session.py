@@ -7,15 +7,14 @@ from collections.abc import Callable, Generator
 from functools import cached_property
 
 from mlpkit.checkpoints import Checkpoints
-from mlpkit.evaluation import measure
+from mlpkit.evaluation import measure, warn_undefined
 from mlpkit.fingerprint import Fingerprint, fingerprint
 from mlpkit.network import Network
-from mlpkit.plugin import Array
 from mlpkit.plugin.base import RAISED
 from mlpkit.preparation import Prepared
 from mlpkit.score_ranges import Ranges, score_ranges
 from mlpkit.spec import Spec
-from mlpkit.training import Epoch, History, Place, Run, TrainingState
+from mlpkit.training import Answers, Epoch, History, Place, Run, TrainingState
 from mlpkit.training.run_state import go_on_from, restore, state_of, warm_start_of
 from mlpkit.training.warm_start import WarmStart
 
@@ -66,7 +65,7 @@ class Session:
         self.spec, self.prepared, self.history, self.begin, self.stop = spec, prepared, history, begin, stop
         self.left = begin if isinstance(begin, TrainingState) else None
         self.warm_start = begin if isinstance(begin, WarmStart) else None
-        self.restored, self.settled = begin is None, False
+        self.restored, self.settled, self.told = begin is None, False, False
         place = begin.place if isinstance(begin, TrainingState) else Place(len(history), 0)
         self.checkpoints = None if checkpoints is None else checkpoints(place)
         metrics = self._measure if spec.metrics else None
@@ -116,9 +115,15 @@ class Session:
             self.checkpoints.before_step(self.run.place, self.history)
         return False
 
-    def _measure(self, outputs: Array) -> dict[str, float]:
+    def _measure(self, answers: Answers) -> dict[str, float]:
         values, weights = self.prepared.measured
-        return measure(self.spec.metrics, self.prepared.target, outputs, values, weights)
+        activation = self.spec.network.layers[-1].activation
+        figures = self.prepared.target.scores(answers.outputs, activation, answers.scores)
+        measured = measure(self.spec.metrics, figures, values, weights)
+        if not self.told:  # of what no epoch can measure, once
+            self.told = True
+            warn_undefined(measured, figures, "training" if self.prepared.validation is None else "validation")
+        return measured
 
     def score_ranges(self, network: Network) -> Ranges:
         """The scores that a network's own activations meet on the training rows; none when a plugin fails."""

@@ -45,7 +45,11 @@ def test_a_weight_of_zero_leaves_a_row_out(name):
     assert compute(name, weights) == pytest.approx(metric.compute(*(part[:40] for part in data), np.ones(40)), rel=1e-12)
 
 
-def test_r2_of_a_constant_target():
+def test_r2_of_a_constant_target_is_not_defined():
     r2 = REGISTRIES["metrics"].get("r2")()
-    assert r2.compute(np.ones((4, 1)), np.ones((4, 1)), np.ones(4)) == 1.0
-    assert r2.compute(np.zeros((4, 1)), np.ones((4, 1)), np.ones(4)) == 0.0
+    for rows in (1, 4):
+        assert np.isnan(r2.compute(np.ones((rows, 1)), np.ones((rows, 1)), np.ones(rows)))
+        assert np.isnan(r2.compute(np.zeros((rows, 1)), np.ones((rows, 1)), np.ones(rows)))
+    one_varies = np.array([[1.0, 0.0], [1.0, 2.0]])
+    assert r2.compute(one_varies, one_varies, np.ones(2)) == 1.0
+    assert np.isnan(r2.compute(np.full((3, 1), 0.3), np.full((3, 1), 0.1), np.array([1.0, 2.0, 4.0])))

@@ -30,6 +30,7 @@ def test_every_example_is_here():
         assert {path.name for path in (MODELS / name).iterdir()} == {"README.md", "spec.json", "model.h5", data(name).name}
 
 
+@pytest.mark.filterwarnings("ignore::mlpkit.ConstantColumnWarning")  # some pixels of the digits are never inked
 @pytest.mark.parametrize("name", REACHED)
 def test_training_reaches_what_the_readme_says(name):
     model = mlpkit.train(MODELS / name / "spec.json")
@@ -40,6 +41,7 @@ def test_training_reaches_what_the_readme_says(name):
         assert lowest <= measured[metric] <= highest, (metric, measured)
 
 
+@pytest.mark.filterwarnings("ignore::mlpkit.ConstantColumnWarning")
 @pytest.mark.parametrize("name", REACHED)
 def test_the_file_is_what_training_gives(name):
     """Up to the rounding of another machine's BLAS, which a long run in float32 amplifies."""

@@ -138,9 +138,9 @@ def test_targets_are_never_broadcast(rows, targets, column):
     spec = regression(preprocessing="none")
     if rows != targets:
         with pytest.raises(DataError, match=f"the inputs have {rows} rows?, but there are {targets} targets"):
-            prepare(spec, np.zeros((rows, 2)), y[:, None] if column else y)
+            prepare(spec, X[:rows], y[:, None] if column else y)
     elif rows > 1:
-        assert prepare(spec, np.zeros((rows, 2)), y).train.targets.shape == (rows, 1)
+        assert prepare(spec, X[:rows], y).train.targets.shape == (rows, 1)
 
 
 def test_inputs_can_be_named():
@@ -268,7 +268,7 @@ def test_validation_from_a_file_or_the_call(tmp_path):
 
 def test_unseen_categories_of_validation_rows_are_counted():
     table = {"a": ["p", "q", "p", "q"], "y": [1.0, 2.0, 3.0, 4.0]}
-    with pytest.warns(UnseenCategoryWarning, match="1 value was not seen"):
+    with pytest.warns(UnseenCategoryWarning, match="'a' has values that were not seen"):
         prepare(regression({"target": "y"}), table, validation={"a": ["r"], "y": [1.0]})
 
 
@@ -286,7 +286,9 @@ def test_weights_have_mean_one_over_the_training_rows():
     np.testing.assert_allclose(prepared.validation.weights, weights[40:] / weights[:40].mean(), rtol=1e-6)
     handed = prepare(make({"target": "species", "split": {"column": "part"}}), TABLE | {"part": parts}, weights=weights[:, None].tolist())
     np.testing.assert_array_equal(handed.train.weights, prepared.train.weights)
-    assert prepared.measured[1] is prepared.validation.weights
+    assert prepared.measured[1] is None
+    weighted = prepare(make(spec.data.model_dump(exclude_none=True), training={"weighted_metrics": True}), table)
+    assert weighted.measured[1] is weighted.validation.weights
 
 
 BAD_WEIGHTS = {
@@ -338,10 +340,11 @@ def test_rows_to_evaluate(tmp_path):
     spec = make({"target": "species", "weight": "w"})
     table = TABLE | {"w": np.arange(1.0, ROWS + 1)}
     prepared = prepare(spec, table)
-    labelled = encode_labelled(spec, prepared.inputs, prepared.target, table)
+    labelled = encode_labelled(spec, prepared.inputs, prepared.target, table, weighted=True)
     np.testing.assert_array_equal(labelled.data.inputs, prepared.train.inputs)
     np.testing.assert_array_equal(labelled.data.targets, prepared.train.targets)
     np.testing.assert_array_equal(labelled.values, prepared.train.targets)
+    assert encode_labelled(spec, prepared.inputs, prepared.target, table).data.weights is None
     np.testing.assert_array_equal(labelled.data.weights, prepared.train.weights)
     to_csv(table, tmp_path / "t.csv")
     from_file = encode_labelled(spec, prepared.inputs, prepared.target, tmp_path / "t.csv")

@@ -215,7 +215,7 @@ def test_a_metric_must_say_what_it_measures(install):
     with pytest.raises(errors.BrokenPlugin, match="Plugin does not say higher_is_better and task"):
         REGISTRIES["metrics"].get("figure")
     with pytest.raises(errors.SpecError, match="accuracy cannot measure"):  # and it breaks no message that lists the others
-        mlpkit.train({"network": {"layers": [{}]}, "loss": "mse", "metrics": ["accuracy"]}, np.ones((3, 1)), np.arange(3.0))
+        mlpkit.train({"network": {"layers": [{}]}, "loss": "mse", "metrics": ["accuracy"]}, np.arange(3.0)[:, None], np.arange(3.0))
 
 
 @pytest.mark.parametrize("damage", ["entry_points.txt", "METADATA"])
@@ -261,7 +261,7 @@ def test_a_plugin_may_be_defined_elsewhere_or_under_another_name(install, target
     try:
         install("dist-away", "away", AWAY, target)
         spec = {"network": {"layers": [{"units": 2, "activation": "away"}, {"units": 1}]}, "loss": "mse", "training": {"epochs": 1}}
-        model = mlpkit.train(spec, np.ones((4, 1)), np.arange(4.0))
+        model = mlpkit.train(spec, np.arange(4.0)[:, None], np.arange(4.0))
         model.save(tmp_path / "model.h5")
         assert mlpkit.inspect(tmp_path / "model.h5")["plugins"][0]["distribution"] == "dist-away"
         assert mlpkit.load(tmp_path / "model.h5").spec.to_dict()["network"]["layers"][0]["activation"] == "dist-away:away"

@@ -40,7 +40,7 @@ def run(network, spec, rows=40, weights=None, measure=None, stop=None):
 
 def test_epochs_are_numbered_and_measured():
     network, spec = make({"epochs": 3}, optimizer={"type": "adam", "learning_rate": 0.02})
-    records = list(run(network, spec, measure=lambda outputs: {"spread": float(outputs.std())}))
+    records = list(run(network, spec, measure=lambda answers: {"spread": float(answers.outputs.std())}))
     assert [record.number for record in records] == [1, 2, 3]
     assert all(record.learning_rate == 0.02 and record.seconds > 0 and record.metrics.keys() == {"spread"} for record in records)
     errors = (network.predict(ROWS[40:]) - TARGETS[40:]) ** 2

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlpkit.cli.facts import listed
+from mlpkit.cli.verdicts import FEW_ROWS, LABELS, Verdict, verdict
 from mlpkit.errors import DataError
 
 if TYPE_CHECKING:
     from mlpkit.data import Table
 
-FEW_ROWS = 20  # too few to keep some back for validation
-SPARSE = 0.05  # a column with a smaller share of values than this is left out
+SEED = 0
+VALIDATION = 0.2  # share of the rows
 MOST_CLASSES = 20  # whole numbers are classes when they are at most so many,
 ROWS_PER_CLASS = 10  # and each has so many rows on average
-LABELS = 20  # texts that differ in nearly every row, when there are more of them than this, name the rows
 NETWORKS = (  # up to so many rows: widths, dropout, batch size, learning rate, epochs, patience
     (FEW_ROWS, (8,), 0.0, None, 0.05, 500, None),
     (1_000, (32,), 0.1, 32, 0.005, 300, 30),
@@ -41,15 +41,36 @@ XOR: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Draft:
-    """A spec as JSON values; what was found, in a few words; and why columns were left out."""
+    """What was drafted, and what was found.
+
+    Attributes
+    ----------
+    spec : dict
+        JSON values.
+    target : str
+        What the target is, in a few words.
+    untargeted : int
+        Rows that are left out since their target is missing.
+    marks : mapping of str to str
+        Texts that stand for a missing value, and a column in which they do.
+    columns : mapping of str to Verdict
+        Of the inputs.
+    """
 
     spec: dict[str, Any]
     target: str
-    ignored: Mapping[str, str]
+    untargeted: int
+    marks: Mapping[str, str]
+    columns: Mapping[str, Verdict]
+
+    @property
+    def ignored(self) -> dict[str, str]:
+        """Why columns are left out."""
+        return {name: found.reason for name, found in self.columns.items() if found.treatment == "ignore"}
 
 
 def draft(table: Table, target: str, path: str, name: str, written: Mapping[str, Any] | None = None) -> Draft:
-    """A spec that predicts a column of a table from the others.
+    """A spec that predicts a column of a table from the others, and that trains.
 
     Parameters
     ----------
@@ -67,30 +88,82 @@ def draft(table: Table, target: str, path: str, name: str, written: Mapping[str,
     DataError
         The target cannot be predicted, or no other column can be used.
     """
-    from mlpkit.preprocessing.labels import check_present
+    from mlpkit.spec.csv_options import MISSING
 
-    check_present(table.select([target]))
+    if not target:
+        raise DataError("the target's column has no name", help="name it in the file, or choose another with --target")
+    table, untargeted = _with_target(table, target)
     classes = _classes(table, target)
-    candidates = [column for column in table.names if column != target and column not in table.unnamed]
-    ignored = {column: reason for column in candidates if (reason := _unusable(table, column))}
-    if len(ignored) == len(candidates):
-        reasons = "; ".join(f"{column}: {reason}" for column, reason in ignored.items())
+    marks = _marks(table, target)
+    data: dict[str, Any] = {"path": path, **(written or {}), "target": target} | ({"missing": list(marks)} if marks else {})
+    data |= {"missing_target": "drop"} if untargeted else {}
+    training = _training_rows(table, target, classes)
+    if training is not table:
+        data["split"] = {"validation": VALIDATION}
+    missing = (*MISSING, *marks)
+    columns = {column: verdict(table, training, column, missing) for column in table.names if column not in (target, *table.unnamed)}
+    found = Draft({"name": name, "seed": SEED, "data": data}, _described(classes), untargeted, marks, columns)
+    if len(found.ignored) == len(columns):
+        reasons = "; ".join(f"{column}: {reason}" for column, reason in found.ignored.items())
         raise DataError(f"no column can be used to predict {target!r}", help=reasons or "give more columns")
-    data: dict[str, Any] = {"path": path, **(written or {}), "target": target}
-    if table.rows >= FEW_ROWS:
-        data["split"] = {"validation": 0.2}
-    spec: dict[str, Any] = {"name": name, "seed": 0, "data": data}
-    if ignored:
-        spec["preprocessing"] = {"columns": dict.fromkeys(ignored, "ignore")}
-    nameless = {column: "it has no name in the file" for column in table.names if column in table.unnamed and column != target}
-    return Draft({**spec, **_network(table.rows, classes)}, _described(classes), {**nameless, **ignored})
+    if treatments := {column: one.treatment for column, one in columns.items() if one.treatment}:
+        found.spec["preprocessing"] = {"columns": treatments}
+    columns |= {column: Verdict("", "ignore", "it has no name in the file") for column in sorted(table.unnamed) if column != target}
+    found.spec.update(_network(table.rows, classes, split="split" in data))
+    return found
+
+
+def _with_target(table: Table, target: str) -> tuple[Table, int]:
+    """The rows that have a target, and how many have none."""
+    import numpy as np
+
+    from mlpkit.preprocessing.labels import missing_targets
+
+    missing = missing_targets(table.select([target]))
+    if missing.all():
+        raise DataError(f"the target {target!r} is missing in every row", help="choose another column with --target")
+    return (table.take(np.flatnonzero(~missing)), int(missing.sum())) if missing.any() else (table, 0)
+
+
+def _marks(table: Table, target: str) -> dict[str, str]:
+    """Texts that stand for a missing value in a column of numbers, and a column of each; none that is a class of the target."""
+    from mlpkit.data.kinds import text_counts
+    from mlpkit.data.unplain import marks
+    from mlpkit.spec.csv_options import MISSING
+
+    found: dict[str, str] = {}
+    for name in table.names:
+        if name != target and table[name].dtype == object:
+            found |= {mark: found.get(mark, name) for mark in marks(text_counts(table[name], MISSING))}
+    classes = text_counts(table[target], ()) if found and table[target].dtype == object else {}
+    return {mark: name for mark, name in found.items() if mark not in classes}
+
+
+def _training_rows(table: Table, target: str, classes: list[Any] | None) -> Table:
+    """The rows that will train: all where too few are left, or where the others would have nothing to learn."""
+    import numpy as np
+
+    from mlpkit.data.kinds import numbers
+    from mlpkit.data.splits import split_by_share
+    from mlpkit.preprocessing.labels import class_numbers, find_classes
+    from mlpkit.spec import Split
+
+    if table.rows < FEW_ROWS:
+        return table
+    strata = None if classes is None else class_numbers(table, target, find_classes(table, target))
+    try:
+        rows, _ = split_by_share(Split(validation=VALIDATION), SEED, table.rows, strata)
+    except DataError:
+        return table
+    constant = classes is None and len(np.unique(numbers(table, target)[rows])) == 1
+    return table if constant else table.take(rows)
 
 
 def _described(classes: list[Any] | None) -> str:
     return "numbers" if classes is None else f"{len(classes)} classes ({listed(classes)})"
 
 
-def _network(rows: int, classes: list[Any] | None) -> dict[str, Any]:
+def _network(rows: int, classes: list[Any] | None, *, split: bool) -> dict[str, Any]:
     """Layers, loss, optimizer and training for a table of this size."""
     row = next(row for row in NETWORKS if row[0] is None or rows < row[0])
     _, widths, dropout, batch_size, rate, epochs, patience = row
@@ -103,7 +176,7 @@ def _network(rows: int, classes: list[Any] | None) -> dict[str, Any]:
         "network": {"layers": [*hidden, {"activation": output}]},
         "loss": loss,
         "optimizer": {"type": "adam", "learning_rate": rate},
-        "training": training | ({"early_stopping": {"patience": patience}} if patience else {}),
+        "training": training | ({"early_stopping": {"patience": patience}} if patience and split else {}),
         "metrics": ["rmse", "r2"] if classes is None else ["accuracy", "log_loss"],
     }
 
@@ -119,18 +192,18 @@ def _classes(table: Table, target: str) -> list[Any] | None:
     import numpy as np
 
     from mlpkit.data.kinds import column_kind, numbers
-    from mlpkit.preprocessing.labels import find_classes
+    from mlpkit.preprocessing.labels import TARGET_ADVICE, find_classes
 
     if table[target].ndim == 2:
         help = "choose another column with --target, or write a spec by hand"
         raise DataError(f"the column {target!r} has {table[target].shape[1]} values per row", help=help)
-    if column_kind(table, target) != "number":
+    if column_kind(table, target, advice=TARGET_ADVICE) != "number":
         classes = find_classes(table, target)
         if len(classes) > max(LABELS, table.rows // 2):
             message = f"the column {target!r} has {len(classes)} different texts in {table.rows} rows: it names the rows, it is no class"
             raise DataError(message, help="choose another column with --target")
         return list(classes.tolist())
-    values = np.unique(numbers(table, target))
+    values = np.unique(numbers(table, target, advice=TARGET_ADVICE))
     if len(values) < 2:
         raise DataError(
             f"the target {target!r} is {values[0]:g} in every row: there is nothing to learn", help="choose another with --target"
@@ -138,43 +211,3 @@ def _classes(table: Table, target: str) -> list[Any] | None:
     few = len(values) <= max(2, min(MOST_CLASSES, table.rows // ROWS_PER_CLASS))
     whole = bool((values == np.floor(values)).all())
     return list(find_classes(table, target).tolist()) if few and whole else None
-
-
-def _unusable(table: Table, name: str) -> str:
-    """Why a column is left out; empty when it is not."""
-    from mlpkit.preprocessing import InputEncoder
-    from mlpkit.spec import Preprocessing
-    from mlpkit.spec.csv_options import MISSING
-
-    try:
-        encoder = InputEncoder.fit(Preprocessing(), table, (name,), MISSING)
-    except DataError as error:
-        return error.message
-    column = encoder.columns[0]
-    if column.kind == "category":
-        return _unusable_category(table.rows, [category for category in column.categories if category is not None])
-    return _unusable_number(table, name) if column.width == 1 else ""
-
-
-def _unusable_category(rows: int, categories: list[str]) -> str:
-    if len(categories) == 1:
-        return f"it has one value only, {categories[0]!r}"
-    if len(categories) > max(LABELS, rows // 2):
-        return f"it has {len(categories)} different texts in {rows} rows"
-    return ""
-
-
-def _unusable_number(table: Table, name: str) -> str:
-    import numpy as np
-
-    from mlpkit.data.kinds import column_kind, numbers
-
-    values = numbers(table, name, boolean=column_kind(table, name) == "boolean").astype(float)
-    present = values[~np.isnan(values)]
-    if len(present) < SPARSE * len(values):
-        return f"it has {len(present)} values in {len(values)} rows"
-    if len(np.unique(present)) == 1:
-        return f"it has one value only, {present[0]:g}"
-    if len(present) > FEW_ROWS and (np.diff(values) == 1).all():
-        return "it numbers the rows"
-    return ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlpkit.cli.facts import counted
 from mlpkit.cli.options import with_code
-from mlpkit.cli.progress import as_json, figures
+from mlpkit.cli.progress import as_json, labelled
 from mlpkit.cli.settings import Setting
 from mlpkit.shown import one_line
 
@@ -30,19 +30,22 @@ class Ending:
         The file that the run went on from.
     again, evaluate : callable
         From the model file to the commands that go on from it, and that evaluate it.
+    weighted : {"none", "loss", "loss and metrics"}
+        Which figures are weighted.
     """
 
     output: str
     source: str | None
     again: Callable[[str], str]
     evaluate: Callable[[str], str]
+    weighted: str = "none"
 
     def text(self, model: Model, done: int, *, interrupted: bool) -> str:
         """How the run ended that began after `done` epochs, what the weights are, and what to do next."""
         text = self._how(model, done, interrupted)
         best = best_epoch(model)
         if best is not None:
-            measured = ", ".join(f"{name} {value:.4g}" for name, value in figures(best).items())
+            measured = ", ".join(f"{name} {value:.4g}" for name, value in labelled(best, self.weighted).items())
             text += f"; the weights are those of the best, epoch {best.number}: {measured}"
         following = f"go on: {self.again(self.output)}" if interrupted else f"next: {self.evaluate(self.output)}"
         return f"{one_line(text)}\n{one_line(f'saved {self.output}; {following}')}"

@@ -36,12 +36,16 @@ def evaluate(
             help="Exit with 4 if a metric is worse: below VALUE, or above it where less is better (loss, rmse); repeatable.",
         ),
     ] = None,
+    weighted: Annotated[
+        bool, typer.Option("--weighted", help="Weight the rows by the spec's column of weights; else only rows of weight 0 are left out.")
+    ] = False,
     code: Code = None,
     allow_surrogate: Surrogate = False,
     allow_large: Large = False,
     json: Json = False,
 ) -> None:
-    """Evaluate a model on data with known targets."""
+    """Evaluate a model on data with known targets. Rows without a target are left out and counted."""
+    from mlpkit.cli.facts import loss_units
     from mlpkit.loading import load
 
     load_code(code)
@@ -53,14 +57,19 @@ def evaluate(
     loaded = load(model, allow_surrogate=allow_surrogate)
     chosen = _metrics(loaded, metrics or [], [name for name in bounds if name != "loss"])
     try:
-        measured = loaded.evaluate(data, metrics=chosen, allow_large=allow_large)
+        measured = loaded.evaluate(data, metrics=chosen, weighted=weighted, allow_large=allow_large)
     except MissingPlugin as error:
         raise MissingPlugin(f"{model}: {error.message}", help=error.help) from error
+    label = "weighted " if weighted else ""
     if json:
-        console.json({name: value if math.isfinite(value) else None for name, value in measured.items()})
+        as_json = {name: value if math.isfinite(value) else None for name, value in measured.items()}
+        console.json(as_json | ({"weighted": True} if weighted else {}))
     else:
-        console.out(aligned([(name, f"{value:.6g}") for name, value in measured.items()]))
-    failures = [text for name, bound in bounds.items() if (text := _failure(measured, name, bound))]
+        units = "" if loaded.target_encoder is None else loss_units(loaded.target_encoder)
+        shown = {f"{label}{name}": f"{value:.6g}" for name, value in measured.items()}
+        shown[f"{label}loss"] += f"  ({units})" if units else ""
+        console.out(aligned(list(shown.items())))
+    failures = [label + text for name, bound in bounds.items() if (text := _failure(measured, name, bound))]
     for text in failures:
         console.fail([("error", text)])
     if failures:
@@ -88,7 +97,7 @@ def _metrics(model: Model, asked: Sequence[str], bounded: Sequence[str]) -> list
     for name in bounded:
         metric = REGISTRIES["metrics"].get(name)
         if not any(type(other) is metric for other in chosen):
-            chosen.append(metric())
+            chosen += choose_metrics(name, task)
     return chosen
 
 

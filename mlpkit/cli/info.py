@@ -10,6 +10,7 @@ import typer
 from mlpkit.cli.console import Console
 from mlpkit.cli.facts import aligned, columns_text, counted, listed
 from mlpkit.cli.options import Code, Json, load_code
+from mlpkit.cli.progress import label
 from mlpkit.shown import shortened
 
 LONGEST = 2000  # letters of one fact: a file from a stranger may have millions
@@ -86,7 +87,7 @@ def _text(found: dict[str, Any]) -> str:
         ("network", f"{_shape(spec)}, {counted(found['parameters'], 'parameter')}, {spec.get('dtype')}"),
         ("loss", _name(spec.get("loss"))),
         ("optimizer", _name(spec.get("optimizer"))),
-        ("history", _history(found["history"])),
+        ("history", _history(found["history"], _weighted(spec))),
         *([] if found["training"] is None else [("resume", _place(found["training"]))]),
         *zip(["plugins", *[""] * MOST_PLUGINS], _plugins(found["plugins"]), strict=False),
         *_tables(found["plugins"]),
@@ -126,10 +127,20 @@ def _name(entry: Any) -> str:
     return str(entry.get("type")) if isinstance(entry, dict) else str(entry)
 
 
-def _history(history: dict[str, Any]) -> str:
+def _weighted(spec: dict[str, Any]) -> str:
+    """What is weighted in the history, as far as the spec says it."""
+    try:
+        if spec["data"]["weight"] is None:
+            return "none"
+        return "loss and metrics" if spec["training"].get("weighted_metrics", True) is True else "loss"
+    except (KeyError, TypeError, AttributeError):
+        return "none"
+
+
+def _history(history: dict[str, Any], weighted: str) -> str:
     """The number of epochs, and what the last one measured."""
     last = {name: value for name, value in history["last"].items() if name != "epoch" and value is not None}
-    measured = "".join(f"  {name} {value:.4g}" for name, value in last.items())
+    measured = "".join(f"  {name if name == 'learning_rate' else label(name, weighted)} {value:.4g}" for name, value in last.items())
     return f"{counted(history['epochs'], 'epoch')}{', the last:' if measured else ''}{measured}"
 
 

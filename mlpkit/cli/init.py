@@ -5,15 +5,16 @@ from __future__ import annotations
 import json as jsontext
 import os
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.draft import XOR, XOR_DATA, draft
+from mlpkit.cli.draft import XOR, XOR_DATA, Draft, draft
 from mlpkit.cli.endings import SPECS, check_ending
-from mlpkit.cli.facts import counted
+from mlpkit.cli.facts import counted, kinds_text
 from mlpkit.cli.files import check_output, write_json, written
 from mlpkit.cli.options import Force
 from mlpkit.cli.schema import spec_schema
@@ -68,11 +69,22 @@ def _drafted(console: Console, data: str, target: str | None, folder: Path) -> d
     chosen = named[-1] if target is None else target
     found = draft(table, chosen, _path_from(folder, data), Path(data).stem, written)
     console.say(f"target {one_line(chosen)}{' (the last column)' if target is None else ''}: {found.target}")
-    inputs = len(table.names) - 1 - len(found.ignored)
+    inputs = len(found.columns) - len(found.ignored)
     console.say(f"{counted(table.rows, 'row')}, {counted(inputs, 'input column')}")
-    for name, reason in found.ignored.items():
-        console.say(one_line(f"left out {name}: {reason}"))
+    for line in _found_text(found):
+        console.say(one_line(line))
     return found.spec
+
+
+def _found_text(found: Draft) -> Iterator[str]:
+    """What was found, a line each: the kind of each input, and what is left out and why."""
+    yield from kinds_text([(name, one.kind) for name, one in found.columns.items() if one.kind])
+    if found.untargeted:
+        yield f'left out {counted(found.untargeted, "row")} without a target: data.missing_target is "drop"'
+    for mark, name in found.marks.items():
+        yield f"counted as missing: {mark!r}, as in {name}; it is in data.missing"
+    for name, reason in found.ignored.items():
+        yield f"left out {name}: {reason}"
 
 
 def _path_from(folder: Path, data: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlpkit.cli.console import Console, StrayLines
-from mlpkit.errors import SurrogateWarning
+from mlpkit.errors import DataWarning, SurrogateWarning
 
 if TYPE_CHECKING:
     from mlpkit.registry import PluginInfo
@@ -60,14 +60,14 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _each_once(console: Console) -> Callable[..., None]:
-    """What shows a warning; one that a table does not reach comes with every batch."""
+    """What shows a warning; one that a table does not reach, or of data, comes with every batch."""
     seen: set[str] = set()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         text = str(message)
         if text not in seen:
-            console.warn(text)
-        if isinstance(message, SurrogateWarning):
+            console.warn(f"{text} ({details})" if (details := getattr(message, "details", "")) else text)
+        if isinstance(message, (SurrogateWarning, DataWarning)):
             seen.add(text)
 
     return show

@@ -88,6 +88,7 @@ def train(
                 source,
                 lambda path: again(spec, data, path, changes, code),
                 lambda path: with_code(f"mlpkit evaluate {shlex.quote(path)} DATA", code),
+                summary["weights"],
             )
             folder = _checkpoints(parsed, output)
             ended, found = _Training(console, model, ending, folder, force, force or same_file(output, resume)).run(prepared, progress)
@@ -193,7 +194,7 @@ class _Training:
     def run(self, prepared: Prepared, style: Style) -> tuple[int, dict[str, Any]]:
         """Train and save; the exit code, and what came of it as JSON values. What ends the run is raised when it is saved."""
         done, failure = len(self.model.history), None
-        progress = Progress(self.console, style, self.model.spec.training.epochs, done)
+        progress = Progress(self.console, style, self.model.spec.training.epochs, done, self.ending.weighted)
         with Interrupt(self.console.say) as interrupt:
             epochs = self._begin(prepared, interrupt)
             try:

@@ -18,6 +18,7 @@ from mlpkit.data.stored import StoredColumn, StoredTable, stripes
 from mlpkit.data.storedarrays import stored_array, stored_datasets
 from mlpkit.data.table import Table, UnusableColumn, data_error
 from mlpkit.errors import DataError
+from mlpkit.names import same_form
 
 Read = Callable[[slice], Mapping[str, Any]]  # the columns of some of the rows
 
@@ -95,12 +96,12 @@ def _read_rows(table: StoredTable, rows: slice) -> Mapping[str, NDArray[Any]]:
 @contextmanager
 def _hdf5(path: str | Path, columns: Collection[str] | None, allow_large: bool) -> Iterator[tuple[int, bool, Read]]:
     """An HDF5 file: the datasets by name, those in groups as "group/name"."""
-    wanted = frozenset(columns or ())
+    wanted = frozenset(map(same_form, columns or ()))
     with open_file(path) as file:
         chosen = chosen_datasets(file, path, columns, allow_large)
 
         def read(rows: slice) -> Mapping[str, Any]:
-            return {name: _read_dataset(dataset, rows, path, needed=name in wanted) for name, dataset in chosen.items()}
+            return {name: _read_dataset(dataset, rows, path, needed=same_form(name) in wanted) for name, dataset in chosen.items()}
 
         yield _length(chosen, path), True, read
 

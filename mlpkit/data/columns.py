@@ -15,6 +15,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.cells import check_cells, odd_cell
+from mlpkit.data.declared import is_dictionary
 from mlpkit.errors import DataError
 
 Column: TypeAlias = NDArray[Any]
@@ -36,13 +38,21 @@ def as_array(values: Any, name: str) -> NDArray[Any]:
         objects = np.asarray(values.data).astype(object)
         objects[np.ma.getmaskarray(values)] = None
         return objects
-    if getattr(values, "null_count", None) and hasattr(values, "to_pylist"):
+    if isinstance(values, (list, tuple)) and check_cells(values, name):
+        return np.array(values, dtype=object)
+    if hasattr(values, "to_pylist") and (getattr(values, "null_count", None) or is_dictionary(getattr(values, "type", None))):
         return object_column(values.to_pylist())  # as an array, a dictionary-encoded Arrow column has a category for them
+    if type(values).__module__.startswith("polars"):
+        dtype = str(getattr(values, "dtype", ""))
+        if dtype.startswith("Struct"):
+            raise DataError(f"{name!r} has structs, which are no values of one column", help="unnest it: a column for each of its fields")
+        if dtype in ("Int128", "UInt128"):
+            return object_column(values.to_list())
     try:
         array = np.asarray(values)
         if array.dtype.kind in "US" and not isinstance(values, np.ndarray):
             array = np.array(values, dtype=object)  # NumPy would have written NaN as a text
-    except (ValueError, TypeError, OverflowError, RuntimeError) as error:
+    except Exception as error:  # of whatever library the values are from
         help = "give tensor.detach().numpy()" if "detach()" in str(error) else "all rows must have the same number of values"
         raise DataError(f"{name!r} is no array: {error}", help=help) from error
     return array
@@ -63,6 +73,8 @@ def as_column(values: Any, name: str) -> Column:
         It has another shape, or values that are neither numbers, booleans, texts nor dates.
     """
     array = as_array(values, name)
+    if isinstance(values, (list, tuple)) and array.ndim == 2 and array.shape[1] == 1:
+        raise odd_cell(name, values[0], 0)
     if hasattr(values, "collect"):
         raise DataError(f"the column {name!r} is a {type(values).__name__}, which holds no rows yet", help="call its collect() first")
     if array.ndim not in (1, 2):
@@ -76,6 +88,8 @@ def as_column(values: Any, name: str) -> Column:
         array = array[:, 0]
     kind = array.dtype.kind
     if kind in "biuf":
+        if array.dtype == np.float16:  # which holds no number above 65504
+            return array.astype(np.float32)
         return array.astype(np.float64) if array.dtype.itemsize > 8 else array
     if kind == "M" and array.ndim == 1:
         return array

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.columns import as_array
+from mlpkit.data.declared import is_declared
 from mlpkit.data.table import Table, counted
 from mlpkit.errors import DataError
+from mlpkit.names import same_form, unique
 
 KNOWN = "give an array, a dictionary of columns, a list of dictionaries, or a pandas, polars or Arrow table"
 
@@ -41,26 +43,24 @@ def as_table(source: Any, names: Sequence[str] | None = None, *, default: str = 
     columns = _columns(source)
     if columns is not None:
         table = Table(columns)
+        if _are_records(source):
+            table.records, table.rows = True, len(source)
         return table if names is None else _renamed(table, names)
     name = getattr(source, "name", None)
     if names is None and isinstance(name, str) and name and len(getattr(source, "shape", ())) <= 1:
         names = [name]
-    return _from_array(as_array(source, default), names, default)
-
-
-def unique(names: Sequence[Any]) -> list[str]:
-    """Names as texts; DataError when one is repeated."""
-    texts = [str(name) for name in names]
-    if repeated := sorted({name for name in texts if texts.count(name) > 1}) if len(set(texts)) < len(texts) else []:
-        raise DataError(f"there are several columns named {repeated[0]!r}", help="give each column its own name")
-    return texts
+    if is_declared(source):
+        return Table({(names or [default])[0]: source}, named=names is not None)
+    table = _from_array(as_array(source, default), names, default)
+    table.lists = set(table.names) if isinstance(source, (list, tuple)) else set()
+    return table
 
 
 def _columns(source: Any) -> dict[str, Any] | None:
     """Columns by name, when the source has names."""
     if isinstance(source, Mapping):
         return dict(zip(unique(list(source)), source.values(), strict=True))
-    if isinstance(source, (list, tuple)) and source and isinstance(source[0], Mapping):
+    if _are_records(source):
         return _from_records(source)
     if isinstance(source, np.ndarray):
         return None if source.dtype.names is None else {name: source[name] for name in source.dtype.names}
@@ -73,13 +73,20 @@ def _columns(source: Any) -> dict[str, Any] | None:
     return None
 
 
+def _are_records(source: Any) -> bool:
+    """Return whether rows are given as dictionaries, so that a key that is absent is a missing value."""
+    return isinstance(source, (list, tuple)) and bool(source) and isinstance(source[0], Mapping)
+
+
 def _from_records(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """A list of dictionaries; what one of them lacks is missing there."""
     for row, record in enumerate(records):
         if not isinstance(record, Mapping):
             raise DataError(f"row {row} is no dictionary, although the first one is", help=KNOWN)
-    keys = list(dict.fromkeys(key for record in records for key in record))
-    return {name: [record.get(key) for record in records] for name, key in zip(unique(keys), keys, strict=True)}
+        unique(list(record))
+    known = [{same_form(str(key)): value for key, value in record.items()} for record in records]
+    names = dict.fromkeys(name for record in known for name in record)
+    return {name: [record.get(name) for record in known] for name in names}
 
 
 def _from_array(array: NDArray[Any], names: Sequence[str] | None, default: str) -> Table:
@@ -104,8 +111,10 @@ def split_columns(array: NDArray[Any], names: Sequence[str]) -> dict[str, NDArra
 
 
 def _renamed(table: Table, names: Sequence[str]) -> Table:
-    columns = dict(zip(_checked(names, len(table.names)), table.columns.values(), strict=True))
-    return Table(columns, source=table.source, numbers=table.numbers, text_file=table.text_file)
+    new_name = dict(zip(table.names, _checked(names, len(table.names)), strict=True))
+    columns = {new_name[name]: column for name, column in table.columns.items()}
+    declared = {new_name[name]: whole for name, whole in table.declared.items()}
+    return Table(columns, source=table.source, numbers=table.numbers, text_file=table.text_file, declared=declared)
 
 
 def _checked(names: Sequence[str], columns: int) -> list[str]:

@@ -62,8 +62,9 @@ def chosen_datasets(file: Any, path: str | Path, columns: Collection[str] | None
 
     with hdf5_errors(path):
         file.visititems(visit)
-        wanted = [name for name in columns or () if name in found]
-        _check_links(file, path, [name for name in columns or () if name not in found])
+        forms = {same_form(name): name for name in found}
+        wanted = [forms[same_form(name)] for name in columns or () if same_form(name) in forms]
+        _check_links(file, path, [name for name in columns or () if same_form(name) not in forms])
         chosen = {}
         for name in wanted or found:
             _check_dataset(found[name], name, path)

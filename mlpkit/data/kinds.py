@@ -6,6 +6,7 @@ and so are dates and numbers with a comma, which would otherwise silently become
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection
 from typing import Any, Literal, NoReturn
@@ -17,13 +18,13 @@ from mlpkit.blocks import row_blocks
 from mlpkit.data.columns import Column, number_text, object_column, read_number
 from mlpkit.data.table import Table
 from mlpkit.data.textcolumn import TextColumn, coded
+from mlpkit.data.unplain import MOSTLY, marks, refuse_decorated
 from mlpkit.errors import DataError
 
 Kind = Literal["number", "boolean", "category"]
 BOOLEANS = {"true": 1.0, "false": 0.0}
 FLAGS = {**BOOLEANS, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
 CHECKED = 2**16  # rows that are checked at a time
-MOSTLY = 0.9  # a column with at least this share of numbers is meant to be a number column
 
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?"
 _DATE = re.compile(
@@ -47,8 +48,10 @@ def column_kind(table: Table, name: str, missing: Collection[str] = (), *, advic
     Raises
     ------
     DataError
-        Dates or times; numbers with a comma; numbers with some other texts between them.
+        Dates or times; numbers with a comma, a unit, a currency and so on; numbers with some other texts between them.
     """
+    if name in table.declared:
+        return "category"
     column = table[name]
     if column.dtype.kind == "M":
         refuse_dates(name)
@@ -61,13 +64,16 @@ def column_kind(table: Table, name: str, missing: Collection[str] = (), *, advic
         return "boolean"
     if all(_DATE.fullmatch(text) for text in counts):
         refuse_dates(name)
+    insisting = advice or f"or, if they are categories: {_one_hot(name)}"
+    refuse_decorated(name, counts, insisting)
     if all(_COMMA.fullmatch(text) for text in counts) and any("," in text for text in counts):
-        how = 'set "decimal": "," in "data"' if table.text_file else "write 3.5, not 3,5"
-        help = f"{how}; {advice}" if advice else f"{how}; or, if they are categories: {_one_hot(name)}"
+        how = 'set data.decimal to ","' if table.text_file else "write 3.5, not 3,5"
+        help = f"{how}; {insisting}"
         raise DataError(f"the column {name!r} has numbers written with a comma", help=help)
     right = sum(count for text, count in counts.items() if read_number(text) is not None)
-    if right >= MOSTLY * sum(counts.values()):
-        raise _no_number(table, name, missing, advice=advice)
+    few = marks(counts)
+    if few or right >= MOSTLY * sum(counts.values()):
+        raise _no_number(table, name, missing, advice=advice, marks=few)
     return "category"
 
 
@@ -161,8 +167,14 @@ def _parse_texts(column: Column, missing: Collection[str]) -> NDArray[np.float64
 
 def _parse_booleans(column: Column, missing: Collection[str]) -> NDArray[np.float64] | None:
     codes, found = coded(column)
-    values = [np.nan if text is None or text in missing else FLAGS.get(text.lower()) for text in found]
+    values = [np.nan if text is None or text in missing else _boolean(text) for text in found]
     return None if None in values else np.array(values, dtype=np.float64)[codes]
+
+
+def _boolean(text: str) -> float | None:
+    """Return 1 or 0 for a text that says true or false, or reads as one of these numbers; None for any other."""
+    value = BOOLEANS.get(text.lower(), read_number(text))
+    return None if value is None or value not in (0, 1) else float(value)
 
 
 def _blanked(column: Column, missing: Collection[str]) -> Column:
@@ -184,13 +196,18 @@ def _check(table: Table, name: str, values: NDArray[Any], wrong: Any, what: str)
             raise table.error(f"the column {label!r} has {value} in {table.place(row)}, {what}", row, "correct or remove the row")
 
 
-def _no_number(table: Table, name: str, missing: Collection[str], *, boolean: bool = False, advice: str = "") -> DataError:
+def _no_number(
+    table: Table, name: str, missing: Collection[str], *, boolean: bool = False, advice: str = "", marks: Collection[str] = ()
+) -> DataError:
     column = table[name].tolist()
     present = ((row, text) for row, text in enumerate(column) if text is not None and text not in missing)
-    row, text = next(found for found in present if (found[1].lower() not in FLAGS if boolean else read_number(found[1]) is None))
+    row, text = next(found for found in present if (_boolean(found[1]) is None if boolean else read_number(found[1]) is None))
     what = "is true or false" if boolean else "holds numbers"
-    advice = advice or f"correct it, add it to data.missing, or, if these are categories: {_one_hot(name)}"
-    return table.error(f"the column {name!r} {what}, but {table.place(row)} has {text!r}", row, advice)
+    wrong = f"has {text!r}" if len(marks) < 2 else f"has {text!r}; it has {', '.join(map(repr, marks))}"
+    cure = f'"missing": {json.dumps(list(marks or [text]), ensure_ascii=False)}'
+    help = f"correct it; if it stands for a missing value, add it to data.missing: {cure}; or, if these are categories: {_one_hot(name)}"
+    advice = advice or help
+    return table.error(f"the column {name!r} {what}, but {table.place(row)} {wrong}", row, advice)
 
 
 def _one_hot(name: str) -> str:

@@ -19,6 +19,7 @@ from mlpkit.data.claims import check_claim, claimed
 from mlpkit.data.table import data_error
 from mlpkit.errors import DataError
 from mlpkit.foreign import recognised
+from mlpkit.names import same_form
 
 MOST_HEADER = 2**16  # bytes
 Arrays = dict[str, NDArray[Any]]
@@ -80,7 +81,8 @@ def _archive(path: str | Path, columns: Collection[str] | None, allow_large: boo
             with archive.open(info) as member:
                 headers[name] = _header(member)
         arrays = {name: header for name, header in headers.items() if header.shape}
-        chosen = {name: header for name, header in arrays.items() if name in (columns or ())} or arrays
+        wanted = set(map(same_form, columns or ()))
+        chosen = {name: header for name, header in arrays.items() if same_form(name) in wanted} or arrays
         for name, header in chosen.items():
             _check_objects(header)
             if header.nbytes > members[name].file_size - header.size:

@@ -15,6 +15,7 @@ from mlpkit.data.columns import Column
 from mlpkit.data.extents import Bytes, Extent, unreadable
 from mlpkit.data.table import Rows, Table, UnusableColumn, data_error, missing_columns
 from mlpkit.errors import DataError
+from mlpkit.names import unique
 
 BLOCK = 2**19  # bytes that are read at once: few enough for a core's cache, many enough for a disk
 BLOCKS = 8  # that are read for a table, which takes as long to make as some of them to read
@@ -90,6 +91,9 @@ class StoredTable:
     named: bool
     stored: int
     index: Rows | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", dict(zip(unique(list(self.columns)), self.columns.values(), strict=True)))
 
     @property
     def rows(self) -> int:

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.columns import Column, ambiguous_text, as_column
+from mlpkit.data.declared import is_declared, whole_categories
 from mlpkit.data.textcolumn import TextColumn
 from mlpkit.errors import DataError, Problem
+from mlpkit.names import same_form, unique
 
 Rows = NDArray[np.intp]  # the numbers of some rows
 
@@ -57,6 +59,9 @@ class Table:
         The columns are texts, not yet numbers, and `numbers` are lines of the file.
     unnamed : frozenset of str
         Columns that have no name where they come from, such as the names of the rows: no inputs unless the spec names them.
+    declared : mapping of str to bool, optional
+        The columns whose type says that they are categories, and whether all of these are whole numbers; by the types of the
+        columns when left out.
 
     Raises
     ------
@@ -73,7 +78,13 @@ class Table:
         numbers: NDArray[np.int64] | None = None,
         text_file: bool = False,
         unnamed: frozenset[str] = frozenset(),
+        declared: Mapping[str, bool] | None = None,
     ) -> None:
+        columns = dict(zip(unique(list(columns)), columns.values(), strict=True))
+        self.declared = {name: whole_categories(values) for name, values in columns.items() if is_declared(values)}
+        self.declared |= declared or {}
+        self.records = False  # rows were given as dictionaries: what one lacks is missing
+        self.lists = {name for name, values in columns.items() if isinstance(values, (list, tuple))}
         self.columns = {name: _column(values, name) for name, values in columns.items()}
         self.source, self.named, self.text_file, self.unnamed = source, named, text_file, unnamed
         lengths = {name: len(column) for name, column in self.columns.items()}
@@ -98,10 +109,11 @@ class Table:
         return sum(column_width(column) for column in self.columns.values())
 
     def __contains__(self, name: object) -> bool:
-        return name in self.columns
+        return isinstance(name, str) and same_form(name) in self.columns
 
     def __getitem__(self, name: str) -> Column:
         """A column; DataError when there is none of that name."""
+        name = same_form(name)
         if name not in self.columns:
             raise self.missing_columns([name])
         column = self.columns[name]
@@ -120,11 +132,19 @@ class Table:
 
     def select(self, names: Iterable[str]) -> Table:
         """Some of the columns; DataError that names the ones that are not there."""
-        names = list(names)
+        names = [same_form(name) for name in names]
         if missing := [name for name in names if name not in self.columns]:
             raise self.missing_columns(missing)
         part = copy.copy(self)
         part.columns = {name: self.columns[name] for name in names}
+        return part
+
+    def with_gaps(self, widths: Mapping[str, int]) -> Table:
+        """The table with columns of that many values per row added, all of which are missing."""
+        part = copy.copy(self)
+        gaps = {name: np.full((self.rows, width), np.nan) if width > 1 else np.full(self.rows, None) for name, width in widths.items()}
+        part.columns = {**self.columns, **gaps}
+        part.ambiguous = {**self.ambiguous, **dict.fromkeys(gaps, "")}
         return part
 
     # -- errors

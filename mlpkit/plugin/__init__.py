@@ -2,7 +2,7 @@
 
 from mlpkit.plugin.arrays import Array, Targets
 from mlpkit.plugin.base import REGISTRIES, Plugin, entry, is_outside, plugins, refresh_plugins, says, standing_in, to_entry
-from mlpkit.plugin.contracts import CONTRACTS, SUITABLE, Activation, Elementwise, Initializer, Loss, Metric, OutputKind
+from mlpkit.plugin.contracts import CONTRACTS, SUITABLE, Activation, Elementwise, Initializer, Loss, Metric, OutputKind, TargetScale
 from mlpkit.plugin.optimizer import LearningRate, Minimizer, Optimizer, Problem, Schedule
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Plugin",
     "Problem",
     "Schedule",
+    "TargetScale",
     "Targets",
     "entry",
     "is_outside",

@@ -17,6 +17,7 @@ from mlpkit.registry import Registry
 if TYPE_CHECKING:
     import numpy as np
 
+TargetScale: TypeAlias = Literal["standard", "robust", "none"]
 OutputKind: TypeAlias = Literal["real", "bounded", "nonnegative", "probability", "distribution"]
 # real: any number; bounded: from -1 to 1; nonnegative: from 0 on; probability: from 0 to 1; distribution: rows that sum to 1
 SUITABLE: dict[OutputKind, tuple[OutputKind, ...]] = {  # what a loss needs: the activations' outputs that it can work on
@@ -103,6 +104,15 @@ class Loss(Plugin):
     # binary:  float rows of 0 and 1 shaped like the outputs;   classes: one integer class per row, shape (rows,)
     zero_at_target: ClassVar[bool] = False  # it is 0 where the outputs are the targets, and nowhere less
     joint_with: ClassVar[str | None] = None  # the activation it is computed with in one stable form: see `joint`
+
+    @property
+    def target_scale(self) -> TargetScale:
+        """What numbers are scaled by before training, unless the spec says it.
+
+        "standard" is mean and deviation, "robust" median and quartile range, for a loss that outliers are not to move, and
+        "none" leaves them as they are.
+        """
+        return "standard"
 
     @abstractmethod
     def value_and_grad(self, outputs: Array, targets: Targets, losses: Array, grad: Array) -> None:

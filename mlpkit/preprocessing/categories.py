@@ -25,11 +25,28 @@ Unseen = Counter[tuple[str, str | None]]  # column and category
 
 @dataclass(frozen=True)
 class CategoryEncoder:
-    """The category columns, their missing texts, and whether a missing value is a category or an error."""
+    """The category columns, their missing texts, whether a missing value is a category or an error, and what is always 0.
+
+    Attributes
+    ----------
+    columns : tuple of InputColumn
+    missing : tuple of str
+    impute : bool
+    constant : tuple of int
+        The encoded columns that are 0 whatever a row has: those of columns with one category in the training rows.
+    """
 
     columns: tuple[InputColumn, ...]
     missing: tuple[str, ...]
     impute: bool
+    constant: tuple[int, ...] = ()
+
+    @classmethod
+    def fit(cls, columns: Sequence[InputColumn], missing: tuple[str, ...], impute: bool) -> CategoryEncoder:
+        """Return the encoder of columns whose categories are known."""
+        starts = accumulate((len(column.categories) for column in columns), initial=0)
+        constant = [start for column, start in zip(columns, starts, strict=False) if len(column.categories) == 1]
+        return cls(tuple(columns), missing, impute, tuple(constant))
 
     @cached_property
     def width(self) -> int:
@@ -55,6 +72,7 @@ class CategoryEncoder:
             out[known, start + codes[known]] = 1
             if len(known) < len(codes):
                 self._count(table, column, values, np.where(codes < 0, numbers, -1), unseen)
+        out[:, list(self.constant)] = 0
         return unseen
 
     def encode_plain(self, values: Sequence[str | None], out: Array) -> bool:
@@ -66,6 +84,8 @@ class CategoryEncoder:
             if code < 0:
                 return False
             out[row, self._starts[column] + code] = 1
+        if self.constant:
+            out[:, list(self.constant)] = 0
         return True
 
     @cached_property

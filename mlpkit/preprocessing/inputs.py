@@ -5,7 +5,6 @@ The encoded columns are all numbers and booleans, then an indicator for each tha
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +23,7 @@ from mlpkit.preprocessing.plainrows import PlainRows
 from mlpkit.preprocessing.schema import InputColumn, input_columns
 from mlpkit.preprocessing.state import InputState, first_line
 from mlpkit.spec import Preprocessing
+from mlpkit.warned import warn
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,14 @@ class InputEncoder:
     named: bool
 
     @classmethod
-    def fit(cls, options: Preprocessing, table: Table, inputs: Sequence[str], missing: Sequence[str]) -> InputEncoder:
+    def fit(
+        cls,
+        options: Preprocessing,
+        table: Table,
+        inputs: Sequence[str],
+        missing: Sequence[str],
+        weights: NDArray[np.float64] | None = None,
+    ) -> InputEncoder:
         """Learn medians, means, deviations and categories.
 
         Parameters
@@ -57,6 +64,8 @@ class InputEncoder:
             The columns to predict from.
         missing : sequence of str
             Texts that mean that a value is missing.
+        weights : array, shape (rows,), optional
+            What each row counts, above 0: a row of weight k counts as k equal rows.
 
         Raises
         ------
@@ -68,8 +77,8 @@ class InputEncoder:
         columns = input_columns(options, table, inputs, missing)
         values = [column for column in columns if column.kind != "category"]
         impute = options.missing == "impute"
-        numbers = NumberEncoder.fit(table, values, tuple(missing), impute)
-        categories = CategoryEncoder(columns[len(values) :], tuple(missing), impute)
+        numbers = NumberEncoder.fit(table, values, tuple(missing), impute, weights)
+        categories = CategoryEncoder.fit(columns[len(values) :], tuple(missing), impute)
         used = {column.name for column in columns}
         return cls(numbers, categories, tuple(name for name in inputs if name in used), table.named)
 
@@ -88,6 +97,11 @@ class InputEncoder:
     def feature_names(self) -> tuple[str, ...]:
         """A name for each encoded column."""
         return (*self.numbers.names, *self.categories.names)
+
+    @cached_property
+    def zeros(self) -> list[int]:
+        """The encoded columns that are 0 in every row, since the training rows had one value there."""
+        return [*self.numbers.constant.tolist(), *(self.numbers.width + index for index in self.categories.constant)]
 
     def encode(self, source: Table, dtype: DTypeLike, out: Array | None = None) -> Array:
         """Encode rows.
@@ -114,20 +128,31 @@ class InputEncoder:
         Warns
         -----
         UnseenCategoryWarning
-            Categories that the training rows lacked: none of their columns is 1.
+            Categories that the training rows lacked: none of their columns is 1. Or gaps in a column that had none there.
         """
         encoded = np.zeros((source.rows, self.width), dtype) if out is None else out
+        warn_unseen(self.encode_counting(source, encoded))
+        return encoded
+
+    def encode_counting(self, source: Table, encoded: Array) -> Unseen:
+        """Fill zeros of shape (rows, width) as `encode`; return how often each value was met that the training rows lacked."""
+        source = self._completed(source)
         if not self.is_aligned(source):
             in_order = source.names
             if self.numbers.booleans:
                 source, in_order = self._by_position(source), self.order
-            self.numbers.encode(source, encoded, in_order)
-            return encoded
-        self.numbers.encode(source, encoded[:, : self.numbers.width])
-        unseen = self.categories.encode(source, encoded[:, self.numbers.width :])
-        if unseen:
-            warnings.warn(_unseen_message(unseen), UnseenCategoryWarning, stacklevel=2)
-        return encoded
+            return self.numbers.encode(source, encoded, in_order)
+        unseen = self.numbers.encode(source, encoded[:, : self.numbers.width])
+        return unseen + self.categories.encode(source, encoded[:, self.numbers.width :])
+
+    def _completed(self, table: Table) -> Table:
+        """The table with gaps for the inputs that rows given as dictionaries lack; DataError when they have none of the inputs."""
+        if not table.records or not self.named:
+            return table
+        absent = {column.name: column.width for column in self.columns if column.name not in table}
+        if len(absent) == len(self.order) and table.names:
+            raise table.missing_columns(list(absent))
+        return table.with_gaps(absent) if absent else table
 
     @cached_property
     def plain(self) -> PlainRows:
@@ -174,7 +199,8 @@ class InputEncoder:
     def to_state(self) -> dict[str, Any]:
         """What JSON can hold of it; `arrays` has the rest."""
         columns = [column.to_state() for column in self.columns]
-        return {"columns": columns, "named": self.named, **self.numbers.to_state()}
+        zeros = {"zeros": self.zeros} if self.zeros else {}
+        return {"columns": columns, "named": self.named, **self.numbers.to_state(), **zeros}
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Medians, means and deviations by name."""
@@ -188,19 +214,26 @@ class InputEncoder:
             columns = [InputColumn(**column.model_dump() | {"categories": tuple(column.categories)}) for column in valid.columns]
             numbers = NumberEncoder.from_state(valid, arrays, [column for column in columns if column.kind != "category"])
             chosen = tuple(column for column in columns if column.kind == "category")
-            categories = CategoryEncoder(chosen, numbers.missing, numbers.impute)
+            zeros = tuple(index - numbers.width for index in valid.zeros if index >= numbers.width)
+            categories = CategoryEncoder(chosen, numbers.missing, numbers.impute, zeros)
+            if any(len(numbers.fill) <= index < numbers.width for index in valid.zeros) or max(zeros, default=-1) >= categories.width:
+                raise ValueError("the zeros are not the indices of values or categories")
             return cls(numbers, categories, tuple(column.name for column in columns), valid.named)
         except (TypeError, ValueError, OverflowError) as error:  # a ValidationError is a ValueError
             raise ModelFileError(f"its preprocessing of the inputs is not valid: {first_line(error)}") from error
 
 
-def _unseen_message(unseen: Unseen) -> str:
-    """How many values were not seen in training, with the most frequent of them."""
+def warn_unseen(unseen: Unseen) -> None:
+    """Warn of values that the training rows lacked, if there are any: once, with the most frequent of them as details."""
+    if not unseen:
+        return
     shown = [
         f"{'a missing value' if category is None else repr(category)} in {column!r} ({count})"
         for (column, category), count in unseen.most_common(5)
     ]
     more = f" and {len(unseen) - 5} more" if len(unseen) > 5 else ""
-    total = unseen.total()
-    what = counted(total, "value") + (" was" if total == 1 else " were")
-    return f"{what} not seen in training, and encoded as none of the categories: {', '.join(shown)}{more}"
+    columns = list(dict.fromkeys(column for column, _ in unseen))
+    others = " and others have" if len(columns) > 1 else " has"
+    what = "a category is encoded as none of the known ones, a missing number as the median"
+    message = f"the column {columns[0]!r}{others} values that were not seen in training: {what}"
+    warn(UnseenCategoryWarning(message, f"{counted(unseen.total(), 'value')}: {', '.join(shown)}{more}"))

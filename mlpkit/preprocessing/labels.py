@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.columns import Column, read_number
-from mlpkit.data.kinds import gaps, numbers, refuse_dates, texts
+from mlpkit.data.kinds import gaps, numbers, refuse_dates, text_counts, texts
 from mlpkit.data.table import Table
 from mlpkit.data.textcolumn import coded
+from mlpkit.data.unplain import refuse_decorated
 from mlpkit.errors import DataError, ResourceLimit
 
 if TYPE_CHECKING:
@@ -20,50 +21,80 @@ if TYPE_CHECKING:
 
 Labels = NDArray[Any]  # 1-D: int64, float64, bool or texts
 
-MOST_NUMBERS = 1000  # more distinct numbers than this are no classes
+TargetType = Literal["auto", "number", "class", "text"]
+
+MOST_UNASKED = 20  # with more classes of texts, numbers with a unit or a currency are a mistake
 MOST_LETTERS = 2**23  # of classes as NumPy keeps texts, each as wide as the longest: 32 MiB
 LARGEST = 2**53  # from here on float64 does not tell whole numbers apart
-TARGET_ADVICE = "correct the value, or remove the row"
-_INTEGER = re.compile(r"-?[1-9]\d{0,17}|0")  # written as Python would
-_CODE = re.compile(r"[+-]?0\d|\+|.*_")  # 007 reads as a number, but would not come back as it was
+TARGET_ADVICE = (
+    'correct the value, or remove the row; a mark of a missing value belongs in data.missing, with data.missing_target "drop"; '
+    'to predict classes, set data.target_type to "text"'
+)
+_INTEGER = re.compile(r"-?[1-9]\d{0,17}|0", re.ASCII)  # as Python writes them
+_FRACTION = re.compile(r"-?(?!0\.0$)\d+\.\d+|0\.0", re.ASCII)  # but for -0.0, which equals 0.0
 
 
-def check_present(table: Table) -> None:
-    """Raise DataError when a target is missing; it counts them and names the first rows."""
+def missing_targets(table: Table, target_type: TargetType = "auto") -> NDArray[np.bool_]:
+    """Return which rows have no target in some column: None, NaN, NaT, or a text that stands for one, such as "-nan".
+
+    A column whose `target_type` is "text" has no such texts: each different text is a class.
+    """
+    found = np.zeros(table.rows, dtype=bool)
     for name in table.names:
-        rows = np.flatnonzero(gaps(table, name))
-        if len(rows):
-            places = ", ".join(table.place(int(row)) for row in rows[:3]) + (" and so on" if len(rows) > 3 else "")
-            what = f"{len(rows)} missing values" if len(rows) > 1 else "a missing value"
-            help = "remove those rows; or, if a text that counts as missing is meant as it is, set data.missing"
-            raise table.error(f"the column {name!r} has {what}: {places}", int(rows[0]), help)
+        found |= gaps(table, name)
+        if target_type != "text" and table[name].dtype == object:
+            codes, values = coded(table[name])
+            found |= np.array([text is not None and _is_nan(text) for text in values], dtype=bool)[codes]
+    return found
 
 
-def find_classes(table: Table, name: str) -> Labels:
-    """The distinct labels of a column, sorted.
+def _is_nan(text: str) -> bool:
+    """Return whether float() takes a text for not-a-number, or a library writes a missing value so."""
+    bare = text.strip()
+    return bare.lstrip("+-").lower() == "nan" or bare in ("NaT", "<NA>")
 
-    Those of a text file that read as numbers are numbers; in a column of the user's own they are what they are.
+
+def missing_target_error(table: Table, missing: NDArray[np.bool_]) -> DataError:
+    """Return the error for rows without a target; it counts them and names the first ones."""
+    name = next(name for name in table.names if missing_targets(table.select([name])).any())
+    rows = np.flatnonzero(missing)
+    places = ", ".join(table.place(int(row)) for row in rows[:3]) + (" and so on" if len(rows) > 3 else "")
+    what = f"{len(rows)} missing values" if len(rows) > 1 else "a missing value"
+    help = (
+        'set data.missing_target to "drop" to leave those rows out; or, if a text that counts as missing is meant as it is, set '
+        'data.missing to {"only": [...]} without it, and data.target_type to "text"'
+    )
+    return table.error(f"the column {name!r} has {what}: {places}", int(rows[0]), help)
+
+
+def find_classes(table: Table, name: str, target_type: TargetType = "auto") -> Labels:
+    """Return the distinct labels of a column, sorted.
+
+    Those of a text file are numbers where all of them are written as Python writes them; else they are the texts that they are
+    in the file. In a column of the user's own they are what they are. With `target_type` "class" they may be any numbers, with
+    "text" each different text is one. A column whose type says that it is one of categories is as with "class".
 
     Raises
     ------
     DataError
-        Dates; numbers with a fraction, or too large to be told apart; too many of them; or no more than one label.
+        Dates; numbers with a fraction, or too large to be told apart; or no more than one label.
     """
-    column = table[name]
-    _check_labels(table, name)
+    column = texts(table, name) if target_type == "text" else table[name]
+    if target_type == "auto" and name in table.declared:
+        target_type = "class"
+    _check_labels(table, name, column, target_type)
     if column.dtype == object:
         found = sorted(cast("list[str]", coded(column)[1]))  # none is missing
         _check_texts(name, found)
-        classes = _read(found) if table.text_file else np.array(found, dtype=np.str_)
+        as_numbers = table.text_file and target_type != "text"
+        classes = _read(found) if as_numbers else np.array(found, dtype=np.str_)
+        if as_numbers and target_type == "auto" and all(_is_finite(text) for text in found):
+            _check_whole(table, name)
+        elif target_type == "auto" and len(found) > MOST_UNASKED:
+            refuse_decorated(name, text_counts(column, ()), TARGET_ADVICE)
     else:
-        classes = np.unique(column).astype({"b": bool, "f": np.float64}.get(column.dtype.kind, np.int64))
-    if classes.dtype.kind == "f":
-        _check_whole(table, name)
-    if classes.dtype.kind in "if" and len(classes) > MOST_NUMBERS:
-        raise DataError(
-            f"the target {name!r} has {len(classes)} different numbers, too many for classes",
-            help="to predict a number, use a loss such as 'mean_squared_error' and a linear last layer",
-        )
+        whole = table.declared.get(name, False)
+        classes = np.unique(column).astype({"b": bool, "f": np.int64 if whole else np.float64}.get(column.dtype.kind, np.int64))
     if len(classes) < 2:
         only = f", {classes[0]}" if len(classes) else ""
         raise DataError(f"the target {name!r} has only one class in the training rows{only}", help="give rows of at least two classes")
@@ -80,14 +111,18 @@ def _check_texts(name: str, found: list[str]) -> None:
         raise DataError(f"the target {name!r} has a label that ends with the character NUL", help="strip it from the labels")
 
 
-def _check_labels(table: Table, name: str) -> None:
-    """Raise DataError for labels of which two might become one class, and for dates."""
-    column = table[name]
+def _is_finite(text: str) -> bool:
+    value = read_number(text)
+    return value is not None and abs(value) < float("inf")
+
+
+def _check_labels(table: Table, name: str, column: Column, target_type: TargetType) -> None:
+    """Raise DataError for labels of which two might become one class, for dates, and for fractions that nobody called classes."""
     if column.dtype.kind == "M":
         refuse_dates(name)
     if text := table.ambiguous[name]:
         raise DataError(f"the target {name!r} has {text} both as a text and as another value", help="write it in one way")
-    if column.dtype.kind == "f":
+    if column.dtype.kind == "f" and target_type == "auto":
         _check_whole(table, name)
     largest = {"f": LARGEST, "u": 2**63}.get(column.dtype.kind)
     if largest is not None and (too_large := np.flatnonzero(np.abs(column) >= largest)).size:
@@ -97,15 +132,12 @@ def _check_labels(table: Table, name: str) -> None:
 
 
 def _read(found: list[str]) -> Labels:
-    """The labels of a text file as integers, as numbers, or as they are."""
+    """Return the labels of a text file as numbers where that loses nothing of how any of them is written, else as they are."""
     if all(_INTEGER.fullmatch(text) for text in found):
         return np.array(sorted(map(int, found)), dtype=np.int64)
-    try:
-        values = np.array([float(text) for text in found])
-    except ValueError:
-        values = np.array([np.nan])
-    codes = any(_CODE.match(text) for text in found) or not (np.abs(values) < LARGEST).all()
-    return np.array(found, dtype=np.str_) if codes else np.unique(values)
+    if all(_FRACTION.fullmatch(text) and repr(float(text)) == text and abs(float(text)) < LARGEST for text in found):
+        return np.array(sorted(map(float, found)))
+    return np.array(found, dtype=np.str_)
 
 
 def _check_whole(table: Table, name: str) -> None:
@@ -116,7 +148,8 @@ def _check_whole(table: Table, name: str) -> None:
     if len(wrong):
         row = int(wrong[0])
         message = f"the target {name!r} has {values[row]} in {table.place(row)}, which is no class but a number"
-        raise table.error(message, row, "to predict a number, use a loss such as 'mean_squared_error' and a linear last layer")
+        help = "to predict a number, use a loss such as 'mean_squared_error' and a linear last layer; data.target_type"
+        raise table.error(message, row, f'{help} "class" or "text" makes classes of such values')
 
 
 def class_numbers(table: Table, name: str, classes: Labels) -> NDArray[np.intp]:
@@ -127,15 +160,21 @@ def class_numbers(table: Table, name: str, classes: Labels) -> NDArray[np.intp]:
     DataError
         A class that the training rows lacked, with its row.
     """
-    codes, values = _comparable(table, name, classes)
-    number_of = {label: number for number, label in enumerate(classes.tolist())}
-    found = np.array([number_of.get(value, -1) for value in values], dtype=np.intp)[codes]
+    found = known_numbers(table, name, classes)
     if (found < 0).any():
         row = int(np.flatnonzero(found < 0)[0])
+        codes, values = _comparable(table, name, classes)
         shown = ", ".join(map(repr, classes[:10].tolist())) + (" and so on" if len(classes) > 10 else "")
         message = f"the target {name!r} has the class {values[codes[row]]!r} in {table.place(row)}, which the training rows lack"
         raise table.error(message, row, f"the model's classes are {shown}")
     return found
+
+
+def known_numbers(table: Table, name: str, classes: Labels) -> NDArray[np.intp]:
+    """Return the class number of each row, shape (rows,), -1 for a class that is not among them."""
+    codes, values = _comparable(table, name, classes)
+    number_of = {label: number for number, label in enumerate(classes.tolist())}
+    return np.array([number_of.get(value, -1) for value in values], dtype=np.intp)[codes]
 
 
 def _comparable(table: Table, name: str, classes: Labels) -> tuple[Codes, list[Any]]:

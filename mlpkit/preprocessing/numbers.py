@@ -5,7 +5,8 @@ Mean and deviation are those of the values that are there in the training rows, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,11 @@ from mlpkit.data.kinds import numbers
 from mlpkit.data.table import Table, column_width
 from mlpkit.errors import DataError
 from mlpkit.plugin import Array
-from mlpkit.preprocessing.schema import InputColumn, leave_out, missing_error
+from mlpkit.preprocessing.categories import Unseen
+from mlpkit.preprocessing.moments import unequal
+from mlpkit.preprocessing.schema import InputColumn, missing_error
 from mlpkit.preprocessing.state import InputState, statistics
+from mlpkit.preprocessing.statistics import beyond_error, column_statistics, constant_columns
 
 if TYPE_CHECKING:  # for data on disk; to load a model and predict needs it not
     from mlpkit.preprocessing.survey import Survey
@@ -27,7 +31,6 @@ if TYPE_CHECKING:  # for data on disk; to load a model and predict needs it not
 Vector = NDArray[np.float64]
 
 CELLS = 2**18  # values that are encoded at a time: 2 MB, which stays in the cache
-WIDEST = 2**23  # values that are measured at a time: 64 MB
 PLAIN = 1e60  # a sum of squares up to which all values are numbers that fit into each dtype
 ADVICE = "the model was trained on numbers in this column: correct the value, or leave it empty for a missing one"
 
@@ -47,6 +50,8 @@ class NumberEncoder:
         The median, and what is subtracted and divided by: the mean and deviation, or 0 and 1. Constants have scale 1.
     gaps : array of int
         The values that have gaps in the training rows: each gets an indicator, 1 where it is missing.
+    constant : array of int
+        The values that are the same in all training rows that have them: whatever a row has, they are encoded as 0.
     """
 
     columns: tuple[InputColumn, ...]
@@ -56,13 +61,17 @@ class NumberEncoder:
     center: Vector
     scale: Vector
     gaps: NDArray[np.int64]
+    constant: NDArray[np.int64]
 
     @classmethod
-    def fit(cls, table: Table, columns: Sequence[InputColumn], missing: tuple[str, ...], impute: bool) -> NumberEncoder:
-        """Medians, means and deviations of the columns of a table."""
-        parts = [part for column in columns for part in _statistics(table, column, missing, impute)]
-        fill, center, scale, gaps = np.concatenate([np.empty((4, 0)), *parts], axis=1)
-        return cls(tuple(columns), missing, impute, fill, center, scale, np.flatnonzero(gaps).astype(np.int64))
+    def fit(
+        cls, table: Table, columns: Sequence[InputColumn], missing: tuple[str, ...], impute: bool, weights: Vector | None = None
+    ) -> NumberEncoder:
+        """Medians, means and deviations of the columns of a table, in which a row of weight k counts as k rows."""
+        each = unequal(weights)
+        parts = [part for column in columns for part in column_statistics(table, column, missing, impute, each)]
+        fill, center, scale, gaps, constant = np.concatenate([np.empty((5, 0)), *parts], axis=1)
+        return cls(tuple(columns), missing, impute, fill, center, scale, _indices(gaps), _indices(constant))
 
     @classmethod
     def of_survey(cls, found: Survey, columns: Sequence[InputColumn], missing: tuple[str, ...], impute: bool) -> NumberEncoder:
@@ -71,9 +80,10 @@ class NumberEncoder:
         center, scale = np.where(standardized, found.mean, 0.0), np.where(standardized, found.deviation, 1.0)
         fill = found.medians()
         for wrong in np.flatnonzero(~np.isfinite([fill, center, scale]).all(axis=0)):
-            raise _beyond([column.name for column in columns for _ in range(column.width)][wrong])
-        scale[_constant(center, scale)] = 1.0
-        return cls(tuple(columns), missing, impute, fill, center, scale, np.flatnonzero(found.gaps).astype(np.int64))
+            raise beyond_error([column.name for column in columns for _ in range(column.width)][wrong])
+        constant = constant_columns(found.mean, found.deviation)
+        scale[constant] = 1.0
+        return cls(tuple(columns), missing, impute, fill, center, scale, _indices(found.gaps), _indices(constant))
 
     @cached_property
     def width(self) -> int:
@@ -91,8 +101,8 @@ class NumberEncoder:
         labels = [label for column in self.columns for label in column.labels]
         return [*labels, *(f"{labels[index]} is missing" for index in self.gaps)]
 
-    def encode(self, table: Table, out: Array, names: Sequence[str] | None = None) -> None:
-        """Fill `out`, zeros of shape (rows, width), in blocks of rows.
+    def encode(self, table: Table, out: Array, names: Sequence[str] | None = None) -> Unseen:
+        """Fill `out`, zeros of shape (rows, width), in blocks of rows; return how many gaps there are where training had none.
 
         Parameters
         ----------
@@ -101,9 +111,9 @@ class NumberEncoder:
         names : sequence of str, optional
             The columns that hold the values, in order; those of the training table when left out.
         """
-        width = len(self.fill)
+        width, unseen = len(self.fill), np.zeros(len(self.fill), np.int64)
         if not width:
-            return
+            return Counter()
         names = [column.name for column in self.columns] if names is None else names
         columns = [self._numbers(table, name) for name in names]
         limit = float(np.finfo(out.dtype).max)
@@ -114,13 +124,23 @@ class NumberEncoder:
                 _gather(columns, rows, part)
                 part -= self.center
                 part /= self.scale
+                self._level(part)
                 if not _within(part, limit):
                     if np.isinf(part).any():
                         self._explain(table, names)
+                    unseen += np.isnan(part).sum(axis=0)
                     out[rows, width:] = self._impute(table, rows, part)
                     if not _within(part, limit):
                         raise self._too_large(table, rows, np.abs(part) > limit)
                 out[rows, :width] = part
+        return self.new_gaps(unseen)
+
+    def new_gaps(self, counts: NDArray[np.int64]) -> Unseen:
+        """Return, of the gaps in each value, those that matter and that the training rows had none of."""
+        new = counts.copy()
+        new[self.gaps] = new[self.constant] = 0
+        names = [label for column in self.columns for label in column.labels] if new.any() else []
+        return Counter({(names[index], None): int(new[index]) for index in np.flatnonzero(new)})
 
     def encode_plain(self, values: Sequence[float], out: Array) -> bool:
         """Encode the values of a few rows, one row after the other, into `out`, zeros of at least their width.
@@ -138,15 +158,25 @@ class NumberEncoder:
         with np.errstate(all="ignore"):
             part -= self.center
             part /= self.scale
+            self._level(part)
             flat = part.reshape(-1)
             if not flat.dot(flat) <= PLAIN:  # NaN is not either
                 return False
         out[:, :width] = part
         return True
 
+    def _level(self, part: Vector) -> None:
+        """Make scaled values of constant columns 0; gaps, and what is not finite, stay to be found."""
+        if self.constant.size:
+            values = part[:, self.constant]
+            part[:, self.constant] = np.where(np.isfinite(values), 0.0, values)
+
     def _numbers(self, table: Table, name: str) -> NDArray[Any]:
         """The numbers of a column; infinite ones are found later, all columns at once."""
         column, boolean = table[name], name in self.booleans
+        if column.dtype == bool and name in table.lists and not boolean:
+            message = f"the column {name!r} has {column.flat[0]} in {table.place(0)}, which is no number"
+            raise table.error(message, 0, "give 1 or 0")
         known = column.dtype.kind in ("b" if boolean else "biuf")
         return column if known else numbers(table, name, self.missing, boolean=boolean, advice=ADVICE)
 
@@ -166,8 +196,14 @@ class NumberEncoder:
     def fill_gaps(self, part: Vector) -> NDArray[np.bool_]:
         """Fill the gaps in scaled values, shape (rows, values); the indicators of the rows."""
         missing = np.isnan(part)
-        np.copyto(part, (self.fill - self.center) / self.scale, where=missing)
+        np.copyto(part, self._scaled_fill, where=missing)
         return missing[:, self.gaps]
+
+    @cached_property
+    def _scaled_fill(self) -> Vector:
+        filled: Vector = (self.fill - self.center) / self.scale
+        filled[self.constant] = 0.0
+        return filled
 
     def _too_large(self, table: Table, rows: slice, wrong: NDArray[np.bool_]) -> DataError:
         row, value = np.argwhere(wrong)[0]
@@ -192,7 +228,12 @@ class NumberEncoder:
         gaps = arrays.get("gaps", np.empty(0, np.int64))
         if gaps.dtype.kind not in "iu" or gaps.ndim != 1 or (gaps.size and not 0 <= gaps.min() <= gaps.max() < width):
             raise ValueError("the gaps are not the indices of values")
-        return cls(tuple(columns), tuple(state.missing), state.impute, fill, center, scale, gaps.astype(np.int64))
+        constant = np.array([index for index in state.zeros if index < width], np.int64)
+        return cls(tuple(columns), tuple(state.missing), state.impute, fill, center, scale, gaps.astype(np.int64), constant)
+
+
+def _indices(flags: NDArray[Any]) -> NDArray[np.int64]:
+    return np.flatnonzero(flags).astype(np.int64)
 
 
 def _gather(columns: Sequence[NDArray[Any]], rows: slice, part: Vector) -> None:
@@ -207,66 +248,3 @@ def _gather(columns: Sequence[NDArray[Any]], rows: slice, part: Vector) -> None:
 def _within(part: Vector, limit: float) -> bool:
     """Whether all values are numbers that are no larger than `limit`."""
     return bool(part.max() <= limit and part.min() >= -limit)
-
-
-def _statistics(table: Table, column: InputColumn, missing: tuple[str, ...], impute: bool) -> Iterator[Vector]:
-    """Median, mean, deviation and whether there are gaps, a row each, for some of a column's values after the other."""
-    values = numbers(table, column.name, missing, boolean=column.kind == "boolean")
-    values = values.reshape(len(values), -1)
-    for part in row_blocks(column.width, max(1, WIDEST // len(values))):
-        some = values[:, part].astype(np.float64)
-        _check_distinct(column, values[:, part], some)
-        _check_gaps(table, column, part, np.isnan(some), impute)
-        yield _fit_values(some, column)
-
-
-def _fit_values(values: Vector, column: InputColumn) -> Vector:
-    gaps = np.isnan(values).any(axis=0)
-    median, mean, deviation = (np.nanmedian, np.nanmean, np.nanstd) if gaps.any() else (np.median, np.mean, np.std)
-    with np.errstate(all="ignore"):
-        fill = median(values, axis=0)
-        center, scale = np.zeros_like(fill), np.ones_like(fill)
-        if column.treatment == "standardize":
-            center, scale = mean(values, axis=0), deviation(values, axis=0)
-    fitted = np.array([fill, center, scale, gaps])
-    if not np.isfinite(fitted).all():
-        raise _beyond(column.name)
-    fitted[2, _constant(center, scale)] = 1.0
-    return fitted
-
-
-def _constant(center: Vector, scale: Vector) -> NDArray[np.bool_]:
-    """Which columns are constant: what is left of their deviation is rounding."""
-    return scale <= 10 * np.finfo(np.float64).eps * np.abs(center)
-
-
-def _beyond(name: str) -> DataError:
-    return DataError(f"the column {name!r} has values too large to compute with", help="scale it, or take its logarithm")
-
-
-def _check_distinct(column: InputColumn, values: NDArray[Any], floats: Vector) -> None:
-    """Raise DataError for integers that differ, but not as floats."""
-    if values.dtype.kind in "iu" and ((floats == floats[0]).all(axis=0) & (values != values[0]).any(axis=0)).any():
-        raise blurred_error(column.name)
-
-
-def blurred_error(name: str) -> DataError:
-    """The error for integers that differ, but not as floats."""
-    help = f"subtract the smallest of them; or {leave_out(name)}"
-    return DataError(f"the numbers in the column {name!r} are too large to be told apart in float64", help=help)
-
-
-def _check_gaps(table: Table, column: InputColumn, part: slice, absent: NDArray[np.bool_], impute: bool) -> None:
-    """Raise DataError for gaps that are not wanted, and for values that are missing in every row."""
-    labels = column.labels[part]
-    if not impute and absent.any():
-        row, value = np.argwhere(absent)[0]
-        raise missing_error(table, labels[value], int(row))
-    if (empty := absent.all(axis=0)).any():
-        raise empty_error(column, labels[int(empty.argmax())])
-
-
-def empty_error(column: InputColumn, label: str) -> DataError:
-    """The error for a value of a column that no row has."""
-    help = "take it out of the array" if column.width > 1 else leave_out(column.name)
-    return DataError(f"the column {label!r} has no value in the training rows", help=help)

@@ -80,7 +80,8 @@ class PlainRows:
         else:
             numbers = list(names)
         place = {name: index for index, name in enumerate(names)}
-        others = [name for name in names if name not in {*numbers, *categories}]
+        asked = {*numbers, *categories}
+        others = [name for name in names if name not in asked]
         booleans = [name for name in numbers if name in self._numbers.booleans]
         return Plan(*(_getter([place[name] for name in part]) for part in (numbers, booleans, categories, others)))
 

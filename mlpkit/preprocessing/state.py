@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mlpkit.bounds import InParts
 from mlpkit.data.kinds import Kind
+from mlpkit.names import same_form
 from mlpkit.preprocessing.task import Form, Task
 from mlpkit.shown import shortened
 
@@ -26,7 +27,7 @@ class State(BaseModel):
 class ColumnState(State):
     """An input column."""
 
-    name: str
+    name: Annotated[str, AfterValidator(same_form)]
     kind: Kind
     treatment: Literal["standardize", "none", "one_hot"]
     width: Annotated[int, Field(ge=1)]
@@ -50,6 +51,7 @@ class InputState(State):
     missing: Annotated[list[str], InParts]
     impute: bool
     named: bool
+    zeros: Annotated[list[Annotated[int, Field(ge=0)]], InParts] = []  # encoded columns that are 0; none in a file of 0.3
 
     @model_validator(mode="after")
     def _consistent(self) -> InputState:
@@ -64,7 +66,7 @@ class TargetState(State):
 
     task: Task
     form: Form
-    names: Annotated[list[str], Field(min_length=1), InParts]
+    names: Annotated[list[Annotated[str, AfterValidator(same_form)]], Field(min_length=1), InParts]
     classes: Annotated[Labels | None, InParts]
     label_type: str
 

@@ -23,9 +23,10 @@ from mlpkit.data.table import data_error
 from mlpkit.errors import SpecError
 from mlpkit.plugin import Array
 from mlpkit.preprocessing.categories import CategoryEncoder
-from mlpkit.preprocessing.inputs import InputEncoder
-from mlpkit.preprocessing.numbers import NumberEncoder, blurred_error, empty_error
+from mlpkit.preprocessing.inputs import InputEncoder, warn_unseen
+from mlpkit.preprocessing.numbers import NumberEncoder
 from mlpkit.preprocessing.schema import InputColumn, input_columns, missing_error
+from mlpkit.preprocessing.statistics import blurred_error, empty_error
 from mlpkit.preprocessing.survey import Survey, survey
 from mlpkit.spec import Preprocessing
 
@@ -48,6 +49,7 @@ def look_through(
     training: StoredTable,
     held_out: StoredTable | None,
     encoder: InputEncoder | None,
+    weights: NDArray[np.float64] | None = None,
 ) -> tuple[InputEncoder, list[Look]]:
     """Look through the training and the validation rows, in one pass when they are in one file; fit an encoder if none is given.
 
@@ -60,7 +62,7 @@ def look_through(
     tables = [training, held_out] if held_out is not None and together else [training]
     columns = _columns(options, inputs, missing, training) if encoder is None else ()
     names = _aligned(encoder, training) if encoder is not None else tuple(column.name for column in columns)
-    looks = [Look(table, names, found) for table, found in zip(tables, _found(names, tables), strict=True)]
+    looks = [Look(table, names, found) for table, found in zip(tables, _found(names, tables, weights), strict=True)]
     if encoder is None:
         _check_fitted(looks[0], columns, options.missing == "impute")
         encoder = _fitted(looks[0], columns, tuple(missing), options.missing == "impute")
@@ -70,8 +72,8 @@ def look_through(
     return encoder, looks
 
 
-def _found(names: Sequence[str], tables: Sequence[StoredTable]) -> list[Survey]:
-    return survey(tables[0], names, [table.index for table in tables])
+def _found(names: Sequence[str], tables: Sequence[StoredTable], weights: NDArray[np.float64] | None = None) -> list[Survey]:
+    return survey(tables[0], names, [table.index for table in tables], weights)
 
 
 def _columns(options: Preprocessing, inputs: Sequence[str], missing: Sequence[str], table: StoredTable) -> tuple[InputColumn, ...]:
@@ -98,7 +100,7 @@ def _check_fitted(look: Look, columns: Sequence[InputColumn], impute: bool) -> N
 
 def _fitted(look: Look, columns: tuple[InputColumn, ...], missing: tuple[str, ...], impute: bool) -> InputEncoder:
     values = NumberEncoder.of_survey(look.found, columns, missing, impute)
-    return InputEncoder(values, CategoryEncoder((), missing, impute), look.names, look.table.named)
+    return InputEncoder(values, CategoryEncoder.fit((), missing, impute), look.names, look.table.named)
 
 
 def _explain(look: Look, impute: bool) -> None:
@@ -153,6 +155,7 @@ def looked_at(encoder: InputEncoder, look: Look, dtype: str) -> StoredInputs:
     if wrong or not (reach <= np.finfo(dtype).max).all():  # the reach is an upper bound: maybe nothing is wrong
         for _ in _checked(encoder, look.table, look.names, dtype):
             pass
+    warn_unseen(values.new_gaps(found.rows - found.count))
     columns = stripes(look.table.numbers(look.names))
     encode = KnownRows(look.table, look.names, tuple(columns), values, bool(found.gaps.any()))
     digests = [digest.hexdigest()[:DIGITS] for digest in found.hashes]
@@ -163,12 +166,18 @@ def looked_at(encoder: InputEncoder, look: Look, dtype: str) -> StoredInputs:
 
 def unknown(encoder: InputEncoder, table: StoredTable, dtype: str) -> StoredInputs:
     """The encoded rows of a table that nobody has looked at: each block is checked when it is read."""
-    names = named_by(encoder, table)
+    names, told = named_by(encoder, table), False
 
     def encode(spans: Sequence[Span], out: Array) -> None:
+        nonlocal told
         start = 0
         for block in table.tables(spans, names):
-            out[start : start + block.rows] = encoder.encode(block, dtype)
+            encoded = out[start : start + block.rows]
+            encoded[...] = 0
+            unseen = encoder.encode_counting(block, encoded)
+            if unseen and not told:
+                told = True
+                warn_unseen(unseen)
             start += block.rows
 
     return StoredInputs(table, names, encoder.width, np.dtype(dtype), encode)
@@ -176,7 +185,7 @@ def unknown(encoder: InputEncoder, table: StoredTable, dtype: str) -> StoredInpu
 
 def _checked(encoder: InputEncoder, table: StoredTable, names: Sequence[str], dtype: str) -> Any:
     for block in table.tables([(0, table.rows)], names):
-        yield encoder.encode(block, dtype)
+        yield encoder.encode_counting(block, np.zeros((block.rows, encoder.width), dtype))
 
 
 @dataclass(frozen=True)
@@ -217,10 +226,9 @@ class KnownRows:
 
     @cached_property
     def _plain(self) -> bool:
-        """Whether there is nothing to fill, to subtract and to divide by."""
-        return not (
-            self.numbers.width > len(self.numbers.fill) or self.gaps or self.numbers.center.any() or (self.numbers.scale != 1).any()
-        )
+        """Whether there is nothing to fill, to subtract, to divide by and to make 0."""
+        found = self.numbers
+        return not (found.width > len(found.fill) or self.gaps or found.constant.size or found.center.any() or (found.scale != 1).any())
 
     def _encode(self, parts: Sequence[NDArray[Any]], out: Array, scratch: NDArray[np.float64]) -> None:
         scaled, width, first = scratch[: len(out)], len(self.numbers.fill), 0
@@ -230,4 +238,5 @@ class KnownRows:
             first = place.stop
         scaled /= self.numbers.scale
         out[:, width:] = self.numbers.fill_gaps(scaled) if self.gaps else 0
+        scaled[:, self.numbers.constant] = 0.0
         out[:, :width] = scaled

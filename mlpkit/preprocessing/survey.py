@@ -1,8 +1,8 @@
 """Survey: what one pass over number columns on disk finds - means and deviations, a sample for the medians, gaps, digests.
 
 Mean and deviation are exact but for rounding: each block has its own, taken in two steps, and they are merged by the
-formula of Chan, Golub and LeVeque (1979). A median would need all values at once; it is that of a sample of rows at equal
-distances, which is all rows where they are few.
+formula of Chan, Golub and LeVeque (1979), with the weights of the rows in place of their numbers. A median would need all
+values at once; it is that of a sample of rows at equal distances, which is all rows where they are few.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.stored import StoredTable, stripes
 from mlpkit.data.table import Rows
+from mlpkit.preprocessing.moments import median, unequal
 
 Vector = NDArray[np.float64]
 
@@ -30,17 +32,21 @@ class Survey:
     ----------
     count : array of int, shape (values,)
         The rows in which a value is there.
+    mass : array, shape (values,)
+        The sum of their weights, each 1 when nobody gave any.
     mean, squares : array, shape (values,)
-        The mean of these, and the sum of their squared distances from it.
+        The weighted mean of these, and the weighted sum of their squared distances from it.
     infinite : bool
         Whether there is a value that is not finite.
     sample : array, shape (rows of the sample, values)
     """
 
-    def __init__(self, rows: int, widths: Sequence[int]) -> None:
+    def __init__(self, rows: int, widths: Sequence[int], weights: Vector | None = None) -> None:
         width = sum(widths)
         self.rows, self.widths, self.seen = rows, widths, 0
+        self.weights = unequal(weights)
         self.count: NDArray[np.int64] = np.zeros(width, np.int64)
+        self.mass = np.zeros(width)
         self.mean, self.squares = np.zeros(width), np.zeros(width)
         self.infinite = False
         self.distance = -(-rows // min(rows, max(FEWEST, SAMPLE // width)))
@@ -57,12 +63,12 @@ class Survey:
     @property
     def deviation(self) -> Vector:
         """The root of the mean squared distance from the mean, shape (values,)."""
-        return np.sqrt(self.squares / np.maximum(self.count, 1))
+        return np.sqrt(self.squares / _positive(self.mass))
 
     @property
     def largest(self) -> Vector:
         """No value is further from the mean, shape (values,)."""
-        return np.sqrt(self.squares)
+        return np.sqrt(self.squares / (1.0 if self.weights is None else self.weights.min()))
 
     def medians(self) -> Vector:
         """Of each value in the sample; the mean where none of the sample's rows has it."""
@@ -70,7 +76,7 @@ class Survey:
         found = np.where(empty, self.mean, 0.0)
         if not empty.all():
             some = self.sample[:, ~empty]
-            found[~empty] = np.nanmedian(some, axis=0) if np.isnan(some).any() else np.median(some, axis=0)
+            found[~empty] = median(some, None if self.weights is None else self.weights[:: self.distance])
         return found
 
     def blurred(self) -> NDArray[np.intp]:
@@ -90,8 +96,8 @@ class Survey:
         places = np.arange(first, len(block), self.distance)
         at = (self.seen + first) // self.distance
         self.sample[at : at + len(places)] = block[places]
+        self._add_floats(block, None if self.weights is None else self.weights[self.seen : self.seen + len(block)])
         self.seen += len(block)
-        self._add_floats(block)
 
     def _digest(self, parts: Sequence[NDArray[np.generic]]) -> None:
         columns = iter(zip(self.hashes, self.widths, strict=True))
@@ -107,26 +113,40 @@ class Survey:
             self.lowest[index] = min(pair[0], self.lowest.get(index, pair[0]))
             self.highest[index] = max(pair[1], self.highest.get(index, pair[1]))
 
-    def _add_floats(self, block: Vector) -> None:
+    def _add_floats(self, block: Vector, weights: Vector | None) -> None:
         """Merge the mean and the squares of a block; values of a constant column stay exactly that."""
         base, gaps = _first_values(block), None
         block -= base
-        total, count = block.sum(axis=0), np.full(len(base), len(block))
+        total, count = _summed(block, weights), np.full(len(base), len(block))
+        mass = np.full(len(base), float(len(block)) if weights is None else weights.sum())
         if not np.isfinite(total).all():
             gaps = np.isnan(block)
             self.infinite |= bool(np.isinf(block).any())
             count -= gaps.sum(axis=0)
+            mass -= _summed(gaps, weights)
             block[gaps] = 0.0
-            total = block.sum(axis=0)
-        step = total / np.maximum(count, 1)
+            total = _summed(block, weights)
+        mass = np.where(count > 0, mass, 0.0)
+        step = total / _positive(mass)
         block -= step
         if gaps is not None:
             block[gaps] = 0.0
-        squares = np.einsum("ij,ij->j", block, block)
-        both, apart = np.maximum(self.count + count, 1), base + step - self.mean
-        self.mean += np.where(count > 0, apart * (count / both), 0.0)
-        self.squares += np.where(count > 0, squares + apart * apart * (self.count * (count / both)), 0.0)
+        squares = np.einsum("ij,ij->j", block, block) if weights is None else np.einsum("i,ij,ij->j", weights, block, block)
+        both, apart = _positive(self.mass + mass), base + step - self.mean
+        self.mean += np.where(count > 0, apart * (mass / both), 0.0)
+        self.squares += np.where(count > 0, squares + apart * apart * (self.mass * (mass / both)), 0.0)
         self.count += count
+        self.mass += mass
+
+
+def _summed(block: NDArray[Any], weights: Vector | None) -> NDArray[Any]:
+    """Return the weighted sum of each column."""
+    return np.asarray(block.sum(axis=0) if weights is None else weights @ block)
+
+
+def _positive(mass: Vector) -> Vector:
+    """Return what can be divided by: 1 in place of 0."""
+    return np.where(mass > 0, mass, 1.0)
 
 
 def _first_values(block: Vector) -> Vector:
@@ -138,7 +158,7 @@ def _first_values(block: Vector) -> Vector:
     return np.where(np.isfinite(first), first, 0.0)
 
 
-def survey(table: StoredTable, names: Sequence[str], selections: Sequence[Rows | None]) -> list[Survey]:
+def survey(table: StoredTable, names: Sequence[str], selections: Sequence[Rows | None], weights: Vector | None = None) -> list[Survey]:
     """What some selections of the rows of a file hold, in one pass over it.
 
     Parameters
@@ -149,6 +169,8 @@ def survey(table: StoredTable, names: Sequence[str], selections: Sequence[Rows |
         Columns of numbers.
     selections : sequence of (array of int, sorted, or None)
         Numbers of rows; None for all.
+    weights : array, optional
+        What each row of the first selection counts.
 
     Raises
     ------
@@ -156,7 +178,9 @@ def survey(table: StoredTable, names: Sequence[str], selections: Sequence[Rows |
         The file has changed, or cannot be read.
     """
     columns, step = table.numbers(names), table.step(names)
-    found = [Survey(table.stored if rows is None else len(rows), [column.width for column in columns]) for rows in selections]
+    widths = [column.width for column in columns]
+    each = [weights, *[None] * (len(selections) - 1)]
+    found = [Survey(table.stored if rows is None else len(rows), widths, one) for rows, one in zip(selections, each, strict=True)]
     floats = np.empty((step, sum(column.width for column in columns)))
     with np.errstate(all="ignore"):
         for number, parts in enumerate(replace(table, index=None).blocks([(0, table.stored)], stripes(columns), step)):

@@ -5,6 +5,7 @@ The loss says what it takes (`Loss.targets`), the column says what it holds, and
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +15,16 @@ from numpy.typing import DTypeLike, NDArray
 
 from mlpkit.data.kinds import column_kind, numbers
 from mlpkit.data.table import Table, column_width, counted
-from mlpkit.errors import DataError, ModelFileError, SpecError
-from mlpkit.plugin import Array, Targets
-from mlpkit.preprocessing.labels import TARGET_ADVICE, Labels, class_numbers, find_classes, stored_classes
+from mlpkit.errors import ConstantColumnWarning, DataError, ModelFileError, SpecError
+from mlpkit.plugin import Activation, Array, Targets, TargetScale
+from mlpkit.preprocessing.labels import TARGET_ADVICE, Labels, class_numbers, find_classes, known_numbers, stored_classes
+from mlpkit.preprocessing.moments import mean_and_deviation, median, robust_scale, unequal
 from mlpkit.preprocessing.state import TargetState, first_line, statistics
-from mlpkit.preprocessing.task import Form, Task, check_range, class_form, is_classes, standardizes
+from mlpkit.preprocessing.task import Form, Task, check_range, class_form, is_classes, target_scale
+from mlpkit.probabilities import choices, probabilities
 from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name
+from mlpkit.warned import warn
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class TargetEncoder:
     label_type : str
         For several labels per row: the dtype that they were given in; else empty.
     center, scale : array, shape (outputs,)
-        What is subtracted from numbers and divided by; empty for other targets.
+        What is subtracted from numbers and divided by: mean and deviation, or median and quartile range, or 0 and 1; empty for
+        other targets.
     """
 
     task: Task
@@ -51,15 +56,17 @@ class TargetEncoder:
     scale: NDArray[np.float64]
 
     @classmethod
-    def fit(cls, spec: Spec, table: Table) -> TargetEncoder:
-        """Learn the classes, or the mean and deviation.
+    def fit(cls, spec: Spec, table: Table, weights: NDArray[np.float64] | None = None) -> TargetEncoder:
+        """Learn the classes, or center and scale.
 
         Parameters
         ----------
         spec : Spec
-            Its loss, last layer and `preprocessing.target` decide.
+            Its loss, last layer, `data.target_type` and `preprocessing.target` decide.
         table : Table
             The target columns of the training rows.
+        weights : array, shape (rows,), optional
+            What each row counts, above 0: a row of weight k counts as k equal rows.
 
         Raises
         ------
@@ -73,11 +80,11 @@ class TargetEncoder:
             return cls._fit_classes(spec, table, names)
         task: Task = "multilabel" if spec.loss.targets == "binary" else "regression"
         values, label_type = _indicators(table) if task == "multilabel" else (_values(table), "")
-        _check_varies(values, names)
+        constant = _find_constant(values, names)
         center, scale = np.zeros(len(names)), np.ones(len(names))
-        if standardizes(spec) and task == "regression":
-            with np.errstate(all="ignore"):
-                center, scale = values.mean(axis=0), values.std(axis=0)
+        if task == "regression" and (wanted := target_scale(spec)) != "none":
+            center, scale = _center_and_scale(values, unequal(weights), wanted)
+            scale[constant] = 1.0
             if not np.isfinite(scale).all() or not scale.all():
                 raise DataError("the target's numbers are too large or too small to standardise", help="scale them")
         else:
@@ -89,9 +96,9 @@ class TargetEncoder:
         if len(table.names) > 1 or len(names) > 1:
             help = "give one column of classes; from one-hot rows: y.argmax(axis=1)"
             raise DataError(f"{plugin_name(spec.loss)} takes one column of classes, but the target has {len(names)}", help=help)
-        if spec.preprocessing.target == "standardize":
+        if spec.preprocessing.target in ("standardize", "robust"):
             raise SpecError.at("preprocessing.target", "the target is a class, which cannot be standardised", "set it to 'auto'")
-        classes = find_classes(table, table.names[0])
+        classes = find_classes(table, table.names[0], spec.data.target_type)
         form = class_form(spec, table.names[0], len(classes))
         return cls("classification", form, names, classes, "", np.empty(0), np.empty(0))
 
@@ -118,7 +125,9 @@ class TargetEncoder:
         if self.form == "binary":
             return values[:, None].astype(dtype)
         if self.form == "indicators":
-            return np.eye(self.outputs, dtype=dtype)[values]
+            indicators = np.zeros((len(values), self.outputs), dtype)
+            indicators[np.arange(len(values)), values] = 1
+            return indicators
         with np.errstate(all="ignore"):
             return ((values - self.center) / self.scale).astype(dtype)
 
@@ -142,6 +151,13 @@ class TargetEncoder:
             return class_numbers(table, table.names[0], self.classes)
         return _indicators(table)[0] if self.task == "multilabel" else _values(table)
 
+    def unknown(self, table: Table) -> NDArray[np.bool_]:
+        """Return which rows have a class that the training rows lacked; errors as `values`."""
+        if self.classes is None:
+            return np.zeros(table.rows, dtype=bool)
+        aligned = self._aligned(table)
+        return known_numbers(aligned, aligned.names[0], self.classes) < 0
+
     def _aligned(self, table: Table) -> Table:
         """The table with the model's target columns in their order, by name where both have names."""
         if not table.named or tuple(_labels(table)) == self.names:
@@ -154,31 +170,34 @@ class TargetEncoder:
 
     # -- from the network
 
-    def decode(self, outputs: Array) -> NDArray[Any]:
-        """Predictions as the user gave the target: labels or numbers (rows,), or (rows, targets) for several.
+    def scores(self, outputs: Array, activation: Activation | None = None, z: Array | None = None) -> NDArray[np.float64]:
+        """Return what metrics take as outputs: probabilities (rows, classes or labels), or values in the data's units.
 
         Parameters
         ----------
         outputs : array, shape (rows, outputs)
             What the network put out.
+        activation : Activation, optional
+            Its last one; with `z`, probabilities are exact where they are nearly 0 or 1.
+        z : array, shape (rows, outputs), optional
+            What that was given.
+        """
+        if self.task != "regression":
+            return probabilities(outputs, activation, z, one_unit=self.form == "binary")
+        with np.errstate(all="ignore"):
+            return outputs.astype(np.float64) * self.scale + self.center
+
+    def decode(self, outputs: Array, activation: Activation | None = None, z: Array | None = None) -> NDArray[Any]:
+        """Return predictions as the user gave the target: labels or numbers (rows,), or (rows, targets) for several.
+
+        Of two classes of the same probability it is the first; a label of exactly one half is 0. Parameters as for `scores`.
         """
         if self.classes is not None:
-            numbers = (outputs[:, 0] > 0.5).astype(np.intp) if self.form == "binary" else outputs.argmax(axis=1)
-            return np.asarray(self.classes[numbers])
+            return np.asarray(self.classes[choices(outputs, activation, z, one_unit=self.form == "binary")])
+        scores = self.scores(outputs, activation, z)
         if self.task == "multilabel":
-            return (outputs > 0.5).astype(self.label_type)
-        values = self.scores(outputs)
-        return values[:, 0] if len(self.names) == 1 else values
-
-    def scores(self, outputs: Array) -> NDArray[np.float64]:
-        """What metrics take as outputs: class probabilities (rows, classes), or values in the data's units."""
-        scores = outputs.astype(np.float64)
-        if self.form == "binary":
-            return np.hstack([1.0 - scores, scores])
-        if self.form != "numbers":
-            return scores
-        with np.errstate(all="ignore"):
-            return scores * self.scale + self.center
+            return (scores > 0.5).astype(self.label_type)
+        return scores[:, 0] if len(self.names) == 1 else scores
 
     # -- saved in the model
 
@@ -228,7 +247,10 @@ def _labels(table: Table) -> list[str]:
 
 
 def _values(table: Table) -> NDArray[np.float64]:
-    """The target columns as float64 numbers, shape (rows, outputs)."""
+    """The target columns as float64 numbers, shape (rows, outputs), whatever their type declares."""
+    if table.declared:
+        table = copy.copy(table)
+        table.declared = {}
     for name in table.names:
         kind = column_kind(table, name, advice=TARGET_ADVICE)
         if kind == "category":
@@ -253,9 +275,24 @@ def _indicators(table: Table) -> tuple[NDArray[np.float64], str]:
     return values, "float64" if floats else "int64"
 
 
-def _check_varies(values: NDArray[np.float64], names: tuple[str, ...]) -> None:
-    constant = np.flatnonzero((values == values[0]).all(axis=0))
-    if len(constant):
-        index = int(constant[0])
-        message = f"the target {names[index]!r} is {values[0, index]:g} in every training row: there is nothing to learn"
+def _find_constant(values: NDArray[np.float64], names: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Return which targets are constant; DataError when all are, a warning when some are."""
+    constant: NDArray[np.bool_] = (values == values[0]).all(axis=0)
+    found = np.flatnonzero(constant)
+    if len(found) == len(names):
+        message = f"the target {names[0]!r} is {values[0, 0]:g} in every training row: there is nothing to learn"
         raise DataError(message, help="check the column, or give rows in which it differs")
+    if len(found):
+        shown = ", ".join(f"{names[index]!r} ({values[0, index]:g})" for index in found[:10]) + (" and others" if len(found) > 10 else "")
+        warn(ConstantColumnWarning(f"there is nothing to learn in targets that are the same in every training row: {shown}"))
+    return constant
+
+
+def _center_and_scale(
+    values: NDArray[np.float64], weights: NDArray[np.float64] | None, wanted: TargetScale
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and deviation of each target, or median and quartile range."""
+    with np.errstate(all="ignore"):
+        if wanted == "robust":
+            return median(values, weights), robust_scale(values, weights)
+        return mean_and_deviation(values, weights)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from mlpkit.data.kinds import column_kind
 from mlpkit.data.table import Table, column_width
-from mlpkit.errors import DataError, SpecError
-from mlpkit.plugin import OutputKind
+from mlpkit.errors import BrokenPlugin, DataError, SpecError
+from mlpkit.plugin import OutputKind, TargetScale
 from mlpkit.preprocessing.labels import TARGET_ADVICE
 from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name
@@ -34,10 +34,21 @@ FEW_CLASSES = "several classes need the last activation 'softmax' and the loss '
 
 
 def is_classes(spec: Spec, table: Table) -> bool:
-    """Whether target columns are classes of which each row has one, by the loss, the last layer and what they hold."""
+    """Return whether target columns are classes of which each row has one, by spec, loss, last layer and what they hold.
+
+    SpecError when `data.target_type` is not what the loss takes.
+    """
+    asked, several = spec.data.target_type, len(table.names) > 1 or column_width(table[table.names[0]]) > 1
+    if asked == "number" and spec.loss.targets != "numbers":
+        help = "use a loss such as 'mean_squared_error' with a linear last layer, or leave target_type out"
+        raise SpecError.at("data.target_type", f"it is 'number', but {plugin_name(spec.loss)} takes classes", help)
+    if asked in ("class", "text") and several:
+        raise SpecError.at("data.target_type", f"it is {asked!r}, but the target has several columns", "name one column in data.target")
+    if asked != "auto":
+        return asked != "number"
     if spec.loss.targets == "classes":
         return True
-    if len(table.names) > 1 or column_width(table[table.names[0]]) > 1:
+    if several:
         return False
     if spec.loss.targets == "binary" or spec.network.layers[-1].activation.output == "distribution":
         return True
@@ -56,7 +67,8 @@ def class_form(spec: Spec, name: str, classes: int) -> Form:
         if output == "probability" and classes == 2 and units in (None, 1):
             return "binary"
         message = f"the target {name!r} has {classes} classes, which need softmax (or one sigmoid unit for two classes)"
-        raise SpecError.at(_activation_path(spec), message, "use 'softmax' with 'categorical_crossentropy'")
+        help = "use 'softmax' with 'categorical_crossentropy'; if they are numbers, set data.target_type to 'number'"
+        raise SpecError.at(_activation_path(spec), message, help)
     if classes > 2:
         raise DataError(f"{loss} needs two classes, but the target {name!r} has {classes}", help=FEW_CLASSES)
     if units not in (None, 1):
@@ -70,13 +82,22 @@ def _activation_path(spec: Spec) -> str:
     return f"network.layers[{len(spec.network.layers) - 1}].activation"
 
 
-def standardizes(spec: Spec) -> bool:
-    """Whether numbers are standardised; SpecError when the network could not give them then."""
-    activation = spec.network.layers[-1].activation
-    if spec.preprocessing.target == "standardize" and activation.output != "real":
-        message = f"standardised numbers have any size and sign, which {plugin_name(activation)} does not give"
+def target_scale(spec: Spec) -> TargetScale:
+    """Return what numbers are scaled by; SpecError when the network could not give them then.
+
+    With "auto" that is what the loss wants, where the last activation gives any size and sign.
+    """
+    activation, asked = spec.network.layers[-1].activation, spec.preprocessing.target
+    if asked in ("standardize", "robust") and activation.output != "real":
+        message = f"scaled numbers have any size and sign, which {plugin_name(activation)} does not give"
         raise SpecError.at("preprocessing.target", message, "make the last activation 'linear', or set this to 'auto'")
-    return activation.output == "real" and spec.preprocessing.target != "none"
+    if asked == "auto":
+        wanted = spec.loss.target_scale
+        if wanted not in ("standard", "robust", "none"):
+            message = f"the loss {plugin_name(spec.loss)} has {wanted!r} as its target_scale"
+            raise BrokenPlugin(message, help="it is 'standard', 'robust' or 'none'; or tell its author")
+        return wanted if activation.output == "real" else "none"
+    return "standard" if asked == "standardize" else asked
 
 
 def check_range(spec: Spec, values: NDArray[np.float64], names: tuple[str, ...]) -> None:

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from mlpkit.bounds import InParts, check_keys, whole_numbers
+from mlpkit.names import same_form
 from mlpkit.normalization import BatchNormalization, Normalization
 from mlpkit.plugin import REGISTRIES, Activation, Initializer, Plugin
 from mlpkit.plugin.schema import Words
@@ -30,8 +31,10 @@ Flag = Annotated[bool, Field(strict=True)]
 Text = Annotated[str, Field(strict=True, min_length=1)]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 _TEXT_SCHEMA = {"type": "string", "minLength": 1}
+AnyColumn = Annotated[str, AfterValidator(same_form)]  # a file may have one without a name
+ColumnName = Annotated[Text, AfterValidator(same_form)]
 Names = Annotated[  # one column or several: "species" or ["height", "weight"]
-    tuple[Text, ...],
+    tuple[ColumnName, ...],
     BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
     PlainSerializer(lambda value: value[0] if len(value) == 1 else list(value)),
     WithJsonSchema({"anyOf": [_TEXT_SCHEMA, {"type": "array", "items": _TEXT_SCHEMA, "minItems": 1}]}),
@@ -68,7 +71,7 @@ class Split(Part):
     validation: Annotated[Number, Field(gt=0, lt=1)] | None = Field(None, description="share of the rows, between 0 and 1")
     stratify: Flag = Field(True, description="keep the classes' shares equal in both parts")
     seed: Seed | None = Field(None, description="of the split alone; the spec's seed when left out")
-    column: Text | None = Field(None, description="a column that says 'train', 'validation' or 'test' for each row")
+    column: ColumnName | None = Field(None, description="a column that says 'train', 'validation' or 'test' for each row")
 
     @model_validator(mode="after")
     def _one_way(self) -> Split:
@@ -101,7 +104,7 @@ class Data(Part):
     )
     missing_target: Literal["error", "drop"] = Field("error", description="what to do with training rows whose target is missing")
     inputs: Names | None = Field(None, description="the columns to predict from: all others when left out")
-    weight: Text | None = Field(None, description="a column with what each row counts")
+    weight: ColumnName | None = Field(None, description="a column with what each row counts")
     split: Split | None = None
     validation: Text | None = Field(None, description="a file with the validation rows")
 
@@ -144,7 +147,7 @@ class Preprocessing(Part):
         description="'auto' scales numbers as the loss wants where the last activation gives any size and sign; "
         "'standardize' by mean and deviation, 'robust' by median and quartiles; predictions are scaled back",
     )
-    columns: Annotated[Mapping[str, Treatment], InParts] = Field({}, description="what is done to single columns")
+    columns: Annotated[Mapping[AnyColumn, Treatment], InParts] = Field({}, description="what is done to single columns")
 
 
 NO_PREPROCESSING = {"numbers": "none", "categories": "none", "missing": "none", "target": "none"}

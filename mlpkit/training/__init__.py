@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from mlpkit.training.epoch import Epoch
     from mlpkit.training.history import History
     from mlpkit.training.loop import check_early_stopping, epochs
-    from mlpkit.training.loss import mean_loss
+    from mlpkit.training.loss import Answers, mean_loss
     from mlpkit.training.run import Measure, Run
     from mlpkit.training.state import Place, TrainingState
     from mlpkit.training.streams import random_stream
@@ -22,7 +22,7 @@ if not TYPE_CHECKING:  # a type checker that saw it would take any name for one 
             "epoch": ("Epoch",),
             "history": ("History",),
             "loop": ("check_early_stopping", "epochs"),
-            "loss": ("mean_loss",),
+            "loss": ("Answers", "mean_loss"),
             "run": ("Measure", "Run"),
             "state": ("Place", "TrainingState"),
             "streams": ("random_stream",),
@@ -30,6 +30,7 @@ if not TYPE_CHECKING:  # a type checker that saw it would take any name for one 
     )
 
 __all__ = [
+    "Answers",
     "Epoch",
     "History",
     "Measure",

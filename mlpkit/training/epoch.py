@@ -18,8 +18,9 @@ class Epoch(NamedTuple):
     validation_loss : float or None
         Mean over the validation rows after the epoch; None without any.
     metrics : mapping of str to float
-        After the epoch, on the validation rows, or on the training rows when there are no validation rows; also
-        "training_loss", the loss on all training rows, when early stopping watches it.
+        After the epoch, on the validation rows, or on the training rows when there are no validation rows; weighted only if
+        `training.weighted_metrics` says so. Also "training_loss", the weighted loss on all training rows, when early stopping
+        watches it.
     learning_rate : float
         Of the epoch's first step.
     seconds : float

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from mlpkit.blame import blaming
@@ -15,32 +17,41 @@ from mlpkit.workspace import is_joint
 FEWEST = 2**10  # rows of a block, where rows are wide
 
 
-def mean_loss(network: Network, spec: Spec, data: Dataset | StoredDataset) -> tuple[float, Array]:
-    """The weighted mean loss on a data set, and the network's outputs, shape (rows, units)."""
+class Answers(NamedTuple):
+    """What a network says of some rows: the last layer's scores before its activation, and its outputs, shape (rows, units)."""
+
+    scores: Array
+    outputs: Array
+
+
+def mean_loss(network: Network, spec: Spec, data: Dataset | StoredDataset) -> tuple[float, Answers]:
+    """The weighted mean loss on a data set, and what the network says of it."""
     with np.errstate(all="ignore"), blaming():
         if isinstance(data, Dataset):
-            losses, outputs = _losses(network, spec, data.inputs, data.targets)
+            losses, answers = _losses(network, spec, data.inputs, data.targets)
         else:
-            losses, outputs = _losses_by_blocks(network, spec, data)
-        return float(np.average(losses, weights=data.weights)), outputs
+            losses, answers = _losses_by_blocks(network, spec, data)
+        return float(np.average(losses, weights=data.weights)), answers
 
 
-def _losses(network: Network, spec: Spec, inputs: Array, targets: Targets) -> tuple[Array, Array]:
-    """The loss of each row, and the outputs."""
+def _losses(network: Network, spec: Spec, inputs: Array, targets: Targets) -> tuple[Array, Answers]:
+    """The loss of each row, and what the network says."""
     loss = spec.loss
     scores, outputs = network.scores(inputs)
     losses, grad = np.empty(len(scores), scores.dtype), np.empty_like(scores)
     if is_joint(loss, network):
-        loss.joint(scores, targets, losses, grad)
+        loss.joint(scores.copy(), targets, losses, grad)
     else:
         loss.value_and_grad(outputs, targets, losses, grad)
-    return losses, outputs
+    return losses, Answers(scores, outputs)
 
 
-def _losses_by_blocks(network: Network, spec: Spec, data: StoredDataset) -> tuple[Array, Array]:
+def _losses_by_blocks(network: Network, spec: Spec, data: StoredDataset) -> tuple[Array, Answers]:
     """The same of inputs on disk, of which a block at a time is in memory."""
     rows, units = len(data.inputs), network.layers[-1].weight.shape[1]
-    losses, outputs = np.empty(rows, data.inputs.dtype), np.empty((rows, units), data.inputs.dtype)
+    losses = np.empty(rows, data.inputs.dtype)
+    answers = Answers(*(np.empty((rows, units), data.inputs.dtype) for _ in range(2)))
     for block in row_blocks(rows, max(data.inputs.step, FEWEST)):
-        losses[block], outputs[block] = _losses(network, spec, data.inputs[block], data.targets[block])
-    return losses, outputs
+        losses[block], some = _losses(network, spec, data.inputs[block], data.targets[block])
+        answers.scores[block], answers.outputs[block] = some
+    return losses, answers

@@ -28,7 +28,7 @@ from mlpkit.training.best import Best
 from mlpkit.training.diagnosis import broken, divergence
 from mlpkit.training.epoch import Epoch
 from mlpkit.training.interrupts import Interrupts
-from mlpkit.training.loss import mean_loss
+from mlpkit.training.loss import Answers, mean_loss
 from mlpkit.training.problem import ROWS, Stopped, TrainingProblem
 from mlpkit.training.state import Place
 from mlpkit.training.streams import generator_state, random_stream
@@ -36,7 +36,7 @@ from mlpkit.training.update import Update
 from mlpkit.workspace import Workspace
 
 NOTHING = nullcontext()
-Measure = Callable[[Array], Mapping[str, float]]
+Measure = Callable[[Answers], Mapping[str, float]]
 Record = Callable[[Epoch], None]
 
 
@@ -214,10 +214,10 @@ class Run:
         if not self.evaluated:
             return None, {}
         data = self.train if self.validation is None else self.validation
-        loss, outputs = mean_loss(self.network, self.spec, data)
+        loss, answers = mean_loss(self.network, self.spec, data)
         if not math.isfinite(loss):
             raise self._diverged(data.inputs, loss)
-        metrics = {} if self.measure is None else self.measure(outputs)
+        metrics = {} if self.measure is None else self.measure(answers)
         if self.spec.training.early_stopping and self.spec.training.early_stopping.monitor == "training_loss":
             on_training_rows = loss if self.validation is None else mean_loss(self.network, self.spec, self.train)[0]
             metrics = {**metrics, "training_loss": on_training_rows}

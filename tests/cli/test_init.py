@@ -90,11 +90,15 @@ def test_nothing_to_learn_from(folder, run):
     assert [path.name for path in folder.iterdir()] == ["data.csv"]
 
 
-def test_a_target_with_gaps_is_refused(folder, run):
+def test_rows_without_a_target_are_left_out_and_said(folder, run):
     (folder / "data.csv").write_text("a,y\n" + "".join(f"{i * 7 % 11},{'uv'[i % 2] if i else ''}\n" for i in range(100)))
     done = run("init", "data.csv")
-    assert done.code == 2
-    assert "'y' has a missing value: line 2 of data.csv" in done.err
+    assert done.code == 0
+    assert "left out 1 row without a target" in done.err
+    assert json.loads((folder / "spec.json").read_text())["data"]["missing_target"] == "drop"
+    done = run("train", "spec.json", "--epochs", 1)
+    assert done.code == 0
+    assert "1 without a target left out" in done.err
 
 
 def test_paths_are_as_seen_from_the_spec(folder, run):

@@ -125,7 +125,7 @@ def test_columns_come_in_few_forms(values, expected, kind):
 
 
 REFUSED = {
-    "ragged lists": ([[1, 2], [3]], "no array"),
+    "ragged lists": ([[1, 2], [3]], "'x' has 1 values in row 1, but 2 in row 0"),
     "three dimensions": (np.zeros((2, 2, 2)), r"shape \(2, 2, 2\)"),
     "three dimensions by name": ({"a": np.zeros((2, 2, 2))}, "3 dimensions"),
     "a number": (3.0, "float is no table"),

@@ -11,7 +11,7 @@ import pytest
 import mlpkit
 from mlpkit.data import iter_tables, read_table, stored
 from mlpkit.data.storedarrays import stored_source
-from mlpkit.errors import SpecError
+from mlpkit.errors import ConstantColumnWarning, SpecError
 from mlpkit.preparation import prepare
 from mlpkit.preprocessing.survey import survey
 
@@ -161,8 +161,11 @@ def test_means_and_deviations_are_exact(values, tmp_path):
 
 def test_a_constant_column_on_disk_is_one_in_memory(tmp_path):
     np.save(tmp_path / "x.npy", np.column_stack([np.full(ROWS, 0.1), X[:, 0]]))
-    prepared = prepare(spec_with(), np.load(tmp_path / "x.npy", mmap_mode="r"), Y.astype(str))
+    with pytest.warns(ConstantColumnWarning, match="'x0'"):
+        prepared = prepare(spec_with(), np.load(tmp_path / "x.npy", mmap_mode="r"), Y.astype(str))
     assert prepared.inputs.numbers.scale[0] == 1.0
+    assert not prepared.train.inputs[:][:, 0].any()
+    assert prepared.train.inputs[:][:, 1].all()
 
 
 def test_medians_of_many_rows_are_those_of_a_sample(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -73,8 +74,14 @@ def mixed_columns():
         "island": [None if row % 9 == 0 else ["Dream", "Biscoe", "Ünst, \"far\""][row % 3] for row in rows],
         "pixels": rng.integers(0, 16, (60, 5)),
         "year": 2007 + rows % 3,
-        "constant": np.full(60, 0.1),
+        "constant": np.full(60, 0.1), "always": np.full(60, True), "word": ["same"] * 60,
     }  # fmt: skip
+
+
+def varied(columns):
+    """The columns as they come later: what was constant in training varies, with gaps."""
+    rows = np.arange(60)
+    return columns | {"constant": np.where(rows % 4 == 0, np.nan, rows * 1e3), "always": rows % 2 == 0}
 
 
 def mixed_targets():
@@ -96,7 +103,9 @@ HIDDEN = [{"units": 5, "activation": {"type": "leaky_relu", "negative_slope": 0.
 
 
 def make_model(folder, name, spec, data=None):
-    model = mlpkit.train(spec) if data is None else mlpkit.train(spec, data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mlpkit.ConstantColumnWarning)
+        model = mlpkit.train(spec) if data is None else mlpkit.train(spec, data)
     model.save(folder / f"{name}.h5")
     return folder / f"{name}.h5"
 
@@ -134,7 +143,7 @@ def cases(tmp_path_factory):
             "training": {"epochs": 20},
         }
         path = make_model(folder, name, spec, columns | {key: targets[key] for key in target})
-        found[name] = path, json_rows(columns), columns
+        found[name] = path, json_rows(varied(columns)), varied(columns)
     return found
 
 

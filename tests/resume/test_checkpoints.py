@@ -17,7 +17,10 @@ from mlpkit.training import Epoch, Place
 
 def test_checkpoints_are_written_and_the_last_and_the_best_stay(table, spec_with, names, tmp_path):
     spec = spec_with(
-        training__epochs=8, training__early_stopping=None, training__checkpoint={"folder": str(tmp_path / "a" / "points"), "keep": 2}
+        seed=8,
+        training__epochs=8,
+        training__early_stopping=None,
+        training__checkpoint={"folder": str(tmp_path / "a" / "points"), "keep": 2},
     )
     model = mlpkit.train(spec, table)
     best = min(model.history, key=lambda epoch: epoch.validation_loss).number

@@ -100,6 +100,7 @@ class Fickle(Metric):
         return math.nan if int(figure * 1e6) % 2 else figure
 
 
+@pytest.mark.filterwarnings("ignore::mlpkit.UndefinedMetricWarning")
 def test_a_metric_that_is_nan_now_and_then(table, spec_with, saved, assert_goes_on, tmp_path):
     spec = spec_with(metrics=[Fickle(), "r2"], training__epochs=6, training__early_stopping=None)
     model = mlpkit.train(spec, table)

@@ -36,7 +36,7 @@ def test_a_finished_model_has_no_state_and_a_loaded_checkpoint_is_a_model(table,
 
 
 def test_the_file_predicts_best_and_the_state_has_the_weights_of_the_moment(table, spec_with, fitted, tmp_path):
-    spec = spec_with(training__epochs=6, training__early_stopping={"patience": 6})
+    spec = spec_with(seed=8, training__epochs=6, training__early_stopping={"patience": 6})
     model, seen = fitted(spec), []
     for epoch in mlpkit.epochs(model, table):
         seen.append((epoch.validation_loss, model.network.parameters.vector.copy()))

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from mlpkit import Loss
-from mlpkit.plugin import Array, Targets
+from mlpkit.plugin import Array, Targets, TargetScale
 
 CELLS = 8192  # numbers of a temporary: it stays in the first-level cache
 WELSCH = -1e20  # from here down, no number is far enough from the limit at minus infinity to be another one in float64
@@ -25,6 +25,10 @@ class Robust(Loss):
 
     alpha: float = Field(1.0, le=2, description="shape: the smaller, the less outliers count; 2 squares, 0 Cauchy, -1e20 Welsch")
     scale: float = Field(1.0, ge=1e-6, le=1e6, description="size of a usual error, in units of the network's target")
+
+    @property
+    def target_scale(self) -> TargetScale:
+        return "standard" if self.alpha == 2 else "robust"
 
     def value_and_grad(self, outputs: Array, targets: Targets, losses: Array, grad: Array) -> None:
         np.subtract(outputs, targets, grad)

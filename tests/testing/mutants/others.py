@@ -172,17 +172,15 @@ class WrongDirection(Error):
     higher_is_better: ClassVar[bool] = True
 
 
-class Correlation(Error):
-    """NaN where there is one row."""
+class Precision(Error):
+    """One over the deviation of the errors: infinite where there is one row."""
 
     higher_is_better: ClassVar[bool] = True
 
     def compute(self, outputs, targets, weights):
-        a, b = outputs - np.average(outputs, 0, weights), targets - np.average(targets, 0, weights)
+        errors = outputs - targets
         with np.errstate(all="ignore"):
-            return float(
-                np.average(a * b, 0, weights).mean() / np.sqrt(np.average(a * a, 0, weights) * np.average(b * b, 0, weights)).mean()
-            )
+            return float((1 / np.sqrt(np.average((errors - np.average(errors, 0, weights)) ** 2, 0, weights))).mean())
 
 
 class Share(Metric):
@@ -273,7 +271,7 @@ OTHERS = {
     FirstRow(): {"order": "figures of shuffled rows, .* are wrong"},
     WritesWeights(): {"inputs_untouched": "weights before and after compute differ"},
     WrongDirection(): {"direction": "right outputs have 0 and wrong ones .*, and higher_is_better is True"},
-    Correlation(): {"finite": "the figure is nan"},
+    Precision(): {"finite": "the figure is inf"},
     TwoClasses(): {
         "direction": "with 3 classes, the figure is the same whether the outputs of the rows of class 2 are right or wrong; let all"
     },

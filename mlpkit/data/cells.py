@@ -1,0 +1,62 @@
+"""Cells: the single values of lists that Python hands over, looked at before an array makes something else of them."""
+
+from __future__ import annotations
+
+import decimal
+import numbers
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from mlpkit.errors import DataError
+from mlpkit.shown import shortened
+
+BOOLEANS = {bool, np.bool_}
+SEVERAL = {list, tuple, dict, np.ndarray}
+
+
+def check_cells(values: Sequence[Any], name: str) -> bool:
+    """Return whether values, or rows of them, are of types that an array would make one of, such as true and numbers side by side.
+
+    Raises
+    ------
+    DataError
+        With row and column: a list among values, true among the numbers of a column, or rows of different lengths.
+    """
+    types = set(map(type, values))
+    if types and types <= {list, tuple}:
+        return _check_rows(values, name)
+    if odd := _odd_types(types):
+        row = next(row for row, value in enumerate(values) if type(value) in odd)
+        raise odd_cell(name, values[row], row)
+    return False
+
+
+def _check_rows(rows: Sequence[Sequence[Any]], name: str) -> bool:
+    for row, cells in enumerate(rows):
+        if len(cells) != len(rows[0]):
+            what = f"{name!r} has {len(cells)} values in row {row}, but {len(rows[0])} in row 0"
+            raise DataError(what, help="all rows must have the same number of values")
+    mixed = bool(_odd_types(set(map(type, chain.from_iterable(rows)))))
+    for column, cells in enumerate(zip(*rows, strict=True) if mixed else ()):
+        types = set(map(type, cells))
+        if odd := _odd_types(types) | (types & SEVERAL):
+            row = next(row for row, cell in enumerate(cells) if type(cell) in odd)
+            raise odd_cell(f"{name}{column}", cells[row], row)
+    return mixed
+
+
+def _odd_types(types: set[type]) -> set[type]:
+    """Return the types of values that do not belong beside the others."""
+    several = types & SEVERAL
+    if several:
+        return several if len(types) > 1 else set()
+    among_numbers = any(issubclass(kind, (numbers.Real, decimal.Decimal)) for kind in types - BOOLEANS)
+    return types & BOOLEANS if among_numbers else set()
+
+
+def odd_cell(name: str, value: Any, row: int) -> DataError:
+    """Return the error for a value that is no number and no text."""
+    return DataError(f"{name!r} has {shortened(repr(value), 40)} in row {row}, which is no number", help="give one number or text there")

@@ -1,0 +1,24 @@
+"""Names of columns: two that differ in their Unicode form alone are one."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from mlpkit.errors import DataError
+
+
+def same_form(name: str) -> str:
+    """Return a name in the form in which names are compared, NFC: "é" as one character, not as "e" and an accent."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def unique(names: Sequence[Any]) -> list[str]:
+    """Return names as texts in one Unicode form; DataError when one is repeated."""
+    texts = [same_form(str(name)) for name in names]
+    if len(set(texts)) < len(texts):
+        repeated = sorted(name for name, count in Counter(texts).items() if count > 1)
+        raise DataError(f"there are several columns named {repeated[0]!r}", help="give each column its own name")
+    return texts

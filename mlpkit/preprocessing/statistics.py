@@ -1,0 +1,86 @@
+"""Statistics of number columns: what is filled into gaps, subtracted and divided by, and what is wrong with the values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.blocks import row_blocks
+from mlpkit.data.kinds import numbers
+from mlpkit.data.table import Table
+from mlpkit.errors import DataError
+from mlpkit.preprocessing.moments import mean_and_deviation, median
+from mlpkit.preprocessing.schema import InputColumn, leave_out, missing_error
+
+Vector = NDArray[np.float64]
+
+WIDEST = 2**23  # values that are measured at a time: 64 MB
+
+
+def column_statistics(
+    table: Table, column: InputColumn, missing: tuple[str, ...], impute: bool, weights: Vector | None
+) -> Iterator[Vector]:
+    """Yield the rows of `_fit_values` for some of a column's values after the other."""
+    values = numbers(table, column.name, missing, boolean=column.kind == "boolean")
+    values = values.reshape(len(values), -1)
+    for part in row_blocks(column.width, max(1, WIDEST // len(values))):
+        some = values[:, part].astype(np.float64)
+        _check_distinct(column, values[:, part], some)
+        _check_gaps(table, column, part, np.isnan(some), impute)
+        yield _fit_values(some, column, weights)
+
+
+def _fit_values(values: Vector, column: InputColumn, weights: Vector | None) -> Vector:
+    """Return a row each of median, mean or 0, deviation or 1, whether there are gaps, and whether all values are the same."""
+    gaps = np.isnan(values).any(axis=0)
+    with np.errstate(all="ignore"):
+        fill, (mean, deviation) = median(values, weights), mean_and_deviation(values, weights)
+        constant = constant_columns(mean, deviation)
+        standardized = column.treatment == "standardize"
+        center, scale = (mean, deviation) if standardized else (np.zeros_like(fill), np.ones_like(fill))
+    fitted = np.array([fill, center, scale, gaps, constant])
+    if not np.isfinite(fitted).all():
+        raise beyond_error(column.name)
+    fitted[2, constant] = 1.0
+    return fitted
+
+
+def constant_columns(center: Vector, scale: Vector) -> NDArray[np.bool_]:
+    """Return which columns are constant: what is left of their deviation is rounding."""
+    found: NDArray[np.bool_] = np.isfinite(scale) & (scale <= 10 * np.finfo(np.float64).eps * np.abs(center))
+    return found
+
+
+def beyond_error(name: str) -> DataError:
+    """Return the error for a column whose mean or deviation overflows."""
+    return DataError(f"the column {name!r} has values too large to compute with", help="scale it, or take its logarithm")
+
+
+def _check_distinct(column: InputColumn, values: NDArray[Any], floats: Vector) -> None:
+    """Raise DataError for integers that differ, but not as floats."""
+    if values.dtype.kind in "iu" and ((floats == floats[0]).all(axis=0) & (values != values[0]).any(axis=0)).any():
+        raise blurred_error(column.name)
+
+
+def blurred_error(name: str) -> DataError:
+    """The error for integers that differ, but not as floats."""
+    help = f"subtract the smallest of them; or {leave_out(name)}"
+    return DataError(f"the numbers in the column {name!r} are too large to be told apart in float64", help=help)
+
+
+def _check_gaps(table: Table, column: InputColumn, part: slice, absent: NDArray[np.bool_], impute: bool) -> None:
+    """Raise DataError for gaps that are not wanted, and for values that are missing in every row."""
+    if not impute and absent.any():
+        row, value = np.argwhere(absent)[0]
+        raise missing_error(table, column.labels[part][value], int(row))
+    if (empty := absent.all(axis=0)).any():
+        raise empty_error(column, column.labels[part][int(empty.argmax())])
+
+
+def empty_error(column: InputColumn, label: str) -> DataError:
+    """The error for a value of a column that no row has."""
+    help = "take it out of the array" if column.width > 1 else leave_out(column.name)
+    return DataError(f"the column {label!r} has no value in the training rows", help=help)

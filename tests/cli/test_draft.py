@@ -1,0 +1,126 @@
+"""What `mlpkit init` writes trains, for any table that it accepts."""
+
+import csv
+import io
+import json
+import warnings
+
+import numpy as np
+import pytest
+
+import mlpkit
+from mlpkit.cli.draft import draft
+from mlpkit.data import read_table
+from mlpkit.errors import DataError, DataWarning
+
+ROWS = (2, 3, 5, 19, 20, 21, 30, 40, 50, 60, 120)
+
+
+def column(rng, rows):
+    """A column as people have them."""
+    kind = rng.integers(0, 17)
+    numbers = rng.normal(size=rows).round(int(rng.integers(0, 4)))
+    dates = [f"2024-{1 + row % 12:02d}-{1 + row % 28:02d}" for row in range(rows)]
+    made = {
+        0: numbers,
+        1: rng.integers(0, rng.integers(1, 9) + 1, rows),
+        2: rng.choice(["p", "q", "r", "s"], rows),
+        3: [f"name {row // 2}" for row in range(rows)],
+        4: [f"name {rng.integers(0, max(1, rows // 3))}" for _ in range(rows)],
+        5: ["unknown" if row == rows // 2 else date for row, date in enumerate(dates)],
+        6: [["no", "yes"][row == rows - 1] for row in range(rows)],
+        7: [""] * rows,
+        8: ["same"] * rows,
+        9: [5] * rows,
+        10: rng.choice(["true", "false"], rows),
+        11: [f"{number}" if rng.random() < 0.8 else "unknown" for number in numbers],
+        12: [f"{number} kg" for number in rng.integers(0, 90, rows)],
+        13: [["0", "1", "true"][row % 3 if row % 11 == 0 else row % 2] for row in range(rows)],
+        14: [f"{number}" if rng.random() < 0.1 else "" for number in numbers],
+        15: [f"id{row}" for row in range(rows)],
+        16: [["rare", "1", "2", "3"][int(rng.choice(4, p=[0.03, 0.3, 0.3, 0.37]))] for _ in range(rows)],
+    }[int(kind)]
+    gaps = rng.random(rows) < rng.choice([0, 0, 0.1, 0.6])
+    return ["" if gap else str(value) for gap, value in zip(gaps, made, strict=True)]
+
+
+@pytest.mark.parametrize("start", range(0, 400, 50))
+def test_what_is_drafted_trains(tmp_path, start):
+    accepted = 0
+    for seed in range(start, start + 50):
+        rng = np.random.default_rng(seed)
+        rows = int(rng.choice(ROWS))
+        columns = {f"c{index}": column(rng, rows) for index in range(int(rng.integers(2, 6)))}
+        text = io.StringIO()
+        csv.writer(text).writerows([columns, *zip(*columns.values(), strict=True)])
+        path = tmp_path / f"{seed}.csv"
+        path.write_text(text.getvalue())
+        try:
+            found = draft(read_table(path), list(columns)[-1], str(path), "m")
+        except DataError:
+            continue
+        accepted += 1
+        spec = json.loads(json.dumps(found.spec))
+        spec["training"]["epochs"] = 1
+        for other in (0, 1, 2):  # and with a seed that draws other rows, as `mlpkit train --seed` does
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DataWarning)
+                try:
+                    mlpkit.train({**spec, "seed": other})
+                except DataError as error:
+                    if other == 0 or "target" not in str(error):
+                        raise AssertionError(f"table {seed}, seed {other}: {json.dumps(spec)}") from error
+    assert accepted > 15
+
+
+CASES = {
+    "names that occur twice each": ([f"name {row // 2}" for row in range(50)], "ignore"),
+    "one 'unknown' among dates": (["unknown", *(f"2024-01-{1 + row % 28:02d}" for row in range(59))], "ignore"),
+    "texts that some rows share": ([f"t{row % 22}" for row in range(60)], "one_hot"),
+    "texts that might be numbers": ([["0", "1", "2", "x"][row % 4] for row in range(60)], "one_hot"),
+    "few values": (["1.5", "2.5", "3.5", *[""] * 57], "ignore"),
+}
+
+
+@pytest.mark.parametrize(("values", "treatment"), CASES.values(), ids=CASES)
+def test_columns_on_the_edge_have_a_treatment(tmp_path, values, treatment):
+    lines = [f"{value},{row * 7 % 11 + row / 100},{row % 13 + 0.5}" for row, value in enumerate(values)]
+    (tmp_path / "t.csv").write_text("\n".join(["edge,a,y", *lines]) + "\n")
+    found = draft(read_table(tmp_path / "t.csv"), "y", "t.csv", "m")
+    assert found.spec["preprocessing"]["columns"] == {"edge": treatment}
+
+
+def test_marks_between_numbers_are_missing_values(folder, run):
+    lines = [f"{'unknown' if row % 7 == 0 else row},{'-' if row % 9 == 0 else 'pq'[row % 2]},{row % 17}.5" for row in range(91)]
+    (folder / "t.csv").write_text("\n".join(["age,kind,y", *lines]) + "\n")
+    done = run("init", "t.csv")
+    assert done.code == 0
+    assert "counted as missing: 'unknown', as in age; it is in data.missing" in done.err
+    spec = json.loads((folder / "spec.json").read_text())
+    assert spec["data"]["missing"] == ["unknown"]
+    done = run("train", "spec.json", "--epochs", 1)
+    assert done.code == 0
+    assert "1 number: age" in done.err
+
+
+@pytest.mark.parametrize("text", ["{}%", "${}.99", "{} kg", "({})", "{},000"])
+def test_numbers_with_something_else_are_named(folder, run, text):
+    lines = [f'"{text.format(1 + row % 90)}",{row % 7},{row % 5}.5' for row in range(90)]
+    (folder / "t.csv").write_text("\n".join(["odd,a,y", *lines]) + "\n")
+    done = run("init", "t.csv")
+    assert done.code == 0
+    assert "left out odd: the column 'odd' has numbers with " in done.err
+    done = run("init", "t.csv", "-t", "odd", "--force")
+    assert done.code == 2
+    assert "numbers with " in done.err
+    assert "preprocessing" not in done.err
+
+
+@pytest.mark.parametrize(("values", "words"), [("3,5", ["comma", "data.decimal"]), ("x", ["row", "data.missing", "target_type"])])
+def test_the_advice_for_a_target_works_for_targets(folder, run, values, words):
+    lines = [f'{row},"{values if values == "x" and row == 40 else f"{row},5" if values == "3,5" else row}"' for row in range(90)]
+    (folder / "t.csv").write_text("\n".join(["a,y", *lines]) + "\n")
+    done = run("init", "t.csv")
+    assert done.code == 2
+    assert all(word in done.err for word in words)
+    assert "preprocessing" not in done.err
