@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from pathlib import Path
-from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +15,10 @@ from numpy.typing import NDArray
 
 from mlpkit import modelfile
 from mlpkit.encoding import encoded_rows
-from mlpkit.errors import DataError, MLPKitError, ModelFileError, SpecError, TrainingError
+from mlpkit.errors import DataError, ModelFileError, SpecError
 from mlpkit.modelfile.compat import CURRENT
 from mlpkit.network import Network
+from mlpkit.runs import Runs, elsewhere
 from mlpkit.spec import Spec, as_spec
 from mlpkit.storage import Stored, to_contents
 from mlpkit.training.history import History
@@ -26,9 +26,8 @@ from mlpkit.training.history import History
 if TYPE_CHECKING:  # imported where they are used: to load a model and predict needs none of them
     from mlpkit.plugin import Activation, Array, Metric
     from mlpkit.preparation import Prepared
-    from mlpkit.session import Session, Stop
+    from mlpkit.session import Stop
     from mlpkit.training import Epoch, TrainingState
-    from mlpkit.training.warm_start import WarmStart
 
 
 class Model:
@@ -72,13 +71,11 @@ class Model:
         self.spec, self._network, self._verify = parts.spec, parts.network, verify
         self.input_encoder, self.target_encoder = parts.input_encoder, parts.target_encoder
         self.history, self.metadata = parts.history, parts.metadata
-        self._state, self._ranges = parts.state, parts.ranges or {}
-        self._session: Session | None = None
-        self._warm_start: WarmStart | None = None
+        self._runs = Runs(parts.state, parts.ranges or {})
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy has the weights of the moment, and is not in the middle of a run."""
-        return {**self.__dict__, "_network": self.network, "_verify": None, "_session": None}
+        return {**self.__dict__, "_network": self.network, "_verify": None}
 
     def __repr__(self) -> str:
         widths = " -> ".join(str(width) for width in (self.spec.network.inputs, *(layer.units for layer in self.spec.network.layers)))
@@ -133,13 +130,8 @@ class Model:
         prepared : Prepared
         stop : callable, optional
             Asked before each step; when it says True the run ends there.
-        resume : bool
-            Go on with the run that `training_state` tells of; else a new one begins from the weights that the last run had come to.
-        keep_optimizer : bool
-            Whether a new run goes on with the arrays of the last run's optimizer; else it begins from the weights that the model
-            has, with none.
-        checkpoints : str or Path, optional
-            The folder of the checkpoints; by default that of the spec, or one that is named after it.
+        resume, keep_optimizer, checkpoints
+            As for `mlpkit.epochs`.
         replace : bool
             Whether checkpoints of an earlier run in that folder are removed; else they are an error.
 
@@ -150,52 +142,27 @@ class Model:
         TrainingError
             There is no run to go on with, or the model is being trained already.
         ModelFileError
-            The folder of checkpoints has some of another run, is in use, or cannot be made.
+            The folder of checkpoints cannot be used.
         """
         from mlpkit.checkpoints import Checkpoints, checkpoint_folder
         from mlpkit.resuming import resumable
         from mlpkit.session import Session
         from mlpkit.storable import check_trainable
 
-        self._check_idle()
+        self._runs.check_idle()
         check_trainable(self.spec, prepared)
-        begin = resumable(self.training_state, prepared) if resume else self._warm() if keep_optimizer else None
+        warm_start = self._runs.warm(self.spec, self.network) if keep_optimizer else None
+        begin = resumable(self.training_state, prepared) if resume else warm_start
         self._network = self.network.trainable()
         self._adopt(prepared)
         folder, save = checkpoint_folder(self.spec, checkpoints), partial(self.save, training_state=True)
         own = None if folder is None else lambda place: Checkpoints(self.spec, folder, place, save, replace=replace)
-        return self._keep(Session(self.network, self.spec, prepared, self.history, begin, stop, own))
-
-    def _check_idle(self) -> None:
-        if self._session is not None:
-            help = "let the other loop end, or close() its iterator, before you begin another one"
-            raise TrainingError("the model is being trained already, by another loop over its epochs", help=help)
-
-    def _warm(self) -> WarmStart | None:
-        """What an earlier run has left, in memory or in the model's file."""
-        from mlpkit.training.warm_start import WarmStart
-
-        if self._warm_start is None and self._state is not None:
-            return WarmStart.of_state(self._state, self.spec, self.network)
-        return self._warm_start
-
-    def _keep(self, session: Session) -> Generator[Epoch, None, None]:
-        self._check_idle()
-        try:
-            self._session, self._state = session, None
-            yield from session.epochs()
-        except MLPKitError as error:
-            error.model = self if self.history else None
-            raise
-        finally:
-            session.settle()
-            self._session, self._state, self._warm_start = None, session.left, session.warm_start
-            self._ranges = session.score_ranges(self._network)
+        return self._runs.keep(Session(self.network, self.spec, prepared, self.history, begin, stop, own), self)
 
     @property
     def training_state(self) -> TrainingState | None:
         """Where the run stands that is not finished, or that the model's file tells of; None when there is none."""
-        return self._state if self._session is None else self._session.state()
+        return self._runs.state
 
     def _adopt(self, prepared: Prepared) -> None:
         """Take over the preprocessing of prepared data, if the network has their widths; SpecError otherwise.
@@ -333,38 +300,13 @@ class Model:
         if training_state and compat != CURRENT:
             help = f"leave compat out, or the training state: a file of version {CURRENT} can be resumed"
             raise ModelFileError(f"container version {compat} has no place for the training state", help=help)
-        moment = self._moment()
-        state, network = None if compat != CURRENT else self._state_to_save(training_state), self.network
-        if state is not None and self._session is not None:
-            network = self._session.run.best_network()
-        ranges = self._ranges if self._session is None else self._session.score_ranges(network)
+        moment, session, network = self._runs.moment(), self._runs.session, self.network
+        state = self._runs.to_save(training_state, self.spec.training.keep_state) if compat == CURRENT else None
+        if state is not None and session is not None:
+            network = session.run.best_network()
+        ranges = self._runs.ranges if session is None else session.score_ranges(network)
         parts = Stored(self.spec, network, self.input_encoder, self.target_encoder, self.history, self.metadata, state, ranges)
         data = modelfile.to_bytes(to_contents(parts), compat)
-        if self._moment() != moment:
-            raise _elsewhere()
+        if self._runs.moment() != moment:
+            raise elsewhere()
         modelfile.write_bytes(path, data, replace=replace)
-
-    def _moment(self) -> tuple[int, int] | None:
-        """Where the run stands, None without one; TrainingError when another thread is at work on it."""
-        if self._session is None:
-            return None
-        if self._session.run.thread not in (None, get_ident()):
-            raise _elsewhere()
-        return self._session.run.epoch, self._session.run.step
-
-    def _state_to_save(self, wanted: bool | None) -> TrainingState | None:
-        if wanted is None:
-            return self._state if self._session is None and self.spec.training.keep_state else None
-        state = self.training_state if wanted else None
-        if wanted and state is None:
-            help = (
-                "save it inside of the loop over mlpkit.epochs, let training.checkpoint in the spec write files, or set "
-                "training.keep_state to true, which keeps the state of a finished run"
-            )
-            raise TrainingError("there is no run that could go on", help=help)
-        return state
-
-
-def _elsewhere() -> TrainingError:
-    help = "save it between two epochs, in the loop that trains it, or let training.checkpoint in the spec write files"
-    return TrainingError("the model is being trained in another thread: its numbers change while they are saved", help=help)

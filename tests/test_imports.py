@@ -66,6 +66,7 @@ ORDER = [
     "checkpoints",
     "resuming",
     "session",
+    "runs",
     "model",
     "loading",
     "running",

@@ -13,6 +13,7 @@ from mlpkit.data.claims import check_claim, claimed
 from mlpkit.data.extents import unreadable
 from mlpkit.data.table import data_error
 from mlpkit.foreign import recognised
+from mlpkit.names import same_form
 
 FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "lzf"}  # built into h5py
 INSIDE = "copy the values into plain datasets of the file: h5repack, or file.create_dataset(NAME, data=values) with h5py"

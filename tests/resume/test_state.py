@@ -183,7 +183,7 @@ def test_an_interrupt_before_an_epoch_is_in_the_history_leaves_no_state(table, s
     def interrupted(epoch):
         raise KeyboardInterrupt
 
-    model._session.run.record = interrupted
+    model._runs.session.run.record = interrupted
     with pytest.raises(KeyboardInterrupt):
         next(epochs)
     assert (len(model.history), model.training_state) == (1, None)
