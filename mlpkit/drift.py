@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,7 @@ THROUGH_TABLES = 1e-3  # difference of the network's probe up to which tables ar
 LEVEL = 3  # of the stack: who called `load`
 
 
-def check_drift(parts: Stored, contents: Contents, path: str | Path, strict: bool | None) -> None:
+def check_drift(parts: Stored, contents: Contents, path: str, strict: bool | None) -> None:
     """Hold the plugins to their probes, and the network to its own.
 
     Raises
@@ -56,10 +55,7 @@ def check_drift(parts: Stored, contents: Contents, path: str | Path, strict: boo
     if surrogates := _surrogates(parts.spec):
         warnings.warn(_about_surrogates(surrogates, difference, path), SurrogateWarning, stacklevel=LEVEL)
     if drifted:
-        message = f"{path}: computes otherwise here than where the model was saved: {'; '.join(drifted)}"
-        if strict:
-            raise DriftedPlugin(message, help=ADVICE)
-        warnings.warn(message, PluginDriftWarning, stacklevel=LEVEL)
+        _tell(drifted, path, strict, LEVEL + 1)
     elif difference > (max(tolerance(parts.network), THROUGH_TABLES) if surrogates else tolerance(parts.network)):
         reason = "; ".join(changed_plugins(contents.plugins)) or "a plugin has changed, or the arithmetic of this machine is wrong"
         message = f"the model predicts otherwise here than where it was saved, by {difference:.2g} relative to the largest output: {reason}"
@@ -68,18 +64,37 @@ def check_drift(parts: Stored, contents: Contents, path: str | Path, strict: boo
         warnings.warn(f"{path}: {message}", ProbeWarning, stacklevel=LEVEL)
 
 
-def drifted_plugins(contents: Contents, spec: Spec) -> list[str]:
+def check_completed(spec: Spec, before: Spec, contents: Contents, path: str, strict: bool | None) -> None:
+    """Hold the plugins of a spec to their probes that were not imported to predict: in `before` something stands for them.
+
+    Raises and warns as `check_drift`.
+    """
+    with naming(path):
+        drifted = drifted_plugins(contents, spec, besides=before)
+    if drifted:
+        _tell(drifted, path, strict_by_environment() if strict is None else strict, LEVEL + 2)
+
+
+def _tell(drifted: Sequence[str], path: str, strict: bool, level: int) -> None:
+    message = f"{path}: computes otherwise here than where the model was saved: {'; '.join(drifted)}"
+    if strict:
+        raise DriftedPlugin(message, help=ADVICE)
+    warnings.warn(message, PluginDriftWarning, stacklevel=level)
+
+
+def drifted_plugins(contents: Contents, spec: Spec, besides: Spec | None = None) -> list[str]:
     """What plugins compute otherwise here than where a model was saved, in what and by how much, in words.
 
     mlpkit's own are asked only when the file is from another version of it. An activation is compared with its table too,
-    which reaches over all scores of the training.
+    which reaches over all scores of the training. Those that are themselves in the spec `besides` are left out.
 
     Raises
     ------
     Corrupt
         What a record has as its probe is none of its plugin.
     """
-    objects = {_key(plugin.kind, to_entry(plugin)): plugin for plugin in plugin_objects(spec) if not isinstance(plugin, StandIn)}
+    objects, known = _objects(spec), {} if besides is None else _objects(besides)
+    objects = {key: plugin for key, plugin in objects.items() if key not in known}
     found = []
     for record in contents.plugins:
         plugin, name = objects.get(_key(record["kind"], entry(record["name"], record["options"]))), shortened(record["name"], 100)
@@ -90,6 +105,11 @@ def drifted_plugins(contents: Contents, spec: Spec) -> list[str]:
             reason = "; ".join(changed_plugins([record])) or "it has changed, or the arithmetic of this machine is wrong"
             found.append(f"{name} by {drift.size:.2g} relative to the largest of its {drift.part} ({reason})")
     return found
+
+
+def _objects(spec: Spec) -> dict[str, Plugin]:
+    """The plugins of a spec for which nothing stands."""
+    return {_key(plugin.kind, to_entry(plugin)): plugin for plugin in plugin_objects(spec) if not isinstance(plugin, StandIn)}
 
 
 def _from_probe(plugin: Plugin, record: dict[str, Any], dtype: str) -> Drift:
@@ -118,7 +138,7 @@ def _surrogates(spec: Spec) -> Sequence[Surrogate]:
     return [plugin for plugin in plugin_objects(spec) if isinstance(plugin, Surrogate)]
 
 
-def _about_surrogates(surrogates: Sequence[Surrogate], difference: float, path: str | Path) -> str:
+def _about_surrogates(surrogates: Sequence[Surrogate], difference: float, path: str) -> str:
     """Which activations are predicted through a table, how good that is, and what it does to the network's probe."""
     told = {plugin.stands_for.full_name: plugin.record["surrogate"] for plugin in surrogates}
     shown = [f"{shortened(name, 100)}, {how_good(surrogate)}" for name, surrogate in told.items()]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from mlpkit.code_file import register
-from mlpkit.drift import check_drift
+from mlpkit.drift import check_completed, check_drift
 from mlpkit.model import Model
 from mlpkit.modelfile.loading import Verify, check_verify
+from mlpkit.modelfile.source import ModelSource, named
 from mlpkit.plugin import Plugin
-from mlpkit.storage import map_parts, read_parts
+from mlpkit.spec import Spec
+from mlpkit.spec.plugins import plugin_objects
+from mlpkit.stand_ins import StandIn
+from mlpkit.storage import map_parts, read_parts, whole_spec
+from mlpkit.switches import strict as strict_by_environment
 
 
 def load(
-    path: str | Path,
+    path: ModelSource,
     *,
     plugins: Sequence[type[Plugin]] = (),
     mmap: bool = False,
@@ -26,9 +30,11 @@ def load(
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path, bytes or a binary file object
+        Of a file object what is left from its position on.
     plugins : sequence of type
-        Plugin classes of your own that the model was trained with.
+        Plugin classes that the model was trained with. One is taken for the plugin of its name, whatever distribution that was
+        from; what it computes otherwise is warned of.
     mmap : bool
         Map the file into memory in place of reading the network's numbers: they share their memory with every other
         process that maps the file. Such a file must not be written over in place; mlpkit itself never does. Training
@@ -46,14 +52,15 @@ def load(
     ModelFileError
         The file is no model, or is damaged or unsafe.
     MissingPlugin, AmbiguousPlugin, BrokenPlugin
-        An activation that the model was trained with cannot be used; the error says which distribution to install.
+        An activation that the model was trained with cannot be used; the error says which distribution to install. Of other
+        plugins that mlpkit does not bring none is imported before it is needed.
     DriftedPlugin
         With `strict`, when a plugin computes otherwise than where the model was saved.
 
     Warns
     -----
     PluginDriftWarning
-        A plugin computes otherwise than where the model was saved.
+        A plugin computes otherwise than where the model was saved; of those that no prediction needs, when one is needed.
     ProbeWarning
         The network answers otherwise than where it was saved.
     SurrogateWarning
@@ -61,17 +68,25 @@ def load(
     """
     check_verify(verify, mmap)
     register(*plugins)
-    if not mmap:
-        parts, contents = read_parts(path, allow_surrogate)
-        check_drift(parts, contents, path, strict)
-        return Model.from_parts(parts)
-    parts, contents, verify_tensors = map_parts(path, allow_surrogate)
+    name = named(path)
+    parts, contents, verify_tensors = (
+        map_parts(path, allow_surrogate, plugins) if mmap else (*read_parts(path, allow_surrogate, plugins), None)
+    )
+
+    def complete() -> Spec:
+        spec = whole_spec(contents, parts.spec, name, allow_surrogate, plugins)
+        check_completed(spec, parts.spec, contents, name, strict)
+        return spec
 
     def verify_all() -> None:
-        verify_tensors()
-        check_drift(parts, contents, path, strict)
+        if verify_tensors is not None:
+            verify_tensors()
+        check_drift(parts, contents, name, strict)
 
+    if strict_by_environment() if strict is None else strict:
+        parts = parts._replace(spec=complete())
+    waiting = complete if any(isinstance(plugin, StandIn) for plugin in plugin_objects(parts.spec)) else None
     if verify == "lazy":
-        return Model.from_parts(parts, verify_all)
+        return Model.from_parts(parts, verify_all, waiting)
     verify_all()
-    return Model.from_parts(parts)
+    return Model.from_parts(parts, complete=waiting)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from mlpkit import installed, plugin_probe
 from mlpkit.errors import MissingPlugin, ModelFileError, PluginError
 from mlpkit.modelfile.rules import Rule
 from mlpkit.plugin import REGISTRIES, Plugin
-from mlpkit.registry import PluginInfo
+from mlpkit.registry import BUILTIN, PluginInfo
 from mlpkit.shown import DISTRIBUTION, FILE, VERSION, shortened
 from mlpkit.stand_ins import Missing, stand_in
 from mlpkit.surrogates import Table, key_of
@@ -25,17 +24,29 @@ Record = dict[str, Any]
 Classes = dict[tuple[str, str], type[Plugin]]  # by kind and name
 
 
-def replacements(plugins: Sequence[Record], tables: Mapping[str, NDArray[Any]], dtype: str, path: str | Path, surrogates: bool) -> Classes:
+def replacements(
+    plugins: Sequence[Record],
+    tables: Mapping[str, NDArray[Any]],
+    dtype: str,
+    path: str,
+    surrogates: bool,
+    own: Sequence[type[Plugin]] = (),
+    predicting: bool = False,
+) -> Classes:
     """Hold what each plugin's name means here to what it meant where the model was trained.
 
     Parameters
     ----------
     plugins, tables, dtype
         The records of a file, the tables of its activations, and the dtype of its network.
-    path : str or Path
+    path : str
         Named in errors.
     surrogates : bool
         Whether an activation may be replaced by its table.
+    own : sequence of type
+        Classes that the user has passed: each is taken for the plugin of its name, whatever distribution that was from.
+    predicting : bool
+        Whether something stands for all that other distributions bring and no prediction needs, so that nothing of it is imported.
 
     Returns
     -------
@@ -51,8 +62,16 @@ def replacements(plugins: Sequence[Record], tables: Mapping[str, NDArray[Any]], 
     AmbiguousPlugin
         Two distributions have it.
     """
-    absent = _absent(plugins, dtype, surrogates)
-    found: Classes = {}
+    passed = {(cls.kind, REGISTRIES[cls.kind].info(cls).name): cls for cls in own}
+    found: Classes = {
+        (record["kind"], record["name"]): passed[key]
+        for record in plugins
+        if (key := (record["kind"], record["name"].rpartition(":")[2])) in passed and record["distribution"] != BUILTIN
+    }
+    asked = [record for record in plugins if (record["kind"], record["name"]) not in found]
+    absent = _absent(asked, dtype, surrogates)
+    for key, same, error in _not_needed(asked, absent, predicting):
+        found[key] = stand_in(_told_of(same, {})._replace(broken=error))
     refused: list[Record] = []
     for (kind, name), same in absent.items():
         cls = _own_class(same, dtype) or _stand_in(same, tables if surrogates else {})
@@ -65,6 +84,37 @@ def replacements(plugins: Sequence[Record], tables: Mapping[str, NDArray[Any]], 
         names = ", ".join(repr(shortened(record["name"], 100)) for record in refused)
         raise MissingPlugin(f"{path}: the model was trained with {names}, which is not here", help="; ".join(map(shortened, advice)))
     return found
+
+
+def _not_needed(
+    plugins: Sequence[Record], absent: Mapping[tuple[str, str], Any], predicting: bool
+) -> Iterator[tuple[tuple[str, str], list[Record], PluginError | None]]:
+    """The plugins that are here and that no prediction needs: all of them when it `predicts`, else those that are broken.
+
+    Yields
+    ------
+    key, records, error
+        Kind and name; what the file says of it; and what is wrong with it, None where it was not looked at.
+    """
+    outside = [record for record in plugins if record["kind"] != "activations" and record["distribution"] not in (None, BUILTIN)]
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in outside:
+        groups.setdefault((record["kind"], record["name"]), []).append(record)
+    for key, same in list(groups.items())[:MOST_REPLACED]:
+        if key in absent:
+            continue
+        error = None if predicting else _broken(*key)
+        if predicting or error is not None:
+            yield key, same, error
+
+
+def _broken(kind: str, name: str) -> PluginError | None:
+    """What is wrong with a plugin that is installed; None when it can be imported."""
+    try:
+        REGISTRIES[kind].get(name)
+    except PluginError as error:
+        return error
+    return None
 
 
 def _absent(plugins: Sequence[Record], dtype: str, surrogates: bool) -> dict[tuple[str, str], list[Record]]:
@@ -123,15 +173,21 @@ def _own_class(same: list[Record], dtype: str) -> type[Plugin] | None:
 
 def _stand_in(same: list[Record], tables: Mapping[str, NDArray[Any]]) -> type[Plugin] | None:
     """What stands for one plugin, which a file may have with several options; None for an activation without a table for each."""
+    told = _told_of(same, tables)
+    if same[0]["kind"] == "activations" and len(told.tables) < len(told.records):
+        return None
+    return stand_in(told)
+
+
+def _told_of(same: list[Record], tables: Mapping[str, NDArray[Any]]) -> Missing:
+    """What a file says of one plugin, which it may have with several options."""
     by_options = {key_of(record["options"]): record for record in same}
     told = {key: record["surrogate"] for key, record in by_options.items() if record.get("surrogate") is not None}
     stood_for = {key: Table(surrogate["start"], surrogate["stop"], tables[surrogate["array"]]) for key, surrogate in told.items() if tables}
     first = same[0]
-    if first["kind"] == "activations" and len(stood_for) < len(by_options):
-        return None
     bare = first["name"].rpartition(":")[2]
     info = PluginInfo(first["kind"], bare, first["distribution"], first["version"], first["target"])
-    return stand_in(Missing(info, what_to_do(first), by_options, stood_for))
+    return Missing(info, what_to_do(first), by_options, stood_for)
 
 
 def what_to_do(record: Record) -> str:

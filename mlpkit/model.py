@@ -5,32 +5,28 @@ While it is trained it knows its run, so that a file from which the run can go o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mlpkit import modelfile
-from mlpkit.encoding import encoded_rows
-from mlpkit.errors import DataError, ModelFileError, SpecError
+from mlpkit.errors import ModelFileError, SpecError
 from mlpkit.modelfile.compat import CURRENT
 from mlpkit.network import Network
+from mlpkit.predictor import Predictor
 from mlpkit.runs import Runs, elsewhere
 from mlpkit.spec import Spec, as_spec
 from mlpkit.storage import Stored, to_contents
 from mlpkit.training.history import History
 
 if TYPE_CHECKING:  # imported where they are used: to load a model and predict needs none of them
-    from mlpkit.plugin import Activation, Array, Metric
     from mlpkit.preparation import Prepared
     from mlpkit.session import Stop
     from mlpkit.training import Epoch, TrainingState
 
 
-class Model:
+class Model(Predictor):
     """A network with its spec, untrained at first, initialised from the spec's seed.
 
     Parameters
@@ -67,32 +63,14 @@ class Model:
         network.initialize(random_stream(spec.seed, "weights"))
         self._hold(Stored(spec, network, None, None, History(), {}))
 
-    def _hold(self, parts: Stored, verify: Callable[[], None] | None = None) -> None:
-        self.spec, self._network, self._verify = parts.spec, parts.network, verify
-        self.input_encoder, self.target_encoder = parts.input_encoder, parts.target_encoder
+    def _hold(self, parts: Stored, verify: Callable[[], None] | None = None, complete: Callable[[], Spec] | None = None) -> None:
+        super().__init__(parts.spec, parts.network, (parts.input_encoder, parts.target_encoder), verify, complete)
         self.history, self.metadata = parts.history, parts.metadata
         self._runs = Runs(parts.state, parts.ranges or {})
 
-    def __getstate__(self) -> dict[str, Any]:
-        """A copy has the weights of the moment, and is not in the middle of a run."""
-        return {**self.__dict__, "_network": self.network, "_verify": None}
-
     def __repr__(self) -> str:
-        widths = " -> ".join(str(width) for width in (self.spec.network.inputs, *(layer.units for layer in self.spec.network.layers)))
-        return f"<mlpkit.Model {self.spec.name!r}: {widths}, {len(self._network.parameters):,} parameters, {len(self.history):,} epochs>"
-
-    @property
-    def network(self) -> Network:
-        """The network; of a model that was loaded with ``verify="lazy"`` it is verified when it is asked for first."""
-        if self._verify is not None:
-            self._verify()
-            self._verify = None
-        return self._network
-
-    @property
-    def classes(self) -> NDArray[Any] | None:
-        """The classes, in the order of `predict_proba`'s columns; None for a regression."""
-        return None if self.target_encoder is None else self.target_encoder.classes
+        widths = " -> ".join(str(width) for width in (self._spec.network.inputs, *(layer.units for layer in self._spec.network.layers)))
+        return f"<mlpkit.Model {self._spec.name!r}: {widths}, {len(self._network.parameters):,} parameters, {len(self.history):,} epochs>"
 
     # -- training
 
@@ -107,10 +85,19 @@ class Model:
         return model
 
     @classmethod
-    def from_parts(cls, parts: Stored, verify: Callable[[], None] | None = None) -> Model:
-        """A model of what a file holds, without drawing weights that it replaces; `verify` is called before the network is used."""
+    def from_parts(cls, parts: Stored, verify: Callable[[], None] | None = None, complete: Callable[[], Spec] | None = None) -> Model:
+        """A model of what a file holds, without drawing weights that it replaces.
+
+        Parameters
+        ----------
+        parts : Stored
+        verify : callable, optional
+            Called before the network is used.
+        complete : callable, optional
+            Gives the spec with the plugins that a prediction does not need.
+        """
         model = cls.__new__(cls)
-        model._hold(parts, verify)
+        model._hold(parts, verify, complete)
         return model
 
     def epochs(
@@ -174,112 +161,15 @@ class Model:
             self._network.layers[0].weight[prepared.inputs.zeros] = 0.0
         self.input_encoder, self.target_encoder = prepared.inputs, prepared.target
 
-    # -- prediction
-
-    def predict(self, rows: Any, *, allow_large: bool = False) -> NDArray[Any]:
-        """Predict.
-
-        Parameters
-        ----------
-        rows : array, table, str or Path
-            Raw rows as the model was trained on: an array of shape (rows, inputs), a table with named columns (a
-            dictionary of columns, pandas, polars, Arrow), a list of dictionaries, or the path of a file.
-        allow_large : bool
-            Read a file that claims more than 1,000 times its own size.
-
-        Returns
-        -------
-        array
-            As the target was given: class labels or numbers, shape (rows,), or (rows, targets) for several targets.
-
-        Raises
-        ------
-        DataError
-            A column is missing or holds what it cannot.
-        """
-        encoded, target = self._encode(rows, allow_large), self.target_encoder
-        if target is None:
-            return self.network.predict(encoded)
-        return target.decode(self.network.predict(encoded)) if target.classes is None else target.decode(*self._answers(encoded))
-
-    def _answers(self, encoded: Array) -> tuple[Array, Activation, Array]:
-        """What the network puts out, its last activation, and the scores before it."""
-        z, outputs = self.network.scores(encoded)
-        return outputs, self.spec.network.layers[-1].activation, z
-
-    def predict_proba(self, rows: Any, *, allow_large: bool = False) -> NDArray[np.float64]:
-        """The probability of each class, shape (rows, classes), in the order of `classes`; each row sums to 1 in float64.
-
-        Parameters are those of `predict`.
-
-        Raises
-        ------
-        DataError
-            As `predict`, and when the target is not a class.
-        """
-        if self.target_encoder is None:
-            raise DataError("the model has not been trained, so its classes are not known", help="predict gives the network's outputs")
-        if self.target_encoder.task == "regression":
-            raise DataError("this model predicts numbers, not classes, so there are no probabilities", help="use predict")
-        return self.target_encoder.scores(*self._answers(self._encode(rows, allow_large)))
-
-    def evaluate(
-        self,
-        rows: Any,
-        y: Any = None,
-        *,
-        metrics: str | Metric | Sequence[str | Metric] = (),
-        weights: Any = None,
-        allow_large: bool = False,
-        weighted: bool | None = None,
-    ) -> dict[str, float]:
-        """The loss and metrics on rows with known targets; rows without one are left out, with a warning that counts them.
-
-        Parameters
-        ----------
-        rows : as for `predict`
-            When `y` is left out, the target column is in it.
-        y : array, optional
-            Targets, shape (rows,) or (rows, targets).
-        metrics : str, Metric, or sequence of them
-            The spec's when empty; and when that has none, the usual ones for the task.
-        weights : array, shape (rows,), optional
-            What each row counts. A row of weight 0 is not there, nor is one to which the spec's column of weights, where the
-            rows have it, gives 0.
-        weighted : bool, optional
-            Whether loss and metrics are weighted, by `weights` or else by the spec's column of weights. When left out, they are if
-            `weights` are given.
-        allow_large : bool
-            As for `predict`.
-
-        Returns
-        -------
-        dict of str to float
-            "loss" and each metric by name; NaN, with a warning, for a metric that has no value on these rows.
-        """
-        from mlpkit.evaluation import evaluate
-        from mlpkit.preparation import encode_labelled
-
-        if self.input_encoder is None or self.target_encoder is None:
-            raise DataError("the model has not been trained, so its preprocessing is not known", help="train it first")
-        weighted = weights is not None if weighted is None else weighted
-        labelled = encode_labelled(self._reading(allow_large), self.input_encoder, self.target_encoder, rows, y, weights, weighted=weighted)
-        return evaluate(self.spec, self.network, self.target_encoder, labelled, metrics)
-
-    def _encode(self, rows: Any, allow_large: bool) -> Array:
-        return encoded_rows(self._reading(allow_large), self.input_encoder, rows)
-
-    def _reading(self, allow_large: bool) -> Spec:
-        return self.spec.allowing_large() if allow_large else self.spec
-
     # -- the file
 
-    def save(self, path: str | Path, *, training_state: bool | None = None, compat: str = CURRENT, replace: bool = True) -> None:
+    def save(self, path: str | Path | BinaryIO, *, training_state: bool | None = None, compat: str = CURRENT, replace: bool = True) -> None:
         """Write the model into one HDF5 file: the old file stays until the new one is complete.
 
         Parameters
         ----------
-        path : str or Path
+        path : str, Path or a binary file object
+            In a file object it is written at its position.
         training_state : bool, optional
             Write as well where the run stands, so that it can go on: in the loop over `mlpkit.epochs`, between two
             epochs, or after the loop was left before its end. The model in it is the one that predicts best. When left out:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from pydantic import ConfigDict
 
-from mlpkit.errors import MissingPlugin, SurrogateWarning
+from mlpkit.errors import MissingPlugin, PluginError, SurrogateWarning
 from mlpkit.plugin import CONTRACTS, Activation, Array, Plugin
 from mlpkit.registry import PluginInfo
 from mlpkit.shown import shortened
@@ -35,16 +35,21 @@ class Missing(NamedTuple):
         What the file says of it, by the text of its options.
     tables : dict of str to Table
         Of an activation, by the same; empty when it must not be predicted through one.
+    broken : PluginError or None
+        What is wrong with a plugin that is here and cannot be imported.
     """
 
     info: PluginInfo
     help: str
     records: Mapping[str, dict[str, Any]]
     tables: Mapping[str, Table]
+    broken: PluginError | None = None
 
     @property
-    def error(self) -> MissingPlugin:
+    def error(self) -> PluginError:
         """The error of whoever needs the plugin itself."""
+        if self.broken is not None:
+            return self.broken
         return MissingPlugin(f"the model was trained with {self.info.full_name!r}, which is not here", help=self.help)
 
 
@@ -122,7 +127,7 @@ def _remade(missing: Missing, options: dict[str, Any]) -> Plugin:
 
 
 def require(*plugins: Plugin) -> None:
-    """Raise MissingPlugin when something stands for one of these plugins, which are needed now."""
+    """Raise MissingPlugin or BrokenPlugin when something stands for one of these plugins, which are needed now."""
     for plugin in plugins:
         if isinstance(plugin, StandIn):
             raise plugin.missing.error

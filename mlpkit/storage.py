@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from pathlib import Path
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,8 +15,9 @@ from mlpkit.modelfile import Contents
 from mlpkit.modelfile.manifest import StoredObject
 from mlpkit.modelfile.reader import OpenFile, naming, open_model
 from mlpkit.modelfile.rules import Rule
+from mlpkit.modelfile.source import ModelSource, named
 from mlpkit.network import Network, parameter_shapes
-from mlpkit.plugin import standing_in
+from mlpkit.plugin import Plugin, standing_in
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.probe import make_probe
 from mlpkit.provenance import known_ranges, records
@@ -66,7 +66,7 @@ def to_contents(stored: Stored) -> Contents:
     )
 
 
-def from_contents(contents: Contents, path: str | Path, allow_surrogate: bool = False) -> Stored:
+def from_contents(contents: Contents, path: ModelSource, allow_surrogate: bool = False) -> Stored:
     """The parts of a model that a file holds; `path` is named in errors.
 
     In the place of a missing plugin that no prediction needs, or whose table may be predicted through, stands a `StandIn`.
@@ -79,7 +79,7 @@ def from_contents(contents: Contents, path: str | Path, allow_surrogate: bool = 
         A plugin cannot be used; the error says what to install or to pass.
     """
     with naming(path):
-        spec = _valid_spec(contents, contents.tensors, path, allow_surrogate)
+        spec = _valid_spec(contents, contents.tensors, named(path), allow_surrogate)
         _check_tensors(spec, {name: (array.shape, array.dtype.name) for name, array in contents.tensors.items()})
         network = Network(spec.network, spec.dtype)
         for name, view in network.parameters.views.items():
@@ -87,22 +87,24 @@ def from_contents(contents: Contents, path: str | Path, allow_surrogate: bool = 
         return _stored(contents, spec, network)
 
 
-def read_parts(path: str | Path, allow_surrogate: bool = False) -> tuple[Stored, Contents]:
+def read_parts(path: ModelSource, allow_surrogate: bool = False, own: Sequence[type[Plugin]] = ()) -> tuple[Stored, Contents]:
     """The parts of a model, and the contents of its file but for the tensors, which are read to where they are used.
 
     Raises as `from_contents`.
     """
     with open_model(path) as file:
-        contents, spec, listed = _without_tensors(file, path, allow_surrogate)
+        contents, spec, listed = _without_tensors(file, named(path), allow_surrogate, own)
         network = Network(spec.network, spec.dtype)
         file.arrays.take(listed, network.parameters.views)
         return _stored(contents, spec, network), contents
 
 
-def map_parts(path: str | Path, allow_surrogate: bool = False) -> tuple[Stored, Contents, Callable[[], None]]:
+def map_parts(
+    path: ModelSource, allow_surrogate: bool = False, own: Sequence[type[Plugin]] = ()
+) -> tuple[Stored, Contents, Callable[[], None]]:
     """The same over the mapped file, and a function that verifies the tensors, which have not been. Raises as `from_contents`."""
     with open_model(path, map_file=True) as file:
-        contents, spec, listed = _without_tensors(file, path, allow_surrogate)
+        contents, spec, listed = _without_tensors(file, named(path), allow_surrogate, own)
         network = Network.mapped(spec.network, spec.dtype, {name: file.arrays.mapped(stored) for name, stored in listed.items()})
 
         def verify() -> None:
@@ -112,18 +114,38 @@ def map_parts(path: str | Path, allow_surrogate: bool = False) -> tuple[Stored, 
         return _stored(contents, spec, network), contents, verify
 
 
-def _without_tensors(file: OpenFile, path: str | Path, allow_surrogate: bool) -> tuple[Contents, Spec, dict[str, StoredObject]]:
+def whole_spec(contents: Contents, spec: Spec, path: str, allow_surrogate: bool, own: Sequence[type[Plugin]]) -> Spec:
+    """The spec of a model that was read to predict, with the plugins of which nothing was imported for that.
+
+    Raises
+    ------
+    MissingPlugin, AmbiguousPlugin, BrokenPlugin
+        As `from_contents`.
+    """
+    return _valid_spec(contents, contents.tensors or ("",) * len(spec.network.layers), path, allow_surrogate, own)
+
+
+def _without_tensors(
+    file: OpenFile, path: str, allow_surrogate: bool, own: Sequence[type[Plugin]]
+) -> tuple[Contents, Spec, dict[str, StoredObject]]:
     """The contents of a file, its spec, and the entries of the tensors, which are those that the spec needs."""
     contents, listed = file.contents(tensors={}), file.listed("tensor")
-    spec = _valid_spec(contents, listed, path, allow_surrogate)
+    spec = _valid_spec(contents, listed, path, allow_surrogate, own, predicting=True)
     _check_tensors(spec, {name: (tuple(stored.shape), stored.dtype) for name, stored in listed.items()})
     return contents, spec, listed
 
 
-def _valid_spec(contents: Contents, tensors: Collection[str], path: str | Path, allow_surrogate: bool) -> Spec:
+def _valid_spec(
+    contents: Contents,
+    tensors: Collection[str],
+    path: str,
+    allow_surrogate: bool,
+    own: Sequence[type[Plugin]] = (),
+    predicting: bool = False,
+) -> Spec:
     _check_length(contents.spec, tensors)
     dtype = "float64" if contents.spec.get("dtype") == "float64" else "float32"  # what else it may say is an error of the spec
-    classes = replacements(contents.plugins, contents.surrogates, dtype, path, allow_surrogate)
+    classes = replacements(contents.plugins, contents.surrogates, dtype, path, allow_surrogate, own, predicting)
     try:
         with standing_in(classes):
             spec = Spec.model_validate(contents.spec)

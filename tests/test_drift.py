@@ -1,6 +1,7 @@
 """What a model file says of its plugins, and what comes of a plugin that has changed where the model is loaded."""
 
 import hashlib
+import io
 import json
 import math
 import sys
@@ -111,8 +112,12 @@ def test_a_plugin_that_computes_something_else_is_told_with_the_difference(train
         r"model\.h5: computes otherwise here .*: dist-odd:odd by 0\.\d+ relative to the largest of its (outputs|derivatives) "
         r"\(dist-odd 1\.2 then, 2\.0 now\)"
     )
-    with pytest.warns(errors.PluginDriftWarning, match=words):
+    if not kind.startswith("activations"):  # no prediction needs it, so it is not looked at before it is asked for
         mlpkit.load(path, **way).predict(X)
+    with pytest.warns(errors.PluginDriftWarning, match=words):
+        model = mlpkit.load(path, **way)
+        model.predict(X)
+        assert model.spec.name == "model"
     with pytest.raises(errors.DriftedPlugin, match="computes otherwise") as caught:
         mlpkit.load(path, strict=True, **way).predict(X)
     assert caught.value.code == "drifted_plugin"
@@ -151,15 +156,17 @@ def test_strictly_by_the_environment(trained, monkeypatch):
     monkeypatch.setenv("MLPKIT_STRICT_PLUGINS", "1")
     with pytest.raises(errors.DriftedPlugin):
         mlpkit.load(path)
+    model = mlpkit.load(path, strict=False)
     with pytest.warns(errors.PluginDriftWarning):
-        mlpkit.load(path, strict=False)
+        model.evaluate(X, X[:, 0])
 
 
 def test_one_that_fails_on_its_probe_has_drifted(trained):
     code = PLUGINS["losses"][0]
     path = trained("losses", code, code.replace("        grad[:] =", "        raise ValueError('gone')\n        grad[:] ="))
+    model = mlpkit.load(path)
     with pytest.warns(errors.PluginDriftWarning, match="dist-odd:odd by inf"):
-        mlpkit.load(path)
+        assert model.spec.dtype
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -274,3 +281,19 @@ def test_each_plugin_is_recorded_once(tmp_path):
     mlpkit.Model({"network": {"layers": layers}, "loss": "mse"}, inputs=1).save(tmp_path / "model.h5")
     names = [(record["kind"], record["name"]) for record in mlpkit.inspect(tmp_path / "model.h5")["plugins"]]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("kind", ["losses", "metrics", "optimizers", "schedules"])
+@pytest.mark.parametrize("fault", ["raise ImportError('gone')", "import nothing_of_this_name", "raise SystemExit", "Plugin = 3"])
+def test_one_that_no_prediction_needs_may_be_broken(trained, kind, fault):
+    code = PLUGINS[kind][0]
+    path = trained(kind, code, fault)
+    for way in ({}, {"mmap": True}, {"mmap": True, "verify": "lazy"}):
+        model = mlpkit.load(path, **way)
+        assert model.predict(X).shape == (len(X),)
+        assert "dist_odd" not in sys.modules or fault == "Plugin = 3"
+    with pytest.raises(errors.BrokenPlugin, match="dist-odd"):
+        list(mlpkit.epochs(model, X, X[:, 0]))
+    again = io.BytesIO()
+    model.save(again)
+    assert mlpkit.load(again.getvalue()).predict(X).shape == (len(X),)

@@ -66,6 +66,7 @@ ORDER = [
     "checkpoints",
     "resuming",
     "session",
+    "predictor",
     "runs",
     "model",
     "loading",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Literal
 
 from mlpkit.modelfile.arrays import Array
 from mlpkit.modelfile.manifest import StoredObject
 from mlpkit.modelfile.reader import OpenFile, naming, open_model
+from mlpkit.modelfile.source import ModelSource
 
 Verify = Literal["full", "lazy"]
 
@@ -21,12 +21,12 @@ def check_verify(verify: str, mmap: bool) -> None:
         raise ValueError("verify='lazy' needs mmap=True: an array that is copied is verified on the way")
 
 
-def load_arrays(path: str | Path, *, mmap: bool = False, verify: Verify = "full") -> Mapping[str, Array]:
+def load_arrays(path: ModelSource, *, mmap: bool = False, verify: Verify = "full") -> Mapping[str, Array]:
     """The arrays in a model file, without needing its plugins.
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path, bytes or a binary file object
     mmap : bool
         Map the file into memory in place of reading it: the arrays are read-only, share their memory with every other
         process that maps the file, and cost nothing until they are used. Such a file must not be written over in place;
@@ -62,14 +62,14 @@ class LazyArrays(Mapping[str, Array]):
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path, bytes or a binary file object
         Named in errors.
     file : OpenFile
         Of a mapped file.
     listed : dict of str to StoredObject
     """
 
-    def __init__(self, path: str | Path, file: OpenFile, listed: dict[str, StoredObject]) -> None:
+    def __init__(self, path: ModelSource, file: OpenFile, listed: dict[str, StoredObject]) -> None:
         self._path, self._file, self._listed = path, file, listed
         self._verified: dict[str, Array] = {}
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from mlpkit.modelfile.layout import ALTERED, CHANGED, DTYPES, FOLDERS, MANIFEST,
 from mlpkit.modelfile.manifest import StoredObject, read_manifest
 from mlpkit.modelfile.migrations import migrate
 from mlpkit.modelfile.rules import Rule
-from mlpkit.modelfile.source import Source, open_source
+from mlpkit.modelfile.source import ModelSource, Source, open_source
 from mlpkit.shown import LONGEST, shortened
 
 
@@ -108,7 +107,7 @@ class OpenFile:
 
 
 @contextmanager
-def open_model(path: str | Path, map_file: bool = False) -> Iterator[OpenFile]:
+def open_model(path: ModelSource, map_file: bool = False) -> Iterator[OpenFile]:
     """A model file, while the context lasts.
 
     Raises
@@ -120,7 +119,7 @@ def open_model(path: str | Path, map_file: bool = False) -> Iterator[OpenFile]:
         yield OpenFile(source)
 
 
-def read(path: str | Path) -> Contents:
+def read(path: ModelSource) -> Contents:
     """The contents of a model file, everything verified.
 
     Raises
@@ -174,7 +173,7 @@ def _compare(listed: list[StoredObject], found: dict[str, Extent]) -> None:
 
 
 @contextmanager
-def naming(path: str | Path) -> Iterator[None]:
+def naming(path: ModelSource) -> Iterator[None]:
     """Put the file's path before the message of any ModelFileError."""
     try:
         yield

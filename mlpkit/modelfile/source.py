@@ -6,22 +6,23 @@ they are used. Mapping a file costs nothing until its bytes are used, and then t
 
 from __future__ import annotations
 
-import mmap
 import os
 import stat
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 from mlpkit.errors import Corrupt, ModelFileError, NotAModelFile, ResourceLimit, Truncated
 from mlpkit.modelfile.layout import MAX_FILE_BYTES
+from mlpkit.modelfile.mapping import mapped
 from mlpkit.modelfile.rules import Rule
 from mlpkit.paths import as_path
 
 # O_NONBLOCK: opening a FIFO must not wait for its writer. O_BINARY: Windows would translate line ends.
 FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+ModelSource: TypeAlias = "str | Path | bytes | bytearray | memoryview | BinaryIO"
 SMALL = 2**20  # bytes that are read at once, rather than piece by piece
 
 
@@ -30,7 +31,7 @@ class Source:
 
     Parameters
     ----------
-    data : bytes or mmap
+    data : bytes or memoryview
         Those of a whole file.
 
     Attributes
@@ -38,7 +39,7 @@ class Source:
     size : int
     """
 
-    def __init__(self, data: bytes | mmap.mmap) -> None:
+    def __init__(self, data: bytes | memoryview) -> None:
         self.data = memoryview(data)
         self.size = len(self.data)
 
@@ -93,15 +94,34 @@ class FileSource(Source):
             raise _shrunk(offset + done, self.size)
 
 
+def named(path: ModelSource) -> str:
+    """Return the name of a model file in messages: its path, or the sort of thing that its bytes are in."""
+    if isinstance(path, (bytes, bytearray, memoryview)):
+        return "the bytes"
+    if not hasattr(path, "read"):
+        return str(path)
+    name = getattr(path, "name", None)
+    return name if isinstance(name, str) else "the file object"
+
+
 @contextmanager
-def open_source(path: str | Path, map_file: bool = False) -> Iterator[Source]:
+def open_source(path: ModelSource, map_file: bool = False) -> Iterator[Source]:
     """The bytes of a regular file, while the context lasts; a mapping stays as long as an array of it does.
+
+    Parameters
+    ----------
+    path : str, Path, bytes or a binary file object
+        Of a file object what is left from its position on.
+    map_file : bool
 
     Raises
     ------
     ModelFileError
         It does not exist, may not be read, is not a regular file, or is too large.
     """
+    if isinstance(path, (bytes, bytearray, memoryview)) or hasattr(path, "read"):
+        yield Source(_bytes_of(path))
+        return
     path = as_path(path, ModelFileError, "the model")
     with ExitStack() as stack:
         try:
@@ -118,6 +138,21 @@ def open_source(path: str | Path, map_file: bool = False) -> Iterator[Source]:
         yield source
 
 
+def _bytes_of(source: Any) -> bytes:
+    """The bytes of a file object, or such as are given."""
+    if not hasattr(source, "read"):
+        return bytes(source)
+    try:
+        data = source.read(MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: it is closed
+        raise ModelFileError(f"it cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if not isinstance(data, bytes):
+        raise ModelFileError(f"it gives {type(data).__name__}, not bytes", help="open it in binary mode, 'rb'")
+    if len(data) > MAX_FILE_BYTES:
+        raise ResourceLimit(f"it has more than {MAX_FILE_BYTES} bytes", rule=Rule.LIMITS)
+    return data
+
+
 def _source(file: BinaryIO, status: os.stat_result, map_file: bool) -> Source:
     size = status.st_size
     if not stat.S_ISREG(status.st_mode):
@@ -125,7 +160,7 @@ def _source(file: BinaryIO, status: os.stat_result, map_file: bool) -> Source:
     if size > MAX_FILE_BYTES:
         raise ResourceLimit(f"it has {size} bytes, more than {MAX_FILE_BYTES}", rule=Rule.LIMITS)
     if map_file and size:
-        return Source(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
+        return Source(mapped(file.fileno(), size))
     if size > SMALL:
         return FileSource(file, size)
     data = file.read(size)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from pathlib import Path
 from typing import Any
 
 from mlpkit.modelfile.reader import OpenFile, open_model
+from mlpkit.modelfile.source import ModelSource, named
 
 
-def inspect(path: str | Path) -> dict[str, Any]:
+def inspect(path: ModelSource) -> dict[str, Any]:
     """Describe a model file, without needing its plugins.
 
     Structure, manifest, spec and history are verified; the tensors are not read, and `read` verifies them too.
@@ -29,7 +29,7 @@ def inspect(path: str | Path) -> dict[str, Any]:
         One of its kinds; the message names the file.
     """
     with open_model(path) as file:
-        return _described(file, str(path))
+        return _described(file, named(path))
 
 
 def _described(file: OpenFile, path: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import hashlib
 import platform
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,16 +35,17 @@ from mlpkit.modelfile.layout import (
 )
 from mlpkit.modelfile.manifest import Manifest
 from mlpkit.modelfile.reader import check_bytes
+from mlpkit.modelfile.source import named
 
 Arrays = dict[str, NDArray[Any]]
 
 
-def write(path: str | Path, contents: Contents, compat: str = CURRENT, *, replace: bool = True) -> None:
+def write(path: str | Path | BinaryIO, contents: Contents, compat: str = CURRENT, *, replace: bool = True) -> None:
     """Save a model file: whole and durable, or not at all. It is read back, in memory, before the old file goes.
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or a binary file object
     contents : Contents
     compat : str
         The version of the container, such as "1.0".
@@ -59,10 +60,18 @@ def write(path: str | Path, contents: Contents, compat: str = CURRENT, *, replac
     write_bytes(path, to_bytes(contents, compat), replace=replace)
 
 
-def write_bytes(path: str | Path, data: bytes, *, replace: bool = True) -> None:
-    """Save the bytes of a model file; parameters and errors as for `write`."""
+def write_bytes(path: str | Path | BinaryIO, data: bytes, *, replace: bool = True) -> None:
+    """Save the bytes of a model file; parameters and errors as for `write`. To a file object they are written at its position."""
     check_bytes(data)
-    save_bytes(path, data, replace=replace)
+    if not hasattr(path, "write"):
+        save_bytes(path, data, replace=replace)
+        return
+    try:
+        path.write(data)
+    except TypeError as error:
+        raise ModelFileError(f"cannot write {named(path)}: it takes no bytes", help="open it in binary mode, 'wb'") from error
+    except (OSError, ValueError) as error:  # ValueError: it is closed
+        raise ModelFileError(f"cannot write {named(path)}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def to_bytes(contents: Contents, compat: str = CURRENT) -> bytes:
