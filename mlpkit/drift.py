@@ -97,7 +97,7 @@ def drifted_plugins(contents: Contents, spec: Spec, besides: Spec | None = None)
     objects = {key: plugin for key, plugin in objects.items() if key not in known}
     found = []
     for record in contents.plugins:
-        plugin, name = objects.get(_key(record["kind"], entry(record["name"], record["options"]))), shortened(record["name"], 100)
+        plugin, name = _of_record(record, objects), shortened(record["name"], 100)
         if plugin is None or (record["distribution"] == BUILTIN and record["version"] == __version__):
             continue
         drift = max(_from_probe(plugin, record, spec.dtype), _from_table(plugin, record, contents))
@@ -110,6 +110,12 @@ def drifted_plugins(contents: Contents, spec: Spec, besides: Spec | None = None)
 def _objects(spec: Spec) -> dict[str, Plugin]:
     """The plugins of a spec for which nothing stands."""
     return {_key(plugin.kind, to_entry(plugin)): plugin for plugin in plugin_objects(spec) if not isinstance(plugin, StandIn)}
+
+
+def _of_record(record: dict[str, Any], objects: dict[str, Plugin]) -> Plugin | None:
+    """The plugin that a record is of, or the user's own of its bare name, which takes its place."""
+    names = record["name"], record["name"].rpartition(":")[2]
+    return next((found for name in names if (found := objects.get(_key(record["kind"], entry(name, record["options"])))) is not None), None)
 
 
 def _from_probe(plugin: Plugin, record: dict[str, Any], dtype: str) -> Drift:

@@ -178,6 +178,6 @@ def naming(path: ModelSource) -> Iterator[None]:
     try:
         yield
     except ModelFileError as error:
-        name = str(path)
+        name = named(path)
         name = name if len(name) <= LONGEST else shortened(name)
         raise type(error)(f"{name}: {error.message}", help=error.help, rule=error.rule) from error
