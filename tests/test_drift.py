@@ -103,6 +103,13 @@ def test_another_version_is_silent_while_the_numbers_agree(trained, kind):
     assert dict(verify(path))["plugins"] == "have other versions here: dist-odd 1.2 then, 2.0 now"
 
 
+def used(path, **way):
+    """Predict, and ask for all of the spec."""
+    model = mlpkit.load(path, **way)
+    model.predict(X)
+    return model.spec.to_dict()
+
+
 @pytest.mark.parametrize("way", [{}, {"mmap": True}, {"mmap": True, "verify": "lazy"}], ids=str)
 @pytest.mark.parametrize("kind", PLUGINS)
 def test_a_plugin_that_computes_something_else_is_told_with_the_difference(trained, kind, way):
@@ -115,9 +122,7 @@ def test_a_plugin_that_computes_something_else_is_told_with_the_difference(train
     if not kind.startswith("activations"):  # no prediction needs it, so it is not looked at before it is asked for
         mlpkit.load(path, **way).predict(X)
     with pytest.warns(errors.PluginDriftWarning, match=words):
-        model = mlpkit.load(path, **way)
-        model.predict(X)
-        model.spec.to_dict()
+        used(path, **way)
     with pytest.raises(errors.DriftedPlugin, match="computes otherwise") as caught:
         mlpkit.load(path, strict=True, **way).predict(X)
     assert caught.value.code == "drifted_plugin"

@@ -25,7 +25,7 @@ from mlpkit.modelfile.layout import ALTERED, CHANGED, DTYPES, FOLDERS, MANIFEST,
 from mlpkit.modelfile.manifest import StoredObject, read_manifest
 from mlpkit.modelfile.migrations import migrate
 from mlpkit.modelfile.rules import Rule
-from mlpkit.modelfile.source import ModelSource, Source, open_source
+from mlpkit.modelfile.source import ModelSource, Source, named, open_source
 from mlpkit.shown import LONGEST, shortened
 
 
