@@ -16,7 +16,7 @@ from mlpkit.plugin import Array
 from mlpkit.testing.counting import instructions
 from mlpkit.testing.findings import expect_close
 
-TURNS = 120  # in which a call is held up, at most
+TURNS = 60  # in which a call is held up, at most
 COUNTED = 50_000  # instructions of a call
 PATIENCE = 1.0  # seconds that another thread is waited for, which is held up itself where a lock is
 KEEP_NONE = "keep no array outside of a call: scratch space is made in each, or is the caller's"

@@ -196,7 +196,7 @@ def threads(optimizer: Optimizer) -> None:
         expect_undisturbed(partial(_minimized, optimizer, 1), partial(_minimized, optimizer, 2))
         return
     rng = np.random.default_rng(9)
-    for shape, turns in ((shape_of(optimizer), 120), ((60, 50) if optimizer.scope == "tensor" else (12_000,), 30)):
+    for shape, turns in ((shape_of(optimizer), 60), ((60, 50) if optimizer.scope == "tensor" else (12_000,), 20)):
         runs: list[tuple[Array, list[Array]]] = [
             (rng.standard_normal(shape), [rng.standard_normal(shape) for _ in range(3)]) for _ in range(2)
         ]

@@ -29,7 +29,7 @@ AGAIN: dict[str, tuple[str, ...]] = {  # what is checked again with other option
         *("threads", "zero_at_target", "large_scores"),
     ),
     "optimizers": ("in_place", "state", "zero_rate", "zero_gradient", "zero_parameters", "downhill", "scopes", "dtype", "threads"),
-    "initializers": ("fills", "reproducible", "shapes", "threads"),
+    "initializers": ("fills", "reproducible", "shapes"),
     "schedules": ("rates", "returns_float", "memory"),
     "metrics": ("finite", "weights", "order", "sizes", "special_values", "buffers", "threads", "inputs_untouched"),
 }
