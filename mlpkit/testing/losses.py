@@ -207,9 +207,9 @@ def buffers(loss: Loss) -> None:
 def threads(loss: Loss) -> None:
     """Trainings in several threads at once do not disturb each other."""
     for rule in rules_of(loss):
-        for shape in ((40, 6), (600, 32)):
+        for shape, turns in (((40, 6), 60), ((600, 32), 20)):
             one, other = (of_size(loss, rule, shape, seed=seed) for seed in (1, 2))
-            expect_undisturbed(partial(rule.at, one), partial(rule.at, other))
+            expect_undisturbed(partial(rule.at, one), partial(rule.at, other), turns)
 
 
 def zero_at_target(loss: Loss) -> None:

@@ -111,12 +111,17 @@ def scopes(optimizer: Optimizer) -> None:
     """It moves every number of arrays of every shape of its scope; where it promises `elementwise`, pieces as the whole."""
     for shape in TENSORS if optimizer.scope == "tensor" else VECTORS:
         _expect_moved(optimizer, shape, 5)
-    if not isinstance(optimizer, Minimizer):
-        large = (300, 400) if optimizer.scope == "tensor" else (LONG,)
-        _expect_moved(optimizer, large, 2)
-        _expect_single(optimizer, large)
     if says(optimizer, "elementwise", "step"):
         _expect_pieces(optimizer)
+
+
+def sizes(optimizer: Optimizer) -> None:
+    """In large arrays every number moves as in small ones, in float32 as in float64; elementwise rules as in pieces."""
+    shape = (300, 400) if optimizer.scope == "tensor" else (LONG,)
+    _expect_moved(optimizer, shape, 2)
+    _expect_single(optimizer, shape)
+    if says(optimizer, "elementwise", "step"):
+        _expect_long_pieces(optimizer)
 
 
 def _expect_single(optimizer: Optimizer, shape: tuple[int, ...]) -> None:
@@ -156,9 +161,13 @@ def _expect_pieces(optimizer: Optimizer) -> None:
             optimizer.step(w[part], grad[part], *[array[part] for array in pieces], lr=lr, t=t)
     advice = "take elementwise back: a number's step depends on other numbers, or on how many there are"
     expect_same_bits(walk.w, whole.w, "parameters moved as a whole and in pieces", advice)
-    rng = np.random.default_rng(4)
-    sizes = np.resize([1.0, 1e-8, 1e4, 1e-3, 1e8], LONG)
-    start, gradients = rng.standard_normal(LONG), [sizes * rng.standard_normal(LONG) for _ in range(2)]
+
+
+def _expect_long_pieces(optimizer: Optimizer) -> None:
+    lr, rng = rate_of(optimizer), np.random.default_rng(4)
+    advice = "let a number's step not depend on how many there are, or take elementwise back"
+    levels = np.resize([1.0, 1e-8, 1e4, 1e-3, 1e8], LONG)
+    start, gradients = rng.standard_normal(LONG), [levels * rng.standard_normal(LONG) for _ in range(2)]
     moved = driven(optimizer, start, gradients, lr)
     for part in (slice(0, 10), slice(50_000, 51_000), slice(LONG - 3, LONG)):
         found = driven(optimizer, start[part], [gradient[part] for gradient in gradients], lr)
@@ -187,11 +196,11 @@ def threads(optimizer: Optimizer) -> None:
         expect_undisturbed(partial(_minimized, optimizer, 1), partial(_minimized, optimizer, 2))
         return
     rng = np.random.default_rng(9)
-    for shape in (shape_of(optimizer), (120, 100) if optimizer.scope == "tensor" else (12_000,)):
+    for shape, turns in ((shape_of(optimizer), 60), ((60, 50) if optimizer.scope == "tensor" else (12_000,), 20)):
         runs: list[tuple[Array, list[Array]]] = [
             (rng.standard_normal(shape), [rng.standard_normal(shape) for _ in range(3)]) for _ in range(2)
         ]
-        expect_undisturbed(partial(_driven, optimizer, runs[0]), partial(_driven, optimizer, runs[1]))
+        expect_undisturbed(partial(_driven, optimizer, runs[0]), partial(_driven, optimizer, runs[1]), turns)
 
 
 def _minimized(optimizer: Minimizer, seed: int) -> list[Array]:
@@ -223,6 +232,7 @@ def lets_exceptions_through(optimizer: Minimizer) -> None:
 
 
 CHECKS: dict[str, CheckFunction] = {
-    check.__name__: check for check in (falls, in_place, state, zero_rate, zero_gradient, zero_parameters, downhill, scopes, dtype, threads)
+    check.__name__: check
+    for check in (falls, in_place, state, zero_rate, zero_gradient, zero_parameters, downhill, scopes, sizes, dtype, threads)
 }
 OF_MINIMIZERS: dict[str, CheckFunction] = {"lets_exceptions_through": lets_exceptions_through}

@@ -38,21 +38,19 @@ def runs(plugin: Plugin) -> None:
 
 def _activation(activation: Activation) -> None:
     rule = activationcases.rule_of(activation)
-    for shape in ((0, 3), *activationcases.SHAPES):
-        for dtype in DTYPES:
-            rule.at(activationcases.of_size(shape, 1.0).astype(dtype))
+    for number, shape in enumerate(((0, 3), *activationcases.SHAPES)):
+        rule.at(activationcases.of_size(shape, 1.0).astype(DTYPES[number % 2]))
 
 
 def _loss(loss: Loss) -> None:
     for rule in losscases.rules_of(loss):
-        for shape in ((0, 3), *losscases.SHAPES):
-            for dtype in DTYPES:
-                rule.at(losscases.of_size(loss, rule, shape).astype(dtype))
+        for number, shape in enumerate(((0, 3), *losscases.SHAPES)):
+            rule.at(losscases.of_size(loss, rule, shape).astype(DTYPES[number % 2]))
 
 
 def _optimizer(optimizer: Optimizer) -> None:
     for shape in optimizers.TENSORS if optimizer.scope == "tensor" else optimizers.VECTORS:
-        for dtype in DTYPES:
+        for dtype in DTYPES if np.prod(shape) < 100 else DTYPES[:1]:
             Walk(optimizer, Quadratic(shape, dtype)).go(
                 optimizer, range(1, 2 if isinstance(optimizer, Minimizer) else 4), rate_of(optimizer)
             )

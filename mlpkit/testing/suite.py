@@ -20,14 +20,20 @@ KINDS: dict[str, dict[str, CheckFunction]] = {
     "metrics": metrics.CHECKS,
 }
 AGAIN: dict[str, tuple[str, ...]] = {  # what is checked again with other options
-    "activations": ("gradient", "kinks", "linear", "rows", "dtype", "inputs_untouched", "buffers", "large_scores"),
-    "losses": ("gradient", "joint", "rows", "dtype", "inputs_untouched", "special_values", "zero_at_target"),
-    "optimizers": ("in_place", "state", "zero_rate", "zero_gradient", "downhill", "dtype"),
-    "initializers": ("fills", "reproducible"),
+    "activations": (
+        *("gradient", "kinks", "linear", "shapes", "rows", "dtype", "inputs_untouched", "buffers", "threads", "large_scores"),
+        *("memory_order", "output"),
+    ),
+    "losses": (
+        *("gradient", "joint", "rows", "shapes", "dtype", "inputs_untouched", "buffers", "special_values", "right_costs_less"),
+        *("threads", "zero_at_target", "large_scores"),
+    ),
+    "optimizers": ("in_place", "state", "zero_rate", "zero_gradient", "zero_parameters", "downhill", "scopes", "dtype", "threads"),
+    "initializers": ("fills", "reproducible", "shapes"),
     "schedules": ("rates", "returns_float", "memory"),
-    "metrics": ("finite", "weights", "order", "special_values", "buffers", "inputs_untouched"),
+    "metrics": ("finite", "weights", "order", "sizes", "special_values", "buffers", "threads", "inputs_untouched"),
 }
-NOT_AT_LIMITS = ("in_place", "downhill")  # where an option may be one that takes every step to 0
+NOT_AT_LIMITS = ("in_place", "zero_parameters", "downhill", "scopes", "right_costs_less")  # where an option may take all to 0
 ONLY_WHERE: dict[str, tuple[Callable[[Any], bool], str]] = {  # by check: whether a plugin is asked, and why another is not
     "memory_order": (lambda activation: says(activation, "any_order", "forward", "backward"), "it does not promise any_order"),
     "output": (lambda activation: activation.output != "real", "its output is 'real', which any number is"),
@@ -36,6 +42,7 @@ ONLY_WHERE: dict[str, tuple[Callable[[Any], bool], str]] = {  # by check: whethe
     "other_options": (lambda plugin: bool(variants(plugin)), "it has no options whose values are known"),
     "right_costs_less": (lambda loss: loss.targets != "numbers", "what is right for numbers depends on what they mean"),
     "downhill": (lambda optimizer: not isinstance(optimizer, Minimizer), "a minimizer may choose its own steps"),
+    "sizes": (lambda plugin: not isinstance(plugin, Minimizer), "a minimizer may take any time with many parameters"),
     "effects": (lambda plugin: any(usual(plugin).values()), "it has no options whose values are known"),
     "zero_rate": (lambda optimizer: not isinstance(optimizer, Minimizer), "a minimizer may choose its own steps"),
 }

@@ -16,6 +16,7 @@ from mlpkit.testing.conformance import examine
 from mlpkit.testing.suite import KINDS, checks_of
 
 from . import good
+from .styles import STYLES
 
 REQUIRED = {  # objects in place of classes that have options without a default
     schedules.Constant: schedules.Constant(value=0.02),
@@ -37,8 +38,9 @@ OTHERS = (
 EVERY = [*(REQUIRED.get(cls) or cls() for cls in BUILTINS), *OTHERS, *good.GOOD]
 APPLY_TO_SOME = {
     *("joint", "zero_at_target", "right_costs_less", "memory_order", "effects", "other_options", "output"),
-    *("zero_rate", "downhill", "size"),
+    *("zero_rate", "downhill", "sizes", "size"),
 }
+FEW_STYLES = [pytest.param(each, marks=() if number % 9 == 0 else pytest.mark.slow) for number, each in enumerate(STYLES)]
 
 
 def identity(plugin):
@@ -50,6 +52,12 @@ def test_a_good_plugin_passes_every_check(plugin):
     report = examine(plugin, without=("saved_model",))
     assert report.ok, str(report)
     assert {check.name for check in report.checks if check.status == "skipped"} <= APPLY_TO_SOME
+
+
+@pytest.mark.parametrize("plugin", FEW_STYLES, ids=identity)
+def test_a_good_plugin_of_another_style_passes_every_check(plugin):
+    report = examine(plugin, without=("saved_model",))
+    assert report.ok, str(report)
 
 
 @pytest.mark.slow
@@ -149,7 +157,8 @@ def test_the_names_of_the_checks_are_a_promise():
     activations += ["large_scores", "memory_order", "output", "speed"]
     losses = ["gradient", "joint", "rows", "shapes", "dtype", "inputs_untouched", "buffers", "special_values"]
     losses += ["right_costs_less", "threads", "zero_at_target", "large_scores"]
-    optimizers = ["falls", "in_place", "state", "zero_rate", "zero_gradient", "zero_parameters", "downhill", "scopes", "dtype", "threads"]
+    optimizers = ["falls", "in_place", "state", "zero_rate", "zero_gradient", "zero_parameters", "downhill"]
+    optimizers += ["scopes", "sizes", "dtype", "threads"]
     metrics = ["finite", "weights", "order", "sizes", "special_values", "buffers", "threads", "inputs_untouched", "direction"]
     assert names == {
         "activations": [*of_all, *activations, *last, "learns", "saved_model"],

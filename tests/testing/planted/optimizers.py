@@ -261,7 +261,7 @@ class HalfInSingle(Optimizer):
 
 
 PLANTED = {
-    HalfInSingle(): "scopes",
+    HalfInSingle(): "sizes",
     NoEpsilon(): "zero_gradient",
     NoEpsilonInLength(): "zero_gradient",
     TrustOfZero(): "zero_parameters",
@@ -273,8 +273,8 @@ PLANTED = {
     WrongForFive(): "scopes",
     WrongForOneRow(): "downhill",
     WrongForMatrices(): "scopes",
-    WrongForLongVectors(): "scopes",
-    DiesOfLongVectors(): "scopes",
+    WrongForLongVectors(): "sizes",
+    DiesOfLongVectors(): "sizes",
     UnusedOption(): "effects",
     UnusedFlag(): "effects",
     BreaksAtLimit(): "other_options",
