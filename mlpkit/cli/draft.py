@@ -86,6 +86,8 @@ def draft(table: Table, target: str, path: str, name: str) -> Draft:
     DataError
         The target cannot be predicted, or no other column can be used.
     """
+    from mlpkit.preprocessing import TargetEncoder
+    from mlpkit.spec import Spec
     from mlpkit.spec.csv_options import MISSING
 
     if not target:
@@ -107,6 +109,8 @@ def draft(table: Table, target: str, path: str, name: str) -> Draft:
     if treatments := {column: one.treatment for column, one in columns.items() if one.treatment}:
         found.spec["preprocessing"] = {"columns": treatments}
     found.spec.update(_network(table.rows, classes, split="split" in data))
+    for rows in (table, training):
+        TargetEncoder.fit(Spec.model_validate(found.spec), rows.select([target]))  # which says what is wrong with it
     return found
 
 
