@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.columns import Column, ambiguous_text, as_column
-from mlpkit.data.declared import is_declared, whole_categories
+from mlpkit.data.declared import is_declared, plain_categories, whole_categories
 from mlpkit.data.textcolumn import TextColumn
 from mlpkit.errors import DataError, Problem
 from mlpkit.names import same_form, unique
@@ -145,7 +145,9 @@ def missing_columns(names: Sequence[str], known: Sequence[str], source: str = ""
 
 
 def _column(values: Any, name: str) -> Column:
-    return cast(Column, values) if isinstance(values, TextColumn) else as_column(values, name)
+    if isinstance(values, TextColumn):
+        return cast(Column, values)
+    return as_column(plain_categories(values) if is_declared(values) else values, name)
 
 
 def column_width(column: Column) -> int:

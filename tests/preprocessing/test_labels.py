@@ -266,3 +266,10 @@ def test_indicators_of_many_classes_take_their_own_memory_alone():
     assert encoded.shape == (3, 20_000)
     assert encoded.sum() == 3
     assert encoded.base is None
+
+
+def test_a_declared_category_may_have_a_row_or_two_for_each_level_and_any_values():
+    frame = pd.DataFrame({"a": pd.Series(np.arange(60) % 40).astype("category"), "b": pd.cut(np.arange(60.0), 3), "c": RNG.normal(size=60)})
+    model = mlpkit.train(make("mse", "linear"), frame, np.arange(60.0))
+    assert model.input_encoder.width == 40 + 3 + 1
+    assert model.predict(frame[:5]).shape == (5,)
