@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mlpkit.cli.facts import listed
 from mlpkit.cli.verdicts import FEW_ROWS, LABELS, Verdict, verdict
 from mlpkit.errors import DataError
+from mlpkit.names import same_form
 
 if TYPE_CHECKING:
     from mlpkit.data import Table
@@ -90,6 +91,7 @@ def draft(table: Table, target: str, path: str, name: str) -> Draft:
     from mlpkit.spec import Spec
     from mlpkit.spec.csv_options import MISSING
 
+    target = same_form(target)
     if not target:
         raise DataError("the target's column has no name", help="name it in the file, or choose another with --target")
     table, untargeted = _with_target(table, target)

@@ -132,3 +132,12 @@ def test_the_advice_for_a_target_works_for_targets(folder, run, values, words):
     assert done.code == 2
     assert all(word in done.err for word in words)
     assert "preprocessing" not in done.err
+
+
+def test_a_target_may_be_named_in_another_unicode_form(folder, run):
+    lines = [f"{row * 7 % 11},{row % 13 + 0.5}" for row in range(60)]
+    (folder / "t.csv").write_text("\n".join(["a,pre\u0301cis", *lines]) + "\n", encoding="utf-8")
+    done = run("init", "t.csv", "-t", "pr\u00e9cis")
+    assert done.code == 0
+    assert "1 number: a" in done.err
+    assert run("train", "spec.json", "--epochs", 1).code == 0
