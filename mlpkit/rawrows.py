@@ -42,9 +42,9 @@ class RawRows:
     untargeted: int = 0
 
     def take(self, rows: Rows) -> RawRows:
-        """Return some of them."""
+        """Return some of them, of which none was left out."""
         weights = None if self.weights is None else self.weights[rows]
-        return RawRows(self.table.take(rows), self.target.take(rows), weights, self.untargeted)
+        return RawRows(self.table.take(rows), self.target.take(rows), weights)
 
 
 def read_rows(
