@@ -32,6 +32,8 @@ def encoded_rows(spec: Spec, encoder: InputEncoder | None, rows: Any) -> Array:
     """
     if encoder is None:
         return _plain_array(spec, rows)
+    if isinstance(rows, (list, tuple)) and not rows:  # no rows, of whatever kind
+        return np.empty((0, encoder.width), spec.dtype)
     encoded = encoder.plain.encode(rows, spec.dtype)
     if encoded is not None:
         return encoded
