@@ -254,3 +254,11 @@ def test_a_gap_on_disk_warns_once_a_call(tmp_path, monkeypatch):
     with pytest.warns(mlpkit.UnseenCategoryWarning) as caught:
         model.evaluate(np.load(tmp_path / "x.npy", mmap_mode="r"), x[:, 0])
     assert len(caught) == 1
+
+
+def test_the_numbers_of_a_file_are_looked_through_for_missing_ones_without_a_string_each(tmp_path, monkeypatch):
+    rows = 3000
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{row % 7},{'-nan' if row == 9 else row / 8}\n" for row in range(rows)))
+    spec = make(**REGRESSION, data={"path": str(tmp_path / "t.csv"), "target": "y", "missing_target": "drop"})
+    monkeypatch.setattr("mlpkit.preprocessing.labels.coded", None)
+    assert len(prepare(mlpkit.Spec.model_validate(spec)).values) == rows - 1

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mlpkit.data.columns import Column, read_number
 from mlpkit.data.kinds import gaps, numbers, refuse_dates, text_counts, texts
 from mlpkit.data.table import Table
-from mlpkit.data.textcolumn import coded
+from mlpkit.data.textcolumn import TextColumn, coded
 from mlpkit.data.unplain import refuse_decorated
 from mlpkit.errors import DataError, ResourceLimit
 
@@ -43,9 +43,16 @@ def missing_targets(table: Table, target_type: TargetType = "auto") -> NDArray[n
     for name in table.names:
         found |= gaps(table, name)
         if target_type != "text" and table[name].dtype == object:
-            codes, values = coded(table[name])
-            found |= np.array([text is not None and _is_nan(text) for text in values], dtype=bool)[codes]
+            found |= _nan_texts(table[name])
     return found
+
+
+def _nan_texts(column: Column) -> NDArray[np.bool_]:
+    values = column.numbers() if isinstance(column, TextColumn) else None
+    if values is not None:  # none of the numbers of a file becomes a string
+        return np.isnan(values)
+    codes, texts = coded(column)
+    return np.array([text is not None and _is_nan(text) for text in texts], dtype=bool)[codes]
 
 
 def _is_nan(text: str) -> bool:
