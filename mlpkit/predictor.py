@@ -101,7 +101,7 @@ class Predictor:
         encoded, target = self._encode(rows, allow_large), self.target_encoder
         if target is None:
             return self.network.predict(encoded)
-        return target.decode(self.network.predict(encoded)) if target.classes is None else target.decode(*self._answers(encoded))
+        return target.decode(self.network.predict(encoded)) if target.task == "regression" else target.decode(*self._answers(encoded))
 
     def _answers(self, encoded: Array) -> tuple[Array, Activation, Array]:
         """What the network puts out, its last activation, and the scores before it."""

@@ -107,7 +107,7 @@ def prepare(
         unit = _mean_weight(training, "training")
         train = _encode(spec, training, first, target, unit, augmented=_is_augmented(spec))
         checked = None if held_out is None else _encode(spec, held_out, others[0], target, unit)
-        untargeted = rows.untargeted + (held_out.untargeted if held_out is not None and spec.data.split is None else 0)
+        untargeted = rows.untargeted + (held_out.untargeted if held_out else 0)
         values, weighted = (checked or train).values, spec.training.weighted_metrics
         return Prepared(inputs, target, train.data, checked.data if checked else None, values, weighted, untargeted)
 
@@ -152,7 +152,7 @@ def _of_known_classes(target: TargetEncoder, held_out: RawRows) -> RawRows:
         target.values(held_out.target)  # which says what is wrong
     count = int(unknown_rows.sum())
     warn(LeftOutWarning(f"{counted(count, 'validation row')} left out, of a class that the training rows lack"))
-    return held_out.take(np.flatnonzero(~unknown_rows))
+    return replace(held_out.take(np.flatnonzero(~unknown_rows)), untargeted=held_out.untargeted)
 
 
 @contextmanager

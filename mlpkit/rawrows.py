@@ -42,9 +42,9 @@ class RawRows:
     untargeted: int = 0
 
     def take(self, rows: Rows) -> RawRows:
-        """Return some of them."""
+        """Return some of them, of which none was left out."""
         weights = None if self.weights is None else self.weights[rows]
-        return RawRows(self.table.take(rows), self.target.take(rows), weights, self.untargeted)
+        return RawRows(self.table.take(rows), self.target.take(rows), weights)
 
 
 def read_rows(
@@ -105,11 +105,11 @@ def _weighed(rows: RawRows, part: str) -> RawRows:
 
 def _with_targets(spec: Spec, rows: RawRows, *, drop: bool) -> RawRows:
     """Return the rows that have a target; DataError when one lacks it and is not to be dropped, or when none has one."""
-    missing = missing_targets(rows.target, spec.data.target_type)
+    missing = missing_targets(rows.target, spec.data.target_type, spec.data.missing)
     if not missing.any():
         return rows
     if not drop:
-        raise missing_target_error(rows.target, missing)
+        raise missing_target_error(rows.target, spec.data.target_type, spec.data.missing)
     if missing.all():
         raise DataError("no row has a target: all of them are missing", help="check the target's column")
     return replace(rows.take(np.flatnonzero(~missing)), untargeted=int(missing.sum()))

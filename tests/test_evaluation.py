@@ -254,3 +254,38 @@ def test_a_gap_on_disk_warns_once_a_call(tmp_path, monkeypatch):
     with pytest.warns(mlpkit.UnseenCategoryWarning) as caught:
         model.evaluate(np.load(tmp_path / "x.npy", mmap_mode="r"), x[:, 0])
     assert len(caught) == 1
+
+
+def test_the_numbers_of_a_file_are_looked_through_for_missing_ones_without_a_string_each(tmp_path, monkeypatch):
+    rows = 3000
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{row % 7},{'-nan' if row == 9 else row / 8}\n" for row in range(rows)))
+    spec = make(**REGRESSION, data={"path": str(tmp_path / "t.csv"), "target": "y", "missing_target": "drop"})
+    monkeypatch.setattr("mlpkit.preprocessing.labels.coded", None)
+    assert len(prepare(mlpkit.Spec.model_validate(spec)).values) == rows - 1
+
+
+MARKED = {
+    "a mark of the user's among numbers": (["-", *map(str, range(20))], ["-"], REGRESSION),
+    "a mark of the user's among classes": (["-", *"ab" * 10], ["-"], {}),
+    "a usual mark among numbers": (["NA", *map(str, range(20))], [], REGRESSION),
+    "a usual mark among classes that are numbers": (["?", *"01" * 10], [], {}),
+}
+
+
+@pytest.mark.parametrize(("y", "missing", "kind"), MARKED.values(), ids=MARKED)
+def test_marks_of_missing_values_are_those_of_targets_in_memory_too(y, missing, kind):
+    with pytest.raises(DataError, match="'y' has a missing value: row 0"):
+        mlpkit.train(make(**kind, data={"missing": missing}), X, y)
+    model = mlpkit.train(make(**kind, data={"missing": missing, "missing_target": "drop"}), X, y)
+    expected = mlpkit.train(make(**kind), X[1:], y[1:])
+    np.testing.assert_array_equal(model.network.parameters.vector, expected.network.parameters.vector)
+
+
+def test_a_usual_mark_in_memory_may_be_a_class():
+    assert mlpkit.train(make(), X, ["none", "mild", "severe"] * 7).classes.tolist() == ["mild", "none", "severe"]
+
+
+def test_the_column_that_lacks_a_target_is_named():
+    y = {"p": np.arange(21.0), "q": ["1", "-", *map(str, range(19))]}
+    with pytest.raises(DataError, match="the column 'q' has a missing value: row 1"):
+        mlpkit.train(make(**REGRESSION, data={"missing": ["-"]}), X, y)

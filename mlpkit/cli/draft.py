@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mlpkit.cli.facts import listed
 from mlpkit.cli.verdicts import FEW_ROWS, LABELS, Verdict, verdict
 from mlpkit.errors import DataError
+from mlpkit.names import same_form
 
 if TYPE_CHECKING:
     from mlpkit.data import Table
@@ -88,8 +89,11 @@ def draft(table: Table, target: str, path: str, name: str, written: Mapping[str,
     DataError
         The target cannot be predicted, or no other column can be used.
     """
+    from mlpkit.preprocessing import TargetEncoder
+    from mlpkit.spec import Spec
     from mlpkit.spec.csv_options import MISSING
 
+    target = same_form(target)
     if not target:
         raise DataError("the target's column has no name", help="name it in the file, or choose another with --target")
     table, untargeted = _with_target(table, target)
@@ -110,6 +114,8 @@ def draft(table: Table, target: str, path: str, name: str, written: Mapping[str,
         found.spec["preprocessing"] = {"columns": treatments}
     columns |= {column: Verdict("", "ignore", "it has no name in the file") for column in sorted(table.unnamed) if column != target}
     found.spec.update(_network(table.rows, classes, split="split" in data))
+    for rows in (table, training):
+        TargetEncoder.fit(Spec.model_validate(found.spec), rows.select([target]))  # which says what is wrong with it
     return found
 
 

@@ -45,7 +45,6 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Evaluate a model on data with known targets. Rows without a target are left out and counted."""
-    from mlpkit.cli.facts import loss_units
     from mlpkit.loading import load
 
     load_code(code)
@@ -65,15 +64,22 @@ def evaluate(
         as_json = {name: value if math.isfinite(value) else None for name, value in measured.items()}
         console.json(as_json | ({"weighted": True} if weighted else {}))
     else:
-        units = "" if loaded.target_encoder is None else loss_units(loaded.target_encoder)
-        shown = {f"{label}{name}": f"{value:.6g}" for name, value in measured.items()}
-        shown[f"{label}loss"] += f"  ({units})" if units else ""
-        console.out(aligned(list(shown.items())))
+        console.out(_text(loaded, measured, label))
     failures = [label + text for name, bound in bounds.items() if (text := _failure(measured, name, bound))]
     for text in failures:
         console.fail([("error", text)])
     if failures:
         raise typer.Exit(NOT_MET)
+
+
+def _text(model: Model, measured: dict[str, float], label: str) -> str:
+    """The figures, a line each, and the units of the loss where they are not those of the data."""
+    from mlpkit.cli.facts import loss_units
+
+    units = "" if model.target_encoder is None else loss_units(model.target_encoder)
+    shown = {f"{label}{name}": f"{value:.6g}" for name, value in measured.items()}
+    shown[f"{label}loss"] += f"  ({units})" if units else ""
+    return aligned(list(shown.items()))
 
 
 def _bound(text: str) -> tuple[str, float]:

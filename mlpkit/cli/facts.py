@@ -54,7 +54,7 @@ def loss_units(target: TargetEncoder) -> str:
         return ""
     if len(target.names) > 1:
         return "of the standardised targets"
-    return f"of the standardised target, of which 1 is {target.scale[0]:.4g} of {target.names[0]}"
+    return f"of the standardised target, of which 1 is {target.scale[0]:.4g} of {shortened(target.names[0], 60)}"
 
 
 def facts_text(facts: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from mlpkit.cli.facts import counted, kinds_text
 from mlpkit.cli.files import check_output, write_json, written
 from mlpkit.cli.options import Force
 from mlpkit.cli.schema import spec_schema
-from mlpkit.shown import one_line
+from mlpkit.shown import one_line, shortened
 
 SCHEMA = "mlpkit.schema.json"
 
@@ -82,9 +82,9 @@ def _found_text(found: Draft) -> Iterator[str]:
     if found.untargeted:
         yield f'left out {counted(found.untargeted, "row")} without a target: data.missing_target is "drop"'
     for mark, name in found.marks.items():
-        yield f"counted as missing: {mark!r}, as in {name}; it is in data.missing"
+        yield f"counted as missing: {mark!r}, as in {shortened(name, 60)}; it is in data.missing"
     for name, reason in found.ignored.items():
-        yield f"left out {name}: {reason}"
+        yield f"left out {shortened(name, 60)}: {shortened(reason)}"
 
 
 def _path_from(folder: Path, data: str) -> str:

@@ -59,4 +59,5 @@ def _odd_types(types: set[type]) -> set[type]:
 
 def odd_cell(name: str, value: Any, row: int) -> DataError:
     """Return the error for a value that is no number and no text."""
-    return DataError(f"{name!r} has {shortened(repr(value), 40)} in row {row}, which is no number", help="give one number or text there")
+    what = f"the column {name!r} has {shortened(repr(value), 40)} in row {row}, which is no number"
+    return DataError(what, help="give one number or text there")

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+ODD = {"Interval", "Period", "Timedelta", "tuple"}
+
 
 def is_declared(values: Any) -> bool:
     """Return whether the type of a column is a categorical one; none of those packages is imported for that."""
@@ -29,3 +33,12 @@ def whole_categories(values: Any) -> bool:
         return getattr(getattr(categories, "dtype", None), "kind", "") in ("i", "u")
     dtype = getattr(values, "type", None) or getattr(getattr(values, "dtype", None), "pyarrow_dtype", None)
     return str(getattr(dtype, "value_type", "")).startswith(("int", "uint"))
+
+
+def plain_categories(values: Any) -> Any:
+    """Return a declared column with what is neither a text, a number nor missing as its text: intervals of pandas.cut, say."""
+    if hasattr(values, "to_pylist") or type(values).__module__.startswith("polars"):
+        return values
+    array = np.asarray(values)
+    odd = array.dtype == object and any(type(value).__name__ in ODD for value in array.tolist())
+    return np.array([str(value) if type(value).__name__ in ODD else value for value in array.tolist()], object) if odd else values

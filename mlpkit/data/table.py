@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.columns import Column, ambiguous_text, as_column
-from mlpkit.data.declared import is_declared, whole_categories
+from mlpkit.data.declared import is_declared, plain_categories, whole_categories
 from mlpkit.data.textcolumn import TextColumn
 from mlpkit.errors import DataError, Problem
 from mlpkit.names import same_form, unique
@@ -181,7 +181,7 @@ def _column(values: Any, name: str) -> Column:
     try:
         if type(getattr(values, "dtype", None)).__name__ == "Struct":  # of polars, which would become numbers
             raise DataError(f"the column {name!r} has several fields in each row", help="give each field as a column of its own: unnest()")
-        return as_column(values, name)
+        return as_column(plain_categories(values) if is_declared(values) else values, name)
     except MemoryError:
         raise
     except Exception as error:  # a frame's library has errors of its own

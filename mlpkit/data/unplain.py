@@ -18,19 +18,22 @@ MANY_UNITS = 5  # different texts from which on a unit is one: "2wd" and "4wd" a
 FEW_UNITS = 3  # "3 kg" and "200 g"
 
 _N = r"[+-]?(\d[\d,.'’ \u00a0\u202f]*|\.\d+)"
-_SIGNS = r"[$€£¥₹₽₩₺₫₴₦₪฿]|(US|CA|AU|NZ|HK|R)\$|(USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|NZD|SEK|NOK|DKK|PLN|BRL|RUB|ZAR|KRW|MXN|TRY)\b"
+_SIGNS = r"[$€£¥₹₽₩₺₫₴₦₪฿]|(US|CA|AU|NZ|HK|R)\$|Rs\.?|(USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|NZD|SEK|NOK|DKK|PLN|BRL|RUB|ZAR|KRW|MXN|TRY)\b"
 KINDS = {
     "a percent sign": re.compile(rf"{_N}\s?[%‰]"),
     "a currency": re.compile(rf"[+-]?\(?({_SIGNS})\s?{_N}\)?|\(?{_N}\s?({_SIGNS})\)?"),
     "accounting parentheses": re.compile(rf"\(\s?{_N}\s?\)"),
+    "a long minus sign": re.compile(rf"[−–]\s?{_N}"),
     "thousands separators": re.compile(r"[+-]?[1-9]\d{0,2}(([,'’ \u00a0\u202f]\d{3})+(\.\d+)?|(\.\d{3}){2,}(,\d+)?|(\.\d{3})+,\d+)"),
 }
-_UNIT = re.compile(r"[+-]?\d[\d,.]*\s?(?P<unit>[^\W\d_]{1,12}[²³]?|[^\W\d_]{1,6}/[^\W\d_]{1,6}[²³]?|[°º]\s?[CFK]?|[\"′″'])")
+_WORD, _SHORT = r"[^\W\d_]{1,12}", r"[^\W\d_]{1,6}"
+_UNIT = re.compile(rf"[+-]?\d[\d,.]*\s?(?P<unit>{_WORD}( {_WORD}){{0,2}}[²³.]?|{_SHORT}/{_SHORT}[²³]?|[°º]\s?[CFK]?|[\"′″'])")
 _ORDINALS = {"st", "nd", "rd", "th"}
 PLAIN = {
     "a percent sign": "write 57 or 0.57, not 57%",
     "a currency": "write 19.99, not $19.99",
     "accounting parentheses": "write -5, not (5)",
+    "a long minus sign": "write -5, with a hyphen",
     "thousands separators": "write 1234, not 1,234; or set data.decimal to ',' where the comma is the decimal point",
     "a unit": "write 3, not 3 kg, with one unit for all",
 }

@@ -163,7 +163,7 @@ class Metric(Plugin):
 
     @abstractmethod
     def compute(self, outputs: Array, targets: Targets, weights: Array) -> float:
-        """The figure.
+        """The figure; NaN where these rows give it no value, as a single row or a constant target may: the user is warned once.
 
         Parameters
         ----------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from mlpkit.data.columns import Column, read_number
 from mlpkit.data.kinds import gaps, numbers, refuse_dates, text_counts, texts
 from mlpkit.data.table import Table
-from mlpkit.data.textcolumn import coded
+from mlpkit.data.textcolumn import TextColumn, coded
 from mlpkit.data.unplain import refuse_decorated
 from mlpkit.errors import DataError, ResourceLimit
+from mlpkit.spec.csv_options import MISSING
 
 if TYPE_CHECKING:
     from mlpkit.data.fields import Codes
@@ -34,18 +35,35 @@ _INTEGER = re.compile(r"-?[1-9]\d{0,17}|0", re.ASCII)  # as Python writes them
 _FRACTION = re.compile(r"-?(?!0\.0$)\d+\.\d+|0\.0", re.ASCII)  # but for -0.0, which equals 0.0
 
 
-def missing_targets(table: Table, target_type: TargetType = "auto") -> NDArray[np.bool_]:
+def missing_targets(table: Table, target_type: TargetType = "auto", missing: Collection[str] = MISSING) -> NDArray[np.bool_]:
     """Return which rows have no target in some column: None, NaN, NaT, or a text that stands for one, such as "-nan".
 
     A column whose `target_type` is "text" has no such texts: each different text is a class.
+
+    Parameters
+    ----------
+    table : Table
+    target_type : {"auto", "number", "class", "text"}
+    missing : collection of str
+        Texts that mean that a value is missing. In a column of the user's own the usual ones do so only among numbers: "none"
+        may be a class.
     """
     found = np.zeros(table.rows, dtype=bool)
     for name in table.names:
         found |= gaps(table, name)
         if target_type != "text" and table[name].dtype == object:
-            codes, values = coded(table[name])
-            found |= np.array([text is not None and _is_nan(text) for text in values], dtype=bool)[codes]
+            found |= _missing_texts(table[name], missing)
     return found
+
+
+def _missing_texts(column: Column, missing: Collection[str]) -> NDArray[np.bool_]:
+    values = column.numbers() if isinstance(column, TextColumn) else None
+    if values is not None:  # none of the numbers of a file becomes a string
+        return np.isnan(values)
+    codes, texts = coded(column)
+    among_numbers = all(read_number(text) is not None for text in texts if text is not None and text not in missing)
+    marks = set(missing) if among_numbers else set(missing).difference(MISSING)
+    return np.array([text is not None and (text in marks or _is_nan(text)) for text in texts], dtype=bool)[codes]
 
 
 def _is_nan(text: str) -> bool:
@@ -54,10 +72,10 @@ def _is_nan(text: str) -> bool:
     return bare.lstrip("+-").lower() == "nan" or bare in ("NaT", "<NA>")
 
 
-def missing_target_error(table: Table, missing: NDArray[np.bool_]) -> DataError:
-    """Return the error for rows without a target; it counts them and names the first ones."""
-    name = next(name for name in table.names if missing_targets(table.select([name])).any())
-    rows = np.flatnonzero(missing)
+def missing_target_error(table: Table, target_type: TargetType, missing: Collection[str]) -> DataError:
+    """Return the error for rows without a target; it counts those of the first such column, and names the first ones."""
+    found = {name: missing_targets(table.select([name]), target_type, missing) for name in table.names}
+    name, rows = next((name, np.flatnonzero(own)) for name, own in found.items() if own.any())
     places = ", ".join(table.place(int(row)) for row in rows[:3]) + (" and so on" if len(rows) > 3 else "")
     what = f"{len(rows)} missing values" if len(rows) > 1 else "a missing value"
     help = (

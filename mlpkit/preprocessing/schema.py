@@ -1,7 +1,7 @@
 """The input columns of a model: what each holds, and what is done to it.
 
 Texts become categories only where several rows share them: a text column in which most rows have one of their own holds
-names, dates in words or numbers with units, of which a network learns nothing. It is refused unless the spec insists.
+names, dates in words or numbers with units, of which a network learns nothing. It is refused unless the spec insists, or its type.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ def _input_column(options: Preprocessing, table: Table, name: str, missing: Coll
             help=f'encode it yourself, or write "preprocessing": {{"columns": {{"{name}": "one_hot"}}}}',
         )
     found = _category_column(options, table, name, missing)
-    _check_shared(found, table, missing)
+    if name not in table.declared:
+        _check_shared(found, table, missing)
     return found
 
 

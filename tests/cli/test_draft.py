@@ -90,6 +90,14 @@ def test_columns_on_the_edge_have_a_treatment(tmp_path, values, treatment):
     assert found.spec["preprocessing"]["columns"] == {"edge": treatment}
 
 
+@pytest.mark.parametrize("scale", [1e306, 1e-310])
+def test_a_target_that_cannot_be_scaled_is_refused_by_init(tmp_path, scale):
+    lines = [f"{row * 7 % 11},{(row % 13 + 0.5) * scale}" for row in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,y", *lines]) + "\n")
+    with pytest.raises(DataError, match="too large or too small to standardise"):
+        draft(read_table(tmp_path / "t.csv"), "y", "t.csv", "m")
+
+
 def test_marks_between_numbers_are_missing_values(folder, run):
     lines = [f"{'unknown' if row % 7 == 0 else row},{'-' if row % 9 == 0 else 'pq'[row % 2]},{row % 17}.5" for row in range(91)]
     (folder / "t.csv").write_text("\n".join(["age,kind,y", *lines]) + "\n")
@@ -124,3 +132,12 @@ def test_the_advice_for_a_target_works_for_targets(folder, run, values, words):
     assert done.code == 2
     assert all(word in done.err for word in words)
     assert "preprocessing" not in done.err
+
+
+def test_a_target_may_be_named_in_another_unicode_form(folder, run):
+    lines = [f"{row * 7 % 11},{row % 13 + 0.5}" for row in range(60)]
+    (folder / "t.csv").write_text("\n".join(["a,pre\u0301cis", *lines]) + "\n", encoding="utf-8")
+    done = run("init", "t.csv", "-t", "pr\u00e9cis")
+    assert done.code == 0
+    assert "1 number: a" in done.err
+    assert run("train", "spec.json", "--epochs", 1).code == 0

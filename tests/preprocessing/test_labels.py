@@ -10,6 +10,7 @@ import pytest
 
 import mlpkit
 from mlpkit.data import Table, as_table
+from mlpkit.data.arrayfiles import _chosen
 from mlpkit.errors import ConstantColumnWarning, DataError, LeftOutWarning, SpecError, UnseenCategoryWarning
 from mlpkit.preparation import prepare
 from mlpkit.preprocessing import TargetEncoder
@@ -246,6 +247,16 @@ class Counted(str):
         return str.__lt__(self, other)
 
 
+def test_comparisons_of_the_names_in_a_file_grow_with_their_number():
+    counts = []
+    for columns in (1_000, 4_000):
+        names = [Counted(f"c{number:06d}") for number in range(columns)]
+        Counted.compared = 0
+        assert len(_chosen(dict.fromkeys(names, None), [Counted(name) for name in names], "t.h5")) == columns
+        counts.append(Counted.compared)
+    assert counts[1] < 6 * counts[0] + 1000
+
+
 def comparisons(classes):
     Counted.compared = 0
     labels = [Counted(f"c{number:06d}") for number in range(classes)] * 2
@@ -266,3 +277,10 @@ def test_indicators_of_many_classes_take_their_own_memory_alone():
     assert encoded.shape == (3, 20_000)
     assert encoded.sum() == 3
     assert encoded.base is None
+
+
+def test_a_declared_category_may_have_a_row_or_two_for_each_level_and_any_values():
+    frame = pd.DataFrame({"a": pd.Series(np.arange(60) % 40).astype("category"), "b": pd.cut(np.arange(60.0), 3), "c": RNG.normal(size=60)})
+    model = mlpkit.train(make("mse", "linear"), frame, np.arange(60.0))
+    assert model.input_encoder.width == 40 + 3 + 1
+    assert model.predict(frame[:5]).shape == (5,)

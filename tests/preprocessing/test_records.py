@@ -56,6 +56,13 @@ def test_a_row_without_any_input_is_a_mistake(model):
         assert model.predict([{}]).shape == (1,)
 
 
+@pytest.mark.parametrize("rows", [[], ()])
+def test_no_rows_have_no_predictions(model, rows):
+    assert model.predict(rows).shape == (0,)
+    classes = {**make(), "network": {"layers": [{"activation": "softmax"}]}, "loss": "categorical_crossentropy"}
+    assert mlpkit.train(classes, ROWS, Y).predict_proba(rows).shape == (0, 7)
+
+
 def test_an_absent_column_of_a_table_is_an_error(model, tmp_path):
     table = {name: [value] for name, value in without("sex").items() if name != "pixels"}
     for source in (table, pd.DataFrame(table)):
