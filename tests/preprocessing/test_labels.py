@@ -10,7 +10,6 @@ import pytest
 
 import mlpkit
 from mlpkit.data import Table, as_table
-from mlpkit.data.arrayfiles import _chosen
 from mlpkit.errors import ConstantColumnWarning, DataError, LeftOutWarning, SpecError, UnseenCategoryWarning
 from mlpkit.preparation import prepare
 from mlpkit.preprocessing import TargetEncoder
@@ -245,16 +244,6 @@ class Counted(str):
     def __lt__(self, other):
         Counted.compared += 1
         return str.__lt__(self, other)
-
-
-def test_comparisons_of_the_names_in_a_file_grow_with_their_number():
-    counts = []
-    for columns in (1_000, 4_000):
-        names = [Counted(f"c{number:06d}") for number in range(columns)]
-        Counted.compared = 0
-        assert len(_chosen(dict.fromkeys(names, None), [Counted(name) for name in names], "t.h5")) == columns
-        counts.append(Counted.compared)
-    assert counts[1] < 6 * counts[0] + 1000
 
 
 def comparisons(classes):
