@@ -157,8 +157,9 @@ def looks_like_data(names: Row, rows: Sequence[Row]) -> bool:
     """
     columns = [[row[index] for row in rows if index < len(row) and row[index] not in MISSING] for index in range(len(names))]
     numeric = [index for index, values in enumerate(columns) if (values or not rows) and all(map(_is_number, values))]
-    texts = [index for index, values in enumerate(columns) if values and index not in set(numeric)]
-    recur = [index for index in texts if names[index] in set(columns[index])]
+    numbers = set(numeric)
+    texts = [index for index, values in enumerate(columns) if values and index not in numbers]
+    recur = [index for index in texts if names[index] in columns[index]]
     alike = 2 * len(recur) >= len(texts)  # of the texts
     if not rows:
         return all(map(_is_number, names)) and not _are_labels(names)

@@ -5,6 +5,7 @@ Frames are known by what they offer (`columns`, `column_names`), so none of thos
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -51,7 +52,8 @@ def as_table(source: Any, names: Sequence[str] | None = None, *, default: str = 
 def unique(names: Sequence[Any]) -> list[str]:
     """Names as texts; DataError when one is repeated."""
     texts = [str(name) for name in names]
-    if repeated := sorted({name for name in texts if texts.count(name) > 1}) if len(set(texts)) < len(texts) else []:
+    if len(set(texts)) < len(texts):
+        repeated = sorted(name for name, count in Counter(texts).items() if count > 1)
         raise DataError(f"there are several columns named {repeated[0]!r}", help="give each column its own name")
     return texts
 
