@@ -189,6 +189,8 @@ def _no_number(table: Table, name: str, missing: Collection[str], *, boolean: bo
     present = ((row, text) for row, text in enumerate(column) if text is not None and text not in missing)
     row, text = next(found for found in present if (found[1].lower() not in FLAGS if boolean else read_number(found[1]) is None))
     what = "is true or false" if boolean else "holds numbers"
+    if table.text_file and "," in text and _COMMA.fullmatch(text):
+        advice = f'set "decimal": "," in "data"{f"; {advice}" if advice else ""}'
     advice = advice or f"correct it, add it to data.missing, or, if these are categories: {_one_hot(name)}"
     return table.error(f"the column {name!r} {what}, but {table.place(row)} has {text!r}", row, advice)
 

@@ -201,6 +201,7 @@ def test_what_may_group_thousands_is_no_decimal_comma(tmp_path, content):
 
 def test_numbers_with_a_comma_name_the_key(tmp_path):
     table = read_table(write(tmp_path, "a;b\n1,5;x\n2,5;y\n"))
-    with pytest.raises(DataError, match="numbers written with a comma") as caught:
-        column_kind(table, "a")
-    assert '"decimal": ","' in caught.value.help
+    for read, message in ((column_kind, "numbers written with a comma"), (numbers, "holds numbers, but line 2 of .* has '1,5'")):
+        with pytest.raises(DataError, match=message) as caught:
+            read(table, "a")
+        assert '"decimal": ","' in caught.value.help
