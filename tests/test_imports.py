@@ -75,6 +75,7 @@ ORDER = [
     "requirements",
     "scaffold",
     "cli",
+    "__pyinstaller",
     "__main__",
 ]
 PLUGINS = ["activations", "losses", "optimizers", "initializers", "schedules", "metrics"]

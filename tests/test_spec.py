@@ -400,7 +400,7 @@ def test_equal_specs_have_equal_hashes():
     )
 
 
-class Wave(mlpkit.Elementwise):
+class SeveralTypes(mlpkit.Elementwise):
     """Options that take one of several types."""
 
     value: float | tuple[float, ...] = 1.0
@@ -429,8 +429,8 @@ class Wave(mlpkit.Elementwise):
     ],
 )
 def test_one_mistake_in_an_option_of_several_types_is_one_problem_at_its_place(options, path, message):
-    mlpkit.register(Wave)
-    text = json.dumps({**XOR, "network": {"layers": [{"units": 1, "activation": {"type": "wave", **options}}]}})
+    mlpkit.register(SeveralTypes)
+    text = json.dumps({**XOR, "network": {"layers": [{"units": 1, "activation": {"type": "several_types", **options}}]}})
     with pytest.raises(errors.SpecError) as caught:
         Spec.from_json(text, file="spec.json")
     [problem] = caught.value.problems

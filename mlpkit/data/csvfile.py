@@ -31,6 +31,7 @@ BLOCK = 2**22  # bytes
 ROWS = 4096  # that are read one by one, at a time
 _EXCEL = re.compile(r'"?sep=(?P<separator>[^"])"?\s*', re.IGNORECASE)  # the first line of a file that Excel is to open
 _QUOTED = re.compile(r'"[^"]*"')
+_SPACED = re.compile(r'"[^"]*"( "[^"]*")+\s*')  # as R writes names when it is not told how
 
 Part = tuple[Layout, Block]
 
@@ -152,6 +153,8 @@ def _first_line(lines: Iterator[str]) -> tuple[list[str], str | None]:
 def _sniff(lines: list[str], dialect: Dialect) -> str:
     """The separator that is in all of the lines equally often, and most often in the first."""
     counts = [[_QUOTED.sub("", line).count(separator) for separator in SEPARATORS] for line in lines if line.strip()]
+    if _SPACED.fullmatch(lines[0]):
+        return " "
     several = len(counts) > 1  # rows, in which a comma may be in the numbers
 
     def rank(index: int) -> tuple[bool, bool, int]:

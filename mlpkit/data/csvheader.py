@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from mlpkit.data.columns import read_number
@@ -20,6 +20,7 @@ from mlpkit.spec.csv_options import MISSING
 UNNAMED = "unnamed"
 SAMPLE_ROWS, SAMPLE_BYTES = 100, 2**16
 YEARS = range(1800, 2200)
+_DIGITS, _LETTERS = re.compile(r"\d+"), re.compile(r"[^\W\d_]+")
 Row = list[str]
 
 
@@ -152,24 +153,30 @@ def check_header(names: Row, rows: Sequence[Row], source: str, line: int) -> Non
 def looks_like_data(names: Row, rows: Sequence[Row]) -> bool:
     """Whether a line of names looks like one more of the rows.
 
-    It does when each column of numbers has a number there too, unless these numbers count the columns or are years; and when
-    there are no numbers, but half of the texts there, and more than one, are values of their columns.
+    It does when each column of numbers has a number there too, unless these numbers count the columns or are years; when a
+    date, a percentage or the like stands above others of its form; and when there are no numbers, but half of the texts there,
+    and more than one, are values of their columns.
     """
     columns = [[row[index] for row in rows if index < len(row) and row[index] not in MISSING] for index in range(len(names))]
     numeric = [index for index, values in enumerate(columns) if (values or not rows) and all(map(_is_number, values))]
-    texts = [index for index, values in enumerate(columns) if values and index not in set(numeric)]
-    recur = [index for index in texts if names[index] in set(columns[index])]
+    numbers = set(numeric)
+    texts = [index for index, values in enumerate(columns) if values and index not in numbers]
+    recur = [index for index in texts if names[index] in columns[index]]
     alike = 2 * len(recur) >= len(texts)  # of the texts
     if not rows:
         return all(map(_is_number, names)) and not _are_labels(names)
+    if any(_is_formed(names[index]) and all(_form(value) == _form(names[index]) for value in columns[index]) for index in texts):
+        return True
     found = [names[index] for index in numeric if names[index] not in MISSING]
     if not numeric:
         return len(recur) > 1 and alike
     if not found or not all(map(_is_number, found)):
         return False
+    values = [set(columns[index]) for index in numeric if names[index] not in MISSING]
+    if any(map(_are_years, values)):
+        return True
     if not _are_labels([name for name in names if _is_number(name)], alone=not any(name for name in names if not _is_number(name))):
         return True
-    values = [set(columns[index]) for index in numeric if names[index] not in MISSING]
     return bool(texts and alike and recur) or (not texts and all(name in column for name, column in zip(found, values, strict=True)))
 
 
@@ -177,8 +184,22 @@ def _is_number(text: str) -> bool:
     return read_number(text) is not None or read_number(text.replace(",", ".", 1)) is not None
 
 
+def _form(text: str) -> str:
+    """A text with one digit and one letter for each row of them: ``2020-01-31`` has the form ``0-0-0``."""
+    return _LETTERS.sub("a", _DIGITS.sub("0", text))
+
+
+def _is_formed(text: str) -> bool:
+    """Whether a text has digits and signs between or around them, as dates, times, percentages and prices have."""
+    return any(map(str.isdecimal, text)) and any(not (sign.isalnum() or sign in " _()[]") for sign in text)
+
+
+def _are_years(values: Collection[str]) -> bool:
+    return all(text.isdecimal() and int(text) in YEARS for text in values)
+
+
 def _are_labels(numbers: Sequence[str], *, alone: bool = True) -> bool:
-    """Whether numbers in a header name the columns: they count from 0 or 1, or are years."""
+    """Whether numbers in a header name the columns: they count from 0, or are years."""
     if not all(text.isdecimal() for text in numbers):
         return False
     values = [int(text) for text in numbers]
@@ -186,5 +207,4 @@ def _are_labels(numbers: Sequence[str], *, alone: bool = True) -> bool:
         return False
     if all(value in YEARS for value in values):
         return values == sorted(values)
-    counted_up = values == list(range(values[0], values[0] + len(values))) and values[0] in (0, 1)
-    return counted_up and (len(values) > 1 or (alone and values == [0]))
+    return values == list(range(len(values))) and (len(values) > 1 or alone)

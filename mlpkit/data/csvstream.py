@@ -16,6 +16,7 @@ from mlpkit.data.table import data_error
 from mlpkit.foreign import check_data
 
 HEAD = 2**16  # bytes that are looked at before anything is read
+FEW_ZEROS = 8  # of separators and line ends in wide characters; other texts have none
 PIECE = 2**18  # bytes that are decoded at once
 MOST_LINE = 2**28  # bytes of a line: what is longer is no table
 MARKS = (  # byte-order marks; that of UTF-32 begins with that of UTF-16
@@ -157,13 +158,20 @@ def _wide_encoding(head: bytes) -> str:
     part = head[: 4 * 256]
     zeros = [part[start::4].count(0) for start in range(4)]
     size = max(len(part) // 4, 1)
-    if sum(zeros) < size:  # fewer than every fourth byte
+    if not any(zeros):
         return ""
     candidates = {"utf-32-le": (2, 3), "utf-32-be": (0, 1), "utf-16-le": (1, 3), "utf-16-be": (0, 2)}
     for name, places in candidates.items():
         if min(zeros[place] for place in places) >= size * (0.9 if "32" in name else 0.5):
             return name
-    return ""
+    return next((name for name in ("utf-16-le", "utf-16-be") if _reads_as_text(part, name)), "")
+
+
+def _reads_as_text(data: bytes, encoding: str) -> bool:
+    """Whether bytes are lines of characters that are seen, as those of a Chinese text are in UTF-16."""
+    text = data[: len(data) // 2 * 2].decode(encoding, "replace")
+    seen = sum((sign.isprintable() and sign != "�") or sign in "\r\n\t" for sign in text)
+    return data.count(0) >= FEW_ZEROS and "\n" in text and seen >= 0.98 * len(text)
 
 
 def guess_encoding(raw: bytes) -> str:
@@ -191,8 +199,11 @@ def check_damage(path: str | Path, error: OtherDialect) -> None:
 
 def _ends_with_return(head: bytes, encoding: str) -> bool:
     """Whether the first line ends with CR alone."""
-    text = re.sub(r'"[^"]*"', "", head.decode(encoding, "replace"))
-    found = _LINE_END.search(text)
+    try:
+        text = head.decode(encoding, "replace")
+    except ValueError:  # of the few encodings that replace nothing
+        return False
+    found = _LINE_END.search(re.sub(r'"[^"]*"', "", text))
     return found is not None and found.group() == "\r"
 
 

@@ -67,7 +67,7 @@ def column_kind(table: Table, name: str, missing: Collection[str] = (), *, advic
     insisting = advice or f"or, if they are categories: {_one_hot(name)}"
     refuse_decorated(name, counts, insisting)
     if all(_COMMA.fullmatch(text) for text in counts) and any("," in text for text in counts):
-        how = 'set data.decimal to ","' if table.text_file else "write 3.5, not 3,5"
+        how = 'set "decimal": "," in "data"' if table.text_file else "write 3.5, not 3,5"
         help = f"{how}; {insisting}"
         raise DataError(f"the column {name!r} has numbers written with a comma", help=help)
     right = sum(count for text, count in counts.items() if read_number(text) is not None)
@@ -206,6 +206,8 @@ def _no_number(
     wrong = f"has {text!r}" if len(marks) < 2 else f"has {text!r}; it has {', '.join(map(repr, marks))}"
     cure = f'"missing": {json.dumps(list(marks or [text]), ensure_ascii=False)}'
     help = f"correct it; if it stands for a missing value, add it to data.missing: {cure}; or, if these are categories: {_one_hot(name)}"
+    if table.text_file and "," in text and _COMMA.fullmatch(text):
+        advice = f'set "decimal": "," in "data"{f"; {advice}" if advice else ""}'
     advice = advice or help
     return table.error(f"the column {name!r} {what}, but {table.place(row)} {wrong}", row, advice)
 

@@ -53,9 +53,8 @@ def _has_decimal_commas(table: Table) -> bool:
         if any("." in text for text in texts) and all(map(_is_point_number, texts)):
             return False
         if any("," in text for text in texts) and all("," not in text or _COMMA.fullmatch(text) for text in texts):
-            found = found or (
-                all(map(_is_comma_number, texts)) and not all("," not in text or _THOUSANDS.fullmatch(text) for text in texts)
-            )
+            mostly = 2 * sum(map(_is_comma_number, texts)) > len(texts)  # beside a mark for what is missing
+            found = found or (mostly and not all("," not in text or _THOUSANDS.fullmatch(text) for text in texts))
     return found
 
 

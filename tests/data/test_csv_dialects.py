@@ -31,17 +31,24 @@ ROWS_ALONE = {
     "dates": "2020-01-01,5.5\n2020-01-02,6.5\n",
     "decimal commas": "5,1;3,5;Iris-setosa\n4,9;3,0;Iris-setosa\n",
     "exponents": "1e3,2e4\n1.5e3,2.5e4\n",
+    "small numbers": "1,2,3\n4,5,6\n7,8,9\n",
+    "years": "1990,2001\n1985,2010\n1999,2003\n",
+    "dates and texts": "2020-01-01,Rome\n2020-01-02,Oslo\n",
+    "times": "12:30,lunch\n18:05,dinner\n",
+    "percentages": "57%,high\n3%,low\n",
+    "prices": "$19.99,shoe\n$5.00,sock\n",
 }
 NAMED = {
     "words": "a,b\n1,2\n3,4\n",
     "counted from 0": "0,1,2\n5,6,7\n",
-    "counted from 1": "1,2,3\n5.5,6.5,7.5\n",
     "years": "city,2019,2020\nRome,5,6\nOslo,7,8\n",
     "one year": "city,2020\nRome,5\nOslo,7\n",
     "pandas without names": ",0,1,species\n0,5.1,3.5,a\n1,4.9,3.0,b\n",
     "texts alone": "name,city\nAda,London\nEmmy,Erlangen\n",
     "a name beside numbers": "id,10,20\n1,5.5,6.5\n2,5.5,6.5\n",
     "a name that is a value once": "a,b,c\na,x,1\ny,z,2\n",
+    "names with signs": "height (cm),share %,x-1,2020-01\n5,6,a,7\n6,7,b,8\n",
+    "dates over numbers": "id,2020-01-01,2020-02-01\nu,5,6\nv,7,8\n",
 }
 
 
@@ -135,6 +142,14 @@ def test_another_encoding_is_told_by_name_and_read_when_it_is_said(tmp_path, enc
     assert read_source(spec_of(encoding=encoding), path).names == ("größe", "b")
 
 
+def test_wide_characters_without_a_mark_are_told_too(tmp_path):
+    for encoding in ("utf-16-le", "utf-16-be"):
+        with pytest.raises(OtherDialect, match=f"is {encoding.upper()} text, not UTF-8"):
+            read_table(write(tmp_path, "名前,都市\n" + "赤色,東京\n" * 20, encoding))
+    with pytest.raises(DataError, match=r"NUL|UTF-8"):
+        read_table(write(tmp_path, "".join(map(chr, range(256))) * 4, "latin-1"))
+
+
 def test_bytes_that_are_in_no_table_of_windows_are_latin_1(tmp_path):
     (tmp_path / "t.csv").write_bytes(b"a,b\n1,caf\xe9\x81\n")
     with pytest.raises(OtherDialect, match=r"line 2 .* byte 0xe9 at position 6; in latin-1 it is 'é'"):
@@ -193,6 +208,11 @@ def test_a_point_in_a_number_is_an_error_where_decimals_have_commas(tmp_path, po
     assert read_table(write(tmp_path, "a;b\n1,5;x\n1.234;y\n"), decimal=",", missing=["1.234"])["a"].tolist() == ["1.5", None]
 
 
+def test_decimal_commas_are_found_beside_marks(tmp_path):
+    table, written = read_sniffed(write(tmp_path, "a;b\n1,5;x\n-;y\n2,25;x\n7;y\n"))
+    assert (written["decimal"], table["a"].tolist()) == (",", ["1.5", "-", "2.25", "7"])
+
+
 @pytest.mark.parametrize("content", ["a;b\n1,234;x\n12,500;y\n", "a;b\n1,234,567;x\n2,345;y\n", "a;b;c\n1,5;2.5;x\n2,5;3.5;y\n"])
 def test_what_may_group_thousands_is_no_decimal_comma(tmp_path, content):
     path = write(tmp_path, content)
@@ -201,6 +221,7 @@ def test_what_may_group_thousands_is_no_decimal_comma(tmp_path, content):
 
 def test_numbers_with_a_comma_name_the_key(tmp_path):
     table = read_table(write(tmp_path, "a;b\n1,5;x\n2,5;y\n"))
-    with pytest.raises(DataError, match="numbers written with a comma") as caught:
-        column_kind(table, "a")
-    assert '"decimal": ","' in caught.value.help
+    for read, message in ((column_kind, "numbers written with a comma"), (numbers, "holds numbers, but line 2 of .* has '1,5'")):
+        with pytest.raises(DataError, match=message) as caught:
+            read(table, "a")
+        assert '"decimal": ","' in caught.value.help

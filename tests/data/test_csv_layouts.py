@@ -20,6 +20,7 @@ WRITTEN = {
     "R write.csv": '"","a","b"\n"1",1.5,"x"\n"2",2.5,"y"\n"3",3.5,"z"\n',
     "R write.table": '"a"\t"b"\n"1"\t1.5\t"x"\n"2"\t2.5\t"y"\n"3"\t3.5\t"z"\n',
     "R write.table without quotes": "a;b\n1;1.5;x\n2;2.5;y\n3;3.5;z\n",
+    "R write.table as it is": '"a" "b"\n"1" 1.5 "x"\n"2" 2.5 "y"\n"3" 3.5 "z"\n',
     "separators behind all lines": "a,b,\n1.5,x,\n2.5,y,\n3.5,z,\n",
     "separators behind the rows": "a,b\n1.5,x,\n2.5,y,\n3.5,z,\n",
     "a separator behind the header": "a,b,\n1.5,x\n2.5,y\n3.5,z\n",

@@ -221,7 +221,7 @@ def test_whole_numbers_of_128_bits_are_numbers():
 
 def test_a_struct_is_no_number():
     frame = pl.DataFrame({"a": [{"u": 1, "v": 2}] * 20})
-    with pytest.raises(DataError, match="'a' has structs") as caught:
+    with pytest.raises(DataError, match="'a' has several fields in each row") as caught:
         mlpkit.train(make("mse", "linear"), frame, np.arange(20.0))
     assert "unnest" in caught.value.help
     with pytest.raises(DataError, match="'a'"):
