@@ -27,7 +27,7 @@ from mlpkit.storage import Stored
 from mlpkit.surrogates import Table, how_good, key_of
 from mlpkit.switches import strict as strict_by_environment
 
-ADVICE = "install what the model was trained with, which 'mlpkit plugins freeze' lists, or train it again"
+ADVICE = "install what the model was trained with, which 'mlpkit plugins freeze' lists, if you trust it; or train it again"
 NONE = Drift(0.0, "outputs")
 THROUGH_TABLES = 1e-3  # difference of the network's probe up to which tables are taken for the cause
 LEVEL = 3  # of the stack: who called `load`

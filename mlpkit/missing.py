@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from mlpkit import installed, plugin_probe
-from mlpkit.errors import MissingPlugin, ModelFileError, PluginError
+from mlpkit.errors import DriftedPlugin, MissingPlugin, ModelFileError, PluginError
 from mlpkit.modelfile.rules import Rule
 from mlpkit.plugin import REGISTRIES, Plugin
 from mlpkit.registry import BUILTIN, PluginInfo
@@ -17,6 +18,7 @@ from mlpkit.shown import DISTRIBUTION, FILE, VERSION, shortened
 from mlpkit.stand_ins import Missing, stand_in
 from mlpkit.surrogates import Table, key_of
 from mlpkit.switches import PLUGINS, counts
+from mlpkit.validation import findings
 
 MOST_MISSING = 10  # plugins that are not here and are named
 MOST_REPLACED = 50  # that something takes the place of
@@ -70,6 +72,7 @@ def replacements(
     }
     asked = [record for record in plugins if (record["kind"], record["name"]) not in found]
     absent = _absent(asked, dtype, surrogates)
+    _check_activations(asked, absent)
     for key, same, error in _not_needed(asked, absent, predicting):
         found[key] = stand_in(_told_of(same, {})._replace(broken=error))
     refused: list[Record] = []
@@ -103,17 +106,47 @@ def _not_needed(
     for key, same in list(groups.items())[:MOST_REPLACED]:
         if key in absent:
             continue
-        error = None if predicting else _broken(*key)
+        error = None if predicting else next(filter(None, map(_unusable, same)), None)
         if predicting or error is not None:
             yield key, same, error
 
 
-def _broken(kind: str, name: str) -> PluginError | None:
-    """What is wrong with a plugin that is installed; None when it can be imported."""
+def _check_activations(plugins: Sequence[Record], absent: Mapping[tuple[str, str], Any]) -> None:
+    """Raise DriftedPlugin for an activation of another distribution that does not take its options any more."""
+    for record in plugins:
+        if (
+            record["kind"] == "activations"
+            and record["distribution"] not in (None, BUILTIN)
+            and ("activations", record["name"]) not in absent
+        ):
+            error = _unusable(record)
+            if isinstance(error, DriftedPlugin):
+                raise error
+
+
+def _unusable(record: Record) -> PluginError | None:
+    """What is wrong with a plugin that is installed: it cannot be imported, or does not take its options; None when nothing is."""
+    kind, name, options = record["kind"], record["name"], record["options"]
     try:
-        REGISTRIES[kind].get(name)
+        plugin = REGISTRIES[kind].get(name)
+        plugin.model_validate(options)
     except PluginError as error:
         return error
+    except ValidationError as error:
+        found = next(findings(error, plugin, options))
+        then, now = record["version"], REGISTRIES[kind].find(name).version
+        message = (
+            f"the plugin {shortened(name, 100)!r} has changed since the model was saved and does not take its options: {found.message}"
+        )
+        table = "; or predict through the table of it in the file: --allow-surrogate, load(..., allow_surrogate=True)"
+        known = DISTRIBUTION.fullmatch(record["distribution"]) and VERSION.fullmatch(then or "")
+        install = (
+            f"pip install {record['distribution']}=={then}  (if you trust it)" if known else "install the version that it was trained with"
+        )
+        help = f"{install}{table if record.get('surrogate') is not None else ''}"
+        return DriftedPlugin(f"{message} ({record['distribution']} {then} then, {now} now)", help=help)
+    except Exception:  # a check of the plugin's own, which says so where it is used
+        return None
     return None
 
 
@@ -205,8 +238,8 @@ def what_to_do(record: Record) -> str:
     if here and not counts(distribution):
         return f"{PLUGINS} shuts it out: unset it, or add {distribution} to it"
     if here:
-        return f"pip install {distribution}=={version}  (the {here.pop()} that is installed has no {name!r})"
-    return f"pip install {distribution}  (trained with {version})"
+        return f"pip install {distribution}=={version}  (if you trust it; the {here.pop()} that is installed has no {name!r})"
+    return f"pip install {distribution}  (if you trust it; trained with {version})"
 
 
 def _about_table(record: Record, allowed: bool) -> str:

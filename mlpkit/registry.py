@@ -24,6 +24,105 @@ from mlpkit.wellformed import check_class
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,99}$")  # short enough for a name in a model file
 BUILTIN = "mlpkit"
+PACKAGES = {  # the plugins in packages of mlpkit's own, by kind and name
+    ("activations", "snake"): "mlpkit-snake",
+    ("losses", "robust"): "mlpkit-robust",
+    ("optimizers", "lbfgs"): "mlpkit-scipy",
+}
+OF_THE_FIELD = frozenset(  # what other libraries have under these names is something else than what is spelled alike here
+    [
+        "celu",
+        "elu",
+        "exponential",
+        "gelu",
+        "geglu",
+        "glu",
+        "hard_sigmoid",
+        "hard_silu",
+        "hard_swish",
+        "hard_tanh",
+        "hardtanh",
+        "log_sigmoid",
+        "log_softmax",
+        "maxout",
+        "mish",
+        "prelu",
+        "reglu",
+        "relu6",
+        "rrelu",
+        "selu",
+        "silu",
+        "sine",
+        "snake",
+        "soft_shrink",
+        "softmin",
+        "softplus",
+        "softsign",
+        "sparsemax",
+        "squareplus",
+        "swiglu",
+        "swish",
+        "tanhshrink",
+        "huber",
+        "log_cosh",
+        "smooth_l1",
+        "hinge",
+        "squared_hinge",
+        "kl_divergence",
+        "poisson",
+        "quantile",
+        "pinball",
+        "tweedie",
+        "mape",
+        "msle",
+        "gaussian_nll",
+        "nll",
+        "adadelta",
+        "adafactor",
+        "adagrad",
+        "adamax",
+        "adamw",
+        "asgd",
+        "ftrl",
+        "lamb",
+        "lbfgs",
+        "lion",
+        "muon",
+        "nadam",
+        "radam",
+        "rmsprop",
+        "rprop",
+        "identity",
+        "lecun_normal",
+        "lecun_uniform",
+        "ones",
+        "orthogonal",
+        "random_uniform",
+        "truncated_normal",
+        "variance_scaling",
+        "cosine_restarts",
+        "cyclic",
+        "exponential",
+        "inverse_time",
+        "linear",
+        "one_cycle",
+        "piecewise",
+        "polynomial",
+        "reduce_on_plateau",
+        "warmup",
+        "auc",
+        "roc_auc",
+        "f1",
+        "fbeta",
+        "precision",
+        "recall",
+        "mape",
+        "median_absolute_error",
+        "max_error",
+        "explained_variance",
+        "brier",
+    ]
+)
 
 T = TypeVar("T")
 
@@ -227,14 +326,25 @@ class Registry(Generic[T]):
             help = f"unset {PLUGINS} or add {shortened(', '.join(map(str, sorted(shut_out, key=str))), 100)} to it"
             return MissingPlugin(f"{PLUGINS} shuts out the {singular(self.kind)} {shortened(name, 100)!r}", help=help)
         name = shortened(name, 100)  # what is longer than any name is near to none, and slow to compare
+        return MissingPlugin(f"unknown {singular(self.kind)} {name!r}{self._hint(name)}", help=self._advice(name))
+
+    def _hint(self, name: str) -> str:
+        """The names that may be meant. A name of the field that mlpkit does not have is no slip of the pen: gelu is not relu."""
         names = sorted({*(info.name for info in self.installed()), *self.aliases})
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
-        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-        distribution = name.partition(":")[0] if ":" in name else ""
-        install = f"pip install {distribution}, if you trust it; " if DISTRIBUTION.fullmatch(distribution) else ""
+        small = snake_case(name)
+        if small in names:
+            return f"; did you mean {small!r}?"
+        near = [] if small in OF_THE_FIELD else difflib.get_close_matches(small, names, n=3, cutoff=0.6)
+        return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+    def _advice(self, name: str) -> str:
         known = ", ".join(shortened(info.name, 100) for info in self.installed())
-        help = f"{install}installed: {known}; one of your own: --code FILE, or pass its class"
-        return MissingPlugin(f"unknown {singular(self.kind)} {name!r}{hint}", help=help)
+        advice = f"installed: {known}; one of your own: --code FILE, or pass its class"
+        package = PACKAGES.get((self.kind, snake_case(name)))
+        if package is not None:
+            return f"it is in the package {package}: pip install {package}, or in a checkout pip install ./plugins/{package}; {advice}"
+        distribution = name.partition(":")[0] if ":" in name else ""
+        return f"pip install {distribution}, if you trust it; {advice}" if DISTRIBUTION.fullmatch(distribution) else advice
 
     # -- from a class to its name
 

@@ -302,3 +302,22 @@ def test_one_that_no_prediction_needs_may_be_broken(trained, kind, fault):
     again = io.BytesIO()
     model.save(again)
     assert mlpkit.load(again.getvalue()).predict(X).shape == (len(X),)
+
+
+@pytest.mark.parametrize("kind", ["activations", "losses", "optimizers", "schedules", "metrics"])
+def test_an_option_that_is_gone_is_told_as_a_change_of_the_plugin(trained, kind):
+    code = PLUGINS[kind][0]
+    path = trained(kind, code, code.replace("    factor: float = 1.0", "    scale: float = 1.0").replace("self.factor", "self.scale"))
+    words = r"'dist-odd:odd' has changed since the model was saved .* unknown option 'factor' .*\(dist-odd 1\.2 then, 2\.0 now\)"
+    if kind == "activations":
+        with pytest.raises(errors.DriftedPlugin, match=words) as caught:
+            mlpkit.load(path)
+        assert "pip install dist-odd==1.2  (if you trust it); or predict through the table" in caught.value.help
+        with pytest.warns(errors.SurrogateWarning):
+            model = mlpkit.load(path, allow_surrogate=True)
+        assert model.predict(X).shape == (len(X),)
+        return
+    model = mlpkit.load(path)
+    assert model.predict(X).shape == (len(X),)
+    with pytest.raises(errors.DriftedPlugin, match=words):
+        list(mlpkit.epochs(model, X, X[:, 0]))

@@ -265,7 +265,7 @@ def test_a_missing_distribution_is_named_with_its_version(classifier, tmp_path, 
             "options": {},
         }
     )
-    with pytest.raises(mlpkit.MissingPlugin, match=r"pip install mlpkit-gone  \(trained with 0\.3\)"):
+    with pytest.raises(mlpkit.MissingPlugin, match=r"pip install mlpkit-gone  \(if you trust it; trained with 0\.3\)"):
         storage.from_contents(contents, "model.h5")
 
 

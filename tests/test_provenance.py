@@ -61,7 +61,8 @@ def test_a_plugin_that_computes_something_else_is_named(way, trained_with, monke
 def test_a_plugin_that_is_missing_says_what_to_install(trained_with):
     path = trained_with("2.0", name="far-away:snake", distribution="far-away")
     with pytest.raises(
-        errors.MissingPlugin, match=r"'far-away:snake', which is not here\nhelp: pip install far-away  \(trained with 2\.0\)"
+        errors.MissingPlugin,
+        match=r"'far-away:snake', which is not here\nhelp: pip install far-away  \(if you trust it; trained with 2\.0\)",
     ) as caught:
         mlpkit.load(path)
     assert caught.value.code == "missing_plugin"

@@ -446,3 +446,34 @@ def test_two_files_of_one_name_do_not_take_each_others_place(tmp_path):
     assert pickle.loads(pickle.dumps(cls())) == cls()
     (again,) = mlpkit.register_file(tmp_path / "a" / "act.py")
     assert again.target == first.target
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "words", "not_words"),
+    [
+        ("activations", "gelu", "unknown activation 'gelu'\n", "relu'?"),
+        ("activations", "selu", "unknown activation 'selu'\n", "did you mean"),
+        ("activations", "relo", "did you mean 'relu'?", ""),
+        ("activations", "ReLU", "did you mean 'relu'?", ""),
+        ("activations", "LeakyReLU", "did you mean 'leaky_relu'?", ""),
+        ("activations", "Tanh", "did you mean 'tanh'?", ""),
+        ("optimizers", "SGD", "did you mean 'sgd'?", ""),
+        ("optimizers", "Adam", "did you mean 'adam'?", ""),
+        ("optimizers", "adamw", "unknown optimizer 'adamw'\n", "did you mean"),
+        ("losses", "MSE", "did you mean 'mse'?", ""),
+    ],
+)
+def test_only_a_slip_of_the_pen_is_answered_with_another_name(kind, name, words, not_words):
+    with pytest.raises(errors.MissingPlugin) as caught:
+        REGISTRIES[kind].get(name)
+    assert words in str(caught.value)
+    assert not not_words or not_words not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("optimizers", "lbfgs"), ("optimizers", "LBFGS"), ("losses", "robust"), ("activations", "snake")]
+)
+def test_a_name_of_a_package_says_what_to_install(kind, name, monkeypatch):
+    monkeypatch.setattr(REGISTRIES[kind], "_found", list)
+    with pytest.raises(errors.MissingPlugin, match=r"it is in the package mlpkit-\w+: pip install mlpkit-\w+, or in a checkout"):
+        REGISTRIES[kind].get(name)

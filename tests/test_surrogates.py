@@ -182,7 +182,9 @@ def test_no_prediction_needs_another_plugin(install, tmp_path, alone, place):
         loaded.save(tmp_path / "again.h5")
     assert modelfile.read(tmp_path / "again.h5").spec == modelfile.read(tmp_path / "model.h5").spec
     assert modelfile.read(tmp_path / "again.h5").plugins == modelfile.read(tmp_path / "model.h5").plugins
-    with pytest.raises(errors.MissingPlugin, match=r"'dist-odd:odd', which is not here\nhelp: pip install dist-odd  \(trained with 1\.2\)"):
+    with pytest.raises(
+        errors.MissingPlugin, match=r"'dist-odd:odd', which is not here\nhelp: pip install dist-odd  \(if you trust it; trained with 1\.2\)"
+    ):
         next(mlpkit.epochs(loaded, X, Y))
     if place in ("loss", "metrics"):
         with pytest.raises(errors.MissingPlugin, match="pip install dist-odd"):
@@ -275,7 +277,9 @@ def test_a_package_that_has_the_plugin_no_more_is_named_with_its_version(install
     mlpkit.train(spec("centred"), X, Y).save(tmp_path / "model.h5")
     (install.site / "dist_row-1.2.dist-info" / "entry_points.txt").write_text("[mlpkit.activations]\nother = dist_row:Plugin\n")
     mlpkit.refresh_plugins()
-    with pytest.raises(errors.MissingPlugin, match=r"pip install dist-row==1\.2  \(the 1\.2 that is installed has no 'dist-row:centred'\)"):
+    with pytest.raises(
+        errors.MissingPlugin, match=r"pip install dist-row==1\.2  \(if you trust it; the 1\.2 that is installed has no 'dist-row:centred'\)"
+    ):
         mlpkit.load(tmp_path / "model.h5")
 
 

@@ -94,16 +94,17 @@ def _bound(text: str) -> tuple[str, float]:
 
 
 def _metrics(model: Model, asked: Sequence[str], bounded: Sequence[str]) -> list[Metric]:
-    """The metrics to compute: those asked for, or the model's own, and those that have a bound."""
+    """The metrics to compute: those asked for, or the model's own, and those that have a bound; with the options of the model's own."""
     from mlpkit.evaluation import choose_metrics
     from mlpkit.plugin import REGISTRIES
 
-    task = "regression" if model.target_encoder is None else model.target_encoder.task
-    chosen = list(choose_metrics(asked or model.spec.metrics, task))
+    registry, task = REGISTRIES["metrics"], "regression" if model.target_encoder is None else model.target_encoder.task
+    own = {registry.info(type(metric)).full_name: metric for metric in model.spec.metrics}
+    chosen = list(choose_metrics([own.get(registry.find(name).full_name, name) for name in asked] or model.spec.metrics, task))
     for name in bounded:
-        metric = REGISTRIES["metrics"].get(name)
-        if not any(type(other) is metric for other in chosen):
-            chosen += choose_metrics(name, task)
+        info = registry.find(name)
+        if not any(registry.info(type(other)) == info for other in chosen):
+            chosen += choose_metrics([own.get(info.full_name, name)], task)
     return chosen
 
 

@@ -354,3 +354,19 @@ def test_a_run_that_converged_is_not_stopped_early(project, run, early):
     assert "\nthe run was complete after 4 epochs: the optimizer found nothing left to gain" in again.err
     assert ("; the weights are those of the best, epoch " in done.err) == (early is not None)
     assert not any(word in done.err + again.err for word in ("stopped early", "patience", "goes on"))
+
+
+def test_a_metric_with_options_is_measured_as_the_model_has_it(project, run):
+    (project / "own.py").write_text(
+        "import mlpkit\nclass Sure(mlpkit.Metric):\n    higher_is_better = True\n    task = 'classification'\n    limit: float\n"
+        "    def compute(self, outputs, targets, weights): return float((outputs.max(1) > self.limit).mean())\n"
+    )
+    metrics = 'metrics=[{"type": "sure", "limit": 0.4}]'
+    assert run("train", "spec.json", "-c", "own.py", "-s", metrics, "-q").code == 0
+    for options in (("--fail-under", "sure=0.1"), ("--metric", "sure"), ("--metric", "accuracy", "--fail-under", "sure=0.1")):
+        done = run("evaluate", "model.h5", "shapes.csv", "-c", "own.py", *options)
+        assert (done.code, "sure" in done.out) == (0, True), done.err
+    assert run("train", "spec.json", "-q", "-f").code == 0
+    done = run("evaluate", "model.h5", "shapes.csv", "-c", "own.py", "--fail-under", "sure=0.1")
+    assert (done.code, "internal error" in done.err) == (2, False)
+    assert "error: sure needs options: limit" in done.err

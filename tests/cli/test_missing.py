@@ -23,7 +23,10 @@ def model(folder, alone):
 def test_a_missing_activation_says_what_to_do(model, run, command):
     done = run(command, model, "rows.csv")
     assert (done.code, done.out) == (3, "")
-    assert "pip install mlpkit-snake  (trained with 0.1.0), or predict through the table of it in the file, right to" in done.err
+    assert (
+        "pip install mlpkit-snake  (if you trust it; trained with 0.1.0), or predict through the table of it in the file, right to"
+        in done.err
+    )
     assert "--allow-surrogate" in done.err
 
 
