@@ -48,11 +48,7 @@ def evaluate(
     from mlpkit.loading import load
 
     load_code(code)
-    bounds: dict[str, float] = {}
-    for name, bound in map(_bound, fail_under or ()):
-        if name in bounds:
-            raise typer.BadParameter(f"{name} has more than one bound", param_hint="--fail-under")
-        bounds[name] = bound
+    bounds = _bounds(fail_under or [])
     loaded = load(model, allow_surrogate=allow_surrogate)
     chosen = _metrics(loaded, metrics or [], [name for name in bounds if name != "loss"])
     try:
@@ -80,6 +76,16 @@ def _text(model: Model, measured: dict[str, float], label: str) -> str:
     shown = {f"{label}{name}": f"{value:.6g}" for name, value in measured.items()}
     shown[f"{label}loss"] += f"  ({units})" if units else ""
     return aligned(list(shown.items()))
+
+
+def _bounds(texts: Sequence[str]) -> dict[str, float]:
+    """The bound of each figure that has one."""
+    bounds: dict[str, float] = {}
+    for name, bound in map(_bound, texts):
+        if name in bounds:
+            raise typer.BadParameter(f"{name} has more than one bound", param_hint="--fail-under")
+        bounds[name] = bound
+    return bounds
 
 
 def _bound(text: str) -> tuple[str, float]:

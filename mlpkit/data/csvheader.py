@@ -20,7 +20,7 @@ from mlpkit.spec.csv_options import MISSING
 UNNAMED = "unnamed"
 SAMPLE_ROWS, SAMPLE_BYTES = 100, 2**16
 YEARS = range(1800, 2200)
-_DIGITS, _LETTERS = re.compile(r"\d+"), re.compile(r"[^\W\d_]+")
+_DIGITS = re.compile(r"\d+")
 Row = list[str]
 
 
@@ -185,13 +185,14 @@ def _is_number(text: str) -> bool:
 
 
 def _form(text: str) -> str:
-    """A text with one digit and one letter for each row of them: ``2020-01-31`` has the form ``0-0-0``."""
-    return _LETTERS.sub("a", _DIGITS.sub("0", text))
+    """A text with one digit for each row of them: ``2020-01-31`` has the form ``0-0-0``."""
+    return _DIGITS.sub("0", text)
 
 
 def _is_formed(text: str) -> bool:
-    """Whether a text has digits and signs between or around them, as dates, times, percentages and prices have."""
-    return any(map(str.isdecimal, text)) and any(not (sign.isalnum() or sign in " _()[]") for sign in text)
+    """Whether a text has digits and signs and no letters, as dates, times, percentages and prices have."""
+    signs = [sign for sign in text if not sign.isdecimal()]
+    return len(signs) < len(text) and any(sign not in " _()[]" for sign in signs) and not any(map(str.isalpha, signs))
 
 
 def _are_years(values: Collection[str]) -> bool:

@@ -13,16 +13,17 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
-from numpy.typing import NDArray
 
 from mlpkit.data.claims import check_claim, claimed
-from mlpkit.data.table import data_error
+from mlpkit.data.table import UnusableColumn, data_error
 from mlpkit.errors import DataError
 from mlpkit.foreign import recognised
 from mlpkit.names import same_form
 
 MOST_HEADER = 2**16  # bytes
-Arrays = dict[str, NDArray[Any]]
+OBJECTS = "it holds Python objects, which are never loaded"
+ADVICE = "save arrays of numbers or texts with numpy.save or numpy.savez"
+Arrays = dict[str, Any]
 
 
 class Header(NamedTuple):
@@ -52,7 +53,8 @@ def load_numpy(path: str | Path, columns: Collection[str] | None, allow_large: b
         with open(path, "rb") as stream:
             header = _header(stream)
             rest = stream.seek(0, 2) - header.size
-        _check_objects(header)
+        if header.dtype.hasobject:
+            raise ValueError(OBJECTS)
         if header.nbytes > rest:
             raise ValueError(f"its header says {header.nbytes:,} bytes of values, but {rest:,} are there")
         mapped: np.memmap[Any, Any] = np.load(path, mmap_mode="r")
@@ -81,18 +83,25 @@ def _archive(path: str | Path, columns: Collection[str] | None, allow_large: boo
             with archive.open(info) as member:
                 headers[name] = _header(member)
         arrays = {name: header for name, header in headers.items() if header.shape}
-        wanted = set(map(same_form, columns or ()))
-        chosen = {name: header for name, header in arrays.items() if same_form(name) in wanted} or arrays
-        for name, header in chosen.items():
-            _check_objects(header)
+        asked = set(map(same_form, columns or ()))
+        wanted = {name: header for name, header in arrays.items() if same_form(name) in asked}
+        plain = {name: header for name, header in (wanted or arrays).items() if not header.dtype.hasobject}
+        if wanted.keys() - plain or (arrays and not plain):
+            raise ValueError(OBJECTS)
+        for name, header in plain.items():
             if header.nbytes > members[name].file_size - header.size:
                 raise ValueError(f"the header of {name} says more values than there are")
-        check_claim(path, sum(claimed(header.shape, header.dtype.itemsize) for header in chosen.values()), allow_large)
-        found = {}
-        for name in chosen:
-            with archive.open(members[name]) as member:
-                found[name] = npy.read_array(member, allow_pickle=False)
-        return found
+        check_claim(path, sum(claimed(header.shape, header.dtype.itemsize) for header in plain.values()), allow_large)
+        return {name: _member(archive, members[name], path, headers[name]) for name in wanted or arrays}
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str | Path, header: Header) -> Any:
+    """An array; a column that is an error where it is used, for Python objects that nobody may need."""
+    if header.dtype.hasobject:
+        name = info.filename.removesuffix(".npy")
+        return UnusableColumn(header.shape[0], data_error(f"the array {name!r} of {path}: {OBJECTS}", str(path), help=ADVICE))
+    with archive.open(info) as member:
+        return npy.read_array(member, allow_pickle=False)
 
 
 def _header(stream: IO[bytes]) -> Header:
@@ -111,11 +120,6 @@ def _header(stream: IO[bytes]) -> Header:
     return Header(shape, dtype, 8 + len(size) + length)
 
 
-def _check_objects(header: Header) -> None:
-    if header.dtype.hasobject:
-        raise ValueError("it holds Python objects, which are never loaded")
-
-
 @contextmanager
 def _errors(path: str | Path) -> Iterator[None]:
     """What NumPy and zipfile say of a file, as a DataError."""
@@ -125,5 +129,6 @@ def _errors(path: str | Path) -> Iterator[None]:
         raise
     except (ValueError, EOFError, KeyError, MemoryError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         reason = str(error) or ("there is not enough memory" if isinstance(error, MemoryError) else type(error).__name__)
-        help = "copy it again if it was cut short; or save arrays of numbers or texts with numpy.save or numpy.savez"
-        raise data_error(f"{path} cannot be read as a NumPy file: {reason}", str(path), help=help) from error
+        raise data_error(
+            f"{path} cannot be read as a NumPy file: {reason}", str(path), help=f"copy it again if it was cut short; or {ADVICE}"
+        ) from error

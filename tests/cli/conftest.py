@@ -52,11 +52,17 @@ def shapes_text(rows=60):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """An empty folder that is the working directory, with no setting of colours in the environment."""
+    """An empty folder that is the working directory, with no setting of colours in the environment.
+
+    Classes of one's own that are registered meanwhile are forgotten in the end.
+    """
     monkeypatch.chdir(tmp_path)
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
-    return tmp_path
+    before = {kind: dict(registry._own) for kind, registry in REGISTRIES.items()}
+    yield tmp_path
+    for kind, registry in REGISTRIES.items():
+        registry._own = before[kind]
 
 
 @pytest.fixture

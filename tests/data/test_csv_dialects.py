@@ -48,6 +48,7 @@ NAMED = {
     "a name beside numbers": "id,10,20\n1,5.5,6.5\n2,5.5,6.5\n",
     "a name that is a value once": "a,b,c\na,x,1\ny,z,2\n",
     "names with signs": "height (cm),share %,x-1,2020-01\n5,6,a,7\n6,7,b,8\n",
+    "a name of the form of its values": "id,group-2\n1,group-0\n2,group-1\n",
     "dates over numbers": "id,2020-01-01,2020-02-01\nu,5,6\nv,7,8\n",
 }
 

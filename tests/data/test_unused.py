@@ -122,6 +122,15 @@ def test_arrays_of_a_file_that_are_not_in_use_are_not_read(tmp_path, name, write
         read_table(tmp_path / name, columns=["cubes"])["cubes"]
 
 
+def test_objects_in_an_npz_file_that_are_left_out_are_not_loaded(tmp_path):
+    np.savez(tmp_path / "t.npz", x=np.arange(float(ROWS)), y=np.arange(ROWS) % 2, objects=np.array([{}] * ROWS, dtype=object))
+    path = str(tmp_path / "t.npz")
+    model = mlpkit.train({**spec(path=path), "preprocessing": {"columns": {"objects": "ignore"}}})
+    assert len(model.predict(path)) == ROWS
+    with pytest.raises(DataError, match=r"'objects' of .* holds Python objects, which are never loaded"):
+        mlpkit.train(spec(path=path))
+
+
 def test_an_array_on_disk_that_is_left_out_may_be_of_any_type(tmp_path):
     with h5py.File(tmp_path / "t.h5", "w") as file:
         file["x"], file["y"], file["cubes"] = np.arange(float(ROWS)), np.arange(ROWS) % 2, np.zeros((ROWS, 2, 2))
