@@ -142,7 +142,9 @@ def test_true_and_false_are_one_and_zero_however_they_are_written(tmp_path, trai
     (tmp_path / "other.csv").write_text(rows(FLAGS[written]) + ",a\n")
     made = model(tmp_path / "train.csv", None, SIGMOID, "binary_crossentropy", data={"target": "y"})
     expected = made.predict_proba(tmp_path / "train.csv")
-    np.testing.assert_array_equal(made.predict_proba(tmp_path / "other.csv")[:8], expected)
+    with pytest.warns(mlpkit.UnseenCategoryWarning, match="'flag'"):  # of the gap
+        found = made.predict_proba(tmp_path / "other.csv")
+    np.testing.assert_array_equal(found[:8], expected)
 
 
 def test_the_missing_marks_of_pandas_are_missing(tmp_path):
