@@ -172,7 +172,7 @@ class WrongDirection(Error):
     higher_is_better: ClassVar[bool] = True
 
 
-class Precision(Error):
+class Steadiness(Error):
     """One over the deviation of the errors: infinite where there is one row."""
 
     higher_is_better: ClassVar[bool] = True
@@ -271,7 +271,7 @@ OTHERS = {
     FirstRow(): {"order": "figures of shuffled rows, .* are wrong"},
     WritesWeights(): {"inputs_untouched": "weights before and after compute differ"},
     WrongDirection(): {"direction": "right outputs have 0 and wrong ones .*, and higher_is_better is True"},
-    Precision(): {"finite": "the figure is inf"},
+    Steadiness(): {"finite": "the figure is inf"},
     TwoClasses(): {
         "direction": "with 3 classes, the figure is the same whether the outputs of the rows of class 2 are right or wrong; let all"
     },
