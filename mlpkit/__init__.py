@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from mlpkit.lazy import lazy
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 if TYPE_CHECKING:
     from mlpkit.code_file import register, register_file

@@ -176,7 +176,7 @@ class Model(Predictor):
             only with `training.keep_state` in the spec, after a run that is finished.
         compat : str
             The container version to write: "1.3", "1.2", "1.1" or "1.0" for those who have an earlier mlpkit, without what it
-            has no place for, such as where a run stands.
+            has no place for: "1.0" has none for the probe, and for where a run stands.
         replace : bool
             Whether a file that is there is replaced; else it is an error.
 
@@ -187,11 +187,11 @@ class Model(Predictor):
         TrainingError
             There is no run that could go on.
         """
-        if training_state and compat != CURRENT:
+        if training_state and (compat == "1.0" or (compat != CURRENT and not self.spec.data.in_memory)):
             help = f"leave compat out, or the training state: a file of version {CURRENT} can be resumed"
             raise ModelFileError(f"container version {compat} has no place for the training state", help=help)
         moment, session, network = self._runs.moment(), self._runs.session, self.network
-        state = self._runs.to_save(training_state, self.spec.training.keep_state) if compat == CURRENT else None
+        state = self._runs.to_save(training_state, self.spec.training.keep_state and compat == CURRENT)
         if state is not None and session is not None:
             network = session.run.best_network()
         ranges = self._runs.ranges if session is None else session.score_ranges(network)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from mlpkit.errors import ModelFileError
 from mlpkit.modelfile.contents import Contents
 from mlpkit.modelfile.layout import MAJOR, MINOR, SPEC_SCHEMA
 from mlpkit.modelfile.migrations import NEUTRAL_4
 
 CURRENT = f"{MAJOR}.{MINOR}"
+ALL_ARRAYS = {"sgd": ("velocity",), "adam": ("mean", "square", "largest")}  # that earlier versions kept, used or not
+STATISTICS = (".normalization.mean", ".normalization.variance")  # tensors that no optimizer changes
 SINCE_1_3 = ("code", "probe", "surrogate")  # of a plugin
 
 
@@ -30,7 +34,7 @@ def as_version(contents: Contents, version: str) -> tuple[Contents, int, int]:
         return contents, MINOR, SPEC_SCHEMA
     if version not in ("1.0", "1.1", "1.2", "1.3"):
         raise ModelFileError(f"this mlpkit does not write container version {version!r}", help=f"it writes {CURRENT} and 1.0 to 1.3")
-    contents = replace(contents, spec=_of_schema_3(contents.spec))
+    contents = replace(contents, spec=_of_schema_3(contents.spec), **_state_before_1_4(contents))
     if version == "1.3":
         return contents, 3, 3
     plugins = [{name: value for name, value in record.items() if name not in SINCE_1_3} for record in contents.plugins]
@@ -59,6 +63,20 @@ def _of_schema_3(spec: dict[str, Any]) -> dict[str, Any]:
         "training": {key: value for key, value in training.items() if key not in NEUTRAL_4["training"]} | _named_folder(training),
         "preprocessing": {**preprocessing, "target": target},
     }
+
+
+def _state_before_1_4(contents: Contents) -> dict[str, Any]:
+    """The state of a run with arrays that its optimizer does not use, which were all 0. ModelFileError for a run that is a second one."""
+    training = contents.training
+    if training is None:
+        return {}
+    if training["before"]:
+        help = "leave compat out, or the training state"
+        raise ModelFileError("container versions before 1.4 have no place for the state of a run after another one", help=help)
+    sizes = [array.size for name, array in contents.tensors.items() if not name.endswith(STATISTICS)]
+    names = ALL_ARRAYS.get(contents.spec["optimizer"]["type"], ())
+    unused = {f"optimizer/{name}": np.zeros(sum(sizes), contents.spec["dtype"]) for name in names}
+    return {"training": _without(training, "before"), "state": {**unused, **contents.state}}
 
 
 def _named_folder(training: dict[str, Any]) -> dict[str, Any]:
