@@ -8,6 +8,9 @@ Whoever starts several runs at once sets the number for each of them.
 A BLAS adds in another order on another number of threads, which changes the last bits. So a run has the number that it
 began with to its end, and a run that is resumed has it too. NumPy's BLAS has one number for the whole process: the
 number of the first run holds for the runs that begin beside it, until the last of them has ended.
+
+A forked child trains as its parent does. A fork while another thread of the parent trains is not safe with OpenBLAS, which
+ends its threads at a fork: the product that they were at hangs. Fork between two epochs, or spawn.
 """
 
 from __future__ import annotations

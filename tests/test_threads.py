@@ -316,9 +316,8 @@ def test_trainings_in_threads_of_one_process_give_the_bits_of_one_after_the_othe
 
 
 FORKED = """
-import os, sys, threading, warnings
+import os, sys, warnings
 import numpy as np, mlpkit
-from mlpkit import threads
 from mlpkit.training import run, update
 warnings.simplefilter("ignore", DeprecationWarning)  # Python's own, of a fork beside threads
 update.MANY, update.PIECE, run.LARGE = 1, 64, 1
@@ -331,15 +330,12 @@ def train():
 expected = train()
 loop = mlpkit.epochs(mlpkit.Model(spec, inputs=200), x, y)
 next(loop)  # a run of the parent goes on
-beside = threading.Thread(target=train)
-beside.start()
 codes = []
 for number in range(8):
     child = os.fork()
     if not child:
         os._exit(0 if train() == expected else 3)
     codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-beside.join()
 loop.close()
 print(codes)
 """
