@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mlpkit import modelfile
-from mlpkit.errors import Corrupt, ModelFileError, NonFinite, NotAModelFile, TensorMismatch, Truncated
+from mlpkit.errors import Corrupt, EarlierCheckpoints, ModelFileError, NonFinite, NotAModelFile, TensorMismatch, Truncated
 from mlpkit.folder_lock import FolderLock
 from mlpkit.modelfile import Contents
 from mlpkit.spec import Checkpoint, Spec
@@ -26,10 +26,6 @@ STALE = re.compile(rf"\.{NAME.pattern}\.[0-9]+-[0-9a-f]+\.tmp")  # of a save tha
 
 DAMAGE = (NotAModelFile, Truncated, Corrupt, TensorMismatch, NonFinite)  # nothing can go on from such a file
 _PLAIN = re.compile(r"[^\w .-]")  # what a name of a spec has, and that of a folder should not
-
-
-class EarlierCheckpoints(ModelFileError):
-    """The folder has checkpoints that are further than the run: those of an earlier one."""
 
 
 def checkpoint_name(place: Place) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import itertools
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -68,14 +69,15 @@ def register_file(path: str | Path) -> list[PluginInfo]:
 
 
 def _module_name(path: Path) -> str:
-    """The module of a file: named after it, and with a number where another file of that name has been run."""
-    name, number = f"mlpkit_code_{path.stem}", 1
-    while (other := _modules.setdefault(name if number == 1 else f"{name}_{number}", path)) != path:
-        if not other.exists():  # it has been moved to where it is now
-            _modules[name if number == 1 else f"{name}_{number}"] = path
+    """The module of a file: named after it, and with a number where the name is that of another file whose plugins are in use."""
+    used = {cls.__module__ for registry in REGISTRIES.values() for cls in registry.own()}
+    for number in itertools.count(1):
+        name = f"mlpkit_code_{path.stem}" + (f"_{number}" if number > 1 else "")
+        other = _modules.get(name, path)
+        if other == path or name not in used or not other.exists():
+            _modules[name] = path
             break
-        number += 1
-    return name if number == 1 else f"{name}_{number}"
+    return name
 
 
 def _is_file(path: Path) -> bool:

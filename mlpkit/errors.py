@@ -17,6 +17,7 @@ MLPKitError
 │   ├── UnsupportedVersion   it has a version that this mlpkit does not know
 │   ├── UnsupportedFeature   it requires a feature that this mlpkit does not have
 │   ├── FileTaken            it is there already, and was not to be replaced
+│   ├── EarlierCheckpoints   its folder has those of an earlier run
 │   ├── TensorMismatch       its arrays are not those that it lists, or that its spec needs
 │   └── NonFinite            its weights hold NaN or infinity
 └── TrainingError        a run that went wrong: it diverged
@@ -203,6 +204,12 @@ class FileTaken(ModelFileError):
     """The file to write is there already, and was not to be replaced."""
 
     code = "file_taken"
+
+
+class EarlierCheckpoints(ModelFileError):
+    """The folder has checkpoints that are further than the run: those of an earlier one."""
+
+    code = "earlier_checkpoints"
 
 
 class NotAModelFile(ModelFileError):

@@ -210,6 +210,10 @@ class Registry(Generic[T]):
         own = [self._own_info(name) for name in self._own]
         return (*builtins, *own, *self._found())
 
+    def own(self) -> tuple[type[T], ...]:
+        """The classes of the user's own."""
+        return tuple(self._own.values())
+
     def refresh(self) -> None:
         """Look again at what is installed."""
         self._infos = None

@@ -435,16 +435,18 @@ class {name}(mlpkit.Elementwise):
 def test_two_files_of_one_name_do_not_take_each_others_place(tmp_path):
     for folder, name, factor in (("a", "Stretched", 2.0), ("b", "Stretched", 3.0), ("c", "Shrunk", 0.5)):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "act.py").write_text(FOO.format(name=name, factor=factor))
-    (first,) = mlpkit.register_file(tmp_path / "a" / "act.py")
+        (tmp_path / folder / "stretching.py").write_text(FOO.format(name=name, factor=factor))
+    (first,) = mlpkit.register_file(tmp_path / "a" / "stretching.py")
     cls = REGISTRIES["activations"].get("stretched")
-    with pytest.raises(errors.BrokenPlugin, match=r"'stretched' already means your mlpkit_code_act:Stretched: give the class another name"):
-        mlpkit.register_file(tmp_path / "b" / "act.py")
+    with pytest.raises(
+        errors.BrokenPlugin, match=r"'stretched' already means your mlpkit_code_stretching:Stretched: give the class another name"
+    ):
+        mlpkit.register_file(tmp_path / "b" / "stretching.py")
     assert REGISTRIES["activations"].get("stretched") is cls
-    (other,) = mlpkit.register_file(tmp_path / "c" / "act.py")  # another class in a file of that name is none of the first one's
-    assert (first.target, other.target) == ("mlpkit_code_act:Stretched", "mlpkit_code_act_3:Shrunk")
+    (other,) = mlpkit.register_file(tmp_path / "c" / "stretching.py")  # another class in a file of that name is none of the first one's
+    assert (first.target, other.target) == ("mlpkit_code_stretching:Stretched", "mlpkit_code_stretching_2:Shrunk")
     assert pickle.loads(pickle.dumps(cls())) == cls()
-    (again,) = mlpkit.register_file(tmp_path / "a" / "act.py")
+    (again,) = mlpkit.register_file(tmp_path / "a" / "stretching.py")
     assert again.target == first.target
 
 

@@ -224,8 +224,8 @@ class _Training:
             self.console.say(replace(self.ending, output=output).failed(self.model))
 
     def _begin(self, prepared: Prepared, stop: Interrupt) -> Iterator[Epoch]:
-        from mlpkit.checkpoints import EarlierCheckpoints, checkpoints_in
-        from mlpkit.errors import ModelFileError
+        from mlpkit.checkpoints import checkpoints_in
+        from mlpkit.errors import EarlierCheckpoints, ModelFileError
 
         before = 0 if self.folder is None else len(checkpoints_in(self.folder))
         try:

@@ -7,6 +7,7 @@ import mmap
 import os
 import sys
 import weakref
+from functools import cache
 
 
 def mapped(descriptor: int, size: int) -> memoryview:
@@ -33,10 +34,7 @@ def mapped(descriptor: int, size: int) -> memoryview:
 
 def _by_the_system(descriptor: int, size: int) -> memoryview:
     """As Python's own mmap before 3.13, but that one keeps a copy of the descriptor."""
-    system = ctypes.CDLL(None, use_errno=True)
-    system.mmap.restype = ctypes.c_void_p
-    system.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long)
-    system.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
+    system = _system()
     address = system.mmap(None, size, mmap.PROT_READ, mmap.MAP_SHARED, descriptor, 0)
     if address == ctypes.c_void_p(-1).value:
         number = ctypes.get_errno()
@@ -44,3 +42,13 @@ def _by_the_system(descriptor: int, size: int) -> memoryview:
     area = (ctypes.c_ubyte * size).from_address(address)
     weakref.finalize(area, system.munmap, address, size).atexit = False
     return memoryview(area).cast("B").toreadonly()
+
+
+@cache
+def _system() -> ctypes.CDLL:
+    """The C library, with the types of what is called."""
+    system = ctypes.CDLL(None, use_errno=True)
+    system.mmap.restype = ctypes.c_void_p
+    system.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long)
+    system.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
+    return system

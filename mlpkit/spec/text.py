@@ -25,7 +25,10 @@ def read_text(path: str | Path) -> str:
         The file cannot be read, is none, is too large or is not UTF-8.
     """
     if path == "-":
-        return jsontext.decode(_bounded(sys.stdin.buffer, "stdin"), "<stdin>")
+        try:
+            return jsontext.decode(_bounded(sys.stdin.buffer, "stdin"), "<stdin>")
+        except OSError as error:
+            raise SpecError(f"cannot read the spec from stdin: {error.strerror or error}", help=ADVICE) from error
     found = as_path(path, SpecError, "the spec")
     try:
         mode = os.stat(found).st_mode
