@@ -14,6 +14,7 @@ from mlpkit.errors import DataError
 from mlpkit.shown import shortened
 
 BOOLEANS = {bool, np.bool_}
+MASKED = "MaskedConstant"  # the type of numpy.ma.masked, which is not imported for that
 SEVERAL = {list, tuple, dict, np.ndarray}
 
 
@@ -28,10 +29,13 @@ def check_cells(values: Sequence[Any], name: str) -> bool:
     types = set(map(type, values))
     if types and types <= {list, tuple}:
         return _check_rows(values, name)
-    if odd := _odd_types(types):
+    odd = _odd_types(types)
+    if odd and odd <= BOOLEANS and _are_flags(values):
+        return True
+    if odd:
         row = next(row for row, value in enumerate(values) if type(value) in odd)
         raise odd_cell(name, values[row], row)
-    return False
+    return MASKED in {kind.__name__ for kind in types}
 
 
 def _check_rows(rows: Sequence[Sequence[Any]], name: str) -> bool:
@@ -39,13 +43,15 @@ def _check_rows(rows: Sequence[Sequence[Any]], name: str) -> bool:
         if len(cells) != len(rows[0]):
             what = f"{name!r} has {len(cells)} values in row {row}, but {len(rows[0])} in row 0"
             raise DataError(what, help="all rows must have the same number of values")
-    mixed = bool(_odd_types(set(map(type, chain.from_iterable(rows)))))
+    found = set(map(type, chain.from_iterable(rows)))
+    mixed = bool(_odd_types(found))
     for column, cells in enumerate(zip(*rows, strict=True) if mixed else ()):
         types = set(map(type, cells))
-        if odd := _odd_types(types) | (types & SEVERAL):
+        odd = _odd_types(types) | (types & SEVERAL)
+        if odd and not (odd <= BOOLEANS and _are_flags(cells)):
             row = next(row for row, cell in enumerate(cells) if type(cell) in odd)
             raise odd_cell(f"{name}{column}", cells[row], row)
-    return mixed
+    return mixed or MASKED in {kind.__name__ for kind in found}
 
 
 def _odd_types(types: set[type]) -> set[type]:
@@ -57,7 +63,23 @@ def _odd_types(types: set[type]) -> set[type]:
     return types & BOOLEANS if among_numbers else set()
 
 
+def _are_flags(cells: Sequence[Any]) -> bool:
+    """Return whether all values are true, false or missing."""
+    return all(type(cell) in BOOLEANS or is_missing(cell) for cell in cells)
+
+
 def odd_cell(name: str, value: Any, row: int) -> DataError:
     """Return the error for a value that is no number and no text."""
     what = f"the column {name!r} has {shortened(repr(value), 40)} in row {row}, which is no number"
     return DataError(what, help="give one number or text there")
+
+
+def is_missing(value: Any) -> bool:
+    """None, NaN, NaT, a masked value, and the NA of pandas, which is not imported for that."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType", MASKED):
+        return True
+    if isinstance(value, (np.datetime64, np.timedelta64)):
+        return bool(np.isnat(value))
+    if isinstance(value, decimal.Decimal):
+        return value.is_nan()
+    return isinstance(value, (float, np.floating)) and bool(value != value)

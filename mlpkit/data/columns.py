@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.cells import check_cells, odd_cell
+from mlpkit.data.cells import check_cells, is_missing, odd_cell
 from mlpkit.data.declared import is_dictionary
 from mlpkit.errors import DataError
 
@@ -123,7 +123,7 @@ def _from_objects(array: Column, name: str) -> Column:
     values = array.tolist()
     if set(map(type, values)) <= {str, type(None)}:
         return array
-    values = [None if _is_missing(value) else value for value in values]
+    values = [None if is_missing(value) else value for value in values]
     types = set(map(type, values)) - {type(None)}
     if wrong := [kind for kind in types if not issubclass(kind, TEXTS)]:
         raise DataError(f"the column {name!r} has values of type {wrong[0].__name__}", help="give numbers, booleans or texts")
@@ -145,15 +145,6 @@ def _from_numbers(values: list[Any], types: set[type], name: str) -> Column:
         return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)
     except OverflowError as error:
         raise DataError(f"the column {name!r} has a number beyond the range of float64") from error
-
-
-def _is_missing(value: Any) -> bool:
-    """None, NaN, NaT and the NA of pandas, which is not imported for that."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    if isinstance(value, decimal.Decimal):
-        return value.is_nan()
-    return isinstance(value, (float, np.floating)) and bool(value != value)
 
 
 def _text(value: Any, name: str) -> str:

@@ -168,10 +168,10 @@ def _wide_encoding(head: bytes) -> str:
 
 
 def _reads_as_text(data: bytes, encoding: str) -> bool:
-    """Whether bytes are lines of characters that are seen, as those of a Chinese text are in UTF-16."""
+    """Whether bytes are lines of characters that are seen, as those of a Chinese text are in UTF-16; ASCII with NULs is none."""
     text = data[: len(data) // 2 * 2].decode(encoding, "replace")
     seen = sum((sign.isprintable() and sign != "�") or sign in "\r\n\t" for sign in text)
-    return data.count(0) >= FEW_ZEROS and "\n" in text and seen >= 0.98 * len(text)
+    return data.count(0) >= FEW_ZEROS and not data.isascii() and "\n" in text and seen >= 0.98 * len(text)
 
 
 def guess_encoding(raw: bytes) -> str:

@@ -19,15 +19,20 @@ FEW_UNITS = 3  # "3 kg" and "200 g"
 
 _N = r"[+-]?(\d[\d,.'’ \u00a0\u202f]*|\.\d+)"
 _SIGNS = r"[$€£¥₹₽₩₺₫₴₦₪฿]|(US|CA|AU|NZ|HK|R)\$|Rs\.?|(USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|NZD|SEK|NOK|DKK|PLN|BRL|RUB|ZAR|KRW|MXN|TRY)\b"
+_GROUPS = r"([,'’ \u00a0\u202f]\d{3})+(\.\d+)?|(,\d\d)+,\d{3}(\.\d+)?|(\.\d{3}){2,}(,\d+)?|(\.\d{3})+,\d+"
 KINDS = {
     "a percent sign": re.compile(rf"{_N}\s?[%‰]"),
-    "a currency": re.compile(rf"[+-]?\(?({_SIGNS})\s?{_N}\)?|\(?{_N}\s?({_SIGNS})\)?"),
+    "a currency": re.compile(rf"[+-]?\(?({_SIGNS})\s?{_N}\s?([kKmMbB]|[.,]?[-–—])?\)?|\(?{_N}\s?[kKmMbB]?\s?({_SIGNS})\)?"),
     "accounting parentheses": re.compile(rf"\(\s?{_N}\s?\)"),
     "a long minus sign": re.compile(rf"[−–]\s?{_N}"),
-    "thousands separators": re.compile(r"[+-]?[1-9]\d{0,2}(([,'’ \u00a0\u202f]\d{3})+(\.\d+)?|(\.\d{3}){2,}(,\d+)?|(\.\d{3})+,\d+)"),
+    "thousands separators": re.compile(rf"[+-]?[1-9]\d{{0,2}}({_GROUPS})"),
+    "a tolerance": re.compile(rf"{_N}\s?(±|\+/?-)\s?{_N}"),
+    "a power of ten": re.compile(rf"{_N}\s?[x×*·]\s?10\s?(\^|\*\*)?\s?[+-]?\d+"),
 }
 _WORD, _SHORT = r"[^\W\d_]{1,12}", r"[^\W\d_]{1,6}"
-_UNIT = re.compile(rf"[+-]?\d[\d,.]*\s?(?P<unit>{_WORD}( {_WORD}){{0,2}}[²³.]?|{_SHORT}/{_SHORT}[²³]?|[°º]\s?[CFK]?|[\"′″'])")
+_POWER = rf"(k|c|m|d)?m[23]|{_SHORT}[ ·/]{_SHORT}-?[²³1-3]?"
+_UNIT = re.compile(rf"[+-]?\d[\d,.]*\s?(?P<unit>{_WORD}( {_WORD}){{0,2}}[²³.]?|{_POWER}|[°º]\s?[CFK]?|[\"′″'])")
+_MARKED = re.compile(rf"[<>≤≥=~≈*†‡'+-]{{1,2}}\s?{_N}|{_N}\s?([*?†‡!+~-]{{1,3}}|[.,][-–—]|\[\w\])")
 _ORDINALS = {"st", "nd", "rd", "th"}
 PLAIN = {
     "a percent sign": "write 57 or 0.57, not 57%",
@@ -35,6 +40,9 @@ PLAIN = {
     "accounting parentheses": "write -5, not (5)",
     "a long minus sign": "write -5, with a hyphen",
     "thousands separators": "write 1234, not 1,234; or set data.decimal to ',' where the comma is the decimal point",
+    "a tolerance": "write 5, not 5 ± 2; the tolerance may be a column of its own",
+    "a power of ten": "write 5e3, not 5 x 10^3",
+    "a mark": "write 5, not 5* or ~5; the mark may be a column of its own",
     "a unit": "write 3, not 3 kg, with one unit for all",
 }
 
@@ -49,24 +57,42 @@ def decoration(counts: Mapping[str, int]) -> tuple[str, str] | None:
     """
     if len(counts) < 3:
         return None
-    found: dict[str, str] = {}  # what each text has
-    units: set[str] = set()
-    wrong, most = 0, (1 - MOSTLY) * sum(counts.values())
+    rows, others = sum(counts.values()), 0
+    found: dict[str, str] = {}
+    wrong: list[str] = []
     for text, count in counts.items():
         if read_number(text) is not None:
             continue
-        kind = next((kind for kind, pattern in KINDS.items() if pattern.fullmatch(text.strip())), None)
-        if kind is None and (unit := _UNIT.fullmatch(text.strip())):
-            kind = "a unit"
-            units.add(unit.group("unit"))
-        if kind is not None:
+        if kind := _kind(text.strip()):
             found[text] = kind
-        elif (wrong := wrong + count) > most:
-            return None
-    if units and (len(counts) <= MANY_UNITS or len(units - _ORDINALS) not in range(1, FEW_UNITS + 1)):
-        wrong += sum(counts[text] for text, kind in found.items() if kind == "a unit")
-        found = {text: kind for text, kind in found.items() if kind != "a unit"}
-    return None if not found or wrong > most else (next(iter(found.values())), next(iter(found)))
+        else:
+            wrong.append(text)
+            others += count
+            if not _few(len(wrong), others, rows, len(counts)):
+                return None
+    units = {unit.group("unit") for text, kind in found.items() if kind == "a unit" and (unit := _UNIT.fullmatch(text.strip()))}
+    lacking = set()  # the kinds that are none, with so few texts
+    if len(counts) <= MANY_UNITS or len(units - _ORDINALS) not in range(1, FEW_UNITS + 1):
+        lacking.add("a unit")
+    if len(counts) <= MANY_NUMBERS or list(found.values()).count("a mark") <= FEW_MARKS:
+        lacking.add("a mark")
+    left = {text: kind for text, kind in found.items() if kind not in lacking}
+    wrong += [text for text in found if text not in left]
+    others = sum(counts[text] for text in wrong)
+    return (next(iter(left.values())), next(iter(left))) if left and _few(len(wrong), others, rows, len(counts)) else None
+
+
+def _few(texts: int, rows: int, of: int, among: int) -> bool:
+    """Return whether so many texts and rows are few: a tenth of the rows, or some marks of a missing value among many numbers."""
+    return rows <= (1 - MOSTLY) * of or (texts <= FEW_MARKS and among > MANY_NUMBERS + FEW_MARKS and 2 * rows < of)
+
+
+def _kind(text: str) -> str | None:
+    """Return what a text has beside its number; None where it is something else."""
+    kind = next((kind for kind, pattern in KINDS.items() if pattern.fullmatch(text)), None)
+    if kind is None and _UNIT.fullmatch(text):
+        return "a unit"
+    return "a mark" if kind is None and _MARKED.fullmatch(text) else kind
 
 
 def refuse_decorated(name: str, counts: Mapping[str, int], advice: str) -> None:

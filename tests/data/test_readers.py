@@ -94,6 +94,7 @@ BAD_CSV = {
     "latin-1": ("a,b\n1,caf\xe9\n".encode("latin-1"), "line 2 of .* not UTF-8 text: byte 0xe9 at position 6", 2),
     "utf-16": ("a,b\n1,2\n".encode("utf-16"), "is UTF-16 text, not UTF-8", 1),
     "NUL": (b"a,b\n1,\x00\n", "line 2 of .* NUL", 2),
+    "NUL in each line": (b"a,b,t\n" + b"0.123,4,up\x00\n" * 40, "line 2 of .* NUL", 2),
     "header in an open quote": (b'"a,b\n1,2\n', "header of .* cannot be read", 1),
 }
 

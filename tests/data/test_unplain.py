@@ -27,6 +27,17 @@ UNPLAIN = [
     ("a unit", [f"{number} km/h" for number in range(9)]),
     ("a unit", [f"{number} °C" for number in range(9)]),
     ("a unit", [*(f"{number} kg" for number in range(9)), "200 g"]),
+    ("a unit", [f"{number} kg/m2" for number in range(9)]),
+    ("a unit", [f"{number} m2" for number in range(9)]),
+    ("a currency", ["$5k", "$7.5M", "CHF 3.-"]),
+    ("thousands separators", ["1,23,456", "12,34,567", "9"]),
+    ("a tolerance", ["5 ± 2", "7+/-1", "3"]),
+    ("a power of ten", ["5 x 10^3", "2.5×10^-4", "3"]),
+    ("a mark", [*(f"{number}*" for number in range(9)), *map(str, range(9))]),
+    ("a mark", [f"~{number}" for number in range(12)]),
+    ("a mark", [f"'{number}" for number in range(12)]),
+    ("a mark", [f"{number}-" for number in range(12)]),
+    ("a percent sign", [*(f"{number}%" for number in range(30)), *["unknown"] * 10]),
 ]
 
 
@@ -55,6 +66,9 @@ CATEGORIES = {
     "seats": ["1A", "2B", "3C", "4D", "5E", "6F"],
     "ranges": ["0-10", "10-20", "20-30"],
     "sizes": ["S", "M", "L", "XL", "42"],
+    "house numbers": ["#1", "#2", "#3", "#4", "#5", "#6", "#7", "#8", "#9", "#10", "#11", "#12"],
+    "stars": ["1*", "2*", "3*", "4*", "5*"],
+    "lower limits": ["10+", "20+", "50+", "100+"],
     "few numbers and a text": ["1", "2", "3", "K"] * 3,
     "texts": ["yes", "no", "maybe"],
 }
@@ -85,3 +99,16 @@ def test_many_classes_of_a_target_are_no_percentages():
         mlpkit.train(spec, np.arange(303.0)[:, None], y)
     assert "data.target_type" in caught.value.help
     assert len(mlpkit.train({**spec, "data": {"target_type": "text"}}, np.arange(303.0)[:, None], y).classes) == 101
+
+
+def test_one_marked_number_among_many_is_a_mark_of_a_missing_value():
+    with pytest.raises(DataError, match="holds numbers, but row 90 has '<5'") as caught:
+        column_kind(Table({"a": [*map(str, range(90)), *["<5"] * 20]}), "a")
+    assert '"missing": ["<5"]' in caught.value.help
+
+
+def test_a_column_of_texts_is_known_by_its_first_ones(monkeypatch):
+    looked = []
+    monkeypatch.setattr("mlpkit.data.unplain.read_number", looked.append)
+    assert decoration({f"name {chr(97 + number % 26)}{number:x}z": 1 for number in range(4000)}) is None
+    assert len(looked) < 500
