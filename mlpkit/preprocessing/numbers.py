@@ -137,6 +137,8 @@ class NumberEncoder:
 
     def new_gaps(self, counts: NDArray[np.int64]) -> Unseen:
         """Return, of the gaps in each value, those that matter and that the training rows had none of."""
+        if not counts.any():
+            return Counter()
         new = counts.copy()
         new[self.gaps] = new[self.constant] = 0
         names = [label for column in self.columns for label in column.labels] if new.any() else []
