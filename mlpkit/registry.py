@@ -7,7 +7,6 @@ fields are looked up by name too (an optimizer's learning-rate schedule).
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import operator
 import re
@@ -17,113 +16,14 @@ from typing import Any, Generic, TypeVar
 
 from mlpkit import installed
 from mlpkit.errors import AmbiguousPlugin, BrokenPlugin, MissingPlugin
-from mlpkit.shown import DISTRIBUTION, shortened
+from mlpkit.shown import shortened
 from mlpkit.source_file import SourceFile, source_of
+from mlpkit.suggestions import installation, suggestion
 from mlpkit.switches import PLUGINS, STRICT, counts, strict
 from mlpkit.wellformed import check_class
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,99}$")  # short enough for a name in a model file
 BUILTIN = "mlpkit"
-PACKAGES = {  # the plugins in packages of mlpkit's own, by kind and name
-    ("activations", "snake"): "mlpkit-snake",
-    ("losses", "robust"): "mlpkit-robust",
-    ("optimizers", "lbfgs"): "mlpkit-scipy",
-}
-OF_THE_FIELD = frozenset(  # what other libraries have under these names is something else than what is spelled alike here
-    [
-        "celu",
-        "elu",
-        "exponential",
-        "gelu",
-        "geglu",
-        "glu",
-        "hard_sigmoid",
-        "hard_silu",
-        "hard_swish",
-        "hard_tanh",
-        "hardtanh",
-        "log_sigmoid",
-        "log_softmax",
-        "maxout",
-        "mish",
-        "prelu",
-        "reglu",
-        "relu6",
-        "rrelu",
-        "selu",
-        "silu",
-        "sine",
-        "snake",
-        "soft_shrink",
-        "softmin",
-        "softplus",
-        "softsign",
-        "sparsemax",
-        "squareplus",
-        "swiglu",
-        "swish",
-        "tanhshrink",
-        "huber",
-        "log_cosh",
-        "smooth_l1",
-        "hinge",
-        "squared_hinge",
-        "kl_divergence",
-        "poisson",
-        "quantile",
-        "pinball",
-        "tweedie",
-        "mape",
-        "msle",
-        "gaussian_nll",
-        "nll",
-        "adadelta",
-        "adafactor",
-        "adagrad",
-        "adamax",
-        "adamw",
-        "asgd",
-        "ftrl",
-        "lamb",
-        "lbfgs",
-        "lion",
-        "muon",
-        "nadam",
-        "radam",
-        "rmsprop",
-        "rprop",
-        "identity",
-        "lecun_normal",
-        "lecun_uniform",
-        "ones",
-        "orthogonal",
-        "random_uniform",
-        "truncated_normal",
-        "variance_scaling",
-        "cosine_restarts",
-        "cyclic",
-        "exponential",
-        "inverse_time",
-        "linear",
-        "one_cycle",
-        "piecewise",
-        "polynomial",
-        "reduce_on_plateau",
-        "warmup",
-        "auc",
-        "roc_auc",
-        "f1",
-        "fbeta",
-        "precision",
-        "recall",
-        "mape",
-        "median_absolute_error",
-        "max_error",
-        "explained_variance",
-        "brier",
-    ]
-)
-
 T = TypeVar("T")
 
 
@@ -330,25 +230,11 @@ class Registry(Generic[T]):
             help = f"unset {PLUGINS} or add {shortened(', '.join(map(str, sorted(shut_out, key=str))), 100)} to it"
             return MissingPlugin(f"{PLUGINS} shuts out the {singular(self.kind)} {shortened(name, 100)!r}", help=help)
         name = shortened(name, 100)  # what is longer than any name is near to none, and slow to compare
-        return MissingPlugin(f"unknown {singular(self.kind)} {name!r}{self._hint(name)}", help=self._advice(name))
-
-    def _hint(self, name: str) -> str:
-        """The names that may be meant. A name of the field that mlpkit does not have is no slip of the pen: gelu is not relu."""
-        names = sorted({*(info.name for info in self.installed()), *self.aliases})
-        small = snake_case(name)
-        if small in names:
-            return f"; did you mean {small!r}?"
-        near = [] if small in OF_THE_FIELD else difflib.get_close_matches(small, names, n=3, cutoff=0.6)
-        return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-
-    def _advice(self, name: str) -> str:
-        known = ", ".join(shortened(info.name, 100) for info in self.installed())
-        advice = f"installed: {known}; one of your own: --code FILE, or pass its class"
-        package = PACKAGES.get((self.kind, snake_case(name)))
-        if package is not None:
-            return f"it is in the package {package}: pip install {package}, or in a checkout pip install ./plugins/{package}; {advice}"
-        distribution = name.partition(":")[0] if ":" in name else ""
-        return f"pip install {distribution}, if you trust it; {advice}" if DISTRIBUTION.fullmatch(distribution) else advice
+        here = [info.name for info in self.installed()]
+        hint, advice = suggestion(snake_case(name), {*here, *self.aliases}), installation(self.kind, name, snake_case(name))
+        known = ", ".join(shortened(name, 100) for name in here)
+        help = f"{advice}installed: {known}; one of your own: --code FILE, or pass its class"
+        return MissingPlugin(f"unknown {singular(self.kind)} {name!r}{hint}", help=help)
 
     # -- from a class to its name
 

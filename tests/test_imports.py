@@ -28,6 +28,7 @@ ORDER = [
     "installed",
     "wellformed",
     "source_file",
+    "suggestions",
     "registry",
     "plugin",
     "probabilities",
