@@ -14,8 +14,8 @@ PACKAGES = {  # the plugins in packages of mlpkit's own, by kind and name
 }
 # names that other libraries have: the thing of mlpkit that is spelled alike is another one, as relu is for gelu
 _OF_THE_FIELD = """
-celu elu exponential gelu geglu glu hard_sigmoid hard_silu hard_swish hard_tanh hardtanh log_sigmoid log_softmax maxout mish prelu reglu relu6
-rrelu selu silu sine soft_shrink softmin softplus softsign sparsemax squareplus swiglu swish tanhshrink
+celu elu exponential gelu geglu glu hard_sigmoid hard_silu hard_swish hard_tanh hardtanh log_sigmoid log_softmax maxout mish prelu reglu
+relu6 rrelu selu silu sine soft_shrink softmin softplus softsign sparsemax squareplus swiglu swish tanhshrink
 huber log_cosh smooth_l1 hinge squared_hinge kl_divergence poisson quantile pinball tweedie mape msle gaussian_nll nll
 adadelta adafactor adagrad adamax adamw asgd ftrl lamb lion muon nadam radam rmsprop rprop
 lecun_normal lecun_uniform ones orthogonal random_uniform truncated_normal variance_scaling
