@@ -2,10 +2,18 @@
 
 import sys
 
+import numpy as np
 import pytest
 
 import mlpkit
 from mlpkit import installed
+
+
+@pytest.fixture(autouse=True)
+def numpys_error_state():
+    """A test, or a faulty plugin in it, that changes how NumPy warns does so for itself alone."""
+    with np.errstate():
+        yield
 
 
 @pytest.fixture

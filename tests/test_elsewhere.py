@@ -115,8 +115,8 @@ def test_a_class_that_is_passed_is_taken_whatever_its_distribution_was(install, 
         "    def function(self, z):\n        return self.factor * np.sin(z)\n"
         "    def derivative(self, z, y):\n        return self.factor * np.cos(z)\n"
     )
-    module = install("acme-waves", "wave", code)
-    spec = {**SPEC, "network": {"layers": [{"units": 3, "activation": {"type": "acme-waves:wave", "factor": 2.0}}, {"units": 1}]}}
+    module = install("acme-waves", "swell", code)
+    spec = {**SPEC, "network": {"layers": [{"units": 3, "activation": {"type": "acme-waves:swell", "factor": 2.0}}, {"units": 1}]}}
     model = mlpkit.train(spec, X, np.sin(X[:, 0]))
     model.save(tmp_path / "model.h5")
     for file in [*install.site.glob(f"{module}*/*"), install.site / f"{module}.py"]:
@@ -126,7 +126,7 @@ def test_a_class_that_is_passed_is_taken_whatever_its_distribution_was(install, 
     with pytest.raises(errors.MissingPlugin):
         mlpkit.load(tmp_path / "model.h5")
 
-    class Wave(mlpkit.Elementwise):
+    class Swell(mlpkit.Elementwise):
         factor: float = 1.0
 
         def function(self, z):
@@ -135,15 +135,15 @@ def test_a_class_that_is_passed_is_taken_whatever_its_distribution_was(install, 
         def derivative(self, z, y):
             return self.factor * np.cos(z)
 
-    np.testing.assert_array_equal(mlpkit.load(tmp_path / "model.h5", plugins=[Wave]).predict(X), model.predict(X))
+    np.testing.assert_array_equal(mlpkit.load(tmp_path / "model.h5", plugins=[Swell]).predict(X), model.predict(X))
 
-    class Other(Wave):
+    class Other(Swell):
         def function(self, z):
             return self.factor * np.sin(z + 0.01)
 
-    Other.__name__ = Other.__qualname__ = "Wave"
-    Wave.__qualname__ = Other.__qualname__ = "Wave"
-    with pytest.warns(errors.PluginDriftWarning, match="acme-waves:wave"):
+    Other.__name__ = Other.__qualname__ = "Swell"
+    Swell.__qualname__ = Other.__qualname__ = "Swell"
+    with pytest.warns(errors.PluginDriftWarning, match="acme-waves:swell"):
         mlpkit.load(tmp_path / "model.h5", plugins=[Other])
 
 

@@ -16,6 +16,7 @@ from mlpkit.plugin import REGISTRIES, Plugin
 
 from .pairing import Row, pair, repeated
 
+NUMBERS = 2**21  # that pass through a plugin in one measurement
 SIZES = {"in the cache": (64, 256), "in memory": (4096, 1024)}
 
 
@@ -41,7 +42,7 @@ def names(kind: str) -> list[str]:
 def against_passes(what: str, call: Callable[[], object], arrays: int, shape: tuple[int, int], dtype: np.dtype) -> list[Row]:
     """Nanoseconds a number, against those that so many arrays' reads and writes take."""
     source, target = np.ones(shape, dtype), np.zeros(shape, dtype)
-    calls = max(2, 2**21 // source.size)
+    calls = max(2, NUMBERS // source.size)
     copy = repeated(lambda: np.copyto(target, source), calls)
     with np.errstate(all="ignore"):
         return pair(

@@ -25,5 +25,5 @@ def freeze_plugins(
         console.json({"requirements": lines, "code": [dataclasses.asdict(own) for own in found.code]})
         return
     console.out(str(found))
-    if found.packages:
+    if any(name != "mlpkit" for name, _ in found.packages):
         console.say("these names are from the model's file: install them if you trust it")
