@@ -32,12 +32,15 @@ class Runs:
         The run that goes on.
     warm_start : WarmStart or None
         What the last run has left to the next one.
+    begun : int
+        The runs so far.
     """
 
     left: TrainingState | None
     ranges: Ranges
     session: Session | None = None
     warm_start: WarmStart | None = field(default=None)
+    begun: int = 0
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy is not in the middle of a run."""
@@ -63,10 +66,17 @@ class Runs:
         return self.warm_start
 
     def keep(self, session: Session, model: Any) -> Generator[Epoch, None, None]:
+        """Return the epochs of a run, which begins with the first of them, if no other has begun since this call."""
+        return self._keep(session, model, self.begun)
+
+    def _keep(self, session: Session, model: Any, begun: int) -> Generator[Epoch, None, None]:
         """Yield the epochs of a run, and keep what it leaves, whatever ends it. An error has the model, if an epoch was finished."""
         self.check_idle()
+        if self.begun != begun:
+            help = "call mlpkit.epochs anew, which goes on from where the model is"
+            raise TrainingError("the model has been trained since this loop was made", help=help)
         try:
-            self.session, self.left = session, None
+            self.begun, self.session, self.left = begun + 1, session, None
             yield from session.epochs()
         except MLPKitError as error:
             error.model = model if model.history else None

@@ -92,10 +92,12 @@ class Session:
         self.restored = True
         while (epoch := self.run.next_epoch()) is not None:
             if self.checkpoints is not None:
-                self.checkpoints.after_epoch(self.run.place, self.history)
+                with self.run.interrupts.holding():
+                    self.checkpoints.after_epoch(self.run.place, self.history)
             yield epoch
         if self.checkpoints is not None and self.run.finished:
-            self.checkpoints.write(self.run.place, self.history)
+            with self.run.interrupts.holding():
+                self.checkpoints.write(self.run.place, self.history)
 
     def settle(self) -> None:
         """End the run: keep where it stands, give the network its weights, let threads and folder go. Once more does no harm."""
@@ -112,7 +114,8 @@ class Session:
         if self.stop is not None and self.stop():
             return True
         if self.checkpoints is not None:
-            self.checkpoints.before_step(self.run.place, self.history)
+            with self.run.interrupts.holding():
+                self.checkpoints.before_step(self.run.place, self.history)
         return False
 
     def _measure(self, answers: Answers) -> dict[str, float]:

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import mlpkit
+from mlpkit import threads
+from mlpkit.plugin import base
 
 RNG = np.random.default_rng(11)
 X, Y = RNG.standard_normal((21, 3)), RNG.standard_normal(21)
@@ -53,7 +55,7 @@ class Interrupting:
         sys.setprofile(None)
 
     def __call__(self, frame, event, argument):
-        self.begun = self.begun or frame.f_code.co_qualname == "Runs.keep"
+        self.begun = self.begun or frame.f_code.co_qualname == "Runs._keep"
         if (self.begun and frame.f_code.co_name != "__exit__") or frame.f_globals.get("__name__") != __name__:
             self.seen += self.begun
             if self.begun and self.seen == self.at:
@@ -175,6 +177,60 @@ def test_the_second_interrupt_stops_in_the_middle_of_a_step():
     np.testing.assert_array_equal(model.network.parameters.vector, before)
 
 
+class Interrupted:
+    """Raises SIGINT in the middle of a function, at one of its calls."""
+
+    def __init__(self, function, at):
+        self.function, self.at = function, at
+
+    def __call__(self, *arguments, **options):
+        self.at -= 1
+        if not self.at:
+            signal.raise_signal(signal.SIGINT)
+        return self.function(*arguments, **options)
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_the_blas_gets_its_number_back_when_the_interrupt_comes_as_it_is_set(at, monkeypatch):
+    numbers = [7]
+    set_to = Interrupted(numbers.append, at)
+    monkeypatch.setattr(threads, "_openblas", lambda: (lambda: numbers[-1], set_to))
+    wide = {"network": {"layers": [{"units": 2048, "activation": "tanh"}, {"units": 1}]}}
+    with pytest.raises(mlpkit.TrainingInterrupted) as caught:
+        mlpkit.train({**spec("one batch"), **wide}, X, Y)
+    assert len(caught.value.model.history) == at - 1
+    assert len(numbers) == 3
+    assert numbers[-1] == 7
+    assert not threads._process.working
+
+
+@pytest.mark.parametrize("options", [{"epochs": 1}, {"minutes": 1e-9}])
+def test_a_checkpoint_is_finished_first(options, tmp_path, monkeypatch):
+    save = mlpkit.Model.save
+
+    def interrupted(model, path, **options):
+        monkeypatch.setattr(base, "entry", Interrupted(base.entry, 1))  # where Pydantic makes an error of its own of what is raised
+        monkeypatch.setattr(mlpkit.Model, "save", save)
+        save(model, path, **options)
+
+    monkeypatch.setattr(mlpkit.Model, "save", interrupted)
+    checkpoint = {"training": {"epochs": 4, "batch_size": 4, "checkpoint": options}}
+    with pytest.raises(mlpkit.TrainingInterrupted) as caught:
+        mlpkit.train({**spec("one batch"), **checkpoint}, X, Y, checkpoints=tmp_path / "kept")
+    assert len(list((tmp_path / "kept").iterdir())) == 1
+    caught.value.model.save(tmp_path / "part.h5", training_state=True)
+    resumed = mlpkit.train({**spec("one batch"), **checkpoint}, X, Y, resume=tmp_path / "part.h5", checkpoints=tmp_path / "anew")
+    unbroken = mlpkit.train({**spec("one batch"), "training": {"epochs": 4, "batch_size": 4}}, X, Y)
+    np.testing.assert_array_equal(resumed.network.parameters.vector, unbroken.network.parameters.vector)
+
+
+def test_an_interrupt_while_a_model_is_saved_is_one(tmp_path, monkeypatch):
+    model = mlpkit.train(spec("one batch"), X, Y)
+    monkeypatch.setattr(base, "entry", Interrupted(base.entry, 1))
+    with pytest.raises(KeyboardInterrupt):
+        model.save(tmp_path / "model.h5")
+
+
 def test_an_interrupt_is_no_error_that_a_caller_catches_by_mistake():
     assert issubclass(mlpkit.TrainingInterrupted, KeyboardInterrupt)
     assert not issubclass(mlpkit.TrainingInterrupted, Exception)
@@ -194,3 +250,13 @@ def test_two_loops_over_one_model_are_an_error():
     assert [epoch.number for epoch in model.history] == [1, 2]
     with contextlib.closing(mlpkit.epochs(model, X, Y)) as third:
         assert next(third).number == 3
+
+
+def test_an_iterator_that_was_made_before_another_loop_trained_is_an_error():
+    model = mlpkit.Model(spec("one batch"), inputs=3, outputs=1)
+    first, second = mlpkit.epochs(model, X, Y), mlpkit.epochs(model, X, Y)
+    list(first)
+    with pytest.raises(mlpkit.TrainingError, match=r"has been trained since this loop was made\nhelp: .* anew"):
+        next(second)
+    assert [epoch.number for epoch in model.history] == [*range(1, 10)]
+    assert next(mlpkit.epochs(model, X, Y)).number == 10

@@ -11,6 +11,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from io import UnsupportedOperation
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
@@ -23,6 +24,7 @@ from mlpkit.paths import as_path
 # O_NONBLOCK: opening a FIFO must not wait for its writer. O_BINARY: Windows would translate line ends.
 FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 ModelSource: TypeAlias = "str | Path | bytes | bytearray | memoryview | BinaryIO"
+PIECE = 2**24  # bytes that a file object is asked for at once, for which it may allocate them
 SMALL = 2**20  # bytes that are read at once, rather than piece by piece
 
 
@@ -142,15 +144,20 @@ def _bytes_of(source: Any) -> bytes:
     """The bytes of a file object, or such as are given."""
     if not hasattr(source, "read"):
         return bytes(source)
+    pieces, size = [], 0
     try:
-        data = source.read(MAX_FILE_BYTES + 1)
+        while size <= MAX_FILE_BYTES and (piece := source.read(PIECE)):  # of which a raw one may give less
+            if not isinstance(piece, bytes):
+                raise ModelFileError(f"it gives {type(piece).__name__}, not bytes", help="open it in binary mode, 'rb'")
+            pieces.append(piece)
+            size += len(piece)
+    except UnsupportedOperation as error:
+        raise ModelFileError("it is not open for reading", help="open it in the mode 'rb'") from error
     except (OSError, ValueError) as error:  # ValueError: it is closed
         raise ModelFileError(f"it cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if not isinstance(data, bytes):
-        raise ModelFileError(f"it gives {type(data).__name__}, not bytes", help="open it in binary mode, 'rb'")
-    if len(data) > MAX_FILE_BYTES:
+    if size > MAX_FILE_BYTES:
         raise ResourceLimit(f"it has more than {MAX_FILE_BYTES} bytes", rule=Rule.LIMITS)
-    return data
+    return b"".join(pieces)
 
 
 def _source(file: BinaryIO, status: os.stat_result, map_file: bool) -> Source:

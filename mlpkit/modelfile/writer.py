@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from io import BytesIO
+from io import BytesIO, UnsupportedOperation
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,11 +67,25 @@ def write_bytes(path: str | Path | BinaryIO, data: bytes, *, replace: bool = Tru
         save_bytes(path, data, replace=replace)
         return
     try:
-        path.write(data)
+        _write_all(cast(BinaryIO, path), data)
     except TypeError as error:
         raise ModelFileError(f"cannot write {named(path)}: it takes no bytes", help="open it in binary mode, 'wb'") from error
+    except UnsupportedOperation as error:
+        raise ModelFileError(f"cannot write {named(path)}: it is not open for writing", help="open it in the mode 'wb'") from error
     except (OSError, ValueError) as error:  # ValueError: it is closed
         raise ModelFileError(f"cannot write {named(path)}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _write_all(file: BinaryIO, data: bytes) -> None:
+    """Write all bytes to a file object, of which a raw one may take a part at a time."""
+    rest = memoryview(data)
+    while rest:
+        count = file.write(rest)
+        if not isinstance(count, int):  # an object that only looks like a file takes all, or raises
+            return
+        if not 0 < count <= len(rest):
+            raise OSError(f"it took {count} of {len(rest)} bytes")
+        rest = rest[count:]
 
 
 def to_bytes(contents: Contents, compat: str = CURRENT) -> bytes:

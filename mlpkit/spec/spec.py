@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
+from pydantic_core import PydanticSerializationError
 
 from mlpkit import jsontext
 from mlpkit.bounds import InParts
@@ -215,7 +216,12 @@ class Spec(Part):
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as JSON values, every default written out."""
-        return self.model_dump(mode="json", by_alias=True, exclude={"schema_uri"})
+        try:
+            return self.model_dump(mode="json", by_alias=True, exclude={"schema_uri"})
+        except PydanticSerializationError as error:
+            if isinstance(error.__cause__, Exception) or error.__cause__ is None:
+                raise
+            raise error.__cause__ from None  # Ctrl-C, of which Pydantic makes an error
 
 
 def _raise_problems(found: list[Finding], text: str, file: str) -> NoReturn:

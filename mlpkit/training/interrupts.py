@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 try:  # the functions beneath Python's own, which look up enumerations at each call: a small epoch takes 10 us
@@ -14,7 +16,7 @@ except ImportError:
 
 
 class Interrupts:
-    """Between `begin` and `end` Ctrl-C raises KeyboardInterrupt, but not while `held` is True: then `raise_pending` does.
+    """Between `begin` and `end` Ctrl-C raises KeyboardInterrupt, but not while `held` is True, as it is from `begin` on: then `let` does.
 
     A second Ctrl-C meanwhile raises at once. It stands in for Python's default handler in the main thread alone: other
     handlers are their owner's, and no other thread is interrupted. Whatever raises puts the default handler back first, so
@@ -24,7 +26,7 @@ class Interrupts:
     ----------
     held : bool
     pending : bool
-        Whether Ctrl-C came while it was held; `raise_pending` is to be called then.
+        Whether Ctrl-C came while it was held.
     """
 
     def __init__(self) -> None:
@@ -33,7 +35,8 @@ class Interrupts:
         self._handler = self._handle  # one object, as each `self._handle` would be another
 
     def begin(self) -> None:
-        """Take Python's handler over."""
+        """Take Python's handler over, and hold Ctrl-C back."""
+        self.held = True
         if getsignal(signal.SIGINT) is signal.default_int_handler:
             try:
                 self._installed = True
@@ -45,8 +48,29 @@ class Interrupts:
         """Put Python's handler back."""
         self.held = self.pending = False
         if self._installed:
+            set_signal(signal.SIGINT, signal.default_int_handler)  # which first calls the handler of a signal that has come
             self._installed = False
-            set_signal(signal.SIGINT, signal.default_int_handler)
+
+    def let(self) -> None:
+        """Hold Ctrl-C back no longer; KeyboardInterrupt if it came meanwhile."""
+        self.held = False
+        if self.pending:
+            self.raise_pending()
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Return a context in which Ctrl-C is held back: KeyboardInterrupt comes at its end, if nothing else is raised there."""
+        own = not self._installed
+        if own:
+            self.begin()
+        self.held = True
+        try:
+            yield
+            self.let()
+        finally:
+            self.held = False
+            if own:
+                self.end()
 
     def raise_pending(self) -> None:
         """Raise the KeyboardInterrupt that was held back."""

@@ -129,10 +129,20 @@ class Run:
             self.thread = get_ident()
             self.interrupts.begin()
             with blaming(), self.share.products() if self.share.split else NOTHING:
-                return self._next_epoch()
+                epoch = self._interruptible_epoch()
+            self.interrupts.let()
+            return epoch
         finally:
             self.interrupts.end()
             self.thread = None
+
+    def _interruptible_epoch(self) -> Epoch | None:
+        """Train one epoch; Ctrl-C is held back before and after it, where the BLAS gets its number of threads."""
+        self.interrupts.let()
+        try:
+            return self._next_epoch()
+        finally:
+            self.interrupts.held = True
 
     def use_threads(self, count: int) -> None:
         self.threads = self.update.threads = count
@@ -161,9 +171,8 @@ class Run:
         self.whole = False
 
     def _end_change(self) -> None:
-        self.whole, self.interrupts.held = True, False
-        if self.interrupts.pending:
-            self.interrupts.raise_pending()
+        self.whole = True
+        self.interrupts.let()
 
     def _pass_over_rows(self) -> bool:
         """One step per batch that the epoch has left; False when asked to stop."""
