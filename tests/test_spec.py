@@ -475,3 +475,10 @@ def test_no_value_of_the_wrong_type_is_taken_for_another(tmp_path):
         part[path[-1]] = True
         with pytest.raises(errors.SpecError):
             Spec.model_validate(wrong)
+
+
+def test_a_column_in_two_unicode_forms_is_one_key():
+    text = json.dumps(with_(preprocessing={"columns": {"\u00e9": "ignore", "e\u0301": "none"}}))
+    with pytest.raises(errors.SpecError, match="names the column 'é' twice, in two Unicode forms") as caught:
+        Spec.from_json(text)
+    assert caught.value.problems[0].path == "preprocessing.columns"

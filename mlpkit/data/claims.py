@@ -15,8 +15,8 @@ VALUE = 8  # bytes that a value takes in memory, or more
 
 
 def claimed(shape: Sequence[int], itemsize: int) -> int:
-    """The bytes that an array of a shape takes."""
-    return math.prod(shape) * max(itemsize, VALUE)
+    """The bytes that an array of a shape takes; a row without values takes its number."""
+    return math.prod(shape[:1]) * max(1, math.prod(shape[1:])) * max(itemsize, VALUE)
 
 
 def check_claim(path: str | Path, claim: int, allow_large: bool) -> None:

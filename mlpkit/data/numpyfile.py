@@ -57,6 +57,7 @@ def load_numpy(path: str | Path, columns: Collection[str] | None, allow_large: b
             raise ValueError(OBJECTS)
         if header.nbytes > rest:
             raise ValueError(f"its header says {header.nbytes:,} bytes of values, but {rest:,} are there")
+        check_claim(path, claimed(header.shape, header.dtype.itemsize), allow_large)
         mapped: np.memmap[Any, Any] = np.load(path, mmap_mode="r")
         return mapped
 

@@ -65,6 +65,14 @@ def _check_separator(text: str) -> str:
     return text
 
 
+def _each_once(value: Any) -> Any:
+    """Return it; an error for a column that is there in two Unicode forms, of which one would be lost."""
+    names = [same_form(name) for name in value if isinstance(name, str)] if isinstance(value, Mapping) else []
+    if twice := next((name for name, count in Counter(names).items() if count > 1), None):
+        raise ValueError(f"names the column {twice!r} twice, in two Unicode forms")
+    return value
+
+
 class Split(Part):
     """Which rows are for validation: a share of them drawn by a generator of its own, or as a column says."""
 
@@ -147,7 +155,9 @@ class Preprocessing(Part):
         description="'auto' scales numbers as the loss wants where the last activation gives any size and sign; "
         "'standardize' by mean and deviation, 'robust' by median and quartiles; predictions are scaled back",
     )
-    columns: Annotated[Mapping[AnyColumn, Treatment], InParts] = Field({}, description="what is done to single columns")
+    columns: Annotated[Mapping[AnyColumn, Treatment], InParts, BeforeValidator(_each_once)] = Field(
+        {}, description="what is done to single columns"
+    )
 
 
 NO_PREPROCESSING = {"numbers": "none", "categories": "none", "missing": "none", "target": "none"}

@@ -191,6 +191,11 @@ def wide_chunk(path):
         file.create_dataset("x", (10,), "f8", chunks=(2**28,), maxshape=(None,))
 
 
+def rows_alone(path):
+    with h5py.File(path, "w") as file:
+        file.create_dataset("x", (2**40, 0), "f8")
+
+
 def texts(path):
     with h5py.File(path, "w") as file:
         file.create_dataset("x", (2**33,), h5py.string_dtype(), chunks=(1024,))
@@ -218,6 +223,9 @@ CLAIMS = {  # the file, what makes it, whether it may be allowed
     "a header that claims 8 TiB": ("t.npz", lying, False),
     "a header that claims texts of no letters": ("t.npz", lambda path: lying(path, (2**50,), "<U0"), True),
     "an NPY file that claims 8 TiB": ("t.npy", lambda path: path.write_bytes(npy((2**40,), body=bytes(80))), False),
+    "an NPY file with 2**40 rows of no values": ("t.npy", lambda path: path.write_bytes(npy((2**40, 0))), True),
+    "an NPZ file with 2**40 rows of no values": ("t.npz", lambda path: lying(path, (2**40, 0)), True),
+    "2**40 rows of no values": ("t.h5", rows_alone, True),
     "a header of 4 GiB": ("t.npy", long_header, False),
     "a packed header of 4 GiB": ("t.npz", long_header_in_zip, False),
     "a negative side": ("t.npz", lambda path: lying(path, (-1, 2)), False),
