@@ -54,7 +54,7 @@ def test_every_optimizer_goes_on(table, spec_with, optimizer):
 def test_it_goes_on_from_the_last_weights_and_not_from_the_best(table, spec_with):
     spec = plain(spec_with)
     spec["training"] = {"epochs": 6, "batch_size": 5, "shuffle": False, "early_stopping": {"patience": 6}}
-    spec["optimizer"]["learning_rate"] = 3.0  # it overshoots, so that the best epoch is an early one
+    spec["optimizer"]["learning_rate"] = 0.5  # it overshoots, so that the best epoch is an early one
     model = mlpkit.train(spec, table)
     best = min(model.history, key=lambda epoch: epoch.validation_loss).number
     assert best < 6
@@ -68,7 +68,7 @@ def test_it_goes_on_from_the_last_weights_and_not_from_the_best(table, spec_with
 def test_weights_that_somebody_has_put_into_the_model_stay(table, spec_with):
     spec = plain(spec_with)
     spec["training"] = {"epochs": 6, "batch_size": 5, "early_stopping": {"patience": 6}}
-    spec["optimizer"]["learning_rate"] = 3.0
+    spec["optimizer"]["learning_rate"] = 0.5
     model = mlpkit.train(spec, table)
     model.network.parameters.vector[...] = 0.25
     other = copy.deepcopy(model)
