@@ -84,7 +84,7 @@ class Runs:
         finally:
             session.settle()
             self.session, self.left, self.warm_start = None, session.left, session.warm_start
-            self.ranges = session.score_ranges(session.run.network)
+            self.ranges = session.score_ranges(session.run.network) if session.ranges is None else session.ranges
 
     def moment(self) -> tuple[int, int] | None:
         """Return where the run stands, None without one; TrainingError when another thread is at work on it."""

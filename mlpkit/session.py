@@ -46,8 +46,10 @@ class Session:
     Attributes
     ----------
     left : TrainingState or None
-        Where the run stood when it ended; None when it was finished, unless `training.keep_state` asks for it, or broke in the
-        middle of a step.
+        Where the run stood when it ended; None when it was finished, unless `training.keep_state` asks for it or Ctrl-C came at its
+        very end, or broke in the middle of a step.
+    ranges : dict or None
+        The scores that the network's own activations meet, once the run is over; None for one that was left or has failed.
     warm_start : WarmStart or None
         What it leaves to the next run; None when it broke in the middle of a step.
     """
@@ -65,7 +67,8 @@ class Session:
         self.spec, self.prepared, self.history, self.begin, self.stop = spec, prepared, history, begin, stop
         self.left = begin if isinstance(begin, TrainingState) else None
         self.warm_start = begin if isinstance(begin, WarmStart) else None
-        self.restored, self.settled, self.told = begin is None, False, False
+        self.restored, self.settled, self.told, self.interrupted = begin is None, False, False, False
+        self.ranges: Ranges | None = None
         place = begin.place if isinstance(begin, TrainingState) else Place(len(history), 0)
         self.checkpoints = None if checkpoints is None else checkpoints(place)
         metrics = self._measure if spec.metrics else None
@@ -77,6 +80,10 @@ class Session:
         """Train; yields each epoch. When it ends, whatever ended it, the network has the weights that early stopping restores."""
         try:
             yield from self._epochs()
+            self.ranges = self.score_ranges(self.run.best_network())
+        except KeyboardInterrupt:
+            self.interrupted = True
+            raise
         finally:
             try:
                 self.settle()
@@ -102,7 +109,7 @@ class Session:
     def settle(self) -> None:
         """End the run: keep where it stands, give the network its weights, let threads and folder go. Once more does no harm."""
         if self.restored and not self.settled and not sys.is_finalizing():  # at its end Python imports no more
-            kept = not self.run.finished or self.spec.training.keep_state
+            kept = not self.run.finished or self.spec.training.keep_state or self.interrupted
             self.left = self.state() if kept else None
             self.warm_start = warm_start_of(self.run) if self.run.whole else None
             self.settled = True

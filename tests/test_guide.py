@@ -1,7 +1,7 @@
 """The author's guide, plugins/README.md: each block of code in it is run.
 
 The quick test runs the Python of the guide and the commands of mlpkit, with what is installed here; what pip and other programs do is
-run by the slow ones, in environments of their own, with this mlpkit in the place of the one on PyPI.
+run by the slow ones, in environments of their own, in a folder that holds this checkout.
 """
 
 import json
@@ -67,6 +67,13 @@ def test_a_newcomer_needs_five_commands():
     assert len(commands("newcomer")) == 5
 
 
+def test_nothing_is_installed_but_what_is_beside_the_reader_and_its_tools():
+    """mlpkit and its plugins are on no index: a name alone is another's."""
+    installed = {word for line in commands("newcomer", "run") if line.startswith("pip install") for word in shlex.split(line)[2:]}
+    folders = {word.removeprefix("./").partition("[")[0] for word in installed - {"-e", "build"}}
+    assert folders == {"mlpkit", "mlpkit-ripple", "mlpkit-swish"}
+
+
 def test_what_the_guide_does_with_files_and_python(tmp_path):
     """In the order of the guide: files are written, Python is run, and the commands of mlpkit that need nothing installed."""
     env = {name: value for name, value in os.environ.items() if name not in EMPTY} | {"PYTHONPATH": str(tmp_path)}
@@ -84,21 +91,20 @@ def test_what_the_guide_does_with_files_and_python(tmp_path):
 
 
 class Environment:
-    """An empty environment with a folder to work in."""
+    """An empty environment with a folder to work in, which holds the checkout."""
 
     def __init__(self, folder):
         self.folder = folder / "work"
         self.folder.mkdir()
+        (self.folder / "mlpkit").symlink_to(ROOT, target_is_directory=True)
         venv.create(folder / "env", with_pip=True)
         self.bin = folder / "env" / ("Scripts" if os.name == "nt" else "bin")
         inherited = {name: value for name, value in os.environ.items() if name not in EMPTY}
         self.env = inherited | {"PATH": os.pathsep.join([str(self.bin), os.environ["PATH"]]), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
     def run(self, line):
-        """Run a line of the guide as it is written, but that mlpkit comes from this folder."""
+        """Run a line of the guide as it is written."""
         argv = shlex.split(line)
-        if argv[:2] == ["pip", "install"]:
-            argv = [*argv[:2], "-q", *(str(ROOT) if argument == "mlpkit" else argument for argument in argv[2:])]
         program = self.bin / argv[0]
         return run([program if program.exists() else self.bin / "python", *argv[1:]], self.folder, self.env)
 
@@ -120,7 +126,7 @@ def test_the_newcomers_five_commands(environment):
 
 @pytest.mark.slow
 def test_the_whole_guide_in_an_empty_environment(environment):
-    environment.run("pip install mlpkit")
+    environment.run("pip install ./mlpkit")
     for block in BLOCKS:
         if block.marker.startswith("file: "):
             write(environment.folder, block)

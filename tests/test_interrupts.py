@@ -12,6 +12,7 @@ import pytest
 import mlpkit
 from mlpkit import threads
 from mlpkit.plugin import base
+from mlpkit.session import Session
 
 RNG = np.random.default_rng(11)
 X, Y = RNG.standard_normal((21, 3)), RNG.standard_normal(21)
@@ -221,6 +222,18 @@ def test_a_checkpoint_is_finished_first(options, tmp_path, monkeypatch):
     caught.value.model.save(tmp_path / "part.h5", training_state=True)
     resumed = mlpkit.train({**spec("one batch"), **checkpoint}, X, Y, resume=tmp_path / "part.h5", checkpoints=tmp_path / "anew")
     unbroken = mlpkit.train({**spec("one batch"), "training": {"epochs": 4, "batch_size": 4}}, X, Y)
+    np.testing.assert_array_equal(resumed.network.parameters.vector, unbroken.network.parameters.vector)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_an_interrupt_after_the_last_step_leaves_a_state_too(name, tmp_path, monkeypatch):
+    unbroken = mlpkit.train(spec(name), X, Y)
+    monkeypatch.setattr(Session, "score_ranges", Interrupted(lambda network: {}, 1))
+    with pytest.raises(mlpkit.TrainingInterrupted) as caught:
+        mlpkit.train(spec(name), X, Y)
+    caught.value.model.save(tmp_path / "part.h5", training_state=True)
+    resumed = mlpkit.train(spec(name), X, Y, resume=tmp_path / "part.h5")
+    assert resumed.history[-1].number == unbroken.history[-1].number
     np.testing.assert_array_equal(resumed.network.parameters.vector, unbroken.network.parameters.vector)
 
 

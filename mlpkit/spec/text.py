@@ -24,13 +24,10 @@ def read_text(path: str | Path) -> str:
     SpecError
         The file cannot be read, is none, is too large or is not UTF-8.
     """
-    if path == "-":
-        try:
-            return jsontext.decode(_bounded(sys.stdin.buffer, "stdin"), "<stdin>")
-        except OSError as error:
-            raise SpecError(f"cannot read the spec from stdin: {error.strerror or error}", help=ADVICE) from error
-    found = as_path(path, SpecError, "the spec")
     try:
+        if path == "-":
+            return jsontext.decode(_bounded(sys.stdin.buffer, "stdin"), "<stdin>")
+        found = as_path(path, SpecError, "the spec")
         mode = os.stat(found).st_mode
         if stat.S_ISDIR(mode):
             raise SpecError(f"cannot read the spec {path}: it is a folder", help="give the path of a JSON file in it")

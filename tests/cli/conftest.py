@@ -79,17 +79,23 @@ def run(folder, capfdbinary):
     return run
 
 
+@pytest.fixture(autouse=True)
+def forgetting():
+    """Classes of one's own are forgotten in the end, as when a program ends: the next test may have others of their names."""
+    before = {kind: dict(registry._own) for kind, registry in REGISTRIES.items()}
+    yield
+    for kind, registry in REGISTRIES.items():
+        registry._own = before[kind]
+
+
 @pytest.fixture
 def site(tmp_path_factory, monkeypatch):
-    """A folder for installed packages, on the path of this process; classes of one's own are forgotten in the end."""
-    before = {kind: dict(registry._own) for kind, registry in REGISTRIES.items()}
+    """A folder for installed packages, on the path of this process."""
     site = tmp_path_factory.mktemp("site")
     monkeypatch.syspath_prepend(str(site))
     yield site
     monkeypatch.undo()
     mlpkit.refresh_plugins()
-    for kind, registry in REGISTRIES.items():
-        registry._own = before[kind]
     for name in [name for name, module in sys.modules.items() if str(site) in (getattr(module, "__file__", None) or "")]:
         del sys.modules[name]
 
