@@ -170,3 +170,9 @@ def test_a_spec_comes_through_a_pipe(folder, capsys):
     writer = subprocess.Popen([sys.executable, "-c", code])
     assert main(["check", "pipe"]) == 0
     writer.wait()
+
+
+def test_a_model_without_a_name_is_no_name_in_front_of_the_error():
+    with pytest.raises(mlpkit.ModelFileError) as caught:
+        mlpkit.load("")
+    assert caught.value.message == "the path of the model is empty"

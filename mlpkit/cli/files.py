@@ -39,7 +39,7 @@ def check_output(path: str, *, force: bool = True, reads: Sequence[str | Path | 
     if path == "-":
         return
     target = as_path(path, OutputError, "the file to write").absolute()
-    if reason := _unwritable(target):
+    if reason := "its name ends as that of a folder" if path.endswith(("/", os.sep)) else _unwritable(target):
         raise OutputError(f"cannot write {path}: {reason}", help="check the path and its permissions, or give another name")
     if target.exists():
         if any(other is not None and os.path.exists(other) and os.path.samefile(other, target) for other in reads):

@@ -180,4 +180,4 @@ def naming(path: ModelSource) -> Iterator[None]:
     except ModelFileError as error:
         name = named(path)
         name = name if len(name) <= LONGEST else shortened(name)
-        raise type(error)(f"{name}: {error.message}", help=error.help, rule=error.rule) from error
+        raise type(error)(f"{name}: {error.message}" if name else error.message, help=error.help, rule=error.rule) from error

@@ -267,6 +267,7 @@ UNWRITABLE = {
     "a folder": ("taken", "it is a folder"),
     "read-only": ("sealed.h5", "it is read-only"),
     "a device": ("/dev/null", "it is not a regular file"),
+    "the name of a folder": ("new.h5/", "its name ends as that of a folder"),
 }
 
 

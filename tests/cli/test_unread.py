@@ -71,7 +71,7 @@ def test_data_that_nobody_takes_are_an_error_and_no_traceback(trained, environme
 def test_a_spec_from_a_closed_stdin_is_an_error(project, environment):
     done = shell(project, environment, "$MLPKIT train - <&-")
     assert done.returncode == 2
-    assert done.stderr.startswith(b"error: cannot read the spec from stdin: Bad file descriptor")
+    assert done.stderr.startswith(b"error: cannot read the spec -: Bad file descriptor")
 
 
 def test_a_file_does_not_take_the_place_of_a_closed_stream(project, environment):
