@@ -33,6 +33,7 @@ Vector = NDArray[np.float64]
 CELLS = 2**18  # values that are encoded at a time: 2 MB, which stays in the cache
 PLAIN = 1e60  # a sum of squares up to which all values are numbers that fit into each dtype
 ADVICE = "the model was trained on numbers in this column: correct the value, or leave it empty for a missing one"
+FLAG_ADVICE = "the model was trained on true and false in this column: write one of them, 1 or 0, or leave it empty for a missing one"
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ class NumberEncoder:
             message = f"the column {name!r} has {column.flat[0]} in {table.place(0)}, which is no number"
             raise table.error(message, 0, "give 1 or 0")
         known = column.dtype.kind in ("b" if boolean else "biuf")
-        return column if known else numbers(table, name, self.missing, boolean=boolean, advice=ADVICE)
+        return column if known else numbers(table, name, self.missing, boolean=boolean, advice=FLAG_ADVICE if boolean else ADVICE)
 
     def _explain(self, table: Table, names: Sequence[str]) -> None:
         """Raise DataError for the first column with an infinite value, if there is one."""
