@@ -124,9 +124,9 @@ def test_numbers_with_something_else_are_named(folder, run, text):
     assert "preprocessing" not in done.err
 
 
-@pytest.mark.parametrize(("values", "words"), [("3,5", ["comma", "data.decimal"]), ("x", ["row", "data.missing", "target_type"])])
+@pytest.mark.parametrize(("values", "words"), [("3,5", ["comma", '"decimal": ","']), ("x", ["row", "data.missing", "target_type"])])
 def test_the_advice_for_a_target_works_for_targets(folder, run, values, words):
-    lines = [f'{row},"{values if values == "x" and row == 40 else f"{row},5" if values == "3,5" else row}"' for row in range(90)]
+    lines = [f'{row % 7}.5,"{values if values == "x" and row == 40 else f"{row},5" if values == "3,5" else row}"' for row in range(90)]
     (folder / "t.csv").write_text("\n".join(["a,y", *lines]) + "\n")
     done = run("init", "t.csv")
     assert done.code == 2
