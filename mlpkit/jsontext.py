@@ -21,6 +21,7 @@ _DECODER = json.JSONDecoder()
 
 _PYTHON = {"True": "true", "False": "false", "None": "null"}
 _CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(-?Infinity|NaN)')
+_LONG = re.compile(r'"(?:[^"\\]|\\.)*"|(-?[0-9]{4301,})')  # what int() of Python refuses to read
 _MARKS = (
     (codecs.BOM_UTF32_LE, "UTF-32"),
     (codecs.BOM_UTF32_BE, "UTF-32"),
@@ -63,6 +64,9 @@ def parse(
     except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
         problem = Problem(f"not valid JSON: {reason}", file=file)
+        long = next((match for match in _LONG.finditer(text) if match.group(1)), None) if isinstance(error, ValueError) else None
+        if long is not None:
+            problem = at_offset(text, long.start(), file, f"a number of {len(long.group(1)):,} digits is too long", "write a shorter one")
     raise SpecError(problem.message, help=problem.help, problems=[problem])
 
 

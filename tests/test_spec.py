@@ -202,6 +202,7 @@ def test_line_and_column(tmp_path):
         ("", 1, "empty"),
         ('{"seed": 1,\n "seed": 2}', 2, "written twice"),
         ('{"name": "NaN",\n "seed": NaN}', 2, "NaN is no JSON number"),
+        ('{"name": "' + "1" * 5000 + '",\n "seed": ' + "9" * 5000 + "}", 2, "a number of 5,000 digits is too long"),
         ('{"seed":\n -Infinity}', 2, "-Infinity is no JSON number"),
         ('{"seed": 1, // the seed\n "name": "a"}', 1, "a comment, which JSON does not have"),
         ('# a spec\n{"seed": 1}', 1, "a comment"),
