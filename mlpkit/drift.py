@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,11 +25,11 @@ from mlpkit.stand_ins import StandIn, Surrogate
 from mlpkit.storage import Stored
 from mlpkit.surrogates import Table, how_good, key_of
 from mlpkit.switches import strict as strict_by_environment
+from mlpkit.warned import warn
 
 ADVICE = "install what the model was trained with, which 'mlpkit plugins freeze' lists, if you trust it; or train it again"
 NONE = Drift(0.0, "outputs")
 THROUGH_TABLES = 1e-3  # difference of the network's probe up to which tables are taken for the cause
-LEVEL = 3  # of the stack: who called `load`
 
 
 def check_drift(parts: Stored, contents: Contents, path: str, strict: bool | None) -> None:
@@ -53,15 +52,15 @@ def check_drift(parts: Stored, contents: Contents, path: str, strict: bool | Non
         with blaming():
             difference = probe_difference(parts.network, contents.probe) if contents.probe else 0.0
     if surrogates := _surrogates(parts.spec):
-        warnings.warn(_about_surrogates(surrogates, difference, path), SurrogateWarning, stacklevel=LEVEL)
+        warn(SurrogateWarning(_about_surrogates(surrogates, difference, path)))
     if drifted:
-        _tell(drifted, path, strict, LEVEL + 1)
+        _tell(drifted, path, strict)
     elif difference > (max(tolerance(parts.network), THROUGH_TABLES) if surrogates else tolerance(parts.network)):
         reason = "; ".join(changed_plugins(contents.plugins)) or "a plugin has changed, or the arithmetic of this machine is wrong"
         message = f"the model predicts otherwise here than where it was saved, by {difference:.2g} relative to the largest output: {reason}"
         if strict:
             raise Corrupt(f"{path}: {message}", rule=Rule.PROBE)
-        warnings.warn(f"{path}: {message}", ProbeWarning, stacklevel=LEVEL)
+        warn(ProbeWarning(f"{path}: {message}"))
 
 
 def check_completed(spec: Spec, before: Spec, contents: Contents, path: str, strict: bool | None) -> None:
@@ -72,14 +71,14 @@ def check_completed(spec: Spec, before: Spec, contents: Contents, path: str, str
     with naming(path):
         drifted = drifted_plugins(contents, spec, besides=before)
     if drifted:
-        _tell(drifted, path, strict_by_environment() if strict is None else strict, LEVEL + 2)
+        _tell(drifted, path, strict_by_environment() if strict is None else strict)
 
 
-def _tell(drifted: Sequence[str], path: str, strict: bool, level: int) -> None:
+def _tell(drifted: Sequence[str], path: str, strict: bool) -> None:
     message = f"{path}: computes otherwise here than where the model was saved: {'; '.join(drifted)}"
     if strict:
         raise DriftedPlugin(message, help=ADVICE)
-    warnings.warn(message, PluginDriftWarning, stacklevel=level)
+    warn(PluginDriftWarning(message))
 
 
 def drifted_plugins(contents: Contents, spec: Spec, besides: Spec | None = None) -> list[str]:

@@ -6,7 +6,6 @@ says what to install when it is asked for. An activation is needed; in its place
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from types import new_class
 from typing import Any, ClassVar, NamedTuple
@@ -18,6 +17,7 @@ from mlpkit.plugin import CONTRACTS, Activation, Array, Plugin
 from mlpkit.registry import PluginInfo
 from mlpkit.shown import shortened
 from mlpkit.surrogates import Table, key_of
+from mlpkit.warned import warn
 
 CONTRACT = {contract.kind: contract for contract in CONTRACTS}
 
@@ -97,7 +97,7 @@ class Surrogate(StandIn, Activation):
         if ((z < table.start) | (z > table.stop)).any():
             name, ends = shortened(self.stands_for.full_name, 100), f"{table.start:.4g} to {table.stop:.4g}"
             message = f"some scores are beyond the table of {name} ({ends}), which goes on as a straight line there"
-            warnings.warn(message, SurrogateWarning, stacklevel=2)
+            warn(SurrogateWarning(message))
         out[...] = table(z)
 
     def backward(self, z: Array, out: Array, grad: Array) -> None:

@@ -39,8 +39,9 @@ def test_a_model_predicts_through_the_table_of_a_missing_activation(tmp_path, al
     with pytest.raises(errors.MissingPlugin, match=r"pip install mlpkit-snake .*--allow-surrogate, load\(\.\.\., allow_surrogate=True\)"):
         mlpkit.load(tmp_path / "model.h5", **way)
     words = r"the table of mlpkit-snake:snake, right to \de-\d+ on the scores of training, -\d.* to \d.*; the .*probe differs by \de-\d"
-    with pytest.warns(errors.SurrogateWarning, match=words):
+    with pytest.warns(errors.SurrogateWarning, match=words) as told:
         found = mlpkit.load(tmp_path / "model.h5", allow_surrogate=True, **way).predict(X)
+    assert {warning.filename for warning in told} == {__file__}
     np.testing.assert_allclose(found, model.predict(X), rtol=0, atol=2e-6)
     assert not np.array_equal(found, model.predict(X)) or dtype == "float32"
 
