@@ -158,7 +158,8 @@ def test_every_kind_of_column_and_target(name, page, tmp_path):
     network = {"layers": [*LAYERS, {"activation": activation}]}
     model = mlpkit.train({"data": data, "dtype": "float64", "network": network, "loss": loss, "training": {"epochs": 20}}, columns)
     model.save(tmp_path / "model.h5")
-    page.show(tmp_path / "model.h5")
+    shown = page.show(tmp_path / "model.h5")
+    assert "below" in shown, shown
     lines = ["island;pixels0;length;pixels1;wet;pixels2"]  # in another order
     for row, (island, pixels) in enumerate(zip(columns["island"], columns["pixels"].tolist(), strict=True)):
         quoted = '"{}"'.format((island or "").replace('"', '""'))
