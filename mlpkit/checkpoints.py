@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from mlpkit.folder_lock import FolderLock
 from mlpkit.modelfile import Contents
 from mlpkit.spec import Checkpoint, Spec
 from mlpkit.training import Epoch, Monitor, Place
+from mlpkit.warned import warn
 
 NAME = re.compile(r"epoch-([0-9]{6,})(?:-step-([0-9]{6,}))?\.h5")
 STALE = re.compile(rf"\.{NAME.pattern}\.[0-9]+-[0-9a-f]+\.tmp")  # of a save that was killed
@@ -72,7 +72,7 @@ def checkpoint_folder(spec: Spec, named: str | Path | None) -> Path | None:
         return None
     if not spec.has_paths:
         message = "the checkpoints that the model's spec asks for are not written: name a folder, checkpoints=..., to have them"
-        warnings.warn(message, stacklevel=4)
+        warn(UserWarning(message))
         return None
     return spec.resolve_path(options.folder or f"{_PLAIN.sub('_', spec.name)[:100]}.checkpoints")
 
@@ -120,7 +120,7 @@ def read_checkpoint(path: str | Path) -> tuple[Path, Contents]:
             damaged.append(error.message)
             continue
         for reason in damaged:
-            warnings.warn(f"passed over a checkpoint: {reason}", stacklevel=2)
+            warn(UserWarning(f"passed over a checkpoint: {reason}"))
         return file, contents
     if damaged:
         raise ModelFileError(f"no checkpoint in {path} can be used: {'; '.join(damaged)}", help="train anew without resume")
@@ -225,11 +225,11 @@ class Checkpoints:
             self.save(path)
         except ModelFileError as error:
             if not self.failing:
-                warnings.warn(f"a checkpoint was not written, and training goes on: {error.message}", stacklevel=2)
+                warn(UserWarning(f"a checkpoint was not written, and training goes on: {error.message}"))
             self.failing = True
         else:
             if self.failing:
-                warnings.warn(f"checkpoints are written again: {path}", stacklevel=2)
+                warn(UserWarning(f"checkpoints are written again: {path}"))
             self.written, self.failing, self.own[place] = place, False, path
             self._remove_old(history)
         self.last = self.clock()
@@ -243,7 +243,7 @@ class Checkpoints:
                     self.own[other].unlink(missing_ok=True)
                     del self.own[other]
                 except OSError as error:
-                    warnings.warn(f"cannot remove the old checkpoint {self.own[other]}: {error.strerror}", stacklevel=3)
+                    warn(UserWarning(f"cannot remove the old checkpoint {self.own[other]}: {error.strerror}"))
 
     def _best(self, numbers: set[int], history: Sequence[Epoch]) -> int:
         """The best of the epochs that have a checkpoint; 0 when there are none."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from mlpkit.errors import DataError, SpecError, TrainingError
@@ -15,6 +13,7 @@ from mlpkit.spec.changes import continued
 from mlpkit.spec.parts import plugin_name
 from mlpkit.training import TrainingState
 from mlpkit.training.versions import changed_versions, versions
+from mlpkit.warned import warn
 
 PROBED = 101  # places of the run at which the rates of two schedules are compared
 
@@ -58,7 +57,7 @@ def check_spec(state: TrainingState, old: Spec, new: Spec) -> Spec:
         raise SpecError.at("training.epochs", message, f"give at least {begun}, or train anew without resume")
     _warn_of_schedule(state, old, spec)
     if changed := changed_versions(state.versions, versions(spec)):
-        warnings.warn(f"the numbers may differ in the last bits from those of an unbroken run: {'; '.join(changed)}", stacklevel=3)
+        warn(UserWarning(f"the numbers may differ in the last bits from those of an unbroken run: {'; '.join(changed)}"))
     return spec
 
 
@@ -73,4 +72,4 @@ def _warn_of_schedule(state: TrainingState, old: Spec, new: Spec) -> None:
             f"the schedule {plugin_name(schedule)!r} would have given other learning rates so far with {after} epochs than with the "
             f"{before} that the run began with: it does not become a run of {after} epochs from the start"
         )
-        warnings.warn(message, stacklevel=4)
+        warn(UserWarning(message))

@@ -318,6 +318,8 @@ def test_trainings_in_threads_of_one_process_give_the_bits_of_one_after_the_othe
 FORKED = """
 import os, sys, warnings
 import numpy as np, mlpkit
+from mlpkit import threads
+from mlpkit.running import prepare_for
 from mlpkit.training import run, update
 warnings.simplefilter("ignore", DeprecationWarning)  # Python's own, of a fork beside threads
 update.MANY, update.PIECE, run.LARGE = 1, 64, 1
@@ -330,12 +332,21 @@ def train():
 expected = train()
 loop = mlpkit.epochs(mlpkit.Model(spec, inputs=200), x, y)
 next(loop)  # a run of the parent goes on
+model, begun, forked = mlpkit.Model(spec, inputs=200), threading.Event(), threading.Event()
+def wait():  # before a step, and so in no product: what OpenBLAS locks in one is locked in the child for ever
+    begun.set()
+    return not forked.wait()
+beside = threading.Thread(target=lambda: list(model.epochs(prepare_for(model, x, y, resume=False), wait)))
+beside.start()
+begun.wait()
 codes = []
 for number in range(8):
     child = os.fork()
     if not child:
         os._exit(0 if train() == expected else 3)
     codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+forked.set()
+beside.join()
 loop.close()
 print(codes)
 """

@@ -10,11 +10,11 @@ import contextlib
 import errno
 import os
 import stat
-import warnings
 from pathlib import Path
 
 from mlpkit.errors import FileTaken, ModelFileError
 from mlpkit.paths import as_path
+from mlpkit.warned import warn
 
 REASONS = {  # what went wrong, and what to do
     errno.ENOENT: ("its folder does not exist", "create the folder first"),
@@ -159,7 +159,7 @@ def _link(temporary: Path, target: Path) -> None:
             raise
         _copy(temporary, target)
         message = f"the file system of {target} has no links: a power cut during this save could have left a part of the file"
-        warnings.warn(message, stacklevel=2)
+        warn(UserWarning(message))
 
 
 def _copy(temporary: Path, target: Path) -> None:

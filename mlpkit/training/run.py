@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from copy import deepcopy
@@ -33,6 +32,7 @@ from mlpkit.training.problem import ROWS, Stopped, TrainingProblem
 from mlpkit.training.state import Place
 from mlpkit.training.streams import generator_state, random_stream
 from mlpkit.training.update import Update
+from mlpkit.warned import warn
 from mlpkit.workspace import Workspace
 
 NOTHING = nullcontext()
@@ -265,4 +265,4 @@ class Run:
         self.use_threads(count)
         if count != threads:
             message = f"the run began with {counted(threads, 'thread')} and goes on with {count}"
-            warnings.warn(f"{message}: the last bits may differ from those of an unbroken run", stacklevel=2)
+            warn(UserWarning(f"{message}: the last bits may differ from those of an unbroken run"))

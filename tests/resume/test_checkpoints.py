@@ -158,8 +158,9 @@ def test_a_damaged_checkpoint_is_passed_over_by_name(table, spec_with, saved, tm
     spec = spec_with(training__checkpoint={"folder": str(points), "keep": 3})
     expected = saved(mlpkit.train(spec, table), tmp_path / "unbroken.h5")
     flip(points / "epoch-000003.h5")
-    with pytest.warns(UserWarning, match=r"passed over a checkpoint: .*epoch-000003\.h5: "):
+    with pytest.warns(UserWarning, match=r"passed over a checkpoint: .*epoch-000003\.h5: ") as told:
         model = mlpkit.train(spec, table, resume=points)
+    assert {warning.filename for warning in told} == {__file__}
     assert saved(model, tmp_path / "resumed.h5") == expected
     assert mlpkit.load(points / "epoch-000003.h5").training_state.place == Place(3, 0)
     for path in points.iterdir():
