@@ -316,9 +316,8 @@ def test_trainings_in_threads_of_one_process_give_the_bits_of_one_after_the_othe
 
 
 FORKED = """
-import os, sys, warnings
+import os, sys, threading, warnings
 import numpy as np, mlpkit
-from mlpkit import threads
 from mlpkit.running import prepare_for
 from mlpkit.training import run, update
 warnings.simplefilter("ignore", DeprecationWarning)  # Python's own, of a fork beside threads
