@@ -21,7 +21,9 @@ _DECODER = json.JSONDecoder()
 
 _PYTHON = {"True": "true", "False": "false", "None": "null"}
 _CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(-?Infinity|NaN)')
-_LONG = re.compile(r'"(?:[^"\\]|\\.)*"|(-?[0-9]{4301,})')  # what int() of Python refuses to read
+# An integer that int() of Python refuses to read. Texts, closed or not, and other numbers match whole, so that no character is
+# read twice.
+_LONG = re.compile(r'"(?:[^"\\]|\\.)*+"?|(-?[0-9]{4301,}+)(?![.eE])|[-+.0-9eE]++', re.DOTALL)
 _MARKS = (
     (codecs.BOM_UTF32_LE, "UTF-32"),
     (codecs.BOM_UTF32_BE, "UTF-32"),

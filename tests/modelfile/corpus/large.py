@@ -106,6 +106,12 @@ CASES = {
     "50,000 values below a key of 8 million letters, and half of a surrogate pair": Case(
         spec_is(b'{"' + b"a" * 8_000_000 + b'":[' + b"0," * 50_000 + b'"\\ud800"]}'), Corrupt, Rule.JSON, "surrogate"
     ),
+    "30,000 escaped quotes after a number that is too large": Case(
+        spec_is(b'{"a":1e999,"' + rb"\"" * 30_000), Corrupt, Rule.JSON, "1e999 is too large"
+    ),
+    "10 million digits in integers of 4,000 of them": Case(
+        spec_is(b'{"a":[' + (b"9" * 4000 + b",") * 2500 + b"0]}"), Corrupt, Rule.JSON, "64 bits"
+    ),
     "features that are 30,000 numbers": Case(
         forged(lambda forger: forger.manifest.update(required_features=[0] * 30_000)), Corrupt, Rule.MANIFEST, "required_features.0"
     ),

@@ -86,7 +86,7 @@ CASES = {
     "NaN in the manifest": Case(manifest_is(b'{"metadata":{"a":NaN}}'), *JSON, "NaN"),
     "Infinity": Case(spec_is(b'{"a":-Infinity}'), *JSON, "Infinity"),
     "1e999": Case(spec_is(b'{"a":1e999}'), *JSON, "1e999"),
-    "number with 10,000 zeros": Case(spec_is(b'{"a":1' + b"0" * 10_000 + b".0}"), *JSON, "a number of 10,001 digits is too long"),
+    "number with 10,000 zeros": Case(spec_is(b'{"a":1' + b"0" * 10_000 + b".0}"), *JSON, "too large"),
     "text that is not UTF-8": Case(spec_is(b'{"a":"\xff"}'), *JSON, "strict JSON"),
     "surrogates in UTF-8": Case(spec_is(b'{"a":"\xed\xa0\x80"}'), *JSON, "strict JSON"),
     "letter written too long": Case(spec_is(b'{"a":"\xc0\xaf"}'), *JSON, "strict JSON"),
