@@ -79,7 +79,15 @@ def test_an_interrupt_before_training_writes_nothing(project, start):
     assert sorted(os.listdir(project)) == ["shapes.csv", "spec.json"]
 
 
-def test_the_second_interrupt_stops_at_once_and_handlers_come_back(capsys):
+@pytest.fixture
+def interruptible():
+    """Ctrl-C as at a terminal; a shell starts what runs in the background with SIGINT ignored."""
+    kept = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, kept)
+
+
+def test_the_second_interrupt_stops_at_once_and_handlers_come_back(capsys, interruptible):
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with Interrupt(print) as interrupt:
         assert not interrupt()
