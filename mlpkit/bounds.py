@@ -57,7 +57,7 @@ def _whole(value: Any) -> Any:
 
 
 def _takes_integers(annotation: Any) -> bool:
-    """Whether an annotation has integers in it, and no floats."""
+    """Return whether an annotation has integers in it, and no floats."""
     kinds = set(_kinds(annotation))
     return int in kinds and float not in kinds and Any not in kinds
 

@@ -78,7 +78,7 @@ def checkpoint_folder(spec: Spec, named: str | Path | None) -> Path | None:
 
 
 def is_sound(path: Path) -> bool:
-    """Whether a checkpoint is whole; False for what is damaged or no model at all.
+    """Return whether a checkpoint is whole; False for what is damaged or no model at all.
 
     Raises
     ------

@@ -81,7 +81,7 @@ def _module_name(path: Path) -> str:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether there is a file of a name, which may be none."""
+    """Return whether there is a file of a name, which may be none."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -107,12 +107,12 @@ def _beside(folder: Path) -> Iterator[None]:
 
 
 def is_beside(module: str, folder: Path) -> bool:
-    """Whether a folder has a module or a package of a name."""
+    """Return whether a folder has a module or a package of a name."""
     return (folder / f"{module}.py").is_file() or (folder / module / "__init__.py").is_file()
 
 
 def _what_failed(error: BaseException) -> tuple[str, str]:
-    """What the exception of a file says, and what to do."""
+    """Return what the exception of a file says, and what to do."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"it needs the module {error.name!r}, which is not here", "install what brings it, or put it beside the file"
     if isinstance(error, PydanticUserError) and (found := UNTYPED.search(error.message)):

@@ -82,7 +82,7 @@ def _tell(drifted: Sequence[str], path: str, strict: bool) -> None:
 
 
 def drifted_plugins(contents: Contents, spec: Spec, besides: Spec | None = None) -> list[str]:
-    """What plugins compute otherwise here than where a model was saved, in what and by how much, in words.
+    """Return what plugins compute otherwise here than where a model was saved, in what and by how much, in words.
 
     mlpkit's own are asked only when the file is from another version of it. An activation is compared with its table too,
     which reaches over all scores of the training. Those that are themselves in the spec `besides` are left out.
@@ -144,7 +144,7 @@ def _surrogates(spec: Spec) -> Sequence[Surrogate]:
 
 
 def _about_surrogates(surrogates: Sequence[Surrogate], difference: float, path: str) -> str:
-    """Which activations are predicted through a table, how good that is, and what it does to the network's probe."""
+    """Return which activations are predicted through a table, how good that is, and what it does to the network's probe."""
     told = {plugin.stands_for.full_name: plugin.record["surrogate"] for plugin in surrogates}
     shown = [f"{shortened(name, 100)}, {how_good(surrogate)}" for name, surrogate in told.items()]
     effect = f"; the network's probe differs by {difference:.1g} relative to the largest output"

@@ -139,7 +139,7 @@ class DataError(MLPKitError):
 
 
 class DataWarning(UserWarning):
-    """What is odd about data that are used all the same.
+    """A warning of odd data that are used all the same.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ class Truncated(ModelFileError):
 
 
 class Corrupt(ModelFileError):
-    """What the file says of itself does not hold: a digest, its structure, its JSON."""
+    """The file contradicts itself: a digest, its structure, its JSON."""
 
     code = "corrupt"
 

@@ -52,7 +52,7 @@ def _by_name(name: str) -> Metric:
 
 
 def _task(info: PluginInfo) -> str | None:
-    """What a metric measures; None for a plugin that is broken."""
+    """Return what a metric measures; None for a plugin that is broken."""
     try:
         return str(REGISTRIES["metrics"].get(info.full_name).task)
     except PluginError:

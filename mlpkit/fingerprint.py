@@ -83,7 +83,7 @@ def _input_digests(inputs: NDArray[Any] | StoredInputs, encoder: InputEncoder) -
 
 
 def _places(encoder: InputEncoder) -> dict[str, list[int]]:
-    """Where each column of the table stands in the encoded ones: its values, its gap indicators, its categories."""
+    """Return where each column of the table stands in the encoded ones: its values, its gap indicators, its categories."""
     values = [column.name for column in encoder.numbers.columns for _ in range(column.width)]
     indicators = [values[index] for index in encoder.numbers.gaps]
     categories = [column.name for column in encoder.categories.columns for _ in column.categories]
@@ -94,7 +94,7 @@ def _places(encoder: InputEncoder) -> dict[str, list[int]]:
 
 
 def _seeds(encoder: InputEncoder) -> dict[str, bytes]:
-    """What was learned of each column: its kind and categories, and what is filled in, subtracted and divided by."""
+    """Return what was learned of each column: its kind and categories, and what is filled in, subtracted and divided by."""
     numbers, start = encoder.numbers, 0
     seeds = {column.name: _seed(column.to_state()) for column in encoder.categories.columns}
     for column in numbers.columns:
@@ -123,7 +123,7 @@ def _little(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def differences(then: Fingerprint, now: Fingerprint) -> list[str]:
-    """What changed from one to the other, in words; empty when nothing did."""
+    """Return what changed from one to the other, in words; empty when nothing did."""
     found = list(_column_differences(then.columns, now.columns))
     found += _rows_differences("training", then, now, then.training, now.training)
     if then.validation is None or now.validation is None:

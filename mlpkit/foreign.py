@@ -9,7 +9,7 @@ from mlpkit.errors import DataError, Problem
 
 
 class Foreign(NamedTuple):
-    """What a file is, in a few words; what to do about it where data are wanted; and whether that helps where a model is."""
+    """The kind of a file, in a few words; what to do about it where data are wanted; and whether that helps where a model is."""
 
     what: str
     help: str
@@ -35,7 +35,7 @@ _PICKLE = re.compile(rb"\x80[\x02-\x05](\x95.{8}|[\x58\x63\x7d\x5d\x8a\x4e}\]])"
 
 
 def recognised(head: bytes) -> Foreign | None:
-    """What a file with these first bytes is, if it is one of those that are often given by mistake."""
+    """Return what a file with these first bytes is, if it is one of those that are often given by mistake."""
     for sign, foreign in _SIGNS:
         if head.startswith(sign):
             return foreign

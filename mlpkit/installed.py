@@ -74,7 +74,7 @@ def parts(target: str) -> tuple[str, str]:
 
 
 def imported(target: str) -> object:
-    """What an entry point means, if its module has been imported; None else."""
+    """Return what an entry point means, if its module has been imported; None else."""
     module, attribute = parts(target)
     try:
         return operator.attrgetter(attribute)(sys.modules[module])

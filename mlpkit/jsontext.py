@@ -109,7 +109,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def what_else(text: str, at: int, reason: str) -> tuple[str, str]:
-    """What is wrong with a text that is not JSON from an offset on, and what to do: by what people write in its place.
+    """Return what is wrong with a text that is not JSON from an offset on, and what to do: by what people write in its place.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def at_offset(text: str, offset: int, file: str, message: str, help: str = "", p
 
 
 def offsets(text: str) -> tuple[dict[Path, int], dict[Path, int]]:
-    """Where each value, and each key, of a valid JSON text starts.
+    """Return where each value, and each key, of a valid JSON text starts.
 
     Returns
     -------

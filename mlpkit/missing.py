@@ -1,4 +1,4 @@
-"""What is missing: the plugins of a model file that are not here, what takes their place, and what to do about the others."""
+"""Missing plugins: those of a model file that are not here, what takes their place, and what to do about the others."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _check_activations(plugins: Sequence[Record], absent: Mapping[tuple[str, str
 
 
 def _unusable(record: Record) -> PluginError | None:
-    """What is wrong with a plugin that is installed: it cannot be imported, or does not take its options; None when nothing is."""
+    """Return what is wrong with a plugin that is installed: it cannot be imported, or does not take its options; None when nothing is."""
     kind, name, options = record["kind"], record["name"], record["options"]
     try:
         plugin = REGISTRIES[kind].get(name)
@@ -172,7 +172,7 @@ def _absent(plugins: Sequence[Record], dtype: str, surrogates: bool) -> dict[tup
 
 
 def is_here(record: Record) -> bool:
-    """Whether the name of a plugin means here what it meant where the model was saved."""
+    """Return whether the name of a plugin means here what it meant where the model was saved."""
     try:
         return bool(REGISTRIES[record["kind"]].find(record["name"]).distribution == record["distribution"])
     except MissingPlugin:
@@ -180,7 +180,7 @@ def is_here(record: Record) -> bool:
 
 
 def _computes_the_same(record: Record, dtype: str, name: str = "") -> bool:
-    """Whether what a name means here can be used with the options of a record, and gives its probe."""
+    """Return whether what a name means here can be used with the options of a record, and gives its probe."""
     probe = record.get("probe")
     if probe is None:
         return False
@@ -205,7 +205,7 @@ def _own_class(same: list[Record], dtype: str) -> type[Plugin] | None:
 
 
 def _stand_in(same: list[Record], tables: Mapping[str, NDArray[Any]]) -> type[Plugin] | None:
-    """What stands for one plugin, which a file may have with several options; None for an activation without a table for each."""
+    """Return what stands for one plugin, which a file may have with several options; None for an activation without a table for each."""
     told = _told_of(same, tables)
     if same[0]["kind"] == "activations" and len(told.tables) < len(told.records):
         return None
@@ -213,7 +213,7 @@ def _stand_in(same: list[Record], tables: Mapping[str, NDArray[Any]]) -> type[Pl
 
 
 def _told_of(same: list[Record], tables: Mapping[str, NDArray[Any]]) -> Missing:
-    """What a file says of one plugin, which it may have with several options."""
+    """Return what a file says of one plugin, which it may have with several options."""
     by_options = {key_of(record["options"]): record for record in same}
     told = {key: record["surrogate"] for key, record in by_options.items() if record.get("surrogate") is not None}
     stood_for = {key: Table(surrogate["start"], surrogate["stop"], tables[surrogate["array"]]) for key, surrogate in told.items() if tables}
@@ -224,7 +224,7 @@ def _told_of(same: list[Record], tables: Mapping[str, NDArray[Any]]) -> Missing:
 
 
 def what_to_do(record: Record) -> str:
-    """How to get a plugin that is missing, as a line to copy; what a stranger's file says of it is first looked through."""
+    """Return how to get a plugin that is missing, as a line to copy; what a stranger's file says of it is first looked through."""
     distribution, version, name = record["distribution"], record["version"], shortened(record["name"], 100)
     if distribution is None:
         code, cls = record.get("code"), record["target"].rpartition(":")[2].rpartition(".")[2]

@@ -148,7 +148,7 @@ class Model(Predictor):
 
     @property
     def training_state(self) -> TrainingState | None:
-        """Where the run stands that is not finished, or that the model's file tells of; None when there is none."""
+        """Return where the run stands that is not finished, or that the model's file tells of; None when there is none."""
         return self._runs.state
 
     def _adopt(self, prepared: Prepared) -> None:

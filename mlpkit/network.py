@@ -116,7 +116,7 @@ class Network:
                     raise SpecError(message, help="correct the initializer: it fills every number")
 
     def predict(self, inputs: Array) -> Array:
-        """What the network puts out. Where it overflows that is infinite or NaN, without a warning of NumPy.
+        """Return what the network puts out. Where it overflows that is infinite or NaN, without a warning of NumPy.
 
         Parameters
         ----------

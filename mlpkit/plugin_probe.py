@@ -104,7 +104,7 @@ def _listed(array: Array) -> list[float | None]:
 
 
 def _questions(plugin: Plugin, dtype: np.dtype[Any]) -> tuple[Array, Any]:
-    """What a plugin is asked for: inputs, and targets where it needs some. Round numbers beside those where kinks are."""
+    """Return what a plugin is asked for: inputs, and targets where it needs some. Round numbers beside those where kinks are."""
     steps = (np.arange(COUNT) - COUNT // 2 + 0.25) / 2.0  # from -3.875 to 4.125
     if isinstance(plugin, Schedule):
         return np.arange(float(COUNT)), None
@@ -163,7 +163,7 @@ def _of_activation(activation: Activation, inputs: Array) -> dict[str, Array]:
 
 
 def _moved(optimizer: Optimizer, start: Array) -> Array:
-    """Where some steps down half the sum of squares end, whose gradient is the place itself."""
+    """Return where some steps down half the sum of squares end, whose gradient is the place itself."""
     w, state = start.copy(), [np.zeros_like(start) for _ in optimizer.state]
     if isinstance(optimizer, Minimizer):
         optimizer.minimize(w, _bowl(w.dtype), *state, lr=0.1, t=1)

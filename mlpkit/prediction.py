@@ -15,7 +15,7 @@ Call = tuple[Callable[..., object], tuple[Any, ...]]
 
 
 class PredictionLayer(NamedTuple):
-    """What predicting needs of a layer.
+    """The parts of a layer that a prediction needs.
 
     Attributes
     ----------

@@ -104,7 +104,7 @@ class Predictor:
         return target.decode(self.network.predict(encoded)) if target.task == "regression" else target.decode(*self._answers(encoded))
 
     def _answers(self, encoded: Array) -> tuple[Array, Activation, Array]:
-        """What the network puts out, its last activation, and the scores before it."""
+        """Return what the network puts out, its last activation, and the scores before it."""
         z, outputs = self.network.scores(encoded)
         return outputs, self._spec.network.layers[-1].activation, z
 

@@ -157,7 +157,7 @@ def _of_known_classes(target: TargetEncoder, held_out: RawRows) -> RawRows:
 
 @contextmanager
 def _advising(spec: Spec) -> Iterator[None]:
-    """What to do when there is not enough memory."""
+    """Raise a lack of memory as an error that says what to do."""
     try:
         yield
     except MemoryError as error:
@@ -216,7 +216,7 @@ def _mean_weight(rows: RawRows, part: str) -> float:
 
 
 def _is_augmented(spec: Spec) -> bool:
-    """Whether training rows in memory have a column of ones, whose weight is the first layer's bias."""
+    """Return whether training rows in memory have a column of ones, whose weight is the first layer's bias."""
     return spec.network.layers[0].has_bias
 
 

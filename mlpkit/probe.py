@@ -59,7 +59,7 @@ def _fits(network: Network, inputs: Array, outputs: Array) -> bool:
 
 
 def _answer(network: Network, inputs: Array) -> Array:
-    """What the network gives; no more rows at once than it takes little memory for, as a file chooses both rows and widths."""
+    """Return what the network gives; no more rows at once than it takes little memory for, as a file chooses both rows and widths."""
     block = max(1, CELLS // max(layer.weight.shape[1] for layer in network.layers))
     with np.errstate(all="ignore"):  # what a plugin does far from its training data is not asked here
         return np.concatenate([network.predict(inputs[rows]) for rows in row_blocks(len(inputs), block)])

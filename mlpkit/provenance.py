@@ -23,7 +23,7 @@ Tables = dict[str, NDArray[np.float64]]  # by the name that a record has for one
 
 
 def records(plugins: Sequence[Plugin], dtype: str, ranges: Ranges) -> tuple[list[dict[str, Any]], Tables]:
-    """What a model file says of its plugins, each once, and the tables of those that can be predicted through one.
+    """Return what a model file says of its plugins, each once, and the tables of those that can be predicted through one.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def known_ranges(plugins: Sequence[dict[str, Any]]) -> Ranges:
 
 
 def changed_plugins(plugins: Sequence[dict[str, Any]]) -> list[str]:
-    """What distributions have another version here than where a model was saved, and what files of code are others, in words.
+    """Return what distributions have another version here than where a model was saved, and what files of code are others, in words.
 
     mlpkit itself does not count, nor what is missing.
     """

@@ -155,7 +155,7 @@ def _target(spec: Spec, table: Table | StoredTable, y: Any) -> Table:
 
 
 def _weights(spec: Spec, table: Table | StoredTable, weights: Any, *, required: bool) -> Weights | None:
-    """What each row counts, float64 of shape (rows,); None when nobody said.
+    """Return what each row counts, float64 of shape (rows,); None when nobody said.
 
     The column of the spec may be missing when the targets were given apart from the table.
     """

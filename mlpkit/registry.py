@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PluginInfo:
-    """What is known of a plugin without importing it.
+    """The facts of a plugin that are known without importing it.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class PluginInfo:
 
     @property
     def described(self) -> str:
-        """What it is and where it is from, as the subject of a sentence."""
+        """Return what it is and where it is from, as the subject of a sentence."""
         entry = f" (entry point {self.target or 'without a target'})" if self.distribution else ""
         return f"the {self.singular} {self.name!r} of {self.source}{entry}"
 
@@ -160,7 +160,7 @@ class Registry(Generic[T]):
     # -- from a name to its class
 
     def find(self, name: str) -> PluginInfo:
-        """What a name means, without importing it.
+        """Return what a name means, without importing it.
 
         Parameters
         ----------
@@ -239,7 +239,7 @@ class Registry(Generic[T]):
     # -- from a class to its name
 
     def info(self, cls: type[T]) -> PluginInfo:
-        """Where a class comes from. One that no distribution brings is added under its own name.
+        """Return where a class comes from. One that no distribution brings is added under its own name.
 
         Raises
         ------

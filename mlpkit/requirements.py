@@ -48,7 +48,7 @@ class OwnCode:
 
 @dataclass(frozen=True)
 class Requirements:
-    """What a model needs beside Python.
+    """The requirements of a model beside Python.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Requirements:
 
 
 def requirements(path: str | Path) -> Requirements:
-    """What the model in a file needs; none of its plugins is needed for it, or imported.
+    """Return what the model in a file needs; none of its plugins is needed for it, or imported.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Whether a run can go on: what a spec, the data and the versions of packages may not be when it does, and what they may."""
+"""Checks that a run can go on: what a spec, the data and the versions of packages may not be when it does, and what they may."""
 
 from __future__ import annotations
 

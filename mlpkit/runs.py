@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # imported where they are used: to load a model and predict n
 
 @dataclass
 class Runs:
-    """What a model knows of its training.
+    """The record of a model's training.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Runs:
 
     @property
     def state(self) -> TrainingState | None:
-        """Where the run stands that goes on, or the last one that can go on."""
+        """Return where the run stands that goes on, or the last one that can go on."""
         return self.left if self.session is None else self.session.state()
 
     def check_idle(self) -> None:

@@ -145,7 +145,7 @@ class Session:
             return {}
 
     def state(self) -> TrainingState | None:
-        """Where the run stands; None when it broke in the middle of a step."""
+        """Return where the run stands; None when it broke in the middle of a step."""
         if not self.restored:  # it was interrupted while it was brought to where it goes on: it stands there still
             return self.left
         return state_of(self.run, self._fingerprint) if self.run.whole else None

@@ -37,7 +37,7 @@ def printable(text: str, keep: str = "\n\t") -> str:
 
 
 def one_line(text: object) -> str:
-    """What has a name of its own, such as a file or a column, in a line for people."""
+    """Return what has a name of its own, such as a file or a column, in a line for people."""
     return printable(str(text), keep="")
 
 

@@ -23,7 +23,7 @@ CONTRACT = {contract.kind: contract for contract in CONTRACTS}
 
 
 class Missing(NamedTuple):
-    """What a model file says of a plugin that is not here.
+    """The records of a model file about a plugin that is not here.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class StandIn(Plugin):
 
     @property
     def record(self) -> dict[str, Any]:
-        """What the file says of the plugin with these options."""
+        """Return what the file says of the plugin with these options."""
         return dict(self.missing.records[self._key])
 
     def __reduce__(self) -> tuple[Any, ...]:

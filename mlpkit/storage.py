@@ -47,7 +47,7 @@ class Stored(NamedTuple):
 
 
 def to_contents(stored: Stored) -> Contents:
-    """What a model file holds."""
+    """The contents of a model file."""
     encoders = {"inputs": stored.input_encoder, "target": stored.target_encoder}
     fitted = {name: encoder for name, encoder in encoders.items() if encoder is not None}
     plugins, surrogates = records(list(plugin_objects(stored.spec)), stored.spec.dtype, stored.ranges or {})

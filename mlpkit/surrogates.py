@@ -111,7 +111,7 @@ class Sampled(NamedTuple):
 
 
 def how_good(surrogate: Mapping[str, Any]) -> str:
-    """What the record of a table says of its error, in words."""
+    """Return what the record of a table says of its error, in words."""
     trained = surrogate["trained"]
     if trained is None:
         return f"right to {surrogate['error']:.1g} (the scores of training are not known)"
@@ -132,7 +132,7 @@ def _plain(value: Any) -> Any:
 
 
 def is_elementwise(activation: Activation) -> bool:
-    """Whether each value follows from its own score alone, as far as some scores show it."""
+    """Return whether each value follows from its own score alone, as far as some scores show it."""
     z = np.random.default_rng(0).normal(0.0, 2.0, (4, 6))
     try:
         together, single = _values(activation, z), _values(activation, z.reshape(-1, 1)).reshape(z.shape)

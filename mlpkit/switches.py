@@ -18,7 +18,7 @@ def normalized(distribution: str) -> str:
 
 
 def counts(distribution: str) -> bool:
-    """Whether the plugins of an installed distribution count."""
+    """Return whether the plugins of an installed distribution count."""
     chosen = os.environ.get(PLUGINS, "").strip()
     if not chosen:
         return True
@@ -26,5 +26,5 @@ def counts(distribution: str) -> bool:
 
 
 def strict() -> bool:
-    """Whether what is doubtful is an error."""
+    """Return whether what is doubtful is an error."""
     return os.environ.get(STRICT, "").strip() not in ("", "0")

@@ -259,7 +259,7 @@ def _work(function: Callable[[slice], None], share: range, piece: int | None) ->
 
 
 def may_be_split(rows: int, shapes: Iterable[tuple[int, int]]) -> bool:
-    """Whether OpenBLAS, left alone, would use several threads for batches of `rows` rows and weights of some shapes."""
+    """Return whether OpenBLAS, left alone, would use several threads for batches of `rows` rows and weights of some shapes."""
     return any(rows * inputs * units > SPLIT or max(rows, inputs) * max(inputs, units) > LONG for inputs, units in shapes)
 
 

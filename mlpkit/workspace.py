@@ -134,7 +134,7 @@ class LayerBuffers:
         return [weights, (self.grad.dot, (self.layer.weight.T, before.grad))]
 
     def inputs_from(self, before: LayerBuffers) -> Array:
-        """What the layer multiplies: the outputs of the one before, with a column of ones if the bias is a weight."""
+        """Return what the layer multiplies: the outputs of the one before, with a column of ones if the bias is a weight."""
         return before.outputs if before.augmented is None or not self.folded else before.augmented
 
 
@@ -259,6 +259,6 @@ class Workspace:
 
 
 def is_joint(loss: Loss, network: Network) -> bool:
-    """Whether the loss is computed jointly with the network's last activation, on the scores."""
+    """Return whether the loss is computed jointly with the network's last activation, on the scores."""
     last = REGISTRIES["activations"].info(type(network.layers[-1].activation))
     return loss.joint_with == last.full_name

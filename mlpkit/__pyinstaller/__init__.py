@@ -1,4 +1,4 @@
-"""What PyInstaller asks a package: the folder of the hook that tells it which parts a frozen application needs."""
+"""Answer PyInstaller's question for the folder of the hook that tells it which parts a frozen application needs."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def run(argv: Sequence[str] | None) -> int:
 
 
 def _wants_json(argv: Sequence[str]) -> bool:
-    """Whether the arguments ask for JSON alone on stderr, so that those that are wrong are told so too."""
+    """Return whether the arguments ask for JSON alone on stderr, so that those that are wrong are told so too."""
     return "--progress=json" in argv or any(pair == ("--progress", "json") for pair in pairwise(argv))
 
 

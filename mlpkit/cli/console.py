@@ -25,7 +25,7 @@ PATIENCE, JSON_PATIENCE = 2.0, 30.0  # seconds that a message waits for a reader
 
 
 class Console:
-    """Where a command writes.
+    """The streams of a command.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class Console:
             self._tell("warning", " ".join(text.split()) + more, self._label("warning"))
 
     def fail(self, lines: Sequence[Line]) -> None:
-        """What is wrong, line by line; a line that goes on is indented, so that no text looks like a message of its own."""
+        """Write what is wrong, line by line; a line that goes on is indented, so that no text looks like a message of its own."""
         for label, text in lines:
             self._tell(label or "message", text.replace("\n", "\n  "), self._label(label) if label else "")
 
@@ -128,19 +128,19 @@ class StrayLines(io.TextIOBase):
 
 
 def shows_color(stream: TextIO) -> bool:
-    """Whether a stream is to get colour: NO_COLOR, then FORCE_COLOR, then TERM=dumb, then whether it is a terminal."""
+    """Return whether a stream is to get colour: NO_COLOR, then FORCE_COLOR, then TERM=dumb, then whether it is a terminal."""
     if os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or is_terminal(stream)
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Whether a stream is a terminal that can move its cursor."""
+    """Return whether a stream is a terminal that can move its cursor."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def is_unicode(stream: TextIO) -> bool:
-    """Whether a stream takes every character."""
+    """Return whether a stream takes every character."""
     return (stream.encoding or "ascii").lower().replace("-", "").startswith("utf")
 
 

@@ -42,7 +42,7 @@ XOR: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Draft:
-    """What was drafted, and what was found.
+    """A drafted spec and the findings about its columns.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class Draft:
 
     @property
     def ignored(self) -> dict[str, str]:
-        """Why columns are left out."""
+        """Return why columns are left out."""
         return {name: found.reason for name, found in self.columns.items() if found.treatment == "ignore"}
 
 

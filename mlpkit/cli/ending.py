@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ends.
+    """The end of a run.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Ending:
     weighted: str = "none"
 
     def text(self, model: Model, done: int, *, interrupted: bool) -> str:
-        """How the run ended that began after `done` epochs, what the weights are, and what to do next."""
+        """Return how the run ended that began after `done` epochs, what the weights are, and what to do next."""
         text = self._how(model, done, interrupted)
         best = best_epoch(model)
         if best is not None:
@@ -88,7 +88,7 @@ def best_epoch(model: Model) -> Epoch | None:
 
 
 def _monitor(model: Model) -> Monitor:
-    """What early stopping knows at the end of the run."""
+    """Return what early stopping knows at the end of the run."""
     from mlpkit.training import Monitor
 
     monitor = Monitor(model.spec)

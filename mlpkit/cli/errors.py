@@ -44,7 +44,7 @@ def show(console: Console, problems: Sequence[Problem]) -> None:
 
 
 def problems_of(error: Exception) -> tuple[Problem, ...]:
-    """What is wrong, in the words of whoever has to do something about it."""
+    """Return what is wrong, in the words of whoever has to do something about it."""
     if isinstance(error, MLPKitError):
         return error.problems
     from mlpkit.blame import blamed

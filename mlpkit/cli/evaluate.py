@@ -115,7 +115,7 @@ def _metrics(model: Model, asked: Sequence[str], bounded: Sequence[str]) -> list
 
 
 def _failure(measured: dict[str, float], name: str, bound: float) -> str | None:
-    """What to say if a figure is worse than its bound, or no number."""
+    """Return what to say if a figure is worse than its bound, or no number."""
     from mlpkit.plugin import REGISTRIES
 
     registry = REGISTRIES["metrics"]

@@ -1,4 +1,4 @@
-"""What a person wants to know of a model before it trains: rows, columns, shapes, parameters; as JSON and as text."""
+"""Facts of a model before it trains: rows, columns, shapes, parameters; as JSON and as text."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def facts(model: Model, prepared: Prepared) -> dict[str, Any]:
 
 
 def _weights(prepared: Prepared) -> str:
-    """What is weighted: "none", "loss" or "loss and metrics"."""
+    """Return what is weighted: "none", "loss" or "loss and metrics"."""
     if prepared.train.weights is None:
         return "none"
     return "loss and metrics" if prepared.weighted else "loss"

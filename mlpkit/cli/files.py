@@ -49,12 +49,12 @@ def check_output(path: str, *, force: bool = True, reads: Sequence[str | Path | 
 
 
 def same_file(path: str, other: str | None) -> bool:
-    """Whether two paths lead to one file that exists."""
+    """Return whether two paths lead to one file that exists."""
     return other is not None and os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
 
 
 def _unwritable(target: Path) -> str:
-    """Why a file could not be written; empty when it could."""
+    """Return why a file could not be written; empty when it could."""
     try:
         resolved(target)
     except (OSError, ValueError) as error:  # a link that leads nowhere, a name that is too long, a NUL

@@ -57,7 +57,7 @@ def info(
 
 
 def _verified(path: str) -> list[dict[str, str]]:
-    """What was verified, and with what result; an error that quotes the rule when something does not hold."""
+    """Return what was verified, and with what result; an error that quotes the rule when something does not hold."""
     from mlpkit.errors import ModelFileError
     from mlpkit.modelfile.rules import Rule
     from mlpkit.verification import verify
@@ -128,7 +128,7 @@ def _name(entry: Any) -> str:
 
 
 def _weighted(spec: dict[str, Any]) -> str:
-    """What is weighted in the history, as far as the spec says it."""
+    """Return what is weighted in the history, as far as the spec says it."""
     try:
         if spec["data"]["weight"] is None:
             return "none"
@@ -145,7 +145,7 @@ def _history(history: dict[str, Any], weighted: str) -> str:
 
 
 def _place(training: dict[str, Any]) -> str:
-    """Where the run stands that can go on; what it says is verified only when it does."""
+    """Return where the run stands that can go on; what it says is verified only when it does."""
     try:
         steps = training["step"] - training["epoch"] * training["steps_per_epoch"]
         done = counted(training["done"] + training["epoch"], "epoch")
@@ -162,7 +162,7 @@ def _plugins(plugins: list[dict[str, Any]]) -> list[str]:
 
 
 def _plugin(plugin: dict[str, Any]) -> str:
-    """Where a plugin is from, and its options."""
+    """Return where a plugin is from, and its options."""
     code, options = plugin.get("code"), plugin["options"]
     source = f"(own code, {code['name']})" if code else "(own code)"
     if plugin["distribution"]:
@@ -172,7 +172,7 @@ def _plugin(plugin: dict[str, Any]) -> str:
 
 
 def _tables(plugins: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """How good the tables are through which the model predicts where a plugin is missing."""
+    """Return how good the tables are through which the model predicts where a plugin is missing."""
     from mlpkit.surrogates import how_good
 
     told = {plugin["name"]: plugin["surrogate"] for plugin in plugins if plugin.get("surrogate") is not None}

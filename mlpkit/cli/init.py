@@ -77,7 +77,7 @@ def _drafted(console: Console, data: str, target: str | None, folder: Path) -> d
 
 
 def _found_text(found: Draft) -> Iterator[str]:
-    """What was found, a line each: the kind of each input, and what is left out and why."""
+    """Yield the findings, a line each: the kind of each input, and what is left out and why."""
     yield from kinds_text([(name, one.kind) for name, one in found.columns.items() if one.kind])
     if found.untargeted:
         yield f'left out {counted(found.untargeted, "row")} without a target: data.missing_target is "drop"'

@@ -60,7 +60,7 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _each_once(console: Console) -> Callable[..., None]:
-    """What shows a warning; one that a table does not reach, or of data, comes with every batch."""
+    """Return what shows a warning; one that a table does not reach, or of data, comes with every batch."""
     seen: set[str] = set()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:

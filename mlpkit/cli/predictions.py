@@ -21,7 +21,7 @@ Columns: TypeAlias = "dict[str, NDArray[Any]]"
 
 
 class Format(StrEnum):
-    """How predictions are written."""
+    """The format of written predictions."""
 
     csv = "csv"
     tsv = "tsv"

@@ -1,4 +1,4 @@
-"""How a run of training is shown on stderr: a bar that overwrites itself, plain lines, JSON lines, or nothing."""
+"""The progress of training on stderr: a bar that overwrites itself, plain lines, JSON lines, or nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BAR_WIDTH = 20
 
 
 class Style(StrEnum):
-    """How progress is shown."""
+    """The ways to show progress."""
 
     auto = "auto"
     bar = "bar"
@@ -87,13 +87,13 @@ def line(epoch: Epoch, epochs: int, weighted: str = "none") -> str:
 
 
 def figures(epoch: Epoch) -> dict[str, float]:
-    """What was measured in an epoch, by name."""
+    """Return what was measured in an epoch, by name."""
     validation = {} if epoch.validation_loss is None else {"validation_loss": epoch.validation_loss}
     return {"loss": epoch.loss, **validation, **epoch.metrics}
 
 
 def labelled(epoch: Epoch, weighted: str) -> dict[str, float]:
-    """What was measured in an epoch, by a name that says what is weighted."""
+    """Return what was measured in an epoch, by a name that says what is weighted."""
     return {label(name, weighted): value for name, value in figures(epoch).items()}
 
 

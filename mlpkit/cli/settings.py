@@ -75,11 +75,11 @@ class Setting:
         return SpecError(message, help=help, problems=[Problem(message, help=help, file=self.option)])
 
     def covers(self, path: str) -> bool:
-        """Whether a path of an error, such as ``network.layers[0].units``, leads to this place or into it."""
+        """Return whether a path of an error, such as ``network.layers[0].units``, leads to this place or into it."""
         return _leads_into(self._path_text, path)
 
     def is_inside(self, path: str) -> bool:
-        """Whether this place is inside of what the path of an error leads to."""
+        """Return whether this place is inside of what the path of an error leads to."""
         return bool(path) and _leads_into(path, self._path_text)
 
     @property

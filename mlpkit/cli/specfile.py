@@ -92,7 +92,7 @@ class SpecFile:
 
     @cached_property
     def _offsets(self) -> dict[str, int]:
-        """Where each value of the text starts, by its path as errors have it."""
+        """Return where each value of the text starts, by its path as errors have it."""
         from mlpkit import jsontext
         from mlpkit.validation import path_text
 
@@ -100,7 +100,7 @@ class SpecFile:
 
     @cached_property
     def _own_problems(self) -> tuple[Problem, ...]:
-        """What is wrong with the file by itself, with exact places."""
+        """Return what is wrong with the file by itself, with exact places."""
         from mlpkit.spec import Spec
 
         try:

@@ -25,7 +25,7 @@ def open_streams() -> None:
 
 
 def takes_more(stream: TextIO, patience: float) -> bool:
-    """Whether a stream takes some text within so many seconds; False for a pipe that is full, as nobody reads it."""
+    """Return whether a stream takes some text within so many seconds; False for a pipe that is full, as nobody reads it."""
     try:
         return bool(select.select([], [stream], [], patience)[1])
     except (OSError, ValueError, TypeError):  # not a file of the system, or one that cannot be waited for

@@ -114,7 +114,7 @@ def _check_streams(spec: str, data: str | None, output: str) -> None:
 
 
 def all_settings(settings: list[str] | None, epochs: int | None, seed: int | None) -> list[Setting]:
-    """What the command line changes in the spec, each value once."""
+    """Return what the command line changes in the spec, each value once."""
     changes = Setting.parse_all(settings or ())
     shortcuts = {"--epochs": (("training", "epochs"), epochs), "--seed": (("seed",), seed)}
     for option, (path, value) in shortcuts.items():
@@ -260,7 +260,7 @@ class _Training:
                 return output
 
     def _last_checkpoint(self) -> str:
-        """How to get at what was trained when the model cannot be written, where there are checkpoints."""
+        """Return how to get at what was trained when the model cannot be written, where there are checkpoints."""
         from mlpkit.checkpoints import checkpoints_in
 
         found = [] if self.folder is None else checkpoints_in(self.folder)

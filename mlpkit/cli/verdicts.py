@@ -22,7 +22,7 @@ SHARED = 0.4  # as many different texts as this share of the rows: half of those
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a column is: its kind, what the spec has to say of it, and why it is left out, both maybe empty."""
+    """The verdict on a column: its kind, what the spec has to say of it, and why it is left out, both maybe empty."""
 
     kind: Literal["number", "boolean", "category", ""]
     treatment: Literal["one_hot", "ignore", ""] = ""

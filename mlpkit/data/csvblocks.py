@@ -96,7 +96,7 @@ def split_plain(raw: bytes, separator: str, columns: int, line: int) -> tuple[Bl
 
 
 def _marks(data: Bytes, separator: int, *, quoted: bool) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]] | None:
-    """Where the fields end; which of these ends are those of a row; and how many lines have ended there. None for irregular quotes."""
+    """Return where the fields end, which of these ends are those of a row, and how many lines end before; None for irregular quotes."""
     found = np.zeros(len(data), dtype=bool)
     for part in row_blocks(len(data) - BEHIND, BYTES):
         for byte in (separator, _LINE_END, *([_QUOTE] if quoted else [])):
@@ -115,7 +115,7 @@ def _marks(data: Bytes, separator: int, *, quoted: bool) -> tuple[NDArray[np.int
 
 
 def _are_regular(data: Bytes, quotes: NDArray[np.intp], separator: int) -> bool:
-    """Whether each quote that opens is the first byte of a field, and each that closes the last one; there are none within."""
+    """Return whether each quote that opens is the first byte of a field, and each that closes the last one; there are none within."""
     before, behind = data[quotes[::2] - 1], data[quotes[1::2] + 1]
     opens = (before == separator) | (before == _LINE_END) | (quotes[::2] == BEFORE)
     closes = (behind == separator) | (behind == _LINE_END) | (behind == _RETURN)
@@ -141,7 +141,7 @@ def _padded(raw: bytes) -> Bytes:
 
 
 def _may_be_plain(raw: bytes, separator: str) -> bool:
-    """Whether there is nothing that needs a second look, but for quotes and the number of separators."""
+    """Return whether there is nothing that needs a second look, but for quotes and the number of separators."""
     if b"\0" in raw or not separator.isascii() or separator in '"\r\n':
         return False
     if b"\r" in raw and raw.count(b"\r") != raw.count(b"\r\n"):

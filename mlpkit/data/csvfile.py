@@ -103,7 +103,7 @@ def find_separator(path: str | Path, dialect: Dialect) -> str:
 
 
 class _Start(NamedTuple):
-    """What is known of a file after its first rows: columns, separator, the lines before the rows, and bytes of these that were read."""
+    """The facts of a file after its first rows: columns, separator, the lines before the rows, and bytes of these that were read."""
 
     layout: Layout
     separator: str

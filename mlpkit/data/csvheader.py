@@ -48,7 +48,7 @@ class Layout(NamedTuple):
 
     @property
     def expected(self) -> str:
-        """What the number of values of a row is compared with."""
+        """Return what the number of values of a row is compared with."""
         end = " and a separator at the end" if self.padded else ""
         return f"the header has {counted(len(self.names), 'name')}{end}" if self.named else f"the first row has {self.fields}"
 
@@ -122,7 +122,7 @@ def named_layout(names: Row, rows: Sequence[Row], source: str, line: int, *, quo
 
 
 def _are_row_names(texts: Sequence[str], quoted: bool) -> bool:
-    """Whether the first fields of rows that have one more than the header name the rows, as R writes them."""
+    """Return whether the first fields of rows that have one more than the header name the rows, as R writes them."""
     return len(set(texts)) == len(texts) and all(texts) and (quoted or len(texts) > 1)
 
 
@@ -151,7 +151,7 @@ def check_header(names: Row, rows: Sequence[Row], source: str, line: int) -> Non
 
 
 def looks_like_data(names: Row, rows: Sequence[Row]) -> bool:
-    """Whether a line of names looks like one more of the rows.
+    """Return whether a line of names looks like one more of the rows.
 
     It does when each column of numbers has a number there too, unless these numbers count the columns or are years; when a
     date, a percentage or the like stands above others of its form; and when there are no numbers, but half of the texts there,
@@ -190,7 +190,7 @@ def _form(text: str) -> str:
 
 
 def _is_formed(text: str) -> bool:
-    """Whether a text has digits and signs and no letters, as dates, times, percentages and prices have."""
+    """Return whether a text has digits and signs and no letters, as dates, times, percentages and prices have."""
     signs = [sign for sign in text if not sign.isdecimal()]
     return len(signs) < len(text) and any(sign not in " _()[]" for sign in signs) and not any(map(str.isalpha, signs))
 
@@ -200,7 +200,7 @@ def _are_years(values: Collection[str]) -> bool:
 
 
 def _are_labels(numbers: Sequence[str], *, alone: bool = True) -> bool:
-    """Whether numbers in a header name the columns: they count from 0, or are years."""
+    """Return whether numbers in a header name the columns: they count from 0, or are years."""
     if not all(text.isdecimal() for text in numbers):
         return False
     values = [int(text) for text in numbers]

@@ -80,7 +80,7 @@ class RowReader:
 
 
 class _Records(Iterator[Row]):
-    """What a csv.reader gives, and the rows that are too long for it."""
+    """The rows of a csv.reader, and those that are too long for it."""
 
     def __init__(self, lines: Iterator[str], separator: str) -> None:
         self.lines, self.separator = lines, separator

@@ -168,7 +168,7 @@ def _wide_encoding(head: bytes) -> str:
 
 
 def _reads_as_text(data: bytes, encoding: str) -> bool:
-    """Whether bytes are lines of characters that are seen, as those of a Chinese text are in UTF-16; ASCII with NULs is none."""
+    """Return whether bytes are lines of characters that are seen, as those of a Chinese text are in UTF-16; ASCII with NULs is none."""
     text = data[: len(data) // 2 * 2].decode(encoding, "replace")
     seen = sum((sign.isprintable() and sign != "�") or sign in "\r\n\t" for sign in text)
     return data.count(0) >= FEW_ZEROS and not data.isascii() and "\n" in text and seen >= 0.98 * len(text)
@@ -198,7 +198,7 @@ def check_damage(path: str | Path, error: OtherDialect) -> None:
 
 
 def _ends_with_return(head: bytes, encoding: str) -> bool:
-    """Whether the first line ends with CR alone."""
+    """Return whether the first line ends with CR alone."""
     try:
         text = head.decode(encoding, "replace")
     except ValueError:  # of the few encodings that replace nothing
@@ -241,7 +241,7 @@ class TextLines(Iterator[str]):
 
 
 def count_lines(raw: bytes) -> int:
-    """How many lines `TextLines` gives for these bytes."""
+    """Return how many lines `TextLines` gives for these bytes."""
     returns = len(re.findall(rb"\r(?![\r\n])", raw)) if raw.count(b"\r") != raw.count(b"\r\n") else 0
     return raw.count(b"\n") + returns + (not raw.endswith((b"\n", b"\r")))
 

@@ -8,7 +8,7 @@ from mlpkit.errors import DataError, Problem
 
 
 class Dialect(NamedTuple):
-    """How a CSV file is written.
+    """The dialect of a CSV file.
 
     Attributes
     ----------

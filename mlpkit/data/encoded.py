@@ -53,7 +53,7 @@ class StoredInputs:
         return BLOCKS * self.table.step(self.columns)
 
     def runs(self) -> NDArray[np.intp]:
-        """Where the rows part into blocks of the file: the first of each block, and the end."""
+        """Return where the rows part into blocks of the file: the first of each block, and the end."""
         return self.table.runs(self.columns)
 
 

@@ -124,7 +124,7 @@ def _checked(names: Sequence[str], columns: int) -> list[str]:
 
 
 def is_empty(rows: Any) -> bool:
-    """Whether there are no rows, and nothing says of what columns: an empty list or array of one dimension."""
+    """Return whether there are no rows, and nothing says of what columns: an empty list or array of one dimension."""
     if isinstance(rows, np.ndarray):
         return rows.shape == (0,) and rows.dtype.names is None
     return isinstance(rows, (list, tuple)) and not rows

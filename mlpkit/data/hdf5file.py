@@ -22,7 +22,7 @@ COMPRESSION = 'compress with "gzip" or "lzf", or not at all'
 
 @contextmanager
 def hdf5_errors(path: str | Path) -> Iterator[None]:
-    """What h5py says of a file, as a DataError."""
+    """Raise h5py's errors about a file as a DataError."""
     try:
         yield
     except (FileNotFoundError, PermissionError):

@@ -1,4 +1,4 @@
-"""What a column holds - numbers, booleans or categories - and its values as that.
+"""The kind of a column - numbers, booleans or categories - and its values as that kind.
 
 Texts are numbers when all of them read as numbers; a column that is nearly that is a mistake and is shown with its row,
 and so are dates and numbers with a comma, which would otherwise silently become one category per value.
@@ -34,7 +34,7 @@ _COMMA = re.compile(r"[+-]?\d[\d.]*|[+-]?[\d.]*,\d+")
 
 
 def column_kind(table: Table, name: str, missing: Collection[str] = (), *, advice: str = "") -> Kind:
-    """What a column holds.
+    """Return what a column holds.
 
     Parameters
     ----------
@@ -125,14 +125,14 @@ def texts(table: Table, name: str) -> Column:
 
 
 def text_counts(column: Column, missing: Collection[str]) -> dict[str, int]:
-    """How often each text is in a column of texts, but for missing ones."""
+    """Return how often each text is in a column of texts, but for missing ones."""
     codes, found = coded(column)
     counts = zip(found, np.bincount(codes).tolist(), strict=True)
     return {text: count for text, count in counts if text is not None and text not in missing}
 
 
 def gaps(table: Table, name: str) -> NDArray[np.bool_]:
-    """Which rows of a column have a missing value."""
+    """Return which rows of a column have a missing value."""
     column = table[name]
     if isinstance(column, TextColumn):
         return column.gaps

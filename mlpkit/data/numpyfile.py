@@ -27,7 +27,7 @@ Arrays = dict[str, Any]
 
 
 class Header(NamedTuple):
-    """What an NPY file says of its array."""
+    """The header of an NPY file."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -63,7 +63,7 @@ def load_numpy(path: str | Path, columns: Collection[str] | None, allow_large: b
 
 
 def is_npy(path: str | Path) -> bool:
-    """Whether a file begins as an NPY file does."""
+    """Return whether a file begins as an NPY file does."""
     with open(path, "rb") as stream:
         return stream.read(len(npy.MAGIC_PREFIX)) == npy.MAGIC_PREFIX
 
@@ -123,7 +123,7 @@ def _header(stream: IO[bytes]) -> Header:
 
 @contextmanager
 def _errors(path: str | Path) -> Iterator[None]:
-    """What NumPy and zipfile say of a file, as a DataError."""
+    """Raise the errors of NumPy and zipfile about a file as a DataError."""
     try:
         yield
     except DataError:

@@ -38,7 +38,7 @@ def with_points(block: Block) -> Block:
 
 
 def _count(flags: NDArray[np.bool_], starts: NDArray[np.int32], ends: NDArray[np.int32]) -> NDArray[np.int32]:
-    """How many bytes of each field are flagged."""
+    """Return how many bytes of each field are flagged."""
     total = np.zeros(len(flags) + 1, dtype=np.int32)
     np.cumsum(flags, out=total[1:])
     return np.asarray(total[ends] - total[starts])

@@ -157,7 +157,7 @@ def _dialect(kind: str, missing: Collection[str], options: dict[str, Any]) -> Di
 
 @contextmanager
 def _readable(path: str | Path) -> Iterator[None]:
-    """What the operating system says of a file, as a DataError."""
+    """Raise the operating system's errors about a file as a DataError."""
     try:
         yield
     except FileNotFoundError as error:

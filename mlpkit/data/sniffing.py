@@ -44,7 +44,7 @@ def read_sniffed(path: str | Path) -> tuple[Table, dict[str, Any]]:
 
 
 def _has_decimal_commas(table: Table) -> bool:
-    """Whether some columns are numbers with a comma, of which not all may group thousands, and none are numbers with a point."""
+    """Return whether some columns are numbers with a comma, of which not all may group thousands, and none are numbers with a point."""
     found = False
     for column in table.columns.values():
         if not isinstance(column, TextColumn):

@@ -1,4 +1,4 @@
-"""Which rows train and which validate: by a share, drawn by a generator of its own, or as a column says."""
+"""The split into training and validation rows: by a share, drawn by a generator of its own, or as a column says."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def split_by_share(split: Split, seed: int, rows: int, strata: NDArray[np.intp] 
 
 
 def _quotas(counts: NDArray[np.intp], wanted: int) -> NDArray[np.intp]:
-    """How many rows of each class validate: in proportion, together `wanted`, and never the last row of a class."""
+    """Return how many rows of each class validate: in proportion, together `wanted`, and never the last row of a class."""
     most = np.maximum(counts - 1, 0)
     exact = counts * (wanted / counts.sum())
     quotas: NDArray[np.intp] = np.minimum(np.floor(exact), most).astype(np.intp)

@@ -48,7 +48,7 @@ class StoredColumn:
         return np.ndarray((rows, self.width), self.dtype, raw.data, self.at, strides)
 
     def followed_by(self, other: StoredColumn) -> bool:
-        """Whether another column begins where this one ends, so that both are read as one."""
+        """Return whether another column begins where this one ends, so that both are read as one."""
         ends = self.at + self.width * self.dtype.itemsize
         return (self.extent, self.dtype, ends) == (other.extent, other.dtype, other.at)
 
@@ -97,7 +97,7 @@ class StoredTable:
 
     @property
     def rows(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return self.stored if self.index is None else len(self.index)
 
     @property
@@ -154,7 +154,7 @@ class StoredTable:
         return max(1, BLOCK // max(1, texts + sum(extent.record for extent in extents)))
 
     def runs(self, names: Sequence[str]) -> NDArray[np.intp]:
-        """Where the table's rows part into blocks of the file: the first of each block, and the end."""
+        """Return where the table's rows part into blocks of the file: the first of each block, and the end."""
         step = self.step(names)
         edges = np.append(np.arange(0, self.stored, step), self.stored)
         return edges if self.index is None else np.unique(np.searchsorted(self.index, edges))

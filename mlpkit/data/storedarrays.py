@@ -110,7 +110,7 @@ def _field(extent: PlainExtent, dtype: np.dtype[Any], at: int) -> StoredColumn:
 
 
 def _offset(array: np.memmap[Any, Any]) -> int:
-    """Where the first number of a mapped array, or of a slice of one, stands in its file."""
+    """Return where the first number of a mapped array, or of a slice of one, stands in its file."""
     mapped = np.frombuffer(array._mmap, np.uint8)  # type: ignore[attr-defined]
     begins = array.offset - array.offset % mmap.ALLOCATIONGRANULARITY
     return int(array.__array_interface__["data"][0] - mapped.__array_interface__["data"][0] + begins)
@@ -134,7 +134,7 @@ def stored_datasets(datasets: Mapping[str, Any], path: str) -> Columns:
 
 
 def _is_dataset(source: Any) -> bool:
-    """Whether something is a dataset of h5py, which is not imported for that."""
+    """Return whether something is a dataset of h5py, which is not imported for that."""
     return type(source).__module__.startswith("h5py.") and hasattr(source, "read_direct") and getattr(source, "ndim", 0) > 0
 
 

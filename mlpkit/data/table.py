@@ -150,7 +150,7 @@ class Table:
     # -- errors
 
     def place(self, row: int) -> str:
-        """Where a row is, as a person finds it: "line 17 of penguins.csv" or "row 16"."""
+        """Return where a row is, as a person finds it: "line 17 of penguins.csv" or "row 16"."""
         unit = "line" if self.text_file else "row"
         return f"{unit} {self.numbers[row]}" + (f" of {self.source}" if self.source else "")
 

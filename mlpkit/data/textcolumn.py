@@ -100,7 +100,7 @@ class TextColumn:
 
     @property
     def gaps(self) -> Flags:
-        """Which values are missing."""
+        """Return which values are missing."""
         return self._some(self._texts.gaps)
 
 
@@ -182,12 +182,12 @@ class Texts:
 
     @property
     def pointed(self) -> Flags:
-        """Which texts are numbers with a point in a file whose decimals have commas."""
+        """Return which texts are numbers with a point in a file whose decimals have commas."""
         none = [np.zeros(len(part), dtype=bool) if part.pointed is None else part.pointed for part in self.parts]
         return np.concatenate(none)
 
     def equal(self, text: str) -> Flags:
-        """Which rows have a text, missing or not."""
+        """Return which rows have a text, missing or not."""
         found = np.zeros(len(self), dtype=bool)
         start = 0
         for part in self.parts:
@@ -197,7 +197,7 @@ class Texts:
 
     @cached_property
     def gaps(self) -> Flags:
-        """Which values are missing."""
+        """Return which values are missing."""
         gaps = np.zeros(len(self), dtype=bool)
         for text in self.missing:
             gaps |= self.equal(text)

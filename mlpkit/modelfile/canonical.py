@@ -91,7 +91,7 @@ def _finite(text: str) -> float:
 
 
 def _is_sound(value: Any, colons: int, what: str) -> bool:
-    """Whether no integer of a value is too large, and it has as many keys as its text has colons, so that none was repeated.
+    """Return whether no integer of a value is too large, and it has as many keys as its text has colons, so that none was repeated.
 
     Raises ValueError when it is nested too deep.
     """

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """What a model file holds.
+    """The contents of a model file.
 
     JSON values are dictionaries with text keys, lists, text, integers of 64 bits, finite floats, booleans and None.
     Arrays are of bool, or of integers or floats of at most 64 bits; any shape of at most 8 dimensions will do.

@@ -105,7 +105,7 @@ def _direct_block(metadata: Metadata, address: int, size: int, heap: int, offset
 
 
 def _head(signature: bytes, heap: int, offset: int) -> bytes:
-    """How a block of a heap begins."""
+    """Return how a block of a heap begins."""
     return struct.pack("<4sBQI", signature, 0, heap, offset)
 
 

@@ -18,7 +18,7 @@ LAYOUT = struct.Struct("<BBQQ")
 
 
 class Extent(NamedTuple):
-    """Where a dataset stands in the file.
+    """The place of a dataset in the file.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Extent(NamedTuple):
 
 
 def read_extent(metadata: Metadata, messages: list[Message], path: str) -> Extent:
-    """Where a dataset with these messages stands.
+    """Return where a dataset with these messages stands.
 
     Raises
     ------

@@ -47,7 +47,7 @@ _TENSOR_PATH = re.compile(rf"/tensors/{NAME.pattern}/[A-Za-z0-9_][A-Za-z0-9_:-]{
 
 
 def is_path(path: str) -> bool:
-    """Whether a path in the file has plain names only and is not too deep."""
+    """Return whether a path in the file has plain names only and is not too deep."""
     return _PATH.fullmatch(path) is not None
 
 
@@ -62,5 +62,5 @@ def tensor_name(path: str) -> str:
 
 
 def is_tensor_path(path: str) -> bool:
-    """Whether a path is that of a tensor, all its names plain: its folder, a layer, and a name without a dot."""
+    """Return whether a path is that of a tensor, all its names plain: its folder, a layer, and a name without a dot."""
     return _TENSOR_PATH.fullmatch(path) is not None

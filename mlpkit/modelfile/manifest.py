@@ -25,7 +25,7 @@ _SIZES = {name: int(stored[2:]) for name, stored in DTYPES.items()}  # bytes of 
 
 
 class _Broken(ValueError):
-    """What a value breaks, and the rule that it breaks."""
+    """A problem of a value, and the rule that it breaks."""
 
     def __init__(self, rule: Rule, message: str) -> None:
         super().__init__(message)
@@ -95,7 +95,7 @@ class SurrogateRecord(BaseModel):
 
 
 class PluginRecord(BaseModel):
-    """Where a plugin came from, and what it computed there. It is shown to people: nothing is imported because of it."""
+    """The origin of a plugin, and what it computed there. It is shown to people: nothing is imported because of it."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="allow")
     kind: str

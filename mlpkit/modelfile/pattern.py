@@ -18,7 +18,7 @@ KEY = 16  # bytes at the start of a header, by which its pattern is found
 
 
 class Pattern:
-    """What a header has in common with others.
+    """The bytes that a header shares with others.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Pattern:
         return found
 
     def _make(self) -> tuple[struct.Struct, struct.Struct]:
-        """How the bytes that all of a kind share are taken out of a header, and how the numbers; neither has the checksum."""
+        """Return how the bytes that all of a kind share are taken out of a header, and how the numbers; neither has the checksum."""
         fixed = numbers = "<"
         position = 0
         for start in _numbers(self.example):
@@ -68,14 +68,14 @@ class Pattern:
 
 
 def has_pattern(found: Header) -> bool:
-    """Whether others can be compared with a header: all that it says stands in one short block, in the usual order."""
+    """Return whether others can be compared with a header: all that it says stands in one short block, in the usual order."""
     types = [message.type for message in found.messages if message.type in (header.CONTINUATION, header.DATASPACE, header.LAYOUT)]
     plain = all(message.body == NO_HEAP for message in found.messages if message.type == header.LINK_INFO)
     return plain and types in ([], [header.DATASPACE, header.LAYOUT]) and len(found.block) <= WINDOW
 
 
 def _numbers(found: Header) -> Iterator[int]:
-    """Where in the block of a header the numbers stand in which those of a kind differ, each of 8 bytes."""
+    """Yield the places in the block of a header where the numbers stand in which those of a kind differ, each of 8 bytes."""
     position = found.first
     for message in found.messages:
         position += header.MESSAGE_HEAD

@@ -81,7 +81,7 @@ class Reading:
 
 
 def _is_sound(stored: StoredObject, piece: memoryview) -> bool:
-    """Whether the numbers in a piece can be believed: finite in a tensor, 0 and 1 for bool."""
+    """Return whether the numbers in a piece can be believed: finite in a tensor, 0 and 1 for bool."""
     if stored.dtype == "bool":
         return not piece or bool(np.frombuffer(piece, np.uint8).max() <= 1)
     if stored.role == "tensor" and stored.dtype.startswith("float"):

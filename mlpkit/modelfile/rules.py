@@ -46,7 +46,7 @@ class Rule(IntEnum):
 
     @property
     def text(self) -> str:
-        """What it says."""
+        """Return what it says."""
         return TEXTS[self]
 
 

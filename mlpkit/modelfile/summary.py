@@ -1,4 +1,4 @@
-"""What a person wants to know of a model file: everything but its numbers."""
+"""The summary of a model file: everything but its numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a plugin is, the contracts of the six kinds, and the registry of each."""
+"""The plugin class, the contracts of the six kinds, and the registry of each."""
 
 from mlpkit.plugin.arrays import Array, Targets
 from mlpkit.plugin.base import REGISTRIES, Plugin, entry, is_outside, plugins, refresh_plugins, says, standing_in, to_entry

@@ -38,7 +38,7 @@ def entry(name: str, options: Mapping[str, Any]) -> str | dict[str, Any]:
 
 
 def is_outside(plugin: Plugin) -> bool:
-    """Whether mlpkit does not bring a plugin."""
+    """Return whether mlpkit does not bring a plugin."""
     return REGISTRIES[plugin.kind].info(type(plugin)).distribution != BUILTIN
 
 
@@ -79,7 +79,7 @@ RAISED = (Exception, SystemExit)  # what the code of a plugin may raise that end
 
 
 def reason(error: BaseException) -> str:
-    """What an exception of a plugin says, in a line; of one that sets an attribute, what to do instead."""
+    """Return what an exception of a plugin says, in a line; of one that sets an attribute, what to do instead."""
     if isinstance(error, ValidationError) and _sets_itself(error):
         name = ".".join(map(str, error.errors()[0]["loc"]))
         return (
@@ -148,7 +148,7 @@ class Plugin(BaseModel, ABC):
 
 
 def says(plugin: Plugin, promise: str, *methods: str) -> bool:
-    """Whether the classes that define these methods of a plugin make a promise about them, by a class variable that is true.
+    """Return whether the classes that define these methods of a plugin make a promise about them, by a class variable that is true.
 
     A subclass that overrides one of them must make it anew.
     """
@@ -164,7 +164,7 @@ def refresh_plugins() -> None:
 
 
 def plugins(kind: str | None = None) -> tuple[PluginInfo, ...]:
-    """What is installed, from where, without importing it.
+    """Return what is installed, from where, without importing it.
 
     Parameters
     ----------

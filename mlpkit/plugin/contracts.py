@@ -107,7 +107,7 @@ class Loss(Plugin):
 
     @property
     def target_scale(self) -> TargetScale:
-        """What numbers are scaled by before training, unless the spec says it.
+        """Return what numbers are scaled by before training, unless the spec says it.
 
         "standard" is mean and deviation, "robust" median and quartile range, for a loss that outliers are not to move, and
         "none" leaves them as they are.
@@ -139,7 +139,7 @@ class Loss(Plugin):
 
 
 class Initializer(Plugin):
-    """What weights and biases are before training."""
+    """The weights and biases before training."""
 
     kind: ClassVar[str] = "initializers"
 

@@ -1,4 +1,4 @@
-"""What is done to the columns before the network and to its outputs after, fitted on the training rows alone."""
+"""Preprocessing of the columns before the network and of its outputs after, fitted on the training rows alone."""
 
 from mlpkit.preprocessing.inputs import InputEncoder
 from mlpkit.preprocessing.schema import InputColumn

@@ -160,7 +160,7 @@ class InputEncoder:
         return PlainRows(self.numbers, self.categories, self.order, self.named)
 
     def is_aligned(self, table: Table) -> bool:
-        """Whether the table has the model's columns by their names; else they are there by their position."""
+        """Return whether the table has the model's columns by their names; else they are there by their position."""
         if (table.named or not self.named) and all(name in table for name in self.order):
             differing = [column for column in self.columns if column_width(table[column.name]) != column.width]
             if not differing:
@@ -197,7 +197,7 @@ class InputEncoder:
     # -- saved in the model
 
     def to_state(self) -> dict[str, Any]:
-        """What JSON can hold of it; `arrays` has the rest."""
+        """Return what JSON can hold of it; `arrays` has the rest."""
         columns = [column.to_state() for column in self.columns]
         zeros = {"zeros": self.zeros} if self.zeros else {}
         return {"columns": columns, "named": self.named, **self.numbers.to_state(), **zeros}

@@ -215,7 +215,7 @@ class NumberEncoder:
         return table.error(message, at, "correct it, scale the column, or set dtype to 'float64'")
 
     def to_state(self) -> dict[str, Any]:
-        """What JSON can hold."""
+        """Return what JSON can hold."""
         return {"missing": list(self.missing), "impute": self.impute}
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -225,7 +225,7 @@ class NumberEncoder:
 
     @classmethod
     def from_state(cls, state: InputState, arrays: Mapping[str, NDArray[Any]], columns: Sequence[InputColumn]) -> NumberEncoder:
-        """What `to_state` and `arrays` gave; ValueError when they do not fit the columns."""
+        """Return what `to_state` and `arrays` gave; ValueError when they do not fit the columns."""
         width = sum(column.width for column in columns)
         fill, center, scale = statistics(arrays, ("fill", "center", "scale"), width)
         gaps = arrays.get("gaps", np.empty(0, np.int64))
@@ -249,5 +249,5 @@ def _gather(columns: Sequence[NDArray[Any]], rows: slice, part: Vector) -> None:
 
 
 def _within(part: Vector, limit: float) -> bool:
-    """Whether all values are numbers that are no larger than `limit`."""
+    """Return whether all values are numbers that are no larger than `limit`."""
     return bool(part.max() <= limit and part.min() >= -limit)

@@ -28,7 +28,7 @@ _OTHERS = {float, int, str, bool, type(None)}  # what columns that nobody asks f
 
 
 class Plan(NamedTuple):
-    """Where the values are that some names stand for."""
+    """The places of the values that some names stand for."""
 
     numbers: Callable[[Row], Row]
     booleans: Callable[[Row], Row]
@@ -66,7 +66,7 @@ class PlainRows:
         return None if plan is None else self._encode(plan, rows, dtype)
 
     def _plan(self, names: Row) -> Plan | None:
-        """How these names stand for the inputs: by themselves, or by their position for a model that was trained on an array."""
+        """Return how these names stand for the inputs: by themselves, or by their position for a model that was trained on an array."""
         if set(map(type, names)) != {str}:
             return None
         numbers = [column.name for column in self._numbers.columns]
@@ -113,7 +113,7 @@ def _rows(source: Any) -> tuple[Row, list[Row]]:
 
 
 def _getter(places: Sequence[int]) -> Callable[[Row], Row]:
-    """What picks the values at some places out of a row."""
+    """Return what picks the values at some places out of a row."""
     if len(places) > 1:
         return itemgetter(*places)
     return itemgetter(slice(places[0], places[0] + 1)) if places else itemgetter(slice(0))

@@ -93,7 +93,7 @@ def statistics(arrays: Mapping[str, NDArray[Any]], names: Sequence[str], size: i
 
 
 def first_line(error: Exception) -> str:
-    """What is wrong, and where, in a line."""
+    """Return what is wrong, and where, in a line."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc']))}: {shortened(first['msg'])}"

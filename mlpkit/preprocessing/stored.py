@@ -226,7 +226,7 @@ class KnownRows:
 
     @cached_property
     def _plain(self) -> bool:
-        """Whether there is nothing to fill, to subtract, to divide by and to make 0."""
+        """Return whether there is nothing to fill, to subtract, to divide by and to make 0."""
         found = self.numbers
         return not (found.width > len(found.fill) or self.gaps or found.constant.size or found.center.any() or (found.scale != 1).any())
 

@@ -26,7 +26,7 @@ FEWEST = 2**10  # rows of the sample, where rows are wide
 
 
 class Survey:
-    """What is known of some rows, which come block by block.
+    """The statistics of rows that come block by block.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Survey:
 
     @property
     def gaps(self) -> NDArray[np.bool_]:
-        """Which values are missing in some rows, shape (values,)."""
+        """Return which values are missing in some rows, shape (values,)."""
         return self.count < self.rows
 
     @property
@@ -159,7 +159,7 @@ def _first_values(block: Vector) -> Vector:
 
 
 def survey(table: StoredTable, names: Sequence[str], selections: Sequence[Rows | None], weights: Vector | None = None) -> list[Survey]:
-    """What some selections of the rows of a file hold, in one pass over it.
+    """Return what some selections of the rows of a file hold, in one pass over it.
 
     Parameters
     ----------

@@ -132,7 +132,7 @@ class TargetEncoder:
             return ((values - self.center) / self.scale).astype(dtype)
 
     def values(self, table: Table) -> Targets:
-        """What metrics compare with: class numbers (rows,), or float64 values (rows, outputs) in the data's units.
+        """Return what metrics compare with: class numbers (rows,), or float64 values (rows, outputs) in the data's units.
 
         A named table may have the target columns in any order, with others between them.
 
@@ -202,7 +202,7 @@ class TargetEncoder:
     # -- saved in the model
 
     def to_state(self) -> dict[str, Any]:
-        """What JSON can hold of it; `arrays` has the rest."""
+        """Return what JSON can hold of it; `arrays` has the rest."""
         return {
             "task": self.task,
             "form": self.form,

@@ -56,7 +56,7 @@ def is_classes(spec: Spec, table: Table) -> bool:
 
 
 def class_form(spec: Spec, name: str, classes: int) -> Form:
-    """What classes are encoded as; the network must give their probabilities."""
+    """Return what classes are encoded as; the network must give their probabilities."""
     last, loss = spec.network.layers[-1], plugin_name(spec.loss)
     units, output = last.units, last.activation.output
     if spec.loss.targets == "classes":

@@ -59,7 +59,7 @@ def _outputs(kind: str) -> Iterator[str]:
 
 
 def _trains(files: Files) -> bool:
-    """Whether two epochs of it end well."""
+    """Return whether two epochs of it end well."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name, text in files.items():

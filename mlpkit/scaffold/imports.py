@@ -1,4 +1,4 @@
-"""What a file of the user's own imports: the distributions that its package depends on, and what no distribution brings."""
+"""Imports of a file of the user's own: the distributions that its package depends on, and what no distribution brings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RELEASE = re.compile(r"((?:\d+!)?\d+(?:\.\d+)?)(?:\.\d+)*(?:\.post\d+)?(?:\+.*)?
 
 @dataclass(frozen=True)
 class Imports:
-    """What a file imports, beside the standard library, mlpkit, NumPy and Pydantic.
+    """The imports of a file, beside the standard library, mlpkit, NumPy and Pydantic.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Imports:
 
 
 def imports_of(file: Path) -> Imports:
-    """What a Python file imports, wherever in it; it has run, so that it can be parsed."""
+    """Return what a Python file imports, wherever in it; it has run, so that it can be parsed."""
     modules = sorted(_modules(ast.parse(file.read_bytes())) - ALWAYS - sys.stdlib_module_names)
     folder = file.resolve().parent
     beside = [module for module in modules if is_beside(module, folder)]

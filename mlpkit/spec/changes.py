@@ -1,4 +1,4 @@
-"""What differs between the spec that a run began with and the one it is to go on with.
+"""Differences between the spec that a run began with and the one it is to go on with.
 
 Most of a spec cannot change under a run without making it another run. What may change is named in `FREE`.
 """

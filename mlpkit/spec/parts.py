@@ -74,7 +74,7 @@ def _each_once(value: Any) -> Any:
 
 
 class Split(Part):
-    """Which rows are for validation: a share of them drawn by a generator of its own, or as a column says."""
+    """The validation rows: a share of them drawn by a generator of its own, or as a column says."""
 
     validation: Annotated[Number, Field(gt=0, lt=1)] | None = Field(None, description="share of the rows, between 0 and 1")
     stratify: Flag = Field(True, description="keep the classes' shares equal in both parts")
@@ -89,7 +89,7 @@ class Split(Part):
 
 
 class Data(Part):
-    """Where the rows come from and what their columns are for."""
+    """The source of the rows and the roles of their columns."""
 
     path: Text | None = Field(None, description="CSV, TSV, NPZ, NPY or HDF5 file, relative to the spec; '-' for stdin")
     format: Literal["csv", "tsv", "npz", "npy", "hdf5"] | None = Field(None, description="by the file's ending when left out")
@@ -139,7 +139,7 @@ class Data(Part):
 
 
 class Preprocessing(Part):
-    """What is done to the columns. Everything is fitted on the training rows alone and saved in the model.
+    """The preprocessing of the columns. Everything is fitted on the training rows alone and saved in the model.
 
     A text column with more than 20 different texts, of which most rows have one of their own, holds names, dates in words
     or numbers with units: it is refused, unless `columns` says "ignore", or insists with "one_hot".
@@ -185,7 +185,7 @@ class Layer(Part):
 
     @property
     def has_bias(self) -> bool:
-        """Whether the layer has a bias of its own."""
+        """Return whether the layer has a bias of its own."""
         return self.bias and not isinstance(self.normalization, BatchNormalization)
 
 

@@ -112,7 +112,7 @@ class Spec(Part):
         return found
 
     def _problem_findings(self) -> list[Finding]:
-        """What would give an optimizer that needs the whole problem another loss at each call for the same parameters."""
+        """Return what would give an optimizer that needs the whole problem another loss at each call for the same parameters."""
         found, name = [], plugin_name(self.optimizer)
         for index, layer in enumerate(self.network.layers):
             path = ("network", "layers", index)
@@ -168,7 +168,7 @@ class Spec(Part):
 
     @property
     def has_paths(self) -> bool:
-        """Whether its paths are the caller's own: those of a spec that came with a model file are never opened."""
+        """Return whether its paths are the caller's own: those of a spec that came with a model file are never opened."""
         return self._folder is not None
 
     def without_paths(self) -> Spec:

@@ -20,7 +20,7 @@ RUNS = (1, 3, 20, 100, 1000)
 
 
 def answer(plugin: Plugin) -> list[Array]:
-    """What it computes from a few ordinary arguments; warnings are those of its own."""
+    """Return what it computes from a few ordinary arguments; warnings are those of its own."""
     ordinary: dict[str, Callable[[Any], list[Array]]] = {
         "activations": _of_activation,
         "losses": _of_loss,
@@ -33,7 +33,7 @@ def answer(plugin: Plugin) -> list[Array]:
 
 
 def wide_answer(plugin: Plugin) -> list[Array]:
-    """What it computes from arguments of all sorts, among them such as make rarely used options count."""
+    """Return what it computes from arguments of all sorts, among them such as make rarely used options count."""
     wide: dict[str, Callable[[Any], list[Array]]] = {
         "activations": _activation_widely,
         "losses": _loss_widely,

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from threading import Barrier, Thread
-from types import FrameType
-from typing import Any
 
 import numpy as np
 
 from mlpkit.plugin import Array
-from mlpkit.testing.counting import instructions
+from mlpkit.testing.counting import instructions, observed
 from mlpkit.testing.findings import expect_close
 
 TURNS = 60  # in which a call is held up, at most
@@ -71,7 +68,7 @@ def _expect_same(found: Sequence[Array], expected: Sequence[Array]) -> None:
 
 
 def interrupted(call: Call, other: Callable[[], object], turns: int) -> Sequence[Array]:
-    """What a call gives in whose middle, some `turns` times, another thread makes another call."""
+    """Return what a call gives in whose middle, some `turns` times, another thread makes another call."""
     stride = -(-instructions(call, COUNTED) // turns)
     count, late = 0, list[Thread]()
 
@@ -79,27 +76,18 @@ def interrupted(call: Call, other: Callable[[], object], turns: int) -> Sequence
         with np.errstate(all="ignore"), suppress(Exception):  # which is raised when both run freely
             other()
 
-    def within(frame: FrameType, event: str, argument: Any) -> Any:
+    def each() -> None:
         nonlocal count
-        count += event == "opcode"
-        if event == "opcode" and count % stride == 0 and not late:
+        count += 1
+        if count % stride == 0 and not late:
             thread = Thread(target=run_other)
             thread.start()
             thread.join(PATIENCE)
             if thread.is_alive():  # it waits for a lock that this thread holds: well done
                 late.append(thread)
-        return within
 
-    def entered(frame: FrameType, event: str, argument: Any) -> Any:
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        return within(frame, event, argument)
-
-    before = sys.gettrace()
-    sys.settrace(entered)
     try:
-        found = call()
+        return observed(call, each)
     finally:
-        sys.settrace(before)
         for thread in late:
             thread.join()
-    return found

@@ -1,4 +1,4 @@
-"""What a plugin prints, and what it does to files, processes and the network, while a check runs."""
+"""The output of a plugin, and what it does to files, processes and the network, while a check runs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _opened(arguments: tuple[Any, ...]) -> str | None:
 
 
 def _is_of(packages: frozenset[str], frame: Any) -> bool:
-    """Whether code of one of these packages does it now, and not an import or the kit."""
+    """Return whether code of one of these packages does it now, and not an import or the kit."""
     while frame is not None:
         name = str(frame.f_globals.get("__name__"))
         if name.startswith((KIT, IMPORTS)):
@@ -64,7 +64,7 @@ def home_of(plugin: object) -> frozenset[str]:
 
 @contextmanager
 def deeds_of(modules: frozenset[str]) -> Iterator[list[str]]:
-    """What code of these modules does meanwhile to files, processes and the network."""
+    """Record what code of these modules does meanwhile to files, processes and the network."""
     global _hooked
     if not _hooked:
         sys.addaudithook(_noted)
@@ -86,7 +86,7 @@ class Printed(io.StringIO):
 
 @contextmanager
 def streams() -> Iterator[list[str]]:
-    """What is printed to sys.stdout and sys.stderr meanwhile; the value is filled at the end."""
+    """Record what is printed to sys.stdout and sys.stderr meanwhile; the value is filled at the end."""
     told: list[str] = []
     before, ours = (sys.stdout, sys.stderr), (Printed(), Printed())
     sys.stdout, sys.stderr = ours
@@ -103,7 +103,7 @@ def streams() -> Iterator[list[str]]:
 
 @contextmanager
 def descriptors() -> Iterator[list[str]]:
-    """What is written to the descriptors of stdout and stderr meanwhile, past sys.stdout; it is passed on at the end."""
+    """Record what is written to the descriptors of stdout and stderr meanwhile, past sys.stdout; it is passed on at the end."""
     told: list[str] = []
     kept: list[tuple[int, int, Any]] = []
     for number in (1, 2):

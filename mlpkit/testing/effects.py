@@ -35,7 +35,7 @@ def effects(plugin: Plugin) -> None:
 
 
 def _differ(own: list[Array], variant: Plugin) -> bool:
-    """Whether a variant computes something else; it does where it fails, of which another check tells."""
+    """Return whether a variant computes something else; it does where it fails, of which another check tells."""
     try:
         found = wide_answer(variant)
     except Exception:
@@ -44,7 +44,7 @@ def _differ(own: list[Array], variant: Plugin) -> bool:
 
 
 def _differs_beside_others(plugin: Plugin, name: str) -> bool:
-    """Whether an option counts beside other values of another one, as one does that a flag switches on."""
+    """Return whether an option counts beside other values of another one, as one does that a flag switches on."""
     for other, found in usual(plugin).items():
         for variant in found if other != name else ():
             try:

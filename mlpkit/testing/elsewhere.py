@@ -37,7 +37,7 @@ def answers_of(model: Model, rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def predicted_elsewhere(plugin: Plugin, model: Path, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What a model in a file predicts in a new process.
+    """Return what a model in a file predicts in a new process.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def _own_classes(plugin: Plugin) -> list[type[Plugin]]:
 
 
 def _home(cls: type[Plugin]) -> dict[str, str]:
-    """Where another process finds a class."""
+    """Return where another process finds a class."""
     if cls.__module__ == "__main__" or "<locals>" in cls.__qualname__:
         where = "in the program that runs" if cls.__module__ == "__main__" else "inside a function"
         raise NotApplicable(f"its class is defined {where}, where no other process finds it: put it in a file")

@@ -69,7 +69,7 @@ def _expect_alike(found: Numbers, like: Numbers, what: str, advice: str) -> None
 
 
 def _largest(found: Numbers, expected: Numbers, at: Numbers | None = None, called: str = "z") -> str:
-    """Where two arrays differ most, and by how much."""
+    """Return where two arrays differ most, and by how much."""
     if not found.size:
         return "both are empty"
     found, expected = np.atleast_1d(found), np.atleast_1d(expected)

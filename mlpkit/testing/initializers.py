@@ -121,7 +121,7 @@ def _makers() -> Iterator[list[str]]:
 
 
 def _uses_generators(initializer: Initializer) -> bool:
-    """Whether its code, or that of functions of its module that it names, has a generator or what makes one."""
+    """Return whether its code, or that of functions of its module that it names, has a generator or what makes one."""
     functions: list[Any] = [type(initializer).fill]
     for function in functions:  # which grows
         names, module = function.__code__.co_names, function.__globals__

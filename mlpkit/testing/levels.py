@@ -47,27 +47,28 @@ def zero_gradient(optimizer: Optimizer) -> None:
 def _expect_at_minimum(optimizer: Optimizer) -> None:
     """An array that is at its minimum from the first step on, and one that comes there, stay finite."""
     for dtype in DTYPES:
-        problem = Quadratic((6, 4) if optimizer.scope == "tensor" else (24,), dtype)
-        problem.start = problem.minimum.astype(dtype)
-        problem.minimum = problem.start.astype("float64")
-        walk = Walk(optimizer, problem)
-        with np.errstate(all="ignore"):
-            walk.go(optimizer, range(1, 21), rate_of(optimizer))
+        walk, _ = _from_minimum(optimizer, (6, 4) if optimizer.scope == "tensor" else (24,), dtype, 20)
         expect_finite(walk.w, f"after 20 steps from the minimum of a quadratic, in {dtype}, a parameter", EPSILON)
 
 
 def _expect_rest(optimizer: Minimizer) -> None:
     """A minimizer that begins at a minimum stays there."""
     for dtype in DTYPES:
-        problem = Quadratic((24,), dtype)
-        problem.start = problem.minimum.astype(dtype)
-        problem.minimum = problem.start.astype("float64")
-        walk = Walk(optimizer, problem)
-        with np.errstate(all="ignore"):
-            walk.go(optimizer, range(1, 4), rate_of(optimizer))
+        walk, problem = _from_minimum(optimizer, (24,), dtype, 3)
         expect_finite(walk.w, f"from the minimum of a quadratic, in {dtype}, a parameter", EPSILON)
         loss = problem(walk.w)[0]
         expect(loss < 1e-6, f"from the minimum of a quadratic it goes to a loss of {loss:.4g}", "stay where no step goes down")
+
+
+def _from_minimum(optimizer: Optimizer | Minimizer, shape: tuple[int, ...], dtype: str, steps: int) -> tuple[Walk, Quadratic]:
+    """Return the walk of some steps from the minimum of a quadratic, and the quadratic."""
+    problem = Quadratic(shape, dtype)
+    problem.start = problem.minimum.astype(dtype)
+    problem.minimum = problem.start.astype("float64")
+    walk = Walk(optimizer, problem)
+    with np.errstate(all="ignore"):
+        walk.go(optimizer, range(1, steps + 1), rate_of(optimizer))
+    return walk, problem
 
 
 def zero_parameters(optimizer: Optimizer) -> None:

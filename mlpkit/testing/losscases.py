@@ -18,7 +18,7 @@ RANGES: dict[OutputKind, tuple[float, float]] = {"bounded": (-1.0, 1.0), "probab
 
 
 class Batch(NamedTuple):
-    """What a network put out, and what it should have."""
+    """The outputs of a network, and their targets."""
 
     outputs: Array  # (rows, units)
     targets: Targets
@@ -100,7 +100,7 @@ def rules_of(loss: Loss) -> list[Rule]:
 
 
 def kind_of(loss: Loss, rule: Rule) -> OutputKind:
-    """What a rule's points are: any number where they are scores."""
+    """Return what a rule's points are: any number where they are scores."""
     return "real" if rule.points == "scores" else loss.output
 
 
@@ -177,14 +177,14 @@ def _special_numbers(loss: Loss, plain: Sample) -> Iterator[tuple[str, Sample]]:
 
 
 def losses_and_grad(loss: Loss, outputs: Array, targets: Targets) -> tuple[Array, Array]:
-    """What `value_and_grad` fills, in arrays that were NaN; outputs and targets stay as they are."""
+    """Return what `value_and_grad` fills, in arrays that were NaN; outputs and targets stay as they are."""
     losses, grad = np.full(len(outputs), np.nan, outputs.dtype), np.full_like(outputs, np.nan)
     loss.value_and_grad(outputs.copy(), targets.copy(), losses, grad)
     return losses, grad
 
 
 def joint_losses_and_grad(loss: Loss, scores: Array, targets: Targets) -> tuple[Array, Array]:
-    """What `joint` fills, in arrays that were NaN; scores and targets stay as they are."""
+    """Return what `joint` fills, in arrays that were NaN; scores and targets stay as they are."""
     losses, grad = np.full(len(scores), np.nan, scores.dtype), np.full_like(scores, np.nan)
     loss.joint(scores.copy(), targets.copy(), losses, grad)
     return losses, grad

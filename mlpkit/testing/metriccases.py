@@ -52,7 +52,7 @@ def cases(metric: Metric, every: Mapping[str, tuple[int, ...]] = COLUMNS) -> lis
 
 
 def refused(metric: Metric, case: Case) -> bool:
-    """Whether it raises ValueError of its own accord, and not as NumPy does where shapes do not fit."""
+    """Return whether it raises ValueError of its own accord, and not as NumPy does where shapes do not fit."""
     try:
         with np.errstate(all="ignore"):
             metric.compute(*[array.copy() for array in case])

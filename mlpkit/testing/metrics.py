@@ -166,7 +166,7 @@ def _called(metric: Metric) -> str:
 
 
 def _right(metric: Metric, targets: Targets, columns: int) -> Array:
-    """What the targets are; of classes with a probability of 0.98 or so."""
+    """Return what the targets are; of classes with a probability of 0.98 or so."""
     return targets.copy() if metric.task == "regression" else 0.02 / columns + 0.98 * np.eye(columns)[targets]
 
 
@@ -195,7 +195,7 @@ def _expect_all_count(metric: Metric) -> None:
 
 
 def _counts(metric: Any, case: Case, part: int) -> bool:
-    """Whether the figure depends on the outputs of one class's rows, or of one column."""
+    """Return whether the figure depends on the outputs of one class's rows, or of one column."""
     outputs, targets, weights = case
     columns = outputs.shape[1]
     if metric.task == "regression":

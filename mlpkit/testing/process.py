@@ -1,4 +1,4 @@
-"""What belongs to the whole process: a plugin must leave it as it was, and whatever it has changed is put back."""
+"""The state of the whole process: a plugin must leave it as it was, and whatever it has changed is put back."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _cores() -> Any:
 
 
 def _umask() -> str | None:
-    """What the system says of it, since a process can read it by setting it alone."""
+    """Return what the system says of it, since a process can read it by setting it alone."""
     with suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as file:
         return next((line.split()[1] for line in file if line.startswith("Umask")), None)
     return None
@@ -219,7 +219,7 @@ OF_IMPORTS = ("the filters of warnings", "os.environ", "logging", "sys.path", "f
 
 
 class Changes:
-    """What has been changed meanwhile, by name; what has been printed and done to files stands there too."""
+    """The changes made meanwhile, by name; what has been printed and done to files stands there too."""
 
     def __init__(self) -> None:
         self.names: list[str] = []

@@ -10,7 +10,7 @@ RAISES = re.compile(r"(^|[:;] *)raise\b")
 
 
 def is_refusal(error: ValueError) -> bool:
-    """Whether the line that raised an error is a raise statement of somebody's own, and not NumPy's."""
+    """Return whether the line that raised an error is a raise statement of somebody's own, and not NumPy's."""
     *_, (frame, line) = traceback.walk_tb(error.__traceback__)
     if str(frame.f_globals.get("__name__")).startswith("numpy."):
         return False

@@ -17,7 +17,7 @@ NUMBERS = re.compile(r"\(?\d[\d, ]*\)? *")
 
 @dataclass(frozen=True)
 class Check:
-    """What came of one check.
+    """The result of one check.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Report:
-    """What came of the checks of one plugin; as text, a table.
+    """The results of the checks of one plugin; as text, a table.
 
     Attributes
     ----------
@@ -66,27 +66,27 @@ class Report:
 
     @property
     def passed(self) -> int:
-        """How many checks passed."""
+        """Return how many checks passed."""
         return self._count("passed")
 
     @property
     def failed(self) -> int:
-        """How many failed that should not have, or passed that should have failed."""
+        """Return how many failed that should not have, or passed that should have failed."""
         return self._count("failed")
 
     @property
     def skipped(self) -> int:
-        """How many say nothing of this plugin."""
+        """Return how many say nothing of this plugin."""
         return self._count("skipped")
 
     @property
     def expected(self) -> int:
-        """How many failed as was said beforehand."""
+        """Return how many failed as was said beforehand."""
         return self._count("expected")
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed and something passed: where no check ran, nothing is known."""
+        """Return whether nothing failed and something passed: where no check ran, nothing is known."""
         return self.failed == 0 and self.passed > 0
 
     def to_dict(self) -> dict[str, Any]:

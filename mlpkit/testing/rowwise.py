@@ -128,7 +128,7 @@ def expect_slopes(rule: Rule, draw: Callable[[int], tuple[Sample, Array, float]]
 
 
 def _wrong_row(rule: Rule, sample: Sample, direction: Array, step: float, outwards: bool) -> str | None:
-    """What is wrong with the row whose gradient is furthest from the differences; None where every row has some step that agrees."""
+    """Return what is wrong with the row whose gradient is furthest from the differences; None where every row has some step that agrees."""
     with np.errstate(all="ignore"):
         values, gradients = rule.at(sample)
         here = rule.total(values, sample.beside)
@@ -153,5 +153,5 @@ def _wrong_row(rule: Rule, sample: Sample, direction: Array, step: float, outwar
 
 
 def _sizes(values: Array, beside: NDArray[Any]) -> Array:
-    """What the numbers that make up a row's total sum up to, all taken as positive."""
+    """Return what the numbers that make up a row's total sum up to, all taken as positive."""
     return np.abs(values * beside).sum(axis=1) if values.ndim == 2 else np.abs(values)

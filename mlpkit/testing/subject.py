@@ -82,14 +82,14 @@ def _made(cls: Any) -> Plugin:
 
 
 def _said(error: BaseException) -> str:
-    """What an exception says, in a line: of Pydantic's which options it is about."""
+    """Return what an exception says, in a line: of Pydantic's which options it is about."""
     if not isinstance(error, ValidationError) or error.errors()[0]["type"] == "frozen_instance":
         return reason(error)
     return "; ".join(": ".join([".".join(map(str, problem["loc"])), problem["msg"]]) for problem in error.errors())
 
 
 def info_of(plugin: Plugin) -> PluginInfo:
-    """Where a plugin comes from, also of one whose name its registry refuses."""
+    """Return where a plugin comes from, also of one whose name its registry refuses."""
     cls = type(plugin)
     try:
         return REGISTRIES[plugin.kind].info(cls)

@@ -1,4 +1,4 @@
-"""Which checks there are of each kind, by name and in the order in which they run, and which of them a plugin is asked."""
+"""The checks of each kind, by name and in the order in which they run, and which of them a plugin is asked."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def other_options(plugin: Plugin) -> None:
 
 
 def _fault(name: str, plugin: Plugin) -> str | None:
-    """What a check finds; None when it finds nothing."""
+    """Return what a check finds; None when it finds nothing."""
     try:
         KINDS[plugin.kind][name](plugin)
     except NotApplicable:
@@ -88,7 +88,7 @@ def _fault(name: str, plugin: Plugin) -> str | None:
 
 
 def why_not(name: str, plugin: Plugin) -> str | None:
-    """Why a check says nothing of a plugin, by what the plugin says of itself; None when it is asked."""
+    """Return why a check says nothing of a plugin, by what the plugin says of itself; None when it is asked."""
     asked, reason = ONLY_WHERE.get(name, (None, ""))
     return reason if asked is not None and not asked(plugin) else None
 

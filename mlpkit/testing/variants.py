@@ -64,7 +64,7 @@ def made(plugin: Plugin, changes: dict[str, Any]) -> Plugin | None:
 
 
 def changed(plugin: Plugin, variant: Plugin) -> str:
-    """What is another option in a variant, in words."""
+    """Return what is another option in a variant, in words."""
     names = type(plugin).model_fields
     return ", ".join(f"{name}={getattr(variant, name)!r}" for name in names if getattr(variant, name) != getattr(plugin, name))
 

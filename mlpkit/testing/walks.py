@@ -54,7 +54,7 @@ class Valley(Quadratic):
 
 
 class Walk:
-    """Where an optimizer has come to, with the arrays of its state."""
+    """The parameters that an optimizer has reached, with the arrays of its state."""
 
     def __init__(self, optimizer: Optimizer, problem: Quadratic) -> None:
         self.problem = problem
@@ -104,7 +104,7 @@ def walked(optimizer: Optimizer, steps: int, dtype: DTypeLike = "float64", seed:
 
 
 def driven(optimizer: Optimizer, w: Array, gradients: Sequence[Array], lr: float = LITTLE) -> Array:
-    """Where an optimizer goes from `w` along some gradients, with a state of zeros; not for minimizers."""
+    """Return where an optimizer goes from `w` along some gradients, with a state of zeros; not for minimizers."""
     w = w.copy()
     state = [np.zeros_like(w) for _ in names_of_state(optimizer)]
     with np.errstate(all="ignore"):

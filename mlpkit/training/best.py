@@ -1,4 +1,4 @@
-"""What early stopping knows of a run: which epoch was the best so far, how long ago, and the weights that it had."""
+"""The state of early stopping: which epoch was the best so far, how long ago, and the weights that it had."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Monitor:
 
     @property
     def exhausted(self) -> bool:
-        """Whether patience is at its end."""
+        """Return whether patience is at its end."""
         return self.options is not None and self.waited >= self.options.patience
 
     def improved(self, epoch: Epoch) -> bool:

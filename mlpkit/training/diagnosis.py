@@ -1,4 +1,4 @@
-"""Where a run that diverged went wrong: in which layer, or in which plugin."""
+"""The diagnosis of a run that diverged: in which layer, or in which plugin."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def broken(plugin: Plugin, fault: str) -> BrokenPlugin:
 
 
 def _gives_nan(plugin: Plugin, dtype: str) -> bool:
-    """Whether a plugin gives NaN or infinity where it is asked for its probe: in values, derivatives or where it moves parameters to."""
+    """Return whether a plugin gives NaN or infinity at its probe: in values, derivatives or where it moves parameters to."""
     probe = make_probe(plugin, dtype)
     return probe is not None and any(value is None for values in probe.values() for value in values)
 

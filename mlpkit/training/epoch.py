@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Epoch(NamedTuple):
-    """What one epoch of training came to.
+    """The results of one epoch of training.
 
     Attributes
     ----------

@@ -18,7 +18,7 @@ FEWEST = 2**10  # rows of a block, where rows are wide
 
 
 class Answers(NamedTuple):
-    """What a network says of some rows: the last layer's scores before its activation, and its outputs, shape (rows, units)."""
+    """The outputs of a network for some rows: the last layer's scores before its activation, and its outputs, shape (rows, units)."""
 
     scores: Array
     outputs: Array

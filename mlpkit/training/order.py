@@ -28,7 +28,7 @@ def from_file_order(parameters: Parameters, stored: Array, out: Array) -> None:
 
 
 def _parts(parameters: Parameters, size: int) -> list[slice]:
-    """Where each of the first `size` parameters stands in memory, in the order of the file."""
+    """Return where each of the first `size` parameters stands in memory, in the order of the file."""
     found: list[tuple[int, slice]] = []
     start = 0
     for name, view in parameters.views.items():

@@ -108,13 +108,13 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are done, early stopping has seen enough, or nothing is left to gain."""
+        """Return whether all epochs are done, early stopping has seen enough, or nothing is left to gain."""
         converged = self.converged and self.step == self.epoch  # and that epoch is done
         return converged or self.epoch >= self.spec.training.epochs or self.best.monitor.exhausted
 
     @property
     def place(self) -> Place:
-        """How far it has come."""
+        """Return how far it has come."""
         return Place(self.done + self.epoch, self.step - self.epoch * self.steps_per_epoch)
 
     # -- training

@@ -20,7 +20,7 @@ from mlpkit.training.warm_start import WarmStart
 
 
 def state_of(run: Run, data: Fingerprint) -> TrainingState:
-    """Where the run stands; copies, so that it may go on. Only when it is `whole`. `data` are those of its rows."""
+    """Return where the run stands; copies, so that it may go on. Only when it is `whole`. `data` are those of its rows."""
     order = generator_state(run.shuffle_rng) if run.order is None else run.order
     parameters = run.network.parameters
     arrays: dict[str, NDArray[Any]] = {

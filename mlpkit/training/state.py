@@ -19,7 +19,7 @@ Size = Annotated[int, Field(ge=0, lt=2**53)]
 
 
 class Place(NamedTuple):
-    """How far training has come: places compare as they follow each other.
+    """The place that training has reached: places compare as they follow each other.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Place(NamedTuple):
 
 
 class TrainingState(BaseModel):
-    """Where a run stands.
+    """The state of a run.
 
     Attributes
     ----------
@@ -93,11 +93,11 @@ class TrainingState(BaseModel):
 
     @property
     def place(self) -> Place:
-        """How far training has come."""
+        """Return how far training has come."""
         return Place(self.done + self.epoch, self.step - self.epoch * self.steps_per_epoch)
 
     def problem(self, spec: Spec, trained: int, size: int) -> str:
-        """What is wrong with the arrays for a network of `size` numbers, of which `trained` are trained; empty when nothing is."""
+        """Return what is wrong with the arrays for a network of `size` numbers, of which `trained` are trained; empty when nothing is."""
         shapes = array_shapes(spec, trained, size)
         for name, (dtype, shape) in shapes.items():
             found: NDArray[Any] | None = self.arrays.get(name)

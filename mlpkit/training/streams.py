@@ -37,5 +37,5 @@ def set_generator(rng: np.random.Generator, words: NDArray[np.uint64]) -> None:
 
 
 def is_generator_state(words: NDArray[np.uint64]) -> bool:
-    """Whether an array of shape (6,) is one that a generator can have."""
+    """Return whether an array of shape (6,) is one that a generator can have."""
     return bool(words[3] % 2 == 1 and words[4] <= 1 and words[5] < 2**32)  # the increment of PCG64 is odd

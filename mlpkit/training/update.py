@@ -56,7 +56,7 @@ class Update:
         self.whole = self.tensors is None and not by_pieces  # one call for all of it
 
     def _tensor_slices(self) -> list[tuple[slice, tuple[int, ...]]]:
-        """Where each weight matrix, bias and so on stands in the vector, and its shape."""
+        """Return where each weight matrix, bias and so on stands in the vector, and its shape."""
         found, start = [], 0
         for view in self.parameters.views.values():
             if start < len(self.parameters.trained):
@@ -90,7 +90,7 @@ class Update:
             self.optimizer.step(w[part].reshape(shape), gradient[part].reshape(shape), *state, lr=lr, t=step)
 
     def minimize(self, problem: TrainingProblem, step: int) -> Found:
-        """What an optimizer that needs the whole problem finds in epoch number `step`; it works on copies."""
+        """Return what an optimizer that needs the whole problem finds in epoch number `step`; it works on copies."""
         assert isinstance(self.optimizer, Minimizer)
         problem.begin()
         w, state = self.trained.copy(), [array.copy() for array in self.state]

@@ -18,5 +18,5 @@ def versions(spec: Spec) -> dict[str, str]:
 
 
 def changed_versions(then: dict[str, str], now: dict[str, str]) -> list[str]:
-    """What differs, in words; a distribution that is not named on both sides does not count."""
+    """Return what differs, in words; a distribution that is not named on both sides does not count."""
     return [f"{name} {then[name]} then, {now[name]} now" for name in then if name in now and then[name] != now[name]]

@@ -15,7 +15,7 @@ from mlpkit.training.state import TrainingState
 
 @dataclass(frozen=True)
 class WarmStart:
-    """What a run leaves.
+    """The arrays that a run leaves.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class WarmStart:
         return cls(type(spec.optimizer), arrays, state.before + state.step, last, parameters.vector.copy() if stopping else None)
 
     def fits(self, spec: Spec, network: Network) -> bool:
-        """Whether the optimizer of a spec can go on with the arrays."""
+        """Return whether the optimizer of a spec can go on with the arrays."""
         same = type(spec.optimizer) is self.optimizer and tuple(self.arrays) == tuple(spec.optimizer.state)
         return same and all(array.shape == network.parameters.trained.shape for array in self.arrays.values())
 

@@ -120,7 +120,7 @@ def _targets(target: str, group: Group | None) -> list[PluginInfo]:
 
 
 def _is_path(target: str) -> bool:
-    """Whether it means a folder: it looks like one, or is there and is no plugin's name."""
+    """Return whether it means a folder: it looks like one, or is there and is no plugin's name."""
     if "/" in target or "\\" in target or target in (".", ".."):
         return True
     if not os.path.exists(target):  # Path.exists raises where a name is too long

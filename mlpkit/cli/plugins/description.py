@@ -1,4 +1,4 @@
-"""What is known of a plugin, as JSON values: by metadata alone, or with its formula and its options."""
+"""The description of a plugin as JSON values: by metadata alone, or with its formula and its options."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LIMITS = {
 
 
 def record(info: PluginInfo) -> dict[str, Any]:
-    """What is known of a plugin without importing it."""
+    """The facts of a plugin that are known without importing it."""
     return {
         "group": info.kind,
         "name": info.name,
@@ -43,7 +43,7 @@ def record(info: PluginInfo) -> dict[str, Any]:
 
 
 def broken(info: PluginInfo) -> str | None:
-    """Why a plugin cannot be used; None when it can."""
+    """Return why a plugin cannot be used; None when it can."""
     try:
         described(info)
     except PluginError as error:
@@ -52,7 +52,7 @@ def broken(info: PluginInfo) -> str | None:
 
 
 def described(info: PluginInfo) -> dict[str, Any]:
-    """What a plugin says of itself; it is imported.
+    """Return what a plugin says of itself; it is imported.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def _resolved(told: dict[str, Any], kinds: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_entry(told: dict[str, Any]) -> bool:
-    """Whether a schema is that of a plugin with its options."""
+    """Return whether a schema is that of a plugin with its options."""
     return "enum" in told.get("properties", {}).get("type", {})
 
 

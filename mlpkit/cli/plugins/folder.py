@@ -29,7 +29,7 @@ Points = dict[tuple[str, str], str]  # (group, name) -> target
 
 @dataclass(frozen=True)
 class Project:
-    """What a pyproject.toml says.
+    """The contents of a pyproject.toml.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ def installed_plugins(folder: Path) -> list[PluginInfo]:
 
 
 def read_project(folder: Path) -> Project:
-    """What the pyproject.toml of a folder says; errors as `installed_plugins`."""
+    """Return what the pyproject.toml of a folder says; errors as `installed_plugins`."""
     file = folder / "pyproject.toml"
     if not folder.is_dir():
         raise MissingPlugin(f"there is no folder {folder}", help="give a plugin's name, a .py file, or the folder of a package")

@@ -40,7 +40,7 @@ def _text(infos: list[PluginInfo], verbose: bool) -> str:
 
 
 def _told(info: PluginInfo) -> dict[str, Any]:
-    """What a plugin says of itself, or why it cannot."""
+    """Return what a plugin says of itself, or why it cannot."""
     try:
         return {**described(info), "broken": None}
     except PluginError as error:

@@ -88,7 +88,7 @@ def named(name: str, group: Group | None) -> list[PluginInfo]:
 
 
 def hidden(info: PluginInfo) -> str:
-    """Why the bare name of a plugin does not mean it, and the name that does, if one does; empty when the bare name means it."""
+    """Return why the bare name of a plugin does not mean it, and the name that does, if one does; empty when the bare name means it."""
     from mlpkit.plugin import REGISTRIES
     from mlpkit.registry import NAME
 

@@ -48,7 +48,7 @@ def new_plugin(
 
 
 def _said(package: Package, source: Path | None) -> str:
-    """What was written, and the next commands."""
+    """Return what was written, and the next commands."""
     lines = [f"saved {package.folder}: {', '.join(f'{plugin.name} ({plugin.kind})' for plugin in package.plugins)}"]
     untested = [plugin.cls for plugin in package.plugins if plugin.call is None]
     if untested:
@@ -67,7 +67,7 @@ def _said(package: Package, source: Path | None) -> str:
 
 
 def _imports_to_see_to(package: Package, source: Path | None) -> list[str]:
-    """What the file imports that the author has to see to."""
+    """Return what the file imports that the author has to see to."""
     lines = []
     if beside := package.imports.beside:
         place, example = package.folder / package.module, f"from {package.module}.{beside[0]} import ..."
@@ -78,7 +78,7 @@ def _imports_to_see_to(package: Package, source: Path | None) -> list[str]:
 
 
 def _has_a_twin(plugin: Own, package: Package) -> bool:
-    """Whether another installed package has a plugin of that kind and name."""
+    """Return whether another installed package has a plugin of that kind and name."""
     from mlpkit.plugin import plugins
 
     return any(info.name == plugin.name and info.distribution not in (None, package.distribution) for info in plugins(plugin.kind))
