@@ -345,6 +345,7 @@ def test_options_that_cannot_be_made(folder, kit, run, case):
     assert "no picture: it fails" in shown.out
 
 
+@pytest.mark.slow
 def test_a_check_that_is_expected_to_fail(folder, site, run):
     (folder / "own.py").write_text(CODE.replace("return self.k + 0 * z", "return self.k + 0.1 + 0 * z"))
     check = ["plugins", "check", "own.py", "-s", "value=0.1"]

@@ -66,7 +66,7 @@ def test_it_is_an_activation_when_nothing_is_said_and_always_the_same(folder, ru
     assert b"mlpkit.activations" in (folder / "one" / "pyproject.toml").read_bytes()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [KINDS[0], *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS[1:])])
 def test_it_keeps_the_contract_and_trains_as_it_is(folder, installed, run, kind):
     assert run("plugins", "new", "soft_x", "-g", kind).code == 0
     installed("mlpkit-soft-x")

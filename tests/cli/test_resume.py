@@ -118,11 +118,6 @@ def test_every_optimizer_is_killed():
     }
 
 
-@pytest.mark.parametrize("long_project", OPTIMIZERS, indirect=True)
-def test_a_run_of_every_optimizer_that_is_killed_goes_on(long_project, start, run):
-    assert kill_and_go_on(long_project, start, run, 2, seed=2) >= 1
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("long_project", OPTIMIZERS, indirect=True)

@@ -40,6 +40,7 @@ def test_the_model_is_saved(project, environment, streams, progress):
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_that_does_not_read_holds_nothing_up(project, environment):
     """The pipe is full, and stays so."""
     reading, writing = os.pipe()

@@ -36,6 +36,7 @@ def test_mutants_are_refused_or_read_as_h5py_reads_them(mutants, tmp_path):
         assert f" {outcome}\n" in done.stdout  # mutants get deep
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reader", "finding"), PLANTED.items(), ids=PLANTED)
 def test_a_fault_that_is_planted_is_found(reader, finding, tmp_path):
     done = fuzz(tmp_path, "--mutants", "24", "--patience", "3", "--reader", reader)
@@ -44,6 +45,7 @@ def test_a_fault_that_is_planted_is_found(reader, finding, tmp_path):
     assert len(list(tmp_path.iterdir())) == done.stdout.count("--reproduce") > 0
 
 
+@pytest.mark.slow
 def test_what_is_found_does_not_depend_on_the_number_of_workers(tmp_path):
     one, three = (fuzz(tmp_path, "--mutants", "300", "--seed", "7", "--workers", workers).stdout for workers in ("1", "3"))
     counts = [sorted(line for line in printed.splitlines() if line.startswith("    ")) for printed in (one, three)]

@@ -31,6 +31,7 @@ def test_a_killed_save_leaves_a_whole_model(kills):
 NO_COMPILER = shutil.which("cc") is None and os.environ.get("CI") != "true"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux" or NO_COMPILER, reason="it needs Linux and a C compiler")
 def test_whatever_system_call_fails_a_whole_model_is_there(tmp_path):
     library = str(tmp_path / "faults.so")

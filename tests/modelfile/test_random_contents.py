@@ -67,6 +67,7 @@ def test_any_contents_come_back(contents, same):
     assert_read(contents, same)
 
 
+@pytest.mark.slow
 @given(count=st.integers(9, 5_000), seed=st.integers(0, 2**32 - 1), longest=st.sampled_from([4, 20, 60]))
 @settings(max_examples=10, deadline=None, suppress_health_check=FIXTURES)
 def test_groups_of_any_size_come_back(count, seed, longest, same):
