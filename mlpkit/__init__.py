@@ -10,14 +10,14 @@ Every name below is imported when it is first used, so that `import mlpkit` itse
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from mlpkit.lazy import lazy
-
-__version__ = "0.4.0"
+from mlpkit.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from mlpkit.code_file import register, register_file
+    from mlpkit.engine.network import Network
+    from mlpkit.engine.workspace import Workspace
     from mlpkit.errors import (
         AmbiguousPlugin,
         BrokenPlugin,
@@ -39,10 +39,11 @@ if TYPE_CHECKING:
         UndefinedMetricWarning,
         UnseenCategoryWarning,
     )
-    from mlpkit.loading import load
-    from mlpkit.model import Model
-    from mlpkit.modelfile import inspect, load_arrays
-    from mlpkit.network import Network
+    from mlpkit.model.load import load
+    from mlpkit.model.model import Model
+    from mlpkit.model.train import epochs, train
+    from mlpkit.modelfile.array_loading import load_arrays
+    from mlpkit.modelfile.summary import inspect
     from mlpkit.plugin import (
         Activation,
         Elementwise,
@@ -56,14 +57,13 @@ if TYPE_CHECKING:
         plugins,
         refresh_plugins,
     )
-    from mlpkit.registry import PluginInfo
-    from mlpkit.running import epochs, train
+    from mlpkit.plugin.registry import PluginInfo
+    from mlpkit.plugin.user_code import register, register_file
     from mlpkit.spec import Spec
-    from mlpkit.training import Epoch
-    from mlpkit.workspace import Workspace
+    from mlpkit.training.epoch import Epoch
 
 _HOMES = {
-    "code_file": ("register", "register_file"),
+    "plugin.user_code": ("register", "register_file"),
     "errors": (
         "AmbiguousPlugin",
         "BrokenPlugin",
@@ -71,27 +71,25 @@ _HOMES = {
         "DataError",
         "DataWarning",
         "DriftedPlugin",
-        "DriftedPlugin",
         "LeftOutWarning",
         "MissingPlugin",
         "MLPKitError",
         "ModelFileError",
         "PluginError",
         "PluginDriftWarning",
-        "PluginDriftWarning",
         "ProbeWarning",
         "SpecError",
-        "SurrogateWarning",
         "SurrogateWarning",
         "TrainingError",
         "TrainingInterrupted",
         "UndefinedMetricWarning",
         "UnseenCategoryWarning",
     ),
-    "loading": ("load",),
-    "model": ("Model",),
-    "modelfile": ("inspect", "load_arrays"),
-    "network": ("Network",),
+    "model.load": ("load",),
+    "model.model": ("Model",),
+    "modelfile.array_loading": ("load_arrays",),
+    "modelfile.summary": ("inspect",),
+    "engine.network": ("Network",),
     "plugin": (
         "Activation",
         "Elementwise",
@@ -105,14 +103,25 @@ _HOMES = {
         "plugins",
         "refresh_plugins",
     ),
-    "registry": ("PluginInfo",),
-    "running": ("epochs", "train"),
+    "plugin.registry": ("PluginInfo",),
+    "model.train": ("epochs", "train"),
     "spec": ("Spec",),
-    "training": ("Epoch",),
-    "workspace": ("Workspace",),
+    "training.epoch": ("Epoch",),
+    "engine.workspace": ("Workspace",),
 }
-if not TYPE_CHECKING:  # a type checker that saw it would take any name for one of the package's
-    __getattr__ = lazy(__name__, _HOMES)
+
+
+def _import(name: str) -> Any:
+    """Import a public name from its module, and keep it."""
+    module = next((module for module, names in _HOMES.items() if name in names), None)
+    if module is None:
+        raise AttributeError(f"module 'mlpkit' has no attribute {name!r}")
+    globals()[name] = value = getattr(importlib.import_module(f"mlpkit.{module}"), name)
+    return value
+
+
+if not TYPE_CHECKING:  # a type checker that saw it would accept any name as one of the package's
+    __getattr__ = _import
 
 __all__ = [
     "Activation",

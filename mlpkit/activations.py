@@ -7,10 +7,10 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from mlpkit.blocks import BLOCK, row_blocks
+from mlpkit.numerics.blocks import BLOCK, row_blocks
+from mlpkit.numerics.rowwise import TINY, at_least, row_max, row_of, row_sum, with_rows
+from mlpkit.numerics.scalars import ONE, ZERO
 from mlpkit.plugin import Activation, Array, OutputKind
-from mlpkit.rows import TINY, at_least, row_max, row_of, row_sum, with_rows
-from mlpkit.scalars import ONE, ZERO
 
 LOWEST = {np.dtype("float32"): np.array(-88.0, "float32"), np.dtype("float64"): np.array(-709.0)}  # exp(-z) is finite above
 

@@ -27,6 +27,9 @@ TrainingInterrupted      Ctrl-C while `mlpkit.train` trained; a KeyboardInterrup
 
 from __future__ import annotations
 
+import os
+import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -290,3 +293,18 @@ def join_problems(problems: Sequence[Problem]) -> str:
     if len(problems) == 1:
         return str(problems[0])
     return "\n".join([f"{len(problems)} problems:", *(f"  - {problem}" for problem in problems)])
+
+
+_PACKAGE = os.path.dirname(__file__) + os.sep
+
+
+def warn(warning: Warning) -> None:
+    """Warn at the nearest line that is not mlpkit's own.
+
+    Python remembers each text that a line has warned with, for as long as the process lives: a text is the same at every call,
+    and what differs from call to call is in the warning's `details`.
+    """
+    level, frame = 2, sys._getframe(1)
+    while frame is not None and frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(warning, stacklevel=level)

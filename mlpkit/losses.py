@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from mlpkit.blocks import row_blocks
+from mlpkit.numerics.blocks import row_blocks
+from mlpkit.numerics.rowwise import row_max, row_of, row_sum
+from mlpkit.numerics.scalars import ONE, ZERO
 from mlpkit.plugin import Array, Loss, OutputKind, Targets, TargetScale
-from mlpkit.rows import row_max, row_of, row_sum
-from mlpkit.scalars import ONE, ZERO
 
 CELLS = 8192  # numbers of a temporary: it stays in the first-level cache
 LARGEST = {np.dtype("float32"): 80.0**2, np.dtype("float64"): 700.0**2}  # sums of squared losses: exp(-80) is not rounded more than 1

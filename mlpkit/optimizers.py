@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field, model_validator
 
+from mlpkit.numerics.scalars import scalar
 from mlpkit.plugin import Array, LearningRate, Optimizer
-from mlpkit.scalars import scalar
 
 
 class SGD(Optimizer):

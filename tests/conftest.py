@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit import installed
+from mlpkit.plugin import entry_points
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ def alone(monkeypatch):
     nothing.cache_clear = lambda: None
 
     def leave():
-        monkeypatch.setattr(installed, "entry_points", nothing)
+        monkeypatch.setattr(entry_points, "entry_points", nothing)
         mlpkit.refresh_plugins()
 
     def back():

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit import errors, modelfile, plugin_probe
-from mlpkit.builtins import CLASSES
+from mlpkit import errors
+from mlpkit.model.verify import verify
+from mlpkit.modelfile import reader, writer
 from mlpkit.plugin import REGISTRIES
-from mlpkit.verification import verify
+from mlpkit.plugin.builtin_names import CLASSES
+from mlpkit.provenance import plugin_probe
 
 X = np.linspace(-2, 2, 40)[:, None]
 CODE = """import numpy as np
@@ -266,14 +268,14 @@ def test_a_package_takes_the_place_of_a_file_of_code_that_computes_the_same(by_f
 
 def test_mlpkits_own_are_asked_when_another_version_wrote_the_file(tmp_path):
     mlpkit.train(spec("metrics") | {"metrics": []}, X, X[:, 0]).save(tmp_path / "model.h5")
-    contents = modelfile.read(tmp_path / "model.h5")
+    contents = reader.read(tmp_path / "model.h5")
 
     def forged(version):
         plugins = [
             {**record, "version": version, "probe": {**record["probe"], "outputs": [1.0] * 17}} if record["name"] == "sgd" else record
             for record in contents.plugins
         ]
-        modelfile.write(tmp_path / "other.h5", replace(contents, plugins=plugins))
+        writer.write(tmp_path / "other.h5", replace(contents, plugins=plugins))
         return tmp_path / "other.h5"
 
     mlpkit.load(forged(mlpkit.__version__), strict=True)

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 
 import mlpkit
+from mlpkit.data.frames import as_table
 from mlpkit.errors import DataError, LeftOutWarning, UndefinedMetricWarning
-from mlpkit.preparation import prepare
+from mlpkit.preprocessing.prepare import prepare
 
 RNG = np.random.default_rng(2)
 
@@ -57,14 +58,14 @@ def test_rows_of_probabilities_can_be_drawn_from(kind, dtype, scale):
 def test_the_log_loss_of_confident_mistakes_is_that_of_the_scores(dtype, scale):
     model, x, y = saturated(scale, dtype, **SIGMOID)
     wrong = 1 - y
-    z = model.network.scores(model.input_encoder.encode(mlpkit.data.as_table(x), dtype))[0][:, 0].astype(np.longdouble)
+    z = model.network.scores(model.input_encoder.encode(as_table(x), dtype))[0][:, 0].astype(np.longdouble)
     exact = np.mean(np.logaddexp(0, np.where(wrong == 1, -z, z)))
     assert model.evaluate(x, wrong, metrics="log_loss")["log_loss"] == pytest.approx(float(exact), rel=1e-12)
 
 
 def test_the_log_loss_of_a_confident_softmax_is_that_of_the_scores():
     model, x, y = saturated(300)
-    z = model.network.scores(model.input_encoder.encode(mlpkit.data.as_table(x), "float32"))[0].astype(np.float64)
+    z = model.network.scores(model.input_encoder.encode(as_table(x), "float32"))[0].astype(np.float64)
     wrong = (y + 1) % 3
     exact = (np.logaddexp.reduce(z, axis=1) - z[np.arange(len(z)), wrong]).mean()
     assert exact > 40
@@ -246,7 +247,7 @@ def test_a_gap_that_training_had_not_warns_once_a_call(tmp_path):
 
 
 def test_a_gap_on_disk_warns_once_a_call(tmp_path, monkeypatch):
-    monkeypatch.setattr("mlpkit.data.stored.BLOCK", 512)
+    monkeypatch.setattr("mlpkit.data.disk.table.BLOCK", 512)
     x = RNG.normal(size=(4000, 2))
     model = mlpkit.train(make(**REGRESSION), x, x[:, 0])
     x[::3, 1] = np.nan

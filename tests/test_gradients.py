@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from mlpkit.engine.network import Network
+from mlpkit.engine.workspace import Workspace
 from mlpkit.errors import SpecError
-from mlpkit.network import Network
 from mlpkit.plugin import REGISTRIES
 from mlpkit.spec import Spec
-from mlpkit.workspace import Workspace
 
 ACTIVATIONS = sorted(REGISTRIES["activations"].builtins)
 LOSSES = sorted(REGISTRIES["losses"].builtins)

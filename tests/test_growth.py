@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 
 import mlpkit
-from mlpkit import jsontext
-from mlpkit.data import as_table, read_table
-from mlpkit.data.csvheader import looks_like_data, named_layout
-from mlpkit.data.frames import unique
+from mlpkit.data.csv.header import looks_like_data, named_layout
+from mlpkit.data.frames import as_table, unique
+from mlpkit.data.readers import read_table
 from mlpkit.data.table import Table, missing_columns
-from mlpkit.preparation import prepare
+from mlpkit.preprocessing.prepare import prepare
 from mlpkit.spec import Spec
+from mlpkit.text import json_text
 
 LAYERS = [{"units": 1, "activation": "sigmoid"}]
 BASE = {"network": {"layers": LAYERS}, "loss": "binary_crossentropy", "training": {"epochs": 1}}
@@ -158,7 +158,7 @@ def text_of(n, treatment="ignore"):
 
 def long_spec(folder, n):
     text = text_of(n)
-    return lambda: (Spec.from_json(text), jsontext.offsets(text))
+    return lambda: (Spec.from_json(text), json_text.offsets(text))
 
 
 def wrong_spec(folder, n):

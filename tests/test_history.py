@@ -6,7 +6,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from mlpkit.training import Epoch, History
+from mlpkit.training.epoch import Epoch
+from mlpkit.training.history import History
 
 COLUMNS = {
     "epoch": np.array([1.0, 2.0, 3.0]),

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from mlpkit.engine.network import Network
 from mlpkit.errors import SpecError
-from mlpkit.network import Network
 from mlpkit.plugin import REGISTRIES
 from mlpkit.spec import Spec
 

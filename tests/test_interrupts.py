@@ -12,7 +12,7 @@ import pytest
 import mlpkit
 from mlpkit import threads
 from mlpkit.plugin import base
-from mlpkit.session import Session
+from mlpkit.training.session import Session
 
 RNG = np.random.default_rng(11)
 X, Y = RNG.standard_normal((21, 3)), RNG.standard_normal(21)

@@ -13,7 +13,7 @@ import mlpkit
 from mlpkit import Optimizer, Spec
 from mlpkit.cli import main
 from mlpkit.cli.schema import spec_schema
-from mlpkit.data import read_table
+from mlpkit.data.readers import read_table
 from mlpkit.errors import DataError
 from mlpkit.spec.csv_options import MISSING
 

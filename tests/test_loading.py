@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 import mlpkit
+from mlpkit.engine.network import Network
 from mlpkit.errors import Corrupt, ModelFileError, NonFinite
-from mlpkit.modelfile import read, write
-from mlpkit.modelfile.layout import FOLDERS
-from mlpkit.network import Network
+from mlpkit.modelfile.constants import FOLDERS
+from mlpkit.modelfile.reader import read
+from mlpkit.modelfile.writer import write
 from mlpkit.plugin import REGISTRIES
 
 SPEC = {

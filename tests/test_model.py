@@ -13,7 +13,7 @@ import pytest
 
 import mlpkit
 from mlpkit.plugin import REGISTRIES, Elementwise
-from mlpkit.training import History
+from mlpkit.training.history import History
 
 RNG = np.random.default_rng(8)
 TABLE = pd.DataFrame(
@@ -248,10 +248,10 @@ def test_a_name_that_means_another_plugin_here_is_not_taken_for_it(tmp_path):
 
 
 def test_a_missing_distribution_is_named_with_its_version(classifier, tmp_path, monkeypatch):
-    from mlpkit import storage
+    from mlpkit.model import serialization
 
-    parts = storage.Stored(classifier.spec, classifier.network, classifier.input_encoder, classifier.target_encoder, History(), {})
-    contents = storage.to_contents(parts)
+    parts = serialization.Stored(classifier.spec, classifier.network, classifier.input_encoder, classifier.target_encoder, History(), {})
+    contents = serialization.to_contents(parts)
     text = json.dumps(contents.spec).replace('"relu"', '"mlpkit-gone:gone"')
     contents.spec.clear()
     contents.spec.update(json.loads(text))
@@ -266,15 +266,15 @@ def test_a_missing_distribution_is_named_with_its_version(classifier, tmp_path, 
         }
     )
     with pytest.raises(mlpkit.MissingPlugin, match=r"pip install mlpkit-gone  \(if you trust it; trained with 0\.3\)"):
-        storage.from_contents(contents, "model.h5")
+        serialization.from_contents(contents, "model.h5")
 
 
 @pytest.mark.parametrize("change", ["missing", "extra", "shape", "dtype"])
 def test_tensors_that_the_spec_does_not_need(classifier, change):
-    from mlpkit import storage
+    from mlpkit.model import serialization
 
-    parts = storage.Stored(classifier.spec, classifier.network, classifier.input_encoder, classifier.target_encoder, History(), {})
-    contents = storage.to_contents(parts)
+    parts = serialization.Stored(classifier.spec, classifier.network, classifier.input_encoder, classifier.target_encoder, History(), {})
+    contents = serialization.to_contents(parts)
     weight = contents.tensors["layers.0.weight"]
     if change == "missing":
         del contents.tensors["layers.0.weight"]
@@ -283,17 +283,17 @@ def test_tensors_that_the_spec_does_not_need(classifier, change):
     else:
         contents.tensors["layers.0.weight"] = weight.T if change == "shape" else weight.astype("f8")
     with pytest.raises(mlpkit.ModelFileError, match=r"the tensor layers\.\d\.weight is"):
-        storage.from_contents(contents, "model.h5")
+        serialization.from_contents(contents, "model.h5")
 
 
 def test_a_spec_for_a_giant_allocates_nothing(classifier):
-    from mlpkit import storage
+    from mlpkit.model import serialization
 
-    parts = storage.Stored(classifier.spec, classifier.network, classifier.input_encoder, classifier.target_encoder, History(), {})
-    contents = storage.to_contents(parts)
+    parts = serialization.Stored(classifier.spec, classifier.network, classifier.input_encoder, classifier.target_encoder, History(), {})
+    contents = serialization.to_contents(parts)
     contents.spec["network"]["layers"][0]["units"] = 10**9
     with pytest.raises(mlpkit.ModelFileError, match="1000000000"):
-        storage.from_contents(contents, "model.h5")
+        serialization.from_contents(contents, "model.h5")
 
 
 def test_a_model_that_another_thread_trains_is_not_saved_half_way(tmp_path):

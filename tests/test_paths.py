@@ -11,7 +11,7 @@ import pytest
 
 import mlpkit
 from mlpkit.cli import main
-from mlpkit.data import read_table
+from mlpkit.data.readers import read_table
 from mlpkit.spec import Spec
 
 DATA = {"network": {"layers": [{}]}, "loss": "mean_squared_error", "training": {"epochs": 1}}
@@ -144,7 +144,7 @@ def test_home_is_meant_by_a_tilde_everywhere(folder, monkeypatch, capsys):
 
 
 def test_a_spec_has_a_size(folder, monkeypatch):
-    monkeypatch.setattr("mlpkit.spec.text.MOST_BYTES", 100)
+    monkeypatch.setattr("mlpkit.spec.reading.MOST_BYTES", 100)
     Path("spec.json").write_text(" " * 101)
     with pytest.raises(mlpkit.SpecError, match="more than"):
         Spec.read("spec.json")
@@ -152,7 +152,7 @@ def test_a_spec_has_a_size(folder, monkeypatch):
 
 @pytest.mark.parametrize("source", ["-", "/dev/stdin"])
 def test_a_pipe_without_an_end_is_read_no_further_than_a_spec_goes(source):
-    code = "import sys; import mlpkit.spec.text as text; text.MOST_BYTES = 10**5; from mlpkit.cli import main; "
+    code = "import sys; import mlpkit.spec.reading as text; text.MOST_BYTES = 10**5; from mlpkit.cli import main; "
     code += "sys.exit(main(['check', sys.argv[1]]))"
     endless = subprocess.Popen(["yes"], stdout=subprocess.PIPE)
     done = subprocess.run(

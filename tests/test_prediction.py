@@ -10,7 +10,7 @@ from contextvars import ContextVar, copy_context
 import numpy as np
 import pytest
 
-from mlpkit.network import BLOCK, SIZES, Network
+from mlpkit.engine.network import BLOCK, SIZES, Network
 from mlpkit.plugin import Elementwise
 from mlpkit.spec import Spec
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import mlpkit
 from mlpkit.errors import DataError, SpecError, UnseenCategoryWarning
-from mlpkit.preparation import encode_labelled, prepare
+from mlpkit.preprocessing.prepare import encode_labelled, prepare
 from mlpkit.spec import Spec
 
 SPECIES = ["a", "b", "c"]
@@ -152,7 +152,7 @@ def test_inputs_can_be_named():
 
 
 def prepare_table(columns):
-    from mlpkit.data import as_table
+    from mlpkit.data.frames import as_table
 
     return as_table(columns)
 

@@ -5,9 +5,9 @@ import pytest
 
 import mlpkit
 from mlpkit import errors
-from mlpkit.checkpoints import Checkpoints
-from mlpkit.preparation import prepare
-from mlpkit.training import problem as module
+from mlpkit.preprocessing.prepare import prepare
+from mlpkit.training import objective as module
+from mlpkit.training.checkpoints import Checkpoints
 
 
 class Descent(mlpkit.Minimizer):

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit import errors, modelfile
-from mlpkit.verification import verify
+from mlpkit import errors
+from mlpkit.model.verify import verify
+from mlpkit.modelfile import reader, writer
 
 SNAKE = Path(__file__).parent / "modelfile" / "golden" / "1.1-snake.h5"
 HERE = version("mlpkit-snake")
@@ -22,11 +23,11 @@ def trained_with(tmp_path):
     """The golden file with an outside plugin, as another version of it would have made it."""
 
     def make(then, **changes):
-        contents = modelfile.read(SNAKE)
+        contents = reader.read(SNAKE)
         plugins = [
             {**entry, "version": then, **changes} if entry["distribution"] == "mlpkit-snake" else entry for entry in contents.plugins
         ]
-        modelfile.write(tmp_path / "model.h5", replace(contents, plugins=plugins))
+        writer.write(tmp_path / "model.h5", replace(contents, plugins=plugins))
         return tmp_path / "model.h5"
 
     return make
@@ -79,10 +80,10 @@ def test_a_run_that_goes_on_with_another_version_of_a_plugin_is_warned_of(tmp_pa
     for _ in mlpkit.epochs(model, rows, y):
         break
     model.save(tmp_path / "part.h5", training_state=True)
-    contents = modelfile.read(tmp_path / "part.h5")
+    contents = reader.read(tmp_path / "part.h5")
     assert contents.training["versions"]["mlpkit-snake"] == HERE
     contents.training["versions"]["mlpkit-snake"] = "0.0.1"
-    modelfile.write(tmp_path / "part.h5", contents)
+    writer.write(tmp_path / "part.h5", contents)
     with pytest.warns(UserWarning, match=rf"may differ in the last bits .*: mlpkit-snake 0\.0\.1 then, {HERE} now"):
         mlpkit.train(spec, rows, y, resume=tmp_path / "part.h5")
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mlpkit.engine.network import Network
+from mlpkit.engine.workspace import Workspace
 from mlpkit.losses import CategoricalCrossentropy
-from mlpkit.network import Network
 from mlpkit.plugin import REGISTRIES
 from mlpkit.spec import Spec
-from mlpkit.workspace import Workspace
 
 REFERENCE = dict(np.load(Path(__file__).parent / "reference" / "torch.npz"))
 OPTIMIZERS = {

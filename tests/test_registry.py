@@ -13,9 +13,9 @@ import pytest
 
 import mlpkit
 from mlpkit import errors
-from mlpkit.builtins import CLASSES
 from mlpkit.plugin import CONTRACTS, REGISTRIES, Elementwise
-from mlpkit.registry import snake_case
+from mlpkit.plugin.builtin_names import CLASSES
+from mlpkit.plugin.registry import snake_case
 from mlpkit.spec import Spec
 
 PLUGIN = """

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit.modelfile import canonical
-from mlpkit.modelfile.layout import LONG_SIGN_BYTES, MAX_JSON_SIGNS, MAX_JSON_SIGNS_OF_LONG
+from mlpkit.modelfile import strict_json
+from mlpkit.modelfile.constants import LONG_SIGN_BYTES, MAX_JSON_SIGNS, MAX_JSON_SIGNS_OF_LONG
 from mlpkit.optimizers import SGD
 from mlpkit.plugin import REGISTRIES
 
@@ -65,8 +65,8 @@ def test_json_of_a_wide_table_fits_and_costs_what_format_says():
     column = {"categories": [], "kind": "number", "treatment": "standardize", "width": 1}
     columns = [{**column, "name": f"column {number}"} for number in range(100_000)]
     names, digests = [entry["name"] for entry in columns], ["0123456789abcdef"] * 100_000
-    data = canonical.encode({"columns": columns, "data": [names, digests, digests]}, "the manifest")
-    assert canonical.decode(data, "the manifest")["columns"] == columns
+    data = strict_json.encode({"columns": columns, "data": [names, digests, digests]}, "the manifest")
+    assert strict_json.decode(data, "the manifest")["columns"] == columns
 
 
 def densest(signs, each):
@@ -80,12 +80,12 @@ def densest(signs, each):
 def test_json_takes_80_bytes_for_each_sign(signs, each):
     data = densest(signs - 10, each)
     tracemalloc.start()
-    canonical.decode(data, "the manifest")
+    strict_json.decode(data, "the manifest")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2 * len(data) + 80 * signs
     with pytest.raises(mlpkit.ModelFileError, match="more than"):
-        canonical.decode(densest(signs + 300, each), "the manifest")
+        strict_json.decode(densest(signs + 300, each), "the manifest")
 
 
 @pytest.mark.slow

@@ -11,9 +11,11 @@ import pytest
 from mlpkit_snake import Snake
 
 import mlpkit
-from mlpkit import errors, modelfile
+from mlpkit import errors
+from mlpkit.data.frames import as_table
+from mlpkit.modelfile import reader, writer
 from mlpkit.plugin import REGISTRIES
-from mlpkit.surrogates import Sampled, is_elementwise
+from mlpkit.provenance.lookup_table import Sampled, is_elementwise
 
 X = np.linspace(-2, 2, 60)[:, None]
 Y = np.sin(3 * X[:, 0])
@@ -32,7 +34,7 @@ def test_a_model_predicts_through_the_table_of_a_missing_activation(tmp_path, al
     model.save(tmp_path / "model.h5")
     (record,) = [record for record in mlpkit.inspect(tmp_path / "model.h5")["plugins"] if "surrogate" in record]
     low, high = record["surrogate"]["trained"]
-    scores, _ = model.network.layer_outputs(0, model.input_encoder.encode(mlpkit.data.as_table(X), dtype))
+    scores, _ = model.network.layer_outputs(0, model.input_encoder.encode(as_table(X), dtype))
     assert (low, high) == (float(scores.min()), float(scores.max()))
     assert 0 < record["surrogate"]["error"] < 1e-6
     alone()
@@ -59,7 +61,7 @@ def test_such_a_model_is_copied_saved_and_whole_again(tmp_path, alone):
     for made in (copy.deepcopy(loaded), pickle.loads(pickle.dumps(loaded))):
         np.testing.assert_array_equal(made.predict(X), loaded.predict(X))
     loaded.save(tmp_path / "again.h5")
-    one, other = (modelfile.read(tmp_path / name) for name in ("model.h5", "again.h5"))
+    one, other = (reader.read(tmp_path / name) for name in ("model.h5", "again.h5"))
     assert (one.spec, one.plugins) == (other.spec, other.plugins)
     np.testing.assert_array_equal(one.surrogates["0"], other.surrogates["0"])
     np.testing.assert_array_equal(load(tmp_path / "again.h5").predict(X), loaded.predict(X))
@@ -110,7 +112,7 @@ def test_layers_that_share_a_plugin_share_a_table_and_others_have_their_own(tmp_
     layers = [{"units": 4, "activation": {"type": "snake", "a": a}} for a in (1.0, 2.0, 1.0)] + [{"units": 1}]
     model = mlpkit.train(spec(network={"layers": layers}), X, Y)
     model.save(tmp_path / "model.h5")
-    assert sorted(modelfile.read(tmp_path / "model.h5").surrogates) == ["0", "1"]
+    assert sorted(reader.read(tmp_path / "model.h5").surrogates) == ["0", "1"]
     alone()
     np.testing.assert_allclose(load(tmp_path / "model.h5").predict(X), model.predict(X), rtol=0, atol=1e-5)
 
@@ -129,7 +131,7 @@ class Plugin(mlpkit.Activation):
 def test_what_works_on_a_whole_row_has_no_table(install, tmp_path, alone):
     install("dist-row", "centred", ROW)
     mlpkit.train(spec("centred"), X, Y).save(tmp_path / "model.h5")
-    assert modelfile.read(tmp_path / "model.h5").surrogates == {}
+    assert reader.read(tmp_path / "model.h5").surrogates == {}
     alone()
     with pytest.raises(errors.MissingPlugin, match="the file has no table of it"):
         mlpkit.load(tmp_path / "model.h5", allow_surrogate=True)
@@ -181,8 +183,8 @@ def test_no_prediction_needs_another_plugin(install, tmp_path, alone, place):
         np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
         pickle.loads(pickle.dumps(loaded)).predict(X)
         loaded.save(tmp_path / "again.h5")
-    assert modelfile.read(tmp_path / "again.h5").spec == modelfile.read(tmp_path / "model.h5").spec
-    assert modelfile.read(tmp_path / "again.h5").plugins == modelfile.read(tmp_path / "model.h5").plugins
+    assert reader.read(tmp_path / "again.h5").spec == reader.read(tmp_path / "model.h5").spec
+    assert reader.read(tmp_path / "again.h5").plugins == reader.read(tmp_path / "model.h5").plugins
     with pytest.raises(
         errors.MissingPlugin, match=r"'dist-odd:odd', which is not here\nhelp: pip install dist-odd  \(if you trust it; trained with 1\.2\)"
     ):
@@ -222,12 +224,12 @@ def test_a_run_does_not_go_on_without_its_optimizer(install, tmp_path, alone):
 )
 def test_a_stranger_puts_nothing_into_the_line_to_copy(tmp_path, alone, distribution, version):
     mlpkit.train(spec(), X, Y).save(tmp_path / "model.h5")
-    contents = modelfile.read(tmp_path / "model.h5")
+    contents = reader.read(tmp_path / "model.h5")
     plugins = [
         {**record, "name": "far:away", "distribution": distribution, "version": version} if "surrogate" in record else record
         for record in contents.plugins
     ]
-    modelfile.write(tmp_path / "other.h5", replace(contents, plugins=plugins))
+    writer.write(tmp_path / "other.h5", replace(contents, plugins=plugins))
     with pytest.raises(errors.MissingPlugin) as caught:
         mlpkit.load(tmp_path / "other.h5")
     assert "pip install" not in caught.value.help
@@ -347,10 +349,10 @@ def test_the_range_is_that_of_all_training_rows(tmp_path):
 
 def test_what_the_spec_says_and_the_list_of_plugins_does_not_is_not_valid(tmp_path, alone):
     mlpkit.train(spec(), X, Y).save(tmp_path / "model.h5")
-    contents = modelfile.read(tmp_path / "model.h5")
+    contents = reader.read(tmp_path / "model.h5")
     for a, fits in ((2, True), (3.0, False)):
         contents.spec["network"]["layers"][0]["activation"] = {"type": "mlpkit-snake:snake", "a": a}
-        modelfile.write(tmp_path / "other.h5", contents)
+        writer.write(tmp_path / "other.h5", contents)
         alone()
         if fits:
             load(tmp_path / "other.h5").predict(X)

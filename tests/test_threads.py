@@ -82,7 +82,7 @@ def test_an_optimizer_in_pieces_moves_the_same_bits(optimizer, count, monkeypatc
 @pytest.mark.parametrize("activation", [info.full_name for info in mlpkit.plugins("activations") if info.full_name != "softmax"])
 def test_an_activation_on_threads_gives_the_same_bits(activation, monkeypatch):
     whole = trained("adam", activation)
-    for module, name, value in ((mlpkit.workspace, "MANY", 1), (run, "LARGE", 1)):
+    for module, name, value in ((mlpkit.engine.workspace, "MANY", 1), (run, "LARGE", 1)):
         monkeypatch.setattr(module, name, value)
     threads.use(2)
     np.testing.assert_array_equal(trained("adam", activation), whole)
@@ -318,7 +318,7 @@ def test_trainings_in_threads_of_one_process_give_the_bits_of_one_after_the_othe
 FORKED = """
 import os, sys, threading, warnings
 import numpy as np, mlpkit
-from mlpkit.running import prepare_for
+from mlpkit.model.train import prepare_for
 from mlpkit.training import run, update
 warnings.simplefilter("ignore", DeprecationWarning)  # Python's own, of a fork beside threads
 update.MANY, update.PIECE, run.LARGE = 1, 64, 1

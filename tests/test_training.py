@@ -11,12 +11,14 @@ import pytest
 import mlpkit
 from mlpkit.activations import Tanh
 from mlpkit.data.dataset import Dataset
-from mlpkit.network import Network
+from mlpkit.engine.network import Network
+from mlpkit.engine.workspace import Workspace
 from mlpkit.optimizers import Adam
 from mlpkit.plugin import Activation, Loss, Optimizer
 from mlpkit.spec import Spec
-from mlpkit.training import epochs, mean_loss, random_stream
-from mlpkit.workspace import Workspace
+from mlpkit.training.average_loss import mean_loss
+from mlpkit.training.loop import epochs
+from mlpkit.training.random_generators import random_stream
 
 RNG = np.random.default_rng(3)
 ROWS = RNG.standard_normal((50, 3))

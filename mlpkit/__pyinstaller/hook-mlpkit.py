@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PyInstaller.utils.hooks import collect_data_files, collect_submodules, copy_metadata
 
-from mlpkit.installed import entry_points, parts
+from mlpkit.plugin.entry_points import entry_points, parts
 
 hiddenimports = collect_submodules("mlpkit")
 datas = copy_metadata("mlpkit") + collect_data_files("mlpkit")

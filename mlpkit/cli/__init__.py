@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 done; 1 the run failed; 2 usage, or an invalid spec, data or model; 3 a plugin is missing,
         broken or ambiguous; 4 ``--fail-under`` not met; 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM.
     """
-    from mlpkit.cli.streams import open_streams
+    from mlpkit.cli.standard_streams import open_streams
 
     open_streams()
     from mlpkit.cli.app import run

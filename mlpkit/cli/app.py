@@ -13,7 +13,6 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
-from mlpkit import __version__
 from mlpkit.cli import errors, signals
 from mlpkit.cli.check import check
 from mlpkit.cli.command import Command
@@ -30,9 +29,10 @@ from mlpkit.cli.plugins.new import new_plugin
 from mlpkit.cli.plugins.show import show_plugin
 from mlpkit.cli.predict import predict
 from mlpkit.cli.schema import schema
-from mlpkit.cli.streams import silence
+from mlpkit.cli.standard_streams import silence
 from mlpkit.cli.train import train
 from mlpkit.errors import Problem
+from mlpkit.version import __version__
 
 UsageError: Any = typer.BadParameter.__base__  # Click's; by its version, Typer has Click inside or beside it
 

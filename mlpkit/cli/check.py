@@ -10,11 +10,11 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.errors import exit_code
-from mlpkit.cli.facts import facts, facts_text
+from mlpkit.cli.model_facts import facts, facts_text
 from mlpkit.cli.options import Code, Data, Json, load_code, with_code
-from mlpkit.cli.specfile import SpecFile
+from mlpkit.cli.spec_file import SpecFile
 from mlpkit.errors import MLPKitError
-from mlpkit.shown import one_line
+from mlpkit.text.shown import one_line
 
 if TYPE_CHECKING:
     from mlpkit.spec import Spec
@@ -60,8 +60,8 @@ def _with_data(console: Console, spec: Spec, data: str | None) -> dict[str, Any]
     if data is None and path is not None and (path == "-" or not spec.resolve_path(path).exists()):
         console.warn(f"the data were not checked: {path} is not here")
         return {}
-    from mlpkit.model import Model
-    from mlpkit.preparation import prepare
+    from mlpkit.model.model import Model
+    from mlpkit.preprocessing.prepare import prepare
 
     prepared = prepare(spec, data)
     return facts(Model.for_data(spec, prepared), prepared)

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO, TextIO, cast
 
-from mlpkit.cli.pretty import pretty
-from mlpkit.cli.streams import silence, takes_more
-from mlpkit.shown import printable
+from mlpkit.cli.json_format import pretty
+from mlpkit.cli.standard_streams import silence, takes_more
+from mlpkit.text.shown import printable
 
 Line = tuple[str, str]  # a label, such as "error", or nothing; and a text
 STYLES = {"error": "1;31", "warning": "1;33", "help": "1;36"}

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.facts import aligned
+from mlpkit.cli.model_facts import aligned
 from mlpkit.cli.options import Json
 from mlpkit.cli.plugins.description import broken, record
 
@@ -34,8 +34,8 @@ def diagnosis() -> dict[str, Any]:
     """Everything that is known, as JSON values. Plugins are imported, to see which are broken."""
     from importlib.metadata import PackageNotFoundError, version
 
-    from mlpkit import __version__
     from mlpkit.plugin import plugins
+    from mlpkit.version import __version__
 
     versions = {"mlpkit": __version__, "python": platform.python_version()}
     for name in PACKAGES:

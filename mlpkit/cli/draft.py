@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlpkit.cli.facts import listed
-from mlpkit.cli.verdicts import FEW_ROWS, LABELS, Verdict, verdict
+from mlpkit.cli.column_roles import FEW_ROWS, LABELS, Verdict, verdict
+from mlpkit.cli.model_facts import listed
 from mlpkit.errors import DataError
-from mlpkit.names import same_form
+from mlpkit.text.column_names import same_form
 
 if TYPE_CHECKING:
-    from mlpkit.data import Table
+    from mlpkit.data.table import Table
 
 SEED = 0
 VALIDATION = 0.2  # share of the rows
@@ -133,8 +133,8 @@ def _with_target(table: Table, target: str) -> tuple[Table, int]:
 
 def _marks(table: Table, target: str) -> dict[str, str]:
     """Texts that stand for a missing value in a column of numbers, and a column of each; none that is a class of the target."""
-    from mlpkit.data.kinds import text_counts
-    from mlpkit.data.unplain import marks
+    from mlpkit.data.column_types import text_counts
+    from mlpkit.data.decorated_numbers import marks
     from mlpkit.spec.csv_options import MISSING
 
     found: dict[str, str] = {}
@@ -149,7 +149,7 @@ def _training_rows(table: Table, target: str, classes: list[Any] | None) -> Tabl
     """The rows that will train: all where too few are left, or where the others would have nothing to learn."""
     import numpy as np
 
-    from mlpkit.data.kinds import numbers
+    from mlpkit.data.column_types import numbers
     from mlpkit.data.splits import split_by_share
     from mlpkit.preprocessing.labels import class_numbers, find_classes
     from mlpkit.spec import Split
@@ -197,7 +197,7 @@ def _classes(table: Table, target: str) -> list[Any] | None:
     """
     import numpy as np
 
-    from mlpkit.data.kinds import column_kind, numbers
+    from mlpkit.data.column_types import column_kind, numbers
     from mlpkit.preprocessing.labels import TARGET_ADVICE, find_classes
 
     if table[target].ndim == 2:

@@ -18,7 +18,7 @@ class OutputError(MLPKitError):
 
 def exit_code(error: BaseException) -> int:
     """The exit code of an exception that ends a command."""
-    from mlpkit.blame import blamed
+    from mlpkit.plugin.error_attribution import blamed
 
     if isinstance(error, PluginError) or blamed(error):
         return 3
@@ -47,7 +47,7 @@ def problems_of(error: Exception) -> tuple[Problem, ...]:
     """Return what is wrong, in the words of whoever has to do something about it."""
     if isinstance(error, MLPKitError):
         return error.problems
-    from mlpkit.blame import blamed
+    from mlpkit.plugin.error_attribution import blamed
 
     if broken := blamed(error):
         return broken.problems

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.facts import aligned
+from mlpkit.cli.model_facts import aligned
 from mlpkit.cli.options import Code, Json, Large, Surrogate, load_code
 from mlpkit.errors import MissingPlugin
 
 if TYPE_CHECKING:
-    from mlpkit.model import Model
+    from mlpkit.model.model import Model
     from mlpkit.plugin import Metric
 
 NOT_MET = 4
@@ -45,7 +45,7 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Evaluate a model on data with known targets. Rows without a target are left out and counted."""
-    from mlpkit.loading import load
+    from mlpkit.model.load import load
 
     load_code(code)
     bounds = _bounds(fail_under or [])
@@ -70,7 +70,7 @@ def evaluate(
 
 def _text(model: Model, measured: dict[str, float], label: str) -> str:
     """The figures, a line each, and the units of the loss where they are not those of the data."""
-    from mlpkit.cli.facts import loss_units
+    from mlpkit.cli.model_facts import loss_units
 
     units = "" if model.target_encoder is None else loss_units(model.target_encoder)
     shown = {f"{label}{name}": f"{value:.6g}" for name, value in measured.items()}
@@ -101,8 +101,8 @@ def _bound(text: str) -> tuple[str, float]:
 
 def _metrics(model: Model, asked: Sequence[str], bounded: Sequence[str]) -> list[Metric]:
     """The metrics to compute: those asked for, or the model's own, and those that have a bound; with the options of the model's own."""
-    from mlpkit.evaluation import choose_metrics
     from mlpkit.plugin import REGISTRIES
+    from mlpkit.training.evaluation import choose_metrics
 
     registry, task = REGISTRIES["metrics"], "regression" if model.target_encoder is None else model.target_encoder.task
     own = {registry.info(type(metric)).full_name: metric for metric in model.spec.metrics}

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.facts import aligned, columns_text, counted, listed
+from mlpkit.cli.model_facts import aligned, columns_text, counted, listed
 from mlpkit.cli.options import Code, Json, load_code
 from mlpkit.cli.progress import label
-from mlpkit.shown import shortened
+from mlpkit.text.shown import shortened
 
 LONGEST = 2000  # letters of one fact: a file from a stranger may have millions
 LONGEST_PLUGIN = 200
@@ -35,7 +35,7 @@ def info(
 
     With --verify a file that breaks a rule of the format is an error that quotes the rule.
     """
-    from mlpkit.modelfile import inspect
+    from mlpkit.modelfile.summary import inspect
 
     load_code(code)
     if verify:
@@ -59,8 +59,8 @@ def info(
 def _verified(path: str) -> list[dict[str, str]]:
     """Return what was verified, and with what result; an error that quotes the rule when something does not hold."""
     from mlpkit.errors import ModelFileError
+    from mlpkit.model.verify import verify
     from mlpkit.modelfile.rules import Rule
-    from mlpkit.verification import verify
 
     try:
         return [{"what": what, "result": result} for what, result in verify(path)]
@@ -173,7 +173,7 @@ def _plugin(plugin: dict[str, Any]) -> str:
 
 def _tables(plugins: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """Return how good the tables are through which the model predicts where a plugin is missing."""
-    from mlpkit.surrogates import how_good
+    from mlpkit.provenance.lookup_table import how_good
 
     told = {plugin["name"]: plugin["surrogate"] for plugin in plugins if plugin.get("surrogate") is not None}
     return [("table", f"of {shortened(name, 100)}: {how_good(surrogate)}") for name, surrogate in list(told.items())[:MOST_TABLES]]

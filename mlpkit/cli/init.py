@@ -13,12 +13,12 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.draft import XOR, XOR_DATA, Draft, draft
-from mlpkit.cli.endings import SPECS, check_ending
-from mlpkit.cli.facts import counted, kinds_text
-from mlpkit.cli.files import check_output, write_json, written
+from mlpkit.cli.file_types import SPECS, check_ending
+from mlpkit.cli.model_facts import counted, kinds_text
 from mlpkit.cli.options import Force
+from mlpkit.cli.output_files import check_output, write_json, written
 from mlpkit.cli.schema import spec_schema
-from mlpkit.shown import one_line, shortened
+from mlpkit.text.shown import one_line, shortened
 
 SCHEMA = "mlpkit.schema.json"
 
@@ -58,7 +58,7 @@ def init(
 
 def _drafted(console: Console, data: str, target: str | None, folder: Path) -> dict[str, Any]:
     """The spec for a file of data; what was decided is said."""
-    from mlpkit.data.sniffing import read_sniffed
+    from mlpkit.data.dialect_detection import read_sniffed
 
     if data == "-":
         raise typer.BadParameter("the data must be a file, which the spec can name", param_hint="DATA")

@@ -17,7 +17,7 @@ from mlpkit.cli.console import Console, StrayLines
 from mlpkit.errors import DataWarning, SurrogateWarning
 
 if TYPE_CHECKING:
-    from mlpkit.registry import PluginInfo
+    from mlpkit.plugin.registry import PluginInfo
 
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No messages but warnings and errors.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="More details.")]
@@ -81,7 +81,7 @@ def load_code(paths: Iterable[str] | None) -> list[PluginInfo]:
     BrokenPlugin
         A file cannot be run, or defines no plugin.
     """
-    from mlpkit.code_file import register_file
+    from mlpkit.plugin.user_code import register_file
 
     return [info for path in paths or () for info in register_file(path)]
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.files import check_output, written
 from mlpkit.cli.options import Code, Force, Large, Surrogate, load_code
+from mlpkit.cli.output_files import check_output, written
 from mlpkit.cli.predictions import Columns, Format, write
-from mlpkit.shown import one_line
+from mlpkit.text.shown import one_line
 
 if TYPE_CHECKING:
-    from mlpkit.data import Table
-    from mlpkit.model import Model
+    from mlpkit.data.table import Table
+    from mlpkit.model.model import Model
 
 
 def predict(
@@ -40,7 +40,7 @@ def predict(
     The column of predictions has the name of the target: species. Probabilities are named species=Adelie and so on. A
     name that DATA has already gets predicted_ before it.
     """
-    from mlpkit.loading import load
+    from mlpkit.model.load import load
 
     chosen = Format.of(output, format)
     load_code(code)
@@ -56,7 +56,7 @@ def predict(
 
 def _batches(model: Model, data: str, rows: int, proba: bool, keep: Format | Literal[False], allow_large: bool) -> Iterator[Columns]:
     """The columns to write, batch by batch; those of the data too when they are kept in a format."""
-    from mlpkit.data import iter_tables
+    from mlpkit.data.readers import iter_tables
     from mlpkit.data.sources import reading
 
     options, needed = reading(model.spec.allowing_large(allow_large), data), None
@@ -84,7 +84,7 @@ def _predicted(model: Model, table: Table, proba: bool) -> Columns:
 
 def _kept(model: Model, table: Table, format: Format) -> Columns:
     """The columns of the data: for CSV and TSV as they are written there, else the model's number columns as numbers."""
-    from mlpkit.data.kinds import numbers
+    from mlpkit.data.column_types import numbers
 
     inputs = () if model.input_encoder is None or format.separator else model.input_encoder.columns
     as_numbers = {column.name for column in inputs if column.kind == "number"}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mlpkit.cli.console import Console, is_terminal
 
 if TYPE_CHECKING:
-    from mlpkit.training import Epoch
+    from mlpkit.training.epoch import Epoch
 
 BAR_SECONDS, PLAIN_SECONDS = 0.1, 3.0  # at least so long between two updates
 BAR_WIDTH = 20

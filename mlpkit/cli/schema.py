@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.endings import SPECS, check_ending
-from mlpkit.cli.files import check_output, write_json
+from mlpkit.cli.file_types import SPECS, check_ending
 from mlpkit.cli.options import Code, load_code
-from mlpkit.shown import one_line
+from mlpkit.cli.output_files import check_output, write_json
+from mlpkit.text.shown import one_line
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

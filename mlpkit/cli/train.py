@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.ending import Ending, again
-from mlpkit.cli.endings import MODELS, check_ending
 from mlpkit.cli.errors import OutputError
-from mlpkit.cli.facts import columns_text, counted, facts, facts_text
-from mlpkit.cli.files import check_output, same_file
+from mlpkit.cli.file_types import MODELS, check_ending
 from mlpkit.cli.interrupt import Interrupt
+from mlpkit.cli.model_facts import columns_text, counted, facts, facts_text
 from mlpkit.cli.options import Code, Data, Json, load_code, with_code
+from mlpkit.cli.output_files import check_output, same_file
+from mlpkit.cli.overrides import Setting
 from mlpkit.cli.progress import Progress, Style
-from mlpkit.cli.settings import Setting
-from mlpkit.cli.specfile import SpecFile
-from mlpkit.shown import one_line
+from mlpkit.cli.run_summary import Ending, again
+from mlpkit.cli.spec_file import SpecFile
+from mlpkit.text.shown import one_line
 
 if TYPE_CHECKING:
-    from mlpkit.model import Model
-    from mlpkit.preparation import Prepared
+    from mlpkit.model.model import Model
+    from mlpkit.preprocessing.prepare import Prepared
     from mlpkit.spec import Spec
-    from mlpkit.training import Epoch
+    from mlpkit.training.epoch import Epoch
 
 
 Settings = Annotated[
@@ -135,7 +135,7 @@ def _start(console: Console, spec: Spec, resume: str | None) -> tuple[Model | No
     """The model of the run that is to go on, and its file; nothing for a new run."""
     if resume is None:
         return None, None
-    from mlpkit.running import resumed
+    from mlpkit.model.train import resumed
 
     model, file = resumed(spec, resume)
     if model.training_state is not None:
@@ -153,10 +153,10 @@ def _checkpoints(spec: Spec, output: str) -> Path | None:
 
 def _ready(spec: Spec, data: str | None, start: Model | None) -> tuple[Model, Prepared]:
     """An untrained model, or that of the run that is to go on, with its prepared data."""
-    from mlpkit.model import Model
-    from mlpkit.preparation import prepare
-    from mlpkit.resuming import resumable
-    from mlpkit.running import prepare_for
+    from mlpkit.model.model import Model
+    from mlpkit.model.train import prepare_for
+    from mlpkit.preprocessing.prepare import prepare
+    from mlpkit.training.resume import resumable
 
     if start is None:
         prepared = prepare(spec, data)
@@ -224,8 +224,8 @@ class _Training:
             self.console.say(replace(self.ending, output=output).failed(self.model))
 
     def _begin(self, prepared: Prepared, stop: Interrupt) -> Iterator[Epoch]:
-        from mlpkit.checkpoints import checkpoints_in
         from mlpkit.errors import EarlierCheckpoints, ModelFileError
+        from mlpkit.training.checkpoints import checkpoints_in
 
         before = 0 if self.folder is None else len(checkpoints_in(self.folder))
         try:
@@ -261,7 +261,7 @@ class _Training:
 
     def _last_checkpoint(self) -> str:
         """Return how to get at what was trained when the model cannot be written, where there are checkpoints."""
-        from mlpkit.checkpoints import checkpoints_in
+        from mlpkit.training.checkpoints import checkpoints_in
 
         found = [] if self.folder is None else checkpoints_in(self.folder)
         return f"nothing is lost up to {found[-1][1]}: --resume goes on from it, and -o names another file" if found else ""

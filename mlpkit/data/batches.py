@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mlpkit.blocks import row_blocks
 from mlpkit.data.dataset import Dataset
+from mlpkit.numerics.blocks import row_blocks
+from mlpkit.numerics.rowwise import augment
 from mlpkit.plugin import Array, Targets
-from mlpkit.rows import augment
 
 
 def steps_of(rows: int, size: int, join: bool) -> tuple[int, int]:

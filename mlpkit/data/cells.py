@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mlpkit.errors import DataError
-from mlpkit.shown import shortened
+from mlpkit.text.shown import shortened
 
 BOOLEANS = {bool, np.bool_}
 MASKED = "MaskedConstant"  # the type of numpy.ma.masked, which is not imported for that

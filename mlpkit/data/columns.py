@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.categorical_types import is_dictionary
 from mlpkit.data.cells import check_cells, is_missing, odd_cell
-from mlpkit.data.declared import is_dictionary
 from mlpkit.errors import DataError
 
 Column: TypeAlias = NDArray[Any]

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.categorical_types import is_declared
 from mlpkit.data.columns import as_array
-from mlpkit.data.declared import is_declared
 from mlpkit.data.table import Table, counted
 from mlpkit.errors import DataError
-from mlpkit.names import same_form, unique
+from mlpkit.text.column_names import same_form, unique
 
 KNOWN = "give an array, a dictionary of columns, a list of dictionaries, or a pandas, polars or Arrow table"
 

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mlpkit.data.arrayfiles import iter_arrays, open_hdf5, open_npy
-from mlpkit.data.csvfile import find_separator, iter_csv, read_csv
-from mlpkit.data.dialect import Dialect
-from mlpkit.data.stored import StoredTable
+from mlpkit.data.array_files import iter_arrays, open_hdf5, open_npy
+from mlpkit.data.csv.dialect import Dialect
+from mlpkit.data.csv.reader import find_separator, iter_csv, read_csv
+from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.table import Table, data_error
 from mlpkit.errors import DataError
-from mlpkit.paths import as_path
+from mlpkit.files.paths import as_path
 from mlpkit.spec.csv_options import MISSING
 
 FORMATS = {

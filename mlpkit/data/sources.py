@@ -6,9 +6,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from mlpkit.data.disk.arrays import stored_source
+from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.readers import FORMATS, open_table, read_table
-from mlpkit.data.stored import StoredTable
-from mlpkit.data.storedarrays import stored_source
 from mlpkit.data.table import Table
 from mlpkit.spec import Spec
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.kinds import texts
+from mlpkit.data.column_types import texts
 from mlpkit.data.table import Rows, Table, counted
 from mlpkit.errors import DataError
 from mlpkit.spec import Split

@@ -13,11 +13,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.categorical_types import is_declared, plain_categories, whole_categories
 from mlpkit.data.columns import Column, ambiguous_text, as_column
-from mlpkit.data.declared import is_declared, plain_categories, whole_categories
-from mlpkit.data.textcolumn import TextColumn
+from mlpkit.data.text_column import TextColumn
 from mlpkit.errors import DataError, Problem
-from mlpkit.names import same_form, unique
+from mlpkit.text.column_names import same_form, unique
 
 Rows = NDArray[np.intp]  # the numbers of some rows
 

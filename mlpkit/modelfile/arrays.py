@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.modelfile.extent import Extent
-from mlpkit.modelfile.layout import DTYPES
+from mlpkit.modelfile.array_stream import Reading, share, threads
+from mlpkit.modelfile.constants import DTYPES
+from mlpkit.modelfile.hdf5.extent import Extent
+from mlpkit.modelfile.hdf5.source import Source
 from mlpkit.modelfile.manifest import StoredObject
-from mlpkit.modelfile.reading import Reading, share, threads
-from mlpkit.modelfile.source import Source
 
 MANY = 2**23  # bytes from which threads pay
 

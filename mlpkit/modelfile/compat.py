@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from mlpkit.errors import ModelFileError
+from mlpkit.modelfile.constants import MAJOR, MINOR, SPEC_SCHEMA
 from mlpkit.modelfile.contents import Contents
-from mlpkit.modelfile.layout import MAJOR, MINOR, SPEC_SCHEMA
 from mlpkit.modelfile.migrations import NEUTRAL_4
 
 CURRENT = f"{MAJOR}.{MINOR}"

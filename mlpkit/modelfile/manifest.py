@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mlpkit.bounds import InParts
 from mlpkit.errors import Corrupt, UnsupportedFeature, UnsupportedVersion
-from mlpkit.modelfile import canonical
-from mlpkit.modelfile.layout import DTYPES, FEATURES, FOLDERS, FORMAT, MANIFEST, SPEC, SPEC_SCHEMA, is_path, is_tensor_path
+from mlpkit.modelfile import strict_json
+from mlpkit.modelfile.constants import DTYPES, FEATURES, FOLDERS, FORMAT, MANIFEST, SPEC, SPEC_SCHEMA, is_path, is_tensor_path
 from mlpkit.modelfile.rules import Rule
-from mlpkit.shown import shortened
+from mlpkit.text.limits import InParts
+from mlpkit.text.shown import shortened
 
 Size = Annotated[int, Field(ge=0, lt=2**63)]
 MOST_PROBED = 1000  # numbers of a plugin's probe
@@ -159,7 +159,7 @@ def read_manifest(data: bytes, major: int, minor: int) -> Manifest:
     Corrupt
         The manifest is not valid, or says another version than the header.
     """
-    values = canonical.decode(data, "the manifest")
+    values = strict_json.decode(data, "the manifest")
     required = values.get("required_features")
     unknown = (
         [feature for feature in required if isinstance(feature, str) and feature not in FEATURES] if isinstance(required, list) else []

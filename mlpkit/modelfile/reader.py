@@ -16,17 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.errors import Corrupt, ModelFileError, TensorMismatch
-from mlpkit.modelfile import canonical
+from mlpkit.modelfile import strict_json
 from mlpkit.modelfile.arrays import Arrays
+from mlpkit.modelfile.constants import ALTERED, CHANGED, DTYPES, FOLDERS, MANIFEST, SPEC, tensor_name
 from mlpkit.modelfile.contents import Contents
-from mlpkit.modelfile.extent import Extent
-from mlpkit.modelfile.hdf5 import read_structure
-from mlpkit.modelfile.layout import ALTERED, CHANGED, DTYPES, FOLDERS, MANIFEST, SPEC, tensor_name
+from mlpkit.modelfile.hdf5.extent import Extent
+from mlpkit.modelfile.hdf5.source import ModelSource, Source, named, open_source
+from mlpkit.modelfile.hdf5.structure import read_structure
 from mlpkit.modelfile.manifest import StoredObject, read_manifest
 from mlpkit.modelfile.migrations import migrate
 from mlpkit.modelfile.rules import Rule
-from mlpkit.modelfile.source import ModelSource, Source, named, open_source
-from mlpkit.shown import LONGEST, shortened
+from mlpkit.text.shown import LONGEST, shortened
 
 
 class OpenFile:
@@ -77,7 +77,7 @@ class OpenFile:
     def spec(self) -> dict[str, Any]:
         """The spec as JSON, in today's schema."""
         stored = next(stored for stored in self.manifest.objects if stored.path == SPEC)
-        return migrate(canonical.decode(self.arrays.take({SPEC: stored})[SPEC].tobytes(), "the spec"), self.manifest.spec_schema)
+        return migrate(strict_json.decode(self.arrays.take({SPEC: stored})[SPEC].tobytes(), "the spec"), self.manifest.spec_schema)
 
     def history(self) -> dict[str, NDArray[np.float64]]:
         """The columns of the history, in their order, all of one length."""
@@ -153,7 +153,7 @@ def check_bytes(data: bytes) -> None:
 def _manifest_bytes(source: Source, place: Extent | None) -> bytes:
     if place is None or (place.dtype, len(place.shape)) != (DTYPES["uint8"], 1):
         raise Corrupt(f"it has no {MANIFEST} of bytes", rule=Rule.TEXT)
-    canonical.check_length(place.size, "the manifest")
+    strict_json.check_length(place.size, "the manifest")
     return source.at(place.offset, place.size)
 
 

@@ -6,8 +6,8 @@ import math
 import re
 from typing import Any
 
+from mlpkit.modelfile.hdf5.source import ModelSource, named
 from mlpkit.modelfile.reader import OpenFile, open_model
-from mlpkit.modelfile.source import ModelSource, named
 
 
 def inspect(path: ModelSource) -> dict[str, Any]:

@@ -15,13 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from mlpkit import __version__
 from mlpkit.errors import ModelFileError, NonFinite
-from mlpkit.modelfile import canonical
-from mlpkit.modelfile.atomic import save_bytes
+from mlpkit.files.atomic import save_bytes
+from mlpkit.modelfile import strict_json
 from mlpkit.modelfile.compat import CURRENT, as_version
-from mlpkit.modelfile.contents import Contents
-from mlpkit.modelfile.layout import (
+from mlpkit.modelfile.constants import (
     DTYPES,
     FOLDERS,
     FORMAT,
@@ -33,9 +31,11 @@ from mlpkit.modelfile.layout import (
     is_tensor_path,
     tensor_path,
 )
+from mlpkit.modelfile.contents import Contents
+from mlpkit.modelfile.hdf5.source import named
 from mlpkit.modelfile.manifest import Manifest
 from mlpkit.modelfile.reader import check_bytes
-from mlpkit.modelfile.source import named
+from mlpkit.version import __version__
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -99,11 +99,11 @@ def to_bytes(contents: Contents, compat: str = CURRENT) -> bytes:
         A name, a dtype, a shape or a JSON value cannot be stored.
     """
     contents, minor, schema = as_version(contents, compat)
-    spec = np.frombuffer(canonical.encode(contents.spec, "spec"), np.uint8)
+    spec = np.frombuffer(strict_json.encode(contents.spec, "spec"), np.uint8)
     roles = {"spec": {SPEC: spec}, **_arrays(contents)}
     stored = {path: np.asarray(array, DTYPES[array.dtype.name], order="C") for arrays in roles.values() for path, array in arrays.items()}
     manifest = _manifest(contents, _objects(roles, stored), minor, schema)
-    text = canonical.encode(manifest.model_dump(exclude_unset=True), "model")
+    text = strict_json.encode(manifest.model_dump(exclude_unset=True), "model")
     return _hdf5({**stored, MANIFEST: np.frombuffer(text, np.uint8)}, minor, hashlib.sha256(text).hexdigest())
 
 

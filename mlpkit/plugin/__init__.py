@@ -1,6 +1,9 @@
-"""The plugin class, the contracts of the six kinds, and the registry of each."""
+"""Plugins: the base class, the contract of each kind, and the registry that finds the installed ones.
 
-from mlpkit.plugin.arrays import Array, Targets
+The built-in plugins are modules beside this package; this one knows them by name only.
+"""
+
+from mlpkit.numerics.arrays import Array, Targets
 from mlpkit.plugin.base import REGISTRIES, Plugin, entry, is_outside, plugins, refresh_plugins, says, standing_in, to_entry
 from mlpkit.plugin.contracts import CONTRACTS, SUITABLE, Activation, Elementwise, Initializer, Loss, Metric, OutputKind, TargetScale
 from mlpkit.plugin.optimizer import LearningRate, Minimizer, Optimizer, Problem, Schedule

@@ -17,11 +17,11 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic_core import PydanticCustomError, core_schema
 
-from mlpkit import installed
-from mlpkit.bounds import check_keys, whole_numbers
 from mlpkit.errors import BrokenPlugin, PluginError
-from mlpkit.plugin.schema import entries_schema
-from mlpkit.registry import BUILTIN, PluginInfo, Registry
+from mlpkit.plugin import entry_points
+from mlpkit.plugin.json_schema import entries_schema
+from mlpkit.plugin.registry import BUILTIN, PluginInfo, Registry
+from mlpkit.text.limits import check_keys, whole_numbers
 
 REGISTRIES: dict[str, Registry[Any]] = {}  # by kind; filled where the contracts are
 _stand_ins: ContextVar[Mapping[tuple[str, str], type[Plugin]]] = ContextVar("stand_ins", default=MappingProxyType({}))
@@ -158,7 +158,7 @@ def says(plugin: Plugin, promise: str, *methods: str) -> bool:
 
 def refresh_plugins() -> None:
     """Look again at what is installed and at MLPKIT_PLUGINS: after an installation in a session that goes on."""
-    installed.forget()
+    entry_points.forget()
     for registry in REGISTRIES.values():
         registry.refresh()
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
-from mlpkit.builtins import ALIASES, CLASSES
-from mlpkit.plugin.arrays import Array, Targets
+from mlpkit.numerics.arrays import Array, Targets
 from mlpkit.plugin.base import REGISTRIES, Plugin
+from mlpkit.plugin.builtin_names import ALIASES, CLASSES
 from mlpkit.plugin.optimizer import Optimizer, Schedule
-from mlpkit.registry import Registry
+from mlpkit.plugin.registry import Registry
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,10 +13,10 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
-from mlpkit.plugin.arrays import Array
+from mlpkit.numerics.arrays import Array
 from mlpkit.plugin.base import REGISTRIES, Plugin, resolve, to_entry
-from mlpkit.plugin.schema import entries_schema
-from mlpkit.registry import NAME
+from mlpkit.plugin.json_schema import entries_schema
+from mlpkit.plugin.registry import NAME
 
 Problem: TypeAlias = "Callable[[Array], tuple[float, Array]]"  # from a vector of parameters to the mean loss and its gradient
 

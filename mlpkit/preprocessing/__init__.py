@@ -1,7 +1,10 @@
-"""Preprocessing of the columns before the network and of its outputs after, fitted on the training rows alone."""
+"""Preprocessing: columns to the numbers that a network takes, and its outputs back to the units of the data.
 
+Everything is fitted on the training rows alone, and saved in the model.
+"""
+
+from mlpkit.preprocessing.input_columns import InputColumn
 from mlpkit.preprocessing.inputs import InputEncoder
-from mlpkit.preprocessing.schema import InputColumn
 from mlpkit.preprocessing.target import TargetEncoder
 
 __all__ = ["InputColumn", "InputEncoder", "TargetEncoder"]

@@ -13,17 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mlpkit.data.kinds import numbers
+from mlpkit.data.column_types import numbers
 from mlpkit.data.table import Table, column_width, counted, data_error
-from mlpkit.errors import DataError, ModelFileError, UnseenCategoryWarning
+from mlpkit.errors import DataError, ModelFileError, UnseenCategoryWarning, warn
 from mlpkit.plugin import Array
-from mlpkit.preprocessing.categories import CategoryEncoder, Unseen
-from mlpkit.preprocessing.numbers import ADVICE, NumberEncoder
-from mlpkit.preprocessing.plainrows import PlainRows
-from mlpkit.preprocessing.schema import InputColumn, input_columns
-from mlpkit.preprocessing.state import InputState, first_line
+from mlpkit.preprocessing.categorical import CategoryEncoder, Unseen
+from mlpkit.preprocessing.fast_path import PlainRows
+from mlpkit.preprocessing.input_columns import InputColumn, input_columns
+from mlpkit.preprocessing.json_state import InputState, first_line
+from mlpkit.preprocessing.numeric import ADVICE, NumberEncoder
 from mlpkit.spec import Preprocessing
-from mlpkit.warned import warn
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.column_types import gaps, numbers, refuse_dates, text_counts, texts
 from mlpkit.data.columns import Column, read_number
-from mlpkit.data.kinds import gaps, numbers, refuse_dates, text_counts, texts
+from mlpkit.data.decorated_numbers import refuse_decorated
 from mlpkit.data.table import Table
-from mlpkit.data.textcolumn import TextColumn, coded
-from mlpkit.data.unplain import refuse_decorated
+from mlpkit.data.text_column import TextColumn, coded
 from mlpkit.errors import DataError, ResourceLimit
 from mlpkit.spec.csv_options import MISSING
 
 if TYPE_CHECKING:
-    from mlpkit.data.fields import Codes
+    from mlpkit.data.csv.fields import Codes
 
 Labels = NDArray[Any]  # 1-D: int64, float64, bool or texts
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.blocks import row_blocks
-from mlpkit.data.kinds import numbers
+from mlpkit.data.column_types import numbers
 from mlpkit.data.table import Table
 from mlpkit.errors import DataError
+from mlpkit.numerics.blocks import row_blocks
+from mlpkit.preprocessing.input_columns import InputColumn, leave_out, missing_error
 from mlpkit.preprocessing.moments import mean_and_deviation, median
-from mlpkit.preprocessing.schema import InputColumn, leave_out, missing_error
 
 Vector = NDArray[np.float64]
 

@@ -13,18 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mlpkit.data.kinds import column_kind, numbers
+from mlpkit.data.column_types import column_kind, numbers
 from mlpkit.data.table import Table, column_width, counted
-from mlpkit.errors import ConstantColumnWarning, DataError, ModelFileError, SpecError
+from mlpkit.engine.probabilities import choices, probabilities
+from mlpkit.errors import ConstantColumnWarning, DataError, ModelFileError, SpecError, warn
 from mlpkit.plugin import Activation, Array, Targets, TargetScale
+from mlpkit.preprocessing.json_state import TargetState, first_line, statistics
 from mlpkit.preprocessing.labels import TARGET_ADVICE, Labels, class_numbers, find_classes, known_numbers, stored_classes
 from mlpkit.preprocessing.moments import mean_and_deviation, median, robust_scale, unequal
-from mlpkit.preprocessing.state import TargetState, first_line, statistics
 from mlpkit.preprocessing.task import Form, Task, check_range, class_form, is_classes, target_scale
-from mlpkit.probabilities import choices, probabilities
 from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name
-from mlpkit.warned import warn
 
 
 @dataclass(frozen=True)

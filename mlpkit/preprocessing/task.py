@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.kinds import column_kind
+from mlpkit.data.column_types import column_kind
 from mlpkit.data.table import Table, column_width
 from mlpkit.errors import BrokenPlugin, DataError, SpecError
 from mlpkit.plugin import OutputKind, TargetScale

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from mlpkit.running import train
+from mlpkit.model.train import train
 from mlpkit.scaffold.templates import filled
 
 ROWS = 120

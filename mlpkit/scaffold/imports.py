@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from mlpkit.code_file import is_beside
+from mlpkit.plugin.user_code import is_beside
 
 ALWAYS = {"mlpkit", "numpy", "pydantic"}  # a package depends on these, or on what brings them
 RELEASE = re.compile(r"((?:\d+!)?\d+(?:\.\d+)?)(?:\.\d+)*(?:\.post\d+)?(?:\+.*)?")

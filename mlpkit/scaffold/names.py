@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from mlpkit import plugin
 from mlpkit.errors import MLPKitError
 from mlpkit.plugin import REGISTRIES
-from mlpkit.registry import NAME
-from mlpkit.shown import shortened
+from mlpkit.plugin.registry import NAME
+from mlpkit.text.shown import shortened
 
 USED = {*plugin.__all__, "Callable", "ClassVar", "Field", "Literal"}  # what the templates import
 

@@ -1,4 +1,4 @@
-"""A new package: its files, from the templates in `mlpkit/templates`, written whole or not at all."""
+"""A new package: its files, from the templates in `mlpkit/scaffold/templates`, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlpkit import __version__
 from mlpkit.errors import MLPKitError
-from mlpkit.registry import singular
+from mlpkit.plugin.registry import singular
 from mlpkit.scaffold.example import example, example_that_trains
 from mlpkit.scaffold.imports import Imports, imports_of
 from mlpkit.scaffold.names import Names, names_of
-from mlpkit.scaffold.own import Own, plugins_of
 from mlpkit.scaffold.templates import filled
+from mlpkit.scaffold.user_code import Own, plugins_of
+from mlpkit.version import __version__
 
 TRAINABLE = ("activations", "losses", "optimizers")  # the kinds that an example is made of for a file of one's own
 

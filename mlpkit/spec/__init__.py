@@ -1,4 +1,7 @@
-"""The spec and its parts."""
+"""The spec: an immutable tree of values that describes network, loss, optimizer, training and data.
+
+Reading it, its JSON Schema and its versions are here too; nothing in it holds an array.
+"""
 
 from mlpkit.spec.parts import Checkpoint, Data, EarlyStopping, Layer, NetworkSpec, Preprocessing, Split, Training
 from mlpkit.spec.spec import Spec, as_spec

@@ -11,7 +11,7 @@ from typing import Any
 
 from mlpkit.errors import Problem, SpecError, join_problems
 from mlpkit.spec.spec import Spec
-from mlpkit.validation import path_text
+from mlpkit.spec.validation import path_text
 
 Path = tuple[str | int, ...]
 Difference = tuple[Path, Any, Any]  # what the old spec has there, and the new one

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
-from mlpkit.bounds import InParts
-from mlpkit.validation import Finding, Findings
+from mlpkit.spec.validation import Finding, Findings
+from mlpkit.text.limits import InParts
 
 MISSING = (
     *("", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None", "none", "?"),

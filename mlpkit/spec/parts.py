@@ -17,13 +17,13 @@ from pydantic import (
     model_validator,
 )
 
-from mlpkit.bounds import InParts, check_keys, whole_numbers
-from mlpkit.names import same_form
-from mlpkit.normalization import BatchNormalization, Normalization
 from mlpkit.plugin import REGISTRIES, Activation, Initializer, Plugin
-from mlpkit.plugin.schema import Words
+from mlpkit.plugin.json_schema import Words
 from mlpkit.spec.csv_options import MISSING, Encoding, Header, Missing
-from mlpkit.validation import Finding, Findings
+from mlpkit.spec.normalization import BatchNormalization, Normalization
+from mlpkit.spec.validation import Finding, Findings
+from mlpkit.text.column_names import same_form
+from mlpkit.text.limits import InParts, check_keys, whole_numbers
 
 Count = Annotated[int, Field(strict=True, ge=1)]
 Number = Annotated[float, Field(strict=True)]

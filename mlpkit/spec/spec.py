@@ -14,14 +14,11 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
 from pydantic_core import PydanticSerializationError
 
-from mlpkit import jsontext
-from mlpkit.bounds import InParts
 from mlpkit.errors import Problem, SpecError, join_problems
-from mlpkit.normalization import BatchNormalization
-from mlpkit.paths import as_path, expanded
+from mlpkit.files.paths import as_path, expanded
 from mlpkit.plugin import SUITABLE, Loss, Metric, Optimizer
-from mlpkit.plugin.schema import Words
-from mlpkit.shown import shortened
+from mlpkit.plugin.json_schema import Words
+from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.spec.parts import (
     NO_PREPROCESSING,
     Data,
@@ -35,8 +32,11 @@ from mlpkit.spec.parts import (
     plugin_name,
     raise_any,
 )
-from mlpkit.spec.text import read_text
-from mlpkit.validation import Finding, findings, path_text
+from mlpkit.spec.reading import read_text
+from mlpkit.spec.validation import Finding, findings, path_text
+from mlpkit.text import json_text
+from mlpkit.text.limits import InParts
+from mlpkit.text.shown import shortened
 
 OF_HISTORY = {"epoch", "loss", "validation_loss", "training_loss", "learning_rate"}  # the columns beside those of the metrics
 MOST_PROBLEMS = 50  # of one spec that are told at once
@@ -148,7 +148,7 @@ class Spec(Part):
     @classmethod
     def from_json(cls, text: str, *, file: str = "", folder: str | Path = "") -> Spec:
         """The spec in a JSON text; `file` is named in errors, and paths in the spec are relative to `folder`."""
-        return cls._build(jsontext.parse(text, file), text, file, folder)
+        return cls._build(json_text.parse(text, file), text, file, folder)
 
     @classmethod
     def model_validate(cls, obj: Any, *, folder: str | Path = "", **options: Any) -> Spec:
@@ -226,12 +226,12 @@ class Spec(Part):
 
 def _raise_problems(found: list[Finding], text: str, file: str) -> NoReturn:
     """Raise all findings as one error, each with its place in the text."""
-    values, keys = jsontext.offsets(text) if text else ({}, {})
+    values, keys = json_text.offsets(text) if text else ({}, {})
     problems = []
     for finding in found[:MOST_PROBLEMS]:
         offset = (keys if finding.at_key else values).get(finding.path)
         what = shortened(finding.message), shortened(finding.help), shortened(path_text(finding.path))
-        problems.append(Problem(what[0], what[2], what[1], file) if offset is None else jsontext.at_offset(text, offset, file, *what))
+        problems.append(Problem(what[0], what[2], what[1], file) if offset is None else json_text.at_offset(text, offset, file, *what))
     if len(found) > MOST_PROBLEMS:
         problems.append(Problem("there are more problems", help="correct these first", file=file))
     errors = [finding.error for finding in found]

@@ -15,7 +15,7 @@ The names of the checks are a promise. `runs` comes before those that call the p
 """
 
 from mlpkit.testing.conformance import check_plugin
-from mlpkit.testing.findings import NotApplicable
+from mlpkit.testing.failure_messages import NotApplicable
 from mlpkit.testing.parametrize import parametrize_with_checks
 from mlpkit.testing.report import Check, Report
 

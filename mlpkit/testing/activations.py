@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 
 from mlpkit.plugin import SUITABLE, Activation, Array, Elementwise
-from mlpkit.surrogates import is_elementwise
-from mlpkit.testing.activationcases import (
+from mlpkit.provenance.lookup_table import is_elementwise
+from mlpkit.testing.activation_cases import (
     SHAPES,
     SIZES,
     SMALL,
@@ -22,12 +22,12 @@ from mlpkit.testing.activationcases import (
     uneven,
     upstream,
 )
-from mlpkit.testing.counting import instructions
-from mlpkit.testing.crowd import expect_undisturbed
-from mlpkit.testing.findings import expect, expect_alike, expect_close, expect_finite, expect_same_bits
-from mlpkit.testing.kinks import kinks
-from mlpkit.testing.rowwise import Sample, expect_alive, expect_no_nan, expect_parts, expect_single, expect_slopes
-from mlpkit.testing.trial import CheckFunction
+from mlpkit.testing.check_run import CheckFunction
+from mlpkit.testing.concurrency import expect_undisturbed
+from mlpkit.testing.failure_messages import expect, expect_alike, expect_close, expect_finite, expect_same_bits
+from mlpkit.testing.instruction_count import instructions
+from mlpkit.testing.nondifferentiable import kinks
+from mlpkit.testing.row_checks import Sample, expect_alive, expect_no_nan, expect_parts, expect_single, expect_slopes
 
 STEP = 1e-5  # of the differences
 DTYPES = ("float32", "float64")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mlpkit.plugin import REGISTRIES, Initializer, Loss, Metric, Optimizer, Plugin
 from mlpkit.testing.initializers import accepted
-from mlpkit.testing.walks import names_of_state
+from mlpkit.testing.trajectories import names_of_state
 
 ROWS = 90
 LAST = {"real": "linear", "bounded": "tanh", "nonnegative": "sigmoid", "probability": "sigmoid", "distribution": "softmax"}

@@ -14,11 +14,11 @@ from pydantic_core import PydanticCustomError
 
 from mlpkit.plugin import CONTRACTS, REGISTRIES, Array, Optimizer, Plugin, to_entry
 from mlpkit.plugin.base import resolve
-from mlpkit.registry import NAME
-from mlpkit.testing.answers import answer, wide_answer
-from mlpkit.testing.findings import NotApplicable, expect, expect_same_bits
+from mlpkit.plugin.registry import NAME
+from mlpkit.testing.check_run import CheckFunction
+from mlpkit.testing.failure_messages import NotApplicable, expect, expect_same_bits
 from mlpkit.testing.optimizers import takes_schedules
-from mlpkit.testing.trial import CheckFunction
+from mlpkit.testing.outputs import answer, wide_answer
 from mlpkit.testing.variants import variants
 
 TIMES = 120  # that the same call is made

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from mlpkit.plugin import Plugin
+from mlpkit.testing.check_run import check_expected, run_check
 from mlpkit.testing.report import Check, Report, told_once
-from mlpkit.testing.runs import NOT_ASKED
+from mlpkit.testing.smoke import NOT_ASKED
 from mlpkit.testing.subject import as_plugin, info_of, options_of
 from mlpkit.testing.suite import before_runs, checks_of
-from mlpkit.testing.trial import check_expected, run_check
 
 NONE: Mapping[str, str] = MappingProxyType({})
 

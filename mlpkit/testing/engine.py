@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.errors import DataError, MLPKitError, SpecError
-from mlpkit.model import Model
+from mlpkit.model.model import Model
+from mlpkit.model.train import epochs, train
 from mlpkit.plugin import Loss, Metric, Optimizer, Plugin, Schedule
-from mlpkit.preparation import prepare
-from mlpkit.running import epochs, train
+from mlpkit.preprocessing.prepare import prepare
 from mlpkit.spec import as_spec
 from mlpkit.spec.parts import plugin_name
 from mlpkit.testing.cases import Case, case_of
-from mlpkit.testing.elsewhere import answers_of, predicted_elsewhere
-from mlpkit.testing.findings import NotApplicable, expect, expect_close, expect_finite, expect_same_bits
-from mlpkit.testing.trial import CheckFunction
+from mlpkit.testing.check_run import CheckFunction
+from mlpkit.testing.failure_messages import NotApplicable, expect, expect_close, expect_finite, expect_same_bits
+from mlpkit.testing.fresh_process import answers_of, predicted_elsewhere
 from mlpkit.testing.variants import variants
 
 EPOCHS = 60  # in which an easy problem is learned

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from mlpkit.plugin import Array, Initializer
-from mlpkit.testing.crowd import expect_undisturbed
-from mlpkit.testing.findings import NotApplicable, expect, expect_finite, expect_same_bits
+from mlpkit.testing.check_run import CheckFunction
+from mlpkit.testing.concurrency import expect_undisturbed
+from mlpkit.testing.failure_messages import NotApplicable, expect, expect_finite, expect_same_bits
 from mlpkit.testing.refusals import is_refusal
-from mlpkit.testing.trial import CheckFunction
 
 LARGEST = 1000.0  # scores
 WEIGHTS_AND_BIASES: list[tuple[int, ...]] = [(6, 4), (4,)]

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.plugin import REGISTRIES, SUITABLE, Activation, Array, Loss, Targets
-from mlpkit.testing.activationcases import backward, forward
-from mlpkit.testing.crowd import expect_undisturbed
-from mlpkit.testing.findings import expect, expect_close, expect_finite, expect_same_bits
-from mlpkit.testing.losscases import (
+from mlpkit.testing.activation_cases import backward, forward
+from mlpkit.testing.check_run import CheckFunction
+from mlpkit.testing.concurrency import expect_undisturbed
+from mlpkit.testing.failure_messages import expect, expect_close, expect_finite, expect_same_bits
+from mlpkit.testing.loss_cases import (
     SHAPES,
     SIZES,
     at_target,
@@ -28,9 +29,8 @@ from mlpkit.testing.losscases import (
     rules_of,
     uneven,
 )
-from mlpkit.testing.losstargets import expect_no_jump, right_costs_less, special_values
-from mlpkit.testing.rowwise import Rule, Sample, expect_alive, expect_no_nan, expect_parts, expect_single, expect_slopes
-from mlpkit.testing.trial import CheckFunction
+from mlpkit.testing.loss_targets import expect_no_jump, right_costs_less, special_values
+from mlpkit.testing.row_checks import Rule, Sample, expect_alive, expect_no_nan, expect_parts, expect_single, expect_slopes
 
 STEP = 1e-6  # of the differences
 FAR_STEP = 1e-4  # far from 0, where losses are large and lose digits

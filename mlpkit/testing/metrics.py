@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from mlpkit.plugin import Array, Metric, Targets
-from mlpkit.testing.crowd import expect_undisturbed
-from mlpkit.testing.findings import expect, expect_close, expect_same_bits
-from mlpkit.testing.metriccases import COLUMNS, EVERY, MANY, ROWS, Case, cases, data, refused, special, unbalanced
-from mlpkit.testing.trial import CheckFunction
+from mlpkit.testing.check_run import CheckFunction
+from mlpkit.testing.concurrency import expect_undisturbed
+from mlpkit.testing.failure_messages import expect, expect_close, expect_same_bits
+from mlpkit.testing.metric_cases import COLUMNS, EVERY, MANY, ROWS, Case, cases, data, refused, special, unbalanced
 from mlpkit.testing.variants import variants
 
 LONG = 1500  # rows

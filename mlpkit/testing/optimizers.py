@@ -8,12 +8,12 @@ from typing import Any, get_args
 import numpy as np
 
 from mlpkit.plugin import Array, Minimizer, Optimizer, Schedule, says
-from mlpkit.testing.crowd import expect_undisturbed
-from mlpkit.testing.findings import expect, expect_close, expect_finite, expect_same_bits
-from mlpkit.testing.levels import downhill, zero_gradient, zero_parameters
-from mlpkit.testing.trial import CheckFunction
+from mlpkit.testing.check_run import CheckFunction
+from mlpkit.testing.concurrency import expect_undisturbed
+from mlpkit.testing.failure_messages import expect, expect_close, expect_finite, expect_same_bits
+from mlpkit.testing.magnitudes import downhill, zero_gradient, zero_parameters
+from mlpkit.testing.trajectories import Quadratic, Raising, Walk, driven, rate_of, rebuilt, shape_of, walked
 from mlpkit.testing.variants import variants
-from mlpkit.testing.walks import Quadratic, Raising, Walk, driven, rate_of, rebuilt, shape_of, walked
 
 STEPS = 1000
 CALLS = 200  # of minimize

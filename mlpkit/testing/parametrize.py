@@ -8,10 +8,10 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from mlpkit.plugin import Plugin
-from mlpkit.testing.runs import NOT_ASKED, runs
+from mlpkit.testing.check_run import CheckFunction, check_expected, run_check
+from mlpkit.testing.smoke import NOT_ASKED, runs
 from mlpkit.testing.subject import as_plugin, info_of
 from mlpkit.testing.suite import before_runs, checks_of, why_not
-from mlpkit.testing.trial import CheckFunction, check_expected, run_check
 
 if TYPE_CHECKING:
     import pytest

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from mlpkit.plugin import Array, Schedule
-from mlpkit.testing.findings import expect, expect_same_bits
-from mlpkit.testing.trial import CheckFunction
+from mlpkit.testing.check_run import CheckFunction
+from mlpkit.testing.failure_messages import expect, expect_same_bits
 
 LONG = (7, 100)  # epochs of a run
 EVERY = (1, 2, 3, *LONG, 1000, 10_000)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from mlpkit.errors import AmbiguousPlugin, BrokenPlugin, MissingPlugin, PluginError
 from mlpkit.plugin import REGISTRIES, Plugin
 from mlpkit.plugin.base import reason
-from mlpkit.registry import PluginInfo, snake_case
+from mlpkit.plugin.registry import PluginInfo, snake_case
 
 
 def as_plugin(plugin: Plugin | type[Plugin] | str, kind: str | None = None) -> Plugin:

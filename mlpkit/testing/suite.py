@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from mlpkit.plugin import Minimizer, Plugin, says
-from mlpkit.testing import activations, common, effects, engine, initializers, losses, metrics, optimizers, runs, schedules
-from mlpkit.testing.findings import NotApplicable
-from mlpkit.testing.trial import CheckFunction
+from mlpkit.testing import activations, common, effect_checks, engine, initializers, losses, metrics, optimizers, schedules, smoke
+from mlpkit.testing.check_run import CheckFunction
+from mlpkit.testing.failure_messages import NotApplicable
 from mlpkit.testing.variants import at_limits, changed, usual, variants
 
 KINDS: dict[str, dict[str, CheckFunction]] = {
@@ -51,14 +51,14 @@ ONLY_WHERE: dict[str, tuple[Callable[[Any], bool], str]] = {  # by check: whethe
 def checks_of(plugin: Plugin) -> dict[str, CheckFunction]:
     """The checks of a plugin: those of all kinds, those of its own, and those that train with it."""
     own = {**KINDS[plugin.kind], **(optimizers.OF_MINIMIZERS if isinstance(plugin, Minimizer) else {})}
-    last = {"effects": effects.effects, "other_options": other_options, **engine.CHECKS[plugin.kind]}
+    last = {"effects": effect_checks.effects, "other_options": other_options, **engine.CHECKS[plugin.kind]}
     found = {**before_runs(), **common.AFTER_RUNS, **own, **last}
     return {name: check if (reason := why_not(name, plugin)) is None else _not_asked(reason) for name, check in found.items()}
 
 
 def before_runs() -> dict[str, CheckFunction]:
     """The checks that call nothing of a plugin, what its first calls do to the process, and whether its code raises."""
-    return {**common.CHECKS, "side_effects": effects.side_effects, "runs": runs.runs}
+    return {**common.CHECKS, "side_effects": effect_checks.side_effects, "runs": smoke.runs}
 
 
 def other_options(plugin: Plugin) -> None:

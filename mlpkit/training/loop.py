@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import closing
 
-from mlpkit.data import Dataset, StoredDataset
+from mlpkit.data.dataset import Dataset
+from mlpkit.data.disk.dataset import StoredDataset
+from mlpkit.engine.network import Network
 from mlpkit.errors import SpecError
-from mlpkit.network import Network
 from mlpkit.spec import Spec
 from mlpkit.training.epoch import Epoch
 from mlpkit.training.run import Measure, Run

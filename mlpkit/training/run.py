@@ -12,28 +12,28 @@ from threading import get_ident
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.blame import blaming
-from mlpkit.data import Dataset, StoredDataset, StoredInputs
-from mlpkit.data.stream import batches_of
+from mlpkit.data.dataset import Dataset
+from mlpkit.data.disk.dataset import StoredDataset, StoredInputs
+from mlpkit.data.disk.stream import batches_of
 from mlpkit.data.table import counted
-from mlpkit.errors import MLPKitError
-from mlpkit.network import BLOCK, Network
-from mlpkit.normalization import BatchNormalization
+from mlpkit.engine.network import BLOCK, Network
+from mlpkit.engine.workspace import Workspace
+from mlpkit.errors import MLPKitError, warn
+from mlpkit.numerics.numpy_errstate import quiet_context
 from mlpkit.plugin import Array, Minimizer, Targets
-from mlpkit.quiet import quiet_context
+from mlpkit.plugin.error_attribution import blaming
 from mlpkit.spec import Spec
+from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.threads import LARGE, Share, may_be_split
-from mlpkit.training.best import Best
-from mlpkit.training.diagnosis import broken, divergence
+from mlpkit.training.average_loss import Answers, mean_loss
+from mlpkit.training.divergence import broken, divergence
+from mlpkit.training.early_stopping import Best
 from mlpkit.training.epoch import Epoch
 from mlpkit.training.interrupts import Interrupts
-from mlpkit.training.loss import Answers, mean_loss
-from mlpkit.training.problem import ROWS, Stopped, TrainingProblem
+from mlpkit.training.objective import ROWS, Stopped, TrainingProblem
+from mlpkit.training.random_generators import generator_state, random_stream
 from mlpkit.training.state import Place
-from mlpkit.training.streams import generator_state, random_stream
 from mlpkit.training.update import Update
-from mlpkit.warned import warn
-from mlpkit.workspace import Workspace
 
 NOTHING = nullcontext()
 Measure = Callable[[Answers], Mapping[str, float]]
@@ -43,7 +43,7 @@ Record = Callable[[Epoch], None]
 class Run:
     """A training run: optimizer state, step, order of the rows, generators, best weights.
 
-    Parameters are those of `mlpkit.training.epochs`, and `record`, which is called with each epoch as it is finished: in
+    Parameters are those of `mlpkit.training.loop.epochs`, and `record`, which is called with each epoch as it is finished: in
     the same breath, so that no interrupt comes between.
 
     Attributes

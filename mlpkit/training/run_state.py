@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.errors import ModelFileError
-from mlpkit.fingerprint import Fingerprint
+from mlpkit.training.data_digest import Fingerprint
 from mlpkit.training.epoch import Epoch
-from mlpkit.training.order import from_file_order, to_file_order
+from mlpkit.training.parameter_order import from_file_order, to_file_order
+from mlpkit.training.random_generators import generator_state, set_generator
 from mlpkit.training.run import Run
 from mlpkit.training.state import TrainingState
-from mlpkit.training.streams import generator_state, set_generator
 from mlpkit.training.versions import versions
 from mlpkit.training.warm_start import WarmStart
 

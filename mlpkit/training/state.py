@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mlpkit.bounds import InParts
-from mlpkit.fingerprint import Fingerprint
 from mlpkit.spec import Spec
-from mlpkit.training.streams import WORDS, is_generator_state
+from mlpkit.text.limits import InParts
+from mlpkit.training.data_digest import Fingerprint
+from mlpkit.training.random_generators import WORDS, is_generator_state
 
 Size = Annotated[int, Field(ge=0, lt=2**53)]
 

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlpkit.network import Network
+from mlpkit.engine.network import Network
 from mlpkit.plugin import Array, Minimizer, Schedule, says
-from mlpkit.shown import shortened
 from mlpkit.spec import Spec
+from mlpkit.text.shown import shortened
 from mlpkit.threads import in_parallel
-from mlpkit.training.diagnosis import broken
-from mlpkit.training.problem import TrainingProblem
+from mlpkit.training.divergence import broken
+from mlpkit.training.objective import TrainingProblem
 
 PIECE = 2**18  # parameters that an elementwise optimizer moves at once
 MANY = 2**20  # parameters from which pieces pay, and threads

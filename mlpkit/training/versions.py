@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlpkit import __version__
 from mlpkit.plugin import REGISTRIES
 from mlpkit.spec import Spec
 from mlpkit.spec.plugins import plugin_objects
+from mlpkit.version import __version__
 
 
 def versions(spec: Spec) -> dict[str, str]:

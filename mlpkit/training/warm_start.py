@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlpkit.network import Network
+from mlpkit.engine.network import Network
 from mlpkit.plugin import Array, Optimizer
 from mlpkit.spec import Spec
-from mlpkit.training.order import from_file_order
+from mlpkit.training.parameter_order import from_file_order
 from mlpkit.training.state import TrainingState
 
 

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from mlpkit.modelfile import Contents, load_arrays, write
+from mlpkit.modelfile.array_loading import load_arrays
+from mlpkit.modelfile.contents import Contents
+from mlpkit.modelfile.writer import write
 
 Arrays = Mapping[str, np.ndarray]
 

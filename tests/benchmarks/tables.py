@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 import mlpkit
-from mlpkit.data import read_table
-from mlpkit.data.kinds import numbers
-from mlpkit.data.textcolumn import coded
-from mlpkit.preparation import prepare
+from mlpkit.data.column_types import numbers
+from mlpkit.data.readers import read_table
+from mlpkit.data.text_column import coded
+from mlpkit.preprocessing.prepare import prepare
 
 from .pairing import Row, Run, pair, repeated
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit.modelfile import inspect
+from mlpkit.modelfile.summary import inspect
 from mlpkit.plugin import REGISTRIES
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import mlpkit
 from mlpkit.cli.draft import draft
-from mlpkit.data import read_table
+from mlpkit.data.readers import read_table
 from mlpkit.errors import DataError, DataWarning
 
 ROWS = (2, 3, 5, 19, 20, 21, 30, 40, 50, 60, 120)

@@ -9,7 +9,7 @@ from typer.main import get_command
 
 import mlpkit
 from mlpkit.cli.app import app
-from mlpkit.data import read_table
+from mlpkit.data.readers import read_table
 
 ROWS = {"x": np.arange(8.0), "kind": ["a, b", 'c"d'] * 4}
 

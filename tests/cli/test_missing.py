@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit import modelfile
+from mlpkit.modelfile import reader, writer
 
 
 @pytest.fixture
@@ -52,11 +52,11 @@ def test_info_shows_each_plugin_with_its_options(model, run):
 
 
 def test_info_shows_the_first_of_many_plugins_of_a_stranger(model, run):
-    contents = modelfile.read(model)
+    contents = reader.read(model)
     (snake,) = (plugin for plugin in contents.plugins if plugin["name"] == "mlpkit-snake:snake")
     contents.plugins.extend({**snake, "options": {"a": number, "text": "x" * 1000}} for number in range(3000))
     contents.plugins.append({**snake, "name": "evil\n\x1b[2J:x"})
-    modelfile.write(model, contents)
+    writer.write(model, contents)
     out = run("info", model).out
     lines = out.splitlines()
     shown = [line for line in lines if " of mlpkit-snake 0.1.0, " in line]
@@ -70,10 +70,10 @@ def test_info_shows_the_first_of_many_plugins_of_a_stranger(model, run):
 
 @pytest.mark.parametrize("name", ["own\n.py", "own.py"])
 def test_what_is_no_letter_is_no_line(model, run, name):
-    contents = modelfile.read(model)
+    contents = reader.read(model)
     record = {**contents.plugins[0], "name": "wave", "distribution": None, "version": None}
     contents.plugins[:] = [{**record, "code": {"name": name, "sha256": "0" * 64}, "options": {"k\n": "\n"}}]
-    modelfile.write(model, contents)
+    writer.write(model, contents)
     line = next(line for line in run("info", model).out.splitlines() if "wave" in line and "own code" in line)
     assert line.endswith(f'(own code, {ascii(name)[1:-1]}), k\\n="\\n"')
 

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 import mlpkit
-from mlpkit.cli.plugins.folder import _plain
+from mlpkit.cli.plugins.project_folder import _plain
 
 CODE = """
 from mlpkit import Elementwise, Schedule

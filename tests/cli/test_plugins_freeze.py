@@ -7,8 +7,8 @@ import re
 import pytest
 
 import mlpkit
-from mlpkit import modelfile
-from mlpkit.modelfile import inspect
+from mlpkit.modelfile import reader, writer
+from mlpkit.modelfile.summary import inspect
 
 SHA = "3fa9" * 16
 
@@ -24,7 +24,7 @@ def model(trained, monkeypatch):
             found["plugins"] += [base | plugin for plugin in plugins]
             return found | {"producer": found["producer"] | (producer or {})}
 
-        monkeypatch.setattr("mlpkit.requirements.inspect", changed)
+        monkeypatch.setattr("mlpkit.provenance.requirements.inspect", changed)
 
     return model
 
@@ -146,9 +146,9 @@ def test_a_long_comment_is_shortened(model, run):
 
 
 def test_a_file_of_a_stranger(trained, run):
-    contents = modelfile.read("model.h5")
+    contents = reader.read("model.h5")
     contents.plugins.append({**contents.plugins[0], "name": "evil:x", "distribution": "x\n--index-url http://evil", "version": "1"})
-    modelfile.write("model.h5", contents)
+    writer.write("model.h5", contents)
     refused(run, "'x\\n--index-url http://evil'")
 
 

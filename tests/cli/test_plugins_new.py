@@ -249,6 +249,6 @@ def test_the_templates_lie_in_the_wheel(folder, python):
     options = ["-q", "--no-index", "--no-build-isolation", "--no-deps", "--wheel-dir", str(folder)]
     python(["-m", "pip", "wheel", *options, str(root)], folder)
     (wheel,) = folder.glob("mlpkit-*.whl")
-    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("mlpkit/templates/")}
-    assert packed == {path.relative_to(root).as_posix() for path in (root / "mlpkit" / "templates").rglob("*.in")}
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("mlpkit/scaffold/templates/")}
+    assert packed == {path.relative_to(root).as_posix() for path in (root / "mlpkit" / "scaffold" / "templates").rglob("*.in")}
     assert len(packed) == 17

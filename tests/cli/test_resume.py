@@ -11,7 +11,7 @@ import time
 import pytest
 
 import mlpkit
-from mlpkit.training import Place
+from mlpkit.training.state import Place
 
 LONG = {"epochs": 150, "batch_size": 8, "early_stopping": {"patience": 1000}}
 POINTS = {"epochs": 5, "minutes": 0.0003, "keep": 3}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit.modelfile import atomic
+from mlpkit.files import atomic
 
 LATE = """
 import mlpkit, numpy as np, os
@@ -161,8 +161,8 @@ from mlpkit.spec import Spec
 spec = Spec.read("spec.json")
 spec = Spec.model_validate({**spec.to_dict(), "training": {"epochs": 5, "batch_size": 16, "checkpoint": {"folder": "points"}}}, folder=".")
 model, loop = None, None
-from mlpkit.model import Model
-from mlpkit.preparation import prepare
+from mlpkit.model.model import Model
+from mlpkit.preprocessing.prepare import prepare
 prepared = prepare(spec)
 loop = Model.for_data(spec, prepared).epochs(prepared)
 next(loop)

@@ -6,7 +6,8 @@ import re
 import pytest
 
 import mlpkit
-from mlpkit.modelfile import read, write
+from mlpkit.modelfile.reader import read
+from mlpkit.modelfile.writer import write
 from mlpkit.plugin import REGISTRIES
 
 OWN = """

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlpkit.data import iter_tables, read_source, read_table
-from mlpkit.data.dialect import OtherDialect
-from mlpkit.data.kinds import column_kind, numbers
-from mlpkit.data.sniffing import read_sniffed
+from mlpkit.data.column_types import column_kind, numbers
+from mlpkit.data.csv.dialect import OtherDialect
+from mlpkit.data.dialect_detection import read_sniffed
+from mlpkit.data.readers import iter_tables, read_table
+from mlpkit.data.sources import read_source
 from mlpkit.errors import DataError
 from mlpkit.spec import Spec
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlpkit.data import csvfile, iter_tables, read_table
+from mlpkit.data.csv import reader
+from mlpkit.data.readers import iter_tables, read_table
 from mlpkit.errors import DataError
 
 FRAME = pd.DataFrame({"a": [1.5, 2.5, 3.5], "b": ["x", "y", "z"]}, index=[10, 11, 12])
@@ -39,7 +40,7 @@ WRITTEN = {
 @pytest.mark.parametrize("content", WRITTEN.values(), ids=WRITTEN)
 @pytest.mark.parametrize("block", [24, 2**20])
 def test_every_way_of_writing_gives_the_same_columns(tmp_path, monkeypatch, content, block):
-    monkeypatch.setattr(csvfile, "BLOCK", block)
+    monkeypatch.setattr(reader, "BLOCK", block)
     path = tmp_path / "t.csv"
     path.write_bytes(content.encode())
     table = read_table(path)

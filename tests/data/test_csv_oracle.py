@@ -9,10 +9,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mlpkit.data import csvfile, fields, iter_tables, read_table
-from mlpkit.data.csvblocks import OTHER_SPACES
-from mlpkit.data.kinds import gaps, numbers
-from mlpkit.data.textcolumn import coded
+from mlpkit.data.column_types import gaps, numbers
+from mlpkit.data.csv import fields, reader
+from mlpkit.data.csv.splitter import OTHER_SPACES
+from mlpkit.data.readers import iter_tables, read_table
+from mlpkit.data.text_column import coded
 from mlpkit.errors import DataError
 from mlpkit.spec.parts import MISSING
 
@@ -94,7 +95,7 @@ def taken(tables):
 @example(b"a\n\r", frozenset(), 1, 7, 0)
 def test_rows_lines_and_errors_are_those_of_the_csv_module(path, content, missing, rows, block, few):
     path.write_bytes(content)
-    with mock.patch.object(csvfile, "BLOCK", block), mock.patch.object(fields, "FEW", few):
+    with mock.patch.object(reader, "BLOCK", block), mock.patch.object(fields, "FEW", few):
         chunks, error = taken(iter_tables(path, rows=rows, missing=missing, header=True))
         whole, whole_error = taken(read_table(path, missing=missing, header=True) for _ in range(1))
     expected, refused = [], None
@@ -124,7 +125,7 @@ def test_rows_lines_and_errors_are_those_of_the_csv_module(path, content, missin
 @given(st.lists(PLAIN, min_size=1, max_size=40), MISSING_TEXTS, MISSING_TEXTS, FEW, st.data())
 def test_a_column_has_the_numbers_gaps_and_texts_of_its_strings(path, texts, missing, more, few, data):
     path.write_text("a\n" + "\n".join(texts) + "\n", encoding="utf-8", newline="")
-    with mock.patch.object(csvfile, "BLOCK", data.draw(st.sampled_from([16, 2**20]))), mock.patch.object(fields, "FEW", few):
+    with mock.patch.object(reader, "BLOCK", data.draw(st.sampled_from([16, 2**20]))), mock.patch.object(fields, "FEW", few):
         check_column(path, texts, missing, more, data)
 
 

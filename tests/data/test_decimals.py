@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpkit.data.decimals import BEFORE, read_decimals
+from mlpkit.data.csv.numbers import BEFORE, read_decimals
 
 
 def read(texts):

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpkit.data import Table, as_table
+from mlpkit.data.column_types import column_kind, numbers
 from mlpkit.data.columns import read_number
-from mlpkit.data.kinds import column_kind, numbers
+from mlpkit.data.frames import as_table
+from mlpkit.data.table import Table
 from mlpkit.errors import DataError
 
 NUMBERS = [1.5, 2.0, None]

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpkit.data import Table, read_table
-from mlpkit.data.kinds import column_kind, numbers, texts
+from mlpkit.data.column_types import column_kind, numbers, texts
+from mlpkit.data.readers import read_table
+from mlpkit.data.table import Table
 from mlpkit.errors import DataError
 
 KINDS = {

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpkit.data import iter_tables, read_source, read_table, reading
+from mlpkit.data.readers import iter_tables, read_table
+from mlpkit.data.sources import read_source, reading
 from mlpkit.errors import DataError
 from mlpkit.spec import Spec
 

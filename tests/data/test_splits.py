@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpkit.data import Table
 from mlpkit.data.splits import split_by_column, split_by_share
+from mlpkit.data.table import Table
 from mlpkit.errors import DataError
 from mlpkit.spec import Split
 

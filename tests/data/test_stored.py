@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit.data import iter_tables, read_table, stored
-from mlpkit.data.storedarrays import stored_source
+from mlpkit.data.disk import table as stored
+from mlpkit.data.disk.arrays import stored_source
+from mlpkit.data.readers import iter_tables, read_table
 from mlpkit.errors import ConstantColumnWarning, SpecError
-from mlpkit.preparation import prepare
-from mlpkit.preprocessing.survey import survey
+from mlpkit.preprocessing.column_statistics import survey
+from mlpkit.preprocessing.prepare import prepare
 
 from .layouts import RNG, ROWS, X, Y, datasets, matrix, spec_with, structured
 
@@ -169,8 +170,8 @@ def test_a_constant_column_on_disk_is_one_in_memory(tmp_path):
 
 
 def test_medians_of_many_rows_are_those_of_a_sample(tmp_path, monkeypatch):
-    monkeypatch.setattr("mlpkit.preprocessing.survey.SAMPLE", 2000)
-    monkeypatch.setattr("mlpkit.preprocessing.survey.FEWEST", 100)
+    monkeypatch.setattr("mlpkit.preprocessing.column_statistics.SAMPLE", 2000)
+    monkeypatch.setattr("mlpkit.preprocessing.column_statistics.FEWEST", 100)
     values = RNG.normal(0, 1, (20_000, 2))
     values[1:, 1] = np.nan
     np.save(tmp_path / "x.npy", values)

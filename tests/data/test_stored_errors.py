@@ -8,10 +8,11 @@ import h5py
 import numpy as np
 import pytest
 
-from mlpkit.data import iter_tables, read_table, stored
+from mlpkit.data.disk import table
+from mlpkit.data.readers import iter_tables, read_table
 from mlpkit.errors import DataError, SpecError
-from mlpkit.preparation import prepare
 from mlpkit.preprocessing import InputEncoder
+from mlpkit.preprocessing.prepare import prepare
 
 from .layouts import ROWS, X, Y, datasets, spec_with, structured
 
@@ -19,7 +20,7 @@ from .layouts import ROWS, X, Y, datasets, spec_with, structured
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """Blocks of a few dozen rows, so that there are many."""
-    monkeypatch.setattr(stored, "BLOCK", 1000)
+    monkeypatch.setattr(table, "BLOCK", 1000)
 
 
 def changed(row, column, value, dtype=np.float64):

@@ -15,7 +15,8 @@ import pytest
 
 import mlpkit
 from mlpkit.cli import main
-from mlpkit.data import iter_tables, open_source, read_table
+from mlpkit.data.readers import iter_tables, read_table
+from mlpkit.data.sources import open_source
 from mlpkit.errors import DataError
 from mlpkit.spec import Spec
 
@@ -235,7 +236,7 @@ import json, resource, sys
 import numpy as np
 import mlpkit
 from mlpkit.cli import main
-from mlpkit.data import iter_tables, read_table
+from mlpkit.data.readers import iter_tables, read_table
 from mlpkit.errors import DataError
 
 resource.setrlimit(resource.RLIMIT_AS, (512 * 2**20, 512 * 2**20))
@@ -291,7 +292,7 @@ def test_the_caller_allows_it_and_no_stranger(tmp_path, model, monkeypatch):
     with pytest.raises(DataError, match="claims"):
         mlpkit.load(tmp_path / "model.h5").predict(path)
     seen = []
-    monkeypatch.setattr("mlpkit.data.read_source", lambda spec, *_: seen.append(spec.data.allow_large) or read_table(tmp_path / "small.h5"))
+    monkeypatch.setattr("mlpkit.data.sources.read_source", lambda spec, *_: seen.append(spec.data.allow_large) or read_table(tmp_path / "small.h5"))
     with h5py.File(tmp_path / "small.h5", "w") as file:
         file["x"] = np.arange(3.0)
     model.predict(path, allow_large=True)

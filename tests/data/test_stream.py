@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit.data import stored, stream
-from mlpkit.preparation import prepare
+from mlpkit.data.disk import stream, table
+from mlpkit.preprocessing.prepare import prepare
 from mlpkit.spec import Spec
 
 ROWS, SIZE = 1003, 10
@@ -43,7 +43,7 @@ def path(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(stored, "BLOCK", 12 * 16)
+    monkeypatch.setattr(table, "BLOCK", 12 * 16)
     monkeypatch.setattr(stream, "CHUNK", 65 * 16)
 
 
@@ -190,9 +190,9 @@ def test_an_interpreter_that_ends_in_the_middle_of_an_epoch_does_not_hang(tmp_pa
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr("mlpkit.preprocessing.survey.SAMPLE", 10**4)
+    monkeypatch.setattr("mlpkit.preprocessing.column_statistics.SAMPLE", 10**4)
     monkeypatch.setattr(stream, "CHUNK", 10**5)
-    monkeypatch.setattr(stored, "BLOCK", 10**5)
+    monkeypatch.setattr(table, "BLOCK", 10**5)
     peaks = []
     for parts in (8, 32):
         x, y = mapped(tmp_path, parts)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit.data import Table
-from mlpkit.data.kinds import column_kind
-from mlpkit.data.unplain import decoration, marks
+from mlpkit.data.column_types import column_kind
+from mlpkit.data.decorated_numbers import decoration, marks
+from mlpkit.data.table import Table
 from mlpkit.errors import DataError
 
 UNPLAIN = [
@@ -109,6 +109,6 @@ def test_one_marked_number_among_many_is_a_mark_of_a_missing_value():
 
 def test_a_column_of_texts_is_known_by_its_first_ones(monkeypatch):
     looked = []
-    monkeypatch.setattr("mlpkit.data.unplain.read_number", looked.append)
+    monkeypatch.setattr("mlpkit.data.decorated_numbers.read_number", looked.append)
     assert decoration({f"name {chr(97 + number % 26)}{number:x}z": 1 for number in range(4000)}) is None
     assert len(looked) < 500

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 
 import mlpkit
-from mlpkit.data import as_table, iter_tables, read_table
+from mlpkit.data.frames import as_table
+from mlpkit.data.readers import iter_tables, read_table
 from mlpkit.errors import DataError
 
 ROWS = 8

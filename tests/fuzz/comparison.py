@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.modelfile import Contents
+from mlpkit.modelfile.contents import Contents
 
 from .array_level import stored_dtype
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import mlpkit
-from mlpkit import modelfile
+from mlpkit.modelfile import reader, writer
 
 from .anatomy import Anatomy, Dataset
 
@@ -90,7 +90,7 @@ def resumable() -> bytes:
 
 def outside() -> bytes:
     """The bytes of a file whose activation is of a distribution that is nowhere installed: it predicts through its table."""
-    contents = modelfile.from_bytes(saved(trained({**network(2, 2), "optimizer": "sgd"}, np.eye(4), np.arange(4.0))))
+    contents = reader.from_bytes(saved(trained({**network(2, 2), "optimizer": "sgd"}, np.eye(4), np.arange(4.0))))
     points = np.linspace(-4.0, 4.0, 9)
     table = {"array": "0", "start": -4.0, "stop": 4.0, "trained": [-1.0, 1.0], "error": 0.01, "output": "bounded"}
     plugins = [
@@ -99,7 +99,7 @@ def outside() -> bytes:
     ]
     contents.spec["network"]["layers"][0]["activation"] = "far:away"
     tables = {"0": np.stack([np.tanh(points), 1 - np.tanh(points) ** 2])}
-    return modelfile.to_bytes(replace(contents, plugins=plugins, surrogates=tables))
+    return writer.to_bytes(replace(contents, plugins=plugins, surrogates=tables))
 
 
 def trained(spec: dict[str, Any], *data: Any) -> mlpkit.Model:

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlpkit.errors import ModelFileError, PluginError, ProbeWarning, SurrogateWarning
-from mlpkit.modelfile import Contents, mapping
+from mlpkit.modelfile import memory_map
+from mlpkit.modelfile.contents import Contents
 
 from .comparison import OtherReader, difference
 from .golden import Golden
@@ -103,7 +104,7 @@ class Worker:
 
 def warm_up(goldens: dict[str, Golden], path: Path) -> None:
     """Import whatever reading and comparing import, before workers are forked, memory is counted and files are watched."""
-    mapping._system()
+    memory_map._system()
     for golden in goldens.values():
         path.write_bytes(golden.data)
         problem = difference(golden.data, mlpkit_reader(golden.data, path))

@@ -11,7 +11,8 @@ import h5py
 import numpy as np
 import pytest
 
-from mlpkit.modelfile import Contents, to_bytes
+from mlpkit.modelfile.contents import Contents
+from mlpkit.modelfile.writer import to_bytes
 
 
 @pytest.fixture

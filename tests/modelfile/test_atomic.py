@@ -13,7 +13,7 @@ import threading
 import pytest
 
 from mlpkit.errors import ModelFileError
-from mlpkit.modelfile import save_bytes
+from mlpkit.files.atomic import save_bytes
 
 OLD, NEW = b"old" * 1000, b"new" * 2000
 
@@ -206,7 +206,7 @@ def test_file_and_folder_are_flushed_in_order(target, monkeypatch):
 LIMITED = """
 import resource, sys
 from mlpkit.errors import ModelFileError
-from mlpkit.modelfile import save_bytes
+from mlpkit.files.atomic import save_bytes
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:
     save_bytes(sys.argv[1], bytes(6000))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from mlpkit.modelfile import checksum
+from mlpkit.modelfile.hdf5 import checksum
 
 from ..fuzz.lookup3 import lookup3
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from mlpkit.errors import Corrupt, ModelFileError, NotAModelFile, Truncated
-from mlpkit.modelfile import Contents, from_bytes, to_bytes
+from mlpkit.modelfile.contents import Contents
+from mlpkit.modelfile.reader import from_bytes
+from mlpkit.modelfile.writer import to_bytes
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit.data import read_table
+from mlpkit.data.readers import read_table
 
 
 @pytest.fixture(scope="module")

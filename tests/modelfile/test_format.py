@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit.modelfile import read
+from mlpkit.modelfile.reader import read
 
 ACTIVATIONS = {  # rule 27
     "linear": lambda z: z,

@@ -10,7 +10,7 @@ import pytest
 
 import mlpkit
 from mlpkit.modelfile.compat import CURRENT
-from mlpkit.training import Place
+from mlpkit.training.state import Place
 
 FILES = sorted((Path(__file__).parent / "golden").glob("*.h5"))
 

@@ -83,7 +83,7 @@ def test_a_file_system_without_locks_is_no_hindrance(tmp_path):
 
 WRITER = """
 import sys
-from mlpkit.modelfile import save_bytes
+from mlpkit.files.atomic import save_bytes
 print("ready", flush=True)
 sys.stdin.readline()
 for _ in range(50):
@@ -114,7 +114,7 @@ def test_processes_that_write_at_once_do_not_mix(tmp_path):
 FOREIGN = """
 import os, sys
 from mlpkit.errors import ModelFileError
-from mlpkit.modelfile import save_bytes
+from mlpkit.files.atomic import save_bytes
 if os.geteuid() == 0:
     os.setgroups([])
     os.setgid(65534)

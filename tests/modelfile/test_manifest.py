@@ -18,7 +18,8 @@ from mlpkit.errors import (
     UnsupportedFeature,
     UnsupportedVersion,
 )
-from mlpkit.modelfile import inspect, read
+from mlpkit.modelfile.reader import read
+from mlpkit.modelfile.summary import inspect
 
 WEIGHT = "tensors/layers.0/weight"
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from mlpkit.errors import ModelFileError
-from mlpkit.modelfile import Contents, to_bytes
-from mlpkit.modelfile.hdf5 import read_structure
-from mlpkit.modelfile.pattern import Pattern
-from mlpkit.modelfile.source import Source
+from mlpkit.modelfile.contents import Contents
+from mlpkit.modelfile.hdf5.pattern import Pattern
+from mlpkit.modelfile.hdf5.source import Source
+from mlpkit.modelfile.hdf5.structure import read_structure
+from mlpkit.modelfile.writer import to_bytes
 
 from ..fuzz.lookup3 import lookup3
 

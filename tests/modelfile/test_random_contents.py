@@ -11,10 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from mlpkit.modelfile import Contents, from_bytes, to_bytes
-from mlpkit.modelfile.hdf5 import read_structure
-from mlpkit.modelfile.layout import DTYPES, is_path
-from mlpkit.modelfile.source import Source
+from mlpkit.modelfile.constants import DTYPES, is_path
+from mlpkit.modelfile.contents import Contents
+from mlpkit.modelfile.hdf5.source import Source
+from mlpkit.modelfile.hdf5.structure import read_structure
+from mlpkit.modelfile.reader import from_bytes
+from mlpkit.modelfile.writer import to_bytes
 
 FIXTURES = [HealthCheck.function_scoped_fixture]  # `same` is a function without state
 

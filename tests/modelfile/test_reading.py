@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from mlpkit.errors import Corrupt, ModelFileError
-from mlpkit.modelfile import reading
-from mlpkit.modelfile.extent import Extent
+from mlpkit.modelfile import array_stream
+from mlpkit.modelfile.array_stream import Reading, share
+from mlpkit.modelfile.hdf5.extent import Extent
+from mlpkit.modelfile.hdf5.source import Source
 from mlpkit.modelfile.manifest import StoredObject
-from mlpkit.modelfile.reading import Reading, share
-from mlpkit.modelfile.source import Source
 
 
 class Fake:
@@ -31,8 +31,8 @@ class Fake:
 
 @pytest.fixture(autouse=True)
 def small_turns(monkeypatch):
-    monkeypatch.setattr(reading, "PIECE", 8)
-    monkeypatch.setattr(reading, "TURN", 16)
+    monkeypatch.setattr(array_stream, "PIECE", 8)
+    monkeypatch.setattr(array_stream, "TURN", 16)
 
 
 def test_the_array_of_which_most_is_left_goes_on():
@@ -97,7 +97,7 @@ def test_infinity_in_any_turn_is_found(place):
 
 def test_as_many_threads_as_processors(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {1, 4, 5}, raising=False)
-    assert reading.threads() == 3
+    assert array_stream.threads() == 3
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert reading.threads() == 1
+    assert array_stream.threads() == 1

@@ -17,10 +17,13 @@ import pytest
 
 import mlpkit
 from mlpkit.errors import Corrupt, ModelFileError, NonFinite
-from mlpkit.modelfile import Contents, from_bytes, read, to_bytes, write, writer
-from mlpkit.modelfile.hdf5 import read_structure
-from mlpkit.modelfile.layout import DTYPES
-from mlpkit.modelfile.source import Source
+from mlpkit.modelfile import writer
+from mlpkit.modelfile.constants import DTYPES
+from mlpkit.modelfile.contents import Contents
+from mlpkit.modelfile.hdf5.source import Source
+from mlpkit.modelfile.hdf5.structure import read_structure
+from mlpkit.modelfile.reader import from_bytes, read
+from mlpkit.modelfile.writer import to_bytes, write
 
 ARRAYS = {
     **{name: np.arange(6).reshape(2, 3).astype(name) for name in DTYPES if name != "bool"},
@@ -79,7 +82,8 @@ def test_the_order_of_keys_does_not_change_the_bytes(contents):
 SAVE = """
 import sys
 import numpy as np
-from mlpkit.modelfile import Contents, write
+from mlpkit.modelfile.contents import Contents
+from mlpkit.modelfile.writer import write
 names = {"b", "a", "épée", "layers"}
 write(sys.argv[1], Contents({name: 1 for name in names}, {f"layers.{i}.weight": np.full((i + 1, 7), i / 3) for i in range(12)}))
 """

@@ -5,13 +5,10 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 import mlpkit
-from mlpkit.data.kinds import Kind
-from mlpkit.modelfile import dense, header
-from mlpkit.modelfile.attributes import NOT_SHARED
+from mlpkit.data.column_types import Kind
+from mlpkit.model.serialization import MAX_METRICS
 from mlpkit.modelfile.compat import CURRENT
-from mlpkit.modelfile.hdf5 import WINDOW
-from mlpkit.modelfile.header import read_header
-from mlpkit.modelfile.layout import (
+from mlpkit.modelfile.constants import (
     LONG_SIGN_BYTES,
     MAX_DEPTH,
     MAX_FILE_BYTES,
@@ -24,19 +21,22 @@ from mlpkit.modelfile.layout import (
     MAX_RANK,
     SPEC_SCHEMA,
 )
+from mlpkit.modelfile.hdf5 import dense, header
+from mlpkit.modelfile.hdf5.attributes import NOT_SHARED
+from mlpkit.modelfile.hdf5.header import read_header
+from mlpkit.modelfile.hdf5.metadata import MAX_BYTES, MAX_MESSAGES, Metadata
+from mlpkit.modelfile.hdf5.source import Source
+from mlpkit.modelfile.hdf5.structure import WINDOW
+from mlpkit.modelfile.hdf5.superblock import read_superblock
 from mlpkit.modelfile.manifest import MOST_PROBED
-from mlpkit.modelfile.metadata import MAX_BYTES, MAX_MESSAGES, Metadata
 from mlpkit.modelfile.rules import Rule
-from mlpkit.modelfile.source import Source
-from mlpkit.modelfile.superblock import read_superblock
 from mlpkit.plugin import REGISTRIES
+from mlpkit.preprocessing.json_state import ColumnState, InputState, TargetState
 from mlpkit.preprocessing.labels import MOST_LETTERS
 from mlpkit.preprocessing.labels import TYPES as CLASS_TYPES
-from mlpkit.preprocessing.state import ColumnState, InputState, TargetState
 from mlpkit.preprocessing.target import LABEL_TYPES
 from mlpkit.preprocessing.task import Form, Task
-from mlpkit.probe import MOST_ROWS
-from mlpkit.storage import MAX_METRICS
+from mlpkit.provenance.network_probe import MOST_ROWS
 from mlpkit.training.history import FIXED
 
 from .corpus.forger import valid
@@ -52,7 +52,7 @@ def test_every_rule_is_written_in_the_same_words():
 def test_every_error_of_the_reader_names_a_rule():
     """But for those that are not about the bytes of a file: a path that cannot be read, a folder."""
     sources = [
-        path for path in Path(mlpkit.__file__).parent.joinpath("modelfile").glob("*.py") if path.stem not in ("atomic", "writer", "compat")
+        path for path in Path(mlpkit.__file__).parent.joinpath("modelfile").rglob("*.py") if path.stem not in ("atomic", "writer", "compat")
     ]
     raised = [call for path in sources for call in re.findall(r"raise \w+\((?:[^()]|\([^()]*(?:\([^()]*\)[^()]*)*\))*\)", path.read_text())]
     errors = [call for call in raised if re.match(r"raise (Corrupt|Unsafe|ResourceLimit|Unsupported\w+|TensorMismatch|NonFinite)\(", call)]

@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 
 from mlpkit.errors import Corrupt, ModelFileError, NotAModelFile, ResourceLimit
-from mlpkit.modelfile import Contents, inspect, read, source, write
+from mlpkit.modelfile.contents import Contents
+from mlpkit.modelfile.hdf5 import source
+from mlpkit.modelfile.reader import read
+from mlpkit.modelfile.summary import inspect
+from mlpkit.modelfile.writer import write
 
 
 @pytest.fixture

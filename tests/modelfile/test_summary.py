@@ -13,7 +13,10 @@ import pytest
 
 import mlpkit
 from mlpkit.errors import Corrupt
-from mlpkit.modelfile import Contents, inspect, read, write
+from mlpkit.modelfile.contents import Contents
+from mlpkit.modelfile.reader import read
+from mlpkit.modelfile.summary import inspect
+from mlpkit.modelfile.writer import write
 
 
 @pytest.fixture

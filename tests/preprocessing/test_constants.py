@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import mlpkit
+from mlpkit.data.frames import as_table
 from mlpkit.errors import ConstantColumnWarning, UnseenCategoryWarning
-from mlpkit.preparation import prepare
 from mlpkit.preprocessing import InputEncoder
+from mlpkit.preprocessing.prepare import prepare
 from mlpkit.spec import Spec
 
 RNG = np.random.default_rng(11)
@@ -62,7 +63,7 @@ def test_no_later_value_of_a_constant_column_changes_a_prediction(dtype, numbers
             np.testing.assert_array_equal(model.predict(records), expected)
     zeros = model.input_encoder.zeros
     assert [model.input_encoder.feature_names[index] for index in zeros] == ["five", "tenth", "gappy", "yes", "word=same"]
-    assert not model.input_encoder.encode(mlpkit.data.as_table(rows()), dtype)[:, zeros].any()
+    assert not model.input_encoder.encode(as_table(rows()), dtype)[:, zeros].any()
     assert model.spec.network.inputs == 7  # with "gappy is missing"
 
 
@@ -144,19 +145,19 @@ def test_a_model_that_learned_before_a_column_varied_is_not_worse():
 
 
 def test_encoders_of_earlier_files_encode_as_before():
-    table = mlpkit.data.as_table({"word": ["same", "same"], "x": [1.0, 2.0], "five": [5.0, 5.0]})
+    table = as_table({"word": ["same", "same"], "x": [1.0, 2.0], "five": [5.0, 5.0]})
     encoder = InputEncoder.fit(make().preprocessing, table, table.names, ())
     state = encoder.to_state()
     assert state.pop("zeros") == [1, 2]
     earlier = InputEncoder.from_state(state, encoder.arrays())
-    later = mlpkit.data.as_table({"word": ["same"], "x": [1.0], "five": [6.0]})
+    later = as_table({"word": ["same"], "x": [1.0], "five": [6.0]})
     assert encoder.encode(later, "float64").tolist() == [[-1, 0, 0]]
     assert earlier.encode(later, "float64").tolist() == [[-1, 1, 1]]
 
 
 @pytest.mark.parametrize("zeros", [[-1], [9], [1.5], ["a"], [1]])
 def test_zeros_of_a_strangers_file_are_checked(zeros):
-    table = mlpkit.data.as_table({"gappy": [1.0, np.nan], "word": ["a", "b"]})
+    table = as_table({"gappy": [1.0, np.nan], "word": ["a", "b"]})
     encoder = InputEncoder.fit(make().preprocessing, table, table.names, ())
     with pytest.raises(mlpkit.ModelFileError, match="preprocessing of the inputs is not valid"):
         InputEncoder.from_state({**encoder.to_state(), "zeros": zeros}, encoder.arrays())

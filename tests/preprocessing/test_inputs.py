@@ -13,7 +13,8 @@ from hypothesis.extra import numpy as arrays
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from mlpkit.data import Table, as_table
+from mlpkit.data.frames import as_table
+from mlpkit.data.table import Table
 from mlpkit.errors import DataError, ModelFileError, SpecError, UnseenCategoryWarning
 from mlpkit.preprocessing import InputEncoder
 from mlpkit.spec import Preprocessing
@@ -90,7 +91,7 @@ def test_blocks_of_rows_and_columns_change_nothing(monkeypatch):
     values[values > 2] = np.nan
     encoder = fit(values)
     whole = encode(encoder, values)
-    monkeypatch.setattr("mlpkit.preprocessing.numbers.CELLS", 50)
+    monkeypatch.setattr("mlpkit.preprocessing.numeric.CELLS", 50)
     np.testing.assert_array_equal(encode(encoder, values), whole)
     monkeypatch.setattr("mlpkit.preprocessing.statistics.WIDEST", 600)
     np.testing.assert_allclose(encode(fit(values), values), whole, rtol=1e-12)  # sums are rounded in another order

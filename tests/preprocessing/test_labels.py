@@ -9,11 +9,12 @@ import pyarrow as pa
 import pytest
 
 import mlpkit
-from mlpkit.data import Table, as_table
+from mlpkit.data.frames import as_table
+from mlpkit.data.table import Table
 from mlpkit.errors import ConstantColumnWarning, DataError, LeftOutWarning, SpecError, UnseenCategoryWarning
-from mlpkit.preparation import prepare
 from mlpkit.preprocessing import TargetEncoder
 from mlpkit.preprocessing.labels import class_numbers, find_classes
+from mlpkit.preprocessing.prepare import prepare
 
 RNG = np.random.default_rng(4)
 

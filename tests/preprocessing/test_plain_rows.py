@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpkit.data import as_table
+from mlpkit.data.frames import as_table
 from mlpkit.preprocessing import InputEncoder
-from mlpkit.preprocessing.plainrows import MOST_PLANS
+from mlpkit.preprocessing.fast_path import MOST_PLANS
 from mlpkit.spec import Preprocessing
 
 TABLE = {

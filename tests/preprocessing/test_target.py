@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpkit.data import Table, as_table
+from mlpkit.data.frames import as_table
+from mlpkit.data.table import Table
 from mlpkit.errors import DataError, ModelFileError, SpecError
 from mlpkit.preprocessing import TargetEncoder
 from mlpkit.spec import Spec

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit.data import as_table
+from mlpkit.data.frames import as_table
 from mlpkit.errors import SpecError
 from mlpkit.plugin import REGISTRIES, Loss
 from mlpkit.preprocessing import TargetEncoder

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mlpkit
-from mlpkit.data import as_table
+from mlpkit.data.frames import as_table
 from mlpkit.errors import DataError
-from mlpkit.preparation import encode_labelled, prepare
 from mlpkit.preprocessing import TargetEncoder
 from mlpkit.preprocessing.moments import mean_and_deviation, median, quantile, robust_scale
+from mlpkit.preprocessing.prepare import encode_labelled, prepare
 from mlpkit.spec import Spec
 
 RNG = np.random.default_rng(3)

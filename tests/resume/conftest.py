@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 import mlpkit
-from mlpkit.model import Model
-from mlpkit.preparation import prepare
-from mlpkit.running import prepare_for, resumed
+from mlpkit.model.model import Model
+from mlpkit.model.train import prepare_for, resumed
+from mlpkit.preprocessing.prepare import prepare
 from mlpkit.spec import Spec
 
 SPEC = {  # 18 rows train: three batches of 5 and a rest of 3

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import mlpkit
-from mlpkit import modelfile
+from mlpkit.modelfile import reader, writer
 from mlpkit.spec import Spec
 
 
@@ -171,9 +171,9 @@ def test_a_schedule_that_depends_on_the_number_of_epochs_is_warned_of(table, spe
 
 def rewritten(source, target, change):
     """A copy of a file with something changed in its contents, digests and all."""
-    contents = modelfile.read(source)
+    contents = reader.read(source)
     change(contents)
-    modelfile.write(target, contents)
+    writer.write(target, contents)
     return target
 
 
@@ -210,9 +210,9 @@ HOSTILE = [
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
 def test_a_state_that_is_not_valid_is_refused_when_it_is_read(spec_with, run_until, number, tmp_path):
     run_until(spec_with(), 6, tmp_path / "part.h5")
-    before = modelfile.read(tmp_path / "part.h5").training
+    before = reader.read(tmp_path / "part.h5").training
     bad = rewritten(tmp_path / "part.h5", tmp_path / "bad.h5", HOSTILE[number])
-    if modelfile.read(bad).training == {**before, "arrays": {}}:
+    if reader.read(bad).training == {**before, "arrays": {}}:
         mlpkit.load(bad)  # an unknown key is passed over
         return
     with pytest.raises(mlpkit.ModelFileError, match=r"bad\.h5: the training state in it"):

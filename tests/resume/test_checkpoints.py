@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit.checkpoints import Checkpoints, checkpoint_name, checkpoints_in
 from mlpkit.spec import Spec
-from mlpkit.training import Epoch, Place
+from mlpkit.training.checkpoints import Checkpoints, checkpoint_name, checkpoints_in
+from mlpkit.training.epoch import Epoch
+from mlpkit.training.state import Place
 
 
 def test_checkpoints_are_written_and_the_last_and_the_best_stay(table, spec_with, names, tmp_path):

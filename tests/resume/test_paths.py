@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import mlpkit
-from mlpkit import checkpoints as module
+from mlpkit.training import checkpoints as module
 
 AUDITED = ("open", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.scandir", "os.listdir", "os.link")
 _watched = []  # a hook cannot be taken away again
@@ -99,14 +99,14 @@ def content(folder):
 @pytest.mark.parametrize("error", [mlpkit.errors.UnsupportedVersion, mlpkit.errors.UnsupportedFeature, mlpkit.errors.ResourceLimit])
 @pytest.mark.parametrize("resume", [True, False])
 def test_what_is_not_damaged_is_neither_passed_over_nor_removed(error, resume, points, table, spec_with, monkeypatch):
-    before, read = content(points), module.modelfile.read
+    before, read = content(points), module.reader.read
 
     def refused(path):
         if Path(path).name == "epoch-000003.h5":
             raise error(f"{path}: of a newer mlpkit", help="install it")
         return read(path)
 
-    monkeypatch.setattr(module.modelfile, "read", refused)
+    monkeypatch.setattr(module.reader, "read", refused)
     spec = spec_with(optimizer="adam", training__epochs=5, training__checkpoint={"folder": str(points), "keep": 1})
     with pytest.raises(error, match="of a newer mlpkit"):
         mlpkit.train(spec, table, resume=points if resume else None)
@@ -119,7 +119,7 @@ def test_what_may_not_be_read_is_an_error(points, table, spec_with, monkeypatch)
     def refused(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("mlpkit.modelfile.source.os.open", refused)
+    monkeypatch.setattr("mlpkit.modelfile.hdf5.source.os.open", refused)
     with pytest.raises(mlpkit.ModelFileError, match="no permission to read it"):
         mlpkit.train(spec_with(training__checkpoint={"folder": str(points)}), table, resume=points)
     monkeypatch.undo()

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit import session
 from mlpkit.optimizers import SGD
-from mlpkit.training import Place
-from mlpkit.training.order import to_file_order
+from mlpkit.training import session
+from mlpkit.training.parameter_order import to_file_order
+from mlpkit.training.state import Place
 
 
 def test_a_finished_model_has_no_state_and_a_loaded_checkpoint_is_a_model(table, spec_with, run_until, tmp_path):

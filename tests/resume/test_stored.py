@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit.data import stored, stream
-from mlpkit.preparation import prepare
-from mlpkit.session import fingerprint
+from mlpkit.data.disk import stream
+from mlpkit.data.disk import table as stored
+from mlpkit.preprocessing.prepare import prepare
 from mlpkit.spec import Spec
+from mlpkit.training.session import fingerprint
 
 
 @pytest.fixture
@@ -61,8 +62,8 @@ def test_stopped_anywhere(rows, on_disk, saved, assert_goes_on, changes, tmp_pat
 
 KILLED = """
 import os, signal, sys, mlpkit
-from mlpkit.data import stored, stream
-from mlpkit.preparation import prepare
+from mlpkit.data.disk import table as stored, stream
+from mlpkit.preprocessing.prepare import prepare
 from mlpkit.spec import Spec
 stored.BLOCK, stream.CHUNK = 48, 80
 spec = Spec.read(sys.argv[1])

@@ -5,9 +5,9 @@ import tempfile
 
 import pytest
 
+from mlpkit.testing.check_run import run_check
 from mlpkit.testing.conformance import examine
 from mlpkit.testing.suite import checks_of
-from mlpkit.testing.trial import run_check
 
 from .mutants import MUTANTS, options
 from .mutants.optimizers import Restless

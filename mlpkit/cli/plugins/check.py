@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.facts import counted
+from mlpkit.cli.model_facts import counted
 from mlpkit.cli.options import Code, Json, load_code, with_code
+from mlpkit.cli.overrides import Setting
 from mlpkit.cli.plugins.names import Group, GroupOption, complete_target, named, of_file, of_group
-from mlpkit.cli.settings import Setting
 from mlpkit.errors import AmbiguousPlugin, BrokenPlugin, MissingPlugin, Problem, SpecError, join_problems
-from mlpkit.shown import shortened
+from mlpkit.text.shown import shortened
 
 if TYPE_CHECKING:
     from mlpkit.plugin import Plugin
-    from mlpkit.registry import PluginInfo
+    from mlpkit.plugin.registry import PluginInfo
 
 FAILED = 1
 Expect = Annotated[
@@ -109,7 +109,7 @@ def _targets(target: str, group: Group | None) -> list[PluginInfo]:
     if target.endswith(".py"):
         return of_file(target, group)
     if _is_path(target):
-        from mlpkit.cli.plugins.folder import installed_plugins
+        from mlpkit.cli.plugins.project_folder import installed_plugins
 
         return of_group(installed_plugins(Path(target)), group, target)
     found = named(target, group)
@@ -169,7 +169,7 @@ def _with_options(info: PluginInfo, plugin: type[Plugin], changes: list[Setting]
     """A plugin object, or what is wrong with its options."""
     from pydantic import ValidationError
 
-    from mlpkit.validation import findings, path_text
+    from mlpkit.spec.validation import findings, path_text
 
     options: Any = {}
     for change in changes:

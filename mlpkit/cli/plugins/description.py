@@ -12,7 +12,7 @@ from mlpkit.errors import BrokenPlugin, PluginError
 
 if TYPE_CHECKING:
     from mlpkit.plugin import Plugin
-    from mlpkit.registry import PluginInfo
+    from mlpkit.plugin.registry import PluginInfo
 
 TYPES = {"string": "text", "boolean": "true or false", "array": "list"}
 LIMITS = {

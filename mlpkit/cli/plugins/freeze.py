@@ -17,7 +17,7 @@ def freeze_plugins(
     json: Json = False,
 ) -> None:
     """Print the lines of a requirements file that a model needs; its plugins need not be installed."""
-    from mlpkit.requirements import requirements
+    from mlpkit.provenance.requirements import requirements
 
     found = requirements(model)
     if json:

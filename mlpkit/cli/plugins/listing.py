@@ -6,14 +6,14 @@ import json as jsontext
 from typing import TYPE_CHECKING, Any
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.facts import aligned
+from mlpkit.cli.model_facts import aligned
 from mlpkit.cli.options import Code, Json, load_code
 from mlpkit.cli.plugins.description import described, record
 from mlpkit.cli.plugins.names import GroupOption, hidden
 from mlpkit.errors import PluginError
 
 if TYPE_CHECKING:
-    from mlpkit.registry import PluginInfo
+    from mlpkit.plugin.registry import PluginInfo
 
 
 def list_plugins(console: Console, group: GroupOption = None, code: Code = None, json: Json = False) -> None:

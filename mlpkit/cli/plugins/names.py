@@ -13,10 +13,10 @@ import typer
 
 from mlpkit.cli.options import load_code
 from mlpkit.errors import AmbiguousPlugin, MissingPlugin, PluginError
-from mlpkit.shown import shortened
+from mlpkit.text.shown import shortened
 
 if TYPE_CHECKING:
-    from mlpkit.registry import PluginInfo
+    from mlpkit.plugin.registry import PluginInfo
 
 
 class Group(StrEnum):
@@ -90,7 +90,7 @@ def named(name: str, group: Group | None) -> list[PluginInfo]:
 def hidden(info: PluginInfo) -> str:
     """Return why the bare name of a plugin does not mean it, and the name that does, if one does; empty when the bare name means it."""
     from mlpkit.plugin import REGISTRIES
-    from mlpkit.registry import NAME
+    from mlpkit.plugin.registry import NAME
 
     registry = REGISTRIES[info.kind]
     if not NAME.fullmatch(info.name):

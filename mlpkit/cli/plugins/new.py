@@ -11,7 +11,7 @@ import typer
 from mlpkit.cli.console import Console
 from mlpkit.cli.errors import OutputError
 from mlpkit.cli.plugins.names import Group
-from mlpkit.shown import one_line
+from mlpkit.text.shown import one_line
 
 if TYPE_CHECKING:
     from mlpkit.scaffold import Own, Package

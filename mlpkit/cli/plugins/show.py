@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlpkit.cli.console import Console, is_unicode
-from mlpkit.cli.facts import aligned
+from mlpkit.cli.model_facts import aligned
 from mlpkit.cli.options import Code, Json, load_code
 from mlpkit.cli.plugins.description import described, option_text, record
 from mlpkit.cli.plugins.names import GroupOption, complete_target, hidden, named, of_file
-from mlpkit.cli.plugins.picture import draw, plot
+from mlpkit.cli.plugins.plot import draw, plot
 
 if TYPE_CHECKING:
-    from mlpkit.registry import PluginInfo
+    from mlpkit.plugin.registry import PluginInfo
 
 
 def show_plugin(
@@ -49,7 +49,7 @@ def _details(info: PluginInfo) -> dict[str, Any]:
 
 
 def _text(detail: dict[str, Any], ascii: bool) -> str:
-    from mlpkit.registry import singular
+    from mlpkit.plugin.registry import singular
 
     source = f"{detail['distribution']} {detail['version']}" if detail["distribution"] else "your own code"
     facts = [

@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from mlpkit.modelfile.checksum import checksums
+from mlpkit.modelfile.hdf5.checksum import checksums
 
 UNDEFINED = 2**64 - 1
 DATASPACE, LINK_INFO, DATATYPE, FILL_VALUE, LINK, LAYOUT, GROUP_INFO, ATTRIBUTE = 1, 2, 3, 5, 6, 8, 10, 12

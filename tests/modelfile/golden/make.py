@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 import mlpkit
-from mlpkit.model import Model
-from mlpkit.preparation import prepare
+from mlpkit.model.model import Model
+from mlpkit.preprocessing.prepare import prepare
 
 RNG = np.random.default_rng(0)
 NUMBERS = RNG.normal(size=(40, 3))

@@ -1,0 +1,110 @@
+"""Facts of a model before it trains: rows, columns, shapes, parameters; as JSON and as text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlpkit.text.shown import first_few, one_line, shortened
+
+if TYPE_CHECKING:
+    from mlpkit.model.model import Model
+    from mlpkit.preprocessing import TargetEncoder
+    from mlpkit.preprocessing.prepare import Prepared
+
+MOST_SHOWN = 10
+
+
+def facts(model: Model, prepared: Prepared) -> dict[str, Any]:
+    """The shapes of a model for prepared data, as JSON values."""
+    from mlpkit.spec.parts import plugin_name
+
+    columns = [{"name": column.name, "kind": column.kind, "treatment": column.treatment} for column in prepared.inputs.columns]
+    treated = model.spec.preprocessing.columns.items()
+    layers = [
+        {"inputs": layer.weight.shape[0], "units": layer.weight.shape[1], "activation": plugin_name(layer.spec.activation)}
+        for layer in model.network.layers
+    ]
+    return {
+        "task": prepared.target.task,
+        "target": list(prepared.target.names),
+        "classes": None if prepared.target.classes is None else prepared.target.classes.tolist(),
+        "training_rows": len(prepared.train.inputs),
+        "validation_rows": 0 if prepared.validation is None else len(prepared.validation.inputs),
+        "rows_without_target": prepared.untargeted,
+        "weights": _weights(prepared),
+        "loss": {"name": plugin_name(model.spec.loss), "units": loss_units(prepared.target)},
+        "columns": columns,
+        "left_out": [name for name, treatment in treated if treatment == "ignore"],
+        "inputs": prepared.inputs.width,
+        "layers": layers,
+        "parameters": len(model.network.parameters),
+    }
+
+
+def _weights(prepared: Prepared) -> str:
+    """Return what is weighted: "none", "loss" or "loss and metrics"."""
+    if prepared.train.weights is None:
+        return "none"
+    return "loss and metrics" if prepared.weighted else "loss"
+
+
+def loss_units(target: TargetEncoder) -> str:
+    """The units of the loss, where they are not those of the data; else empty."""
+    if target.task != "regression" or not ((target.scale != 1).any() or target.center.any()):
+        return ""
+    if len(target.names) > 1:
+        return "of the standardised targets"
+    return f"of the standardised target, of which 1 is {target.scale[0]:.4g} of {shortened(target.names[0], 60)}"
+
+
+def facts_text(facts: dict[str, Any]) -> str:
+    """The same in a few lines."""
+    target = f"{listed(facts['target'])} ({facts['task']})"
+    if facts["classes"] is not None:
+        target += f" of {len(facts['classes'])} classes: {listed(facts['classes'])}"
+    rows = f"{facts['training_rows']} for training, {facts['validation_rows']} for validation"
+    rows += f", {facts['rows_without_target']} without a target left out" if facts["rows_without_target"] else ""
+    lines = [("rows", rows), ("target", target), ("inputs", f"{counted(len(facts['columns']), 'column')}, {facts['inputs']} encoded")]
+    lines += [("", line) for line in kinds_text([(column["name"], column["kind"]) for column in facts["columns"]])]
+    if facts["left_out"]:
+        lines.append(("", f'left out, as the spec says "ignore": {listed(facts["left_out"])}'))
+    if facts["weights"] != "none":
+        metrics = "" if facts["weights"] == "loss and metrics" else "; metrics are not"
+        lines.append(("weights", f"loss and validation_loss{'' if metrics else ', and the metrics,'} are weighted{metrics}"))
+    if facts["loss"]["units"]:
+        lines.append(("loss", f"{facts['loss']['name']}, {facts['loss']['units']}; metrics are in the target's units"))
+    shape = " -> ".join([str(facts["inputs"]), *(f"{layer['units']} {layer['activation']}" for layer in facts["layers"])])
+    return aligned([*lines, ("network", f"{shape}, {counted(facts['parameters'], 'parameter')}")])
+
+
+def kinds_text(kinds: list[tuple[str, str]]) -> list[str]:
+    """A line for each kind of input: how many there are, and their names."""
+    lines = []
+    for kind, noun in (("number", "number"), ("boolean", "flag"), ("category", "category")):
+        names = [name for name, own in kinds if own == kind]
+        if names:
+            several = "categories" if kind == "category" else f"{noun}s"
+            lines.append(f"{len(names):,} {noun if len(names) == 1 else several}: {listed(names)}")
+    return lines
+
+
+def columns_text(columns: list[dict[str, Any]]) -> str:
+    """The input columns, one a line."""
+    treated = [(column["name"], f"{column['kind']}, {column['treatment']}") for column in columns]
+    return aligned([(f"  {shortened(str(name), 60)}", shortened(treatment, 60)) for name, treatment in treated])
+
+
+def aligned(pairs: list[tuple[str, str]]) -> str:
+    """Names and values in two columns, a line each."""
+    width = max((len(name) for name, _ in pairs), default=0)
+    return "\n".join(one_line(f"{name:{width}}  {value}".rstrip()) for name, value in pairs)
+
+
+def listed(values: list[Any]) -> str:
+    """Values with commas, the first ones when they are many."""
+    return first_few(values, MOST_SHOWN)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 row, 2 rows."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,110 @@
+"""SpecFile: a spec as it was given to a command, so that every error can be shown at its place.
+
+An error may come after the spec was read - when its layers meet the data - and still belongs to a line of the file, or
+to the option that set the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlpkit.cli.overrides import Setting
+from mlpkit.errors import MLPKitError, Problem
+from mlpkit.files.paths import expanded
+
+if TYPE_CHECKING:
+    from mlpkit.spec import Spec
+
+
+class SpecFile:
+    """The text of a spec, and what the command line changes in it.
+
+    Parameters
+    ----------
+    path : str
+        A JSON file; "-" is stdin.
+    settings : sequence of Setting
+
+    Raises
+    ------
+    SpecError
+        The file cannot be read.
+    """
+
+    def __init__(self, path: str, settings: Sequence[Setting] = ()) -> None:
+        from mlpkit.spec.reading import read_text
+
+        self.file = "<stdin>" if path == "-" else path
+        self.folder = Path() if path == "-" else Path(expanded(path)).parent
+        self.settings = settings
+        self.text = read_text(path)
+
+    def read(self) -> Spec:
+        """The spec with the settings in it; errors as `Spec.from_json`."""
+        from mlpkit.spec import Spec
+        from mlpkit.text import json_text
+
+        if not self.settings:
+            return Spec.from_json(self.text, file=self.file, folder=self.folder)
+        value = json_text.parse(self.text, self.file)
+        for setting in self.settings:
+            value = setting.apply(value)
+        return Spec.model_validate(value, folder=self.folder)
+
+    @contextmanager
+    def places(self) -> Iterator[None]:
+        """Give the errors raised inside their place in the file, or the option that they come from."""
+        try:
+            yield
+        except MLPKitError as error:
+            problems = [self._placed(problem) for problem in error.problems]
+            raise type(error)(error.message, help=error.help, problems=problems) from error
+
+    def _placed(self, problem: Problem) -> Problem:
+        if problem.file and (problem.line or problem.file != self.file):
+            return problem
+        for setting in reversed(self.settings):
+            if setting.covers(problem.path):
+                return replace(problem, file=setting.option)
+        for own in self._own_problems:
+            if (own.path, own.message) == (problem.path, problem.message):
+                return own
+        for setting in reversed(self.settings):
+            if setting.is_inside(problem.path):  # it made what is wrong
+                return replace(problem, file=setting.option)
+        return self._at_value(problem) if problem.path else problem
+
+    def _at_value(self, problem: Problem) -> Problem:
+        """The problem at the value that its path leads to, or at the nearest that is written out around it."""
+        from mlpkit.text import json_text
+
+        offsets = self._offsets
+        around = [path for path in offsets if problem.path == path or problem.path.startswith((f"{path}.", f"{path}["))]
+        if not around:
+            return replace(problem, file=self.file)
+        offset = offsets[max(around, key=len)]
+        return json_text.at_offset(self.text, offset, self.file, problem.message, problem.help, problem.path)
+
+    @cached_property
+    def _offsets(self) -> dict[str, int]:
+        """Return where each value of the text starts, by its path as errors have it."""
+        from mlpkit.spec.validation import path_text
+        from mlpkit.text import json_text
+
+        return {path_text(path): offset for path, offset in json_text.offsets(self.text)[0].items() if path}
+
+    @cached_property
+    def _own_problems(self) -> tuple[Problem, ...]:
+        """Return what is wrong with the file by itself, with exact places."""
+        from mlpkit.spec import Spec
+
+        try:
+            Spec.from_json(self.text, file=self.file, folder=self.folder)
+        except MLPKitError as error:
+            return error.problems
+        return ()

@@ -1,0 +1,225 @@
+"""CSV and TSV files, a chunk of rows at a time, with the line of the file for every row and every error.
+
+The values stay texts: whether a column holds numbers or categories is decided later, over all of its training rows.
+Blank lines are no rows, except in a file of one column, where they are missing values.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+from mlpkit.data.csv.decimal_comma import with_points
+from mlpkit.data.csv.dialect import Dialect
+from mlpkit.data.csv.header import Layout, Row, check_header, given_layout, named_layout, sample_rows
+from mlpkit.data.csv.row_reader import RowReader
+from mlpkit.data.csv.splitter import Block, split_plain
+from mlpkit.data.csv.text_stream import TextLines, bounded_lines, count_lines, open_text
+from mlpkit.data.table import Table, counted, data_error
+from mlpkit.data.text_column import TextColumn, Texts
+
+SEPARATORS = (",", ";", "\t", "|")
+BLOCK = 2**22  # bytes
+ROWS = 4096  # that are read one by one, at a time
+_EXCEL = re.compile(r'"?sep=(?P<separator>[^"])"?\s*', re.IGNORECASE)  # the first line of a file that Excel is to open
+_QUOTED = re.compile(r'"[^"]*"')
+_SPACED = re.compile(r'"[^"]*"( "[^"]*")+\s*')  # as R writes names when it is not told how
+
+Part = tuple[Layout, Block]
+
+
+def read_csv(path: str | Path, dialect: Dialect) -> Table:
+    """The whole file as one table of text columns, None where a value is missing.
+
+    Raises
+    ------
+    DataError
+        It is empty, has a header only, is of another encoding, repeats a name, or has rows of differing length.
+    OtherDialect
+        It would be read with another encoding or without a header.
+    """
+    return _table(_read(path, dialect, sys.maxsize), dialect, str(path), ahead=True)
+
+
+def iter_csv(path: str | Path, dialect: Dialect, *, rows: int) -> Iterator[Table]:
+    """The file as tables of at most `rows` rows; only one of them is in memory."""
+    waiting: list[Part] = []
+    for layout, block in _read(path, dialect, rows):
+        start, count = 0, sum(len(part.lines) for _, part in waiting)
+        while count + len(block.lines) - start >= rows:
+            stop = start + rows - count
+            yield _table([*waiting, (layout, block.part(slice(start, stop)))], dialect, str(path), ahead=False)
+            waiting, start, count = [], stop, 0
+        if start < len(block.lines):
+            waiting.append((layout, block.part(slice(start, None))))
+    if waiting:
+        yield _table(waiting, dialect, str(path), ahead=False)
+
+
+def _table(parts: Iterable[Part], dialect: Dialect, source: str, *, ahead: bool) -> Table:
+    """One table of all parts; numbers are read `ahead`, while the bytes of a block are in the cache."""
+    columns: dict[str, Texts] = {}
+    lines = []
+    for layout, block in parts:
+        columns = columns or {name: Texts(dialect.missing) for name in layout.names}
+        for index, texts in enumerate(columns.values()):
+            texts.add(block.column(index), ahead=ahead)
+        lines.append(block.lines)
+    found = {name: TextColumn(texts) for name, texts in columns.items()}
+    numbers = np.concatenate(lines)
+    return Table(found, source=_shown(source), named=layout.named, numbers=numbers, text_file=True, unnamed=layout.unnamed)
+
+
+def _shown(source: str) -> str:
+    return "stdin" if source == "-" else source
+
+
+def _read(path: str | Path, dialect: Dialect, rows: int) -> Iterator[Part]:
+    """The columns with each block of the file; at least one. A pipe is not waited for when `rows` rows are there."""
+    source = _shown(str(path))
+    with open_text(path, source, dialect.encoding) as stream:
+        start = _start(stream, source, dialect, rows)
+        empty = True
+        for block in _blocks(stream, source, start, rows):
+            empty = False
+            yield start.layout, with_points(block) if dialect.decimal == "," else block
+        if empty:
+            raise data_error(f"{source} has a header but no rows", source, help="add the rows")
+
+
+def find_separator(path: str | Path, dialect: Dialect) -> str:
+    """The separator that a file is read with; errors as `read_csv`."""
+    source = _shown(str(path))
+    with open_text(path, source, dialect.encoding) as stream:
+        return _start(stream, source, dialect, 1).separator
+
+
+class _Start(NamedTuple):
+    """The facts of a file after its first rows: columns, separator, the lines before the rows, and bytes of these that were read."""
+
+    layout: Layout
+    separator: str
+    line: int
+    raw: bytes
+
+
+def _start(stream: BinaryIO, source: str, dialect: Dialect, rows: int) -> _Start:
+    """Read the header, and the first rows, by which it is understood."""
+    lines = TextLines(bounded_lines(stream, source), source)
+    passed, first = _first_line(lines)
+    separator = dialect.separator
+    if first is not None and (excel := _EXCEL.fullmatch(first)):
+        separator = separator or excel["separator"]
+        more, first = _first_line(lines)
+        passed = [*passed, "\n", *more]
+    if first is None:
+        raise data_error(f"{source} is empty", source, help="the first line names the columns, and the rows follow")
+    if dialect.header is None or dialect.header is True:
+        separator = separator or _sniff([first], dialect)
+        reader = csv.reader(itertools.chain(passed, [first], lines), delimiter=separator, strict=True)  # it counts the lines passed
+        names, line = _names(reader, source)
+        raw = b"".join(reversed(lines.parts)) + _whole_lines(stream, rows)
+        found = sample_rows(raw, separator)
+        if dialect.header is None:
+            check_header(names, found, source, line)
+        layout = named_layout(names, found, source, line, quoted=raw.lstrip().startswith(b'"'))
+        return _Start(layout, separator, reader.line_num, raw)
+    blank = list(itertools.takewhile(lambda text: not text.strip(), reversed(passed)))
+    line = len(passed) - len(blank)
+    raw = ("".join(blank) + first).encode() + b"".join(reversed(lines.parts)) + _whole_lines(stream, rows)
+    separator = separator or _sniff(raw[:BLOCK].decode("utf-8", "replace").splitlines()[:20], dialect)
+    found = sample_rows(raw, separator)
+    return _Start(given_layout(dialect, found, source, len(passed) + 1), separator, line, raw)
+
+
+def _first_line(lines: Iterator[str]) -> tuple[list[str], str | None]:
+    """The blank lines before the first other one, and that."""
+    blank: list[str] = []
+    for line in lines:
+        if line.strip():
+            return blank, line
+        blank.append("\n")
+    return blank, None
+
+
+def _sniff(lines: list[str], dialect: Dialect) -> str:
+    """The separator that is in all of the lines equally often, and most often in the first."""
+    counts = [[_QUOTED.sub("", line).count(separator) for separator in SEPARATORS] for line in lines if line.strip()]
+    if _SPACED.fullmatch(lines[0]):
+        return " "
+    several = len(counts) > 1  # rows, in which a comma may be in the numbers
+
+    def rank(index: int) -> tuple[bool, bool, int]:
+        found = [row[index] for row in counts]
+        decimal = index == 0 and (several or dialect.decimal == ",")
+        return min(found) > 0 and len(set(found)) == 1, not decimal, found[0]
+
+    best = max(range(len(SEPARATORS)), key=rank)
+    return SEPARATORS[best] if counts[0][best] else ";" if dialect.decimal == "," else ","
+
+
+def _names(reader: Iterator[Row], source: str) -> tuple[Row, int]:
+    """The names in the header, and its line."""
+    names: Row = []
+    try:
+        while not any(names):
+            names = [name.strip() for name in next(reader)]
+    except (csv.Error, StopIteration) as error:
+        message = f"the header of {source} cannot be read: {str(error) or 'it has no names'}"
+        raise data_error(message, source, 1, "check its quotes and line ends") from error
+    return names, reader.line_num  # type: ignore[attr-defined]
+
+
+def _blocks(stream: BinaryIO, source: str, start: _Start, rows: int) -> Iterator[Block]:
+    """The rows behind the header, by column."""
+    layout, separator, line, raw = start
+    while raw:
+        found = split_plain(raw, separator, layout.fields, line)
+        if found is None:
+            rest = itertools.chain(io.BytesIO(raw), bounded_lines(stream, source))  # a text in quotes may go on behind the block
+            lines = TextLines(rest, source, line + 1)
+            one_by_one = RowReader(lines, separator, layout, source, line, count_lines(raw))
+            for block in one_by_one.blocks(min(ROWS, rows)):
+                yield from _columns(block, layout, source)
+            line, left = one_by_one.line, b"".join(reversed(lines.parts))
+        else:
+            (block, line), left = found, b""
+            if len(block.lines):
+                yield from _columns(block, layout, source)
+        raw = left or _whole_lines(stream, rows)
+
+
+def _columns(block: Block, layout: Layout, source: str) -> Iterator[Block]:
+    """The columns of a block, without the empty field at the end of each row if there is one."""
+    if not layout.padded:
+        yield block
+        return
+    wrong = np.flatnonzero(block.ends[-1] > block.starts[-1])
+    end = int(wrong[0]) if len(wrong) else len(block.lines)
+    if end:
+        yield block.part(slice(0, end))._replace(starts=block.starts[:-1, :end], ends=block.ends[:-1, :end])
+    if len(wrong):
+        line = int(block.lines[end])
+        message = f"line {line} of {source} has {counted(layout.fields, 'value')}, but {layout.expected}"
+        raise data_error(message, source, line, "correct that line, or give its column a name")
+
+
+def _whole_lines(stream: BinaryIO, rows: int) -> bytes:
+    """About so many bytes as a block has, up to the end of a line; fewer when there are so many rows, or a pipe has no more yet."""
+    parts: list[bytes] = []
+    size = count = 0
+    while size < BLOCK and count < rows and (part := stream.read1(BLOCK - size)):  # type: ignore[attr-defined]
+        parts.append(part)
+        size += len(part)
+        count += part.count(b"\n") if size < BLOCK else 0
+    if parts and not parts[-1].endswith(b"\n"):
+        parts.append(stream.readline())
+    return b"".join(parts)

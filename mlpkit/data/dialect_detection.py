@@ -1,0 +1,70 @@
+"""Sniffing: how a file of data is written when nobody has said it, found by reading it as each of the ways that it may be."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from mlpkit.data.csv.dialect import OtherDialect
+from mlpkit.data.csv.text_stream import check_damage
+from mlpkit.data.readers import csv_separator, read_table
+from mlpkit.data.table import Table
+from mlpkit.data.text_column import TextColumn
+
+_COMMA = re.compile(r"[+-]?\d*,\d*([eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
+_POINT = re.compile(r"[+-]?\d*\.\d*([eE][+-]?\d+)?")
+
+
+def read_sniffed(path: str | Path) -> tuple[Table, dict[str, Any]]:
+    """A file as a table, and the keys of `data` in a spec that are not the usual ones for it: header, encoding, decimal, separator.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read as a table.
+    """
+    options: dict[str, Any] = {}
+    while True:
+        try:
+            table = read_table(path, **options)
+            break
+        except OtherDialect as error:
+            if error.key in options:
+                raise
+            if error.key == "encoding":
+                check_damage(path, error)
+            options[error.key] = error.value
+    if _has_decimal_commas(table):
+        options["decimal"] = ","
+        table = read_table(path, **options)
+    separator = csv_separator(path, **options)
+    return table, options if separator is None else {**options, "separator": separator}
+
+
+def _has_decimal_commas(table: Table) -> bool:
+    """Return whether some columns are numbers with a comma, of which not all may group thousands, and none are numbers with a point."""
+    found = False
+    for column in table.columns.values():
+        if not isinstance(column, TextColumn):
+            continue
+        texts = [text for text in column.coded[1] if text is not None]
+        if any("." in text for text in texts) and all(map(_is_point_number, texts)):
+            return False
+        if any("," in text for text in texts) and all("," not in text or _COMMA.fullmatch(text) for text in texts):
+            mostly = 2 * sum(map(_is_comma_number, texts)) > len(texts)  # beside a mark for what is missing
+            found = found or (mostly and not all("," not in text or _THOUSANDS.fullmatch(text) for text in texts))
+    return found
+
+
+def _is_comma_number(text: str) -> bool:
+    return text.isdecimal() or (_COMMA.fullmatch(text) is not None and any(map(str.isdecimal, text))) or _is_whole(text)
+
+
+def _is_point_number(text: str) -> bool:
+    return text.isdecimal() or (_POINT.fullmatch(text) is not None and any(map(str.isdecimal, text))) or _is_whole(text)
+
+
+def _is_whole(text: str) -> bool:
+    return re.fullmatch(r"[+-]?\d+", text) is not None

@@ -1,0 +1,134 @@
+"""Stream: the batches of an epoch over rows on disk. While one chunk of rows is trained on, a thread reads the next.
+
+The order is not drawn over all rows, which would read them one by one. The blocks of the file (some 512 kB each) are put in
+a new order, their rows are cut into chunks of whole batches, and the rows of each chunk are shuffled: a batch has rows of
+dozens of places of the file, and every row comes once per epoch. All of it follows from the generator's state at the start
+of the epoch, so that a run that goes on in the middle of one reads the chunks that are left, and no others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.data.batches import Batches, steps_of
+from mlpkit.data.dataset import Dataset
+from mlpkit.data.disk.dataset import StoredDataset, StoredInputs
+from mlpkit.data.disk.table import Span
+from mlpkit.numerics.rowwise import augmentable
+from mlpkit.plugin import Array, Targets
+
+CHUNK = 2**24  # bytes of encoded rows in a chunk, of which two are in memory
+Batch: TypeAlias = "tuple[Array, Targets, Array | None]"
+
+
+def batches_of(data: Dataset | StoredDataset, size: int, shuffle: bool, biased: bool, join: bool = False) -> Batches | Stream:
+    """Return the batches of rows in memory or on disk; parameters as for `Batches`."""
+    kind = Batches if isinstance(data, Dataset) else Stream
+    return kind(data, size, shuffle, biased, join)  # type: ignore[arg-type]
+
+
+class _Chunk(NamedTuple):
+    """The spans of the table that are read for a chunk, the place of each of its rows in the data, and their order."""
+
+    spans: list[Span]
+    places: NDArray[np.intp]
+    order: NDArray[np.intp]
+
+
+class Stream:
+    """The batches of an epoch, read from disk; the interface is that of `Batches`."""
+
+    def __init__(self, data: StoredDataset, size: int, shuffle: bool, biased: bool, join: bool = False) -> None:
+        self.data, self.size, self.join = data, size, join
+        self.rows, inputs = len(data.inputs), data.inputs
+        self.steps, most = steps_of(self.rows, size, join)
+        self.shuffled = shuffle and size < self.rows
+        self.bounds = inputs.runs()
+        self.runs = np.arange(len(self.bounds) - 1)
+        self.seed = 0
+        self.ends = np.diff(self.bounds).cumsum()  # of the runs in their order: how many rows are read by then
+        whole = CHUNK // (size * inputs.width * inputs.dtype.itemsize)
+        self.chunk = min(max(1, whole) * size, self.rows)
+        last = (self.steps - 1) * size // self.chunk
+        self.starts = [*range(0, (last + 1) * self.chunk, self.chunk), self.rows]  # of the chunks, and the end of the last
+        longest = max(stop - start for start, stop in pairwise(self.starts))
+        self.buffers = [_buffer(longest, inputs, biased) for _ in range(2 if last else 1)]
+        kinds = data.targets, data.weights
+        self.gathered = [_buffer(most, inputs, biased)]
+        self.gathered += [np.empty_like(array[:most]) for array in kinds if array is not None]
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def shuffle(self, rng: np.random.Generator) -> None:
+        """Put the runs in a new order, and draw what those of the chunks' rows follow from."""
+        if self.shuffled:
+            self.runs = rng.permutation(len(self.bounds) - 1)
+            self.seed = int(rng.integers(2**63))
+            self.ends = np.diff(self.bounds)[self.runs].cumsum()
+
+    def after(self, done: int) -> Iterator[Batch]:
+        """The batches of the epoch but for the first `done` ones; the thread ends with the iterator, however that ends.
+
+        Raises
+        ------
+        DataError
+            The file has changed, or cannot be read any more.
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        numbers = range(done * self.size // self.chunk if done < self.steps else len(self.starts), len(self.starts) - 1)
+        with ThreadPoolExecutor(1, thread_name_prefix="mlpkit-reader") as reader:
+            coming = [reader.submit(self._read, number) for number in numbers[:1]]
+            for number in numbers:
+                chunk = coming.pop().result()
+                if number + 1 in numbers:
+                    coming.append(reader.submit(self._read, number + 1))
+                skipped = max(0, done * self.size - self.starts[number])
+                yield from self._batches(self.buffers[number % len(self.buffers)], chunk, skipped)
+
+    def _read(self, number: int) -> _Chunk:
+        """Fill a buffer with the rows of a chunk, in the order in which they are read; in the reader's thread."""
+        chunk = self._plan(number)
+        buffer, inputs = self.buffers[number % len(self.buffers)], self.data.inputs
+        inputs.encode(chunk.spans, buffer[: len(chunk.places), : inputs.width])
+        return chunk
+
+    def _plan(self, number: int) -> _Chunk:
+        start, stop = self.starts[number : number + 2]
+        spans: list[Span] = []
+        for index in range(np.searchsorted(self.ends, start, "right"), np.searchsorted(self.ends, stop, "left") + 1):
+            run, end = self.runs[index], int(self.ends[index])
+            last = int(self.bounds[run + 1])
+            begin = end - (last - int(self.bounds[run]))
+            span = last - (end - max(start, begin)), last - (end - min(stop, end))
+            if spans and spans[-1][1] == span[0]:
+                span = spans.pop()[0], span[1]
+            spans.append(span)
+        places = np.concatenate([np.arange(*span) for span in spans])
+        order = np.arange(stop - start)
+        if self.shuffled:
+            np.random.default_rng([self.seed, number]).shuffle(order)
+        return _Chunk(spans, places, order)
+
+    def _batches(self, buffer: Array, chunk: _Chunk, start: int) -> Iterator[Batch]:
+        """The batches of a chunk from one of its rows on, gathered into buffers that are used again."""
+        others = [array for array in (self.data.targets, self.data.weights) if array is not None]
+        steps, _ = steps_of(len(chunk.order), self.size, self.join)
+        for step in range(start // self.size, steps):
+            rows = chunk.order[step * self.size : None if step == steps - 1 else (step + 1) * self.size]
+            places = chunk.places[rows]
+            inputs = buffer.take(rows, 0, self.gathered[0][: len(rows)], "clip")  # any other mode copies the buffer
+            found = [array.take(places, 0, out[: len(rows)], "clip") for array, out in zip(others, self.gathered[1:], strict=True)]
+            yield inputs, found[0], found[1] if len(found) > 1 else None
+
+
+def _buffer(rows: int, inputs: StoredInputs, biased: bool) -> Array:
+    if biased:
+        return augmentable(rows, inputs.width, inputs.dtype)
+    return np.empty((rows, inputs.width), inputs.dtype)

@@ -1,0 +1,214 @@
+"""StoredTable: named columns that stay on disk, of which blocks of rows are read. What selects rows and columns of a table
+does the same with it, so that a split or a target needs no other code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.data.columns import Column
+from mlpkit.data.disk.block_reader import Bytes, Extent, unreadable
+from mlpkit.data.table import Rows, Table, UnusableColumn, data_error, missing_columns
+from mlpkit.errors import DataError
+from mlpkit.text.column_names import unique
+
+BLOCK = 2**19  # bytes that are read at once: few enough for a core's cache, many enough for a disk
+BLOCKS = 8  # that are read for a table, which takes as long to make as some of them to read
+TEXT = 64  # bytes that a text takes in memory, or more
+Span = tuple[int, int]  # rows from the first to before the second
+
+
+@dataclass(frozen=True)
+class StoredColumn:
+    """A column of numbers, in some of the bytes of each row of an extent.
+
+    Attributes
+    ----------
+    extent : Extent
+    at : int
+        Where the column begins in the bytes of a row.
+    dtype : numpy.dtype
+    width : int
+        Values per row.
+    """
+
+    extent: Extent
+    at: int
+    dtype: np.dtype[Any]
+    width: int = 1
+
+    def view(self, raw: Bytes, rows: int) -> NDArray[Any]:
+        """The column, shape (rows, width), in the bytes of some rows of its extent."""
+        strides = self.extent.record, self.dtype.itemsize
+        return np.ndarray((rows, self.width), self.dtype, raw.data, self.at, strides)
+
+    def followed_by(self, other: StoredColumn) -> bool:
+        """Return whether another column begins where this one ends, so that both are read as one."""
+        ends = self.at + self.width * self.dtype.itemsize
+        return (self.extent, self.dtype, ends) == (other.extent, other.dtype, other.at)
+
+
+@dataclass(frozen=True)
+class StoredTexts:
+    """A column of texts, which only libhdf5 can read."""
+
+    dataset: Any
+    path: str
+
+    def read(self, rows: slice) -> NDArray[Any]:
+        """Some of the rows, as objects."""
+        try:
+            found: NDArray[Any] = self.dataset[rows]
+        except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
+            raise unreadable(self.path, error) from error
+        return found
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """Ordered, named columns in a file.
+
+    Attributes
+    ----------
+    columns : mapping of str to StoredColumn, StoredTexts or UnusableColumn
+    source : str
+        The file; named in errors.
+    named : bool
+        Whether the names are the user's own, as for a `Table`.
+    stored : int
+        The rows of the file.
+    index : array of int, sorted, or None
+        Those of them that are the table's; None for all.
+    """
+
+    columns: Mapping[str, StoredColumn | StoredTexts | UnusableColumn]
+    source: str
+    named: bool
+    stored: int
+    index: Rows | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", dict(zip(unique(list(self.columns)), self.columns.values(), strict=True)))
+
+    @property
+    def rows(self) -> int:
+        """Return how many there are."""
+        return self.stored if self.index is None else len(self.index)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns, in order."""
+        return tuple(self.columns)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
+    def numbers(self, names: Sequence[str]) -> list[StoredColumn]:
+        """Some of the columns; DataError when one of them is not there, or holds texts or dates."""
+        self._check(names)
+        found = []
+        for name in names:
+            column = self.columns[name]
+            if not isinstance(column, StoredColumn) or column.dtype.kind not in "biuf":
+                what = f"the input {name!r} of {self.source} has no numbers, and only numbers can stay on disk"
+                help = f'leave it out: "preprocessing": {{"columns": {{"{name}": "ignore"}}}}; or set "in_memory" to true'
+                raise data_error(what, self.source, help=help)
+            found.append(column)
+        return found
+
+    def take(self, rows: Rows) -> StoredTable:
+        """Some of the rows, in order."""
+        index = rows if self.index is None else self.index[rows]
+        return StoredTable(self.columns, self.source, self.named, self.stored, index)
+
+    def select(self, names: Sequence[str]) -> Table:
+        """Some of the columns, read into memory; DataError that names the ones that are not there."""
+        self._check(names)
+        parts = [block.columns for block in self.tables([(0, self.rows)], names)]
+        columns = {name: np.concatenate([part[name] for part in parts]) for name in names}
+        return Table(columns, source=self.source, named=self.named, numbers=self.index)
+
+    def _check(self, names: Sequence[str]) -> None:
+        if missing := [name for name in names if name not in self.columns]:
+            raise missing_columns(missing, self.names, self.source)
+        for name in names:
+            if isinstance(column := self.columns[name], UnusableColumn):
+                raise DataError(column.error.message, help=column.error.help, problems=column.error.problems) from column.error
+
+    def head(self, names: Sequence[str]) -> Table:
+        """The first row of some of the columns, which shows their types and widths."""
+        return self.take(np.zeros(1, np.intp)).select(names)
+
+    # -- blocks
+
+    def step(self, names: Sequence[str]) -> int:
+        """Rows in a block of some of the columns."""
+        found = [self.columns[name] for name in names]
+        extents = {column.extent for column in found if isinstance(column, StoredColumn)}
+        texts = TEXT * sum(isinstance(column, StoredTexts) for column in found)
+        return max(1, BLOCK // max(1, texts + sum(extent.record for extent in extents)))
+
+    def runs(self, names: Sequence[str]) -> NDArray[np.intp]:
+        """Return where the table's rows part into blocks of the file: the first of each block, and the end."""
+        step = self.step(names)
+        edges = np.append(np.arange(0, self.stored, step), self.stored)
+        return edges if self.index is None else np.unique(np.searchsorted(self.index, edges))
+
+    def places(self, spans: Sequence[Span], step: int) -> Iterator[tuple[Span, slice | Rows]]:
+        """The blocks of the file that have rows of some spans of the table: first and last, and which of them these are."""
+        for first, last in spans:
+            while first < last:
+                start = first if self.index is None else int(self.index[first])
+                edge = start - start % step + step
+                end = min(edge, last) if self.index is None else first + int(np.searchsorted(self.index[first:last], edge))
+                if self.index is None:
+                    yield (start, end), slice(None)
+                else:
+                    stop = int(self.index[end - 1]) + 1
+                    yield (start, stop), slice(None) if stop - start == end - first else self.index[first:end] - start
+                first = end
+
+    def blocks(self, spans: Sequence[Span], columns: Sequence[StoredColumn], step: int) -> Iterator[list[NDArray[Any]]]:
+        """The rows of some spans of the table, at most `step` at a time: each column as an array of shape (rows, width).
+
+        The arrays are valid until the next block is asked for.
+        """
+        longest = max((last - first for first, last in spans), default=0)
+        size = min(step, longest) if self.index is None else step
+        buffers = {extent: np.empty(size * extent.record, np.uint8) for extent in dict.fromkeys(column.extent for column in columns)}
+        for (start, stop), chosen in self.places(spans, step):
+            for extent, buffer in buffers.items():
+                extent.read(start, stop, buffer[: (stop - start) * extent.record])
+            yield [column.view(buffers[column.extent], stop - start)[chosen] for column in columns]
+
+    def tables(self, spans: Sequence[Span], names: Sequence[str]) -> Iterator[Table]:
+        """The same as tables of columns that stay, texts among them."""
+        found = [column for name in names if isinstance(column := self.columns[name], StoredColumn)]
+        step = BLOCKS * self.step(names)
+        blocks = self.blocks(spans, found, step)
+        for (start, stop), chosen in self.places(spans, step):
+            numbers = iter(next(blocks) if found else ())
+            columns: dict[str, Column] = {}
+            for name in names:
+                column = self.columns[name]
+                if isinstance(column, StoredTexts):
+                    columns[name] = column.read(slice(start, stop))[chosen]
+                elif isinstance(column, StoredColumn):
+                    columns[name] = next(numbers).copy()
+            yield Table(columns, source=self.source, named=self.named, numbers=np.arange(start, stop)[chosen])
+
+
+def stripes(columns: Sequence[StoredColumn]) -> list[StoredColumn]:
+    """Columns side by side with those that follow each other in the file joined: a matrix is read as one, not column by column."""
+    joined: list[StoredColumn] = []
+    for column in columns:
+        if joined and joined[-1].followed_by(column):
+            last = joined.pop()
+            column = StoredColumn(last.extent, last.at, last.dtype, last.width + column.width)
+        joined.append(column)
+    return joined

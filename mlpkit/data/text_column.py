@@ -1,0 +1,204 @@
+"""TextColumn: a column of a text file, in the place of an array of strings and None; its values are made when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.data.columns import Column, object_column
+from mlpkit.errors import DataError
+
+if TYPE_CHECKING:  # to load a model and predict needs no CSV file
+    from mlpkit.data.csv.fields import Codes, Fields
+    from mlpkit.data.csv.numbers import Flags, Vector
+
+Text: TypeAlias = str | None
+
+
+class TextColumn:
+    """Texts, None where one is missing: to those who ask it is an object array of one dimension.
+
+    Parameters
+    ----------
+    texts : Texts
+    rows : array of int, optional
+        Some rows of them; all when left out.
+    """
+
+    dtype = np.dtype(object)
+    ndim = 1
+
+    def __init__(self, texts: Texts, rows: NDArray[np.intp] | None = None) -> None:
+        self._texts, self._rows = texts, rows
+
+    def __len__(self) -> int:
+        return len(self._texts) if self._rows is None else len(self._rows)
+
+    def __getitem__(self, rows: Any) -> Any:
+        """Some of the rows, or the text of one; what is made of the texts is shared with the whole."""
+        whole = self._rows is None
+        if not (whole and isinstance(rows, np.ndarray) and rows.dtype == np.intp):
+            rows = (np.arange(len(self)) if self._rows is None else self._rows)[rows]
+        return self._texts.text(int(rows)) if np.ndim(rows) == 0 else TextColumn(self._texts, rows)
+
+    def __iter__(self) -> Iterator[Text]:
+        return iter(self.tolist())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return object_column(self.tolist()).astype(dtype or object, copy=False)
+
+    def tolist(self) -> list[Text]:
+        """A string or None for each row."""
+        found = self._texts.strings
+        return found if self._rows is None else [found[row] for row in self._rows.tolist()]
+
+    def numbers(self, missing: Collection[str] = ()) -> Vector | None:
+        """The texts as numbers, NaN where one is missing; None if any text is no number.
+
+        Parameters
+        ----------
+        missing : collection of str
+            More texts that are missing, if not all texts are numbers without.
+        """
+        found = self._part(self._texts)
+        if found is None and not self._texts.missing.issuperset(missing):
+            if any("_" in text and self._some(self._texts.equal(text)).any() for text in missing):
+                return None  # as 1_000, which is a number to Python alone
+            found = self._part(self._texts.with_missing(missing))
+        if found is None:
+            self._check_points()
+        return found
+
+    def _part(self, texts: Texts) -> Vector | None:
+        values, wrong = texts.numbers
+        return None if self._some(wrong).any() else self._some(values)
+
+    def _check_points(self) -> None:
+        """Raise DataError when all that keeps the texts from being numbers is a point where the decimals have commas."""
+        pointed, wrong = self._some(self._texts.pointed), self._some(self._texts.numbers[1])
+        if wrong.any() and not (wrong & ~pointed).any():
+            message = f"a column of numbers with decimal commas has {self[int(wrong.argmax())]!r}, whose point can mean two things"
+            help = 'take out points that group thousands; or set "decimal": "." in "data" if they are decimal points'
+            raise DataError(message, help=help)
+
+    def _some(self, values: NDArray[Any]) -> NDArray[Any]:
+        return values if self._rows is None else values[self._rows]
+
+    @property
+    def coded(self) -> tuple[Codes, list[Text]]:
+        """The number of each row's text, and the texts by number, None among them when one is missing; each is used."""
+        codes, texts = self._texts.coded
+        if self._rows is None:
+            return codes, texts
+        codes = codes[self._rows]
+        used = np.bincount(codes, minlength=len(texts)) > 0
+        return (np.cumsum(used) - 1)[codes], [text for text, there in zip(texts, used.tolist(), strict=True) if there]
+
+    @property
+    def gaps(self) -> Flags:
+        """Return which values are missing."""
+        return self._some(self._texts.gaps)
+
+
+def coded(column: Column) -> tuple[Codes, list[Text]]:
+    """The number of each row's text in a column of texts, and the texts by number; each is used."""
+    if isinstance(column, TextColumn):
+        return column.coded
+    number_of: dict[Text, int] = {}
+    codes = [number_of.setdefault(text, len(number_of)) for text in column.tolist()]
+    return np.array(codes, dtype=np.intp), list(number_of)
+
+
+class Texts:
+    """The whole of a column: its fields, block by block, and what was made of them.
+
+    Parameters
+    ----------
+    missing : frozenset of str
+        Texts that mean that a value is missing.
+    """
+
+    def __init__(self, missing: frozenset[str]) -> None:
+        self.missing = missing
+        self.parts: list[Fields] = []
+        self._numbers: list[tuple[Vector, Flags]] = []  # of the first parts
+
+    def add(self, part: Fields, *, ahead: bool = False) -> None:
+        """The next rows; their numbers are read `ahead`, as long as there is nothing else."""
+        if ahead and len(self._numbers) == len(self.parts) and not (self._numbers and self._numbers[-1][1].any()):
+            self._numbers.append(part.numbers(self.missing))
+        self.parts.append(part)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def with_missing(self, missing: Collection[str]) -> Texts:
+        """The same with more texts that are missing."""
+        texts = Texts(self.missing.union(missing))
+        for part in self.parts:
+            texts.add(part)
+        return texts
+
+    def text(self, row: int) -> Text:
+        """The text of one row."""
+        part, start = 0, 0
+        while row >= start + len(self.parts[part]):
+            part, start = part + 1, start + len(self.parts[part])
+        return self._present(self.parts[part].text(row - start))
+
+    def _present(self, text: str) -> Text:
+        return None if text in self.missing else text
+
+    @cached_property
+    def strings(self) -> list[Text]:
+        """A string or None for each row."""
+        if "coded" in self.__dict__:
+            codes, texts = self.coded
+            return list(object_column(texts)[codes].tolist())
+        return [self._present(text) for part in self.parts for text in part.texts()]
+
+    @cached_property
+    def numbers(self) -> tuple[Vector, Flags]:
+        """The texts as numbers, NaN for missing ones, and which are no numbers."""
+        self._numbers += [part.numbers(self.missing) for part in self.parts[len(self._numbers) :]]
+        values, wrong = zip(*self._numbers, strict=True)
+        self._numbers = [(np.concatenate(values), np.concatenate(wrong))]
+        return self._numbers[0]
+
+    @cached_property
+    def coded(self) -> tuple[Codes, list[Text]]:
+        """The number of each row's text, and the texts by number."""
+        number_of: dict[Text, int] = {}
+        found = []
+        for part in self.parts:
+            codes, texts = part.coded
+            numbers = [number_of.setdefault(self._present(text), len(number_of)) for text in texts]
+            found.append(np.array(numbers, dtype=np.intp)[codes])
+        return np.concatenate(found), list(number_of)
+
+    @property
+    def pointed(self) -> Flags:
+        """Return which texts are numbers with a point in a file whose decimals have commas."""
+        none = [np.zeros(len(part), dtype=bool) if part.pointed is None else part.pointed for part in self.parts]
+        return np.concatenate(none)
+
+    def equal(self, text: str) -> Flags:
+        """Return which rows have a text, missing or not."""
+        found = np.zeros(len(self), dtype=bool)
+        start = 0
+        for part in self.parts:
+            found[start + part.rows_with(text)] = True
+            start += len(part)
+        return found
+
+    @cached_property
+    def gaps(self) -> Flags:
+        """Return which values are missing."""
+        gaps = np.zeros(len(self), dtype=bool)
+        for text in self.missing:
+            gaps |= self.equal(text)
+        return gaps

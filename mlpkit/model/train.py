@@ -1,0 +1,156 @@
+"""The two ways to train: `train` runs a spec through, `epochs` puts the loop into the caller's hands.
+
+Both can go on with a run that was stopped.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+from mlpkit.errors import ModelFileError, TrainingInterrupted
+from mlpkit.files.paths import as_path
+from mlpkit.model.model import Model
+from mlpkit.model.serialization import from_contents
+from mlpkit.preprocessing.prepare import Prepared, prepare
+from mlpkit.spec import Spec, as_spec
+from mlpkit.training.checkpoints import read_checkpoint
+from mlpkit.training.epoch import Epoch
+from mlpkit.training.resume import check_spec
+
+
+def train(
+    spec: Spec | dict[str, Any] | str | Path,
+    rows: Any = None,
+    y: Any = None,
+    *,
+    validation: Any = None,
+    weights: Any = None,
+    resume: str | Path | None = None,
+    checkpoints: str | Path | None = None,
+) -> Model:
+    """Train a model as a spec says.
+
+    Parameters
+    ----------
+    spec : Spec, dict, str or Path
+        A spec, its dictionary, or the path of its JSON file.
+    rows : array, table, str or Path, optional
+        The data; those that the spec names when left out.
+    y : array, optional
+        Targets, shape (rows,) or (rows, targets); the spec's target columns when left out.
+    validation : (array, array), table, str or Path, optional
+        Validation rows, with their targets.
+    weights : array, shape (rows,), optional
+        What each row counts.
+    resume : str or Path, optional
+        Go on with a run that was stopped: a checkpoint, the file of an interrupted run, or a folder of checkpoints, of
+        which the furthest that verifies is taken. Give the same spec and data; `training.epochs`, the patience of early
+        stopping and the checkpoints may be others. The model is that of an unbroken run, bit for bit.
+    checkpoints : str or Path, optional
+        The folder of the run's checkpoints, which need not be asked for in the spec then. By default the one that the
+        spec names, or one that is named after the spec.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    SpecError, PluginError, DataError
+    TrainingError
+        The loss became NaN or infinite; its `model` has the weights of the best finished epoch.
+    TrainingInterrupted
+        Ctrl-C while it trained; its `model` can be saved with its training state, and resumed.
+    ModelFileError
+        There is nothing to resume from, or the folder of checkpoints is in use or has some of another run.
+    """
+    spec = as_spec(spec)
+    if resume is None:
+        prepared = prepare(spec, rows, y, validation=validation, weights=weights)
+        model = Model.for_data(spec, prepared)
+    else:
+        model, _ = resumed(spec, resume)
+        prepared = prepare_for(model, rows, y, validation=validation, weights=weights, resume=True)
+    try:
+        for _ in model.epochs(prepared, resume=resume is not None, checkpoints=checkpoints):
+            pass
+        return model
+    except KeyboardInterrupt:
+        raise TrainingInterrupted(model) from None
+
+
+def epochs(
+    model: Model,
+    rows: Any = None,
+    y: Any = None,
+    *,
+    validation: Any = None,
+    weights: Any = None,
+    resume: bool = False,
+    keep_optimizer: bool = True,
+    checkpoints: str | Path | None = None,
+) -> Generator[Epoch, None, None]:
+    """Train a model epoch by epoch, in the caller's own loop.
+
+    Parameters are those of `train`. The preprocessing is fitted at the first call and kept at later ones. With early stopping
+    the best weights are restored when the loop ends. A later call goes on from the last weights, not the best, and with the
+    optimizer's arrays; with ``keep_optimizer=False`` from the weights that the model has, and with new arrays. Two loops over
+    one model at a time are an error. Ctrl-C finishes the step: the model stands between two steps and can be saved with
+    its training state.
+
+    With `resume`, the run that `model.training_state` tells of goes on, with its optimizer's state, its random numbers
+    and in the middle of its epoch: after a `break`, or in a model that was loaded from a checkpoint. The paths in the spec
+    of a model that was loaded are not opened: give the rows, and `checkpoints` where it is to write some.
+
+    Yields
+    ------
+    Epoch
+    """
+    if not isinstance(resume, bool):
+        raise TypeError(f"resume must be True or False, not {resume!r}: load the file, and give the loaded model")
+    prepared = prepare_for(model, rows, y, validation=validation, weights=weights, resume=resume)
+    return model.epochs(prepared, resume=resume, keep_optimizer=keep_optimizer, checkpoints=checkpoints)
+
+
+def resumed(spec: Spec, path: str | Path) -> tuple[Model, Path]:
+    """The model of a run that is to go on as `spec` says, and its file: `path`, or the furthest checkpoint in it.
+
+    Raises
+    ------
+    ModelFileError
+        There is no file that verifies, or it has no training state.
+    SpecError
+        The spec would make another run of it; every such difference is named.
+    """
+    path = as_path(path, ModelFileError, "what to resume from")
+    if not os.path.exists(path):
+        options = spec.training.checkpoint
+        folder = None if options is None else options.folder
+        advice = "check the path" if folder is None else f"the spec keeps its checkpoints in {spec.resolve_path(folder)}"
+        raise ModelFileError(f"{path}: there is no such file or folder", help=advice)
+    file, contents = read_checkpoint(path)
+    model = Model.from_parts(from_contents(contents, file))
+    if model.training_state is None:
+        help = (
+            "give a checkpoint or the file of an interrupted run; the state of a finished run is kept with training.keep_state: true, "
+            "and mlpkit.epochs(model, ...) trains a finished model further in a run of its own"
+        )
+        raise ModelFileError(f"{file}: the model is finished: it has no training state to go on from", help=help)
+    model.spec = check_spec(model.training_state, model.spec, spec)
+    return model, file
+
+
+def prepare_for(model: Model, rows: Any = None, y: Any = None, *, validation: Any = None, weights: Any = None, resume: bool) -> Prepared:
+    """Data for `Model.epochs`; parameters are those of `epochs`.
+
+    A model that is trained further keeps its preprocessing. A run that goes on and had fitted it fits it anew, so that
+    whatever has changed in the data is noticed.
+    """
+    state, encoders = model.training_state, None
+    fits = resume and state is not None and state.done == 0
+    if model.input_encoder is not None and model.target_encoder is not None and not fits:
+        encoders = model.input_encoder, model.target_encoder
+    return prepare(model.spec, rows, y, validation=validation, weights=weights, encoders=encoders)

@@ -1,0 +1,125 @@
+"""Reading: an array on its way from the file, verified as it comes.
+
+It goes piece by piece, so that a piece is read, hashed and looked through while it is in the processor's cache. Hashing is
+what takes time, and one digest cannot be computed by two processors; so several arrays go side by side, and a processor
+always goes on with the one of which most is left, lest one be left over at the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Sequence
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.errors import Corrupt, NonFinite
+from mlpkit.modelfile.constants import ALTERED, DTYPES
+from mlpkit.modelfile.hdf5.extent import Extent
+from mlpkit.modelfile.hdf5.source import Source
+from mlpkit.modelfile.manifest import StoredObject
+from mlpkit.modelfile.rules import Rule
+
+PIECE = 2**18  # bytes that are read, hashed and looked through at once
+TURN = 8 * PIECE  # bytes after which a thread looks for the array of which most is left
+
+
+class Reading:
+    """An array that is read, or only looked through, and verified.
+
+    Parameters
+    ----------
+    source : Source
+    extent : Extent
+        Where it stands.
+    stored : StoredObject
+        What it shall be.
+    array : array or None
+        A contiguous one to read it into; None when the file is in memory and its bytes are not needed elsewhere.
+
+    Attributes
+    ----------
+    left : int
+        How many bytes have not been read.
+    """
+
+    def __init__(self, source: Source, extent: Extent, stored: StoredObject, array: NDArray[Any] | None) -> None:
+        self.source, self.extent, self.stored = source, extent, stored
+        self.left = extent.size
+        self._copied = array is not None
+        self._digest, self._sound = hashlib.sha256(), True
+        if array is not None:
+            self._raw = array.reshape(-1).view(np.uint8).data
+        else:
+            self._raw = source.data[extent.offset : extent.offset + extent.size] if extent.size else memoryview(b"")
+
+    def go_on(self, size: int) -> None:
+        """Read some bytes more."""
+        begin = self.extent.size - self.left
+        end = min(begin + size, self.extent.size)
+        for start in range(begin, end, PIECE):
+            piece = self._raw[start : min(start + PIECE, end)]
+            if self._copied:
+                self.source.read_into(self.extent.offset + start, piece)
+            self._digest.update(piece)
+            self._sound = self._sound and _is_sound(self.stored, piece)
+        self.left = self.extent.size - end
+
+    def finish(self) -> None:
+        """Raise Corrupt or NonFinite when it is not what was saved, or not what may be."""
+        path = self.stored.path
+        if self._digest.hexdigest() != self.stored.sha256:
+            raise Corrupt(f"{path} is not what was saved: its SHA-256 differs", help=ALTERED, rule=Rule.DIGESTS)
+        if not self._sound and self.stored.dtype == "bool":
+            raise Corrupt(f"{path} holds bytes other than 0 and 1", rule=Rule.ENTRIES)
+        if not self._sound:
+            raise NonFinite(f"{path} holds NaN or infinity", rule=Rule.FINITE)
+
+
+def _is_sound(stored: StoredObject, piece: memoryview) -> bool:
+    """Return whether the numbers in a piece can be believed: finite in a tensor, 0 and 1 for bool."""
+    if stored.dtype == "bool":
+        return not piece or bool(np.frombuffer(piece, np.uint8).max() <= 1)
+    if stored.role == "tensor" and stored.dtype.startswith("float"):
+        return bool(np.isfinite(np.frombuffer(piece, DTYPES[stored.dtype])).all())
+    return True
+
+
+def share(readings: Sequence[Reading], count: int) -> None:
+    """Read arrays to their ends, in so many threads; an error in one ends all of them."""
+    heap = [(-reading.left, index) for index, reading in enumerate(readings)]
+    heapify(heap)
+    lock = threading.Lock()
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while True:
+                with lock:
+                    if errors or not heap:  # what others have in their hands cannot be shared
+                        return
+                    _, index = heappop(heap)
+                readings[index].go_on(TURN)
+                if readings[index].left:
+                    with lock:
+                        heappush(heap, (-readings[index].left, index))
+        except BaseException as error:
+            errors.append(error)
+
+    helpers = [threading.Thread(target=work) for _ in range(min(count, len(readings)) - 1)]
+    for helper in helpers:
+        helper.start()
+    work()
+    for helper in helpers:
+        helper.join()
+    if errors:
+        raise errors[0]
+
+
+def threads() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,161 @@
+"""The structure of a model file: where each dataset stands, found without an HDF5 library.
+
+libhdf5 is not made for files from strangers, and it can do far more than a model file needs: links to other files,
+external and virtual storage, filters that load libraries. This reader knows the few structures of the profile that
+models/FORMAT.md describes and refuses everything else. What it finds is a table of places: all else works on the bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from mlpkit.errors import ModelFileError, NotAModelFile, ResourceLimit, Unsafe
+from mlpkit.modelfile.constants import CHANGED, MAX_DEPTH, MAX_OBJECTS
+from mlpkit.modelfile.hdf5 import header
+from mlpkit.modelfile.hdf5.attributes import model_attributes
+from mlpkit.modelfile.hdf5.extent import Extent, placed, read_extent
+from mlpkit.modelfile.hdf5.header import WINDOW, Message, read_header
+from mlpkit.modelfile.hdf5.links import Links, read_links
+from mlpkit.modelfile.hdf5.metadata import Metadata
+from mlpkit.modelfile.hdf5.pattern import KEY, Pattern, has_pattern
+from mlpkit.modelfile.hdf5.source import Source
+from mlpkit.modelfile.hdf5.superblock import read_superblock
+from mlpkit.modelfile.rules import Rule
+
+GROUP = {header.NIL, header.LINK_INFO, header.LINK, header.GROUP_INFO, header.CONTINUATION}
+DATASET = {header.NIL, header.DATASPACE, header.DATATYPE, header.FILL_VALUE, header.LAYOUT, header.CONTINUATION}
+
+OF_ATTRIBUTES = {header.ATTRIBUTE, header.ATTRIBUTE_INFO}  # these only the root has
+REFUSED = {  # messages that people might meet, with what they mean
+    header.EXTERNAL: ("has its data in other files", Rule.STORAGE),
+    header.FILTERS: ("is filtered", Rule.STORAGE),
+    header.LINK_COUNT: ("is where a second link leads", Rule.LINKS),
+    header.ATTRIBUTE: ("has attributes, which only the root may have", Rule.ROOT),
+    header.ATTRIBUTE_INFO: ("may have attributes, which only the root may have", Rule.ROOT),
+}
+
+EXPLAINED = 2**20  # bytes that are looked through for the reason of an error
+
+
+class Structure(NamedTuple):
+    """The header of a file and the places of its datasets by path."""
+
+    major: int
+    minor: int
+    manifest_sha256: str
+    extents: dict[str, Extent]
+
+
+def read_structure(source: Source) -> Structure:
+    """Walk a whole file.
+
+    Raises
+    ------
+    ModelFileError
+        One of its kinds, for a file that is not a model, is damaged, or leaves the profile.
+    """
+    metadata = Metadata(source)
+    try:
+        root = read_superblock(metadata)
+        messages = read_header(metadata, root, "the root", source.window(root, WINDOW)).messages
+        major, minor, digest = model_attributes(messages)
+        extents = dict(_datasets(metadata, root, [message for message in messages if message.type not in OF_ATTRIBUTES]))
+        metadata.check_overlaps()
+    except NotAModelFile:
+        raise
+    except ModelFileError as error:
+        if metadata.signed_bytes <= EXPLAINED:
+            metadata.check_checksums()  # damage explains whatever else was found
+            if metadata.signed_bytes and not error.help:  # an HDF5 library signed what is wrong
+                raise type(error)(error.message, help=CHANGED, rule=error.rule) from error
+        raise
+    metadata.check_checksums()
+    return Structure(major, minor, digest, extents)
+
+
+def _datasets(metadata: Metadata, root: int, messages: list[Message]) -> Iterator[tuple[str, Extent]]:
+    """Every dataset below the root, with its path."""
+    _check_messages(messages, "the root")
+    met, pending = {root}, [("", read_links(metadata, messages, ""))]
+    patterns: dict[bytes, Pattern] = {}
+    while pending:
+        prefix, links = pending.pop()
+        for name, address in links:
+            path = f"{prefix}/{name}"
+            if address in met:
+                raise Unsafe(f"{path} is a second link to an object", rule=Rule.LINKS)
+            met.add(address)
+            if len(met) > MAX_OBJECTS:
+                raise ResourceLimit(f"it has more than {MAX_OBJECTS} objects", rule=Rule.LIMITS)
+            found = _object(metadata, address, path, patterns)
+            if isinstance(found, Extent):
+                yield path, found
+            else:
+                pending.append((path, found))
+
+
+def _object(metadata: Metadata, address: int, path: str, patterns: dict[bytes, Pattern]) -> Extent | Links:
+    """A dataset's extent or a group's links."""
+    start = metadata.source.window(address, WINDOW)
+    pattern = patterns.get(start[:KEY])
+    numbers = None if pattern is None else pattern.match(start)
+    if pattern is None or numbers is None:
+        return _read_object(metadata, address, path, start, patterns)
+    metadata.count_messages(pattern.messages)
+    metadata.take(address, start[: pattern.size], path)
+    if pattern.dtype:
+        return placed(metadata, pattern.dtype, numbers[: pattern.rank], numbers[-2], numbers[-1], path)
+    _check_depth(path)
+    return list(zip(pattern.names, numbers, strict=True))
+
+
+def _read_object(metadata: Metadata, address: int, path: str, start: bytes, patterns: dict[bytes, Pattern]) -> Extent | Links:
+    """The same by the rules."""
+    found = read_header(metadata, address, path, start)
+    if _check_messages(found.messages, path) == DATASET:
+        extent = read_extent(metadata, found.messages, path)
+        if has_pattern(found):
+            patterns[start[:KEY]] = Pattern(found, dtype=extent.dtype, rank=len(extent.shape))
+        return extent
+    _check_depth(path)
+    links = read_links(metadata, found.messages, path)
+    if has_pattern(found):
+        patterns[start[:KEY]] = Pattern(found, names=[name for name, _ in links])
+    return links
+
+
+def _check_depth(path: str) -> None:
+    if path.count("/") >= MAX_DEPTH:
+        raise ResourceLimit(f"{path} is a group deeper than {MAX_DEPTH - 1}", rule=Rule.LIMITS)
+
+
+def _check_messages(messages: list[Message], path: str) -> set[int]:
+    """The kind of an object, after everything else was refused."""
+    types = [message.type for message in messages]
+    kind = GROUP if header.LINK_INFO in types else DATASET
+    for message in messages:
+        if message.type not in kind or message.flags > 1:
+            unknown = f"is neither a plain group nor a plain dataset: it has a message {message.type} with flags {message.flags}"
+            what, rule = REFUSED.get(message.type, (unknown, Rule.OBJECTS))
+            raise Unsafe(f"{path} {what}", rule=rule)
+    once = {header.LINK_INFO} if kind is GROUP else {header.DATASPACE, header.DATATYPE, header.LAYOUT}
+    if any(types.count(type) != 1 for type in once):
+        raise Unsafe(f"{path} is neither a group nor a dataset", rule=Rule.OBJECTS)
+    for message in messages:
+        if message.type in PLAIN and not PLAIN[message.type](message.body):
+            raise Unsafe(f"{path} has a message {message.type} of an unknown form", rule=Rule.OBJECTS)
+    return kind
+
+
+def _is_group_info(body: bytes) -> bool:
+    """Version 0, with or without its two pairs of estimates."""
+    return len(body) >= 2 and body[0] == 0 and body[1] <= 3 and len(body) == 2 + 4 * (body[1] & 1) + 2 * (body[1] & 2)
+
+
+def _is_fill_value(body: bytes) -> bool:
+    """Version 3, when to write a value and when to make room for it, and no value."""
+    return len(body) == 2 and body[0] == 3 and body[1] & 3 in (1, 2, 3) and body[1] >> 2 in (0, 1, 2)
+
+
+PLAIN = {header.GROUP_INFO: _is_group_info, header.FILL_VALUE: _is_fill_value}  # what means nothing, but has its form

@@ -1,0 +1,63 @@
+"""The JSON Schema of a field that names a plugin, so that an editor knows every installed one and its options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import core_schema
+
+from mlpkit.errors import BrokenPlugin, PluginError
+from mlpkit.plugin.environment import strict
+from mlpkit.plugin.registry import PluginInfo, Registry
+
+
+def entries_schema(registry: Registry[Any]) -> dict[str, Any]:
+    """JSON Schema of a field of this kind: names, or one object per installed plugin.
+
+    A broken one is left out, and with MLPKIT_STRICT_PLUGINS an error.
+    """
+    every: list[str] = []
+    objects: list[dict[str, Any]] = []
+    for info in registry.installed():
+        try:
+            options = registry.get(info.full_name).model_json_schema()
+        except PluginError:
+            if strict():
+                raise
+            continue
+        except Exception as error:  # an option, or its default, is of a type that JSON does not have
+            if strict():
+                message = f"{info.described} has options that JSON does not have: {type(error).__name__}: {error}"
+                raise BrokenPlugin(message, help="use numbers, texts, booleans and tuples of them") from error
+            continue
+        names = _names(registry, info)
+        every += names
+        properties = {"type": {"enum": names}, **options.get("properties", {})}
+        described = {"description": options["description"]} if "description" in options else {}
+        required = ["type", *options.get("required", [])]
+        objects.append({"type": "object", **described, "properties": properties, "required": required, "additionalProperties": False})
+    return {"anyOf": [{"enum": every}, *objects]}
+
+
+def _names(registry: Registry[Any], info: PluginInfo) -> list[str]:
+    """Every name that means a plugin: the bare one if no other plugin has it, its aliases, the full one."""
+    names = dict.fromkeys([info.name, *registry.aliases, info.full_name, f"{info.distribution}:{info.name}"])
+    return [name for name in names if _means(registry, name, info)]
+
+
+def _means(registry: Registry[Any], name: str, info: PluginInfo) -> bool:
+    try:
+        return registry.find(name) == info
+    except PluginError:
+        return False
+
+
+@dataclass(frozen=True)
+class Words:
+    """Annotation of a field that takes some words beside its own type: the JSON Schema says so too."""
+
+    words: tuple[str, ...]
+
+    def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
+        return {"anyOf": [{"enum": list(self.words)}, handler(schema)]}

@@ -1,0 +1,42 @@
+"""Suggestions for a plugin's name that means nothing here: the one that may be meant, and the package that has it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+
+from mlpkit.text.shown import DISTRIBUTION
+
+PACKAGES = {  # the plugins in packages of mlpkit's own, by kind and name
+    ("activations", "snake"): "mlpkit-snake",
+    ("losses", "robust"): "mlpkit-robust",
+    ("optimizers", "lbfgs"): "mlpkit-scipy",
+}
+# names that other libraries have: the thing of mlpkit that is spelled alike is another one, as relu is for gelu
+_OF_THE_FIELD = """
+celu elu exponential gelu geglu glu hard_sigmoid hard_silu hard_swish hard_tanh hardtanh log_sigmoid log_softmax maxout mish prelu reglu
+relu6 rrelu selu silu sine soft_shrink softmin softplus softsign sparsemax squareplus swiglu swish tanhshrink
+huber log_cosh smooth_l1 hinge squared_hinge kl_divergence poisson quantile pinball tweedie mape msle gaussian_nll nll
+adadelta adafactor adagrad adamax adamw asgd ftrl lamb lion muon nadam radam rmsprop rprop
+lecun_normal lecun_uniform ones orthogonal random_uniform truncated_normal variance_scaling
+cosine_restarts cyclic inverse_time linear one_cycle piecewise polynomial reduce_on_plateau warmup
+auc roc_auc f1 fbeta precision recall median_absolute_error max_error explained_variance brier
+"""
+OF_THE_FIELD = frozenset(_OF_THE_FIELD.split())
+
+
+def suggestion(name: str, names: Collection[str]) -> str:
+    """Return a question after the names that may be meant by one in small letters; empty where it is no slip of the pen."""
+    if name in names:
+        return f"; did you mean {name!r}?"
+    near = [] if name in OF_THE_FIELD else difflib.get_close_matches(name, sorted(names), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def installation(kind: str, name: str, small: str) -> str:
+    """Return the package to install for a name, as the begin of a sentence; empty where none is known."""
+    package = PACKAGES.get((kind, small))
+    if package is not None:
+        return f"it is in the package {package}: pip install {package}, or in a checkout pip install ./plugins/{package}; "
+    distribution = name.partition(":")[0] if ":" in name else ""
+    return f"pip install {distribution}, if you trust it; " if DISTRIBUTION.fullmatch(distribution) else ""

@@ -1,0 +1,112 @@
+"""CategoryEncoder: one 0/1 column per category; one that training lacked has a row of zeros and is counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlpkit.data.column_types import texts
+from mlpkit.data.table import Table
+from mlpkit.data.text_column import coded
+from mlpkit.plugin import Array
+from mlpkit.preprocessing.input_columns import InputColumn, missing_error
+
+if TYPE_CHECKING:
+    from mlpkit.data.csv.fields import Codes
+
+Unseen = Counter[tuple[str, str | None]]  # column and category
+
+
+@dataclass(frozen=True)
+class CategoryEncoder:
+    """The category columns, their missing texts, whether a missing value is a category or an error, and what is always 0.
+
+    Attributes
+    ----------
+    columns : tuple of InputColumn
+    missing : tuple of str
+    impute : bool
+    constant : tuple of int
+        The encoded columns that are 0 whatever a row has: those of columns with one category in the training rows.
+    """
+
+    columns: tuple[InputColumn, ...]
+    missing: tuple[str, ...]
+    impute: bool
+    constant: tuple[int, ...] = ()
+
+    @classmethod
+    def fit(cls, columns: Sequence[InputColumn], missing: tuple[str, ...], impute: bool) -> CategoryEncoder:
+        """Return the encoder of columns whose categories are known."""
+        starts = accumulate((len(column.categories) for column in columns), initial=0)
+        constant = [start for column, start in zip(columns, starts, strict=False) if len(column.categories) == 1]
+        return cls(tuple(columns), missing, impute, tuple(constant))
+
+    @cached_property
+    def width(self) -> int:
+        """Categories over all columns."""
+        return self._starts[-1]
+
+    @property
+    def names(self) -> list[str]:
+        """A name for each category: "island=Dream", "sex is missing"."""
+        return [
+            f"{column.name} is missing" if category is None else f"{column.name}={category}"
+            for column in self.columns
+            for category in column.categories
+        ]
+
+    def encode(self, table: Table, out: Array) -> Unseen:
+        """Fill `out`, zeros of shape (rows, width); returns how often each unseen category was met."""
+        unseen: Unseen = Counter()
+        for column, code_of, start in zip(self.columns, self._codes, self._starts[:-1], strict=True):
+            numbers, values = coded(texts(table, column.name))
+            codes = np.array([code_of.get(value, -1) for value in values], dtype=np.intp)[numbers]
+            known = np.flatnonzero(codes >= 0)
+            out[known, start + codes[known]] = 1
+            if len(known) < len(codes):
+                self._count(table, column, values, np.where(codes < 0, numbers, -1), unseen)
+        out[:, list(self.constant)] = 0
+        return unseen
+
+    def encode_plain(self, values: Sequence[str | None], out: Array) -> bool:
+        """Encode the values of a few rows, one row after the other, into `out`, zeros; False when one was not seen in training."""
+        columns = len(self.columns)
+        for index, value in enumerate(values):
+            row, column = divmod(index, columns)
+            code = self._codes[column].get(value, -1)
+            if code < 0:
+                return False
+            out[row, self._starts[column] + code] = 1
+        if self.constant:
+            out[:, list(self.constant)] = 0
+        return True
+
+    @cached_property
+    def _codes(self) -> list[dict[str | None, int]]:
+        """For each column the number of each text's category, of those that mean a missing value too; -1 where that has none."""
+        codes = []
+        for column in self.columns:
+            code_of: dict[str | None, int] = {category: code for code, category in enumerate(column.categories)}
+            codes.append(code_of | dict.fromkeys(self.missing, code_of.get(None, -1)))
+        return codes
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """The first encoded column of each column."""
+        return [0, *accumulate(len(column.categories) for column in self.columns)]
+
+    def _count(self, table: Table, column: InputColumn, values: list[str | None], numbers: Codes, unseen: Unseen) -> None:
+        """Count texts without a category; `numbers` has -1 in the rows of all others."""
+        counts = np.bincount(numbers[numbers >= 0])
+        for number in dict.fromkeys(numbers[numbers >= 0].tolist()):  # in the order of the rows
+            value = None if values[number] in self.missing else values[number]
+            if value is None and not self.impute:
+                raise missing_error(table, column.name, int((numbers == number).argmax()))
+            unseen[column.name, value] += int(counts[number])

@@ -1,0 +1,197 @@
+"""Survey: what one pass over number columns on disk finds - means and deviations, a sample for the medians, gaps, digests.
+
+Mean and deviation are exact but for rounding: each block has its own, taken in two steps, and they are merged by the
+formula of Chan, Golub and LeVeque (1979), with the weights of the rows in place of their numbers. A median would need all
+values at once; it is that of a sample of rows at equal distances, which is all rows where they are few.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.data.disk.table import StoredTable, stripes
+from mlpkit.data.table import Rows
+from mlpkit.preprocessing.moments import median, unequal
+
+Vector = NDArray[np.float64]
+
+SAMPLE = 2**20  # values that the medians are taken from: 8 MB
+FEWEST = 2**10  # rows of the sample, where rows are wide
+
+
+class Survey:
+    """The statistics of rows that come block by block.
+
+    Attributes
+    ----------
+    count : array of int, shape (values,)
+        The rows in which a value is there.
+    mass : array, shape (values,)
+        The sum of their weights, each 1 when nobody gave any.
+    mean, squares : array, shape (values,)
+        The weighted mean of these, and the weighted sum of their squared distances from it.
+    infinite : bool
+        Whether there is a value that is not finite.
+    sample : array, shape (rows of the sample, values)
+    """
+
+    def __init__(self, rows: int, widths: Sequence[int], weights: Vector | None = None) -> None:
+        width = sum(widths)
+        self.rows, self.widths, self.seen = rows, widths, 0
+        self.weights = unequal(weights)
+        self.count: NDArray[np.int64] = np.zeros(width, np.int64)
+        self.mass = np.zeros(width)
+        self.mean, self.squares = np.zeros(width), np.zeros(width)
+        self.infinite = False
+        self.distance = -(-rows // min(rows, max(FEWEST, SAMPLE // width)))
+        self.sample = np.empty((-(-rows // self.distance), width))
+        self.hashes = [hashlib.sha256() for _ in widths]  # of the raw values of each column
+        self.lowest: dict[int, int] = {}
+        self.highest: dict[int, int] = {}
+
+    @property
+    def gaps(self) -> NDArray[np.bool_]:
+        """Return which values are missing in some rows, shape (values,)."""
+        return self.count < self.rows
+
+    @property
+    def deviation(self) -> Vector:
+        """The root of the mean squared distance from the mean, shape (values,)."""
+        return np.sqrt(self.squares / _positive(self.mass))
+
+    @property
+    def largest(self) -> Vector:
+        """No value is further from the mean, shape (values,)."""
+        return np.sqrt(self.squares / (1.0 if self.weights is None else self.weights.min()))
+
+    def medians(self) -> Vector:
+        """Of each value in the sample; the mean where none of the sample's rows has it."""
+        empty = np.isnan(self.sample).all(axis=0)
+        found = np.where(empty, self.mean, 0.0)
+        if not empty.all():
+            some = self.sample[:, ~empty]
+            found[~empty] = median(some, None if self.weights is None else self.weights[:: self.distance])
+        return found
+
+    def blurred(self) -> NDArray[np.intp]:
+        """The values that are integers which differ, but not as floats."""
+        found = [at for at, low in self.lowest.items() if low != self.highest[at] and float(low) == float(self.highest[at])]
+        return np.array(found, np.intp)
+
+    def add(self, parts: Sequence[NDArray[np.generic]], block: Vector) -> None:
+        """Take some rows: their raw values part by part, and the same as floats, which are lost."""
+        self._digest(parts)
+        start = 0
+        for part in parts:
+            if part.dtype.kind in "iu" and part.dtype.itemsize == 8:
+                self._add_integers(part, start)
+            start += part.shape[1]
+        first = -self.seen % self.distance
+        places = np.arange(first, len(block), self.distance)
+        at = (self.seen + first) // self.distance
+        self.sample[at : at + len(places)] = block[places]
+        self._add_floats(block, None if self.weights is None else self.weights[self.seen : self.seen + len(block)])
+        self.seen += len(block)
+
+    def _digest(self, parts: Sequence[NDArray[np.generic]]) -> None:
+        columns = iter(zip(self.hashes, self.widths, strict=True))
+        for part in parts:
+            start = 0
+            while start < part.shape[1]:
+                digest, width = next(columns)
+                digest.update(np.ascontiguousarray(part[:, start : start + width]).view(np.uint8).data)
+                start += width
+
+    def _add_integers(self, part: NDArray[np.generic], start: int) -> None:
+        for index, pair in enumerate(zip(part.min(axis=0).tolist(), part.max(axis=0).tolist(), strict=True), start):
+            self.lowest[index] = min(pair[0], self.lowest.get(index, pair[0]))
+            self.highest[index] = max(pair[1], self.highest.get(index, pair[1]))
+
+    def _add_floats(self, block: Vector, weights: Vector | None) -> None:
+        """Merge the mean and the squares of a block; values of a constant column stay exactly that."""
+        base, gaps = _first_values(block), None
+        block -= base
+        total, count = _summed(block, weights), np.full(len(base), len(block))
+        mass = np.full(len(base), float(len(block)) if weights is None else weights.sum())
+        if not np.isfinite(total).all():
+            gaps = np.isnan(block)
+            self.infinite |= bool(np.isinf(block).any())
+            count -= gaps.sum(axis=0)
+            mass -= _summed(gaps, weights)
+            block[gaps] = 0.0
+            total = _summed(block, weights)
+        mass = np.where(count > 0, mass, 0.0)
+        step = total / _positive(mass)
+        block -= step
+        if gaps is not None:
+            block[gaps] = 0.0
+        squares = np.einsum("ij,ij->j", block, block) if weights is None else np.einsum("i,ij,ij->j", weights, block, block)
+        both, apart = _positive(self.mass + mass), base + step - self.mean
+        self.mean += np.where(count > 0, apart * (mass / both), 0.0)
+        self.squares += np.where(count > 0, squares + apart * apart * (self.mass * (mass / both)), 0.0)
+        self.count += count
+        self.mass += mass
+
+
+def _summed(block: NDArray[Any], weights: Vector | None) -> NDArray[Any]:
+    """Return the weighted sum of each column."""
+    return np.asarray(block.sum(axis=0) if weights is None else weights @ block)
+
+
+def _positive(mass: Vector) -> Vector:
+    """Return what can be divided by: 1 in place of 0."""
+    return np.where(mass > 0, mass, 1.0)
+
+
+def _first_values(block: Vector) -> Vector:
+    """The first value of each column that is there; 0 where none is, or it is not finite."""
+    first = block[0].copy()
+    if np.isnan(first).any():
+        rows = (~np.isnan(block)).argmax(axis=0)
+        first = block[rows, np.arange(len(rows))]
+    return np.where(np.isfinite(first), first, 0.0)
+
+
+def survey(table: StoredTable, names: Sequence[str], selections: Sequence[Rows | None], weights: Vector | None = None) -> list[Survey]:
+    """Return what some selections of the rows of a file hold, in one pass over it.
+
+    Parameters
+    ----------
+    table : StoredTable
+        Any rows of the file.
+    names : sequence of str
+        Columns of numbers.
+    selections : sequence of (array of int, sorted, or None)
+        Numbers of rows; None for all.
+    weights : array, optional
+        What each row of the first selection counts.
+
+    Raises
+    ------
+    DataError
+        The file has changed, or cannot be read.
+    """
+    columns, step = table.numbers(names), table.step(names)
+    widths = [column.width for column in columns]
+    each = [weights, *[None] * (len(selections) - 1)]
+    found = [Survey(table.stored if rows is None else len(rows), widths, one) for rows, one in zip(selections, each, strict=True)]
+    floats = np.empty((step, sum(column.width for column in columns)))
+    with np.errstate(all="ignore"):
+        for number, parts in enumerate(replace(table, index=None).blocks([(0, table.stored)], stripes(columns), step)):
+            for rows, one in zip(selections, found, strict=True):
+                some = parts if rows is None else _chosen(parts, rows, number * step)
+                if len(some[0]):
+                    one.add(some, np.concatenate(some, axis=1, out=floats[: len(some[0])], casting="unsafe"))
+    return found
+
+
+def _chosen(parts: Sequence[NDArray[np.generic]], rows: Rows, start: int) -> list[NDArray[np.generic]]:
+    """Those of a block's rows that are among `rows`; `start` is the number of the first one of the block."""
+    first, last = np.searchsorted(rows, [start, start + len(parts[0])])
+    return [part[rows[first:last] - start] for part in parts]

@@ -1,0 +1,132 @@
+"""The input columns of a model: what each holds, and what is done to it.
+
+Texts become categories only where several rows share them: a text column in which most rows have one of their own holds
+names, dates in words or numbers with units, of which a network learns nothing. It is refused unless the spec insists, or its type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from mlpkit.data.column_types import Kind, column_kind, text_counts, texts
+from mlpkit.data.table import Table, column_width
+from mlpkit.data.text_column import coded
+from mlpkit.errors import DataError, SpecError
+from mlpkit.spec import Preprocessing
+
+MOST_CATEGORIES = 1000
+FEW_CATEGORIES = 20  # with no more than so many, most rows may have one of their own
+
+
+@dataclass(frozen=True)
+class InputColumn:
+    """An input column.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"number", "boolean", "category"}
+    treatment : {"standardize", "none", "one_hot"}
+    width : int
+        Values per row before encoding: 1, or more for a block such as the pixels of an image.
+    categories : tuple of str or None
+        Those of the training rows, sorted; None at the end stands for a missing value. Empty for numbers.
+    """
+
+    name: str
+    kind: Kind
+    treatment: Literal["standardize", "none", "one_hot"]
+    width: int = 1
+    categories: tuple[str | None, ...] = ()
+
+    @property
+    def labels(self) -> list[str]:
+        """A name for each value of a number column: its own, or "pixels0", "pixels1" and so on for a block."""
+        return [self.name] if self.width == 1 else [f"{self.name}{index}" for index in range(self.width)]
+
+    def to_state(self) -> dict[str, Any]:
+        """The column as JSON values."""
+        return asdict(self) | {"categories": list(self.categories)}
+
+
+def input_columns(options: Preprocessing, table: Table, names: Sequence[str], missing: Collection[str]) -> tuple[InputColumn, ...]:
+    """The columns to encode, numbers first, by what the training rows hold and the spec says.
+
+    Raises
+    ------
+    SpecError
+        The spec names a column that is not an input.
+    DataError
+        A column is missing, or holds what cannot be encoded.
+    """
+    known = set(names)
+    if unknown := [name for name in options.columns if name not in known]:
+        path = f"preprocessing.columns.{unknown[0]}"
+        raise SpecError.at(path, f"{unknown[0]!r} is not one of the inputs", f"they are {', '.join(names[:20])}")
+    used = [name for name in names if options.columns.get(name) != "ignore"]
+    if not used:
+        raise DataError("there are no input columns", help="keep at least one beside the target")
+    table.select(used)
+    columns = [_input_column(options, table, name, missing) for name in used]
+    return tuple(sorted(columns, key=lambda column: column.kind == "category"))
+
+
+def _input_column(options: Preprocessing, table: Table, name: str, missing: Collection[str]) -> InputColumn:
+    asked, width = options.columns.get(name), column_width(table[name])
+    if asked == "one_hot":
+        return _category_column(options, table, name, missing)
+    kind = column_kind(table, name, missing)
+    if kind == "boolean":
+        return InputColumn(name, kind, "standardize" if asked == "standardize" else "none", width)
+    if kind == "number" or asked is not None:
+        treatment: Any = asked or options.numbers
+        return InputColumn(name, "number", treatment, width)
+    if options.categories == "none":
+        raise DataError(
+            f"the column {name!r} holds texts, and preprocessing.categories is 'none'",
+            help=f'encode it yourself, or write "preprocessing": {{"columns": {{"{name}": "one_hot"}}}}',
+        )
+    found = _category_column(options, table, name, missing)
+    if name not in table.declared:
+        _check_shared(found, table, missing)
+    return found
+
+
+def _category_column(options: Preprocessing, table: Table, name: str, missing: Collection[str]) -> InputColumn:
+    codes, found = coded(texts(table, name))
+    categories = sorted(text for text in found if text is not None and text not in missing)
+    if len(categories) > MOST_CATEGORIES:
+        what = f"{len(categories)} different texts in {table.rows} rows, more than {MOST_CATEGORIES}"
+        raise DataError(f"the column {name!r} has {what}", help=leave_out(name))
+    if not categories:
+        raise DataError(f"the column {name!r} has no value in the training rows", help=leave_out(name))
+    gaps = [text is None or text in missing for text in found]
+    has_gap = any(gaps)
+    if has_gap and options.missing == "none":
+        raise missing_error(table, name, int(np.array(gaps)[codes].argmax()))
+    return InputColumn(name, "category", "one_hot", 1, (*categories, None) if has_gap else tuple(categories))
+
+
+def _check_shared(column: InputColumn, table: Table, missing: Collection[str]) -> None:
+    """Raise DataError for texts of which most rows have one of their own."""
+    categories = [category for category in column.categories if category is not None]
+    rows = sum(text_counts(texts(table, column.name), missing).values())
+    if len(categories) > max(FEW_CATEGORIES, rows / 2):
+        what = f"{len(categories)} different texts in {rows} rows, such as {categories[0]!r}"
+        help = f'make numbers of them; or {leave_out(column.name)}; "one_hot" in place of "ignore" insists'
+        raise DataError(f"the column {column.name!r} has {what}: too many to be categories", help=help)
+
+
+def missing_error(table: Table, name: str, row: int) -> DataError:
+    """The error for a missing value where preprocessing says that there is to be none."""
+    message = f"the column {name!r} has a missing value in {table.place(row)}, and preprocessing.missing is 'none'"
+    return table.error(message, row, "fill it in, remove the row, or set preprocessing.missing to 'impute'")
+
+
+def leave_out(name: str) -> str:
+    """The advice to leave a column out."""
+    return f'leave it out: "preprocessing": {{"columns": {{"{name}": "ignore"}}}}'

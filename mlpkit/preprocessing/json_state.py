@@ -1,0 +1,100 @@
+"""The preprocessing as JSON, as a model file holds it: strict types, since a file may come from a stranger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mlpkit.data.column_types import Kind
+from mlpkit.preprocessing.task import Form, Task
+from mlpkit.text.column_names import same_form
+from mlpkit.text.limits import InParts
+from mlpkit.text.shown import shortened
+
+Labels = list[bool] | list[int] | list[float] | list[str]
+
+
+class State(BaseModel):
+    """A part of it. Keys that are not known are passed over: a later version may add some."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+
+class ColumnState(State):
+    """An input column."""
+
+    name: Annotated[str, AfterValidator(same_form)]
+    kind: Kind
+    treatment: Literal["standardize", "none", "one_hot"]
+    width: Annotated[int, Field(ge=1)]
+    categories: Annotated[list[str | None], InParts]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ColumnState:
+        if (self.kind == "category") != (self.treatment == "one_hot") or (self.kind != "category" and self.categories):
+            raise ValueError(f"the column {self.name!r} is not treated as its kind needs")
+        if self.kind == "category" and self.width != 1:
+            raise ValueError(f"the column {self.name!r} of categories is {self.width} wide")
+        if len(set(self.categories)) < len(self.categories):
+            raise ValueError(f"the column {self.name!r} has a category twice")
+        return self
+
+
+class InputState(State):
+    """All of them, and what counts as missing."""
+
+    columns: Annotated[list[ColumnState], Field(min_length=1), InParts]
+    missing: Annotated[list[str], InParts]
+    impute: bool
+    named: bool
+    zeros: Annotated[list[Annotated[int, Field(ge=0)]], InParts] = []  # encoded columns that are 0; none in a file of 0.3
+
+    @model_validator(mode="after")
+    def _consistent(self) -> InputState:
+        names = [column.name for column in self.columns]
+        if len(set(names)) < len(names):
+            raise ValueError("two columns have one name")
+        return self
+
+
+class TargetState(State):
+    """The target columns, and what the network's outputs say of them."""
+
+    task: Task
+    form: Form
+    names: Annotated[list[Annotated[str, AfterValidator(same_form)]], Field(min_length=1), InParts]
+    classes: Annotated[Labels | None, InParts]
+    label_type: str
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TargetState:
+        classed = self.form != "numbers"
+        if classed != (self.task == "classification") or classed != bool(self.classes):
+            raise ValueError(f"the form {self.form!r} does not fit the task {self.task!r} and its classes")
+        if self.form == "binary" and len(self.classes or ()) != 2:
+            raise ValueError(f"the form 'binary' has {len(self.classes or ())} classes")
+        if self.task == "multilabel" and not self.label_type:
+            raise ValueError("the labels have no type")
+        return self
+
+
+def statistics(arrays: Mapping[str, NDArray[Any]], names: Sequence[str], size: int) -> list[NDArray[np.float64]]:
+    """The arrays of these names, of which the last divides; ValueError when they are not finite numbers, `size` of each."""
+    found = [np.asarray(arrays.get(name, np.empty(0))) for name in names]
+    if any(array.dtype.kind != "f" or array.shape != (size,) for array in found):
+        raise ValueError(f"the statistics {', '.join(names)} are not arrays of {size} floats")
+    if not all(np.isfinite(array).all() for array in found) or not found[-1].all():
+        raise ValueError("the statistics are not finite, or divide by 0")
+    return [np.array(array, np.float64) for array in found]
+
+
+def first_line(error: Exception) -> str:
+    """Return what is wrong, and where, in a line."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {shortened(first['msg'])}"
+    return shortened(repr(error))

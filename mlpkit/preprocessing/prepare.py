@@ -1,0 +1,278 @@
+"""Preparation: from a spec and its data to encoded rows - read, split, fit on the training rows, encode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.data.dataset import Dataset
+from mlpkit.data.disk.dataset import StoredDataset, StoredInputs
+from mlpkit.data.disk.table import StoredTable
+from mlpkit.data.splits import split_by_column, split_by_share
+from mlpkit.data.table import Table, counted
+from mlpkit.errors import ConstantColumnWarning, DataError, LeftOutWarning, warn
+from mlpkit.numerics.rowwise import augmentable
+from mlpkit.plugin import Array, Targets
+from mlpkit.preprocessing import InputEncoder, TargetEncoder
+from mlpkit.preprocessing.labels import class_numbers, find_classes
+from mlpkit.preprocessing.on_disk import look_through, looked_at, unknown
+from mlpkit.preprocessing.raw_rows import RawRows, Stays, own_path, read_rows
+from mlpkit.preprocessing.task import is_classes
+from mlpkit.spec import Spec
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Encoded rows, and their targets as metrics take them: class numbers, or values in the data's units."""
+
+    data: Dataset | StoredDataset
+    values: Targets
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Fitted encoders and encoded rows.
+
+    Attributes
+    ----------
+    inputs, target : InputEncoder, TargetEncoder
+    train, validation : Dataset or StoredDataset
+        Validation is None when there are no validation rows.
+    values : array
+        The targets, as metrics take them, of the validation rows; of the training rows when there are none.
+    weighted : bool
+        Whether metrics are weighted.
+    untargeted : int
+        Rows that were left out since their target is missing.
+    """
+
+    inputs: InputEncoder
+    target: TargetEncoder
+    train: Dataset | StoredDataset
+    validation: Dataset | StoredDataset | None
+    values: Targets
+    weighted: bool = False
+    untargeted: int = 0
+
+    @property
+    def measured(self) -> tuple[Targets, Array | None]:
+        """Targets and weights of the rows that metrics are measured on; no weights where metrics are not weighted."""
+        return self.values, (self.validation or self.train).weights if self.weighted else None
+
+
+def prepare(
+    spec: Spec,
+    source: Any = None,
+    y: Any = None,
+    *,
+    validation: Any = None,
+    weights: Any = None,
+    encoders: tuple[InputEncoder, TargetEncoder] | None = None,
+) -> Prepared:
+    """Read, split, fit and encode.
+
+    Parameters
+    ----------
+    spec : Spec
+    source : array, table, str or Path, optional
+        The rows; those of the spec's `data.path` when left out.
+    y : array-like, shape (rows,) or (rows, targets), optional
+        Targets; the columns that `data.target` names when left out.
+    validation : (array, array), (array, array, weights), table, str or Path, optional
+        Validation rows with their targets; they replace those of the spec's `data.validation` and `data.split`. The
+        `data.validation` of a spec that came with a model file is not opened.
+    weights : array-like, shape (rows,), optional
+        What each row counts; the column `data.weight` when left out.
+    encoders : (InputEncoder, TargetEncoder), optional
+        Already fitted ones, to go on training with: nothing is fitted then.
+
+    Raises
+    ------
+    SpecError, DataError
+        The spec names no data or target, or does not fit them; or the data cannot be used.
+    """
+    with _advising(spec):
+        rows = read_rows(spec, source, y, weights, encoders and encoders[0], part="training", stays="training")
+        training, held_out = _split(spec, rows, validation)
+        target = encoders[1] if encoders else TargetEncoder.fit(spec, training.target, training.weights)
+        held_out = held_out and _of_known_classes(target, held_out)
+        inputs, (first, *others) = _encoded(spec, training, held_out, encoders and encoders[0])
+        if encoders is None:
+            _warn_constant(inputs)
+        unit = _mean_weight(training, "training")
+        train = _encode(spec, training, first, target, unit, augmented=_is_augmented(spec))
+        checked = None if held_out is None else _encode(spec, held_out, others[0], target, unit)
+        untargeted = rows.untargeted + (held_out.untargeted if held_out else 0)
+        values, weighted = (checked or train).values, spec.training.weighted_metrics
+        return Prepared(inputs, target, train.data, checked.data if checked else None, values, weighted, untargeted)
+
+
+def encode_labelled(
+    spec: Spec, inputs: InputEncoder, target: TargetEncoder, source: Any, y: Any = None, weights: Any = None, *, weighted: bool = False
+) -> Labelled:
+    """Rows with known targets, encoded by fitted encoders, to evaluate a model; parameters and errors as `prepare`.
+
+    Inputs that are in an NPY or HDF5 file stay there. A row of weight 0 or without a target is left out, with a warning for the
+    latter; what the others weigh counts only where it is `weighted`.
+    """
+    rows = read_rows(spec, source, y, weights, inputs, stays="where it is", measured=True)
+    if weighted and rows.weights is None:
+        help = "give weights=" if spec.data.weight is None else f"the spec names the column {spec.data.weight!r}: add it, or give weights="
+        raise DataError("there are no weights to weight the rows with", help=help)
+    if rows.untargeted:
+        warn(LeftOutWarning(f"{counted(rows.untargeted, 'row')} without a target left out"))
+    table = rows.table
+    encoded = inputs.encode(table, spec.dtype) if isinstance(table, Table) else unknown(inputs, table, spec.dtype)
+    rows = rows if weighted else replace(rows, weights=None)
+    return _encode(spec, rows, encoded, target, _mean_weight(rows, "given"))
+
+
+def _warn_constant(inputs: InputEncoder) -> None:
+    """Warn once of all columns that have one value in the training rows."""
+    if inputs.zeros:
+        names = inputs.feature_names
+        found = [names[index] for index in inputs.zeros]
+        shown = ", ".join(map(repr, found[:20])) + (f" and {len(found) - 20} more" if len(found) > 20 else "")
+        what = "nothing is learned from inputs that have one value in all training rows, and whatever they are later counts as 0"
+        warn(ConstantColumnWarning(f"{what}: {shown}"))
+
+
+def _of_known_classes(target: TargetEncoder, held_out: RawRows) -> RawRows:
+    """Return the validation rows whose class the training rows have; a warning when others are left out."""
+    unknown_rows = target.unknown(held_out.target)
+    if not unknown_rows.any():
+        return held_out
+    if unknown_rows.all():
+        target.values(held_out.target)  # which says what is wrong
+    count = int(unknown_rows.sum())
+    warn(LeftOutWarning(f"{counted(count, 'validation row')} left out, of a class that the training rows lack"))
+    return replace(held_out.take(np.flatnonzero(~unknown_rows)), untargeted=held_out.untargeted)
+
+
+@contextmanager
+def _advising(spec: Spec) -> Iterator[None]:
+    """Raise a lack of memory as an error that says what to do."""
+    try:
+        yield
+    except MemoryError as error:
+        help = 'set "in_memory" in "data" to false: the inputs of NPY and HDF5 files then stay on disk' if spec.data.in_memory else ""
+        raise DataError("the data do not fit in memory", help=help or "the targets and weights must; use fewer rows") from error
+
+
+def _encoded(
+    spec: Spec, training: RawRows, held_out: RawRows | None, encoder: InputEncoder | None
+) -> tuple[InputEncoder, list[Array | StoredInputs]]:
+    """The encoder of the inputs, fitted unless there is one, and the encoded training and validation inputs.
+
+    Training inputs in memory are augmented if the spec's are.
+    """
+    names = spec.data.inputs or _input_names(spec, training)
+    options, missing, table = spec.preprocessing, spec.data.missing, training.table
+    other = None if held_out is None else held_out.table
+    encoded: list[Array | StoredInputs] = []
+    if isinstance(table, StoredTable):
+        second = other if isinstance(other, StoredTable) else None
+        encoder, looks = look_through(options, names, missing, table, second, encoder, training.weights)
+        encoded += [looked_at(encoder, look, spec.dtype) for look in looks]
+    elif encoder is None:
+        encoder = InputEncoder.fit(options, table, names, missing, training.weights)
+    if isinstance(table, Table):
+        encoded.append(_augmented(encoder, table, spec.dtype) if _is_augmented(spec) else encoder.encode(table, spec.dtype))
+    if isinstance(other, Table):
+        encoded.append(encoder.encode(other, spec.dtype))
+    return encoder, encoded
+
+
+def _augmented(encoder: InputEncoder, table: Table, dtype: str) -> Array:
+    whole = augmentable(table.rows, encoder.width, dtype)
+    encoder.encode(table, dtype, whole[:, :-1])
+    return whole
+
+
+def _input_names(spec: Spec, rows: RawRows) -> tuple[str, ...]:
+    """All columns that are for nothing else."""
+    split = spec.data.split
+    others = {*(spec.data.target or ()), spec.data.weight, split.column if split else None}
+    others |= set(rows.target.names) if rows.target.named else set()
+    others |= rows.table.unnamed if isinstance(rows.table, Table) else set()
+    return tuple(name for name in rows.table.names if name not in others)
+
+
+def _mean_weight(rows: RawRows, part: str) -> float:
+    """The mean of the weights, 1 without any; DataError when they are too large or too small for a mean."""
+    if rows.weights is None:
+        return 1.0
+    with np.errstate(all="ignore"):
+        mean = float(rows.weights.mean())
+    if not np.finfo(np.float64).tiny <= mean < np.inf:
+        raise DataError(f"the weights of the {part} rows are too large or too small to compute with", help="scale them")
+    return mean
+
+
+def _is_augmented(spec: Spec) -> bool:
+    """Return whether training rows in memory have a column of ones, whose weight is the first layer's bias."""
+    return spec.network.layers[0].has_bias
+
+
+def _encode(
+    spec: Spec, rows: RawRows, inputs: Array | StoredInputs, target: TargetEncoder, unit: float, *, augmented: bool = False
+) -> Labelled:
+    """Encoded rows, with weights in units of their mean over the training rows."""
+    weights = None
+    if rows.weights is not None:
+        with np.errstate(all="ignore"):
+            weights = (rows.weights / unit).astype(spec.dtype)
+        if not np.isfinite(weights).all():
+            raise DataError("some weights are too large beside the mean of those of the training rows", help="scale them")
+    targets = np.ascontiguousarray(target.encode(rows.target, spec.dtype))
+    if isinstance(inputs, StoredInputs):
+        return Labelled(StoredDataset(inputs, targets, weights), target.values(rows.target))
+    own, whole = (inputs[:, :-1], inputs) if augmented else (inputs, None)
+    return Labelled(Dataset(own, targets, weights, whole), target.values(rows.target))
+
+
+# -- splitting
+
+
+def _split(spec: Spec, rows: RawRows, validation: Any) -> tuple[RawRows, RawRows | None]:
+    """Training and validation rows."""
+    held_out = _given(spec, validation)
+    split = spec.data.split
+    if split is not None and split.column is not None:
+        training_rows, validation_rows = split_by_column(rows.table.select([split.column]), split.column)
+        if held_out is None and not len(validation_rows):
+            raise DataError(f"no row is for validation by the column {split.column!r}", help="write 'validation' in some rows")
+        held_out, rows = held_out or rows.take(validation_rows), rows.take(training_rows)
+    elif split is not None and held_out is None:
+        training_rows, validation_rows = split_by_share(split, spec.seed, rows.table.rows, _strata(spec, rows.target))
+        held_out, rows = rows.take(validation_rows), rows.take(training_rows)
+    if held_out is not None:
+        _mean_weight(held_out, "validation")
+    return rows, held_out
+
+
+def _given(spec: Spec, validation: Any) -> RawRows | None:
+    """The validation rows that the call or the spec names."""
+    stays: Stays = "" if spec.data.in_memory else "where it is"
+    if isinstance(validation, tuple):
+        if len(validation) not in (2, 3):
+            raise DataError(f"validation has {len(validation)} parts", help="give (inputs, targets) or (inputs, targets, weights)")
+        weights = validation[2] if len(validation) == 3 else None
+        return read_rows(spec, validation[0], validation[1], weights, part="validation", stays=stays)
+    if isinstance(validation, list) and not all(isinstance(row, Mapping) for row in validation):
+        raise DataError("validation is a list, which says nothing of the targets", help="give a tuple: (inputs, targets)")
+    if validation is None and spec.data.validation is not None and spec.has_paths:
+        validation = own_path(spec, spec.data.validation)
+    return None if validation is None else read_rows(spec, validation, None, None, part="validation", stays=stays)
+
+
+def _strata(spec: Spec, target: Table) -> NDArray[np.intp] | None:
+    """The class of each row; None when the target is no class."""
+    if not is_classes(spec, target) or target.width > 1:
+        return None
+    return class_numbers(target, target.names[0], find_classes(target, target.names[0], spec.data.target_type))

@@ -1,0 +1,76 @@
+"""The checks of losses at special targets, and of what they say is right."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.plugin import Array, Loss
+from mlpkit.testing.failure_messages import expect, expect_finite
+from mlpkit.testing.loss_cases import RANGES, fewest_units, losses_and_grad, of_size, rules_of, special
+from mlpkit.testing.row_checks import Rule, Sample
+
+POINTS = 1200  # of a line
+HALVINGS = 40
+
+
+def expect_no_jump(loss: Loss) -> None:
+    """Raise AssertionError where a loss jumps on a line that leads past its targets."""
+    rule, units = rules_of(loss)[0], fewest_units(loss)
+    if loss.output == "distribution":
+        return
+    low, high = RANGES.get(loss.output, (0.0 if loss.output == "nonnegative" else -6.0, 6.0))
+    targets = of_size(loss, rule, (6, units)).beside
+    for target in targets:
+        line = np.linspace(low, high, POINTS + 2)[1:-1]
+        at = partial(_along, rule, target, units)
+        losses, slopes = at(line)
+        step = line[1] - line[0]
+        steep = step * (np.abs(np.diff(slopes)) + np.maximum(np.abs(slopes[:-1]), np.abs(slopes[1:])) + 1e-3)
+        for start in np.flatnonzero(np.abs(np.diff(losses)) > 3 * steep):
+            left, right = float(line[start]), float(line[start + 1])
+            jump = abs(losses[start + 1] - losses[start])
+            for _ in range(HALVINGS):
+                middle = (left + right) / 2
+                costs = at(np.array([left, middle, right]))[0]
+                left, right = (left, middle) if abs(costs[1] - costs[0]) >= abs(costs[2] - costs[1]) else (middle, right)
+            costs = at(np.array([left, right]))[0]
+            found = f"where the target is {target} the loss jumps at outputs of {left:.6g}, from {costs[0]:.6g} to {costs[1]:.6g}"
+            expect(abs(costs[1] - costs[0]) < 0.3 * jump, found, "let its parts meet")
+
+
+def _along(rule: Rule, target: NDArray[Any], units: int, outputs: Array) -> tuple[Array, Array]:
+    """Losses and slopes where all outputs are the same number."""
+    points = np.repeat(outputs[:, None], units, axis=1)
+    losses, grad = rule.at(Sample(points, np.repeat(target[None], len(outputs), axis=0)))
+    return losses, grad.sum(axis=1)
+
+
+def special_values(loss: Loss) -> None:
+    """Outputs that are the targets, zeros, one class alone and numbers below 0 give finite losses and gradients."""
+    advice = "keep divisors, roots and logarithms away from 0 by a little number, and give the derivative of a side at a kink"
+    rule = rules_of(loss)[0]
+    for what, sample in special(loss):
+        for name in ("float64", "float32"):
+            found = rule.at(sample.astype(name))
+            for each, array in zip((rule.values, rule.gradients), found, strict=True):
+                expect_finite(array, f"{what}, in {name}, an entry of the {each}", advice)
+
+
+def right_costs_less(loss: Loss) -> None:
+    """In each row right outputs cost less than wrong ones, where the targets are classes, be they few or many."""
+    for units in {fewest_units(loss), 4, 300}:
+        targets = of_size(loss, rules_of(loss)[0], (40, units)).beside
+        chosen = np.eye(units)[targets] if loss.targets == "classes" else targets
+        low, high = (0.02, 0.98) if loss.output in ("probability", "distribution", "nonnegative") else (-0.9, 0.9)
+        right = low + (high - low) * chosen
+        wrong = low + high - right if loss.targets == "binary" else np.roll(right, 1, axis=1)
+        if loss.output == "distribution":
+            right, wrong = (each / each.sum(axis=1, keepdims=True) for each in (right, wrong))
+        costs = [losses_and_grad(loss, points, targets)[0] for points in (right, wrong)]
+        for row in np.flatnonzero(~(costs[0] < costs[1]))[:1]:
+            found = f"in a row with {units} units right outputs cost {costs[0][row]:.4g} and wrong ones {costs[1][row]:.4g}"
+            expect(False, found, "correct the sign of the loss, or which class a target means")

@@ -1,0 +1,97 @@
+"""Outputs, targets and weights that a metric takes: two classes and more, one value per row and more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from mlpkit.plugin import Array, Metric, Targets
+from mlpkit.testing.failure_messages import NotApplicable
+from mlpkit.testing.refusals import is_refusal
+
+Case = tuple[Array, Targets, Array]  # outputs, targets and weights
+ROWS = 24
+COLUMNS = {"classification": (2, 3), "regression": (1, 2)}  # of outputs
+MANY = {"classification": (2, 3, 12), "regression": (1, 2)}  # so many that those differ of which the first few count
+EVERY = {"classification": (2, 3, 12, 60), "regression": (1, 2, 5)}
+
+
+def data(metric: Metric, columns: int | None = None, rows: int = ROWS, seed: int = 2) -> Case:
+    """Outputs that are right for most rows, targets and weights; two classes or one value per row, unless `columns` says more."""
+    rng = np.random.default_rng(seed)
+    if metric.task == "classification":
+        classes = columns or 2
+        targets: Targets = np.resize(np.arange(classes), rows)
+        outputs = rng.dirichlet(np.ones(classes), rows) + 0.3 * np.eye(classes)[targets]
+        return outputs / outputs.sum(axis=1, keepdims=True), targets, np.ones(rows)
+    targets = rng.standard_normal((rows, columns or 1))
+    return targets + 0.3 * rng.standard_normal(targets.shape), targets, np.ones(rows)
+
+
+def unbalanced(metric: Metric, columns: int, seed: int = 2) -> Case:
+    """Classes of very different shares, often wrong, or columns of very different sizes; each row with a weight of its own."""
+    rng = np.random.default_rng(seed)
+    weights = rng.uniform(0.2, 3.0, 60)
+    if metric.task == "classification":
+        targets: Targets = np.minimum(rng.geometric(0.45, 60) - 1, columns - 1)
+        outputs = rng.dirichlet(np.full(columns, 0.5), 60) + 0.2 * np.eye(columns)[targets]
+        return outputs / outputs.sum(axis=1, keepdims=True), targets, weights
+    scale = np.logspace(0, 1.5, columns)
+    targets = scale * rng.standard_normal((60, columns)) + 2.0
+    return targets + scale[::-1] * rng.standard_normal(targets.shape), targets, weights
+
+
+def cases(metric: Metric, every: Mapping[str, tuple[int, ...]] = COLUMNS) -> list[Case]:
+    """Rows with each number of columns that it does not refuse."""
+    found = [data(metric, columns) for columns in every[metric.task]]
+    taken = [case for case in found if not refused(metric, case)]
+    if not taken:
+        raise NotApplicable(f"compute raises ValueError for outputs of the shapes {', '.join(str(case[0].shape) for case in found)}")
+    return taken
+
+
+def refused(metric: Metric, case: Case) -> bool:
+    """Return whether it raises ValueError of its own accord, and not as NumPy does where shapes do not fit."""
+    try:
+        with np.errstate(all="ignore"):
+            metric.compute(*[array.copy() for array in case])
+    except ValueError as error:
+        return is_refusal(error)
+    return False
+
+
+def special(metric: Metric) -> Iterator[tuple[str, Case]]:
+    """Rows at which formulas break, of which none is out of the ordinary for a user."""
+    for columns in COLUMNS[metric.task]:
+        outputs, targets, weights = data(metric, columns)
+        yield "of a single row", (outputs[:1], targets[:1], weights[:1])
+        yield "with tiny weights", (outputs, targets, 1e-8 * weights)
+        if metric.task == "classification":
+            yield from _special_classes(outputs, targets, weights)
+        else:
+            yield from _special_values(outputs, targets, weights)
+
+
+def _special_classes(outputs: Array, targets: Targets, weights: Array) -> Iterator[tuple[str, Case]]:
+    classes = outputs.shape[1]
+    for number in range(classes):
+        yield f"of class {number} alone", (outputs, np.full_like(targets, number), weights)
+        only = targets != number
+        yield f"without class {number}", (outputs[only], targets[only], weights[only])
+    certain = np.eye(classes)
+    yield "with certain and right outputs", (certain[targets], targets, weights)
+    yield "with certain and wrong outputs", (certain[(targets + 1) % classes], targets, weights)
+    yield "with outputs that say the same class", (certain[np.zeros_like(targets)], targets, weights)
+    yield "with equal outputs", (np.full_like(outputs, 1 / classes), targets, weights)
+
+
+def _special_values(outputs: Array, targets: Targets, weights: Array) -> Iterator[tuple[str, Case]]:
+    yield "with outputs that are the targets", (targets.copy(), targets, weights)
+    yield "with targets of 0", (outputs, np.zeros_like(targets), weights)
+    yield "with outputs and targets of 0", (np.zeros_like(outputs), np.zeros_like(targets), weights)
+    yield "with the same target in every row", (outputs, np.full_like(targets, 3.0), weights)
+    yield "with the same output in every row", (np.full_like(outputs, 3.0), targets, weights)
+    yield "with targets below 0", (outputs, -5.0 - np.abs(targets), weights)
+    for size in (1e-8, 1e4, 1e8):
+        yield f"of the size {size:g}", (size * outputs, size * targets, weights)

@@ -1,0 +1,61 @@
+"""Kinks: what an activation of single scores is at the scores where its derivative jumps, and that it jumps nowhere else."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mlpkit.plugin import Activation, Array
+from mlpkit.provenance.lookup_table import is_elementwise
+from mlpkit.testing.activation_cases import GRID, NEAR, backward, forward, grid
+from mlpkit.testing.failure_messages import expect, expect_finite
+
+STEP = 1e-6
+MOST = 50  # kinks that are looked at
+HALVINGS = 40
+
+
+def kinks(activation: Activation) -> None:
+    """At a kink, and at exactly 0, the derivative is finite and between those of both sides; the function jumps at no other score."""
+    points = sorted({0.0, *activation.kinks[:MOST]})
+    advice = "give the derivative of one of the sides, or a number between them"
+    with np.errstate(all="ignore"):
+        for name in ("float32", "float64"):
+            z = np.array(points, name)[:, None]
+            expect_finite(forward(activation, z), "at a kink or 0, an output", advice, at=z)
+            expect_finite(backward(activation, z, np.ones_like(z)), "at a kink or 0, a derivative", advice, at=z)
+        if is_elementwise(activation):
+            for point in points:
+                _expect_between(activation, point, advice)
+            _expect_no_jump(activation)
+
+
+def _at(activation: Activation, scores: list[float]) -> Array:
+    return forward(activation, np.array(scores)[:, None])[:, 0]
+
+
+def _expect_between(activation: Activation, point: float, advice: str) -> None:
+    z = np.array([point - STEP, point, point + STEP])[:, None]
+    below, here, above = backward(activation, z, np.ones_like(z))[:, 0].tolist()
+    sides = [below, above, *([0.0] if point in activation.kinks else [])]  # as the sign of 0 is
+    slack = 1e-3 * (1 + max(map(abs, sides)))
+    text = f"the derivative at {point:g} is {here:.6g}, where it is {below:.6g} below and {above:.6g} above"
+    expect(min(sides) - slack <= here <= max(sides) + slack, text, advice)
+
+
+def _expect_no_jump(activation: Activation) -> None:
+    z = grid()
+    out, slopes = forward(activation, z)[:, 0], np.abs(backward(activation, z, np.ones_like(z))[:, 0])
+    scores = z[:, 0]
+    steep = np.maximum(slopes[:-1], slopes[1:]) + 0.1 * (np.median(slopes) + 1e-3)
+    suspects = np.flatnonzero((np.abs(np.diff(out)) > 3 * np.diff(scores) * steep) & (np.abs(scores[1:]) <= GRID))
+    for start in suspects[:MOST]:
+        low, high = float(scores[start]), float(scores[start + 1])
+        jump = abs(out[start + 1] - out[start])
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            left, centre, right = _at(activation, [low, middle, high])
+            low, high = (low, middle) if abs(centre - left) >= abs(right - centre) else (middle, high)
+        left, right = _at(activation, [low, high])
+        declared = any(abs(low - kink) < NEAR for kink in activation.kinks)
+        text = f"the function jumps at {low:.6g}, from {left:.6g} to {right:.6g}"
+        expect(declared or abs(right - left) < 0.3 * jump, text, "make it continuous, or name the score in the class variable kinks")

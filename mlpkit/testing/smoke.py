@@ -1,0 +1,83 @@
+"""The check `runs`: that the author's own code raises nothing, before anything else is asked of it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mlpkit.errors import MLPKitError
+from mlpkit.plugin import Activation, Initializer, Loss, Metric, Minimizer, Optimizer, Plugin, Schedule
+from mlpkit.testing import activation_cases, loss_cases, metric_cases, optimizers
+from mlpkit.testing.cases import case_of
+from mlpkit.testing.engine import trained
+from mlpkit.testing.initializers import SHAPES, filled
+from mlpkit.testing.outputs import answer, wide_answer
+from mlpkit.testing.schedules import EVERY, places
+from mlpkit.testing.trajectories import Quadratic, Walk, rate_of
+
+DTYPES = ("float32", "float64")
+NOT_ASKED = "the plugin's own code raises: see runs"
+
+
+def runs(plugin: Plugin) -> None:
+    """It raises nothing for arrays of any shape and size that it must take, nor in a training."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)  # of NumPy, of which other checks tell what they mean
+        answer(plugin)
+        EVERYWHERE[plugin.kind](plugin)
+        wide_answer(plugin)
+        try:
+            trained(case_of(plugin).training(epochs=1))
+        except MLPKitError as error:
+            if isinstance(error.__cause__, Exception) and not isinstance(error.__cause__, MLPKitError):
+                raise error.__cause__ from None
+
+
+def _activation(activation: Activation) -> None:
+    rule = activation_cases.rule_of(activation)
+    for number, shape in enumerate(((0, 3), *activation_cases.SHAPES)):
+        rule.at(activation_cases.of_size(shape, 1.0).astype(DTYPES[number % 2]))
+
+
+def _loss(loss: Loss) -> None:
+    for rule in loss_cases.rules_of(loss):
+        for number, shape in enumerate(((0, 3), *loss_cases.SHAPES)):
+            rule.at(loss_cases.of_size(loss, rule, shape).astype(DTYPES[number % 2]))
+
+
+def _optimizer(optimizer: Optimizer) -> None:
+    for shape in optimizers.TENSORS if optimizer.scope == "tensor" else optimizers.VECTORS:
+        for dtype in DTYPES if np.prod(shape) < 100 else DTYPES[:1]:
+            Walk(optimizer, Quadratic(shape, dtype)).go(
+                optimizer, range(1, 2 if isinstance(optimizer, Minimizer) else 4), rate_of(optimizer)
+            )
+
+
+def _initializer(initializer: Initializer) -> None:
+    for shape in SHAPES:
+        filled(initializer, shape, dtype="float32")
+
+
+def _schedule(schedule: Schedule) -> None:
+    for place in places(EVERY):
+        schedule.rate(*place)
+
+
+def _metric(metric: Metric) -> None:
+    found = [metric_cases.data(metric, columns) for columns in metric_cases.EVERY[metric.task]]
+    for case in (*found, *(case for _, case in metric_cases.special(metric))):
+        if not metric_cases.refused(metric, case):
+            metric.compute(*[array.copy() for array in case])
+
+
+EVERYWHERE: dict[str, Callable[[Any], None]] = {
+    "activations": _activation,
+    "losses": _loss,
+    "optimizers": _optimizer,
+    "initializers": _initializer,
+    "schedules": _schedule,
+    "metrics": _metric,
+}

@@ -1,0 +1,115 @@
+"""Metrics of a model: which fit its task, and their values on its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from mlpkit.errors import BrokenPlugin, PluginError, SpecError, UndefinedMetricWarning, warn
+from mlpkit.plugin import REGISTRIES, Array, Metric
+from mlpkit.plugin.error_attribution import blaming
+from mlpkit.plugin.registry import PluginInfo
+from mlpkit.provenance.placeholders import require
+from mlpkit.spec.parts import plugin_name
+
+if TYPE_CHECKING:
+    from mlpkit.engine.network import Network
+    from mlpkit.preprocessing import TargetEncoder
+    from mlpkit.preprocessing.prepare import Labelled
+    from mlpkit.spec import Spec
+
+USUAL = {"classification": ("accuracy", "log_loss"), "regression": ("rmse", "mae", "r2"), "multilabel": ()}
+
+
+def choose_metrics(metrics: str | Metric | Sequence[str | Metric], task: str) -> tuple[Metric, ...]:
+    """Metric objects from names or objects, the usual ones for the task when there are none.
+
+    Raises
+    ------
+    MissingPlugin
+        A name means nothing.
+    SpecError
+        One does not fit the task, or has no value without options.
+    """
+    named = (metrics,) if isinstance(metrics, (str, Metric)) else metrics
+    chosen = tuple(_by_name(metric) if isinstance(metric, str) else metric for metric in named or USUAL[task])
+    check_metrics(chosen, task)
+    return chosen
+
+
+def _by_name(name: str) -> Metric:
+    metric: type[Metric] = REGISTRIES["metrics"].get(name)
+    try:
+        return metric()
+    except ValidationError as error:
+        options = ", ".join(sorted({str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}))
+        raise SpecError.at("metrics", f"{name} needs options: {options}", "write it with them in the spec's metrics") from error
+
+
+def _task(info: PluginInfo) -> str | None:
+    """Return what a metric measures; None for a plugin that is broken."""
+    try:
+        return str(REGISTRIES["metrics"].get(info.full_name).task)
+    except PluginError:
+        return None
+
+
+def check_metrics(metrics: Sequence[Metric], task: str) -> None:
+    """Raise SpecError for metrics that do not fit the task, and MissingPlugin for one that is missing."""
+    require(*metrics)
+    wrong = [metric for metric in metrics if metric.task != task]
+    if wrong:
+        names = ", ".join(plugin_name(metric) for metric in wrong)
+        known = [info.name for info in REGISTRIES["metrics"].installed() if _task(info) == task]
+        raise SpecError.at("metrics", f"the task is {task}, which {names} cannot measure", f"these can: {', '.join(known) or 'none'}")
+
+
+def measure(metrics: Sequence[Metric], figures: NDArray[Any], values: NDArray[Any], weights: Array | None) -> dict[str, float]:
+    """Return metrics by name.
+
+    Parameters
+    ----------
+    metrics : sequence of Metric
+    figures : array, shape (rows, columns)
+        What `TargetEncoder.scores` makes of a network's outputs.
+    values : array
+        Targets in the units of the data.
+    weights : array, shape (rows,), or None
+    """
+    ones = np.ones(len(figures)) if weights is None else weights.astype(np.float64)
+    with blaming():
+        return {plugin_name(metric): _figure(metric, metric.compute(figures, values, ones)) for metric in metrics}
+
+
+def warn_undefined(measured: Mapping[str, float], figures: NDArray[Any], what: str) -> None:
+    """Warn of metrics that have no value on the rows that they were measured on; not where the network's outputs are no numbers."""
+    undefined = [name for name, value in measured.items() if np.isnan(value)]
+    if undefined and np.isfinite(figures).all():
+        message = f"{', '.join(undefined)} cannot be measured on the {what} rows, and is NaN there: give more rows, of different targets"
+        warn(UndefinedMetricWarning(message))
+
+
+def _figure(metric: Metric, value: Any) -> float:
+    if not isinstance(value, (float, int, np.number)):
+        info = REGISTRIES["metrics"].info(type(metric))
+        help = f"return float(...), or tell its author; 'mlpkit plugins check {info.full_name}' tries it by itself"
+        raise BrokenPlugin(f"{info.described} gives {type(value).__name__}, not a number", help=help)
+    return float(value)
+
+
+def evaluate(
+    spec: Spec, network: Network, target: TargetEncoder, labelled: Labelled, metrics: str | Metric | Sequence[str | Metric]
+) -> dict[str, float]:
+    """Return "loss" and metrics by name, those of the spec or else the usual ones where none are named; a warning for NaN."""
+    from mlpkit.training.average_loss import mean_loss
+
+    chosen = choose_metrics(metrics or spec.metrics, target.task)
+    loss, answers = mean_loss(network, spec, labelled.data)
+    figures = target.scores(answers.outputs, spec.network.layers[-1].activation, answers.scores)
+    measured = measure(chosen, figures, labelled.values, labelled.data.weights)
+    warn_undefined(measured, figures, "given")
+    return {"loss": loss, **measured}

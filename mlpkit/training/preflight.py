@@ -1,0 +1,50 @@
+"""Storable: whether a model could be measured in its training and saved after it, which is asked before."""
+
+from __future__ import annotations
+
+from mlpkit.errors import BrokenPlugin, DataError, ModelFileError
+from mlpkit.modelfile import strict_json
+from mlpkit.modelfile.constants import FOLDERS, is_path
+from mlpkit.preprocessing import InputEncoder, TargetEncoder
+from mlpkit.preprocessing.prepare import Prepared
+from mlpkit.provenance.placeholders import require
+from mlpkit.spec import Spec
+from mlpkit.spec.normalization import BatchNormalization
+from mlpkit.spec.parts import plugin_name
+from mlpkit.spec.plugins import plugin_objects
+from mlpkit.text.shown import shortened
+from mlpkit.training.data_digest import DIGITS
+from mlpkit.training.evaluation import check_metrics
+from mlpkit.training.loop import check_early_stopping
+
+
+def check_storable(spec: Spec, inputs: InputEncoder, target: TargetEncoder) -> None:
+    """Raise DataError, before any training, for what no model file could hold after it."""
+    columns = list(inputs.order)
+    digests = [["0" * DIGITS] * len(columns)] * 2  # those of the state of a run: of its training and its validation rows
+    for what, value in (("the spec", spec.to_dict()), ("the preprocessing", [inputs.to_state(), target.to_state(), columns, digests])):
+        try:
+            text = strict_json.encode(value, what)
+            strict_json.check_length(len(text), what)
+            strict_json.check_signs(text, what)
+        except ModelFileError as error:
+            message = f"a model of these data could not be saved: {shortened(error.message)}"
+            raise DataError(message, help="use fewer columns, categories or classes, or shorter names of plain characters") from error
+    if wrong := [name for name in spec.optimizer.state if not is_path(f"{FOLDERS['state']}optimizer/{name}")]:
+        message = f"the state {shortened(wrong[0], 100)!r} of the optimizer {plugin_name(spec.optimizer)!r} cannot be saved"
+        raise BrokenPlugin(message, help="name it with letters, digits and _, 128 of them at most")
+
+
+def check_trainable(spec: Spec, prepared: Prepared) -> None:
+    """Raise as `check_measured` and `check_storable`, MissingPlugin where something stands for a plugin, DataError for too few rows."""
+    require(*plugin_objects(spec))
+    if len(prepared.train.inputs) < 2 and any(isinstance(layer.normalization, BatchNormalization) for layer in spec.network.layers):
+        raise DataError("batch normalization needs at least two training rows", help="give more rows, or use 'layer' normalization")
+    check_measured(spec, prepared)
+    check_storable(spec, prepared.inputs, prepared.target)
+
+
+def check_measured(spec: Spec, prepared: Prepared) -> None:
+    """Raise SpecError when the metrics or the early stopping of a spec do not fit the data."""
+    check_metrics(spec.metrics, prepared.target.task)
+    check_early_stopping(spec, prepared.validation)

@@ -1,0 +1,159 @@
+"""Session: a model's run on its data, with the history that it writes, the metrics that it measures and its checkpoints."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator
+from functools import cached_property
+
+from mlpkit.engine.network import Network
+from mlpkit.plugin.base import RAISED
+from mlpkit.preprocessing.prepare import Prepared
+from mlpkit.provenance.score_ranges import Ranges, score_ranges
+from mlpkit.spec import Spec
+from mlpkit.training.average_loss import Answers
+from mlpkit.training.checkpoints import Checkpoints
+from mlpkit.training.data_digest import Fingerprint, fingerprint
+from mlpkit.training.epoch import Epoch
+from mlpkit.training.evaluation import measure, warn_undefined
+from mlpkit.training.history import History
+from mlpkit.training.run import Run
+from mlpkit.training.run_state import go_on_from, restore, state_of, warm_start_of
+from mlpkit.training.state import Place, TrainingState
+from mlpkit.training.warm_start import WarmStart
+
+Stop = Callable[[], bool]
+
+
+class Session:
+    """A run on prepared data.
+
+    Parameters
+    ----------
+    network : Network
+    spec : Spec
+    prepared : Prepared
+    history : History
+        Of what was trained before; each epoch is added to it.
+    begin : TrainingState, WarmStart or None
+        Where the run goes on; or what an earlier run on the network has left to it.
+    stop : callable or None
+        Asked before each step.
+    checkpoints : callable or None
+        From the place where the run begins to its checkpoints.
+
+    Raises
+    ------
+    ModelFileError
+        The folder of checkpoints cannot be used.
+
+    Attributes
+    ----------
+    left : TrainingState or None
+        Where the run stood when it ended; None when it was finished, unless `training.keep_state` asks for it or Ctrl-C came at its
+        very end, or broke in the middle of a step.
+    ranges : dict or None
+        The scores that the network's own activations meet, once the run is over; None for one that was left or has failed.
+    warm_start : WarmStart or None
+        What it leaves to the next run; None when it broke in the middle of a step.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        spec: Spec,
+        prepared: Prepared,
+        history: History,
+        begin: TrainingState | WarmStart | None,
+        stop: Stop | None,
+        checkpoints: Callable[[Place], Checkpoints] | None,
+    ) -> None:
+        self.spec, self.prepared, self.history, self.begin, self.stop = spec, prepared, history, begin, stop
+        self.left = begin if isinstance(begin, TrainingState) else None
+        self.warm_start = begin if isinstance(begin, WarmStart) else None
+        self.restored, self.settled, self.told, self.interrupted = begin is None, False, False, False
+        self.ranges: Ranges | None = None
+        place = begin.place if isinstance(begin, TrainingState) else Place(len(history), 0)
+        self.checkpoints = None if checkpoints is None else checkpoints(place)
+        metrics = self._measure if spec.metrics else None
+        before_step = stop if self.checkpoints is None or self.checkpoints.options.minutes is None else self._before_step
+        done = len(history)
+        self.run = Run(network, spec, prepared.train, prepared.validation, metrics, before_step, done, history.append)
+
+    def epochs(self) -> Generator[Epoch, None, None]:
+        """Train; yields each epoch. When it ends, whatever ended it, the network has the weights that early stopping restores."""
+        try:
+            yield from self._epochs()
+            self.ranges = self.score_ranges(self.run.best_network())
+        except KeyboardInterrupt:
+            self.interrupted = True
+            raise
+        finally:
+            try:
+                self.settle()
+            except KeyboardInterrupt:
+                self.settle()
+                raise
+
+    def _epochs(self) -> Generator[Epoch, None, None]:
+        if isinstance(self.begin, TrainingState):
+            restore(self.run, self.begin, self.history)
+        elif isinstance(self.begin, WarmStart):
+            go_on_from(self.run, self.begin)
+        self.restored = True
+        while (epoch := self.run.next_epoch()) is not None:
+            if self.checkpoints is not None:
+                with self.run.interrupts.holding():
+                    self.checkpoints.after_epoch(self.run.place, self.history)
+            yield epoch
+        if self.checkpoints is not None and self.run.finished:
+            with self.run.interrupts.holding():
+                self.checkpoints.write(self.run.place, self.history)
+
+    def settle(self) -> None:
+        """End the run: keep where it stands, give the network its weights, let threads and folder go. Once more does no harm."""
+        if self.restored and not self.settled and not sys.is_finalizing():  # at its end Python imports no more
+            kept = not self.run.finished or self.spec.training.keep_state or self.interrupted
+            self.left = self.state() if kept else None
+            self.warm_start = warm_start_of(self.run) if self.run.whole else None
+            self.settled = True
+        self.run.close()
+        if self.checkpoints is not None:
+            self.checkpoints.close()
+
+    def _before_step(self) -> bool:
+        if self.stop is not None and self.stop():
+            return True
+        if self.checkpoints is not None:
+            with self.run.interrupts.holding():
+                self.checkpoints.before_step(self.run.place, self.history)
+        return False
+
+    def _measure(self, answers: Answers) -> dict[str, float]:
+        values, weights = self.prepared.measured
+        activation = self.spec.network.layers[-1].activation
+        figures = self.prepared.target.scores(answers.outputs, activation, answers.scores)
+        measured = measure(self.spec.metrics, figures, values, weights)
+        if not self.told:  # of what no epoch can measure, once
+            self.told = True
+            warn_undefined(measured, figures, "training" if self.prepared.validation is None else "validation")
+        return measured
+
+    def score_ranges(self, network: Network) -> Ranges:
+        """The scores that a network's own activations meet on the training rows; none when a plugin fails."""
+        if sys.is_finalizing():  # at its end Python imports no more
+            return {}
+        try:
+            return score_ranges(network, self.prepared.train.inputs)
+        except RAISED:  # what ended the run has been said
+            return {}
+
+    def state(self) -> TrainingState | None:
+        """Return where the run stands; None when it broke in the middle of a step."""
+        if not self.restored:  # it was interrupted while it was brought to where it goes on: it stands there still
+            return self.left
+        return state_of(self.run, self._fingerprint) if self.run.whole else None
+
+    @cached_property
+    def _fingerprint(self) -> Fingerprint:
+        return fingerprint(self.prepared)
