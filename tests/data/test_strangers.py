@@ -292,7 +292,9 @@ def test_the_caller_allows_it_and_no_stranger(tmp_path, model, monkeypatch):
     with pytest.raises(DataError, match="claims"):
         mlpkit.load(tmp_path / "model.h5").predict(path)
     seen = []
-    monkeypatch.setattr("mlpkit.data.sources.read_source", lambda spec, *_: seen.append(spec.data.allow_large) or read_table(tmp_path / "small.h5"))
+    monkeypatch.setattr(
+        "mlpkit.data.sources.read_source", lambda spec, *_: seen.append(spec.data.allow_large) or read_table(tmp_path / "small.h5")
+    )
     with h5py.File(tmp_path / "small.h5", "w") as file:
         file["x"] = np.arange(3.0)
     model.predict(path, allow_large=True)

@@ -14,7 +14,7 @@ from mlpkit import errors
 from mlpkit.model.verify import verify
 from mlpkit.modelfile import reader, writer
 
-SNAKE = Path(__file__).parent / "modelfile" / "golden" / "1.1-snake.h5"
+SNAKE = Path(__file__).parents[1] / "modelfile" / "golden" / "1.1-snake.h5"
 HERE = version("mlpkit-snake")
 
 

@@ -6,7 +6,7 @@ import random
 
 from mlpkit.modelfile.hdf5 import checksum
 
-from ..fuzz.lookup3 import lookup3
+from ...fuzz.lookup3 import lookup3
 
 
 def test_checksums_of_blocks_of_all_lengths():

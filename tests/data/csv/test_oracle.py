@@ -17,7 +17,7 @@ from mlpkit.data.text_column import coded
 from mlpkit.errors import DataError
 from mlpkit.spec.parts import MISSING
 
-from . import csv_oracle
+from . import oracle
 
 NUMBERS = [
     "0",
@@ -100,12 +100,12 @@ def test_rows_lines_and_errors_are_those_of_the_csv_module(path, content, missin
         whole, whole_error = taken(read_table(path, missing=missing, header=True) for _ in range(1))
     expected, refused = [], None
     try:
-        _, wanted = csv_oracle.start(content, None)
+        _, wanted = oracle.start(content, None)
         for line, row in wanted:
             expected.append((line, [None if value.strip() in missing else value.strip() for value in row]))
-    except csv_oracle.AnotherLayout:
+    except oracle.AnotherLayout:
         return
-    except csv_oracle.Refused as caught:
+    except oracle.Refused as caught:
         refused = caught
     if error is not None and refused is None:
         assert any(what in str(error) for what in ("several columns",))
@@ -141,7 +141,7 @@ def check_column(path, texts, missing, more, data):
     assert (len(set(found)), set(codes.tolist())) == (len(found), set(range(len(found))))
     assert [column[row] for row in range(len(column))] == column[::-1].tolist()[::-1] == strings
     assert gaps(table, "a").tolist() == [text is None for text in strings]
-    expected = csv_oracle.numbers(strings, more)
+    expected = oracle.numbers(strings, more)
     if expected is None:
         assert column.numbers(more) is None
         return

@@ -34,7 +34,7 @@ def activation(name):
 
 
 def test_table_in_code_equals_the_entry_points():
-    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     declared = {group.removeprefix("mlpkit."): points for group, points in project["entry-points"].items() if group.startswith("mlpkit.")}
     assert declared == {kind: {name: f"mlpkit.{kind}:{cls}" for name, cls in names.items()} for kind, names in CLASSES.items()}
 

@@ -14,7 +14,7 @@ from mlpkit.modelfile.hdf5.source import Source
 from mlpkit.modelfile.hdf5.structure import read_structure
 from mlpkit.modelfile.writer import to_bytes
 
-from ..fuzz.lookup3 import lookup3
+from ...fuzz.lookup3 import lookup3
 
 
 @pytest.fixture(scope="module")
