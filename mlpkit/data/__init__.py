@@ -1,4 +1,4 @@
-"""Data: files, frames and arrays to tables of typed columns, and the batches that the engine trains on.
+"""Data sources: files, frames and arrays become tables of typed columns, and encoded rows become batches for training.
 
-What a network makes of the columns is decided in preprocessing.
+Preprocessing decides how a column is encoded for the network.
 """

@@ -1,4 +1,4 @@
-"""NPY, NPZ and HDF5 files: arrays as columns, read or left where they are. Nothing in them is ever unpickled or executed."""
+"""NPY, NPZ and HDF5 files as columns, in memory or on disk. Nothing in them is unpickled or executed."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from mlpkit.data.table import Table, UnusableColumn, data_error
 from mlpkit.errors import DataError
 from mlpkit.text.column_names import same_form
 
-Read = Callable[[slice], Mapping[str, Any]]  # the columns of some of the rows
+Read = Callable[[slice], Mapping[str, Any]]  # returns the columns of a slice of the rows
 
 
 def iter_arrays(
     path: str | Path, format: str, *, rows: int | None, columns: Collection[str] | None, allow_large: bool = False
 ) -> Iterator[Table]:
-    """The file as tables of at most `rows` rows, or as a single one.
+    """Yield the file as tables of at most `rows` rows, or as a single table if `rows` is None.
 
     Parameters
     ----------
@@ -34,14 +34,14 @@ def iter_arrays(
     format : {"npy", "npz", "hdf5"}
     rows : int or None
     columns : collection of str or None
-        Read only these of the arrays, if any of them is there.
+        Read only these arrays. All arrays are read if the file has none of them.
     allow_large : bool
-        Whether the file may claim far more memory than it has bytes.
+        True to accept a file whose headers declare far more memory than the file has bytes.
 
     Raises
     ------
     DataError
-        It is no file of that format, holds Python objects, has no rows, or arrays of different lengths; or is not to be trusted.
+        The file has another format, holds Python objects, has no rows, has arrays of different lengths, or declares too much memory.
     """
     with (_hdf5 if format == "hdf5" else _numpy)(path, columns, allow_large) as (length, named, read):
         if length == 0:
@@ -54,7 +54,7 @@ def iter_arrays(
 
 @contextmanager
 def _numpy(path: str | Path, columns: Collection[str] | None, allow_large: bool) -> Iterator[tuple[int, bool, Read]]:
-    """An NPY or NPZ file, by its content: the arrays by name, or one array's columns as x0, x1 and so on."""
+    """Open an NPY or NPZ file (by its content); columns are named by the arrays, or x0, x1 and so on for an NPY file."""
     loaded = load_numpy(path, columns, allow_large)
     if isinstance(loaded, dict):
         arrays = loaded
@@ -65,12 +65,12 @@ def _numpy(path: str | Path, columns: Collection[str] | None, allow_large: bool)
 
 
 def open_npy(path: str | Path) -> StoredTable | None:
-    """The columns of an NPY file, which stay there; None for one that is an NPZ file by its content.
+    """Return the columns of an NPY file without reading them, or None if the content is an NPZ file.
 
     Raises
     ------
     DataError
-        It is none, holds Python objects, or has another shape than (rows,) or (rows, columns).
+        The file has another format, holds Python objects, or its array has another shape than (rows,) or (rows, columns).
     """
     if not is_npy(path) and is_zipfile(path):
         return None
@@ -82,7 +82,7 @@ def open_npy(path: str | Path) -> StoredTable | None:
 
 
 def _read_rows(table: StoredTable, rows: slice) -> Mapping[str, NDArray[Any]]:
-    """Some of the rows of an NPY file, by column."""
+    """Read a slice of the rows of an NPY file, by column."""
     columns = [column for column in table.columns.values() if isinstance(column, StoredColumn)]
     parts = next(table.blocks([(rows.start, rows.stop)], stripes(columns), table.rows))
     values = [part[:, index : index + 1] for part in parts for index in range(part.shape[1])]
@@ -95,7 +95,7 @@ def _read_rows(table: StoredTable, rows: slice) -> Mapping[str, NDArray[Any]]:
 
 @contextmanager
 def _hdf5(path: str | Path, columns: Collection[str] | None, allow_large: bool) -> Iterator[tuple[int, bool, Read]]:
-    """An HDF5 file: the datasets by name, those in groups as "group/name"."""
+    """Open an HDF5 file; columns are named by the datasets, those in groups as "group/name"."""
     wanted = frozenset(map(same_form, columns or ()))
     with open_file(path) as file:
         chosen = chosen_datasets(file, path, columns, allow_large)
@@ -107,7 +107,7 @@ def _hdf5(path: str | Path, columns: Collection[str] | None, allow_large: bool) 
 
 
 def _read_dataset(dataset: Any, rows: slice, path: str | Path, *, needed: bool) -> Any:
-    """Some rows of a dataset; a column that says why not, if nobody may need it."""
+    """Read a slice of the rows of a dataset; return an UnusableColumn if it cannot be read and is not needed."""
     try:
         with hdf5_errors(path):
             return dataset[rows]
@@ -118,12 +118,12 @@ def _read_dataset(dataset: Any, rows: slice, path: str | Path, *, needed: bool) 
 
 
 def open_hdf5(path: str | Path, columns: Collection[str] | None, allow_large: bool) -> StoredTable:
-    """The columns of an HDF5 file, which stay there.
+    """Return the columns of an HDF5 file without reading them.
 
     Raises
     ------
     DataError
-        It is no HDF5 file, has no arrays, or arrays of different lengths; or is not to be trusted.
+        The file has another format, has no arrays, has arrays of different lengths, or declares too much memory.
     """
     file = open_file(path)
     try:
@@ -139,11 +139,11 @@ def open_hdf5(path: str | Path, columns: Collection[str] | None, allow_large: bo
 
 
 def _empty(path: str | Path) -> DataError:
-    return data_error(f"{path} has no rows", str(path), help="add the rows")
+    return data_error(f"{path} has no rows", str(path), help="add at least one row")
 
 
 def _length(arrays: Mapping[str, Any], path: str | Path) -> int:
-    """The common length of the arrays, of which there must be one."""
+    """Return the length that all arrays have. Raise DataError if there are no arrays or the lengths differ."""
     if not arrays:
         raise data_error(f"{path} has no arrays", str(path), help="save each column, or a block of columns, under a name")
     lengths = {name: len(array) for name, array in arrays.items()}

@@ -1,4 +1,4 @@
-"""The batches of an epoch."""
+"""Batches of an epoch, from rows in memory."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from mlpkit.plugin import Array, Targets
 
 
 def steps_of(rows: int, size: int, join: bool) -> tuple[int, int]:
-    """Return how many batches of `size` rows an epoch has, and the most rows of one; `join` as in `Batches`."""
+    """Return the number of batches of an epoch and the size of the largest batch. For `join` see `Batches`."""
     joined = join and rows > size and rows % size == 1
     return (rows // size, size + 1) if joined else (-(-rows // size), size)
 
 
 class Batches:
-    """The batches of an epoch, gathered into buffers; the rows themselves when one batch holds all of them.
+    """Iterable batches of an epoch, copied into buffers. A single batch with all rows is not copied.
 
     Parameters
     ----------
     data : Dataset
     size : int
-        Rows of a batch; the last one has what is left.
+        Batch size; the last batch has the rows that are left.
     shuffle : bool
     biased : bool
-        Whether the first layer has a bias: inputs then have a last column of ones.
+        True if the first layer has a bias: inputs then have an additional last column of ones.
     join : bool
-        Whether a last batch of one row joins the batch before it, as batch normalization needs.
+        True to add a last batch of one row to the batch before it; batch normalization needs two rows.
     """
 
     def __init__(self, data: Dataset, size: int, shuffle: bool, biased: bool, join: bool = False) -> None:
@@ -49,14 +49,14 @@ class Batches:
         return self.steps
 
     def shuffle(self, rng: np.random.Generator) -> None:
-        """Put the rows in a new order, which follows from the generator's state alone, not from the order before."""
+        """Shuffle the rows. The new order depends on the generator's state alone, not on the previous order."""
         if self.shuffled:
             for block in row_blocks(self.rows):
                 self.order[block] = np.arange(block.start, block.stop)
             rng.shuffle(self.order)
 
     def after(self, done: int) -> Iterator[tuple[Array, Targets, Array | None]]:
-        """The batches of the epoch but for the first `done` ones."""
+        """Yield the batches of the epoch after the first `done` ones."""
         if self.size == self.rows and not done:
             yield self.inputs, self.data.targets, self.data.weights
             return
@@ -65,7 +65,7 @@ class Batches:
             yield choose(step * self.size, self.rows if step == self.steps - 1 else (step + 1) * self.size)
 
     def _gathered(self, start: int, stop: int) -> tuple[Array, Targets, Array | None]:
-        """Rows of the new order, in the buffers. Any mode of `take` but "clip" would copy the buffer."""
+        """Copy rows of the shuffled order into the buffers. Any mode of `take` other than "clip" would copy the buffer."""
         rows, (inputs, targets, weights) = self.order[start:stop], self.buffers
         if len(rows) < len(inputs):
             inputs, targets = inputs[: len(rows)], targets[: len(rows)]

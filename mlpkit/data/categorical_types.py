@@ -1,4 +1,4 @@
-"""Columns whose type says that they are categories, whatever their values look like: those of pandas, Arrow and polars."""
+"""Categorical column types of pandas, Arrow and polars."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ODD = {"Interval", "Period", "Timedelta", "tuple"}
 
 
 def is_declared(values: Any) -> bool:
-    """Return whether the type of a column is a categorical one; none of those packages is imported for that."""
+    """Return True if a column has a categorical type. None of the three packages is imported for the check."""
     dtype = getattr(values, "dtype", None)
     if type(dtype).__name__ == "CategoricalDtype":
         return True
@@ -22,12 +22,15 @@ def is_declared(values: Any) -> bool:
 
 
 def is_dictionary(dtype: Any) -> bool:
-    """Return whether a type of Arrow is that of a dictionary: codes and the values that they stand for."""
+    """Return True if an Arrow type is a dictionary type, which stores codes and the values they stand for."""
     return type(dtype).__name__ == "DictionaryType"
 
 
 def whole_categories(values: Any) -> bool:
-    """Return whether all categories of a declared column are whole numbers; with gaps among the rows they come as floats."""
+    """Return True if all categories of a categorical column are integers.
+
+    Integer categories are read as floats where the column has missing values.
+    """
     categories = getattr(getattr(values, "dtype", None), "categories", None)
     if categories is not None:
         return getattr(getattr(categories, "dtype", None), "kind", "") in ("i", "u")
@@ -36,7 +39,7 @@ def whole_categories(values: Any) -> bool:
 
 
 def plain_categories(values: Any) -> Any:
-    """Return a declared column with what is neither a text, a number nor missing as its text: intervals of pandas.cut, say."""
+    """Return a categorical column with categories of other types, such as the intervals of pandas.cut, replaced by their text."""
     if hasattr(values, "to_pylist") or type(values).__module__.startswith("polars"):
         return values
     array = np.asarray(values)

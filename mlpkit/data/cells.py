@@ -1,4 +1,4 @@
-"""Cells: the single values of lists that Python hands over, looked at before an array makes something else of them."""
+"""Single values of Python lists, checked before NumPy converts them to one type."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from mlpkit.errors import DataError
 from mlpkit.text.shown import shortened
 
 BOOLEANS = {bool, np.bool_}
-MASKED = "MaskedConstant"  # the type of numpy.ma.masked, which is not imported for that
+MASKED = "MaskedConstant"  # the type name of numpy.ma.masked; numpy.ma is not imported for the check
 SEVERAL = {list, tuple, dict, np.ndarray}
 
 
 def check_cells(values: Sequence[Any], name: str) -> bool:
-    """Return whether values, or rows of them, are of types that an array would make one of, such as true and numbers side by side.
+    """Return True if the values, or rows of values, have mixed types that an array would convert to a common one.
+
+    An example is booleans beside numbers.
 
     Raises
     ------
     DataError
-        With row and column: a list among values, true among the numbers of a column, or rows of different lengths.
+        A list beside single values, a boolean beside numbers, or rows of different lengths; names the row and the column.
     """
     types = set(map(type, values))
     if types and types <= {list, tuple}:
@@ -55,7 +57,7 @@ def _check_rows(rows: Sequence[Sequence[Any]], name: str) -> bool:
 
 
 def _odd_types(types: set[type]) -> set[type]:
-    """Return the types of values that do not belong beside the others."""
+    """Return the types that must not appear beside the others."""
     several = types & SEVERAL
     if several:
         return several if len(types) > 1 else set()
@@ -64,18 +66,18 @@ def _odd_types(types: set[type]) -> set[type]:
 
 
 def _are_flags(cells: Sequence[Any]) -> bool:
-    """Return whether all values are true, false or missing."""
+    """Return True if all values are booleans or missing."""
     return all(type(cell) in BOOLEANS or is_missing(cell) for cell in cells)
 
 
 def odd_cell(name: str, value: Any, row: int) -> DataError:
-    """Return the error for a value that is no number and no text."""
-    what = f"the column {name!r} has {shortened(repr(value), 40)} in row {row}, which is no number"
+    """Return the error for a value that is neither a number nor a text."""
+    what = f"the column {name!r} has {shortened(repr(value), 40)} in row {row}, which is not a number"
     return DataError(what, help="give one number or text there")
 
 
 def is_missing(value: Any) -> bool:
-    """None, NaN, NaT, a masked value, and the NA of pandas, which is not imported for that."""
+    """Return True for None, NaN, NaT, a masked value and the NA of pandas, which is not imported for the check."""
     if value is None or type(value).__name__ in ("NAType", "NaTType", MASKED):
         return True
     if isinstance(value, (np.datetime64, np.timedelta64)):

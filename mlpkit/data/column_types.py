@@ -1,7 +1,7 @@
-"""The kind of a column - numbers, booleans or categories - and its values as that kind.
+"""The kind of a column (numbers, booleans or categories) and its values converted to that kind.
 
-Texts are numbers when all of them read as numbers; a column that is nearly that is a mistake and is shown with its row,
-and so are dates and numbers with a comma, which would otherwise silently become one category per value.
+A column of texts holds numbers if all of its texts can be read as numbers. Columns that are almost numeric raise an error that
+names the row, and so do dates and numbers with a comma: one-hot encoding would make one category per value of them.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ _COMMA = re.compile(r"[+-]?\d[\d.]*|[+-]?[\d.]*,\d+")
 
 
 def column_kind(table: Table, name: str, missing: Collection[str] = (), *, advice: str = "") -> Kind:
-    """Return what a column holds.
+    """Return the kind of a column.
 
     Parameters
     ----------
     table : Table
     name : str
     missing : collection of str
-        Texts that mean that a value is missing, beside None.
+        Texts that stand for a missing value, in addition to None.
     advice : str
-        What to do about a text that is no number; to correct it or to change the spec, when left out.
+        Help text for a value that is not a number. The default is to correct the value or to change the spec.
 
     Raises
     ------
     DataError
-        Dates or times; numbers with a comma, a unit, a currency and so on; numbers with some other texts between them.
+        The column has dates or times, numbers with a comma, a unit, a currency and so on, or a few other texts among numbers.
     """
     if name in table.declared:
         return "category"
@@ -78,13 +78,13 @@ def column_kind(table: Table, name: str, missing: Collection[str] = (), *, advic
 
 
 def numbers(table: Table, name: str, missing: Collection[str] = (), *, boolean: bool = False, advice: str = "") -> NDArray[Any]:
-    """The values of a column as numbers, NaN where one is missing.
+    """Return the values of a column as numbers, NaN where one is missing.
 
     Parameters
     ----------
-    table, name, missing, advice : as for `column_kind`
+    table, name, missing, advice : see `column_kind`
     boolean : bool
-        Whether the values must be true or false: 1 and 0.
+        True to require booleans, returned as 1 and 0.
 
     Returns
     -------
@@ -93,14 +93,14 @@ def numbers(table: Table, name: str, missing: Collection[str] = (), *, boolean: 
     Raises
     ------
     DataError
-        A text that is no number, or an infinite value, with its row.
+        A text is not a number, or a value is infinite; names the row.
     """
     column = table[name]
     if column.dtype.kind == "M":
         refuse_dates(name)
     if column.dtype == object:
         values = None if boolean else _parse(table, name, missing)
-        values = _parse_booleans(column, missing) if values is None else values  # true and false count as 1 and 0 among numbers too
+        values = _parse_booleans(column, missing) if values is None else values  # booleans are 1 and 0
         if values is None:
             raise _no_number(table, name, missing, boolean=boolean, advice=advice)
         column = values
@@ -111,11 +111,12 @@ def numbers(table: Table, name: str, missing: Collection[str] = (), *, boolean: 
 
 
 def texts(table: Table, name: str) -> Column:
-    """The values of a column as categories: an object array of texts, None where one is missing."""
+    """Return the values of a column as categories: an object array of texts, None where one is missing."""
     column = table[name]
     if column.ndim == 2:
         raise DataError(
-            f"the column {name!r} has {column.shape[1]} values per row, which cannot be one category", help="give a column each"
+            f"the column {name!r} has {column.shape[1]} values per row, which cannot be one category",
+            help="give each value a column of its own",
         )
     if column.dtype == object:
         return column
@@ -125,20 +126,20 @@ def texts(table: Table, name: str) -> Column:
 
 
 def text_counts(column: Column, missing: Collection[str]) -> dict[str, int]:
-    """Return how often each text is in a column of texts, but for missing ones."""
+    """Return the number of rows of each text of a column, without missing values."""
     codes, found = coded(column)
     counts = zip(found, np.bincount(codes).tolist(), strict=True)
     return {text: count for text, count in counts if text is not None and text not in missing}
 
 
 def gaps(table: Table, name: str) -> NDArray[np.bool_]:
-    """Return which rows of a column have a missing value."""
+    """Return a boolean array that is True for rows with a missing value."""
     column = table[name]
     if isinstance(column, TextColumn):
         return column.gaps
     if column.dtype == object:
         return np.array([value is None for value in column.tolist()], dtype=bool)
-    missing: NDArray[np.bool_] = column != column  # NaN and NaT are unlike themselves
+    missing: NDArray[np.bool_] = column != column  # NaN and NaT do not equal themselves
     return np.asarray(missing.any(axis=1)) if missing.ndim == 2 else missing
 
 
@@ -146,7 +147,7 @@ def gaps(table: Table, name: str) -> NDArray[np.bool_]:
 
 
 def _parse(table: Table, name: str, missing: Collection[str]) -> NDArray[np.float64] | None:
-    """The numbers of a text column, NaN where one is missing; None if any text is no number. The table remembers them."""
+    """Return the numbers of a text column, NaN where one is missing, or None if any text is not a number. The table caches them."""
     key = name, frozenset(missing)
     if key not in table.parsed:
         table.parsed[key] = _parse_texts(table[name], missing)
@@ -156,12 +157,12 @@ def _parse(table: Table, name: str, missing: Collection[str]) -> NDArray[np.floa
 def _parse_texts(column: Column, missing: Collection[str]) -> NDArray[np.float64] | None:
     if isinstance(column, TextColumn):
         return column.numbers(missing)
-    for blank in (False, True):  # the missing texts of files are None already: the second look is seldom needed
+    for blank in (False, True):  # missing values of files are None already, so the second attempt is rarely needed
         try:
             values = (_blanked(column, missing) if blank else column).astype(np.float64)
         except ValueError:
             continue
-        return None if "_" in "".join(filter(None, column)) else values  # 1_000 is a number to Python alone
+        return None if "_" in "".join(filter(None, column)) else values  # only Python reads 1_000 as a number
     return None
 
 
@@ -172,7 +173,7 @@ def _parse_booleans(column: Column, missing: Collection[str]) -> NDArray[np.floa
 
 
 def _boolean(text: str) -> float | None:
-    """Return 1 or 0 for a text that says true or false, or reads as one of these numbers; None for any other."""
+    """Return 1 or 0 for a text that is a boolean, or reads as 1 or 0; None for any other text."""
     value = BOOLEANS.get(text.lower(), read_number(text))
     return None if value is None or value not in (0, 1) else float(value)
 
@@ -181,11 +182,11 @@ def _blanked(column: Column, missing: Collection[str]) -> Column:
     return object_column([None if text in missing else text for text in column])
 
 
-# -- what is wrong
+# -- errors
 
 
 def _check(table: Table, name: str, values: NDArray[Any], wrong: Any, what: str) -> None:
-    """Raise DataError at the first value for which `wrong` holds."""
+    """Raise DataError at the first value for which `wrong` returns True; `what` ends the message."""
     for rows in row_blocks(len(values), CHECKED):
         found = wrong(values[rows])
         if found.any():
@@ -217,9 +218,9 @@ def _one_hot(name: str) -> str:
 
 
 def refuse_dates(name: str) -> NoReturn:
-    """Raise the DataError for a column of dates or times."""
+    """Raise DataError: the column holds dates or times."""
     raise DataError(
         f"the column {name!r} has dates or times, which are neither numbers nor categories",
-        help="make numbers of them, such as days since a date, or the year and the month; an input may also be left out: "
+        help="convert them to numbers, such as days since a date, or the year and the month; or leave the input out: "
         f'"preprocessing": {{"columns": {{"{name}": "ignore"}}}}',
     )

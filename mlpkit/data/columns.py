@@ -1,7 +1,7 @@
-"""Columns: whatever a person hands over as one, brought into one of few forms.
+"""Columns: array-likes converted to one of a few forms.
 
-A column is a 1-D array of floats, integers, booleans, dates, or objects that are texts with None where one is missing;
-or a 2-D array of numbers, such as the 64 pixels of an image. All the rest of the package sees only these.
+A column is a 1-D array of floats, integers, booleans, dates, or objects that are texts (None where one is missing), or a 2-D array
+of numbers, such as the 64 pixels of an image. The rest of the package handles only these forms.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ TEXTS = (str, bytes, bool, np.bool_, numbers.Real, decimal.Decimal, datetime.dat
 
 
 def as_array(values: Any, name: str) -> NDArray[Any]:
-    """Any array-like as an array; lists keep their objects as they are, masked values and Arrow's nulls become None.
+    """Return an array-like as an array. Lists keep their objects; masked values and Arrow nulls become None.
 
     Raises
     ------
     DataError
-        The values are no array, such as lists of different lengths.
+        The values cannot be converted to an array, such as lists of different lengths.
     """
-    if "numpy.ma" in sys.modules and isinstance(values, np.ma.MaskedArray):  # else there is none, and the import takes 7 ms
+    if "numpy.ma" in sys.modules and isinstance(values, np.ma.MaskedArray):  # not imported here: the import takes 7 ms
         if not np.ma.is_masked(values):
             return np.asarray(values.data)
         objects = np.asarray(values.data).astype(object)
@@ -41,36 +41,36 @@ def as_array(values: Any, name: str) -> NDArray[Any]:
     if isinstance(values, (list, tuple)) and check_cells(values, name):
         return np.array(values, dtype=object)
     if hasattr(values, "to_pylist") and (getattr(values, "null_count", None) or is_dictionary(getattr(values, "type", None))):
-        return object_column(values.to_pylist())  # as an array, a dictionary-encoded Arrow column has a category for them
+        return object_column(values.to_pylist())  # NumPy would give nulls of a dictionary column a category
     if type(values).__module__.startswith("polars"):
         dtype = str(getattr(values, "dtype", ""))
         if dtype.startswith("Struct"):
-            raise DataError(f"{name!r} has structs, which are no values of one column", help="unnest it: a column for each of its fields")
+            raise DataError(f"{name!r} has structs, which are several values per row", help="call unnest() to get one column per field")
         if dtype in ("Int128", "UInt128"):
             return object_column(values.to_list())
     try:
         array = np.asarray(values)
         if array.dtype.kind in "US" and not isinstance(values, np.ndarray):
-            array = np.array(values, dtype=object)  # NumPy would have written NaN as a text
-    except Exception as error:  # of whatever library the values are from
+            array = np.array(values, dtype=object)  # NumPy would convert NaN to the text "nan"
+    except Exception as error:  # the library that made the values raises errors of its own
         help = "give tensor.detach().numpy()" if "detach()" in str(error) else "all rows must have the same number of values"
-        raise DataError(f"{name!r} is no array: {error}", help=help) from error
+        raise DataError(f"{name!r} cannot be converted to an array: {error}", help=help) from error
     return array
 
 
 def as_column(values: Any, name: str) -> Column:
-    """A column in one of the known forms.
+    """Return values as a column in one of the known forms.
 
     Parameters
     ----------
     values : array-like, shape (rows,) or (rows, width)
     name : str
-        Named in errors.
+        Name of the column for error messages.
 
     Raises
     ------
     DataError
-        It has another shape, or values that are neither numbers, booleans, texts nor dates.
+        The values have another shape, or are neither numbers, booleans, texts nor dates.
     """
     array = as_array(values, name)
     if isinstance(values, (list, tuple)) and array.ndim == 2 and array.shape[1] == 1:
@@ -88,7 +88,7 @@ def as_column(values: Any, name: str) -> Column:
         array = array[:, 0]
     kind = array.dtype.kind
     if kind in "biuf":
-        if array.dtype == np.float16:  # which holds no number above 65504
+        if array.dtype == np.float16:  # float16 overflows above 65504
             return array.astype(np.float32)
         return array.astype(np.float64) if array.dtype.itemsize > 8 else array
     if kind == "M" and array.ndim == 1:
@@ -96,18 +96,21 @@ def as_column(values: Any, name: str) -> Column:
     if kind in "OUST" and array.ndim == 1:
         return _from_objects(array.astype(object, copy=False), name)
     what = f"values of type {array.dtype}" + (" in two dimensions" if array.ndim == 2 else "")
-    raise DataError(f"the column {name!r} has {what}", help="give numbers, booleans or texts, a column each")
+    raise DataError(f"the column {name!r} has {what}", help="give numbers, booleans or texts in one dimension")
 
 
 def object_column(values: list[Any]) -> Column:
-    """A 1-D object array of a list."""
+    """Return a list as a 1-D object array."""
     column = np.empty(len(values), dtype=object)
     column[:] = values
     return column
 
 
 def ambiguous_text(values: Any, column: Column) -> str:
-    """A text of `column`, made of `values`, that was both a text and something else in them, as 1 and "1"; empty when none was."""
+    """Return a text that stands for two different values, or an empty text.
+
+    An example is "1" in a column made of the values 1 and "1".
+    """
     if column.dtype != object or column is values:
         return ""
     objects = as_array(values, "").reshape(-1).tolist()
@@ -119,7 +122,7 @@ def ambiguous_text(values: Any, column: Column) -> str:
 
 
 def _from_objects(array: Column, name: str) -> Column:
-    """Objects as numbers, booleans or texts, by what they all are."""
+    """Convert objects to numbers, booleans or texts, depending on the types of all of them."""
     values = array.tolist()
     if set(map(type, values)) <= {str, type(None)}:
         return array
@@ -135,16 +138,16 @@ def _from_objects(array: Column, name: str) -> Column:
 
 
 def _from_numbers(values: list[Any], types: set[type], name: str) -> Column:
-    """int64 when all are whole numbers that fit, else float64 with NaN where a value is missing."""
+    """Return int64 if all values are integers in its range, else float64 with NaN where a value is missing."""
     try:
         if types and None not in values and all(issubclass(kind, numbers.Integral) for kind in types):
             return np.array(values, dtype=np.int64)
     except OverflowError:
-        pass  # beyond int64: as floats
+        pass  # out of range for int64: use floats
     try:
         return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)
     except OverflowError as error:
-        raise DataError(f"the column {name!r} has a number beyond the range of float64") from error
+        raise DataError(f"the column {name!r} has a number beyond the range of float64", help="scale the values down") from error
 
 
 def _text(value: Any, name: str) -> str:
@@ -152,17 +155,17 @@ def _text(value: Any, name: str) -> str:
         try:
             return value.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise DataError(f"the column {name!r} has bytes that are not UTF-8: {value[:20]!r}") from error
+            raise DataError(f"the column {name!r} has bytes that are not UTF-8: {value[:20]!r}", help="decode them first") from error
     return number_text(float(value)) if isinstance(value, (float, np.floating)) else str(value)
 
 
 def number_text(value: float) -> str:
-    """A number as a category: 3.0 is "3", as the integer would be."""
+    """Return a number as the text of a category. 3.0 becomes "3", as the integer does."""
     return str(int(value)) if np.isfinite(value) and value == int(value) else str(value)
 
 
 def read_number(text: str) -> int | float | None:
-    """The number that a text reads as, whole numbers exactly; None when it is none, such as 1_000, a number to Python alone."""
+    """Return the number that a text stands for, integers exactly, or None. 1_000, which only Python reads as a number, gives None."""
     for kind in (int, float):
         try:
             return None if "_" in text else kind(text)

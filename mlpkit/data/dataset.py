@@ -1,4 +1,4 @@
-"""Dataset: encoded rows, which the engine trains on."""
+"""Encoded rows that the engine trains on."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from mlpkit.plugin import Array, Targets
 
 @dataclass(frozen=True)
 class Dataset:
-    """Encoded rows.
+    """Encoded rows in memory.
 
     Attributes
     ----------
     inputs : array, shape (rows, width)
-        In the spec's dtype, each row contiguous.
+        In the dtype of the spec, C-contiguous.
     targets : array
-        Shape (rows, outputs) in the same dtype, or class numbers of shape (rows,) for a loss whose targets are "classes".
+        Shape (rows, outputs) in the same dtype, or class indices of shape (rows,) for a loss whose targets are "classes".
     weights : array, shape (rows,), or None
-        What each row counts, with mean 1 over the training rows; None when nobody said.
+        Sample weights, with mean 1 over the training rows; None if there are none.
     augmented : array, shape (rows, width + 1), or None
-        The inputs and a last column of ones, whose weight is the first layer's bias: of it `inputs` are a view then. A
-        training run that needs it makes it when it is None.
+        The inputs with a last column of ones, which is multiplied by the first layer's bias. If given, `inputs` is a view of it. A
+        training run that needs it allocates it if it is None.
     """
 
     inputs: Array

@@ -1,6 +1,6 @@
-"""Unplain numbers: texts that are numbers to a person - with a unit, a currency, a percent sign - and marks between numbers.
+"""Numbers written with a unit, a currency or a percent sign, and a few marks (such as "n/a") among numbers.
 
-Taken as categories they would become one column per value, so they are named, with the cure.
+As categories such texts would become one column per value, so they raise an error that tells how to correct them.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from mlpkit.data.columns import read_number
 from mlpkit.errors import DataError
 
-MOSTLY = 0.9  # the share of the rows from which on a column is meant to be one of numbers
-FEW_MARKS = 3  # so many different texts may be marks between numbers,
-MANY_NUMBERS = 10  # when there are more different numbers than this, and more rows with them than with marks
-MANY_UNITS = 5  # different texts from which on a unit is one: "2wd" and "4wd" are categories
-FEW_UNITS = 3  # "3 kg" and "200 g"
+MOSTLY = 0.9  # a column with this share of numbers is meant to be numeric
+FEW_MARKS = 3  # most different texts that are taken as marks among numbers,
+MANY_NUMBERS = 10  # in a column with more different numbers than this, and more rows with numbers than with marks
+MANY_UNITS = 5  # a suffix is a unit in columns of more different texts than this: "2wd" and "4wd" are categories
+FEW_UNITS = 3  # most different units of a column, such as "3 kg" and "200 g"
 
 _N = r"[+-]?(\d[\d,.'’ \u00a0\u202f]*|\.\d+)"
 _SIGNS = r"[$€£¥₹₽₩₺₫₴₦₪฿]|(US|CA|AU|NZ|HK|R)\$|Rs\.?|(USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|NZD|SEK|NOK|DKK|PLN|BRL|RUB|ZAR|KRW|MXN|TRY)\b"
@@ -48,12 +48,12 @@ PLAIN = {
 
 
 def decoration(counts: Mapping[str, int]) -> tuple[str, str] | None:
-    """Return what the numbers of a column are written with, and a text that has it; None for other columns.
+    """Return a description of the sign, unit or separator in a column's numbers and an example, or None if there is none.
 
     Parameters
     ----------
     counts : mapping of str to int
-        How often each text is there.
+        Number of rows of each text.
     """
     if len(counts) < 3:
         return None
@@ -71,24 +71,27 @@ def decoration(counts: Mapping[str, int]) -> tuple[str, str] | None:
             if not _few(len(wrong), others, rows, len(counts)):
                 return None
     units = {unit.group("unit") for text, kind in found.items() if kind == "a unit" and (unit := _UNIT.fullmatch(text.strip()))}
-    lacking = set()  # the kinds that are none, with so few texts
+    rejected = set()  # kinds for which the column has too few texts
     if len(counts) <= MANY_UNITS or len(units - _ORDINALS) not in range(1, FEW_UNITS + 1):
-        lacking.add("a unit")
+        rejected.add("a unit")
     if len(counts) <= MANY_NUMBERS or list(found.values()).count("a mark") <= FEW_MARKS:
-        lacking.add("a mark")
-    left = {text: kind for text, kind in found.items() if kind not in lacking}
+        rejected.add("a mark")
+    left = {text: kind for text, kind in found.items() if kind not in rejected}
     wrong += [text for text in found if text not in left]
     others = sum(counts[text] for text in wrong)
     return (next(iter(left.values())), next(iter(left))) if left and _few(len(wrong), others, rows, len(counts)) else None
 
 
 def _few(texts: int, rows: int, of: int, among: int) -> bool:
-    """Return whether so many texts and rows are few: a tenth of the rows, or some marks of a missing value among many numbers."""
+    """Return True if the exceptions are few enough to be mistakes.
+
+    That is a tenth of the rows, or up to three marks of a missing value in a column of many different numbers.
+    """
     return rows <= (1 - MOSTLY) * of or (texts <= FEW_MARKS and among > MANY_NUMBERS + FEW_MARKS and 2 * rows < of)
 
 
 def _kind(text: str) -> str | None:
-    """Return what a text has beside its number; None where it is something else."""
+    """Return a description of the characters beside the number of a text, or None for any other text."""
     kind = next((kind for kind, pattern in KINDS.items() if pattern.fullmatch(text)), None)
     if kind is None and _UNIT.fullmatch(text):
         return "a unit"
@@ -96,7 +99,7 @@ def _kind(text: str) -> str | None:
 
 
 def refuse_decorated(name: str, counts: Mapping[str, int], advice: str) -> None:
-    """Raise the DataError for numbers that are written with something else; `advice` is what else may be done."""
+    """Raise DataError if the numbers of a column have a unit, a sign or separators; `advice` is added to the help."""
     if found := decoration(counts):
         what, example = found
         message = f"the column {name!r} has numbers with {what}, such as {example!r}"
@@ -104,7 +107,7 @@ def refuse_decorated(name: str, counts: Mapping[str, int], advice: str) -> None:
 
 
 def marks(counts: Mapping[str, int]) -> list[str]:
-    """Return the few texts that are no numbers in a column of many different numbers, most frequent first; else nothing."""
+    """Return the few texts, most frequent first, that are not numbers in a column of many different numbers; else an empty list."""
     numbers = [text for text in counts if read_number(text) is not None]
     others = sorted((text for text in counts if read_number(text) is None), key=lambda text: -counts[text])
     many = sum(counts[text] for text in numbers) > sum(counts[text] for text in others)

@@ -1,4 +1,4 @@
-"""Sniffing: how a file of data is written when nobody has said it, found by reading it as each of the ways that it may be."""
+"""Detection of a file's dialect: the file is read with each candidate that an error message proposes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ _POINT = re.compile(r"[+-]?\d*\.\d*([eE][+-]?\d+)?")
 
 
 def read_sniffed(path: str | Path) -> tuple[Table, dict[str, Any]]:
-    """A file as a table, and the keys of `data` in a spec that are not the usual ones for it: header, encoding, decimal, separator.
+    """Read a file as a table, and return the keys of `data` in a spec that differ from the defaults.
+
+    These may be header, encoding, decimal and separator.
 
     Raises
     ------
@@ -44,7 +46,10 @@ def read_sniffed(path: str | Path) -> tuple[Table, dict[str, Any]]:
 
 
 def _has_decimal_commas(table: Table) -> bool:
-    """Return whether some columns are numbers with a comma, of which not all may group thousands, and none are numbers with a point."""
+    """Return True if some columns have decimal commas and none has decimal points.
+
+    A column in which every comma may separate thousands does not count.
+    """
     found = False
     for column in table.columns.values():
         if not isinstance(column, TextColumn):
@@ -53,7 +58,7 @@ def _has_decimal_commas(table: Table) -> bool:
         if any("." in text for text in texts) and all(map(_is_point_number, texts)):
             return False
         if any("," in text for text in texts) and all("," not in text or _COMMA.fullmatch(text) for text in texts):
-            mostly = 2 * sum(map(_is_comma_number, texts)) > len(texts)  # beside a mark for what is missing
+            mostly = 2 * sum(map(_is_comma_number, texts)) > len(texts)  # the rest may be marks of missing values
             found = found or (mostly and not all("," not in text or _THOUSANDS.fullmatch(text) for text in texts))
     return found
 

@@ -1,6 +1,6 @@
-"""From what a person holds in Python to a table: arrays, lists, dictionaries, pandas, polars and Arrow.
+"""Tables made of Python objects: arrays, lists, dictionaries, pandas, polars and Arrow.
 
-Frames are known by what they offer (`columns`, `column_names`), so none of those packages is imported.
+Frames are recognized by their attributes (`columns`, `column_names`), so none of those packages is imported.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ KNOWN = "give an array, a dictionary of columns, a list of dictionaries, or a pa
 
 
 def as_table(source: Any, names: Sequence[str] | None = None, *, default: str = "x") -> Table:
-    """A table of whatever holds rows.
+    """Return a table of any source of rows.
 
     Parameters
     ----------
     source : array-like, mapping, list of mappings, frame or Table
-        A 2-D array of numbers becomes one column `default` of that width; one of objects or texts becomes the columns
-        x0, x1 and so on. A structured array has its fields, a frame its columns, a series its name.
+        A 2-D array of numbers becomes one column `default` of that width. A 2-D array of objects or texts becomes the columns
+        x0, x1 and so on. The columns of a structured array are its fields. A series keeps its name.
     names : sequence of str, optional
-        The names of the columns, instead of those that the source gives.
+        Names of the columns, instead of those of the source.
     default : str
-        What the columns of an array without names are called.
+        Name of the columns of an array without names.
 
     Raises
     ------
     DataError
-        It is no table, has repeated names, rows or columns of different lengths, or values that cannot be used.
+        The source is not a table, repeats a column name, has rows or columns of different lengths, or has unusable values.
     """
     if isinstance(source, Table):
         return source if names is None else _renamed(source, names)
@@ -57,7 +57,7 @@ def as_table(source: Any, names: Sequence[str] | None = None, *, default: str = 
 
 
 def _columns(source: Any) -> dict[str, Any] | None:
-    """Columns by name, when the source has names."""
+    """Return the columns by name, or None if the source has no names."""
     if isinstance(source, Mapping):
         return dict(zip(unique(list(source)), source.values(), strict=True))
     if _are_records(source):
@@ -74,15 +74,15 @@ def _columns(source: Any) -> dict[str, Any] | None:
 
 
 def _are_records(source: Any) -> bool:
-    """Return whether rows are given as dictionaries, so that a key that is absent is a missing value."""
+    """Return True if the rows are dictionaries. A key that a row lacks is then a missing value."""
     return isinstance(source, (list, tuple)) and bool(source) and isinstance(source[0], Mapping)
 
 
 def _from_records(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """A list of dictionaries; what one of them lacks is missing there."""
+    """Convert a list of dictionaries to columns. A key that a row lacks becomes None."""
     for row, record in enumerate(records):
         if not isinstance(record, Mapping):
-            raise DataError(f"row {row} is no dictionary, although the first one is", help=KNOWN)
+            raise DataError(f"row {row} is not a dictionary, although row 0 is", help=KNOWN)
         unique(list(record))
     known = [{same_form(str(key)): value for key, value in record.items()} for record in records]
     names = dict.fromkeys(name for record in known for name in record)
@@ -91,9 +91,9 @@ def _from_records(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 def _from_array(array: NDArray[Any], names: Sequence[str] | None, default: str) -> Table:
     if array.ndim == 0:
-        raise DataError(f"{type(array.item()).__name__} is no table", help=KNOWN)
+        raise DataError(f"an object of type {type(array.item()).__name__} is not a table", help=KNOWN)
     if array.ndim > 2:
-        raise DataError(f"an array of shape {array.shape} is no table", help="reshape it to (rows, columns): x.reshape(len(x), -1)")
+        raise DataError(f"an array of shape {array.shape} is not a table", help="reshape it to (rows, columns): x.reshape(len(x), -1)")
     if array.ndim == 2 and array.shape[1] == 0:
         raise DataError("the array has no columns", help="give at least one value per row")
     named = names is not None
@@ -106,7 +106,7 @@ def _from_array(array: NDArray[Any], names: Sequence[str] | None, default: str) 
 
 
 def split_columns(array: NDArray[Any], names: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """The columns of a 2-D array, a name each."""
+    """Return the columns of a 2-D array by name."""
     return {name: array[:, index] for index, name in enumerate(names)}
 
 
@@ -124,24 +124,24 @@ def _checked(names: Sequence[str], columns: int) -> list[str]:
 
 
 def is_empty(rows: Any) -> bool:
-    """Return whether there are no rows, and nothing says of what columns: an empty list or array of one dimension."""
+    """Return True for rows without any row or column name: an empty list or an empty 1-D array."""
     if isinstance(rows, np.ndarray):
         return rows.shape == (0,) and rows.dtype.names is None
     return isinstance(rows, (list, tuple)) and not rows
 
 
 def plain_array(rows: Any, width: int | None, dtype: str) -> NDArray[Any]:
-    """Rows for a network that has no preprocessing yet: an array of shape (rows, width).
+    """Return rows as an array of shape (rows, width), for a network without fitted preprocessing.
 
     Raises
     ------
     DataError
-        They are no numbers, or of another width.
+        The values are not numbers, or the rows have another width.
     """
     try:
         array = np.asarray(rows, dtype)
     except (TypeError, ValueError) as error:
-        message = f"the model has not been trained, so it takes an array of numbers alone: {error}"
+        message = f"the model has not been trained, so it accepts only an array of numbers: {error}"
         raise DataError(message, help="train it first to predict from tables and files") from error
     if array.ndim != 2 or array.shape[1] != width:
         raise DataError(f"the rows have shape {array.shape}, but the network takes (rows, {width})", help="give one row per example")

@@ -1,5 +1,7 @@
-"""HDF5 files of data. Only the bytes of the file itself are read: no link is followed, and no dataset is read whose values are in
-another file, come from other datasets, or need a filter that HDF5 would load a library for.
+"""HDF5 files of data. Only the bytes of the file itself are read.
+
+Links are not followed. A dataset is not read if its values are in another file, come from other datasets, or need a filter for
+which HDF5 would load a library.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ COMPRESSION = 'compress with "gzip" or "lzf", or not at all'
 
 @contextmanager
 def hdf5_errors(path: str | Path) -> Iterator[None]:
-    """Raise h5py's errors about a file as a DataError."""
+    """Convert h5py's errors about a file to DataError."""
     try:
         yield
     except (FileNotFoundError, PermissionError):
@@ -32,7 +34,7 @@ def hdf5_errors(path: str | Path) -> Iterator[None]:
 
 
 def open_file(path: str | Path) -> Any:
-    """The open file; DataError when it is no HDF5 file."""
+    """Open an HDF5 file. Raise DataError if it has another format."""
     import h5py
 
     with open(path, "rb") as stream:
@@ -46,12 +48,14 @@ def open_file(path: str | Path) -> Any:
 
 
 def chosen_datasets(file: Any, path: str | Path, columns: Collection[str] | None, allow_large: bool) -> Mapping[str, Any]:
-    """The datasets of a file that are no scalars, by their paths; only `columns` if any of them is there. Texts are decoded.
+    """Return the datasets of a file by path, without scalars. String datasets are decoded.
+
+    If any of `columns` is in the file, only these datasets are returned.
 
     Raises
     ------
     DataError
-        One of them would be read from elsewhere, or they claim more memory than they may.
+        A dataset would be read from elsewhere, or the datasets declare too much memory.
     """
     import h5py
 
@@ -76,25 +80,28 @@ def chosen_datasets(file: Any, path: str | Path, columns: Collection[str] | None
 
 
 def _check_dataset(dataset: Any, name: str, path: str | Path) -> None:
-    """Raise DataError for a dataset that is read from elsewhere; its shape is not asked for before, which may open other files."""
+    """Raise DataError for a dataset whose values are not in the file itself.
+
+    Its shape is not read before the check, because that may open other files.
+    """
     from h5py import h5d
 
     options = dataset.id.get_create_plist()
-    what, help = "", INSIDE
+    problem, help = "", INSIDE
     if options.get_layout() == h5d.VIRTUAL:
-        what = "is virtual: its values come from other datasets or files"
+        problem = "is virtual: its values come from other datasets or files"
     elif options.get_external_count():
-        what = "has its values in another file"
+        problem = "has its values in another file"
     else:
         codes = [options.get_filter(index)[0] for index in range(options.get_nfilters())]
         if unknown := [code for code in codes if code not in FILTERS]:
-            what, help = f"needs the filter {unknown[0]}, which HDF5 would load from a library", COMPRESSION
-    if what:
-        raise data_error(f"the dataset {name!r} of {path} {what}", str(path), help=help)
+            problem, help = f"needs the filter {unknown[0]}, which HDF5 would load from a library", COMPRESSION
+    if problem:
+        raise data_error(f"the dataset {name!r} of {path} {problem}", str(path), help=help)
 
 
 def _check_links(file: Any, path: str | Path, names: Collection[str]) -> None:
-    """Raise DataError for a name that leads through a link to somewhere else."""
+    """Raise DataError for a column name whose path goes through a link."""
     import h5py
 
     for name in names:
@@ -110,6 +117,6 @@ def _check_links(file: Any, path: str | Path, names: Collection[str]) -> None:
 
 
 def _claim(dataset: Any) -> int:
-    """The bytes of all values, or of a single chunk if that has more."""
+    """Return the bytes of all values, or of a single chunk if that is larger."""
     chunk = dataset.chunks or ()
     return max(claimed(dataset.shape, dataset.dtype.itemsize), claimed(chunk, dataset.dtype.itemsize) if chunk else 0)

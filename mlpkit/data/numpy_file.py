@@ -1,4 +1,4 @@
-"""NPY and NPZ files: what they say of their arrays is looked at before any is made. Nothing in them is ever unpickled."""
+"""NPY and NPZ files. Headers are checked before an array is allocated, and nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Arrays = dict[str, Any]
 
 
 class Header(NamedTuple):
-    """The header of an NPY file."""
+    """Header of an NPY file."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -35,17 +35,19 @@ class Header(NamedTuple):
 
     @property
     def nbytes(self) -> int:
-        """The bytes of the array's values."""
+        """Number of bytes of the array's values."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
 def load_numpy(path: str | Path, columns: Collection[str] | None, allow_large: bool) -> np.memmap[Any, Any] | Arrays:
-    """The array of an NPY file, mapped and not read; those of an NPZ file by name, only `columns` if any of them is there.
+    """Return the array of an NPY file, memory-mapped, or the arrays of an NPZ file by name.
+
+    If any of `columns` is in an NPZ file, only these arrays are returned.
 
     Raises
     ------
     DataError
-        It is none, holds Python objects, or claims more than it may.
+        The file has another format, holds Python objects, or declares too much memory.
     """
     with _errors(path):
         if not is_npy(path):
@@ -56,14 +58,14 @@ def load_numpy(path: str | Path, columns: Collection[str] | None, allow_large: b
         if header.dtype.hasobject:
             raise ValueError(OBJECTS)
         if header.nbytes > rest:
-            raise ValueError(f"its header says {header.nbytes:,} bytes of values, but {rest:,} are there")
+            raise ValueError(f"its header declares {header.nbytes:,} bytes of values, but the file has {rest:,}")
         check_claim(path, claimed(header.shape, header.dtype.itemsize), allow_large)
         mapped: np.memmap[Any, Any] = np.load(path, mmap_mode="r")
         return mapped
 
 
 def is_npy(path: str | Path) -> bool:
-    """Return whether a file begins as an NPY file does."""
+    """Return True if a file begins with the magic bytes of NPY."""
     with open(path, "rb") as stream:
         return stream.read(len(npy.MAGIC_PREFIX)) == npy.MAGIC_PREFIX
 
@@ -76,7 +78,7 @@ def _archive(path: str | Path, columns: Collection[str] | None, allow_large: boo
             raise ValueError("it is a ZIP archive whose end is missing")
         if foreign := recognised(head):
             raise data_error(f"{path} is {foreign.what}", str(path), help=foreign.help)
-        raise ValueError("it is none" if head else "it is empty")
+        raise ValueError("it has neither format" if head else "it is empty")
     with zipfile.ZipFile(path) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist() if info.filename.endswith(".npy")}
         headers: dict[str, Header] = {}
@@ -91,13 +93,13 @@ def _archive(path: str | Path, columns: Collection[str] | None, allow_large: boo
             raise ValueError(OBJECTS)
         for name, header in plain.items():
             if header.nbytes > members[name].file_size - header.size:
-                raise ValueError(f"the header of {name} says more values than there are")
+                raise ValueError(f"the header of {name} declares more values than the file has")
         check_claim(path, sum(claimed(header.shape, header.dtype.itemsize) for header in plain.values()), allow_large)
         return {name: _member(archive, members[name], path, headers[name]) for name in wanted or arrays}
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str | Path, header: Header) -> Any:
-    """An array; a column that is an error where it is used, for Python objects that nobody may need."""
+    """Read an array, or return an UnusableColumn for Python objects: the error is raised only if the column is used."""
     if header.dtype.hasobject:
         name = info.filename.removesuffix(".npy")
         return UnusableColumn(header.shape[0], data_error(f"the array {name!r} of {path}: {OBJECTS}", str(path), help=ADVICE))
@@ -106,14 +108,14 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str | Path, h
 
 
 def _header(stream: IO[bytes]) -> Header:
-    """Read the header of an NPY file; ValueError when it is none."""
+    """Read the header of an NPY file. Raise ValueError if it is not valid."""
     start = stream.read(8)
     if start[:6] != npy.MAGIC_PREFIX or start[6] not in (1, 2, 3):
-        raise ValueError("it has an array that is no NPY file, or of a version that is not known")
+        raise ValueError("it has an array that is not in NPY format, or in an unknown version of it")
     size = stream.read(2 if start[6] == 1 else 4)
     length = int.from_bytes(size, "little")
     if length > MOST_HEADER:
-        raise ValueError(f"it has a header of {length:,} bytes")
+        raise ValueError(f"it has a header of {length:,} bytes, more than {MOST_HEADER:,}")
     text = io.BytesIO(size + stream.read(length))
     shape, _, dtype = (npy.read_array_header_1_0 if start[6] == 1 else npy.read_array_header_2_0)(text)
     if any(side < 0 for side in shape):
@@ -123,7 +125,7 @@ def _header(stream: IO[bytes]) -> Header:
 
 @contextmanager
 def _errors(path: str | Path) -> Iterator[None]:
-    """Raise the errors of NumPy and zipfile about a file as a DataError."""
+    """Convert the errors of NumPy and zipfile about a file to DataError."""
     try:
         yield
     except DataError:

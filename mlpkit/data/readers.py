@@ -1,4 +1,4 @@
-"""From a path to a table, by the file's ending or the format that is given."""
+"""Readers: a path becomes a table, by the file's suffix or a given format."""
 
 from __future__ import annotations
 
@@ -55,22 +55,22 @@ def read_table(
     allow_large: bool = False,
     **options: Any,
 ) -> Table:
-    """The rows of a file.
+    """Read the rows of a file.
 
     Parameters
     ----------
     path : str or Path
-        A file; "-" is stdin, as CSV.
+        Path of a file, or "-" for CSV from stdin.
     format : {"csv", "tsv", "npy", "npz", "hdf5"}, optional
-        By the file's ending when left out; CSV when that says nothing. Stdin is CSV or TSV.
+        The default follows from the file's suffix, and is CSV for an unknown suffix. Stdin is CSV or TSV.
     columns : collection of str, optional
-        Read only these arrays of an NPZ or HDF5 file, which may hold others of other lengths. All when none is there.
+        Read only these arrays of an NPZ or HDF5 file, which may hold others of other lengths. All are read if the file has none of them.
     missing : collection of str
-        Texts of a CSV file that mean that a value is missing.
+        Texts of a CSV file that stand for a missing value.
     allow_large : bool
-        Whether an NPZ or HDF5 file may claim far more memory than it has bytes.
+        True to accept an NPZ or HDF5 file whose headers declare far more memory than the file has bytes.
     **options
-        The rest of the `Dialect` of a CSV file: separator, header, encoding and decimal.
+        Other fields of the `Dialect` of a CSV file: separator, header, encoding and decimal.
 
     Returns
     -------
@@ -91,9 +91,9 @@ def read_table(
 
 
 def open_table(path: str | Path, format: str | None, columns: Collection[str] | None, *, allow_large: bool = False) -> StoredTable | None:
-    """The columns of an NPY or HDF5 file, which stay there; None for a file of another format.
+    """Return the columns of an NPY or HDF5 file without reading them, or None for a file of another format.
 
-    Parameters and errors are those of `read_table`.
+    See `read_table` for parameters and errors.
     """
     kind = _format(path, format)
     if kind not in ("npy", "hdf5"):
@@ -113,9 +113,9 @@ def iter_tables(
     allow_large: bool = False,
     **options: Any,
 ) -> Iterator[Table]:
-    """The rows of a file as tables of at most `rows` rows, for predictions in bounded memory (NPZ files are loaded whole).
+    """Yield the rows of a file as tables of at most `rows` rows, to predict in bounded memory. NPZ files are loaded whole.
 
-    Parameters and errors are those of `read_table`.
+    See `read_table` for parameters and errors.
     """
     path, kind = _located(path), _format(path, format)
     with _readable(path):
@@ -132,14 +132,14 @@ def _format(path: str | Path, format: str | None) -> str:
     if format is None and suffix in UNREADABLE:
         packed = suffix in (".gz", ".zip", ".zst")
         help = "unpack it" if packed else "read it with pandas or polars and hand over the table in Python, or save it as CSV"
-        raise data_error(f"{path}: {suffix} files are not read", str(path), help=help)
+        raise data_error(f"{path}: {suffix} files are not supported", str(path), help=help)
     return format or FORMATS.get(suffix, "csv")
 
 
 def csv_separator(path: str | Path, **options: Any) -> str | None:
-    """The separator of a CSV file; None where it is the usual one for its ending, or for a file of another format.
+    """Return the separator of a CSV file, or None if it is the default of its suffix or the file has another format.
 
-    Parameters and errors are those of `read_table`.
+    See `read_table` for parameters and errors.
     """
     kind = _format(path, None)
     if kind not in ("csv", "tsv"):
@@ -157,7 +157,7 @@ def _dialect(kind: str, missing: Collection[str], options: dict[str, Any]) -> Di
 
 @contextmanager
 def _readable(path: str | Path) -> Iterator[None]:
-    """Raise the operating system's errors about a file as a DataError."""
+    """Convert the operating system's errors about a file to DataError."""
     try:
         yield
     except FileNotFoundError as error:
@@ -171,21 +171,21 @@ def _readable(path: str | Path) -> Iterator[None]:
 
 
 def _located(path: str | Path) -> str | Path:
-    """A path as it is opened; "-" for stdin. DataError for what is none, and for a folder or a device."""
+    """Return a path that can be opened, or "-" for stdin. Raise DataError for a folder, a device or an invalid path."""
     if str(path) == "-":
         return path
     found = as_path(path, DataError, "the data")
     try:
         mode = os.stat(found).st_mode
-        if stat.S_ISCHR(mode) and os.path.samestat(os.stat(found), os.fstat(0)):  # a terminal, as /dev/stdin
+        if stat.S_ISCHR(mode) and os.path.samestat(os.stat(found), os.fstat(0)):  # a terminal, given as /dev/stdin
             return found
     except FileNotFoundError as error:
         help = "check the path; in a spec it is relative to the spec's folder"
         raise data_error(f"there is no file {path}", str(path), help=help) from error
     except OSError as error:
         raise data_error(f"{path} cannot be read: {error.strerror or error}", str(path), help="check the path") from error
-    except ValueError as error:  # a NUL character, or one that the file system cannot write
-        raise DataError(f"{str(path)!r} is no path: {error}", help="correct it") from error
+    except ValueError as error:  # a NUL character, or one that the file system cannot encode
+        raise DataError(f"{str(path)!r} is not a valid path: {error}", help="correct the path") from error
     if stat.S_ISDIR(mode):
         raise data_error(f"{path} is a folder", str(path), help="give the path of a file in it")
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):

@@ -1,4 +1,4 @@
-"""Claims: how much memory a file of arrays asks for by what it says of itself, before anything is allocated for it."""
+"""Limits on the memory that the headers of an array file declare, checked before anything is allocated."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from pathlib import Path
 
 from mlpkit.data.table import data_error
 
-RATIO = 1000  # times its own size that a file may claim
-FREE = 2**28  # bytes that any file may claim
-VALUE = 8  # bytes that a value takes in memory, or more
+RATIO = 1000  # largest ratio of declared memory to file size
+FREE = 2**28  # bytes that any file may declare
+VALUE = 8  # least bytes that a value takes in memory
 
 
 def claimed(shape: Sequence[int], itemsize: int) -> int:
-    """The bytes that an array of a shape takes; a row without values takes its number."""
+    """Return the bytes that an array of a shape takes. A row without values takes as much as one value."""
     return math.prod(shape[:1]) * max(1, math.prod(shape[1:])) * max(itemsize, VALUE)
 
 
 def check_claim(path: str | Path, claim: int, allow_large: bool) -> None:
-    """Raise DataError for a file that claims so many bytes, far more than its own size, unless that is allowed."""
+    """Raise DataError if a file declares far more memory than its own size, unless `allow_large` is True."""
     if allow_large or claim <= FREE:
         return
     size = os.stat(path).st_size
     if claim > RATIO * size:
-        message = f"{path} has {size:,} bytes and claims {claim:,} in memory, more than {RATIO:,} times as many"
-        help = 'if you trust it: "allow_large": true in "data" of your spec, --allow-large, or allow_large=True'
+        message = f"{path} has {size:,} bytes and declares {claim:,} bytes of values, more than {RATIO:,} times as many"
+        help = 'if you trust the file, set "allow_large": true in "data" of your spec, --allow-large, or allow_large=True'
         raise data_error(message, str(path), help=help)

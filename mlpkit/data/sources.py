@@ -1,4 +1,4 @@
-"""Files as a spec has them read: one rule for its own, for those of a call and of the command line, in training and after."""
+"""Files read with the options of a spec. The rule is the same for the spec's own file, the files of a call and the command line."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mlpkit.spec import Spec
 
 
 def read_source(spec: Spec, source: str | Path, columns: Collection[str] | None = None) -> Table:
-    """The rows of a file that a user names, read as those of the spec's own file are.
+    """Read the rows of a file with the options of the spec's own file.
 
     Parameters
     ----------
     spec : Spec
     source : str or Path
-        A path as it is opened; "-" is stdin.
+        Path of a file, or "-" for stdin.
     columns : collection of str, optional
         Read only these arrays of an NPZ or HDF5 file.
 
@@ -33,10 +33,10 @@ def read_source(spec: Spec, source: str | Path, columns: Collection[str] | None 
 
 
 def open_source(spec: Spec, source: Any, columns: Collection[str] | None = None) -> StoredTable | None:
-    """The rows of an NPY or HDF5 file, or of what is mapped from one, where they are; None for what is not there.
+    """Return the rows of an NPY or HDF5 file, or of a memory-mapped array, as a table on disk; None for any other source.
 
-    Parameters are those of `read_source`; `source` may also be a memory-mapped array, a dataset of h5py or a dictionary of them:
-    a dataset that the caller has opened is read wherever its values are, even in other files.
+    Parameters are those of `read_source`. `source` may also be a memory-mapped array, an h5py dataset or a dictionary of them.
+    A dataset that the caller has opened is read even if its values are in other files.
 
     Raises
     ------
@@ -49,13 +49,13 @@ def open_source(spec: Spec, source: Any, columns: Collection[str] | None = None)
 
 
 def reading(spec: Spec, source: str | Path) -> dict[str, Any]:
-    """The options of `read_table` and `iter_tables` for a file that a user names.
+    """Return the options of `read_table` and `iter_tables` for a file that a user names.
 
-    `data.format` is that of the spec's own file, and so of others with the same ending, or one that says no format.
+    `data.format` is the format of the spec's own file. It applies to other files with the same suffix or with an unknown one.
     """
     data, ending = spec.data, Path(source).suffix.lower()
     other = data.path is not None and ending in FORMATS and ending != Path(data.path).suffix.lower()
-    header = None if data.header is True and "header" not in data.model_fields_set else data.header  # true, if it was said, is not doubted
+    header = None if data.header is True and "header" not in data.model_fields_set else data.header  # an explicit true is not checked
     return {
         "format": None if other else data.format,
         "separator": data.separator,

@@ -1,4 +1,4 @@
-"""The split into training and validation rows: by a share, drawn by a generator of its own, or as a column says."""
+"""Split into training and validation rows, at random with a generator of its own, or by a column."""
 
 from __future__ import annotations
 
@@ -10,44 +10,44 @@ from mlpkit.data.table import Rows, Table, counted
 from mlpkit.errors import DataError
 from mlpkit.spec import Split
 
-STREAM = 0x5917  # keeps the split's generator apart from all others of the same seed
+STREAM = 0x5917  # makes the split's generator independent of others with the same seed
 PARTS = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
 
 
 def split_by_column(table: Table, name: str) -> tuple[Rows, Rows]:
-    """The training and the validation rows as a column says; "test" rows are in neither.
+    """Return the training and the validation rows as given by a column; rows marked "test" are in neither.
 
     Raises
     ------
     DataError
-        A value says none of the three, or is missing; no row is for training.
+        A value is missing or names no part, or no row is for training.
     """
     parts = []
     for row, text in enumerate(texts(table, name).tolist()):
         part = PARTS.get((text or "").strip().lower())
         if part is None:
-            said = "nothing" if text is None else repr(text)
+            found = "no value" if text is None else repr(text)
             help = "write 'train', 'validation' or 'test' in each row"
-            raise table.error(f"the column {name!r} says {said} in {table.place(row)}", row, help)
+            raise table.error(f"the column {name!r} has {found} in {table.place(row)}, which names no part of the split", row, help)
         parts.append(part)
     of_row = np.array(parts, dtype=object)
     training, validation = np.flatnonzero(of_row == "train"), np.flatnonzero(of_row == "validation")
     if not len(training):
-        raise DataError(f"no row is for training by the column {name!r}", help="write 'train' in the rows to train on")
+        raise DataError(f"the column {name!r} marks no row for training", help="write 'train' in the rows to train on")
     return training, validation
 
 
 def split_by_share(split: Split, seed: int, rows: int, strata: NDArray[np.intp] | None) -> tuple[Rows, Rows]:
-    """The training and the validation rows, in order, drawn at random.
+    """Return the training and the validation rows, in order, drawn at random.
 
     Parameters
     ----------
     split : Split
-        Its `validation` is the share, its `stratify` whether the strata count, its `seed` goes before `seed`.
+        `validation` is the share, `stratify` turns strata on, and `seed` takes precedence over the argument `seed`.
     seed : int
     rows : int
     strata : array of int, shape (rows,), or None
-        The class of each row: classes keep their shares in both parts, by largest remainders. One of a single row trains.
+        Class of each row. Each class keeps its share in both parts, by largest remainders. A class of one row is for training.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def split_by_share(split: Split, seed: int, rows: int, strata: NDArray[np.intp] 
 
 
 def _quotas(counts: NDArray[np.intp], wanted: int) -> NDArray[np.intp]:
-    """Return how many rows of each class validate: in proportion, together `wanted`, and never the last row of a class."""
+    """Return the number of validation rows of each class: proportional, `wanted` in total, and never all rows of a class."""
     most = np.maximum(counts - 1, 0)
     exact = counts * (wanted / counts.sum())
     quotas: NDArray[np.intp] = np.minimum(np.floor(exact), most).astype(np.intp)

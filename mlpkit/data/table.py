@@ -1,4 +1,4 @@
-"""Table: named columns of equal length, which know where their rows came from.
+"""Table: named columns of equal length, with the line or row number of each row.
 
 Errors name the line of the file, or the row of the array, even after rows were selected or shuffled.
 """
@@ -19,11 +19,11 @@ from mlpkit.data.text_column import TextColumn
 from mlpkit.errors import DataError, Problem
 from mlpkit.text.column_names import same_form, unique
 
-Rows = NDArray[np.intp]  # the numbers of some rows
+Rows = NDArray[np.intp]  # row indices
 
 
 class UnusableColumn:
-    """A column of what cannot be one, which is an error only where it is used.
+    """Placeholder for a column that cannot be read. Its error is raised only if the column is used.
 
     Parameters
     ----------
@@ -50,23 +50,22 @@ class Table:
     ----------
     columns : mapping of str to array-like, shape (rows,) or (rows, width)
     source : str
-        The file, or empty; named in errors.
+        Path of the file for error messages, or empty.
     named : bool
-        Whether the names are the user's own; False for an array, whose columns are known by their position.
+        True if the user named the columns; False for an array, whose columns are known by their position.
     numbers : array of int, shape (rows,), optional
-        The number of each row as a person counts it: from 0 when left out.
+        Number of each row in error messages. The default counts from 0.
     text_file : bool
-        The columns are texts, not yet numbers, and `numbers` are lines of the file.
+        True if the columns are texts that are not converted yet, and `numbers` are lines of the file.
     unnamed : frozenset of str
-        Columns that have no name where they come from, such as the names of the rows: no inputs unless the spec names them.
+        Columns that have no name in the file, such as row names. They are inputs only if the spec names them.
     declared : mapping of str to bool, optional
-        The columns whose type says that they are categories, and whether all of these are whole numbers; by the types of the
-        columns when left out.
+        Columns of a categorical type, with True if all categories are integers. The default follows from the types of the columns.
 
     Raises
     ------
     DataError
-        The columns differ in length. One that cannot be a column is an error only when it is used.
+        The columns differ in length. A column that cannot be read raises its error only when it is used.
     """
 
     def __init__(
@@ -96,23 +95,23 @@ class Table:
             name: "" if isinstance(self.columns[name], UnusableColumn) else ambiguous_text(values, self.columns[name])
             for name, values in columns.items()
         }
-        self.parsed: dict[tuple[str, frozenset[str]], NDArray[np.float64] | None] = {}  # text columns already read as numbers
+        self.parsed: dict[tuple[str, frozenset[str]], NDArray[np.float64] | None] = {}  # cache of text columns converted to numbers
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the columns, in order."""
+        """Names of the columns, in order."""
         return tuple(self.columns)
 
     @property
     def width(self) -> int:
-        """Values per row, over all columns."""
+        """Number of values per row, over all columns."""
         return sum(column_width(column) for column in self.columns.values())
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and same_form(name) in self.columns
 
     def __getitem__(self, name: str) -> Column:
-        """A column; DataError when there is none of that name."""
+        """Return a column. Raise DataError if it does not exist or cannot be used."""
         name = same_form(name)
         if name not in self.columns:
             raise self.missing_columns([name])
@@ -122,8 +121,8 @@ class Table:
         return column
 
     def take(self, rows: Rows | slice) -> Table:
-        """Some of the rows."""
-        part = copy.copy(self)  # what has been checked and read is not so again
+        """Return a table with some of the rows."""
+        part = copy.copy(self)  # keeps the results of checks and conversions
         part.columns = {name: column[rows] for name, column in self.columns.items()}
         part.numbers = self.numbers[rows]
         part.rows = len(part.numbers)
@@ -131,7 +130,7 @@ class Table:
         return part
 
     def select(self, names: Iterable[str]) -> Table:
-        """Some of the columns; DataError that names the ones that are not there."""
+        """Return a table with some of the columns. Raise DataError that names those that do not exist."""
         names = [same_form(name) for name in names]
         if missing := [name for name in names if name not in self.columns]:
             raise self.missing_columns(missing)
@@ -140,7 +139,7 @@ class Table:
         return part
 
     def with_gaps(self, widths: Mapping[str, int]) -> Table:
-        """The table with columns of that many values per row added, all of which are missing."""
+        """Return the table with additional columns of the given widths, in which every value is missing."""
         part = copy.copy(self)
         gaps = {name: np.full((self.rows, width), np.nan) if width > 1 else np.full(self.rows, None) for name, width in widths.items()}
         part.columns = {**self.columns, **gaps}
@@ -150,22 +149,22 @@ class Table:
     # -- errors
 
     def place(self, row: int) -> str:
-        """Return where a row is, as a person finds it: "line 17 of penguins.csv" or "row 16"."""
+        """Return the position of a row for an error message, such as "line 17 of penguins.csv" or "row 16"."""
         unit = "line" if self.text_file else "row"
         return f"{unit} {self.numbers[row]}" + (f" of {self.source}" if self.source else "")
 
     def error(self, message: str, row: int, help: str = "") -> DataError:
-        """An error at a row; the message is to name its `place`."""
+        """Return an error at a row. The message is expected to include the row's `place`."""
         return data_error(message, self.source, int(self.numbers[row]) if self.text_file else 0, help)
 
     def missing_columns(self, names: Sequence[str]) -> DataError:
-        """The error for columns that are not there, with the nearest names that are."""
+        """Return the error for columns that do not exist, with the nearest names that do."""
         return missing_columns(names, self.names, self.source)
 
 
 def missing_columns(names: Sequence[str], known: Sequence[str], source: str = "") -> DataError:
-    """The error for columns that are not among the known ones of a file or table, with the nearest names that are."""
-    near = difflib.get_close_matches(names[0], known, n=1) if len(names) == 1 else []  # of several, none is a slip of the pen
+    """Return the error for columns that are not among the known ones of a file or table, with the nearest names."""
+    near = difflib.get_close_matches(names[0], known, n=1) if len(names) == 1 else []  # a suggestion is made for a single name only
     hint = f"; did you mean {near[0]!r}?" if near else ""
     some = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
     what = "are no columns" if len(names) > 1 else "is no column"
@@ -175,12 +174,12 @@ def missing_columns(names: Sequence[str], known: Sequence[str], source: str = ""
 
 
 def _column(values: Any, name: str) -> Column:
-    """The column that values are, or one that raises when it is used; DataError for what is none of any length."""
+    """Return values as a column, or an UnusableColumn if they have a length. Raise DataError otherwise."""
     if isinstance(values, (TextColumn, UnusableColumn)):
         return cast(Column, values)
     try:
-        if type(getattr(values, "dtype", None)).__name__ == "Struct":  # of polars, which would become numbers
-            raise DataError(f"the column {name!r} has several fields in each row", help="give each field as a column of its own: unnest()")
+        if type(getattr(values, "dtype", None)).__name__ == "Struct":  # polars would convert a Struct to numbers
+            raise DataError(f"the column {name!r} has several fields in each row", help="call unnest() to get one column per field")
         return as_column(plain_categories(values) if is_declared(values) else values, name)
     except MemoryError:
         raise
@@ -193,21 +192,21 @@ def _column(values: Any, name: str) -> Column:
 
 def _unreadable(name: str, error: Exception) -> DataError:
     what = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-    return DataError(f"the column {name!r} cannot be read as an array: {what}", help="give numbers, booleans or texts, a column each")
+    return DataError(f"the column {name!r} cannot be read as an array: {what}", help="give numbers, booleans or texts in one dimension")
 
 
 def column_width(column: Column) -> int:
-    """Values per row."""
+    """Return the number of values per row."""
     return column.shape[1] if column.ndim == 2 else 1
 
 
 def counted(number: int, noun: str) -> str:
-    """``counted(2, "row")`` -> "2 rows"."""
+    """Return a number with its noun: ``counted(2, "row")`` -> "2 rows"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def data_error(message: str, file: str = "", line: int = 0, help: str = "") -> DataError:
-    """A DataError that knows its file and line."""
+    """Return a DataError with its file and line."""
     return DataError(message, help=help, problems=[Problem(message, help=help, file=file, line=line)])
 
 
@@ -216,4 +215,4 @@ def _unequal(lengths: Mapping[str, int], source: str) -> DataError:
     other, differing = next((name, length) for name, length in lengths.items() if length != rows)
     where = f"{source}: " if source else ""
     message = f"{where}the columns differ in length: {first!r} has {counted(rows, 'row')}, {other!r} has {differing}"
-    return data_error(message, source, help="leave out what is no column; in a spec, name the columns in data.inputs and data.target")
+    return data_error(message, source, help="remove what is not a column; in a spec, name the columns in data.inputs and data.target")

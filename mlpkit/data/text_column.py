@@ -1,4 +1,4 @@
-"""TextColumn: a column of a text file, in the place of an array of strings and None; its values are made when they are asked for."""
+"""Text columns of a file, used in place of an object array of texts and None. Values are created when they are needed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mlpkit.data.columns import Column, object_column
 from mlpkit.errors import DataError
 
-if TYPE_CHECKING:  # to load a model and predict needs no CSV file
+if TYPE_CHECKING:  # loading a model and predicting does not need the CSV reader
     from mlpkit.data.csv.fields import Codes, Fields
     from mlpkit.data.csv.numbers import Flags, Vector
 
@@ -20,13 +20,13 @@ Text: TypeAlias = str | None
 
 
 class TextColumn:
-    """Texts, None where one is missing: to those who ask it is an object array of one dimension.
+    """Texts with None for missing values; behaves as a 1-D object array.
 
     Parameters
     ----------
     texts : Texts
     rows : array of int, optional
-        Some rows of them; all when left out.
+        Row indices; all rows by default.
     """
 
     dtype = np.dtype(object)
@@ -39,7 +39,7 @@ class TextColumn:
         return len(self._texts) if self._rows is None else len(self._rows)
 
     def __getitem__(self, rows: Any) -> Any:
-        """Some of the rows, or the text of one; what is made of the texts is shared with the whole."""
+        """Return some of the rows, or the text of one row. Converted values are shared with the whole column."""
         whole = self._rows is None
         if not (whole and isinstance(rows, np.ndarray) and rows.dtype == np.intp):
             rows = (np.arange(len(self)) if self._rows is None else self._rows)[rows]
@@ -52,22 +52,22 @@ class TextColumn:
         return object_column(self.tolist()).astype(dtype or object, copy=False)
 
     def tolist(self) -> list[Text]:
-        """A string or None for each row."""
+        """Return a string or None for each row."""
         found = self._texts.strings
         return found if self._rows is None else [found[row] for row in self._rows.tolist()]
 
     def numbers(self, missing: Collection[str] = ()) -> Vector | None:
-        """The texts as numbers, NaN where one is missing; None if any text is no number.
+        """Return the texts as numbers, NaN where one is missing, or None if any text is not a number.
 
         Parameters
         ----------
         missing : collection of str
-            More texts that are missing, if not all texts are numbers without.
+            Additional texts that stand for a missing value, used only if not all texts are numbers without them.
         """
         found = self._part(self._texts)
         if found is None and not self._texts.missing.issuperset(missing):
             if any("_" in text and self._some(self._texts.equal(text)).any() for text in missing):
-                return None  # as 1_000, which is a number to Python alone
+                return None  # such as 1_000, which only Python reads as a number
             found = self._part(self._texts.with_missing(missing))
         if found is None:
             self._check_points()
@@ -78,11 +78,11 @@ class TextColumn:
         return None if self._some(wrong).any() else self._some(values)
 
     def _check_points(self) -> None:
-        """Raise DataError when all that keeps the texts from being numbers is a point where the decimals have commas."""
+        """Raise DataError if the only texts that are not numbers have a point in a file with decimal commas."""
         pointed, wrong = self._some(self._texts.pointed), self._some(self._texts.numbers[1])
         if wrong.any() and not (wrong & ~pointed).any():
-            message = f"a column of numbers with decimal commas has {self[int(wrong.argmax())]!r}, whose point can mean two things"
-            help = 'take out points that group thousands; or set "decimal": "." in "data" if they are decimal points'
+            message = f"a column of numbers with decimal commas has {self[int(wrong.argmax())]!r}, whose point is ambiguous"
+            help = 'remove points that group thousands; or set "decimal": "." in "data" if they are decimal points'
             raise DataError(message, help=help)
 
     def _some(self, values: NDArray[Any]) -> NDArray[Any]:
@@ -90,22 +90,22 @@ class TextColumn:
 
     @property
     def coded(self) -> tuple[Codes, list[Text]]:
-        """The number of each row's text, and the texts by number, None among them when one is missing; each is used."""
+        """Integer code of each row's text, and the texts by code. None stands for missing values. Each code is used."""
         codes, texts = self._texts.coded
         if self._rows is None:
             return codes, texts
         codes = codes[self._rows]
         used = np.bincount(codes, minlength=len(texts)) > 0
-        return (np.cumsum(used) - 1)[codes], [text for text, there in zip(texts, used.tolist(), strict=True) if there]
+        return (np.cumsum(used) - 1)[codes], [text for text, occurs in zip(texts, used.tolist(), strict=True) if occurs]
 
     @property
     def gaps(self) -> Flags:
-        """Return which values are missing."""
+        """Boolean array, True where a value is missing."""
         return self._some(self._texts.gaps)
 
 
 def coded(column: Column) -> tuple[Codes, list[Text]]:
-    """The number of each row's text in a column of texts, and the texts by number; each is used."""
+    """Return the integer code of each row's text in a column of texts, and the texts by code. Each code is used."""
     if isinstance(column, TextColumn):
         return column.coded
     number_of: dict[Text, int] = {}
@@ -114,21 +114,21 @@ def coded(column: Column) -> tuple[Codes, list[Text]]:
 
 
 class Texts:
-    """The whole of a column: its fields, block by block, and what was made of them.
+    """All fields of a column, block by block, with cached conversions.
 
     Parameters
     ----------
     missing : frozenset of str
-        Texts that mean that a value is missing.
+        Texts that stand for a missing value.
     """
 
     def __init__(self, missing: frozenset[str]) -> None:
         self.missing = missing
         self.parts: list[Fields] = []
-        self._numbers: list[tuple[Vector, Flags]] = []  # of the first parts
+        self._numbers: list[tuple[Vector, Flags]] = []  # converted numbers of the first parts
 
     def add(self, part: Fields, *, ahead: bool = False) -> None:
-        """The next rows; their numbers are read `ahead`, as long as there is nothing else."""
+        """Append rows. With `ahead` their numbers are read at once, unless an earlier text was not a number."""
         if ahead and len(self._numbers) == len(self.parts) and not (self._numbers and self._numbers[-1][1].any()):
             self._numbers.append(part.numbers(self.missing))
         self.parts.append(part)
@@ -137,14 +137,14 @@ class Texts:
         return sum(map(len, self.parts))
 
     def with_missing(self, missing: Collection[str]) -> Texts:
-        """The same with more texts that are missing."""
+        """Return the same fields with additional texts for missing values."""
         texts = Texts(self.missing.union(missing))
         for part in self.parts:
             texts.add(part)
         return texts
 
     def text(self, row: int) -> Text:
-        """The text of one row."""
+        """Return the text of one row, or None if it is missing."""
         part, start = 0, 0
         while row >= start + len(self.parts[part]):
             part, start = part + 1, start + len(self.parts[part])
@@ -155,7 +155,7 @@ class Texts:
 
     @cached_property
     def strings(self) -> list[Text]:
-        """A string or None for each row."""
+        """Text or None of each row."""
         if "coded" in self.__dict__:
             codes, texts = self.coded
             return list(object_column(texts)[codes].tolist())
@@ -163,7 +163,7 @@ class Texts:
 
     @cached_property
     def numbers(self) -> tuple[Vector, Flags]:
-        """The texts as numbers, NaN for missing ones, and which are no numbers."""
+        """Texts as numbers, NaN for missing values, and a boolean array of texts that are not numbers."""
         self._numbers += [part.numbers(self.missing) for part in self.parts[len(self._numbers) :]]
         values, wrong = zip(*self._numbers, strict=True)
         self._numbers = [(np.concatenate(values), np.concatenate(wrong))]
@@ -171,7 +171,7 @@ class Texts:
 
     @cached_property
     def coded(self) -> tuple[Codes, list[Text]]:
-        """The number of each row's text, and the texts by number."""
+        """Integer code of each row's text, and the texts by code."""
         number_of: dict[Text, int] = {}
         found = []
         for part in self.parts:
@@ -182,12 +182,12 @@ class Texts:
 
     @property
     def pointed(self) -> Flags:
-        """Return which texts are numbers with a point in a file whose decimals have commas."""
+        """Boolean array, True for numbers with a point in a file with decimal commas."""
         none = [np.zeros(len(part), dtype=bool) if part.pointed is None else part.pointed for part in self.parts]
         return np.concatenate(none)
 
     def equal(self, text: str) -> Flags:
-        """Return which rows have a text, missing or not."""
+        """Return a boolean array that is True for rows with a text, missing or not."""
         found = np.zeros(len(self), dtype=bool)
         start = 0
         for part in self.parts:
@@ -197,7 +197,7 @@ class Texts:
 
     @cached_property
     def gaps(self) -> Flags:
-        """Return which values are missing."""
+        """Boolean array, True where a value is missing."""
         gaps = np.zeros(len(self), dtype=bool)
         for text in self.missing:
             gaps |= self.equal(text)

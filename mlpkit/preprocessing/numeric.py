@@ -178,7 +178,7 @@ class NumberEncoder:
         """The numbers of a column; infinite ones are found later, all columns at once."""
         column, boolean = table[name], name in self.booleans
         if column.dtype == bool and name in table.lists and not boolean:
-            message = f"the column {name!r} has {column.flat[0]} in {table.place(0)}, which is no number"
+            message = f"the column {name!r} has {column.flat[0]} in {table.place(0)}, which is not a number"
             raise table.error(message, 0, "give 1 or 0")
         known = column.dtype.kind in ("b" if boolean else "biuf")
         return column if known else numbers(table, name, self.missing, boolean=boolean, advice=FLAG_ADVICE if boolean else ADVICE)

@@ -134,15 +134,15 @@ REFUSED = {
     "ragged lists": ([[1, 2], [3]], "'x' has 1 values in row 1, but 2 in row 0"),
     "three dimensions": (np.zeros((2, 2, 2)), r"shape \(2, 2, 2\)"),
     "three dimensions by name": ({"a": np.zeros((2, 2, 2))}, "3 dimensions"),
-    "a number": (3.0, "float is no table"),
-    "nothing": (None, "NoneType is no table"),
-    "a text": ("data.csv", "str is no table"),
+    "a number": (3.0, "an object of type float is not a table"),
+    "nothing": (None, "an object of type NoneType is not a table"),
+    "a text": ("data.csv", "an object of type str is not a table"),
     "columns of unequal length": ({"a": [1, 2], "b": [1]}, "'a' has 2 rows, 'b' has 1"),
     "repeated names": (pd.DataFrame([[1, 2]], columns=["a", "a"]), "several columns named 'a'"),
     "names that are the same as texts": ({1: [1], "1": [2]}, "several columns named '1'"),
     "complex numbers": ({"a": [1j]}, "complex"),
     "lists in a column": ({"a": [{}, {}]}, "type dict"),
-    "a record that is none": ([{"a": 1}, 3], "row 1 is no dictionary"),
+    "a record that is none": ([{"a": 1}, 3], "row 1 is not a dictionary"),
     "bytes that are no text": ({"a": [b"\xff"]}, "not UTF-8"),
     "a number beyond float64": ({"a": [10**400]}, "beyond the range"),
     "texts in two dimensions by name": ({"a": [["a", "b"]]}, "two dimensions"),
@@ -153,7 +153,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("source", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_is_no_table_is_refused(source, message):
+def test_sources_that_are_not_tables_are_refused(source, message):
     with pytest.raises(DataError, match=message):
         as_table(source)["a"]
 
@@ -171,7 +171,7 @@ def test_rows_keep_their_numbers():
     assert table.place(0) == "row 2"
 
 
-def test_rows_and_columns_keep_what_was_read():
+def test_slices_keep_converted_values():
     table = Table({"a": ["1", "2", "x"], "b": ["3", "4", "5"]})
     assert column_kind(table, "a") == "category"
     first = numbers(table, "b")

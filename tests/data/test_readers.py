@@ -116,7 +116,7 @@ TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=8).map(s
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(TEXT, TEXT, TEXT), min_size=1, max_size=20), st.sampled_from(",;\t|"), st.sampled_from(["\n", "\r\n"]))
-def test_what_csv_writes_is_read(tmp_path_factory, rows, separator, line_end):
+def test_output_of_the_csv_module_is_read(tmp_path_factory, rows, separator, line_end):
     path = tmp_path_factory.mktemp("csv") / "t.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, delimiter=separator, lineterminator=line_end).writerows([("a", "b", "c"), *rows])
@@ -247,9 +247,9 @@ BAD_FILES = {
     "no file": ("none.csv", lambda path: None, "there is no file"),
     "no npy file": ("none.npy", lambda path: None, "there is no file"),
     "no hdf5 file": ("none.h5", lambda path: None, "there is no file"),
-    "NUL in the path": ("a\0b.csv", lambda path: None, "is no path: .*embedded null"),
+    "NUL in the path": ("a\0b.csv", lambda path: None, "is not a valid path: .*embedded null"),
     "folder": ("folder", lambda path: path.mkdir(), "is a folder"),
-    "parquet": ("t.parquet", text, ".parquet files are not read"),
+    "parquet": ("t.parquet", text, ".parquet files are not supported"),
 }
 
 
@@ -291,7 +291,7 @@ OTHERS = {  # the spec's path and format, the file that is read, and how
 
 
 @pytest.mark.parametrize(("data", "name", "make"), OTHERS.values(), ids=OTHERS)
-def test_other_files_are_read_as_the_spec_says(tmp_path, data, name, make):
+def test_other_files_are_read_with_the_options_of_the_spec(tmp_path, data, name, make):
     make(tmp_path / "made")
     made = next(tmp_path.iterdir()).rename(tmp_path / name)
     spec = Spec.model_validate({"data": {"path": data[0], "format": data[1]}, "network": {"layers": [{}]}, "loss": "mean_squared_error"})

@@ -88,7 +88,7 @@ def test_one_row_cannot_be_split():
         split_by_share(share(0.5), 0, 1, None)
 
 
-def test_a_column_says():
+def test_split_by_a_column():
     table = Table({"part": ["train", " Training", "val", "validation", "test", "VALID"]})
     training, validation = split_by_column(table, "part")
     assert training.tolist() == [0, 1]
@@ -96,14 +96,14 @@ def test_a_column_says():
 
 
 BAD = {
-    "another word": (["train", "dev"], "says 'dev' in row 1"),
-    "a gap": (["train", None], "says nothing in row 1"),
-    "numbers": ([0, 1], "says '0' in row 0"),
-    "no training": (["validation", "test"], "no row is for training"),
+    "another word": (["train", "dev"], "has 'dev' in row 1"),
+    "a gap": (["train", None], "has no value in row 1"),
+    "numbers": ([0, 1], "has '0' in row 0"),
+    "no training": (["validation", "test"], "marks no row for training"),
 }
 
 
 @pytest.mark.parametrize(("values", "message"), BAD.values(), ids=BAD)
-def test_what_a_column_may_not_say(values, message):
+def test_invalid_split_columns(values, message):
     with pytest.raises(DataError, match=message):
         split_by_column(Table({"part": values}), "part")

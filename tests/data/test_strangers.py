@@ -1,4 +1,4 @@
-"""Files of data from strangers: what reads other files, loads libraries or claims far more than it has is refused before it is read."""
+"""Untrusted data files: those that refer to other files, need libraries or declare too much memory are refused before reading."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def model():
 
 
 @pytest.mark.parametrize(("make", "message"), OUTSIDE.values(), ids=OUTSIDE)
-def test_what_is_outside_of_the_file_is_not_read(secret, model, make, message):
+def test_values_outside_of_the_file_are_not_read(secret, model, make, message):
     path = secret / "upload.h5"
     with h5py.File(path, "w") as file:
         make(file, secret)
@@ -119,7 +119,7 @@ def test_what_is_outside_of_the_file_is_not_read(secret, model, make, message):
 
 
 @pytest.mark.parametrize("make", [external, virtual, unknown_filter])
-def test_it_is_refused_too_where_nobody_names_the_columns(secret, make):
+def test_it_is_refused_without_named_columns_too(secret, make):
     path = secret / "upload.h5"
     with h5py.File(path, "w") as file:
         make(file, secret)
@@ -129,7 +129,7 @@ def test_it_is_refused_too_where_nobody_names_the_columns(secret, make):
         open_source(spec_of(), path)
 
 
-def test_what_is_not_in_use_is_not_opened(secret, monkeypatch):
+def test_datasets_that_are_not_used_are_not_opened(secret, monkeypatch):
     path = secret / "upload.h5"
     with h5py.File(path, "w") as file:
         external(file.create_group("a"), secret)
@@ -148,7 +148,7 @@ def test_filters_that_are_built_in_are_used(tmp_path, options):
     assert read_table(tmp_path / "t.h5")["x"].tolist() == list(range(1000))
 
 
-# -- claims
+# -- declared sizes
 
 
 def npy(shape, dtype="<f8", body=b""):
@@ -221,9 +221,9 @@ CLAIMS = {  # the file, what makes it, whether it may be allowed
     "a chunk of 2 GiB": ("t.h5", wide_chunk, True),
     "texts": ("t.h5", texts, True),
     "a bomb": ("t.npz", bomb, True),
-    "a header that claims 8 TiB": ("t.npz", lying, False),
-    "a header that claims texts of no letters": ("t.npz", lambda path: lying(path, (2**50,), "<U0"), True),
-    "an NPY file that claims 8 TiB": ("t.npy", lambda path: path.write_bytes(npy((2**40,), body=bytes(80))), False),
+    "a header that declares 8 TiB": ("t.npz", lying, False),
+    "a header that declares texts of no letters": ("t.npz", lambda path: lying(path, (2**50,), "<U0"), True),
+    "an NPY file that declares 8 TiB": ("t.npy", lambda path: path.write_bytes(npy((2**40,), body=bytes(80))), False),
     "an NPY file with 2**40 rows of no values": ("t.npy", lambda path: path.write_bytes(npy((2**40, 0))), True),
     "an NPZ file with 2**40 rows of no values": ("t.npz", lambda path: lying(path, (2**40, 0)), True),
     "2**40 rows of no values": ("t.h5", rows_alone, True),
@@ -254,7 +254,7 @@ print(json.dumps([said, main(["predict", model, path])]))
 
 
 @pytest.mark.parametrize(("name", "make", "allowable"), CLAIMS.values(), ids=CLAIMS)
-def test_claims_are_refused_before_anything_is_allocated(tmp_path, model, name, make, allowable):
+def test_large_arrays_are_refused_before_anything_is_allocated(tmp_path, model, name, make, allowable):
     make(tmp_path / name)
     assert (tmp_path / name).stat().st_size < 2**20
     model.save(tmp_path / "model.h5")
@@ -275,7 +275,7 @@ def small_claim(path):
         file.create_dataset("x", (2**25 + 2**22,), "f8", chunks=(2**20,))
 
 
-def test_the_caller_allows_it_and_no_stranger(tmp_path, model, monkeypatch):
+def test_only_the_caller_can_allow_large_files(tmp_path, model, monkeypatch):
     path = tmp_path / "t.h5"
     small_claim(path)
     for spec, rows in ((spec_of(), 0), (spec_of(allow_large=True), 4)):
@@ -284,12 +284,12 @@ def test_the_caller_allows_it_and_no_stranger(tmp_path, model, monkeypatch):
             assert next(iter_tables(path, rows=rows, **options)).rows == rows
             assert open_source(spec, path).stored == 2**25 + 2**22
         else:
-            with pytest.raises(DataError, match="claims"):
+            with pytest.raises(DataError, match="declares"):
                 open_source(spec, path)
     own = mlpkit.train(spec_of(allow_large=True), {"x": np.arange(float(ROWS)), "y": np.arange(ROWS) % 2})
     own.save(tmp_path / "model.h5")
     assert mlpkit.load(tmp_path / "model.h5").spec.data.allow_large is False
-    with pytest.raises(DataError, match="claims"):
+    with pytest.raises(DataError, match="declares"):
         mlpkit.load(tmp_path / "model.h5").predict(path)
     seen = []
     monkeypatch.setattr(
@@ -304,7 +304,7 @@ def test_the_caller_allows_it_and_no_stranger(tmp_path, model, monkeypatch):
 
 def test_arrays_count_together(tmp_path):
     bomb(tmp_path / "t.npz", 4)
-    with pytest.raises(DataError, match="claims 536,870,912 in memory"):
+    with pytest.raises(DataError, match="declares 536,870,912 bytes of values"):
         read_table(tmp_path / "t.npz")
 
 

@@ -156,7 +156,7 @@ def test_encoders_of_earlier_files_encode_as_before():
 
 
 @pytest.mark.parametrize("zeros", [[-1], [9], [1.5], ["a"], [1]])
-def test_zeros_of_a_strangers_file_are_checked(zeros):
+def test_zeros_of_an_untrusted_file_are_checked(zeros):
     table = as_table({"gappy": [1.0, np.nan], "word": ["a", "b"]})
     encoder = InputEncoder.fit(make().preprocessing, table, table.names, ())
     with pytest.raises(mlpkit.ModelFileError, match="preprocessing of the inputs is not valid"):

@@ -252,7 +252,7 @@ def test_the_spec_may_insist_on_categories():
     assert fit({"a": values}, columns={"a": "one_hot"}).width == 40
 
 
-def test_a_wrong_text_in_later_rows_is_no_matter_of_the_spec():
+def test_invalid_texts_in_later_rows_are_data_errors():
     encoder = fit({"a": [1.0, 2.0], "b": [True, False]})
     for rows in ({"a": ["x"], "b": [True]}, {"a": [1], "b": ["x"]}):
         with pytest.raises(DataError, match="row 0 has 'x'") as caught:

@@ -1,4 +1,4 @@
-"""Rows as dictionaries: what is absent is missing, and what is no number is no number. Names in another Unicode form."""
+"""Rows as dictionaries: absent keys are missing values. Booleans and lists are not numbers. Names in another Unicode form."""
 
 from __future__ import annotations
 
@@ -74,28 +74,31 @@ def test_an_absent_column_of_a_table_is_an_error(model, tmp_path):
 
 
 NO_NUMBERS = {
-    "true in a dictionary": ([ROW | {"age": True}], r"'age' has True in row 0, which is no number"),
-    "true beside numbers": ([ROW, ROW | {"age": True}], r"'age' has True in row 1, which is no number"),
-    "a list in a dictionary": ([ROW | {"age": [1]}], r"'age' has \[1\] in row 0, which is no number"),
-    "a list beside numbers": ([ROW, ROW | {"age": [1]}], r"'age' has \[1\] in row 1, which is no number"),
+    "true in a dictionary": ([ROW | {"age": True}], r"'age' has True in row 0, which is not a number"),
+    "true beside numbers": ([ROW, ROW | {"age": True}], r"'age' has True in row 1, which is not a number"),
+    "a list in a dictionary": ([ROW | {"age": [1]}], r"'age' has \[1\] in row 0, which is not a number"),
+    "a list beside numbers": ([ROW, ROW | {"age": [1]}], r"'age' has \[1\] in row 1, which is not a number"),
     "a dictionary": ([ROW | {"age": {"years": 3}}], "'age'"),
-    "an array": ([ROW | {"age": np.array([1])}, ROW], r"'age' has array\(\[1\]\) in row 0, which is no number"),
+    "an array": ([ROW | {"age": np.array([1])}, ROW], r"'age' has array\(\[1\]\) in row 0, which is not a number"),
     "lists in a column": ({"age": [[1], [2]], "flag": [True] * 2, "sex": ["f"] * 2, "pixels": [[1, 2]] * 2}, r"'age' has \[1\] in row 0"),
-    "true in a column": ({"age": [True], "flag": [True], "sex": ["f"], "pixels": [[1, 2]]}, "'age' has True in row 0, which is no number"),
+    "true in a column": (
+        {"age": [True], "flag": [True], "sex": ["f"], "pixels": [[1, 2]]},
+        "'age' has True in row 0, which is not a number",
+    ),
 }
 
 
 @pytest.mark.parametrize(("rows", "message"), NO_NUMBERS.values(), ids=NO_NUMBERS)
-def test_lists_and_booleans_are_no_numbers(model, rows, message):
+def test_lists_and_booleans_are_not_numbers(model, rows, message):
     with pytest.raises(DataError, match=message):
         model.predict(rows)
 
 
-def test_true_in_a_list_of_rows_is_no_number():
+def test_booleans_in_a_list_of_rows_are_not_numbers():
     x = np.arange(20.0).reshape(10, 2) ** 2
     model = mlpkit.train(make(), x, x.sum(axis=1))
     for rows in ([[1.0, True]], [[True, False]], [[1.0, 2.0], [3.0, True]]):
-        with pytest.raises(DataError, match=r"'x[01]?' has True in row [01], which is no number"):
+        with pytest.raises(DataError, match=r"'x[01]?' has True in row [01], which is not a number"):
             model.predict(rows)
     with pytest.raises(DataError, match=r"'x1' has \[2\] in row 0"):
         model.predict([[1, [2]]])

@@ -1,4 +1,4 @@
-"""CSV files: lines to fields, fields to numbers, a block of rows at a time.
+"""CSV files: blocks of lines are split into fields, and fields are converted to numbers.
 
 The type of a column is decided by the package above.
 """

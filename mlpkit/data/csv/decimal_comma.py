@@ -1,4 +1,4 @@
-"""Numbers with a decimal comma, turned into those with a point where they stand, so that all else knows one way of writing."""
+"""Conversion of decimal commas to decimal points in a block's bytes, so that the rest of the reader handles one notation."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _OF_NUMBERS = _DIGITS | np.isin(np.arange(256), list(b"+-eE,."))
 
 
 def with_points(block: Block) -> Block:
-    """The block with a point in each field that is a number with one comma; it notes the numbers that have a point already.
+    """Return the block with the comma of each number replaced by a point, and with a flag for numbers that already have a point.
 
-    Those are no numbers here: 1.234 may mean a thousand times as much.
+    The flagged fields are not read as numbers, because 1.234 may mean 1234.
     """
     data = block.data
     commas, points = data == _COMMA, data == _POINT
@@ -38,7 +38,7 @@ def with_points(block: Block) -> Block:
 
 
 def _count(flags: NDArray[np.bool_], starts: NDArray[np.int32], ends: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return how many bytes of each field are flagged."""
+    """Return the number of flagged bytes of each field."""
     total = np.zeros(len(flags) + 1, dtype=np.int32)
     np.cumsum(flags, out=total[1:])
     return np.asarray(total[ends] - total[starts])

@@ -1,4 +1,4 @@
-"""Dialect: how a CSV file is written, and the error for one that is written otherwise."""
+"""Dialect of a CSV file, and the error for a file in another dialect."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from mlpkit.errors import DataError, Problem
 
 
 class Dialect(NamedTuple):
-    """The dialect of a CSV file.
+    """Options for reading a CSV file.
 
     Attributes
     ----------
     separator : str or None
-        None: of comma, semicolon, tab and bar the one that gives the most columns.
+        Delimiter of the fields. None selects the one of comma, semicolon, tab and bar that gives the most columns.
     missing : frozenset of str
-        Texts that mean that a value is missing.
+        Texts that stand for a missing value.
     header : bool, tuple of str or None
-        True: the first line names the columns. False: there is no such line, and they are x0, x1 and so on. A tuple: there is
-        none, and it names them. None: as True, but an error when that line looks like a row of data.
+        True: the first line is the header. False: there is no header, and the columns are x0, x1 and so on. A tuple: there is no
+        header, and these are the names. None: like True, but a header that looks like a row of data is an error.
     encoding : str
     decimal : {".", ","}
-        What stands before the fraction of a number.
+        Decimal separator.
     """
 
     separator: str | None = None
@@ -32,14 +32,14 @@ class Dialect(NamedTuple):
 
 
 class OtherDialect(DataError):
-    """A CSV file that is written otherwise than it is read; with `key` at `value`, a key of `data` in a spec, it would be read."""
+    """Error for a CSV file in another dialect; setting `key` of `data` in a spec to `value` would read it."""
 
     key: str = ""
     value: Any = None
 
 
 def other_dialect(message: str, key: str, value: Any, *, help: str, file: str, line: int) -> OtherDialect:
-    """The error about a place of a file, with the key of `data` that would read it."""
+    """Return the error for a line of a file, with the key and value of `data` that would read it."""
     error = OtherDialect(message, help=help, problems=[Problem(message, help=help, file=file, line=line)])
     error.key, error.value = key, value
     return error

@@ -1,7 +1,7 @@
-"""Fields: the texts of a column as places in a buffer of bytes. What reads as a number never becomes a Python string.
+"""Fields of a column, stored as offsets into a buffer of bytes. Numbers are read without creating Python strings.
 
-A buffer is a block of a file. Texts are compared and told apart by their bytes, eight at a time; a category column then has
-one string for each category and buffer, not one for each row.
+A buffer is a block of a file. Texts are compared as bytes, eight at a time. A categorical column then creates one string per
+category and buffer, not one per row.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 
 from mlpkit.data.csv.numbers import Bytes, Flags, Places, Vector, Words, gather, read_decimals
 
-Codes: TypeAlias = NDArray[np.intp]  # the number of each row's text
+Codes: TypeAlias = NDArray[np.intp]  # integer code of each row's text
 
-BEHIND = 64  # bytes that there are behind the last text; longer texts are told apart by Python
-FEW = 128  # rows that Python reads faster one by one, such as those of a block of a very wide table
-_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio: its products differ in their upper bits
-_BUCKETS = 16  # bits
+BEHIND = 64  # bytes after the last text; columns with longer texts are coded in Python
+FEW = 128  # Python reads fewer rows than this faster one by one; blocks of very wide tables have few
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio (multiplicative hashing: products differ in their upper bits)
+_BUCKETS = 16  # bits of a bucket's index
 
 
 @dataclass(frozen=True)
 class Fields:
-    """Texts between places of a buffer, which begins with `BEFORE` bytes and ends with `BEHIND` bytes of something else.
+    """Texts between offsets of a buffer, with `BEFORE` bytes before the first text and `BEHIND` bytes after the last.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Fields:
         UTF-8 without NUL.
     starts, ends : array of int, shape (rows,)
     pointed : array of bool, shape (rows,), or None
-        Which texts are no numbers although they look so; None for none.
+        True for texts that look like numbers but are not read as numbers; None if there are none.
     """
 
     data: Bytes
@@ -46,18 +46,18 @@ class Fields:
         return len(self.starts)
 
     def texts(self) -> list[str]:
-        """A string for each row."""
+        """Return the text of each row."""
         if len(self) < FEW:
             return [self.text(row) for row in range(len(self))]
         data = self.data.tobytes()
         return [data[start:end].decode() for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True)]
 
     def text(self, row: int) -> str:
-        """One of the texts."""
+        """Return the text of one row."""
         return self.data[self.starts[row] : self.ends[row]].tobytes().decode()
 
     def rows_with(self, text: str) -> NDArray[np.intp]:
-        """The rows that have a text."""
+        """Return the rows that have a text."""
         wanted = text.encode()
         rows = np.flatnonzero(self.ends - self.starts == len(wanted))
         for index, byte in enumerate(wanted):
@@ -65,7 +65,7 @@ class Fields:
         return rows
 
     def numbers(self, missing: Collection[str]) -> tuple[Vector, Flags]:
-        """The texts as numbers, NaN for missing ones, and which are no numbers."""
+        """Return the texts as numbers, NaN for missing values, and a boolean array of texts that are not numbers."""
         values, unknown = self._numbers(missing)
         if self.pointed is not None:
             pointed = self.pointed.copy()
@@ -92,7 +92,7 @@ class Fields:
 
     @cached_property
     def coded(self) -> tuple[Codes, list[str]]:
-        """The number of each row's text, and the texts by number, in the order of their first rows."""
+        """Integer code of each row's text, and the texts by code, in the order of their first rows."""
         longest = int((self.ends - self.starts).max(initial=0))
         if longest > BEHIND or len(self) < FEW:
             number_of: dict[str, int] = {}
@@ -103,7 +103,7 @@ class Fields:
         return (np.cumsum(first) - 1)[owners], [self.text(row) for row in np.flatnonzero(first).tolist()]
 
     def _words(self, count: int) -> list[Words]:
-        """The texts as so many integers each, with zeros behind their end."""
+        """Return the texts as `count` integers of eight bytes each, padded with zeros."""
         lengths = self.ends - self.starts
         words = gather(self.data, self.starts, count)
         used = [np.minimum(np.maximum(8 * (lengths - 8 * index), 0), 64).astype(np.uint64) for index in range(count)]
@@ -111,7 +111,7 @@ class Fields:
 
 
 def _float(text: str) -> float | None:
-    """The number, None when it is none; 1_000 is one to Python alone."""
+    """Return the number that a text stands for, or None. 1_000, which only Python reads as a number, gives None."""
     try:
         return None if "_" in text else float(text)
     except ValueError:
@@ -119,9 +119,9 @@ def _float(text: str) -> float | None:
 
 
 def _owners(words: list[Words]) -> Codes:
-    """The first row that has the same words, for each row.
+    """Return, for each row, the first row that has the same words.
 
-    Each round puts the rows that are left into buckets by a hash, and settles those that equal the first one of their bucket.
+    Each round hashes the remaining rows into buckets and resolves the rows that equal the first row of their bucket.
     """
     owners = np.empty(len(words[0]), dtype=np.intp)
     left = np.arange(len(owners))
@@ -131,7 +131,7 @@ def _owners(words: list[Words]) -> Codes:
         mixed = ((mixed ^ (mixed >> np.uint64(32))) + word) * _FACTOR
     while len(left):
         bucket = mixed[left] >> np.uint64(64 - _BUCKETS)
-        first[bucket[::-1]] = left[::-1]  # the first one is written last
+        first[bucket[::-1]] = left[::-1]  # reversed, so that the first row of a bucket is written last
         owner = first[bucket]
         same = np.logical_and.reduce([word[left] == word[owner] for word in words])
         owners[left[same]] = owner[same]

@@ -1,7 +1,7 @@
-"""The header of a CSV file: which columns the fields of a row are, and whether the line of names is one.
+"""Header of a CSV file: the columns of the fields, and checks that the first line is a header.
 
-A column without a name, such as the row names of R and the index of pandas, is called "unnamed" and is no input unless the
-spec names it. Nothing is a column what a separator at the end of each line makes.
+A column without a name, such as the row names of R or the index of pandas, is called "unnamed" and is an input only if the spec
+names it. The empty field after a separator at the end of each line is not a column.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ Row = list[str]
 
 
 class Layout(NamedTuple):
-    """The columns of a file.
+    """Columns of a file.
 
     Attributes
     ----------
     names : list of str
     fields : int
-        How many a row has.
+        Number of fields per row.
     unnamed : frozenset of str
-        The names that are not the file's own.
+        Generated names of columns without a name in the file.
     named : bool
-        Whether the file or the user names the columns.
+        True if the file or the user names the columns.
     padded : bool
-        Whether each row ends with a separator: its last field is empty and no column.
+        True if each row ends with a separator. Its last field is empty and not a column.
     """
 
     names: list[str]
@@ -48,13 +48,13 @@ class Layout(NamedTuple):
 
     @property
     def expected(self) -> str:
-        """Return what the number of values of a row is compared with."""
+        """Expected number of values of a row, for an error message."""
         end = " and a separator at the end" if self.padded else ""
         return f"the header has {counted(len(self.names), 'name')}{end}" if self.named else f"the first row has {self.fields}"
 
 
 def sample_rows(raw: bytes, separator: str) -> list[Row]:
-    """The first rows of whole lines, as far as they can be read."""
+    """Return the first rows of the complete lines, as far as they can be read."""
     text = raw[:SAMPLE_BYTES].decode("utf-8", "replace").lstrip("\ufeff")
     lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", text)
     if len(raw) > SAMPLE_BYTES and len(lines) > 1:
@@ -66,13 +66,13 @@ def sample_rows(raw: bytes, separator: str) -> list[Row]:
                 rows.append([field.strip() for field in row])
             if len(rows) == SAMPLE_ROWS:
                 break
-    except csv.Error:  # the reader of the rows says what is wrong
+    except csv.Error:  # reading the rows raises the error with its line
         pass
     return rows
 
 
 def given_layout(dialect: Dialect, rows: Sequence[Row], source: str, line: int) -> Layout:
-    """The columns of a file without a line of names, whose first row is in that line."""
+    """Return the columns of a file without a header, whose first row is in line `line`."""
     width = len(rows[0]) if rows else 0
     if isinstance(dialect.header, tuple):
         names = list(dialect.header)
@@ -84,27 +84,28 @@ def given_layout(dialect: Dialect, rows: Sequence[Row], source: str, line: int) 
     else:
         layout = Layout([f"x{index}" for index in range(width)], width, named=False)
     if rows and rows[0][: len(layout.names)] == layout.names:
-        help = 'set "header": true in "data"' if dialect.header is False else 'take that line out, or set "header": true in "data"'
-        message = f"line {line} of {source} names the columns, although data.header says that there is no such line"
+        help = 'set "header": true in "data"' if dialect.header is False else 'remove that line, or set "header": true in "data"'
+        message = f"line {line} of {source} is a header, although data.header declares that the file has none"
         raise other_dialect(message, "header", True, help=help, file=source, line=line)
     return layout
 
 
 def named_layout(names: Row, rows: Sequence[Row], source: str, line: int, *, quoted: bool) -> Layout:
-    """The columns that the names in a line of the file are for, by the rows behind it.
+    """Return the columns of a file with a header, matched with the rows after it.
 
     Parameters
     ----------
     names : list of str
+        Fields of the header.
     rows : sequence of list of str
     source, line : str, int
     quoted : bool
-        Whether the first row begins with a quote.
+        True if the first row begins with a quote.
 
     Raises
     ------
     DataError
-        Two columns have one name.
+        Two columns have the same name.
     """
     width, padded = len(rows[0]) if rows else len(names), False
     if len(names) > 1 and not names[-1] and (width == len(names) - 1 or all(not row[-1] for row in rows if len(row) == len(names))):
@@ -122,12 +123,12 @@ def named_layout(names: Row, rows: Sequence[Row], source: str, line: int, *, quo
 
 
 def _are_row_names(texts: Sequence[str], quoted: bool) -> bool:
-    """Return whether the first fields of rows that have one more than the header name the rows, as R writes them."""
+    """Return True if the first fields are row names as R writes them: rows with one field more than the header."""
     return len(set(texts)) == len(texts) and all(texts) and (quoted or len(texts) > 1)
 
 
 def _with_unnamed(names: Row) -> Row:
-    """The names, with one that is free for each that is empty."""
+    """Return the names, with each empty one replaced by an unused name."""
     taken, number, found = set(names), 0, []
     for name in names:
         while not name:
@@ -138,31 +139,31 @@ def _with_unnamed(names: Row) -> Row:
     return found
 
 
-# -- whether it is one
+# -- detection of a missing header
 
 
 def check_header(names: Row, rows: Sequence[Row], source: str, line: int) -> None:
-    """Raise OtherDialect for a line of names that looks like one more row."""
+    """Raise OtherDialect if the header looks like a row of data."""
     if not looks_like_data(names, rows):
         return
-    message = f"line {line} of {source} looks like a row, not like the names of the columns: {', '.join(names[:6])}"
-    help = 'set "header": false in "data" (the columns are then x0, x1 and so on) or to a list of names; true, if these are the names'
+    message = f"line {line} of {source} looks like a row of data, not like a header: {', '.join(names[:6])}"
+    help = 'set "header": false in "data" (the columns are then x0, x1 and so on) or a list of names; or true, if it is the header'
     raise other_dialect(message, "header", False, help=help, file=source, line=line)
 
 
 def looks_like_data(names: Row, rows: Sequence[Row]) -> bool:
-    """Return whether a line of names looks like one more of the rows.
+    """Return True if a header looks like a row of data.
 
-    It does when each column of numbers has a number there too, unless these numbers count the columns or are years; when a
-    date, a percentage or the like stands above others of its form; and when there are no numbers, but half of the texts there,
-    and more than one, are values of their columns.
+    It does in each of these cases. Every numeric column has a number in the header, unless these numbers count the columns or are
+    years. A date, a percentage or the like has the same form as all values below it. There are no numeric columns, and at least half
+    of the header's texts, and more than one, occur among the values of their columns.
     """
     columns = [[row[index] for row in rows if index < len(row) and row[index] not in MISSING] for index in range(len(names))]
     numeric = [index for index, values in enumerate(columns) if (values or not rows) and all(map(_is_number, values))]
     numbers = set(numeric)
     texts = [index for index, values in enumerate(columns) if values and index not in numbers]
     recur = [index for index in texts if names[index] in columns[index]]
-    alike = 2 * len(recur) >= len(texts)  # of the texts
+    alike = 2 * len(recur) >= len(texts)
     if not rows:
         return all(map(_is_number, names)) and not _are_labels(names)
     if any(_is_formed(names[index]) and all(_form(value) == _form(names[index]) for value in columns[index]) for index in texts):
@@ -185,12 +186,12 @@ def _is_number(text: str) -> bool:
 
 
 def _form(text: str) -> str:
-    """A text with one digit for each row of them: ``2020-01-31`` has the form ``0-0-0``."""
+    """Return a text with each run of digits replaced by 0: ``2020-01-31`` becomes ``0-0-0``."""
     return _DIGITS.sub("0", text)
 
 
 def _is_formed(text: str) -> bool:
-    """Return whether a text has digits and signs and no letters, as dates, times, percentages and prices have."""
+    """Return True if a text has digits and punctuation but no letters, as dates, times, percentages and prices have."""
     signs = [sign for sign in text if not sign.isdecimal()]
     return len(signs) < len(text) and any(sign not in " _()[]" for sign in signs) and not any(map(str.isalpha, signs))
 
@@ -200,7 +201,7 @@ def _are_years(values: Collection[str]) -> bool:
 
 
 def _are_labels(numbers: Sequence[str], *, alone: bool = True) -> bool:
-    """Return whether numbers in a header name the columns: they count from 0, or are years."""
+    """Return True if numbers in a header are column names: they count from 0, or are years."""
     if not all(text.isdecimal() for text in numbers):
         return False
     values = [int(text) for text in numbers]

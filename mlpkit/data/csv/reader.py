@@ -1,7 +1,7 @@
-"""CSV and TSV files, a chunk of rows at a time, with the line of the file for every row and every error.
+"""CSV and TSV files, read a block of rows at a time, with the line of the file for each row and each error.
 
-The values stay texts: whether a column holds numbers or categories is decided later, over all of its training rows.
-Blank lines are no rows, except in a file of one column, where they are missing values.
+The values stay texts: preprocessing decides later, over all training rows, whether a column holds numbers or categories. Blank
+lines are skipped, except in a file of one column, where they are missing values.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ from mlpkit.data.table import Table, counted, data_error
 from mlpkit.data.text_column import TextColumn, Texts
 
 SEPARATORS = (",", ";", "\t", "|")
-BLOCK = 2**22  # bytes
-ROWS = 4096  # that are read one by one, at a time
-_EXCEL = re.compile(r'"?sep=(?P<separator>[^"])"?\s*', re.IGNORECASE)  # the first line of a file that Excel is to open
+BLOCK = 2**22  # bytes that are read at once
+ROWS = 4096  # rows of a block that is read row by row
+_EXCEL = re.compile(r'"?sep=(?P<separator>[^"])"?\s*', re.IGNORECASE)  # first line of a file that declares its separator to Excel
 _QUOTED = re.compile(r'"[^"]*"')
-_SPACED = re.compile(r'"[^"]*"( "[^"]*")+\s*')  # as R writes names when it is not told how
+_SPACED = re.compile(r'"[^"]*"( "[^"]*")+\s*')  # the default of R's write.table
 
 Part = tuple[Layout, Block]
 
 
 def read_csv(path: str | Path, dialect: Dialect) -> Table:
-    """The whole file as one table of text columns, None where a value is missing.
+    """Read a whole file as one table of text columns, None where a value is missing.
 
     Raises
     ------
     DataError
-        It is empty, has a header only, is of another encoding, repeats a name, or has rows of differing length.
+        The file is empty, has only a header, has another encoding, repeats a name, or has rows of different lengths.
     OtherDialect
-        It would be read with another encoding or without a header.
+        The file can be read with another encoding or without a header.
     """
     return _table(_read(path, dialect, sys.maxsize), dialect, str(path), ahead=True)
 
 
 def iter_csv(path: str | Path, dialect: Dialect, *, rows: int) -> Iterator[Table]:
-    """The file as tables of at most `rows` rows; only one of them is in memory."""
+    """Yield the file as tables of at most `rows` rows, one of which is in memory at a time."""
     waiting: list[Part] = []
     for layout, block in _read(path, dialect, rows):
         start, count = 0, sum(len(part.lines) for _, part in waiting)
@@ -65,7 +65,7 @@ def iter_csv(path: str | Path, dialect: Dialect, *, rows: int) -> Iterator[Table
 
 
 def _table(parts: Iterable[Part], dialect: Dialect, source: str, *, ahead: bool) -> Table:
-    """One table of all parts; numbers are read `ahead`, while the bytes of a block are in the cache."""
+    """Return one table of all parts. With `ahead` numbers are read at once, while the bytes of a block are in the cache."""
     columns: dict[str, Texts] = {}
     lines = []
     for layout, block in parts:
@@ -83,7 +83,10 @@ def _shown(source: str) -> str:
 
 
 def _read(path: str | Path, dialect: Dialect, rows: int) -> Iterator[Part]:
-    """The columns with each block of the file; at least one. A pipe is not waited for when `rows` rows are there."""
+    """Yield the columns and each block of the file; at least one.
+
+    A pipe is not read further than needed for `rows` rows.
+    """
     source = _shown(str(path))
     with open_text(path, source, dialect.encoding) as stream:
         start = _start(stream, source, dialect, rows)
@@ -92,18 +95,18 @@ def _read(path: str | Path, dialect: Dialect, rows: int) -> Iterator[Part]:
             empty = False
             yield start.layout, with_points(block) if dialect.decimal == "," else block
         if empty:
-            raise data_error(f"{source} has a header but no rows", source, help="add the rows")
+            raise data_error(f"{source} has a header but no rows", source, help="add at least one row")
 
 
 def find_separator(path: str | Path, dialect: Dialect) -> str:
-    """The separator that a file is read with; errors as `read_csv`."""
+    """Return the separator of a file. Errors are those of `read_csv`."""
     source = _shown(str(path))
     with open_text(path, source, dialect.encoding) as stream:
         return _start(stream, source, dialect, 1).separator
 
 
 class _Start(NamedTuple):
-    """The facts of a file after its first rows: columns, separator, the lines before the rows, and bytes of these that were read."""
+    """State after the header: columns, separator, number of lines before the rows, and the bytes already read after it."""
 
     layout: Layout
     separator: str
@@ -112,7 +115,7 @@ class _Start(NamedTuple):
 
 
 def _start(stream: BinaryIO, source: str, dialect: Dialect, rows: int) -> _Start:
-    """Read the header, and the first rows, by which it is understood."""
+    """Read the header and the first rows, which are needed to interpret it."""
     lines = TextLines(bounded_lines(stream, source), source)
     passed, first = _first_line(lines)
     separator = dialect.separator
@@ -121,10 +124,10 @@ def _start(stream: BinaryIO, source: str, dialect: Dialect, rows: int) -> _Start
         more, first = _first_line(lines)
         passed = [*passed, "\n", *more]
     if first is None:
-        raise data_error(f"{source} is empty", source, help="the first line names the columns, and the rows follow")
+        raise data_error(f"{source} is empty", source, help="write a header with the names of the columns, then the rows")
     if dialect.header is None or dialect.header is True:
         separator = separator or _sniff([first], dialect)
-        reader = csv.reader(itertools.chain(passed, [first], lines), delimiter=separator, strict=True)  # it counts the lines passed
+        reader = csv.reader(itertools.chain(passed, [first], lines), delimiter=separator, strict=True)  # `passed` is counted
         names, line = _names(reader, source)
         raw = b"".join(reversed(lines.parts)) + _whole_lines(stream, rows)
         found = sample_rows(raw, separator)
@@ -141,7 +144,7 @@ def _start(stream: BinaryIO, source: str, dialect: Dialect, rows: int) -> _Start
 
 
 def _first_line(lines: Iterator[str]) -> tuple[list[str], str | None]:
-    """The blank lines before the first other one, and that."""
+    """Return the blank lines before the first other line, and that line or None."""
     blank: list[str] = []
     for line in lines:
         if line.strip():
@@ -151,11 +154,11 @@ def _first_line(lines: Iterator[str]) -> tuple[list[str], str | None]:
 
 
 def _sniff(lines: list[str], dialect: Dialect) -> str:
-    """The separator that is in all of the lines equally often, and most often in the first."""
+    """Return the separator that occurs equally often in all lines, and most often in the first."""
     counts = [[_QUOTED.sub("", line).count(separator) for separator in SEPARATORS] for line in lines if line.strip()]
     if _SPACED.fullmatch(lines[0]):
         return " "
-    several = len(counts) > 1  # rows, in which a comma may be in the numbers
+    several = len(counts) > 1  # includes rows, whose numbers may have decimal commas
 
     def rank(index: int) -> tuple[bool, bool, int]:
         found = [row[index] for row in counts]
@@ -167,7 +170,7 @@ def _sniff(lines: list[str], dialect: Dialect) -> str:
 
 
 def _names(reader: Iterator[Row], source: str) -> tuple[Row, int]:
-    """The names in the header, and its line."""
+    """Return the names in the header, and its line number."""
     names: Row = []
     try:
         while not any(names):
@@ -179,12 +182,12 @@ def _names(reader: Iterator[Row], source: str) -> tuple[Row, int]:
 
 
 def _blocks(stream: BinaryIO, source: str, start: _Start, rows: int) -> Iterator[Block]:
-    """The rows behind the header, by column."""
+    """Yield the rows after the header as blocks."""
     layout, separator, line, raw = start
     while raw:
         found = split_plain(raw, separator, layout.fields, line)
         if found is None:
-            rest = itertools.chain(io.BytesIO(raw), bounded_lines(stream, source))  # a text in quotes may go on behind the block
+            rest = itertools.chain(io.BytesIO(raw), bounded_lines(stream, source))  # a quoted field may continue after the block
             lines = TextLines(rest, source, line + 1)
             one_by_one = RowReader(lines, separator, layout, source, line, count_lines(raw))
             for block in one_by_one.blocks(min(ROWS, rows)):
@@ -198,7 +201,7 @@ def _blocks(stream: BinaryIO, source: str, start: _Start, rows: int) -> Iterator
 
 
 def _columns(block: Block, layout: Layout, source: str) -> Iterator[Block]:
-    """The columns of a block, without the empty field at the end of each row if there is one."""
+    """Yield a block without the empty last field of padded rows."""
     if not layout.padded:
         yield block
         return
@@ -213,7 +216,10 @@ def _columns(block: Block, layout: Layout, source: str) -> Iterator[Block]:
 
 
 def _whole_lines(stream: BinaryIO, rows: int) -> bytes:
-    """About so many bytes as a block has, up to the end of a line; fewer when there are so many rows, or a pipe has no more yet."""
+    """Read about one block of bytes, up to the end of a line.
+
+    Fewer are read if they have `rows` lines, or if a pipe has no more data yet.
+    """
     parts: list[bytes] = []
     size = count = 0
     while size < BLOCK and count < rows and (part := stream.read1(BLOCK - size)):  # type: ignore[attr-defined]

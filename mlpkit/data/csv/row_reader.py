@@ -1,6 +1,6 @@
-"""Rows of a CSV file read one by one, by Python's csv module: those of blocks with irregular quotes, and those that are wrong.
+"""Rows of a CSV file read one by one with Python's csv module, for blocks with irregular quotes or with errors.
 
-The module refuses fields beyond a limit that is one for the whole process; a row with such a field is read here.
+The csv module has a limit on the length of a field that is global to the process. Rows that exceed it are parsed here instead.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _TOO_LONG = "field larger than field limit"
 
 
 class RowReader:
-    """Rows of the header's length, each with the line that it begins in.
+    """Rows with the header's number of fields, each with the number of its first line.
 
-    Blank lines are left out; but in a file of one column each is a row whose value is missing, so that there are as many
-    rows as lines. The end of the last line begins no other one.
+    Blank lines are skipped. In a file of one column each blank line is a missing value, so that there are as many rows as lines. The
+    line end of the last line does not begin another row.
 
     Parameters
     ----------
@@ -31,14 +31,14 @@ class RowReader:
     layout : Layout
     source : str
     line : int
-        The lines of the file before the first one.
+        Number of lines of the file before the first one.
     count : int
-        How many lines to read, and as many more as the last row has.
+        Number of lines to read. More are read if the last row continues.
 
     Attributes
     ----------
     line : int
-        The last line of the file that was read.
+        Number of the last line that was read.
     """
 
     def __init__(self, lines: Iterator[str], separator: str, layout: Layout, source: str, line: int, count: int) -> None:
@@ -46,7 +46,7 @@ class RowReader:
         self.line, self.count = line, count
 
     def blocks(self, most: int) -> Iterator[Block]:
-        """Blocks of at most `most` rows; what is wrong is said behind the rows before it."""
+        """Yield blocks of at most `most` rows. An error is raised after the rows before it."""
         found: list[tuple[int, Row]] = []
         wrong = None
         try:
@@ -80,11 +80,11 @@ class RowReader:
 
 
 class _Records(Iterator[Row]):
-    """The rows of a csv.reader, and those that are too long for it."""
+    """Rows of a csv.reader, including rows with fields that are too long for it."""
 
     def __init__(self, lines: Iterator[str], separator: str) -> None:
         self.lines, self.separator = lines, separator
-        self.taken: list[str] = []  # the lines of the row that is read
+        self.taken: list[str] = []  # the lines of the current row
         self.line_num = 0
         self.reader: Any = csv.reader(self._take(), delimiter=separator, strict=True)
 
@@ -105,7 +105,7 @@ class _Records(Iterator[Row]):
         return self._long_row()
 
     def _long_row(self) -> Row:
-        """A row as the csv module reads it, whatever the length of its fields."""
+        """Return a row parsed by the rules of the csv module, without its limit on the length of a field."""
         text, start = "".join(self.taken), 0
         fields: Row = []
         while True:
@@ -128,7 +128,7 @@ class _Records(Iterator[Row]):
         return fields
 
     def _closed(self, text: str, start: int) -> tuple[str, int]:
-        """The text with as many lines more as a quoted field needs, and the place of the quote that closes it."""
+        """Return the text, extended by the lines that a quoted field needs, and the offset of its closing quote."""
         at = start + 1
         parts: list[str] = []
         while True:

@@ -1,7 +1,7 @@
-"""Blocks of rows of a CSV file: bytes with the places of their fields, all rows of a block found at once where they are plain.
+"""Blocks of rows of a CSV file: bytes with the offsets of their fields. A plain block is split at once.
 
-A plain block has as many fields in each row as the header, with quotes around a whole field or not at all. Every other is left to
-Python's csv module, row by row, which also knows what is wrong in which line.
+A block is plain if each row has as many fields as the header, and quotes enclose whole fields. Any other block is read row by row
+with Python's csv module, which also finds the line of an error.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from mlpkit.data.csv.fields import BEHIND, Fields
 from mlpkit.data.csv.numbers import BEFORE, Bytes, Flags, Places
 from mlpkit.numerics.blocks import row_blocks
 
-BYTES = 2**16  # that are compared at a time: what is found of them stays in the cache
+BYTES = 2**16  # bytes compared at a time: the result fits in the cache
 _LINE_END, _RETURN, _QUOTE = b'\n\r"'
-_SPACES = np.array([chr(byte).isspace() if byte < 128 else False for byte in range(256)])  # those of ASCII that str.strip takes away
+_SPACES = np.array([chr(byte).isspace() if byte < 128 else False for byte in range(256)])  # the ASCII characters that str.strip removes
 _LAST_SPACE = ord(" ")
 OTHER_SPACES = re.compile("[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
 
 
 class Block(NamedTuple):
-    """Some rows of a file.
+    """Rows of a file.
 
     Attributes
     ----------
     data : array of bytes
     starts, ends : array of int, shape (columns, rows)
-        Where the fields are, without the spaces around them.
+        Offsets of the fields, without surrounding spaces.
     lines : array of int, shape (rows,)
-        The line of the file that each row begins in.
+        Number of the first line of each row.
     pointed : array of bool, shape (columns, rows), or None
-        Which fields are numbers with a point, in a file whose decimals have commas.
+        True for fields that are numbers with a point, in a file with decimal commas.
     """
 
     data: Bytes
@@ -46,18 +46,18 @@ class Block(NamedTuple):
     pointed: Flags | None = None
 
     def part(self, rows: slice) -> Block:
-        """Some of the rows."""
+        """Return some of the rows."""
         pointed = None if self.pointed is None else self.pointed[:, rows]
         return Block(self.data, self.starts[:, rows], self.ends[:, rows], self.lines[rows], pointed)
 
     def column(self, index: int) -> Fields:
-        """The fields of one column."""
+        """Return the fields of one column."""
         pointed = None if self.pointed is None else self.pointed[index]
         return Fields(self.data, self.starts[index], self.ends[index], pointed)
 
 
 def split_plain(raw: bytes, separator: str, columns: int, line: int) -> tuple[Block, int] | None:
-    """The rows of whole lines, all at once, and the number of the last line; None when they are not plain.
+    """Split complete lines at once; return their block and the number of the last line, or None if they are not plain.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def split_plain(raw: bytes, separator: str, columns: int, line: int) -> tuple[Bl
     separator : str
     columns : int
     line : int
-        The number of lines of the file before them.
+        Number of lines of the file before them.
     """
     if not _may_be_plain(raw, separator):
         return None
@@ -96,7 +96,10 @@ def split_plain(raw: bytes, separator: str, columns: int, line: int) -> tuple[Bl
 
 
 def _marks(data: Bytes, separator: int, *, quoted: bool) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]] | None:
-    """Return where the fields end, which of these ends are those of a row, and how many lines end before; None for irregular quotes."""
+    """Return the offsets of the field ends, the indices of those that end a row, and the number of lines up to each row's end.
+
+    Returns None if the quotes are irregular.
+    """
     found = np.zeros(len(data), dtype=bool)
     for part in row_blocks(len(data) - BEHIND, BYTES):
         for byte in (separator, _LINE_END, *([_QUOTE] if quoted else [])):
@@ -115,7 +118,7 @@ def _marks(data: Bytes, separator: int, *, quoted: bool) -> tuple[NDArray[np.int
 
 
 def _are_regular(data: Bytes, quotes: NDArray[np.intp], separator: int) -> bool:
-    """Return whether each quote that opens is the first byte of a field, and each that closes the last one; there are none within."""
+    """Return True if each opening quote is the first byte of a field, each closing quote is the last, and no quotes are escaped."""
     before, behind = data[quotes[::2] - 1], data[quotes[1::2] + 1]
     opens = (before == separator) | (before == _LINE_END) | (quotes[::2] == BEFORE)
     closes = (behind == separator) | (behind == _LINE_END) | (behind == _RETURN)
@@ -123,7 +126,7 @@ def _are_regular(data: Bytes, quotes: NDArray[np.intp], separator: int) -> bool:
 
 
 def block_of(rows: Sequence[tuple[int, list[str]]]) -> Block:
-    """A block of rows that were read one by one, each with its line."""
+    """Return a block of rows that were read one by one, each with its line."""
     lines, values = zip(*rows, strict=True)
     data = _padded("\0".join([*map(str.strip, chain.from_iterable(values)), ""]).encode())
     ends = (np.flatnonzero(data[BEFORE : len(data) - BEHIND] == 0) + BEFORE).astype(np.int32)
@@ -141,7 +144,7 @@ def _padded(raw: bytes) -> Bytes:
 
 
 def _may_be_plain(raw: bytes, separator: str) -> bool:
-    """Return whether there is nothing that needs a second look, but for quotes and the number of separators."""
+    """Return True if the bytes may be a plain block. Quotes and the number of separators are checked later."""
     if b"\0" in raw or not separator.isascii() or separator in '"\r\n':
         return False
     if b"\r" in raw and raw.count(b"\r") != raw.count(b"\r\n"):
@@ -155,7 +158,7 @@ def _may_be_plain(raw: bytes, separator: str) -> bool:
 
 
 def _strip(data: Bytes, starts: Places, ends: Places) -> None:
-    """Move the places past the spaces, in place."""
+    """Move the offsets past leading and trailing spaces, in place."""
     left = np.flatnonzero(data.take(starts) <= _LAST_SPACE)
     while len(left):
         left = left[_SPACES[data[starts[left]]] & (starts[left] < ends[left])]

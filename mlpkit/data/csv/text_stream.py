@@ -1,4 +1,4 @@
-"""The bytes of a CSV file as UTF-8 whose lines end with LF: other encodings and other line ends are turned into these as they come."""
+"""Bytes of a CSV file as UTF-8 with LF line ends. Other encodings and line ends are converted while reading."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from mlpkit.data.csv.dialect import OtherDialect, other_dialect
 from mlpkit.data.table import data_error
 from mlpkit.files.signatures import check_data
 
-HEAD = 2**16  # bytes that are looked at before anything is read
-FEW_ZEROS = 8  # of separators and line ends in wide characters; other texts have none
-PIECE = 2**18  # bytes that are decoded at once
-MOST_LINE = 2**28  # bytes of a line: what is longer is no table
+HEAD = 2**16  # bytes that are inspected before reading
+FEW_ZEROS = 8  # least number of zero bytes, from separators and line ends, in UTF-16 text
+PIECE = 2**18  # bytes decoded at once
+MOST_LINE = 2**28  # longest line in bytes
 MARKS = (  # byte-order marks; that of UTF-32 begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -32,12 +32,12 @@ _AFTER_RETURN = re.compile(rb"(?<=\r)(?![\r\n])")
 
 @contextmanager
 def open_text(path: str | Path, source: str, encoding: str) -> Iterator[BinaryIO]:
-    """The bytes of a file, or of stdin for "-", as UTF-8; those that are no UTF-8 stay as they are.
+    """Open a file, or stdin for "-", as a stream of UTF-8 bytes. Invalid UTF-8 is passed through unchanged.
 
     Raises
     ------
     DataError
-        It is no text, or of another encoding than is said: `OtherDialect` when that is known.
+        The content is not text, or has another encoding than given; `OtherDialect` if that encoding is detected.
     """
     name = codecs.lookup(encoding).name
     with _open(path) as raw:
@@ -64,7 +64,7 @@ def _open(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def _head(raw: BinaryIO) -> bytes:
-    """The first bytes, a whole line at least; a pipe is not waited for longer than that takes."""
+    """Read the first bytes, at least one complete line, without waiting for a pipe longer than that."""
     head = b""
     while len(head) < HEAD and not re.search(rb"\n|\r.", head, re.DOTALL):
         part = raw.read1(HEAD - len(head))  # type: ignore[attr-defined]
@@ -75,7 +75,7 @@ def _head(raw: BinaryIO) -> bytes:
 
 
 def _rewound(path: str | Path, raw: BinaryIO, head: bytes) -> BinaryIO:
-    """The stream from its beginning."""
+    """Return the stream from its beginning."""
     if str(path) != "-" and raw.seekable():
         raw.seek(0)
         return raw
@@ -83,7 +83,7 @@ def _rewound(path: str | Path, raw: BinaryIO, head: bytes) -> BinaryIO:
 
 
 class _Raw(io.RawIOBase):
-    """Bytes that come piece by piece."""
+    """Stream of bytes that arrive in pieces."""
 
     def __init__(self, pending: bytes) -> None:
         self.pending = pending
@@ -100,12 +100,12 @@ class _Raw(io.RawIOBase):
         return count
 
     def fill(self) -> bool:
-        """Take the next piece into `pending`, which may be empty; False at the end."""
+        """Read the next piece, which may be empty, into `pending`. Return False at the end."""
         raise NotImplementedError
 
 
 class _Joined(_Raw):
-    """Bytes that were read already, and those of a stream behind them."""
+    """Stream of bytes already read, followed by the rest of another stream."""
 
     def __init__(self, head: bytes, stream: BinaryIO) -> None:
         super().__init__(head)
@@ -117,7 +117,7 @@ class _Joined(_Raw):
 
 
 class _Decoded(_Raw):
-    """The text of a stream, as UTF-8."""
+    """Text of a stream, encoded as UTF-8."""
 
     def __init__(self, stream: BinaryIO, decoder: Any, errors: str, source: str, encoding: str) -> None:
         super().__init__(b"")
@@ -144,17 +144,17 @@ class _Decoded(_Raw):
 
 
 def _check_encoding(head: bytes, encoding: str, source: str) -> None:
-    """Raise OtherDialect for bytes that are plainly of another encoding."""
+    """Raise OtherDialect if the bytes are clearly in another encoding."""
     found = next((name for mark, name in MARKS if head.startswith(mark)), "") or _wide_encoding(head)
     if found and not (encoding.startswith(found) or found.startswith(encoding)):
         shown = found.upper()
         help = f'set "encoding": "{found}" in "data", or save the file as CSV in UTF-8'
-        help = help if encoding == "utf-8" or found != "utf-8" else 'take "encoding" out of "data", or correct it'
+        help = help if encoding == "utf-8" or found != "utf-8" else 'remove "encoding" from "data", or correct it'
         raise other_dialect(f"{source} is {shown} text, not {encoding.upper()}", "encoding", found, help=help, file=source, line=1)
 
 
 def _wide_encoding(head: bytes) -> str:
-    """The encoding of text without a mark in which every character takes two or four bytes; empty for any other."""
+    """Return the encoding of UTF-16 or UTF-32 text without a byte-order mark, or an empty string."""
     part = head[: 4 * 256]
     zeros = [part[start::4].count(0) for start in range(4)]
     size = max(len(part) // 4, 1)
@@ -168,14 +168,17 @@ def _wide_encoding(head: bytes) -> str:
 
 
 def _reads_as_text(data: bytes, encoding: str) -> bool:
-    """Return whether bytes are lines of characters that are seen, as those of a Chinese text are in UTF-16; ASCII with NULs is none."""
+    """Return True if bytes decode to lines of printable characters, as Chinese text in UTF-16 does.
+
+    ASCII text with NUL bytes gives False.
+    """
     text = data[: len(data) // 2 * 2].decode(encoding, "replace")
     seen = sum((sign.isprintable() and sign != "�") or sign in "\r\n\t" for sign in text)
     return data.count(0) >= FEW_ZEROS and not data.isascii() and "\n" in text and seen >= 0.98 * len(text)
 
 
 def guess_encoding(raw: bytes) -> str:
-    """The encoding of bytes that are no UTF-8: that of Windows in Western Europe when it can be, else ISO 8859-1."""
+    """Return the likely encoding of bytes that are not UTF-8: cp1252 if they decode as such, else latin-1."""
     try:
         raw.decode("cp1252")
     except UnicodeDecodeError:
@@ -184,7 +187,10 @@ def guess_encoding(raw: bytes) -> str:
 
 
 def check_damage(path: str | Path, error: OtherDialect) -> None:
-    """Raise an error about bytes that are no UTF-8 if more of the file's other characters are: it is UTF-8, and damaged."""
+    """Raise the error about invalid UTF-8 if more of the file's non-ASCII characters are valid than invalid.
+
+    Such a file is damaged UTF-8, not text in another encoding.
+    """
     if error.value not in ("cp1252", "latin-1"):
         return
     right = wrong = 0
@@ -198,10 +204,10 @@ def check_damage(path: str | Path, error: OtherDialect) -> None:
 
 
 def _ends_with_return(head: bytes, encoding: str) -> bool:
-    """Return whether the first line ends with CR alone."""
+    """Return True if the first line ends with CR alone."""
     try:
         text = head.decode(encoding, "replace")
-    except ValueError:  # of the few encodings that replace nothing
+    except ValueError:  # raised by the few encodings without error handlers
         return False
     found = _LINE_END.search(re.sub(r'"[^"]*"', "", text))
     return found is not None and found.group() == "\r"
@@ -211,14 +217,14 @@ def _ends_with_return(head: bytes, encoding: str) -> bool:
 
 
 class TextLines(Iterator[str]):
-    """Decoded lines, of which the first has that number; decoding them one by one tells the place of a wrong byte.
+    """Decoded lines, counted from `first`. Lines are decoded one by one to report the position of an invalid byte.
 
-    A line may end with CR alone, outside of quotes or in them: the csv module puts those in quotes together again.
+    A line may end with CR alone, inside or outside of quotes; the csv module joins the lines of a quoted field.
 
     Attributes
     ----------
     parts : list of bytes
-        What is left of a line that ended with LF, of which some lines were given; the last one first.
+        Remaining CR-separated parts of a line that ended with LF, in reverse order.
     """
 
     def __init__(self, stream: Iterable[bytes], source: str, first: int = 1) -> None:
@@ -235,22 +241,22 @@ class TextLines(Iterator[str]):
         except UnicodeDecodeError as error:
             raise _not_utf8(raw, error, self.source, number) from error
         if "\0" in line:
-            raise data_error(f"line {number} of {self.source} has a NUL character", self.source, number, "is this a text file?")
+            raise data_error(f"line {number} of {self.source} has a NUL character", self.source, number, "check that this is a text file")
         self.number += 1
         return line
 
 
 def count_lines(raw: bytes) -> int:
-    """Return how many lines `TextLines` gives for these bytes."""
+    """Return the number of lines that `TextLines` gives for these bytes."""
     returns = len(re.findall(rb"\r(?![\r\n])", raw)) if raw.count(b"\r") != raw.count(b"\r\n") else 0
     return raw.count(b"\n") + returns + (not raw.endswith((b"\n", b"\r")))
 
 
 def bounded_lines(stream: BinaryIO, source: str) -> Iterator[bytes]:
-    """The lines of a stream; DataError for one that is longer than any of a table."""
+    """Yield the lines of a stream. Raise DataError for a line that exceeds the limit."""
     while line := stream.readline(MOST_LINE):
         if len(line) == MOST_LINE:
-            raise data_error(f"{source} has a line of more than {MOST_LINE // 2**20} MiB", source, help="is this a text file?")
+            raise data_error(f"{source} has a line of more than {MOST_LINE // 2**20} MiB", source, help="check that this is a text file")
         yield line
 
 
@@ -258,5 +264,5 @@ def _not_utf8(raw: bytes, error: UnicodeDecodeError, source: str, number: int) -
     encoding, byte = guess_encoding(raw), raw[error.start]
     message = f"line {number} of {source} is not UTF-8 text: byte 0x{byte:02x} at position {error.start + 1}"
     message += f"; in {encoding} it is {bytes([byte]).decode(encoding)!r}"
-    help = f'set "encoding": "{encoding}" in "data" if that is right, or save the file as CSV in UTF-8'
+    help = f'set "encoding": "{encoding}" in "data" if that character is right, or save the file as CSV in UTF-8'
     return other_dialect(message, "encoding", encoding, help=help, file=source, line=number)

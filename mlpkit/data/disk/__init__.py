@@ -1,4 +1,4 @@
-"""Tables and data sets that stay on disk and are read in blocks, never whole.
+"""Tables and data sets that stay on disk and are read in blocks.
 
-They have the methods of those in memory.
+They have the same methods as the ones in memory.
 """

@@ -1,4 +1,4 @@
-"""Arrays that are on disk already, as tables that stay there: memory-mapped ones of NumPy and datasets of h5py."""
+"""Memory-mapped NumPy arrays and h5py datasets as tables on disk."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Columns = dict[str, StoredColumn | StoredTexts | UnusableColumn]
 
 
 def stored_source(source: Any, names: Sequence[str] | None = None, default: str = "x") -> StoredTable | None:
-    """A table of memory-mapped arrays or HDF5 datasets, or of a dictionary of them; None for anything else.
+    """Return a table of a memory-mapped array, an HDF5 dataset, or a dictionary of them; None for anything else.
 
     Parameters
     ----------
     source : numpy.memmap, h5py.Dataset, h5py.Group, or mapping of str to them
     names : sequence of str, optional
-        Names for the columns of an array that has none, where there is one for each.
+        Column names for an array without names, used if there is one per column.
     default : str
-        What an array without names is called.
+        Name of an array without names.
 
     Raises
     ------
@@ -60,18 +60,20 @@ def _stored_dataset(dataset: Any, name: str) -> StoredTable:
 
     path = dataset.file.filename
     if dataset.file.mode != "r":
-        dataset.file.flush()  # what is read is what the file holds
+        dataset.file.flush()  # rows are read from the file, so pending writes must reach it
     columns = {name: dataset.asstr() if h5py.check_string_dtype(dataset.dtype) else dataset}
     return StoredTable(stored_datasets(columns, path), path, False, len(dataset))
 
 
 def stored_array(array: np.memmap[Any, Any], name: str = "") -> StoredTable:
-    """The columns of a memory-mapped array: its fields; or all of them as one of that `name`, or as x0, x1 and so on.
+    """Return the columns of a memory-mapped array.
+
+    They are the fields of a structured array, else one column called `name`, or x0, x1 and so on without a name.
 
     Raises
     ------
     DataError
-        It is not mapped from a file, or from one in another order than that of its rows or columns; or has another shape.
+        The array is not mapped from a file, has another shape, or is a slice that skips values of a row.
     """
     path = str(array.filename) if array.filename else ""
     if array.ndim not in (1, 2) or (array.dtype.names is not None and array.ndim != 1):
@@ -79,9 +81,9 @@ def stored_array(array: np.memmap[Any, Any], name: str = "") -> StoredTable:
             f"{path or 'the mapped array'} has an array of shape {array.shape}", path, help="save it with shape (rows, columns)"
         )
     if not path or array.mode == "c":
-        raise DataError("the mapped array is not what a file holds", help='map a file: numpy.load(PATH, mmap_mode="r")')
+        raise DataError("the mapped array differs from its file, or has none", help='map a file: numpy.load(PATH, mmap_mode="r")')
     if array.mode != "r":
-        array.flush()  # what is read is what the file holds
+        array.flush()  # rows are read from the file, so pending writes must reach it
     file, rows = OpenFile(path), len(array)
     table = array[:, None] if array.ndim == 1 else array
     columns: Columns = {}
@@ -94,30 +96,30 @@ def stored_array(array: np.memmap[Any, Any], name: str = "") -> StoredTable:
         else:
             size = array.dtype.itemsize
             columns |= {f"x{index}": StoredColumn(extent, index * size, array.dtype) for index in range(table.shape[1])}
-    elif table.flags.f_contiguous:  # each column is an extent of its own
+    elif table.flags.f_contiguous:  # Fortran order: each column is an extent of its own
         size = array.dtype.itemsize
         extents = [PlainExtent(file, _offset(array) + index * rows * size, size, rows) for index in range(table.shape[1])]
         columns |= {f"{name or 'x'}{index}": StoredColumn(extent, 0, array.dtype) for index, extent in enumerate(extents)}
     else:
-        raise data_error(f"the array is a part of the rows' values in {path}", path, help="hand over the whole mapped array")
+        raise data_error(f"the array is a slice that skips values of each row in {path}", path, help="pass the whole mapped array")
     return StoredTable(columns, path, array.dtype.names is not None, rows)
 
 
 def _field(extent: PlainExtent, dtype: np.dtype[Any], at: int) -> StoredColumn:
-    """A field of a structured array; its values per row when it has several."""
+    """Return a field of a structured array, which may have several values per row."""
     base, shape = dtype.subdtype or (dtype, ())
     return StoredColumn(extent, at, base, int(np.prod(shape)))
 
 
 def _offset(array: np.memmap[Any, Any]) -> int:
-    """Return where the first number of a mapped array, or of a slice of one, stands in its file."""
+    """Return the file offset of the first value of a memory-mapped array or of a slice of one."""
     mapped = np.frombuffer(array._mmap, np.uint8)  # type: ignore[attr-defined]
     begins = array.offset - array.offset % mmap.ALLOCATIONGRANULARITY
     return int(array.__array_interface__["data"][0] - mapped.__array_interface__["data"][0] + begins)
 
 
 def stored_datasets(datasets: Mapping[str, Any], path: str) -> Columns:
-    """HDF5 datasets by name; those of texts as `asstr` shows them."""
+    """Return HDF5 datasets by name. Datasets of texts are expected as views made by `asstr`."""
     file = OpenFile(path)
     columns: Columns = {}
     for name, dataset in datasets.items():
@@ -125,8 +127,8 @@ def stored_datasets(datasets: Mapping[str, Any], path: str) -> Columns:
             columns[name] = StoredTexts(dataset, path)
             continue
         if dataset.ndim not in (1, 2) or dataset.dtype.kind not in "biuf":
-            what = f"values of type {dataset.dtype}" if dataset.ndim in (1, 2) else f"{dataset.ndim} dimensions"
-            wrong = data_error(f"the column {name!r} of {path} has {what}", path, help="give numbers of shape (rows,) or (rows, width)")
+            problem = f"values of type {dataset.dtype}" if dataset.ndim in (1, 2) else f"{dataset.ndim} dimensions"
+            wrong = data_error(f"the column {name!r} of {path} has {problem}", path, help="give numbers of shape (rows,) or (rows, width)")
             columns[name] = UnusableColumn(len(dataset), wrong)
             continue
         columns[name] = StoredColumn(extent_of(dataset, file), 0, dataset.dtype, int(np.prod(dataset.shape[1:])))
@@ -134,12 +136,12 @@ def stored_datasets(datasets: Mapping[str, Any], path: str) -> Columns:
 
 
 def _is_dataset(source: Any) -> bool:
-    """Return whether something is a dataset of h5py, which is not imported for that."""
+    """Return True for an h5py dataset. h5py is not imported for the check."""
     return type(source).__module__.startswith("h5py.") and hasattr(source, "read_direct") and getattr(source, "ndim", 0) > 0
 
 
 def _renamed(table: StoredTable, names: Sequence[str] | None) -> StoredTable:
-    """The table with names for each of its values, if there are as many."""
+    """Return the table with one column per value named by `names`, if the counts match."""
     columns = [column for column in table.columns.values() if isinstance(column, StoredColumn)]
     if table.named or names is None or len(names) != sum(column.width for column in columns):
         return table

@@ -1,8 +1,8 @@
 """Extents: rows of equal length in a file, read block by block into the caller's buffer.
 
-They are read, not mapped: a file that is cut short is then an error and not a signal that ends the process, and pages
-that were looked at do not count as the process's memory. HDF5 datasets that are stored as they are, one row after the
-other, are read past libhdf5, which would hold Python's lock; those in chunks or with filters are read by it.
+Files are read, not memory-mapped. A truncated file is then an error and not a signal that ends the process, and pages that were
+read do not count as memory of the process. Contiguous HDF5 datasets in native types are read without libhdf5, which would hold
+Python's lock. Chunked and filtered datasets are read by libhdf5.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from mlpkit.data.table import data_error
 from mlpkit.errors import DataError
 
 Bytes = NDArray[np.uint8]
-WHOLE = "let nothing write to it meanwhile; if it was copied or downloaded, do so again"
+WHOLE = "do not write to the file while it is in use; if it was copied or downloaded, copy or download it again"
 
 
 class OpenFile:
-    """A file that is open for reading as long as this object is there, and must stay as it was when it was opened.
+    """File that stays open for reading as long as this object exists, and must not change in this time.
 
     Raises
     ------
     OSError
-        It cannot be opened.
+        The file cannot be opened.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -46,13 +46,13 @@ class OpenFile:
         return found.st_size, found.st_mtime_ns
 
     def check(self) -> None:
-        """Raise DataError when the file has changed since it was opened."""
+        """Raise DataError if the file has changed since it was opened."""
         if (state := self._state()) != self.state:
-            what = "was cut short" if state[0] < self.state[0] else "has changed"
-            raise data_error(f"{self.path} {what} while its rows were in use", self.path, help=WHOLE)
+            event = "was cut short" if state[0] < self.state[0] else "has changed"
+            raise data_error(f"{self.path} {event} while its rows were in use", self.path, help=WHOLE)
 
     def read(self, offset: int, out: Bytes) -> None:
-        """Fill `out` with the bytes from `offset` on; DataError when they are not there."""
+        """Fill `out` with the bytes from `offset` on. Raise DataError if the file ends before."""
         self.check()
         rest = out.data
         try:
@@ -64,7 +64,10 @@ class OpenFile:
             raise data_error(f"{self.path} ends before its last row", self.path, help=WHOLE)
 
     def _read_at(self, offset: int, out: memoryview) -> int:
-        """Read bytes from an offset on; how many. The place in the file, which a forked child would move too, is not used."""
+        """Read bytes from an offset and return their number.
+
+        `preadv` leaves the file position alone, which a forked child shares.
+        """
         if hasattr(os, "preadv"):
             return os.preadv(self.stream.fileno(), [out], offset)
         with self.lock:
@@ -87,35 +90,35 @@ class Extent(ABC):
 
     @abstractmethod
     def read(self, start: int, stop: int, out: Bytes) -> None:
-        """Fill `out`, shape ((stop - start) * record,), with the rows from `start` to `stop`.
+        """Fill `out`, shape ((stop - start) * record,), with the rows from `start` to before `stop`.
 
         Raises
         ------
         DataError
-            The file has changed, or cannot be read.
+            The file has changed or cannot be read.
         """
 
 
 class PlainExtent(Extent):
-    """Rows that stand one after the other, from an offset of the file on."""
+    """Rows stored one after the other from an offset of the file."""
 
     def __init__(self, file: OpenFile, offset: int, record: int, rows: int) -> None:
         self.file, self.offset, self.record, self.rows = file, offset, record, rows
 
     def read(self, start: int, stop: int, out: Bytes) -> None:
-        """As `Extent.read`."""
+        """Implement `Extent.read`."""
         self.file.read(self.offset + start * self.record, out)
 
 
 class DatasetExtent(Extent):
-    """The rows of an HDF5 dataset of numbers in one or two dimensions, in chunks, compressed or of a foreign type."""
+    """Rows of a numeric HDF5 dataset in one or two dimensions that is chunked, compressed or of a foreign type."""
 
     def __init__(self, file: OpenFile, dataset: Any) -> None:
         self.file, self.dataset, self.rows = file, dataset, dataset.shape[0]
         self.record = dataset.dtype.itemsize * int(np.prod(dataset.shape[1:]))
 
     def read(self, start: int, stop: int, out: Bytes) -> None:
-        """As `Extent.read`."""
+        """Implement `Extent.read`."""
         self.file.check()
         shape = stop - start, *self.dataset.shape[1:]
         try:
@@ -125,17 +128,17 @@ class DatasetExtent(Extent):
 
 
 def unreadable(path: str, error: Exception) -> DataError:
-    """The error for an HDF5 file that libhdf5 cannot read."""
+    """Return the error for an HDF5 file that libhdf5 cannot read."""
     return data_error(
         f"{path} cannot be read as an HDF5 file: {error}", path, help="copy it again if it was cut short, or give a file that h5py can open"
     )
 
 
 def extent_of(dataset: Any, file: OpenFile) -> Extent:
-    """The rows of an HDF5 dataset of numbers, past libhdf5 if they stand in the file as they are in memory."""
+    """Return the rows of a numeric HDF5 dataset, read without libhdf5 if the file has them as in memory."""
     from h5py import h5t
 
-    offset = dataset.id.get_offset()  # none in chunks, in other files, or where nothing was written
+    offset = dataset.id.get_offset()  # None if chunked, stored in another file, or not written yet
     if offset is None or not dataset.id.get_type().equal(h5t.py_create(dataset.dtype, logical=True)):
         return DatasetExtent(file, dataset)
     return PlainExtent(file, offset, dataset.dtype.itemsize * int(np.prod(dataset.shape[1:])), dataset.shape[0])

@@ -1,4 +1,4 @@
-"""StoredInputs and StoredDataset: encoded rows whose inputs stay on disk, and are read and encoded whenever they are used."""
+"""Data sets whose encoded inputs stay on disk: rows are read and encoded each time they are used."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from numpy.typing import NDArray
 from mlpkit.data.disk.table import BLOCKS, Span, StoredTable
 from mlpkit.plugin import Array, Targets
 
-Encode = Callable[[Sequence[Span], Array], None]  # fills an array with the encoded rows of some spans, one after the other
+Encode = Callable[[Sequence[Span], Array], None]  # fills an array with the encoded rows of spans, one after the other
 
 
 @dataclass(frozen=True)
 class StoredInputs:
-    """The encoded inputs of rows on disk: of an array they have the length and the slices.
+    """Encoded inputs of rows on disk, with the length and the slices of an array.
 
     Attributes
     ----------
     table : StoredTable
     columns : tuple of str
-        Those that are read.
+        Names of the columns that are read.
     width : int
-        Encoded columns.
+        Number of encoded columns.
     dtype : numpy.dtype
     encode : callable
     digests : tuple of str
-        Of the raw values of each input column, by which changed data are noticed; empty when nobody looked.
+        Digest of the raw values of each input column, to detect changed data; empty if it was not computed.
     """
 
     table: StoredTable
@@ -49,17 +49,17 @@ class StoredInputs:
 
     @property
     def step(self) -> int:
-        """Rows of a slice that is worth its while."""
+        """Efficient number of rows of a slice."""
         return BLOCKS * self.table.step(self.columns)
 
     def runs(self) -> NDArray[np.intp]:
-        """Return where the rows part into blocks of the file: the first of each block, and the end."""
+        """Return the first row of each block of the file, and the number of rows at the end."""
         return self.table.runs(self.columns)
 
 
 @dataclass(frozen=True)
 class StoredDataset:
-    """As `Dataset`, with inputs on disk; there is one target and one weight per row, which are in memory."""
+    """Counterpart of `Dataset` with inputs on disk. Targets and sample weights are in memory."""
 
     inputs: StoredInputs
     targets: Targets

@@ -1,9 +1,9 @@
-"""Stream: the batches of an epoch over rows on disk. While one chunk of rows is trained on, a thread reads the next.
+"""Stream: batches of an epoch over rows on disk. A thread reads the next chunk while the current one is trained on.
 
-The order is not drawn over all rows, which would read them one by one. The blocks of the file (some 512 kB each) are put in
-a new order, their rows are cut into chunks of whole batches, and the rows of each chunk are shuffled: a batch has rows of
-dozens of places of the file, and every row comes once per epoch. All of it follows from the generator's state at the start
-of the epoch, so that a run that goes on in the middle of one reads the chunks that are left, and no others.
+A permutation of all rows would read them one by one. Instead the blocks of the file (about 512 kB each) are shuffled, their rows
+are cut into chunks of whole batches, and the rows of each chunk are shuffled. A batch has rows from dozens of places of the file,
+and every row occurs once per epoch. The order depends only on the generator's state at the start of the epoch, so a run that
+resumes within an epoch reads only the remaining chunks.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from mlpkit.data.disk.table import Span
 from mlpkit.numerics.rowwise import augmentable
 from mlpkit.plugin import Array, Targets
 
-CHUNK = 2**24  # bytes of encoded rows in a chunk, of which two are in memory
+CHUNK = 2**24  # bytes of encoded rows in a chunk; two chunks are in memory
 Batch: TypeAlias = "tuple[Array, Targets, Array | None]"
 
 
 def batches_of(data: Dataset | StoredDataset, size: int, shuffle: bool, biased: bool, join: bool = False) -> Batches | Stream:
-    """Return the batches of rows in memory or on disk; parameters as for `Batches`."""
+    """Return the batches of rows in memory or on disk. Parameters are those of `Batches`."""
     kind = Batches if isinstance(data, Dataset) else Stream
     return kind(data, size, shuffle, biased, join)  # type: ignore[arg-type]
 
 
 class _Chunk(NamedTuple):
-    """The spans of the table that are read for a chunk, the place of each of its rows in the data, and their order."""
+    """Spans of the table to read for a chunk, the index of each of its rows in the data, and their shuffled order."""
 
     spans: list[Span]
     places: NDArray[np.intp]
@@ -41,7 +41,7 @@ class _Chunk(NamedTuple):
 
 
 class Stream:
-    """The batches of an epoch, read from disk; the interface is that of `Batches`."""
+    """Batches of an epoch read from disk, with the interface of `Batches`."""
 
     def __init__(self, data: StoredDataset, size: int, shuffle: bool, biased: bool, join: bool = False) -> None:
         self.data, self.size, self.join = data, size, join
@@ -51,11 +51,11 @@ class Stream:
         self.bounds = inputs.runs()
         self.runs = np.arange(len(self.bounds) - 1)
         self.seed = 0
-        self.ends = np.diff(self.bounds).cumsum()  # of the runs in their order: how many rows are read by then
+        self.ends = np.diff(self.bounds).cumsum()  # number of rows up to the end of each run, in shuffled order
         whole = CHUNK // (size * inputs.width * inputs.dtype.itemsize)
         self.chunk = min(max(1, whole) * size, self.rows)
         last = (self.steps - 1) * size // self.chunk
-        self.starts = [*range(0, (last + 1) * self.chunk, self.chunk), self.rows]  # of the chunks, and the end of the last
+        self.starts = [*range(0, (last + 1) * self.chunk, self.chunk), self.rows]  # first row of each chunk, and the number of rows
         longest = max(stop - start for start, stop in pairwise(self.starts))
         self.buffers = [_buffer(longest, inputs, biased) for _ in range(2 if last else 1)]
         kinds = data.targets, data.weights
@@ -66,19 +66,19 @@ class Stream:
         return self.steps
 
     def shuffle(self, rng: np.random.Generator) -> None:
-        """Put the runs in a new order, and draw what those of the chunks' rows follow from."""
+        """Shuffle the runs, and draw the seed for the order of rows within chunks."""
         if self.shuffled:
             self.runs = rng.permutation(len(self.bounds) - 1)
             self.seed = int(rng.integers(2**63))
             self.ends = np.diff(self.bounds)[self.runs].cumsum()
 
     def after(self, done: int) -> Iterator[Batch]:
-        """The batches of the epoch but for the first `done` ones; the thread ends with the iterator, however that ends.
+        """Yield the batches of the epoch after the first `done` ones. The reader thread ends with the iterator.
 
         Raises
         ------
         DataError
-            The file has changed, or cannot be read any more.
+            The file has changed or cannot be read any more.
         """
         from concurrent.futures import ThreadPoolExecutor
 
@@ -93,7 +93,7 @@ class Stream:
                 yield from self._batches(self.buffers[number % len(self.buffers)], chunk, skipped)
 
     def _read(self, number: int) -> _Chunk:
-        """Fill a buffer with the rows of a chunk, in the order in which they are read; in the reader's thread."""
+        """Fill a buffer with the rows of a chunk in the order of the file; runs in the reader thread."""
         chunk = self._plan(number)
         buffer, inputs = self.buffers[number % len(self.buffers)], self.data.inputs
         inputs.encode(chunk.spans, buffer[: len(chunk.places), : inputs.width])
@@ -117,7 +117,7 @@ class Stream:
         return _Chunk(spans, places, order)
 
     def _batches(self, buffer: Array, chunk: _Chunk, start: int) -> Iterator[Batch]:
-        """The batches of a chunk from one of its rows on, gathered into buffers that are used again."""
+        """Yield the batches of a chunk from one of its rows on, gathered into reused buffers."""
         others = [array for array in (self.data.targets, self.data.weights) if array is not None]
         steps, _ = steps_of(len(chunk.order), self.size, self.join)
         for step in range(start // self.size, steps):

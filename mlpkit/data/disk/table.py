@@ -1,5 +1,6 @@
-"""StoredTable: named columns that stay on disk, of which blocks of rows are read. What selects rows and columns of a table
-does the same with it, so that a split or a target needs no other code.
+"""StoredTable: named columns that stay on disk and are read in blocks of rows.
+
+It has the methods of Table that select rows and columns, so that splits and targets need no separate code.
 """
 
 from __future__ import annotations
@@ -17,24 +18,24 @@ from mlpkit.data.table import Rows, Table, UnusableColumn, data_error, missing_c
 from mlpkit.errors import DataError
 from mlpkit.text.column_names import unique
 
-BLOCK = 2**19  # bytes that are read at once: few enough for a core's cache, many enough for a disk
-BLOCKS = 8  # that are read for a table, which takes as long to make as some of them to read
-TEXT = 64  # bytes that a text takes in memory, or more
-Span = tuple[int, int]  # rows from the first to before the second
+BLOCK = 2**19  # bytes read at once: fits in a core's cache, and is enough for sequential disk reads
+BLOCKS = 8  # blocks of a Table; creating a Table takes as long as reading a few blocks
+TEXT = 64  # least bytes that a text takes in memory
+Span = tuple[int, int]  # first row, and last row + 1
 
 
 @dataclass(frozen=True)
 class StoredColumn:
-    """A column of numbers, in some of the bytes of each row of an extent.
+    """Numeric column, stored in some of the bytes of each row of an extent.
 
     Attributes
     ----------
     extent : Extent
     at : int
-        Where the column begins in the bytes of a row.
+        Offset of the column in the bytes of a row.
     dtype : numpy.dtype
     width : int
-        Values per row.
+        Number of values per row.
     """
 
     extent: Extent
@@ -43,25 +44,25 @@ class StoredColumn:
     width: int = 1
 
     def view(self, raw: Bytes, rows: int) -> NDArray[Any]:
-        """The column, shape (rows, width), in the bytes of some rows of its extent."""
+        """Return the column, shape (rows, width), as a view of the bytes of rows of its extent."""
         strides = self.extent.record, self.dtype.itemsize
         return np.ndarray((rows, self.width), self.dtype, raw.data, self.at, strides)
 
     def followed_by(self, other: StoredColumn) -> bool:
-        """Return whether another column begins where this one ends, so that both are read as one."""
+        """Return True if another column begins where this one ends, so that both can be read as one."""
         ends = self.at + self.width * self.dtype.itemsize
         return (self.extent, self.dtype, ends) == (other.extent, other.dtype, other.at)
 
 
 @dataclass(frozen=True)
 class StoredTexts:
-    """A column of texts, which only libhdf5 can read."""
+    """Column of texts, which only libhdf5 can read."""
 
     dataset: Any
     path: str
 
     def read(self, rows: slice) -> NDArray[Any]:
-        """Some of the rows, as objects."""
+        """Return some of the rows as an object array."""
         try:
             found: NDArray[Any] = self.dataset[rows]
         except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
@@ -77,13 +78,13 @@ class StoredTable:
     ----------
     columns : mapping of str to StoredColumn, StoredTexts or UnusableColumn
     source : str
-        The file; named in errors.
+        Path of the file, for error messages.
     named : bool
-        Whether the names are the user's own, as for a `Table`.
+        True if the user named the columns, as for a `Table`.
     stored : int
-        The rows of the file.
+        Number of rows of the file.
     index : array of int, sorted, or None
-        Those of them that are the table's; None for all.
+        Rows of the file that belong to the table; None for all.
     """
 
     columns: Mapping[str, StoredColumn | StoredTexts | UnusableColumn]
@@ -97,37 +98,37 @@ class StoredTable:
 
     @property
     def rows(self) -> int:
-        """Return how many there are."""
+        """Number of rows of the table."""
         return self.stored if self.index is None else len(self.index)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the columns, in order."""
+        """Names of the columns, in order."""
         return tuple(self.columns)
 
     def __contains__(self, name: object) -> bool:
         return name in self.columns
 
     def numbers(self, names: Sequence[str]) -> list[StoredColumn]:
-        """Some of the columns; DataError when one of them is not there, or holds texts or dates."""
+        """Return some of the columns. Raise DataError if one does not exist, or holds texts or dates."""
         self._check(names)
         found = []
         for name in names:
             column = self.columns[name]
             if not isinstance(column, StoredColumn) or column.dtype.kind not in "biuf":
-                what = f"the input {name!r} of {self.source} has no numbers, and only numbers can stay on disk"
+                message = f"the input {name!r} of {self.source} is not numeric, and only numeric columns can stay on disk"
                 help = f'leave it out: "preprocessing": {{"columns": {{"{name}": "ignore"}}}}; or set "in_memory" to true'
-                raise data_error(what, self.source, help=help)
+                raise data_error(message, self.source, help=help)
             found.append(column)
         return found
 
     def take(self, rows: Rows) -> StoredTable:
-        """Some of the rows, in order."""
+        """Return a table with some of the rows, in order."""
         index = rows if self.index is None else self.index[rows]
         return StoredTable(self.columns, self.source, self.named, self.stored, index)
 
     def select(self, names: Sequence[str]) -> Table:
-        """Some of the columns, read into memory; DataError that names the ones that are not there."""
+        """Read some of the columns into memory. Raise DataError that names those that do not exist."""
         self._check(names)
         parts = [block.columns for block in self.tables([(0, self.rows)], names)]
         columns = {name: np.concatenate([part[name] for part in parts]) for name in names}
@@ -141,26 +142,29 @@ class StoredTable:
                 raise DataError(column.error.message, help=column.error.help, problems=column.error.problems) from column.error
 
     def head(self, names: Sequence[str]) -> Table:
-        """The first row of some of the columns, which shows their types and widths."""
+        """Return the first row of some of the columns, which shows their types and widths."""
         return self.take(np.zeros(1, np.intp)).select(names)
 
     # -- blocks
 
     def step(self, names: Sequence[str]) -> int:
-        """Rows in a block of some of the columns."""
+        """Return the number of rows in a block of some of the columns."""
         found = [self.columns[name] for name in names]
         extents = {column.extent for column in found if isinstance(column, StoredColumn)}
         texts = TEXT * sum(isinstance(column, StoredTexts) for column in found)
         return max(1, BLOCK // max(1, texts + sum(extent.record for extent in extents)))
 
     def runs(self, names: Sequence[str]) -> NDArray[np.intp]:
-        """Return where the table's rows part into blocks of the file: the first of each block, and the end."""
+        """Return the first row of the table in each block of the file, and the number of rows at the end."""
         step = self.step(names)
         edges = np.append(np.arange(0, self.stored, step), self.stored)
         return edges if self.index is None else np.unique(np.searchsorted(self.index, edges))
 
     def places(self, spans: Sequence[Span], step: int) -> Iterator[tuple[Span, slice | Rows]]:
-        """The blocks of the file that have rows of some spans of the table: first and last, and which of them these are."""
+        """Yield the blocks of the file that contain rows of the given spans of the table.
+
+        Each item has the first row and last row + 1 in the file, and the indices of the table's rows among them.
+        """
         for first, last in spans:
             while first < last:
                 start = first if self.index is None else int(self.index[first])
@@ -174,9 +178,9 @@ class StoredTable:
                 first = end
 
     def blocks(self, spans: Sequence[Span], columns: Sequence[StoredColumn], step: int) -> Iterator[list[NDArray[Any]]]:
-        """The rows of some spans of the table, at most `step` at a time: each column as an array of shape (rows, width).
+        """Yield the rows of spans of the table, at most `step` at a time, each column as an array of shape (rows, width).
 
-        The arrays are valid until the next block is asked for.
+        The arrays are valid until the next block is requested.
         """
         longest = max((last - first for first, last in spans), default=0)
         size = min(step, longest) if self.index is None else step
@@ -187,7 +191,7 @@ class StoredTable:
             yield [column.view(buffers[column.extent], stop - start)[chosen] for column in columns]
 
     def tables(self, spans: Sequence[Span], names: Sequence[str]) -> Iterator[Table]:
-        """The same as tables of columns that stay, texts among them."""
+        """Yield the rows of spans as tables that own their data, text columns included."""
         found = [column for name in names if isinstance(column := self.columns[name], StoredColumn)]
         step = BLOCKS * self.step(names)
         blocks = self.blocks(spans, found, step)
@@ -204,7 +208,7 @@ class StoredTable:
 
 
 def stripes(columns: Sequence[StoredColumn]) -> list[StoredColumn]:
-    """Columns side by side with those that follow each other in the file joined: a matrix is read as one, not column by column."""
+    """Return the columns with adjacent ones joined, so that a matrix is read as one column."""
     joined: list[StoredColumn] = []
     for column in columns:
         if joined and joined[-1].followed_by(column):

@@ -80,7 +80,7 @@ def test_names_that_are_numbers_are_names(tmp_path, content):
     assert "header" not in read_sniffed(path)[1]
 
 
-def test_what_the_spec_says_of_the_header_is_not_doubted(tmp_path):
+def test_an_explicit_header_is_not_checked(tmp_path):
     path = write(tmp_path, ROWS_ALONE["iris"])
     assert read_table(path, header=True).names == ("5.1", "3.5", "Iris-setosa")
     table = read_table(path, header=False)
@@ -94,7 +94,7 @@ def test_what_the_spec_says_of_the_header_is_not_doubted(tmp_path):
 def test_names_that_do_not_fit_the_rows(tmp_path):
     with pytest.raises(DataError, match=r"line 1 of .* has 3 values, but data.header has 2 names"):
         read_table(write(tmp_path, ROWS_ALONE["iris"]), header=("a", "b"))
-    with pytest.raises(OtherDialect, match=r"names the columns, although data.header says"):
+    with pytest.raises(OtherDialect, match=r"is a header, although data.header declares"):
         read_table(write(tmp_path, "a,b\n1,2\n"), header=("a", "b"))
     with pytest.raises(DataError, match=r"line 2 of .* has 1 value, but the first row has 3"):
         read_table(write(tmp_path, "1,2,3\n4\n"), header=False)
@@ -105,7 +105,7 @@ def spec_of(**data):
     return Spec.model_validate({"data": data, "network": {"layers": [{}]}, "loss": "mean_squared_error"})
 
 
-def test_a_spec_that_says_header_true_is_obeyed(tmp_path):
+def test_an_explicit_header_true_is_obeyed(tmp_path):
     path = write(tmp_path, ROWS_ALONE["iris"])
     with pytest.raises(OtherDialect):
         read_source(spec_of(), path)
@@ -132,7 +132,7 @@ TEXT = "größe,b\n1,é\n2,ü\n"
     ],
 )
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_another_encoding_is_told_by_name_and_read_when_it_is_said(tmp_path, encoding, named, end):
+def test_another_encoding_is_detected_and_read_if_given(tmp_path, encoding, named, end):
     path = write(tmp_path, TEXT.replace("\n", end), encoding)
     with pytest.raises(OtherDialect, match="not UTF-8") as caught:
         read_table(path)
@@ -204,7 +204,7 @@ def test_every_way_of_writing_a_number_with_a_comma(tmp_path):
 @pytest.mark.parametrize("point", ["1.234", "3.5", "1.234,5"])
 def test_a_point_in_a_number_is_an_error_where_decimals_have_commas(tmp_path, point):
     path = write(tmp_path, f"a;b\n1,5;x\n{point};y\n2,5;x\n")
-    with pytest.raises(DataError, match=f"has '{point}', whose point can mean two things"):
+    with pytest.raises(DataError, match=f"has '{point}', whose point is ambiguous"):
         numbers(read_table(path, decimal=","), "a")
     assert read_table(path, decimal=",")["b"].tolist() == ["x", "y", "x"]  # the other columns are as they are
     assert read_table(write(tmp_path, "a;b\n1,5;x\n1.234;y\n"), decimal=",", missing=["1.234"])["a"].tolist() == ["1.5", None]
@@ -216,7 +216,7 @@ def test_decimal_commas_are_found_beside_marks(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["a;b\n1,234;x\n12,500;y\n", "a;b\n1,234,567;x\n2,345;y\n", "a;b;c\n1,5;2.5;x\n2,5;3.5;y\n"])
-def test_what_may_group_thousands_is_no_decimal_comma(tmp_path, content):
+def test_commas_that_may_group_thousands_are_not_decimal_commas(tmp_path, content):
     path = write(tmp_path, content)
     assert "decimal" not in read_sniffed(path)[1]
 

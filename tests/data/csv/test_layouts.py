@@ -88,7 +88,7 @@ def test_a_long_field_is_read_and_the_limit_of_the_process_stays(tmp_path, text)
 
 
 @pytest.mark.parametrize(("end", "message"), [('"x\n4,5\n', "'.' expected after"), ("", "unexpected end of data")])
-def test_what_is_wrong_with_a_long_field_is_said(tmp_path, end, message):
+def test_errors_in_long_fields(tmp_path, end, message):
     (tmp_path / "t.csv").write_text('a,b\n1,2\n3,"' + "x" * 200_000 + end)
     with pytest.raises(DataError, match=rf"line 3 of .* cannot be read: {message}"):
         read_table(tmp_path / "t.csv")

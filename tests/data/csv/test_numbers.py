@@ -27,7 +27,7 @@ ANYTHING = st.text("0123456789.-+e/:;<=>?@_ xé", max_size=30)
 
 @settings(max_examples=1000, deadline=None)
 @given(st.lists(DECIMALS | WRITTEN | ANYTHING | st.integers().map(str), min_size=1, max_size=30))
-def test_what_is_known_has_the_bits_of_float(texts):
+def test_numbers_that_are_read_have_the_bits_of_float(texts):
     for text, value in zip(texts, read(texts), strict=True):
         if value is not None:
             assert value.hex() == float(text).hex()
@@ -44,7 +44,7 @@ HARD = {
 
 
 @pytest.mark.parametrize("text", HARD.values(), ids=HARD)
-def test_what_is_hard_to_round_is_right_or_left(text):
+def test_hard_roundings_are_right_or_left_to_float(text):
     assert read([text]) in ([None], [float(text)])
 
 

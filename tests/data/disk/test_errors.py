@@ -36,7 +36,7 @@ WRONG = {
     "too large to square": (changed(77, 3, 1e300), {}, DataError, "'x3?' has values too large to compute with"),
     "empty": (changed(slice(None), 0, np.nan), {}, DataError, "'x0' has no value in the training rows"),
     "blurred": (2**62 + np.arange(ROWS * 4).reshape(ROWS, 4) % 5, {}, DataError, "too large to be told apart"),
-    "complex": (X.astype(complex), {}, DataError, "has no numbers, and only numbers can stay on disk"),
+    "complex": (X.astype(complex), {}, DataError, "is not numeric, and only numeric columns can stay on disk"),
     "an ignored column that is no input": (X, {"preprocessing": {"columns": {"z": "ignore"}}}, SpecError, "'z' is not one of the inputs"),
     "one_hot": (X, {"preprocessing": {"columns": {"x": "one_hot"}}}, SpecError, "stays on disk"),
     "nothing left": (X, {"preprocessing": {"columns": {"x": "ignore"}}}, DataError, "there are no input columns"),
@@ -67,7 +67,7 @@ CANNOT = {
 
 @pytest.mark.parametrize(("name", "write"), CANNOT.values(), ids=CANNOT)
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_what_cannot_stay_on_disk_is_said_with_what_can(name, write, tmp_path):
+def test_errors_for_sources_that_cannot_stay_on_disk_name_those_that_can(name, write, tmp_path):
     write(tmp_path / name)
     with pytest.raises(SpecError, match=rf"false, but .*{name} cannot stay on disk") as caught:
         prepare(spec_with(tmp_path / name))
@@ -81,7 +81,7 @@ def test_arrays_in_memory_are_not_on_disk(tmp_path):
             prepare(spec_with(), rows, Y.astype(str)[: len(rows)])
     mapped = np.memmap(tmp_path / "raw", np.float32, "w+", shape=(ROWS, 4))
     private = np.memmap(tmp_path / "raw", np.float32, "c", shape=(ROWS, 4))
-    for array, message in ((mapped[:, :2], "a part of the rows' values"), (private, "not what a file holds"), (mapped[None], "of shape")):
+    for array, message in ((mapped[:, :2], "a slice that skips values"), (private, "differs from its file"), (mapped[None], "of shape")):
         with pytest.raises(DataError, match=message):
             prepare(spec_with(), array, Y.astype(str))
     with pytest.raises(DataError, match="differ in length: x 500, z 499"):
@@ -95,7 +95,7 @@ def test_columns_that_cannot_be_inputs_are_named(tmp_path):
         file["images"] = np.zeros((ROWS, 2, 2))
     with pytest.raises(DataError, match=r"the column 'images' of .* has 3 dimensions"):
         prepare(spec_with(path))
-    with pytest.raises(DataError, match=r"the input 'colour' of .* has no numbers") as caught:
+    with pytest.raises(DataError, match=r"the input 'colour' of .* is not numeric") as caught:
         prepare(spec_with(path, data={"inputs": ["n", "colour"]}))
     assert '"colour": "ignore"' in caught.value.help
     with pytest.raises(DataError, match="no column 'm' in"):
@@ -121,7 +121,7 @@ def test_all_rows_in_a_batch_are_in_memory():
     assert caught.value.problems[0].path == "training.batch_size"
 
 
-def test_too_little_memory_is_said_with_what_helps(tmp_path, monkeypatch):
+def test_the_error_for_too_little_memory_names_the_options(tmp_path, monkeypatch):
     def fail(*arguments):
         raise MemoryError
 

@@ -144,7 +144,7 @@ def test_the_reader_ends_when_a_run_is_stopped_or_interrupted(path):
         assert model.training_state is not None
 
 
-def test_what_goes_wrong_in_the_reader_is_raised_where_the_rows_are_used(tmp_path, monkeypatch):
+def test_errors_of_the_reader_thread_are_raised_where_the_rows_are_used(tmp_path, monkeypatch):
     x = np.random.default_rng(0).standard_normal((ROWS, 4)).astype(np.float32)
     np.save(tmp_path / "x.npy", x)
     model = mlpkit.Model({**SPEC, "data": {"in_memory": False}}, inputs=4)

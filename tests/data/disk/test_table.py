@@ -114,7 +114,7 @@ def test_an_open_file_is_a_table(tmp_path):
     assert prepare(spec_with(path)).train.inputs[:].tobytes() == rows
 
 
-def test_what_is_written_to_a_mapped_array_is_read(tmp_path):
+def test_values_written_to_a_mapped_array_are_read(tmp_path):
     mapped = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.float64, (ROWS, 4))
     mapped[:] = X
     assert prepare(spec_with(), mapped, Y.astype(str)).inputs.numbers.center[0] == pytest.approx(X[:, 0].mean())

@@ -1,0 +1,60 @@
+"""The language of mlpkit's own source: docstrings begin with a verb in the imperative or with a noun."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "mlpkit"
+UNFINISHED = [
+    "activations.py",
+    "initializers.py",
+    "losses.py",
+    "metrics.py",
+    "optimizers.py",
+    "schedules.py",
+    "engine",
+    "model",
+    "plugin",
+    "provenance",
+    "spec",
+    "testing",
+    "training",
+    "cli",
+    "errors.py",
+    "files",
+    "modelfile",
+    "numerics",
+    "preprocessing",
+    "scaffold",
+    "text",
+    "threads.py",
+]
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] not in UNFINISHED)
+QUESTION = re.compile(r"\W*(what|how|where|which|whether|who|whom|whose|when|why)(ever)?\b", re.IGNORECASE)
+DEFINITIONS = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
+
+
+def docstrings(source: str) -> Iterator[tuple[str, str]]:
+    """Yield the name and the docstring of the module and of each class and function in it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, DEFINITIONS) and (text := ast.get_docstring(node)):
+            yield getattr(node, "name", "module"), text
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_no_docstring_begins_with_a_question_word(path: Path) -> None:
+    wrong = {name: text.partition("\n")[0] for name, text in docstrings(path.read_text("utf-8")) if QUESTION.match(text)}
+    assert not wrong
+
+
+@pytest.mark.parametrize("word", ["What", "How", "Where", "Which", "Whether", "Who", "When", "Whatever", "`Whose"])
+def test_question_words_are_found(word: str) -> None:
+    found = dict(docstrings(f'class C:\n    """{word} it holds."""\n'))
+    assert QUESTION.match(found["C"])
+
+
+def test_other_words_are_not() -> None:
+    assert not any(map(QUESTION.match, ["Whole rows.", "Return what is left.", "Howitzers.", "Whereabouts of a file."]))
