@@ -25,7 +25,6 @@ UNFINISHED = [
     "cli",
     "errors.py",
     "files",
-    "modelfile",
     "numerics",
     "preprocessing",
     "scaffold",

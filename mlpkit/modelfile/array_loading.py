@@ -1,4 +1,4 @@
-"""The arrays of a model file alone: for those who have no use for the rest, or no plugins."""
+"""Loading of a model file's arrays alone, without its spec and its plugins."""
 
 from __future__ import annotations
 
@@ -14,36 +14,34 @@ Verify = Literal["full", "lazy"]
 
 
 def check_verify(verify: str, mmap: bool) -> None:
-    """Raise ValueError for a way of verifying that there is not."""
+    """Raise ValueError for an unknown value of `verify`, or one that does not go with `mmap`."""
     if verify not in ("full", "lazy"):
-        raise ValueError(f"verify is {verify!r}: give 'full' or 'lazy'")
+        raise ValueError(f"verify is {verify!r}, which is unknown: give 'full' or 'lazy'")
     if verify == "lazy" and not mmap:
-        raise ValueError("verify='lazy' needs mmap=True: an array that is copied is verified on the way")
+        raise ValueError("verify='lazy' needs mmap=True: without it arrays are copied, and verified while they are copied")
 
 
 def load_arrays(path: ModelSource, *, mmap: bool = False, verify: Verify = "full") -> Mapping[str, Array]:
-    """The arrays in a model file, without needing its plugins.
+    """Return the arrays of a model file, without its plugins.
 
     Parameters
     ----------
     path : str, Path, bytes or a binary file object
     mmap : bool
-        Map the file into memory in place of reading it: the arrays are read-only, share their memory with every other
-        process that maps the file, and cost nothing until they are used. Such a file must not be written over in place;
-        mlpkit itself never does.
+        Map the file into memory instead of reading it. The arrays are read-only, share memory with every other process that maps
+        the file, and are loaded when they are used. Such a file must not be overwritten in place; mlpkit never does that.
     verify : "full" or "lazy"
-        Whether each array's digest is verified now, or, with `mmap`, when the array is first taken from the mapping.
+        "full" verifies the digests of all arrays now. "lazy" needs `mmap` and verifies each array on first access.
 
     Returns
     -------
     mapping of str to array
-        Tensors by their names, such as "layers.0.weight"; all others by their paths, such as "preprocess/inputs/center"
-        and "history/loss".
+        Tensors by name, such as "layers.0.weight"; other arrays by path, such as "preprocess/inputs/center" and "history/loss".
 
     Raises
     ------
     ModelFileError
-        One of its kinds; the message names the file.
+        The file cannot be read or is not valid. The message names the file; subclasses distinguish the causes.
     """
     check_verify(verify, mmap)
     with open_model(path, mmap) as file:
@@ -58,14 +56,14 @@ def load_arrays(path: ModelSource, *, mmap: bool = False, verify: Verify = "full
 
 
 class LazyArrays(Mapping[str, Array]):
-    """The arrays of a mapped file, each verified when it is first taken.
+    """Arrays of a memory-mapped file, each verified on first access.
 
     Parameters
     ----------
     path : str, Path, bytes or a binary file object
-        Named in errors.
+        File for error messages.
     file : OpenFile
-        Of a mapped file.
+        Model file opened with `map_file`.
     listed : dict of str to StoredObject
     """
 

@@ -1,8 +1,8 @@
-"""Reading: an array on its way from the file, verified as it comes.
+"""Reading of arrays from a file, with verification while the data are read.
 
-It goes piece by piece, so that a piece is read, hashed and looked through while it is in the processor's cache. Hashing is
-what takes time, and one digest cannot be computed by two processors; so several arrays go side by side, and a processor
-always goes on with the one of which most is left, lest one be left over at the end.
+Arrays are read in pieces, so that each piece is hashed and checked while it is in the CPU cache. Hashing takes most of the time,
+and one digest cannot be computed by two threads. Several arrays are therefore read at once, and each thread continues with the
+array that has the most bytes left, so that no large array is left for the end.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from mlpkit.modelfile.hdf5.source import Source
 from mlpkit.modelfile.manifest import StoredObject
 from mlpkit.modelfile.rules import Rule
 
-PIECE = 2**18  # bytes that are read, hashed and looked through at once
-TURN = 8 * PIECE  # bytes after which a thread looks for the array of which most is left
+PIECE = 2**18  # bytes that are read, hashed and checked at once
+TURN = 8 * PIECE  # bytes after which a thread selects another array
 
 
 class Reading:
-    """An array that is read, or only looked through, and verified.
+    """Array that is being read, or only checked in memory, and verified.
 
     Parameters
     ----------
     source : Source
     extent : Extent
-        Where it stands.
+        Position of the array's bytes.
     stored : StoredObject
-        What it shall be.
+        Entry of the array in the manifest.
     array : array or None
-        A contiguous one to read it into; None when the file is in memory and its bytes are not needed elsewhere.
+        C-contiguous array to read into; None to verify bytes that are already in memory.
 
     Attributes
     ----------
     left : int
-        How many bytes have not been read.
+        Number of bytes that have not been read.
     """
 
     def __init__(self, source: Source, extent: Extent, stored: StoredObject, array: NDArray[Any] | None) -> None:
@@ -58,7 +58,7 @@ class Reading:
             self._raw = source.data[extent.offset : extent.offset + extent.size] if extent.size else memoryview(b"")
 
     def go_on(self, size: int) -> None:
-        """Read some bytes more."""
+        """Read the next `size` bytes."""
         begin = self.extent.size - self.left
         end = min(begin + size, self.extent.size)
         for start in range(begin, end, PIECE):
@@ -70,18 +70,18 @@ class Reading:
         self.left = self.extent.size - end
 
     def finish(self) -> None:
-        """Raise Corrupt or NonFinite when it is not what was saved, or not what may be."""
+        """Raise Corrupt if the digest or a boolean is wrong, NonFinite if a tensor has NaN or infinity."""
         path = self.stored.path
         if self._digest.hexdigest() != self.stored.sha256:
-            raise Corrupt(f"{path} is not what was saved: its SHA-256 differs", help=ALTERED, rule=Rule.DIGESTS)
+            raise Corrupt(f"{path} differs from what was saved: its SHA-256 does not match", help=ALTERED, rule=Rule.DIGESTS)
         if not self._sound and self.stored.dtype == "bool":
-            raise Corrupt(f"{path} holds bytes other than 0 and 1", rule=Rule.ENTRIES)
+            raise Corrupt(f"{path} has dtype bool but holds bytes other than 0 and 1", rule=Rule.ENTRIES)
         if not self._sound:
             raise NonFinite(f"{path} holds NaN or infinity", rule=Rule.FINITE)
 
 
 def _is_sound(stored: StoredObject, piece: memoryview) -> bool:
-    """Return whether the numbers in a piece can be believed: finite in a tensor, 0 and 1 for bool."""
+    """Return True if the values of a piece are valid: finite in a tensor, 0 or 1 for bool."""
     if stored.dtype == "bool":
         return not piece or bool(np.frombuffer(piece, np.uint8).max() <= 1)
     if stored.role == "tensor" and stored.dtype.startswith("float"):
@@ -90,7 +90,7 @@ def _is_sound(stored: StoredObject, piece: memoryview) -> bool:
 
 
 def share(readings: Sequence[Reading], count: int) -> None:
-    """Read arrays to their ends, in so many threads; an error in one ends all of them."""
+    """Read arrays to their ends in `count` threads. An error in one thread stops all of them."""
     heap = [(-reading.left, index) for index, reading in enumerate(readings)]
     heapify(heap)
     lock = threading.Lock()
@@ -100,7 +100,7 @@ def share(readings: Sequence[Reading], count: int) -> None:
         try:
             while True:
                 with lock:
-                    if errors or not heap:  # what others have in their hands cannot be shared
+                    if errors or not heap:  # an array that another thread is reading cannot be shared
                         return
                     _, index = heappop(heap)
                 readings[index].go_on(TURN)
@@ -121,5 +121,5 @@ def share(readings: Sequence[Reading], count: int) -> None:
 
 
 def threads() -> int:
-    """The processors that this process may use."""
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Arrays: the numbers in a model file, each array verified when it is taken: the bytes that are hashed are those that are handed out."""
+"""Arrays of a model file, each verified when it is read. The hashed bytes are the same bytes that are returned."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from mlpkit.modelfile.hdf5.extent import Extent
 from mlpkit.modelfile.hdf5.source import Source
 from mlpkit.modelfile.manifest import StoredObject
 
-MANY = 2**23  # bytes from which threads pay
+MANY = 2**23  # bytes from which several threads are faster
 
 Array = NDArray[Any]
 
 
 class Arrays:
-    """The arrays of a file.
+    """Arrays of a file.
 
     Parameters
     ----------
     source : Source
     extents : mapping of str to Extent
-        Where each dataset stands.
+        Position of each dataset.
     """
 
     def __init__(self, source: Source, extents: Mapping[str, Extent]) -> None:
         self.source, self.extents = source, extents
 
     def take(self, listed: Mapping[str, StoredObject], into: Mapping[str, Array] | None = None) -> dict[str, Array]:
-        """Copies of arrays by name, each verified.
+        """Return verified copies of arrays by name.
 
         Parameters
         ----------
         listed : mapping of str to StoredObject
         into : mapping of str to array, optional
-            Contiguous arrays of the right dtype and shape to fill, in place of new ones.
+            C-contiguous arrays of the right dtype and shape to fill instead of allocating new ones.
 
         Raises
         ------
         Corrupt
-            An array is not what was saved.
+            An array differs from what was saved.
         NonFinite
             A tensor holds NaN or infinity.
         """
@@ -53,7 +53,7 @@ class Arrays:
         return {name: array.view(bool) if listed[name].dtype == "bool" else array for name, array in arrays.items()}
 
     def mapped(self, stored: StoredObject) -> Array:
-        """An array over the bytes of the file themselves, not verified: read-only."""
+        """Return a read-only array over the bytes of the file, without verification."""
         extent = self.extents[stored.path]
         array = np.frombuffer(
             self.source.data, DTYPES[stored.dtype], extent.size // int(extent.dtype[2]), extent.offset if extent.size else 0
@@ -62,7 +62,7 @@ class Arrays:
         return array.reshape(stored.shape).view(bool if stored.dtype == "bool" else array.dtype)
 
     def verify(self, listed: Iterable[StoredObject]) -> None:
-        """Raise Corrupt or NonFinite when the bytes of a file in memory are not what was saved."""
+        """Raise Corrupt or NonFinite if arrays of a file in memory are not valid."""
         self._fill_all([(stored, None) for stored in listed])
 
     def _fill_all(self, jobs: list[tuple[StoredObject, Array | None]]) -> None:

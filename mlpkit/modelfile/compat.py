@@ -1,4 +1,4 @@
-"""Contents as an earlier version of the container holds them, for people who have an earlier mlpkit."""
+"""Conversion of contents to an earlier version of the container, for readers with an earlier mlpkit."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from mlpkit.modelfile.contents import Contents
 from mlpkit.modelfile.migrations import NEUTRAL_4
 
 CURRENT = f"{MAJOR}.{MINOR}"
-ALL_ARRAYS = {"sgd": ("velocity",), "adam": ("mean", "square", "largest")}  # that earlier versions kept, used or not
-STATISTICS = (".normalization.mean", ".normalization.variance")  # tensors that no optimizer changes
-SINCE_1_3 = ("code", "probe", "surrogate")  # of a plugin
+ALL_ARRAYS = {"sgd": ("velocity",), "adam": ("mean", "square", "largest")}  # arrays that earlier versions always store
+STATISTICS = (".normalization.mean", ".normalization.variance")  # tensors that no optimizer updates
+SINCE_1_3 = ("code", "probe", "surrogate")  # keys of a plugin's record
 
 
 def as_version(contents: Contents, version: str) -> tuple[Contents, int, int]:
-    """Contents that a version can hold, with its minor number and the schema of its spec.
+    """Return contents that a version can store, with its minor version and the schema of its spec.
 
-    What it has no place for and no prediction needs is left out: 1.3 does not know the keys of spec schema 4, 1.2 says of
-    plugins only where they came from, 1.1 does not say whether inputs stay on disk, and 1.0 has no probe, no state of a run and
-    no checkpoints in the spec either.
+    Information that a version cannot store and that predictions do not need is left out. 1.3 lacks the keys of spec schema 4. 1.2
+    stores only the origin of plugins. 1.1 does not store whether inputs stay on disk. 1.0 lacks the self-test, the state of a run and
+    the checkpoint options.
 
     Raises
     ------
     ModelFileError
-        There is no such version, or this mlpkit does not write it.
+        The version does not exist, or this mlpkit does not write it.
     """
     if version == CURRENT:
         return contents, MINOR, SPEC_SCHEMA
@@ -49,14 +49,16 @@ def as_version(contents: Contents, version: str) -> tuple[Contents, int, int]:
 
 
 def _of_schema_3(spec: dict[str, Any]) -> dict[str, Any]:
-    """The spec without the keys of schema 4. ModelFileError when a prediction from a file would be another without one."""
+    """Return the spec without the keys of schema 4. Raise ModelFileError if predictions from a file would differ without one."""
     data, training, preprocessing = spec["data"], spec["training"], spec["preprocessing"]
     neutral = NEUTRAL_4["data"]
     for key in ("header", "encoding", "decimal"):
         if data[key] != neutral[key]:
             help = f"leave compat out, or train with files that need no {key!r}"
-            raise ModelFileError(f"container versions before 1.4 have no place for data.{key}, which is {data[key]!r}", help=help)
-    target = "standardize" if preprocessing["target"] == "robust" else preprocessing["target"]  # the fitted numbers stand beside it
+            raise ModelFileError(f"container versions before 1.4 cannot store data.{key}, which is {data[key]!r}", help=help)
+    target = (
+        "standardize" if preprocessing["target"] == "robust" else preprocessing["target"]
+    )  # the fitted center and scale are stored as arrays
     return {
         **spec,
         "data": {**{key: value for key, value in data.items() if key not in neutral}, "missing": data["missing"]["only"]},
@@ -66,13 +68,16 @@ def _of_schema_3(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _state_before_1_4(contents: Contents) -> dict[str, Any]:
-    """The state of a run with arrays that its optimizer does not use, which were all 0. ModelFileError for a run that is a second one."""
+    """Return the state of a run with all arrays of its optimizer; unused ones are 0.
+
+    Raise ModelFileError for a run that follows an earlier run.
+    """
     training = contents.training
     if training is None:
         return {}
     if training["before"]:
-        help = "leave compat out, or the training state"
-        raise ModelFileError("container versions before 1.4 have no place for the state of a run after another one", help=help)
+        help = "leave compat out, or save without the training state"
+        raise ModelFileError("container versions before 1.4 cannot store the state of a second run", help=help)
     sizes = [array.size for name, array in contents.tensors.items() if not name.endswith(STATISTICS)]
     names = ALL_ARRAYS.get(contents.spec["optimizer"]["type"], ())
     unused = {f"optimizer/{name}": np.zeros(sum(sizes), contents.spec["dtype"]) for name in names}
@@ -80,7 +85,7 @@ def _state_before_1_4(contents: Contents) -> dict[str, Any]:
 
 
 def _named_folder(training: dict[str, Any]) -> dict[str, Any]:
-    """The checkpoints with a folder, which schema 3 needs."""
+    """Return the checkpoint options with a folder, which schema 3 requires."""
     options = training["checkpoint"]
     return {} if options is None or options["folder"] is not None else {"checkpoint": {**options, "folder": "checkpoints"}}
 

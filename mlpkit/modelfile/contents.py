@@ -1,4 +1,4 @@
-"""Contents: what a model file holds, as plain JSON values and arrays."""
+"""Contents of a model file, as plain JSON values and arrays."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """The contents of a model file.
+    """Contents of a model file.
 
-    JSON values are dictionaries with text keys, lists, text, integers of 64 bits, finite floats, booleans and None.
-    Arrays are of bool, or of integers or floats of at most 64 bits; any shape of at most 8 dimensions will do.
-    The order of keys is not kept, but that of the columns of `history` is.
+    JSON values are dictionaries with string keys, lists, strings, 64-bit integers, finite floats, booleans and None. Arrays are of bool,
+    or of integers or floats of at most 64 bits, with at most 8 dimensions. The order of keys is not kept, except for the columns of
+    `history`.
 
     Attributes
     ----------
     spec : dict
-        The spec as JSON, every default written out.
+        Spec as JSON, with every default written out.
     tensors : dict of str to array
-        The numbers of the network by name, such as ``layers.0.weight`` of shape (inputs, units): all finite.
+        Parameters and statistics of the network by name, such as ``layers.0.weight`` of shape (inputs, units). All values are finite.
     preprocessing : dict
-        The state of the encoders as JSON.
+        State of the encoders as JSON.
     arrays : dict of str to array
-        The arrays of the preprocessing, by names such as ``inputs/mean``.
+        Arrays of the preprocessing, by names such as ``inputs/mean``.
     history : dict of str to array of float64, shape (epochs,)
-        One column per figure, NaN where nothing was measured.
+        One column per figure, NaN for epochs in which it was not measured.
     plugins : list of dict
-        Where each plugin came from, and what it computed there, as `PluginRecord` says.
+        Origin and check values of each plugin, in the form of `PluginRecord`.
     metadata : dict
-        JSON of the user's own.
+        JSON of the user.
     probe : dict of str to array
-        A few encoded rows, "inputs" of shape (rows, inputs), and what the network made of them, "outputs"; or nothing.
+        Self-test: a few encoded rows, "inputs" of shape (rows, inputs), and the network's "outputs" for them; or empty.
     training : dict or None
-        Where a run stands that can go on, as JSON; None in a model that is finished.
+        Progress of a run that can be resumed, as JSON; None in a finished model.
     state : dict of str to array
-        The arrays of such a run, by names such as ``optimizer/momentum``.
+        Arrays of such a run, by names such as ``optimizer/momentum``.
     surrogates : dict of str to array of float64, shape (2, points)
-        The tables of activations, by the names that the records of plugins have for them: values and derivatives.
+        Lookup tables of activations (values and derivatives), by the names used in the records of plugins.
     """
 
     spec: dict[str, Any]

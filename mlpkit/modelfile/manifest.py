@@ -1,7 +1,7 @@
-"""Manifest: what a file says of itself, in strict types. It lists every array with its digest, and whatever a person asks.
+"""Manifest: the description of a file in strict types. It lists every array with its digest, and the metadata shown to users.
 
-Unknown keys are passed over, so that a later minor version may add some; what a reader must know to understand a file
-stands in `required_features`.
+Unknown keys are ignored, so that a later minor version may add some. Features that a reader must know to interpret a file are listed
+in `required_features`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from mlpkit.text.limits import InParts
 from mlpkit.text.shown import shortened
 
 Size = Annotated[int, Field(ge=0, lt=2**63)]
-MOST_PROBED = 1000  # numbers of a plugin's probe
+MOST_PROBED = 1000  # most check values of a plugin per name
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-_SIZES = {name: int(stored[2:]) for name, stored in DTYPES.items()}  # bytes of a number
+_SIZES = {name: int(stored[2:]) for name, stored in DTYPES.items()}  # bytes per value
 
 
 class _Broken(ValueError):
-    """A problem of a value, and the rule that it breaks."""
+    """Error of a value, with the rule that it breaks."""
 
     def __init__(self, rule: Rule, message: str) -> None:
         super().__init__(message)
@@ -33,7 +33,7 @@ class _Broken(ValueError):
 
 
 class StoredObject(BaseModel):
-    """A dataset as the manifest lists it."""
+    """Entry of a dataset in the manifest."""
 
     model_config = ConfigDict(strict=True, frozen=True)
     path: str
@@ -51,13 +51,13 @@ class StoredObject(BaseModel):
                 raise _Broken(Rule.TENSOR_NAMES, f"{path!r} cannot be the path of a tensor")
             raise _Broken(Rule.ROLES, f"{path!r} cannot be the path of a {role}")
         if role == "spec" and (self.dtype != "uint8" or len(self.shape) != 1):
-            raise _Broken(Rule.TEXT, f"{path} is not one-dimensional and of bytes: it is the spec")
+            raise _Broken(Rule.TEXT, f"{path}, the spec, is not a one-dimensional array of bytes")
         if role == "surrogate" and (self.dtype != "float64" or len(self.shape) != 2 or self.shape[0] != 2 or self.shape[1] < 2):
-            raise _Broken(Rule.PLUGINS, f"{path} is not float64 of shape (2, points): it is the table of an activation")
+            raise _Broken(Rule.PLUGINS, f"{path}, the lookup table of an activation, is not float64 of shape (2, points)")
         if size is None:
             raise _Broken(Rule.ENTRIES, f"{self.dtype!r} is not a known dtype")
         if self.bytes != prod(self.shape) * size:
-            raise _Broken(Rule.ENTRIES, f"{path} has {self.bytes} bytes, which its shape and dtype do not give")
+            raise _Broken(Rule.ENTRIES, f"{path} is listed with {self.bytes} bytes, which does not match its shape and dtype")
         return self
 
     def _fits_path(self) -> bool:
@@ -67,7 +67,7 @@ class StoredObject(BaseModel):
 
 
 class CodeRecord(BaseModel):
-    """The file that defines a plugin of the user's own. It is shown to people: it is never opened."""
+    """File that defines a user's own plugin. It is shown to users and never opened."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="allow")
     name: str
@@ -75,7 +75,7 @@ class CodeRecord(BaseModel):
 
 
 class SurrogateRecord(BaseModel):
-    """The table of an activation, and for what it is good: `error` is its largest one on the scores `trained`."""
+    """Lookup table of an activation, with its largest error on the range `trained` of pre-activations."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False)
     array: Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
@@ -88,14 +88,14 @@ class SurrogateRecord(BaseModel):
     @model_validator(mode="after")
     def _has_width(self) -> SurrogateRecord:
         if not self.start < self.stop:
-            raise _Broken(Rule.PLUGINS, "the table of an activation has no width")
+            raise _Broken(Rule.PLUGINS, "the lookup table of an activation has an empty range")
         if self.trained is not None and self.trained[0] > self.trained[1]:
-            raise _Broken(Rule.PLUGINS, "the lowest score of training is above the highest")
+            raise _Broken(Rule.PLUGINS, "the lowest pre-activation of training is above the highest")
         return self
 
 
 class PluginRecord(BaseModel):
-    """The origin of a plugin, and what it computed there. It is shown to people: nothing is imported because of it."""
+    """Origin of a plugin, and its check values. It is shown to users; nothing is imported because of it."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="allow")
     kind: str
@@ -110,7 +110,7 @@ class PluginRecord(BaseModel):
 
 
 class Manifest(BaseModel):
-    """Everything that a file says of itself."""
+    """Complete manifest of a file."""
 
     model_config = ConfigDict(strict=True, frozen=True)
     format: str
@@ -133,31 +133,31 @@ class Manifest(BaseModel):
             raise _Broken(Rule.LISTED, "the spec is not listed, or a path is listed twice")
         columns = [path for stored, path in zip(self.objects, paths, strict=True) if stored.role == "history"]
         if sorted(columns) != sorted(FOLDERS["history"] + name for name in self.history):
-            raise _Broken(Rule.HISTORY, "the columns of the history are not those that are listed")
+            raise _Broken(Rule.HISTORY, "the columns of the history differ from the listed objects")
         tables = {FOLDERS["surrogate"] + record.surrogate.array for record in self.plugins if record.surrogate is not None}
         if tables != {path for stored, path in zip(self.objects, paths, strict=True) if stored.role == "surrogate"}:
-            raise _Broken(Rule.PLUGINS, "the tables of activations are not those that are listed")
+            raise _Broken(Rule.PLUGINS, "the lookup tables of activations differ from the listed objects")
         if self.training is None and any(stored.role == "state" for stored in self.objects):
-            raise _Broken(Rule.STATE, "there is the state of a run, but 'training' does not say where it stands")
+            raise _Broken(Rule.STATE, "the state of a run is stored, but 'training' is missing")
         return self
 
 
 def _rule_of(place: tuple[int | str, ...]) -> Rule:
-    """The rule that a value of the wrong type breaks."""
+    """Return the rule that a value of the wrong type breaks."""
     if place[:1] == ("plugins",) and place[2:3] in (("code",), ("probe",), ("surrogate",)):
         return Rule.PLUGINS
     return Rule.ENTRIES if place[:1] == ("objects",) != place else Rule.MANIFEST
 
 
 def read_manifest(data: bytes, major: int, minor: int) -> Manifest:
-    """The manifest in the bytes of its dataset; `major` and `minor` are what the header says.
+    """Return the manifest from the bytes of its dataset; `major` and `minor` are the versions in the root's attributes.
 
     Raises
     ------
     UnsupportedFeature, UnsupportedVersion
-        The file needs a reader that knows more.
+        The file needs a newer reader.
     Corrupt
-        The manifest is not valid, or says another version than the header.
+        The manifest is not valid, or its version differs from the root's.
     """
     values = strict_json.decode(data, "the manifest")
     required = values.get("required_features")
@@ -167,7 +167,7 @@ def read_manifest(data: bytes, major: int, minor: int) -> Manifest:
     help = "install a newer mlpkit: pip install --upgrade mlpkit"
     if unknown:
         raise UnsupportedFeature(
-            f"it requires {shortened(unknown[0], 100)!r}, which this mlpkit does not have", help=help, rule=Rule.FEATURES
+            f"it requires the feature {shortened(unknown[0], 100)!r}, which this mlpkit does not support", help=help, rule=Rule.FEATURES
         )
     try:
         manifest = Manifest.model_validate(values)
@@ -177,7 +177,7 @@ def read_manifest(data: bytes, major: int, minor: int) -> Manifest:
         rule = broken.rule if isinstance(broken, _Broken) else _rule_of(first["loc"])
         raise Corrupt(f"its manifest is not valid: {'.'.join(map(str, first['loc']))}: {first['msg']}", rule=rule) from error
     if (manifest.format, manifest.format_major, manifest.format_minor) != (FORMAT, major, minor):
-        raise Corrupt("its manifest says another format or version than the attributes of its root", rule=Rule.MINOR)
+        raise Corrupt("its manifest declares another format or version than the attributes of its root", rule=Rule.MINOR)
     if manifest.spec_schema > SPEC_SCHEMA:
         message = f"its spec has schema version {manifest.spec_schema}; this mlpkit reads {SPEC_SCHEMA}"
         raise UnsupportedVersion(message, help=help, rule=Rule.FEATURES)

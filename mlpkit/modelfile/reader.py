@@ -1,8 +1,7 @@
-"""From a model file to contents that can be believed.
+"""Reading and verification of a model file.
 
-The order matters: the structure before any data, the version before the manifest, the manifest's digest before its
-JSON, and each array's digest before its numbers. A digest shows that nothing changed by accident; it says nothing of
-who made the file.
+The order of the checks matters: the structure before any data, the version before the manifest, the manifest's digest before its
+JSON, and each array's digest before its values. A digest detects accidental changes. It does not authenticate the author of a file.
 """
 
 from __future__ import annotations
@@ -30,25 +29,25 @@ from mlpkit.text.shown import LONGEST, shortened
 
 
 class OpenFile:
-    """A model file whose structure and manifest have been verified; each array is verified when it is taken.
+    """Model file with verified structure and manifest. Each array is verified when it is read.
 
     Parameters
     ----------
     source : Source
-        The bytes of the file.
+        Bytes of the file.
 
     Attributes
     ----------
     manifest : Manifest
     manifest_sha256 : str
-        Its digest, which names the contents of the file.
+        Digest of the manifest, which identifies the contents of the file.
     arrays : Arrays
-        The arrays that the manifest lists.
+        Arrays that the manifest lists.
 
     Raises
     ------
     ModelFileError
-        One of its kinds.
+        The file is not valid; subclasses distinguish the causes.
     """
 
     def __init__(self, source: Source) -> None:
@@ -57,13 +56,13 @@ class OpenFile:
         self.manifest_sha256 = structure.manifest_sha256
         raw = _manifest_bytes(source, structure.extents.pop(MANIFEST, None))
         if hashlib.sha256(raw).hexdigest() != structure.manifest_sha256:
-            raise Corrupt(f"{MANIFEST} is not what was saved: its SHA-256 differs", help=ALTERED, rule=Rule.DIGESTS)
+            raise Corrupt(f"{MANIFEST} differs from what was saved: its SHA-256 does not match", help=ALTERED, rule=Rule.DIGESTS)
         self.manifest = read_manifest(raw, structure.major, structure.minor)
         _compare(self.manifest.objects, structure.extents)
         self.arrays = Arrays(source, structure.extents)
 
     def listed(self, role: str) -> dict[str, StoredObject]:
-        """The entries of a role, by the name that stands for them in `Contents`."""
+        """Return the entries of a role by the names used in `Contents`."""
         folder = FOLDERS[role]
         found = [stored for stored in self.manifest.objects if stored.role == role]
         if role == "tensor":
@@ -71,26 +70,26 @@ class OpenFile:
         return {stored.path.removeprefix(folder): stored for stored in found}
 
     def taken(self, role: str) -> dict[str, NDArray[Any]]:
-        """Copies of all arrays of a role."""
+        """Return copies of all arrays of a role."""
         return self.arrays.take(self.listed(role))
 
     def spec(self) -> dict[str, Any]:
-        """The spec as JSON, in today's schema."""
+        """Return the spec as JSON, in the current schema."""
         stored = next(stored for stored in self.manifest.objects if stored.path == SPEC)
         return migrate(strict_json.decode(self.arrays.take({SPEC: stored})[SPEC].tobytes(), "the spec"), self.manifest.spec_schema)
 
     def history(self) -> dict[str, NDArray[np.float64]]:
-        """The columns of the history, in their order, all of one length."""
+        """Return the columns of the history in their order. Raise TensorMismatch if they differ in length or dtype."""
         columns = self.taken("history")
         shapes = {(column.dtype.name, column.ndim, column.size) for column in columns.values()}
         if len(shapes) > 1 or any(shape[:2] != ("float64", 1) for shape in shapes):
-            raise TensorMismatch("the columns of its history are not float64 of one length", rule=Rule.HISTORY)
+            raise TensorMismatch("the columns of its history are not float64 arrays of equal length", rule=Rule.HISTORY)
         return {name: columns[name] for name in self.manifest.history}
 
     def contents(self, tensors: dict[str, NDArray[Any]] | None = None) -> Contents:
-        """Everything in the file, verified; but for `tensors`, when those are given."""
+        """Return all contents, verified, except for `tensors` if they are given."""
         unknown = {stored.path: stored for stored in self.manifest.objects if stored.role not in FOLDERS and stored.path != SPEC}
-        self.arrays.take(unknown)  # of a later minor version: not understood, but verified all the same
+        self.arrays.take(unknown)  # roles of a later minor version are verified but not used
         return Contents(
             spec=self.spec(),
             tensors=self.taken("tensor") if tensors is None else tensors,
@@ -108,57 +107,57 @@ class OpenFile:
 
 @contextmanager
 def open_model(path: ModelSource, map_file: bool = False) -> Iterator[OpenFile]:
-    """A model file, while the context lasts.
+    """Open a model file for the duration of the context.
 
     Raises
     ------
     ModelFileError
-        One of its kinds, in the context too; the message names the file.
+        The file cannot be read or is not valid, also while the context is active. The message names the file.
     """
     with naming(path), open_source(path, map_file) as source:
         yield OpenFile(source)
 
 
 def read(path: ModelSource) -> Contents:
-    """The contents of a model file, everything verified.
+    """Return the contents of a model file, completely verified.
 
     Raises
     ------
     ModelFileError
-        One of its kinds; the message names the file.
+        The file cannot be read or is not valid. The message names the file.
     """
     with open_model(path) as file:
         return file.contents()
 
 
 def from_bytes(data: bytes) -> Contents:
-    """The contents of the bytes of a model file, everything verified.
+    """Return the contents of a model file in memory, completely verified.
 
     Raises
     ------
     ModelFileError
-        One of its kinds.
+        The bytes are not a valid model file.
     """
     return OpenFile(Source(data)).contents()
 
 
 def check_bytes(data: bytes) -> None:
-    """Verify the bytes of a model file without copying its arrays; raises as `from_bytes`."""
+    """Verify a model file in memory without copying its arrays. Errors are those of `from_bytes`."""
     file = OpenFile(Source(data))
     file.arrays.verify(file.manifest.objects)
     file.spec()
     file.history()
 
 
-def _manifest_bytes(source: Source, place: Extent | None) -> bytes:
-    if place is None or (place.dtype, len(place.shape)) != (DTYPES["uint8"], 1):
+def _manifest_bytes(source: Source, extent: Extent | None) -> bytes:
+    if extent is None or (extent.dtype, len(extent.shape)) != (DTYPES["uint8"], 1):
         raise Corrupt(f"it has no {MANIFEST} of bytes", rule=Rule.TEXT)
-    strict_json.check_length(place.size, "the manifest")
-    return source.at(place.offset, place.size)
+    strict_json.check_length(extent.size, "the manifest")
+    return source.at(extent.offset, extent.size)
 
 
 def _compare(listed: list[StoredObject], found: dict[str, Extent]) -> None:
-    """Hold the datasets in the file to those in the manifest."""
+    """Raise TensorMismatch if the datasets in the file differ from those in the manifest."""
     expected = {stored.path: (DTYPES[stored.dtype], tuple(stored.shape)) for stored in listed}
     differing = expected.items() ^ {path: extent[:2] for path, extent in found.items()}.items()
     if not differing:
@@ -169,12 +168,12 @@ def _compare(listed: list[StoredObject], found: dict[str, Extent]) -> None:
     if path not in expected:
         raise TensorMismatch(f"{path} is in the file, but its manifest does not list it", help=CHANGED, rule=Rule.LISTED)
     shown = f"{found[path].dtype} {found[path].shape}", f"{expected[path][0]} {expected[path][1]}"
-    raise TensorMismatch(f"{path} is {shown[0]}, its manifest says {shown[1]}", help=CHANGED, rule=Rule.LISTED)
+    raise TensorMismatch(f"{path} is {shown[0]}, but its manifest declares {shown[1]}", help=CHANGED, rule=Rule.LISTED)
 
 
 @contextmanager
 def naming(path: ModelSource) -> Iterator[None]:
-    """Put the file's path before the message of any ModelFileError."""
+    """Add the file's path to the message of any ModelFileError raised in the context."""
     try:
         yield
     except ModelFileError as error:

@@ -1,6 +1,6 @@
-"""The rules of models/FORMAT.md that a file can break, by the numbers they have there.
+"""Rules of models/FORMAT.md that a file can break, by their numbers there.
 
-An error names the rule, and `mlpkit info --verify` quotes it. The words are those that FORMAT.md sets in bold.
+An error names the rule, and `mlpkit info --verify` quotes it. The texts are the bold sentences of FORMAT.md.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from enum import IntEnum
 
 
 class Rule(IntEnum):
-    """The number of a rule."""
+    """Number of a rule."""
 
     SUPERBLOCK = 1
     END = 2
@@ -46,7 +46,7 @@ class Rule(IntEnum):
 
     @property
     def text(self) -> str:
-        """Return what it says."""
+        """Sentence of the rule."""
         return TEXTS[self]
 
 

@@ -1,6 +1,6 @@
-"""The JSON of a model file: strict when read, and always the same bytes for the same values when written.
+"""JSON of a model file: parsed strictly, and written deterministically.
 
-The standard parser takes NaN, 1e999, repeated keys, half surrogates and integers of any length; a model file has none.
+The standard parser accepts NaN, 1e999, repeated keys, unpaired surrogates and integers of any length, none of which is valid here.
 """
 
 from __future__ import annotations
@@ -15,71 +15,71 @@ from mlpkit.modelfile.rules import Rule
 from mlpkit.text import json_text
 from mlpkit.text.shown import shortened
 
-LONGEST_PATH = 1000  # letters: a key may have millions, which would be copied for each value below it
-SIGNS = (b",", b":", b"{", b"[")  # with each of which a value begins or a key ends
+LONGEST_PATH = 1000  # characters: a key may have millions, which would be copied for each value below it
+SIGNS = (b",", b":", b"{", b"[")  # each begins a value or ends a key
 
 
-def encode(value: Any, what: str) -> bytes:
-    """JSON in UTF-8, keys sorted, no spaces.
+def encode(value: Any, label: str) -> bytes:
+    """Return a value as JSON in UTF-8 with sorted keys and without spaces.
 
     Raises
     ------
     ModelFileError
-        It holds something that JSON does not; `what` and the path to it are named.
+        JSON cannot hold a value; the message names `label` and the path to the value.
     """
     try:
-        _check(value, what, 0)
+        _check(value, label, 0)
     except ValueError as error:
-        raise ModelFileError(f"{error}, which a model file cannot hold", help="keep to what JSON knows") from error
+        raise ModelFileError(f"{error}, which a model file cannot store", help="use values of JSON only") from error
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
-def decode(data: bytes, what: str) -> dict[str, Any]:
-    """The JSON object in bytes of a file; `what` is named in errors.
+def decode(data: bytes, label: str) -> dict[str, Any]:
+    """Return the JSON object in bytes of a file; errors name it by `label`.
 
     Raises
     ------
     ResourceLimit
-        It is too long.
+        The text is too long.
     Corrupt
-        It is not strict JSON, or not an object.
+        The text is not strict JSON, or not an object.
     """
-    check_length(len(data), what)
-    check_signs(data, what)
+    check_length(len(data), label)
+    check_signs(data, label)
     try:
         text = data.decode()
         if text.startswith("\ufeff"):
             raise ValueError("it starts with a byte-order mark")
         value = json_text.parse(text, number=_finite, unique=False)
-        if not _is_sound(value, text.count(":"), what):  # most are, and to look at each key and integer takes thrice the time
+        if not _is_sound(value, text.count(":"), label):  # rare; parsing with a check of each value takes three times as long
             value = json_text.parse(text, integer=_in_64_bits, number=_finite)
-        if "\\u" in text:  # as which alone half of a surrogate pair can be written
-            _check(value, what, 0)
+        if "\\u" in text:  # unpaired surrogates can only be written as escapes
+            _check(value, label, 0)
     except (ValueError, SpecError) as error:  # a UnicodeDecodeError is a ValueError
         reason = error.message if isinstance(error, SpecError) else error
-        raise Corrupt(f"{what} is not strict JSON: {reason}", rule=Rule.JSON) from error
+        raise Corrupt(f"{label} is not strict JSON: {reason}", rule=Rule.JSON) from error
     if not isinstance(value, dict):
-        raise Corrupt(f"{what} is not a JSON object", rule=Rule.TEXT)
+        raise Corrupt(f"{label} is not a JSON object", rule=Rule.TEXT)
     return value
 
 
-def check_length(size: int, what: str) -> None:
-    """Raise ResourceLimit for JSON that is too long."""
+def check_length(size: int, label: str) -> None:
+    """Raise ResourceLimit if the JSON text is too long."""
     if size > MAX_JSON_BYTES:
-        raise ResourceLimit(f"{what} has {size} bytes, more than {MAX_JSON_BYTES}", rule=Rule.LIMITS)
+        raise ResourceLimit(f"{label} has {size} bytes, more than {MAX_JSON_BYTES}", rule=Rule.LIMITS)
 
 
-def check_signs(data: bytes, what: str) -> None:
-    """Raise ResourceLimit for JSON of too many values: one is some hundred times as large as the two bytes it may need."""
+def check_signs(data: bytes, label: str) -> None:
+    """Raise ResourceLimit if the JSON text has too many values: a Python object is about 100 times as large as its text."""
     most = min(MAX_JSON_SIGNS_OF_LONG, max(MAX_JSON_SIGNS, len(data) // LONG_SIGN_BYTES))
     if sum(map(data.count, SIGNS)) > most:
-        raise ResourceLimit(f"{what} has more than {most} values", rule=Rule.LIMITS)
+        raise ResourceLimit(f"{label} has more than {most} values", rule=Rule.LIMITS)
 
 
 def _in_64_bits(text: str) -> int:
     value = int(text)
     if not -(2**63) <= value < 2**64:
-        raise ValueError(f"{text[:30]} is an integer of more than 64 bits")
+        raise ValueError(f"{text[:30]} is an integer that needs more than 64 bits")
     return value
 
 
@@ -90,10 +90,10 @@ def _finite(text: str) -> float:
     return value
 
 
-def _is_sound(value: Any, colons: int, what: str) -> bool:
-    """Return whether no integer of a value is too large, and it has as many keys as its text has colons, so that none was repeated.
+def _is_sound(value: Any, colons: int, label: str) -> bool:
+    """Return True if no integer is too large and no key is repeated.
 
-    Raises ValueError when it is nested too deep.
+    Keys are counted and compared with the number of colons in the text. Raises ValueError if the value is nested too deep.
     """
     level, keys = [value], 0
     for _ in range(MAX_JSON_DEPTH + 1):
@@ -104,11 +104,11 @@ def _is_sound(value: Any, colons: int, what: str) -> bool:
             return keys == colons
         keys += sum(len(item) for item in containers if type(item) is dict)
         level = [inner for item in containers for inner in (item.values() if type(item) is dict else item)]
-    raise ValueError(f"{what} is nested deeper than {MAX_JSON_DEPTH}")
+    raise ValueError(f"{label} is nested deeper than {MAX_JSON_DEPTH}")
 
 
 def _check(value: Any, path: str, depth: int) -> None:
-    """Raise ValueError for what strict JSON cannot hold, naming the path to it."""
+    """Raise ValueError that names the path to a value that strict JSON cannot hold."""
     if depth > MAX_JSON_DEPTH:
         raise ValueError(f"{path[:60]}... is nested deeper than {MAX_JSON_DEPTH}")
     if isinstance(value, dict):
@@ -123,7 +123,7 @@ def _check(value: Any, path: str, depth: int) -> None:
             raise ValueError(f"{path} is {value}")
     elif isinstance(value, int):
         if not -(2**63) <= value < 2**64:
-            raise ValueError(f"{path} is an integer of more than 64 bits")
+            raise ValueError(f"{path} is an integer that needs more than 64 bits")
     elif value is not None:
         _check_text(value, path)
 

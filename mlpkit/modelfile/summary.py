@@ -1,4 +1,4 @@
-"""The summary of a model file: everything but its numbers."""
+"""Summary of a model file without its arrays."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from mlpkit.modelfile.reader import OpenFile, open_model
 
 
 def inspect(path: ModelSource) -> dict[str, Any]:
-    """Describe a model file, without needing its plugins.
+    """Return a description of a model file, without loading its plugins.
 
-    Structure, manifest, spec and history are verified; the tensors are not read, and `read` verifies them too.
+    Structure, manifest, spec and history are verified. The tensors are not read; use `mlpkit.load` to verify them too.
 
     Returns
     -------
     dict
         JSON values under the keys path, file_bytes, container, spec_schema, required_features, producer, manifest_sha256,
-        spec, plugins, preprocessing, columns, classes, history (columns, epochs, last: the last row by column, None where
-        nothing was measured), tensors (name to dtype and shape), parameters (how many numbers they hold), metadata, training
-        (where a run stands that can go on; None when it is finished).
+        spec, plugins, preprocessing, columns, classes, history (columns, epochs, and last: the last row by column, None for
+        figures that were not measured), tensors (name to dtype and shape), parameters (number of values of all tensors),
+        metadata, training (progress of a run that can be resumed; None for a finished model).
 
     Raises
     ------
     ModelFileError
-        One of its kinds; the message names the file.
+        The file cannot be read or is not valid. The message names the file.
     """
     with open_model(path) as file:
         return _described(file, named(path))
@@ -58,12 +58,12 @@ def _described(file: OpenFile, path: str) -> dict[str, Any]:
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """A sort key that puts layers.2 before layers.10."""
+    """Return a sort key that puts layers.2 before layers.10."""
     return [(int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", name)]
 
 
 def _of(preprocessing: dict[str, Any], part: str, key: str) -> Any:
-    """A part of an encoder's state, None when it has none."""
+    """Return a value of an encoder's state, or None."""
     state = preprocessing.get(part)
     return state.get(key) if isinstance(state, dict) else None
 

@@ -1,6 +1,6 @@
-"""From contents to the bytes of a model file: the same contents give the same bytes, anywhere and at any time.
+"""Writing of a model file. The same contents give the same bytes on any machine at any time.
 
-The file is made in memory: libhdf5 does not survive a full disk, and what it writes there does not depend on a path.
+The file is created in memory, because libhdf5 crashes on a full disk, and because the bytes must not depend on a path.
 """
 
 from __future__ import annotations
@@ -41,27 +41,30 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def write(path: str | Path | BinaryIO, contents: Contents, compat: str = CURRENT, *, replace: bool = True) -> None:
-    """Save a model file: whole and durable, or not at all. It is read back, in memory, before the old file goes.
+    """Save a model file atomically and durably. The bytes are verified in memory before the old file is replaced.
 
     Parameters
     ----------
     path : str, Path or a binary file object
     contents : Contents
     compat : str
-        The version of the container, such as "1.0".
+        Version of the container, such as "1.0".
     replace : bool
-        Whether a file that is there is replaced; else it is a `FileTaken`.
+        True to replace an existing file; False to raise FileTaken.
 
     Raises
     ------
     ModelFileError
-        The contents cannot be stored, or the file cannot be written; what was there before is untouched.
+        The contents cannot be stored, or the file cannot be written. An existing file is left unchanged.
     """
     write_bytes(path, to_bytes(contents, compat), replace=replace)
 
 
 def write_bytes(path: str | Path | BinaryIO, data: bytes, *, replace: bool = True) -> None:
-    """Save the bytes of a model file; parameters and errors as for `write`. To a file object they are written at its position."""
+    """Save the bytes of a model file; parameters and errors are those of `write`.
+
+    A file object is written at its current position.
+    """
     check_bytes(data)
     if not hasattr(path, "write"):
         save_bytes(path, data, replace=replace)
@@ -69,27 +72,29 @@ def write_bytes(path: str | Path | BinaryIO, data: bytes, *, replace: bool = Tru
     try:
         _write_all(cast(BinaryIO, path), data)
     except TypeError as error:
-        raise ModelFileError(f"cannot write {named(path)}: it takes no bytes", help="open it in binary mode, 'wb'") from error
+        raise ModelFileError(f"cannot write {named(path)}: it does not accept bytes", help="open it in binary mode, 'wb'") from error
     except UnsupportedOperation as error:
-        raise ModelFileError(f"cannot write {named(path)}: it is not open for writing", help="open it in the mode 'wb'") from error
-    except (OSError, ValueError) as error:  # ValueError: it is closed
-        raise ModelFileError(f"cannot write {named(path)}: {getattr(error, 'strerror', None) or error}") from error
+        raise ModelFileError(f"cannot write {named(path)}: it is not open for writing", help="open it in mode 'wb'") from error
+    except (OSError, ValueError) as error:  # ValueError: the file is closed
+        raise ModelFileError(
+            f"cannot write {named(path)}: {getattr(error, 'strerror', None) or error}", help="check the file object"
+        ) from error
 
 
 def _write_all(file: BinaryIO, data: bytes) -> None:
-    """Write all bytes to a file object, of which a raw one may take a part at a time."""
+    """Write all bytes to a file object. A raw one may accept fewer bytes per call."""
     rest = memoryview(data)
     while rest:
         count = file.write(rest)
-        if not isinstance(count, int):  # an object that only looks like a file takes all, or raises
+        if not isinstance(count, int):  # a file-like object that returns no count has written everything
             return
         if not 0 < count <= len(rest):
-            raise OSError(f"it took {count} of {len(rest)} bytes")
+            raise OSError(f"it accepted {count} of {len(rest)} bytes")
         rest = rest[count:]
 
 
 def to_bytes(contents: Contents, compat: str = CURRENT) -> bytes:
-    """The bytes of a model file; parameters as for `write`.
+    """Return the bytes of a model file; parameters are those of `write`.
 
     Raises
     ------
@@ -108,10 +113,10 @@ def to_bytes(contents: Contents, compat: str = CURRENT) -> bytes:
 
 
 def _arrays(contents: Contents) -> dict[str, Arrays]:
-    """The arrays of the contents by role and path, all of them fit to be stored."""
+    """Return the arrays of the contents by role and path. Raise ModelFileError for one that cannot be stored."""
     columns = {name: np.asarray(column, np.float64) for name, column in contents.history.items()}
     if len({column.shape for column in columns.values()}) > 1 or any(column.ndim != 1 for column in columns.values()):
-        raise ModelFileError("the columns of the history are not of one length")
+        raise ModelFileError("the columns of the history differ in length")
     roles = {
         "tensor": {tensor_path(name): np.asarray(array) for name, array in contents.tensors.items()},
         "preprocess": {FOLDERS["preprocess"] + name: np.asarray(array) for name, array in contents.arrays.items()},
@@ -132,7 +137,9 @@ def _check_array(role: str, path: str, array: NDArray[Any]) -> None:
         advice = "use letters, digits, _ . : and -; a tensor is LAYER.NAME, such as layers.0.weight"
         raise ModelFileError(f"{path!r} cannot be the name of an array in a model file", help=advice)
     if array.dtype.name not in DTYPES:
-        raise ModelFileError(f"{path} is of dtype {array.dtype}, which a model file cannot hold", help=f"it holds {', '.join(DTYPES)}")
+        raise ModelFileError(
+            f"{path} is of dtype {array.dtype}, which a model file cannot store", help=f"convert it to one of {', '.join(DTYPES)}"
+        )
     if array.ndim > MAX_RANK:
         raise ModelFileError(f"{path} has {array.ndim} dimensions, more than {MAX_RANK}")
     if role == "tensor" and not np.isfinite(array).all():
@@ -143,11 +150,11 @@ def _refuse_nesting(arrays: Arrays) -> None:
     for path in arrays:
         folder = next((folder for folder in map(str, PurePosixPath(path).parents) if folder in arrays), None)
         if folder is not None:
-            raise ModelFileError(f"{folder} cannot be an array and hold {path} as well")
+            raise ModelFileError(f"{folder} cannot be both an array and the folder of {path}", help="rename one of them")
 
 
 def _objects(roles: dict[str, Arrays], stored: Arrays) -> list[dict[str, Any]]:
-    """The entry of each array in the manifest, by path."""
+    """Return the manifest's entry of each array, sorted by path."""
     objects = [
         {
             "path": path,
@@ -187,7 +194,7 @@ def _manifest(contents: Contents, objects: list[dict[str, Any]], minor: int, sch
 
 
 def _hdf5(stored: Arrays, minor: int, manifest_sha256: str) -> bytes:
-    """The file of these datasets, in the profile that models/FORMAT.md describes."""
+    """Return the HDF5 file of these datasets, in the profile that models/FORMAT.md describes."""
     import h5py
 
     buffer = BytesIO()

@@ -104,7 +104,7 @@ class Worker:
 
 def warm_up(goldens: dict[str, Golden], path: Path) -> None:
     """Import whatever reading and comparing import, before workers are forked, memory is counted and files are watched."""
-    memory_map._system()
+    memory_map._libc()
     for golden in goldens.values():
         path.write_bytes(golden.data)
         problem = difference(golden.data, mlpkit_reader(golden.data, path))

@@ -103,18 +103,18 @@ def damage(path, name):
 def test_a_damaged_tensor_is_found_now_or_at_first_use(path):
     damage(path, "tensors/layers.1/weight")
     for way in WAYS[:2]:
-        with pytest.raises(Corrupt, match=r"model\.h5: /tensors/layers\.1/weight is not what was saved"):
+        with pytest.raises(Corrupt, match=r"model\.h5: /tensors/layers\.1/weight differs from what was saved"):
             mlpkit.load(path, **way)
     lazy = mlpkit.load(path, mmap=True, verify="lazy")
     for use in (lambda: lazy.predict(X), lambda: lazy.network, lambda: lazy.save(path), lambda: list(mlpkit.epochs(lazy, X, Y))):
-        with pytest.raises(Corrupt, match=r"model\.h5: /tensors/layers\.1/weight is not what was saved"):
+        with pytest.raises(Corrupt, match=r"model\.h5: /tensors/layers\.1/weight differs from what was saved"):
             use()
 
 
 def test_a_damaged_array_beside_the_tensors_is_always_found_when_loading(path):
     damage(path, "preprocess/inputs/center")
     for way in WAYS:
-        with pytest.raises(Corrupt, match="center is not what was saved"):
+        with pytest.raises(Corrupt, match="center differs from what was saved"):
             mlpkit.load(path, **way)
 
 
@@ -194,7 +194,7 @@ def test_non_finite_tensors_are_refused_in_every_way(path):
 # -- the probe
 
 
-def test_the_probe_is_what_the_network_gives(model, path):
+def test_the_self_test_has_the_outputs_of_the_network(model, path):
     probe = read(path).probe
     assert probe["inputs"].shape == (4, 4)
     assert np.array_equal(probe["outputs"], model.network.predict(probe["inputs"]))
@@ -309,7 +309,7 @@ def test_a_mapped_network_has_the_names_of_a_copied_one():
     assert network.trainable() is network
 
 
-def test_the_probe_of_a_wide_network_takes_no_more_than_a_layer_for_a_row(tmp_path):
+def test_the_self_test_of_a_wide_network_takes_one_layer_of_memory_per_row(tmp_path):
     """Not one for each of its rows: a file chooses how many of both there are."""
     units = 300_000
     model = mlpkit.Model({"network": {"layers": [{"units": units, "activation": "tanh"}, {"units": 1}]}, "loss": "mse"}, inputs=1)

@@ -82,16 +82,16 @@ def test_a_file_object_that_takes_and_gives_a_part_at_a_time(model, data):
     model.save(slow)
     assert slow.file.getvalue() == data
     np.testing.assert_array_equal(mlpkit.load(Slow(data)).predict(X), model.predict(X))
-    with pytest.raises(errors.ModelFileError, match=r"cannot write the file object: it took 0 of [\d,]+ bytes"):
+    with pytest.raises(errors.ModelFileError, match=r"cannot write the file object: it accepted 0 of [\d,]+ bytes"):
         model.save(Slow(full=1000))
 
 
-def test_what_is_wrong_names_what_was_given_and_shows_no_bytes(model, data, tmp_path):
+def test_errors_name_the_source_and_show_no_bytes(model, data, tmp_path):
     for given, words in (
         (b"", "the bytes: "),
         (data[:-100], "the bytes: "),
         (io.BytesIO(b"\0" * 100), "the file object: "),
-        (io.StringIO("text"), "the file object: it gives str, not bytes\nhelp: open it in binary mode"),
+        (io.StringIO("text"), "the file object: its read() returns str, not bytes\nhelp: open it in binary mode"),
     ):
         with pytest.raises(errors.ModelFileError) as caught:
             mlpkit.load(given)
@@ -101,7 +101,7 @@ def test_what_is_wrong_names_what_was_given_and_shows_no_bytes(model, data, tmp_
     closed.close()
     with pytest.raises(errors.ModelFileError, match="the file object: it cannot be read"):
         mlpkit.load(closed)
-    with pytest.raises(errors.ModelFileError, match="cannot write the file object: it takes no bytes"):
+    with pytest.raises(errors.ModelFileError, match="cannot write the file object: it does not accept bytes"):
         model.save(io.StringIO())
     (tmp_path / "read.h5").touch()
     with open(tmp_path / "read.h5", "rb") as stream, pytest.raises(errors.ModelFileError, match=r"read\.h5: it is not open for wr"):
@@ -118,7 +118,7 @@ def test_a_pickled_model_has_no_object_of_another_pythons_library(tmp_path):
         assert not [name for name in names if "pathlib" in name or "Path" in name]
 
 
-def test_many_mapped_models_hold_no_descriptors(model, tmp_path):
+def test_many_mapped_models_keep_no_descriptors_open(model, tmp_path):
     model.save(tmp_path / "model.h5")
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     before = len(os.listdir("/dev/fd"))

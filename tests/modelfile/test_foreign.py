@@ -118,14 +118,14 @@ def copied_over(path):
 
 
 @pytest.mark.parametrize("change", [with_attribute, with_dataset, without_spec, with_other_numbers, copied_over])
-def test_what_another_program_changed_is_said_to_be(tmp_path, whole, change):
+def test_a_change_by_another_program_is_reported_as_such(tmp_path, whole, change):
     shutil.copy(whole, tmp_path / "model.h5")
     change(tmp_path / "model.h5")
-    with pytest.raises(mlpkit.ModelFileError, match="changed by another program since mlpkit wrote it"):
+    with pytest.raises(mlpkit.ModelFileError, match="another program has changed the file since mlpkit wrote it"):
         mlpkit.load(tmp_path / "model.h5")
 
 
-def test_damage_is_not_said_to_be_a_change(tmp_path, whole):
+def test_damage_is_not_reported_as_a_change(tmp_path, whole):
     content = bytearray(whole.read_bytes())
     content[40] ^= 1  # in the superblock
     (tmp_path / "model.h5").write_bytes(content)

@@ -46,7 +46,7 @@ def test_a_fault_that_is_planted_is_found(reader, finding, tmp_path):
 
 
 @pytest.mark.slow
-def test_what_is_found_does_not_depend_on_the_number_of_workers(tmp_path):
+def test_the_result_does_not_depend_on_the_number_of_workers(tmp_path):
     one, three = (fuzz(tmp_path, "--mutants", "300", "--seed", "7", "--workers", workers).stdout for workers in ("1", "3"))
     counts = [sorted(line for line in printed.splitlines() if line.startswith("    ")) for printed in (one, three)]
     assert counts[0] == counts[1] != []

@@ -21,7 +21,7 @@ def test_every_version_has_its_files():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_golden_file_predicts_what_it_did(path):
+def test_a_golden_file_predicts_as_before(path):
     told = json.loads(path.with_suffix(".json").read_text())
     rows = told["rows"] if isinstance(told["rows"][0], dict) else np.array(told["rows"])
     for way in ({}, {"mmap": True}):
@@ -57,7 +57,7 @@ def test_a_file_of_an_earlier_version_is_written_again_to_the_byte(path, tmp_pat
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.stem.endswith("-state")], ids=lambda path: path.stem)
-def test_a_run_in_a_golden_file_goes_on_to_where_it_went(path):
+def test_a_run_in_a_golden_file_resumes_to_the_same_end(path):
     told = json.loads(path.with_suffix(".json").read_text())
     model = mlpkit.load(path)
     assert model.training_state.place == Place(2, 2)

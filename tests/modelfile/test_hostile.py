@@ -124,7 +124,7 @@ def test_it_is_refused_in_a_process_of_its_own(name, outcomes):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
-def test_the_program_says_so_in_one_block(name, outcomes):
+def test_the_program_reports_it_in_one_block(name, outcomes):
     case, row = CASES[name], outcomes[file_name(name)]
     for command in ("info", "verify"):
         code, text = row[command]["result"]
@@ -154,7 +154,7 @@ def test_nothing_happens_but_that_the_file_is_read(name, outcomes):
 
 
 @pytest.mark.slow
-def test_the_valid_file_is_no_hostile_one(outcomes):
+def test_the_valid_file_is_not_hostile(outcomes):
     row = outcomes["valid.h5"]
     assert [row[name]["error"] for name in ("inspect", "read", "load")] == [None] * 3
     assert [row[name]["result"][0] for name in ("info", "verify")] == [0, 0]
@@ -182,7 +182,7 @@ print(json.dumps({name: examiner.examined(fault, sys.argv[1], watch) for name, f
 """
 
 
-def test_the_examiner_sees_what_must_not_happen(tmp_path):
+def test_the_examiner_detects_forbidden_calls(tmp_path):
     (tmp_path / "bait.py").write_text("")
     path = os.pathsep.join([str(ROOT), str(tmp_path)])
     script = [sys.executable, "-c", PLANTED, str(tmp_path / "model.h5"), str(Path(__file__).parent)]

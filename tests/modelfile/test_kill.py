@@ -33,7 +33,7 @@ NO_COMPILER = shutil.which("cc") is None and os.environ.get("CI") != "true"
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux" or NO_COMPILER, reason="it needs Linux and a C compiler")
-def test_whatever_system_call_fails_a_whole_model_is_there(tmp_path):
+def test_a_complete_model_remains_if_any_system_call_fails(tmp_path):
     library = str(tmp_path / "faults.so")
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, str(ROOT / "tests" / "fuzz" / "faults.c"), "-ldl"], check=True)
     printed = run("failing_calls", library, LD_PRELOAD=library)
@@ -70,7 +70,7 @@ except OSError:
 
 
 @pytest.mark.skipif(sys.platform != "linux" or NO_COMPILER, reason="it needs Linux and a C compiler")
-def test_a_file_system_without_locks_is_no_hindrance(tmp_path):
+def test_a_file_system_without_locks_works(tmp_path):
     """As NFS may be: h5py would not open a file there, and mlpkit neither writes nor reads one through it."""
     (tmp_path / "locks.c").write_text(NO_LOCKS)
     library = str(tmp_path / "locks.so")

@@ -94,7 +94,7 @@ LIES = {
     "version as text": (header("format_major", np.bytes_("1")), Corrupt, "attributes of its root"),
     "version of another size": (header("format_minor", np.uint64(0)), Corrupt, "attributes of its root"),
     "version as an array": (header("format_minor", np.zeros(1, np.uint32)), Corrupt, "attributes of its root"),
-    "64 MiB attribute": (header("format_minor", np.zeros(2**24, np.uint32)), NotAModelFile, "not a model of mlpkit"),
+    "64 MiB attribute": (header("format_minor", np.zeros(2**24, np.uint32)), NotAModelFile, "not an mlpkit model"),
     "no digest": (lambda f: f.file.attrs.__delitem__("manifest_sha256") or f.file.__delitem__("manifest"), Corrupt, "attributes"),
     "one attribute more": (header("more", 1), Corrupt, "attributes of its root"),
     "version 2": (header("format_major", np.uint32(2)), UnsupportedVersion, "version 2, .* reads version 1"),
@@ -116,8 +116,8 @@ LIES = {
     "extra": (lambda f: f.file.create_dataset("tensors/layers.0/more", data=np.zeros(1)), TensorMismatch, "does not list it"),
     "renamed": (lambda f: f.file.move(WEIGHT, "tensors/layers.0/wait"), TensorMismatch, "wait .*does not list it"),
     "dataset as a group": (weight_is(lambda file, path: file.create_group(path)), TensorMismatch, "is missing"),
-    "other shape": (listed(shape=[3, 4]), TensorMismatch, r"\(4, 3\), its manifest says <f4 \(3, 4\)"),
-    "other dtype": (listed(dtype="int32"), TensorMismatch, "<f4 .* manifest says <i4"),
+    "other shape": (listed(shape=[3, 4]), TensorMismatch, r"\(4, 3\), but its manifest declares <f4 \(3, 4\)"),
+    "other dtype": (listed(dtype="int32"), TensorMismatch, "<f4 .* manifest declares <i4"),
     "digest in capitals": (listed(sha256="A" * 64), Corrupt, "sha256"),
     "other size": (listed(bytes=47), Corrupt, "47 bytes"),
     "negative shape": (listed(shape=[-4, -3]), Corrupt, "shape"),
@@ -130,7 +130,7 @@ LIES = {
     "listed twice": (lambda f: f.manifest["objects"].append(f.entry(WEIGHT)), Corrupt, "listed twice"),
     "spec not listed": (lambda f: f.manifest["objects"].remove(f.entry("spec")), Corrupt, "spec is not listed"),
     "column not listed": (said(history=["epoch"]), Corrupt, "columns of the history"),
-    "column of another length": (lambda f: f.put("history/loss", np.zeros(7)), TensorMismatch, "one length"),
+    "column of another length": (lambda f: f.put("history/loss", np.zeros(7)), TensorMismatch, "equal length"),
     "column of another dtype": (lambda f: f.put("history/loss", np.zeros(2, np.float32)), TensorMismatch, "float64"),
 }
 
@@ -152,7 +152,7 @@ def test_a_lie_is_refused(change, error, message, forge):
 ONLY_READ = {
     "NaN weight": (with_nan, NonFinite, "layers.0/weight holds NaN"),
     "infinite weight": (lambda f: f.put(WEIGHT, np.full((4, 3), np.inf)), NonFinite, "infinity"),
-    "other digest": (listed(sha256="0" * 64), Corrupt, "layers.0/weight is not what was saved"),
+    "other digest": (listed(sha256="0" * 64), Corrupt, "layers.0/weight differs from what was saved"),
     "bool of 2": (lambda f: f.put("preprocess/inputs/present", np.full(3, 2, np.uint8), dtype="bool"), Corrupt, "0 and 1"),
     "unknown role with another digest": (lambda f: f.put("future/x", np.zeros(2), sha256="0" * 64), Corrupt, "SHA-256"),
 }

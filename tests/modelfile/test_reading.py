@@ -35,7 +35,7 @@ def small_turns(monkeypatch):
     monkeypatch.setattr(array_stream, "TURN", 16)
 
 
-def test_the_array_of_which_most_is_left_goes_on():
+def test_the_array_with_the_most_bytes_left_is_continued():
     log: list[int] = []
     share([Fake(20, log), Fake(70, log), Fake(40, log), Fake(0, log)], 1)
     assert log == sorted(log, reverse=True) == [70, 54, 40, 38, 24, 22, 20, 8, 6, 4, 0]
@@ -65,7 +65,7 @@ def stored(array: np.ndarray, role: str = "tensor") -> StoredObject:
 
 @pytest.mark.parametrize("size", [1, 2, 5, 16, 17, 40])
 @pytest.mark.parametrize("in_place", [True, False])
-def test_what_is_read_turn_by_turn_is_what_was_saved(size, in_place):
+def test_arrays_read_in_turns_equal_the_saved_ones(size, in_place):
     array = np.arange(size, dtype=np.float32)
     source, into = Source(b"before" + array.tobytes() + b"behind"), None if in_place else np.empty_like(array)
     one = Reading(source, Extent("<f4", array.shape, 6, array.nbytes), stored(array), into)
@@ -81,7 +81,7 @@ def test_a_changed_byte_in_any_turn_is_found(byte):
     data[byte] ^= 1
     one = Reading(Source(bytes(data)), Extent("<f4", array.shape, 0, array.nbytes), stored(array), None)
     share([one], 1)
-    with pytest.raises(Corrupt, match="its SHA-256 differs"):
+    with pytest.raises(Corrupt, match="its SHA-256 does not match"):
         one.finish()
 
 

@@ -25,7 +25,7 @@ def path(contents, tmp_path):
     return tmp_path / "model.h5"
 
 
-def test_it_says_what_is_in_the_file(path, contents):
+def test_the_summary_describes_the_file(path, contents):
     found = inspect(path)
     with h5py.File(BytesIO(path.read_bytes())) as file:
         digest = hashlib.sha256(file["manifest"][()].tobytes()).hexdigest()

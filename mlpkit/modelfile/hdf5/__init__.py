@@ -1,4 +1,4 @@
-"""The part of HDF5 that a model file uses, read without h5py.
+"""Reader for the part of HDF5 that model files use, without h5py.
 
-The contents of the datasets are interpreted by the package above.
+The package above interprets the contents of the datasets.
 """

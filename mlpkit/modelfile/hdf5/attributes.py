@@ -1,4 +1,4 @@
-"""The attributes of the root, by which a file says that it is a model, of which version, and what its manifest is."""
+"""Attributes of the root group: the format, its version and the digest of the manifest."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from mlpkit.modelfile.hdf5.datatypes import integer_type, text_type
 from mlpkit.modelfile.hdf5.header import Message
 from mlpkit.modelfile.rules import Rule
 
-NOT_SHARED = 4  # the flag of a message that libhdf5 never puts elsewhere
+NOT_SHARED = 4  # flag of a message that libhdf5 never shares
 ATTRIBUTE = b"\3\0"  # version 3, nothing shared
-NO_MORE_ATTRIBUTES = b"\0\0" + b"\xff" * 16  # version 0, no order, no heap and no B-tree of them
+NO_MORE_ATTRIBUTES = b"\0\0" + b"\xff" * 16  # version 0, no creation order, no heap and no B-tree
 SCALAR = b"\2\0\0\0"
 TYPES = {
     "format": text_type(6),
@@ -25,7 +25,7 @@ TYPES = {
 
 
 def _attributes(messages: list[Message]) -> Iterator[tuple[str, bytes]]:
-    """The value of each attribute that is one of a model's, in the form that it has there."""
+    """Yield the name and value of each attribute that has the name and the type of a model file's attribute."""
     for message in messages:
         body = message.body
         if message.type != header.ATTRIBUTE or message.flags or len(body) < 9 or body[:2] != ATTRIBUTE:
@@ -41,16 +41,16 @@ def _attributes(messages: list[Message]) -> Iterator[tuple[str, bytes]]:
 
 
 def model_attributes(messages: list[Message]) -> tuple[int, int, str]:
-    """Major and minor version and the digest of the manifest.
+    """Return the major and minor version and the digest of the manifest.
 
     Raises
     ------
     NotAModelFile, UnsupportedVersion, Corrupt
-        They are not those of a model, or of a version that this reader does not know.
+        The attributes are not those of a model file, or the version is unknown.
     """
     attributes = dict(_attributes(messages))
     if attributes.get("format") != FORMAT.encode():
-        raise NotAModelFile("it is an HDF5 file, but not a model of mlpkit", help="give a file that mlpkit saved", rule=Rule.ROOT)
+        raise NotAModelFile("it is an HDF5 file, but not an mlpkit model", help="give a file that mlpkit saved", rule=Rule.ROOT)
     major = int.from_bytes(attributes.get("format_major", b""), "little")
     if "format_major" in attributes and major != MAJOR:
         message = f"it has container version {major}, which this mlpkit does not read: it reads version {MAJOR}"

@@ -1,4 +1,4 @@
-"""Datatypes of HDF5, version 1: the bytes that describe the few types of a model file."""
+"""HDF5 datatype messages, version 1, for the few types of a model file."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import struct
 
 
 def text_type(size: int) -> bytes:
-    """Null-padded ASCII of fixed size."""
+    """Return the encoding of null-padded ASCII of fixed size."""
     return struct.pack("<BBBBI", 0x13, 1, 0, 0, size)
 
 
 def integer_type(size: int, signed: bool) -> bytes:
-    """A little-endian integer."""
+    """Return the encoding of a little-endian integer."""
     return struct.pack("<BBBBIHH", 0x10, 8 * signed, 0, 0, size, 0, 8 * size)
 
 
 def float_type(size: int, exponent_at: int, exponent_bits: int, bias: int) -> bytes:
-    """A little-endian IEEE float."""
-    sign_at = 8 * size - 1  # the mantissa stands below the exponent, with its first bit implied
+    """Return the encoding of a little-endian IEEE float."""
+    sign_at = 8 * size - 1  # the mantissa is below the exponent, and its first bit is implied
     return struct.pack("<BBBBIHHBBBBI", 0x11, 0x20, sign_at, 0, size, 0, 8 * size, exponent_at, exponent_bits, 0, exponent_at, bias)
 
 

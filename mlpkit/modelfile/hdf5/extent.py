@@ -1,4 +1,4 @@
-"""Extent: where a dataset stands in the file, and what its numbers are."""
+"""Extent of a dataset: its position in the file, its shape and its dtype."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ LAYOUT = struct.Struct("<BBQQ")
 
 
 class Extent(NamedTuple):
-    """The place of a dataset in the file.
+    """Position of a dataset in the file.
 
     Attributes
     ----------
     dtype : str
-        How its numbers are stored: "<f4".
+        NumPy dtype of the stored values, such as "<f4".
     shape : tuple of int
     offset, size : int
-        Of its bytes; both are 0 for a dataset without elements.
+        Position and number of the bytes; both are 0 for a dataset without elements.
     """
 
     dtype: str
@@ -36,12 +36,12 @@ class Extent(NamedTuple):
 
 
 def read_extent(metadata: Metadata, messages: list[Message], path: str) -> Extent:
-    """Return where a dataset with these messages stands.
+    """Return the extent of a dataset with these messages.
 
     Raises
     ------
     Corrupt, Unsafe, ResourceLimit
-        It is not plain, contiguous storage inside the file.
+        The dataset does not have plain, contiguous storage inside the file.
     """
     bodies = {message.type: message.body for message in messages}
     layout = bodies[header.LAYOUT]
@@ -49,21 +49,21 @@ def read_extent(metadata: Metadata, messages: list[Message], path: str) -> Exten
         raise Unsafe(f"{path} is stored in chunks, filtered, compact, virtual or external", rule=Rule.STORAGE)
     dtype = NUMBERS.get(bodies[header.DATATYPE])
     if dtype is None:
-        raise Unsafe(f"{path} is not of one of the number types of a model file", rule=Rule.DATATYPE)
+        raise Unsafe(f"{path} has a datatype that model files do not use", rule=Rule.DATATYPE)
     shape = _shape(bodies[header.DATASPACE], path)
     _, _, offset, stored = LAYOUT.unpack(layout)
     return placed(metadata, dtype, shape, offset, stored, path)
 
 
 def placed(metadata: Metadata, dtype: str, shape: tuple[int, ...], offset: int, stored: int, path: str) -> Extent:
-    """Claim the place of a dataset that says of itself that it has `stored` bytes; raises as `read_extent`."""
+    """Claim the bytes of a dataset that declares `stored` bytes, and return its extent. Errors are those of `read_extent`."""
     size = prod(shape) * int(dtype[2])
     if size > metadata.source.size:
-        raise ResourceLimit(f"{path} claims {size} bytes, shape {shape}, of a file of {metadata.source.size}", rule=Rule.EXTENTS)
+        raise ResourceLimit(f"{path} declares {size} bytes, shape {shape}, but the file has {metadata.source.size}", rule=Rule.EXTENTS)
     if size == 0 and prod(length or 1 for length in shape) > MAX_FILE_BYTES:
-        raise ResourceLimit(f"{path} has no elements, but a shape that is too large: {shape}", rule=Rule.LIMITS)
+        raise ResourceLimit(f"{path} has no elements, but its shape {shape} is too large", rule=Rule.LIMITS)
     if stored != size or (size == 0 and offset != UNDEFINED):
-        raise Corrupt(f"{path} has {stored} bytes, which its shape and type do not give", rule=Rule.STORAGE)
+        raise Corrupt(f"{path} has {stored} bytes, which does not match its shape and type", rule=Rule.STORAGE)
     if size:
         metadata.claim(offset, size, path)
     return Extent(dtype, shape, offset if size else 0, size)
@@ -77,5 +77,5 @@ def _shape(body: bytes, path: str) -> tuple[int, ...]:
         raise ResourceLimit(f"{path} has {rank} dimensions, more than {MAX_RANK}", rule=Rule.DATASPACE)
     sizes = body[4 : 4 + 8 * rank]
     if body[4:] != sizes * (1 + has_limits) or len(sizes) != 8 * rank:
-        raise Unsafe(f"{path} can grow, or has no shape", rule=Rule.DATASPACE)
+        raise Unsafe(f"{path} is resizable, or has no shape", rule=Rule.DATASPACE)
     return struct.unpack(f"<{rank}Q", sizes)

@@ -1,4 +1,4 @@
-"""Links: the names in a group, and where they lead. All of them are hard links with plain names."""
+"""Links of a group: names and object addresses. All of them are hard links with plain names."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from mlpkit.modelfile.hdf5.metadata import UNDEFINED, Metadata
 from mlpkit.modelfile.rules import Rule
 
 LINK_INFO = struct.Struct("<BBQQ")
-NO_HEAP = b"\0\0" + b"\xff" * 16  # version 0, no order, no heap and no B-tree
+NO_HEAP = b"\0\0" + b"\xff" * 16  # version 0, no creation order, no heap and no B-tree
 
 Links = list[tuple[str, int]]  # name and address
 
 
 def read_links(metadata: Metadata, messages: list[Message], prefix: str) -> Links:
-    """The links of a group with these messages, whose path is `prefix`.
+    """Return the links of a group with these messages and the path `prefix`.
 
     Raises
     ------
     Corrupt, Unsafe, ResourceLimit
-        A link is not plain, or they are not kept as a model file keeps them.
+        A link is not plain, or the links are not stored as in a model file.
     """
-    what = prefix or "the root"
+    label = prefix or "the root"
     body = next(message.body for message in messages if message.type == header.LINK_INFO)
     if len(body) != LINK_INFO.size or body[:2] != b"\0\0":
-        raise Unsafe(f"{what} keeps an order of its links", rule=Rule.OBJECTS)
+        raise Unsafe(f"{label} stores the creation order of its links", rule=Rule.OBJECTS)
     _, _, heap, tree = LINK_INFO.unpack(body)
     bodies = [message.body for message in messages if message.type == header.LINK]
     if (heap == UNDEFINED) != (tree == UNDEFINED):
-        raise Corrupt(f"{what} has one half of a heap and its B-tree", rule=Rule.DENSE)
+        raise Corrupt(f"{label} has a heap without a B-tree, or a B-tree without a heap", rule=Rule.DENSE)
     if heap == UNDEFINED:
         links = [_link(body, prefix) for body in bodies]
     elif bodies:
-        raise Unsafe(f"{what} has links in two places", rule=Rule.DENSE)
+        raise Unsafe(f"{label} has links both in its header and in a heap", rule=Rule.DENSE)
     else:
-        dense, order = dense_links(metadata, heap, tree, what)
+        dense, order = dense_links(metadata, heap, tree, label)
         links = [_link(body, prefix) for body in dense]
         if order != sorted(order) or order != checksums([name.encode() for name, _ in links]):
-            raise Corrupt(f"the links of {what} are not in the order of their names' checksums", rule=Rule.DENSE)
+            raise Corrupt(f"the links of {label} are not in the order of their names' checksums", rule=Rule.DENSE)
     if len({name for name, _ in links}) < len(links):
-        raise Unsafe(f"{what} has two links of one name", rule=Rule.NAMES)
+        raise Unsafe(f"{label} has two links with the same name", rule=Rule.NAMES)
     return links
 
 
 def _link(body: bytes, prefix: str) -> tuple[str, int]:
-    """The name and address of one link."""
+    """Return the name and address of one link."""
     if len(body) < 3 or body[0] != 1 or body[1] & ~0b11011:
         raise Unsafe(f"{prefix or 'the root'} has a link of an unknown form", rule=Rule.LINKS)
     flags, position = body[1], 2
@@ -64,5 +64,5 @@ def _link(body: bytes, prefix: str) -> tuple[str, int]:
     if not NAME.fullmatch(body[start : start + size].decode("latin-1")):
         raise Unsafe(f"{shown!r} is not a plain name", rule=Rule.NAMES)
     if len(body) != start + size + 8:
-        raise Corrupt(f"{shown} leads nowhere", rule=Rule.LINKS)
+        raise Corrupt(f"{shown} is a link without an address", rule=Rule.LINKS)
     return body[start : start + size].decode(), int.from_bytes(body[-8:], "little")

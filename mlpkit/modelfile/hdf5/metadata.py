@@ -1,8 +1,8 @@
-"""Metadata: HDF5's own blocks in a file, each read once, and all of them apart from each other and from the arrays.
+"""Metadata: HDF5's own blocks in a file. Each is read once, and no two of them, or of the arrays, overlap.
 
-That no two places overlap is what bounds the work: a file cannot make a reader look at more bytes than it has. Python
-needs far more time and memory than one byte for a byte of these blocks, so there is a limit to them as well. The
-checksums are verified together at the end, since that is faster by far.
+The ban on overlaps bounds the work: a file cannot make a reader process more bytes than it has. Python needs far more time and
+memory than one byte per byte of these blocks, so their size is limited as well. The checksums are verified together at the end,
+which is much faster.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from mlpkit.modelfile.hdf5.checksum import check_checksums
 from mlpkit.modelfile.hdf5.source import Source
 from mlpkit.modelfile.rules import Rule
 
-UNDEFINED = 2**64 - 1  # the address of what is not there
-MAX_BYTES = 2**23  # of all blocks with a checksum
-MAX_MESSAGES = 150_000  # in all object headers: most are far longer than the four bytes that they need
+UNDEFINED = 2**64 - 1  # the undefined address
+MAX_BYTES = 2**23  # most bytes of all blocks with a checksum
+MAX_MESSAGES = 150_000  # most messages of all object headers; usual ones are far longer than the minimum of four bytes
 
 
 class Metadata:
-    """The places in a file that have been used.
+    """Parts of a file that have been used.
 
     Parameters
     ----------
@@ -28,39 +28,39 @@ class Metadata:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.used = self.signed_bytes = self.messages = 0
-        self.places: list[tuple[int, int, str]] = []  # offset, end, what stands there
-        self.signed: list[tuple[bytes, int, str]] = []  # block, checksum, what it is
+        self.places: list[tuple[int, int, str]] = []  # offset, end, label
+        self.signed: list[tuple[bytes, int, str]] = []  # block, checksum, label
 
-    def claim(self, offset: int, size: int, what: str) -> None:
-        """Note that something stands at a place; Corrupt when it is outside the file, Unsafe when places must overlap."""
+    def claim(self, offset: int, size: int, label: str) -> None:
+        """Record the bytes of a part. Raise Corrupt if it is outside the file, Unsafe if the parts must overlap."""
         if not 0 < offset + size <= self.source.size:
-            raise Corrupt(f"{what} does not stand inside the file", rule=Rule.EXTENTS)
+            raise Corrupt(f"{label} is not inside the file", rule=Rule.EXTENTS)
         self.used += size
         if self.used > self.source.size:
-            raise Unsafe(f"{what} overlaps another part of the file", rule=Rule.EXTENTS)
-        self.places.append((offset, offset + size, what))
+            raise Unsafe(f"{label} overlaps another part of the file", rule=Rule.EXTENTS)
+        self.places.append((offset, offset + size, label))
 
-    def block(self, offset: int, size: int, what: str) -> bytes:
-        """A block whose last four bytes are its checksum."""
-        self.claim(offset, size, what)
+    def block(self, offset: int, size: int, label: str) -> bytes:
+        """Return a block whose last four bytes are its checksum."""
+        self.claim(offset, size, label)
         data = self.source.at(offset, size)
-        self.sign(data[:-4], int.from_bytes(data[-4:], "little"), what)
+        self.sign(data[:-4], int.from_bytes(data[-4:], "little"), label)
         return data
 
-    def take(self, offset: int, data: bytes, what: str) -> None:
-        """The same for a block that has been read."""
-        self.claim(offset, len(data), what)
-        self.sign(data[:-4], int.from_bytes(data[-4:], "little"), what)
+    def take(self, offset: int, data: bytes, label: str) -> None:
+        """Record a block that has already been read, like `block`."""
+        self.claim(offset, len(data), label)
+        self.sign(data[:-4], int.from_bytes(data[-4:], "little"), label)
 
-    def sign(self, block: bytes, checksum: int, what: str) -> None:
-        """Note a block and the checksum that it shall have; ResourceLimit when there are too many bytes of them."""
+    def sign(self, block: bytes, checksum: int, label: str) -> None:
+        """Record a block and its stored checksum. Raise ResourceLimit if all blocks have too many bytes."""
         self.signed_bytes += len(block)
         if self.signed_bytes > MAX_BYTES:
             raise ResourceLimit(f"it has more than {MAX_BYTES} bytes of HDF5's own structures", rule=Rule.LIMITS)
-        self.signed.append((block, checksum, what))
+        self.signed.append((block, checksum, label))
 
     def count_messages(self, count: int) -> None:
-        """Note messages of an object header; ResourceLimit when there are too many."""
+        """Count messages of an object header. Raise ResourceLimit if there are too many."""
         self.messages += count
         if self.messages > MAX_MESSAGES:
             raise ResourceLimit(f"its object headers have more than {MAX_MESSAGES} messages", rule=Rule.LIMITS)
@@ -70,9 +70,9 @@ class Metadata:
         check_checksums(self.signed)
 
     def check_overlaps(self) -> None:
-        """Raise Unsafe when two places overlap."""
+        """Raise Unsafe if two parts overlap."""
         end, before = 0, ""
-        for start, stop, what in sorted(self.places):
+        for start, stop, label in sorted(self.places):
             if start < end:
-                raise Unsafe(f"{what} overlaps {before}", rule=Rule.EXTENTS)
-            end, before = stop, what
+                raise Unsafe(f"{label} overlaps {before}", rule=Rule.EXTENTS)
+            end, before = stop, label

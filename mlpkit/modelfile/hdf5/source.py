@@ -1,7 +1,7 @@
-"""Source: the bytes of a file, read through one descriptor, so that what is verified and what is used are the same bytes.
+"""Source: the bytes of a file, read through one descriptor, so that the bytes verified and the bytes used are the same.
 
-A small file is read at once. Of a large one only the pieces are read that are asked for: its arrays go straight to where
-they are used. Mapping a file costs nothing until its bytes are used, and then they are shared with every other process.
+A small file is read at once. Of a large one, only the pieces that are requested are read, arrays directly into their memory. A
+memory-mapped file is loaded when its bytes are used, and shared with every other process that maps it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from mlpkit.modelfile.rules import Rule
 # O_NONBLOCK: opening a FIFO must not wait for its writer. O_BINARY: Windows would translate line ends.
 FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 ModelSource: TypeAlias = "str | Path | bytes | bytearray | memoryview | BinaryIO"
-PIECE = 2**24  # bytes that a file object is asked for at once, for which it may allocate them
-SMALL = 2**20  # bytes that are read at once, rather than piece by piece
+PIECE = 2**24  # bytes requested from a file object at once; it may allocate as many
+SMALL = 2**20  # files up to this size are read at once
 
 
 class Source:
@@ -34,7 +34,7 @@ class Source:
     Parameters
     ----------
     data : bytes or memoryview
-        Those of a whole file.
+        Bytes of a whole file.
 
     Attributes
     ----------
@@ -46,12 +46,12 @@ class Source:
         self.size = len(self.data)
 
     def at(self, offset: int, size: int) -> bytes:
-        """A copy of some bytes; Corrupt when they are not inside the file."""
+        """Return a copy of some bytes. Raise Corrupt if they are not inside the file."""
         self._check(offset, size)
         return bytes(self.data[offset : offset + size])
 
     def window(self, offset: int, size: int) -> bytes:
-        """The same, but fewer where the file ends before."""
+        """Return a copy of some bytes, or fewer at the end of the file."""
         if offset > self.size:
             self._check(offset, 0)
         return bytes(self.data[offset : offset + size])
@@ -67,7 +67,7 @@ class Source:
 
 
 class FileSource(Source):
-    """The bytes of an open file, read when they are asked for, by any thread."""
+    """Bytes of an open file, read on request from any thread."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self.file, self.size = file, size
@@ -97,7 +97,7 @@ class FileSource(Source):
 
 
 def named(path: ModelSource) -> str:
-    """Return the name of a model file in messages: its path, or the sort of thing that its bytes are in."""
+    """Return the name of a model file for messages: its path, or a description of its source."""
     if isinstance(path, (bytes, bytearray, memoryview)):
         return "the bytes"
     if not hasattr(path, "read"):
@@ -108,18 +108,19 @@ def named(path: ModelSource) -> str:
 
 @contextmanager
 def open_source(path: ModelSource, map_file: bool = False) -> Iterator[Source]:
-    """The bytes of a regular file, while the context lasts; a mapping stays as long as an array of it does.
+    """Open the bytes of a regular file for the duration of the context. A mapping lasts as long as any array of it.
 
     Parameters
     ----------
     path : str, Path, bytes or a binary file object
-        Of a file object what is left from its position on.
+        A file object is read from its current position to its end.
     map_file : bool
+        True to map the file into memory.
 
     Raises
     ------
     ModelFileError
-        It does not exist, may not be read, is not a regular file, or is too large.
+        The file does not exist, cannot be read, is not a regular file, or is too large.
     """
     if isinstance(path, (bytes, bytearray, memoryview)) or hasattr(path, "read"):
         yield Source(_bytes_of(path))
@@ -133,27 +134,27 @@ def open_source(path: ModelSource, map_file: bool = False) -> Iterator[Source]:
             raise ModelFileError("there is no such file", help="check the path") from error
         except PermissionError as error:
             raise ModelFileError("no permission to read it", help="check the permissions of the file and its folders") from error
-        except IsADirectoryError as error:  # Python refuses a folder before fstat can
+        except IsADirectoryError as error:  # open() fails for a folder before fstat is called
             raise NotAModelFile("it is a folder", help="give a file that mlpkit saved") from error
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        except (OSError, ValueError) as error:  # ValueError: the path has a NUL
             raise ModelFileError(f"it cannot be read: {getattr(error, 'strerror', None) or error}") from error
         yield source
 
 
 def _bytes_of(source: Any) -> bytes:
-    """The bytes of a file object, or such as are given."""
+    """Return the bytes of a file object, or bytes that are given directly."""
     if not hasattr(source, "read"):
         return bytes(source)
     pieces, size = [], 0
     try:
-        while size <= MAX_FILE_BYTES and (piece := source.read(PIECE)):  # of which a raw one may give less
+        while size <= MAX_FILE_BYTES and (piece := source.read(PIECE)):  # a raw file may return fewer bytes
             if not isinstance(piece, bytes):
-                raise ModelFileError(f"it gives {type(piece).__name__}, not bytes", help="open it in binary mode, 'rb'")
+                raise ModelFileError(f"its read() returns {type(piece).__name__}, not bytes", help="open it in binary mode, 'rb'")
             pieces.append(piece)
             size += len(piece)
     except UnsupportedOperation as error:
-        raise ModelFileError("it is not open for reading", help="open it in the mode 'rb'") from error
-    except (OSError, ValueError) as error:  # ValueError: it is closed
+        raise ModelFileError("it is not open for reading", help="open it in mode 'rb'") from error
+    except (OSError, ValueError) as error:  # ValueError: the file is closed
         raise ModelFileError(f"it cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if size > MAX_FILE_BYTES:
         raise ResourceLimit(f"it has more than {MAX_FILE_BYTES} bytes", rule=Rule.LIMITS)

@@ -1,8 +1,8 @@
-"""The structure of a model file: where each dataset stands, found without an HDF5 library.
+"""Structure of a model file: the position of each dataset, found without an HDF5 library.
 
-libhdf5 is not made for files from strangers, and it can do far more than a model file needs: links to other files,
-external and virtual storage, filters that load libraries. This reader knows the few structures of the profile that
-models/FORMAT.md describes and refuses everything else. What it finds is a table of places: all else works on the bytes.
+libhdf5 is not designed for untrusted files, and it does far more than a model file needs: links to other files, external and virtual
+storage, filters that load libraries. This reader accepts only the few structures of the profile in models/FORMAT.md. Its result is a
+table of extents; everything else works on the bytes.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from mlpkit.modelfile.rules import Rule
 GROUP = {header.NIL, header.LINK_INFO, header.LINK, header.GROUP_INFO, header.CONTINUATION}
 DATASET = {header.NIL, header.DATASPACE, header.DATATYPE, header.FILL_VALUE, header.LAYOUT, header.CONTINUATION}
 
-OF_ATTRIBUTES = {header.ATTRIBUTE, header.ATTRIBUTE_INFO}  # these only the root has
-REFUSED = {  # messages that people might meet, with what they mean
+OF_ATTRIBUTES = {header.ATTRIBUTE, header.ATTRIBUTE_INFO}  # only in the root
+REFUSED = {  # known messages that are refused, with a description
     header.EXTERNAL: ("has its data in other files", Rule.STORAGE),
     header.FILTERS: ("is filtered", Rule.STORAGE),
-    header.LINK_COUNT: ("is where a second link leads", Rule.LINKS),
+    header.LINK_COUNT: ("has several links", Rule.LINKS),
     header.ATTRIBUTE: ("has attributes, which only the root may have", Rule.ROOT),
     header.ATTRIBUTE_INFO: ("may have attributes, which only the root may have", Rule.ROOT),
 }
 
-EXPLAINED = 2**20  # bytes that are looked through for the reason of an error
+EXPLAINED = 2**20  # most bytes whose checksums are verified to explain an error
 
 
 class Structure(NamedTuple):
-    """The header of a file and the places of its datasets by path."""
+    """Version and digest of a file, and the extents of its datasets by path."""
 
     major: int
     minor: int
@@ -48,12 +48,12 @@ class Structure(NamedTuple):
 
 
 def read_structure(source: Source) -> Structure:
-    """Walk a whole file.
+    """Return the structure of a whole file.
 
     Raises
     ------
     ModelFileError
-        One of its kinds, for a file that is not a model, is damaged, or leaves the profile.
+        The file is not a model, is damaged, or does not follow the profile.
     """
     metadata = Metadata(source)
     try:
@@ -66,8 +66,8 @@ def read_structure(source: Source) -> Structure:
         raise
     except ModelFileError as error:
         if metadata.signed_bytes <= EXPLAINED:
-            metadata.check_checksums()  # damage explains whatever else was found
-            if metadata.signed_bytes and not error.help:  # an HDF5 library signed what is wrong
+            metadata.check_checksums()  # damage is the likely cause of any other error
+            if metadata.signed_bytes and not error.help:  # the checksums are right, so an HDF5 library wrote it
                 raise type(error)(error.message, help=CHANGED, rule=error.rule) from error
         raise
     metadata.check_checksums()
@@ -75,18 +75,18 @@ def read_structure(source: Source) -> Structure:
 
 
 def _datasets(metadata: Metadata, root: int, messages: list[Message]) -> Iterator[tuple[str, Extent]]:
-    """Every dataset below the root, with its path."""
+    """Yield the path and the extent of every dataset."""
     _check_messages(messages, "the root")
-    met, pending = {root}, [("", read_links(metadata, messages, ""))]
+    seen, pending = {root}, [("", read_links(metadata, messages, ""))]
     patterns: dict[bytes, Pattern] = {}
     while pending:
         prefix, links = pending.pop()
         for name, address in links:
             path = f"{prefix}/{name}"
-            if address in met:
+            if address in seen:
                 raise Unsafe(f"{path} is a second link to an object", rule=Rule.LINKS)
-            met.add(address)
-            if len(met) > MAX_OBJECTS:
+            seen.add(address)
+            if len(seen) > MAX_OBJECTS:
                 raise ResourceLimit(f"it has more than {MAX_OBJECTS} objects", rule=Rule.LIMITS)
             found = _object(metadata, address, path, patterns)
             if isinstance(found, Extent):
@@ -96,7 +96,7 @@ def _datasets(metadata: Metadata, root: int, messages: list[Message]) -> Iterato
 
 
 def _object(metadata: Metadata, address: int, path: str, patterns: dict[bytes, Pattern]) -> Extent | Links:
-    """A dataset's extent or a group's links."""
+    """Return a dataset's extent or a group's links, by a known pattern if one matches."""
     start = metadata.source.window(address, WINDOW)
     pattern = patterns.get(start[:KEY])
     numbers = None if pattern is None else pattern.match(start)
@@ -111,7 +111,7 @@ def _object(metadata: Metadata, address: int, path: str, patterns: dict[bytes, P
 
 
 def _read_object(metadata: Metadata, address: int, path: str, start: bytes, patterns: dict[bytes, Pattern]) -> Extent | Links:
-    """The same by the rules."""
+    """Return a dataset's extent or a group's links by parsing its header."""
     found = read_header(metadata, address, path, start)
     if _check_messages(found.messages, path) == DATASET:
         extent = read_extent(metadata, found.messages, path)
@@ -131,14 +131,14 @@ def _check_depth(path: str) -> None:
 
 
 def _check_messages(messages: list[Message], path: str) -> set[int]:
-    """The kind of an object, after everything else was refused."""
+    """Return the kind of an object. Raise Unsafe if it has any other message."""
     types = [message.type for message in messages]
     kind = GROUP if header.LINK_INFO in types else DATASET
     for message in messages:
         if message.type not in kind or message.flags > 1:
             unknown = f"is neither a plain group nor a plain dataset: it has a message {message.type} with flags {message.flags}"
-            what, rule = REFUSED.get(message.type, (unknown, Rule.OBJECTS))
-            raise Unsafe(f"{path} {what}", rule=rule)
+            problem, rule = REFUSED.get(message.type, (unknown, Rule.OBJECTS))
+            raise Unsafe(f"{path} {problem}", rule=rule)
     once = {header.LINK_INFO} if kind is GROUP else {header.DATASPACE, header.DATATYPE, header.LAYOUT}
     if any(types.count(type) != 1 for type in once):
         raise Unsafe(f"{path} is neither a group nor a dataset", rule=Rule.OBJECTS)
@@ -149,13 +149,13 @@ def _check_messages(messages: list[Message], path: str) -> set[int]:
 
 
 def _is_group_info(body: bytes) -> bool:
-    """Version 0, with or without its two pairs of estimates."""
+    """Return True for version 0, with or without its two pairs of estimates."""
     return len(body) >= 2 and body[0] == 0 and body[1] <= 3 and len(body) == 2 + 4 * (body[1] & 1) + 2 * (body[1] & 2)
 
 
 def _is_fill_value(body: bytes) -> bool:
-    """Version 3, when to write a value and when to make room for it, and no value."""
+    """Return True for version 3 without a fill value, with valid times of writing and allocation."""
     return len(body) == 2 and body[0] == 3 and body[1] & 3 in (1, 2, 3) and body[1] >> 2 in (0, 1, 2)
 
 
-PLAIN = {header.GROUP_INFO: _is_group_info, header.FILL_VALUE: _is_fill_value}  # what means nothing, but has its form
+PLAIN = {header.GROUP_INFO: _is_group_info, header.FILL_VALUE: _is_fill_value}  # messages that are ignored, but must be well-formed

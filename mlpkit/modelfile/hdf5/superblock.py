@@ -1,7 +1,7 @@
-"""The first 48 bytes of a model file.
+"""Superblock: the first 48 bytes of a model file.
 
-They say which kind of HDF5 file it is and where it ends, so that another format, a file whose end is missing and one
-with something before or behind the HDF5 part each get their own error.
+It gives the kind of HDF5 file and its length. Other formats, truncated files, and files with bytes before or after the HDF5 part
+therefore get an error of their own.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from mlpkit.modelfile.rules import Rule
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 OPEN, SWMR = 1, 4  # flags of a file that a program is writing
-LOOK = 2**16  # bytes by which a file is told that is no model
+LOOK = 2**16  # bytes that are inspected to identify a file of another format
 # signature, version, size of offsets, size of lengths, flags, base, extension, end, root, checksum
 FIELDS = struct.Struct("<8sBBBBQQQQI")
 
 
 def read_superblock(metadata: Metadata) -> int:
-    """Check the superblock; the address of the root group.
+    """Check the superblock and return the address of the root group.
 
     Raises
     ------
     NotAModelFile
-        It is not HDF5, or HDF5 of another kind than mlpkit writes.
+        The file is not HDF5, or HDF5 of another kind than mlpkit writes.
     Truncated
-        The file ends before the superblock says.
+        The file ends before the end that the superblock declares.
     Unsafe, Corrupt
-        Flags, a base address or an extension, a wrong checksum, or bytes behind the end.
+        The superblock has flags, a base address, an extension or a wrong checksum, or bytes follow the declared end.
     """
     size = metadata.source.size
     start = metadata.source.at(0, min(size, FIELDS.size))
@@ -48,7 +48,7 @@ def read_superblock(metadata: Metadata) -> int:
         raise Unsafe(f"its HDF5 addresses have {offset_size} and {length_size} bytes, not 8", rule=Rule.SUPERBLOCK)
     if flags & (OPEN | SWMR):
         message = "it is open for writing elsewhere, or the program that had it open has crashed"
-        raise Unsafe(message, help="close it there; or take a copy that is as mlpkit saved it", rule=Rule.SUPERBLOCK)
+        raise Unsafe(message, help="close it there, or use an unchanged copy", rule=Rule.SUPERBLOCK)
     if flags != 0 or base != 0 or extension != UNDEFINED:
         raise Unsafe("its HDF5 superblock has flags, a base address or an extension", rule=Rule.SUPERBLOCK)
     if end > size:
@@ -59,27 +59,27 @@ def read_superblock(metadata: Metadata) -> int:
 
 
 def _not_hdf5(metadata: Metadata) -> NotAModelFile:
-    """The error for a file of another kind, which it names when it is one of those that are given by mistake."""
+    """Return the error for a file of another format, with the name of the format if it is known."""
     head = metadata.source.at(0, min(metadata.source.size, LOOK))
     if not head:
         return NotAModelFile(
-            "it is empty, not an HDF5 file", help="copy or download it again, or train the model anew", rule=Rule.SUPERBLOCK
+            "it is empty, not an HDF5 file", help="copy or download it again, or train the model again", rule=Rule.SUPERBLOCK
         )
     found = recognised(head)
-    what = f"it is {found.what}, not an HDF5 file" if found else "it is not an HDF5 file, so no model file"
-    return NotAModelFile(what, help=found.help if found and found.always else "give a file that mlpkit saved", rule=Rule.SUPERBLOCK)
+    message = f"it is {found.what}, not an HDF5 file" if found else "it is not an HDF5 file, so it is not a model file"
+    return NotAModelFile(message, help=found.help if found and found.always else "give a file that mlpkit saved", rule=Rule.SUPERBLOCK)
 
 
 def _other_hdf5(metadata: Metadata) -> NotAModelFile:
-    """The error for an HDF5 file of another kind, as far as the names in its first bytes tell what it is."""
+    """Return the error for an HDF5 file of another kind, identified by names in its first bytes."""
     head = metadata.source.at(0, min(metadata.source.size, LOOK))
     if b"manifest_sha256" in head and b"format_major" in head:
-        message = "it is a model, but not one that mlpkit wrote: another program, such as h5repack or h5py, has copied it"
+        message = "it is a copy of a model that another program, such as h5repack or h5py, has written"
         return NotAModelFile(message, help=CHANGED, rule=Rule.SUPERBLOCK)
     keras = b"keras_version" in head or b"model_weights" in head
-    what = "it is a Keras model, not one of mlpkit" if keras else "it is an HDF5 file, but not one that mlpkit wrote"
-    return NotAModelFile(what, help="give a file that mlpkit saved", rule=Rule.SUPERBLOCK)
+    message = "it is a Keras model, not an mlpkit model" if keras else "it is an HDF5 file, but mlpkit did not write it"
+    return NotAModelFile(message, help="give a file that mlpkit saved", rule=Rule.SUPERBLOCK)
 
 
 def _truncated(found: int, needed: int) -> Truncated:
-    return Truncated(f"its end is missing: it has {found} of {needed} bytes or more", help="copy or download it again", rule=Rule.END)
+    return Truncated(f"its end is missing: it has {found} of at least {needed} bytes", help="copy or download it again", rule=Rule.END)

@@ -27,7 +27,7 @@ def claimed(*shape: int, size: int = 48) -> Callable[[], bytes]:
     return weight_has(m1=dataspace(shape), m8=struct.pack("<BBQQ", 3, 1, 64, size))
 
 
-TYPE = Unsafe, Rule.DATATYPE, "number types"
+TYPE = Unsafe, Rule.DATATYPE, "a datatype that model files do not use"
 SHAPE = Unsafe, Rule.DATASPACE, "no shape"
 CASES = {
     "text": Case(created(data="text", dtype=h5py.string_dtype()), *TYPE),
@@ -51,17 +51,17 @@ CASES = {
     "scalar with sizes": Case(weight_has(m1=struct.pack("<BBBBQQ", 2, 2, 0, 0, 4, 3)), *SHAPE),
     "simple without sizes": Case(weight_has(m1=b"\2\0\0\1"), *SHAPE),
     "shape that grows in chunks": Case(created(shape=(4, 3), maxshape=(None, 3), dtype="f4"), Unsafe, Rule.STORAGE, "chunks"),
-    "shape that grows": Case(weight_has(m1=struct.pack("<BBBB4Q", 2, 2, 1, 1, 4, 3, 2**64 - 1, 3)), Unsafe, Rule.DATASPACE, "can grow"),
+    "shape that grows": Case(weight_has(m1=struct.pack("<BBBB4Q", 2, 2, 1, 1, 4, 3, 2**64 - 1, 3)), Unsafe, Rule.DATASPACE, "is resizable"),
     "9 dimensions": Case(created(shape=(1,) * 9, dtype="f4"), ResourceLimit, Rule.DATASPACE, "9 dimensions"),
     "32 dimensions": Case(created(shape=(1,) * 32, dtype="f4"), ResourceLimit, Rule.DATASPACE, "32 dimensions"),
     "255 dimensions": Case(weight_has(m1=b"\2\xff\0\1" + bytes(255 * 8)), ResourceLimit, Rule.DATASPACE, "255 dimensions"),
-    "shape bomb": Case(created(shape=(2**40,), dtype="f4"), ResourceLimit, Rule.EXTENTS, "claims"),
+    "shape bomb": Case(created(shape=(2**40,), dtype="f4"), ResourceLimit, Rule.EXTENTS, "declares"),
     "shape bomb in chunks": Case(created(shape=(2**40,), dtype="f4", chunks=(2**20,)), Unsafe, Rule.STORAGE, "chunks"),
-    "shape of more than 64 bits": Case(claimed(2**62, 2**62, size=0), ResourceLimit, Rule.EXTENTS, "claims"),
-    "shape that wraps around to its size": Case(claimed(2**63, 2, 3, 2), ResourceLimit, Rule.EXTENTS, "claims"),
+    "shape of more than 64 bits": Case(claimed(2**62, 2**62, size=0), ResourceLimit, Rule.EXTENTS, "declares"),
+    "shape that wraps around to its size": Case(claimed(2**63, 2, 3, 2), ResourceLimit, Rule.EXTENTS, "declares"),
     "no elements, but a shape of 2^62": Case(claimed(0, 2**62, size=0), ResourceLimit, Rule.LIMITS, "no elements"),
-    "another size than its shape": Case(claimed(4, 2), Corrupt, Rule.STORAGE, "48 bytes, which its shape"),
-    "never written": Case(created(shape=(4, 3), dtype="f4"), Corrupt, Rule.EXTENTS, "does not stand inside"),
+    "another size than its shape": Case(claimed(4, 2), Corrupt, Rule.STORAGE, "48 bytes, which does not match its shape"),
+    "never written": Case(created(shape=(4, 3), dtype="f4"), Corrupt, Rule.EXTENTS, "is not inside"),
     "layout that ends": Case(weight_has(m8=b"\3\1"), Unsafe, Rule.STORAGE, "stored in chunks"),
     "layout of version 4": Case(weight_has(m8=struct.pack("<BBQQ", 4, 1, 64, 48)), Unsafe, Rule.STORAGE, "stored in chunks"),
 }

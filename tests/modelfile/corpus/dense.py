@@ -93,13 +93,13 @@ def miscounted(file: Assembler) -> None:
     file.data[root + 6 + 11 + 9] += 1
 
 
-PLAIN = Unsafe, Rule.DENSE, "not one of a group with plain links"
-NODES = Unsafe, Rule.DENSE, "not one of the names of links"
+PLAIN = Unsafe, Rule.DENSE, "not have the form used for a group with plain links"
+NODES = Unsafe, Rule.DENSE, "does not index the names of links"
 ORDER = Corrupt, Rule.DENSE, "not in the order of their names' checksums"
-STANDS = Corrupt, Rule.DENSE, "does not stand in its heap"
+STANDS = Corrupt, Rule.DENSE, "is outside its heap"
 CASES = {
-    "links in two places": Case(assembled(both), Unsafe, Rule.DENSE, "links in two places"),
-    "heap that is not there": Case(assembled(unwritten), Corrupt, Rule.EXTENTS, "does not stand inside"),
+    "links both in its header and in a heap": Case(assembled(both), Unsafe, Rule.DENSE, "links both in its header and in a heap"),
+    "heap that is not there": Case(assembled(unwritten), Corrupt, Rule.EXTENTS, "is not inside"),
     "heap without its signature": Case(heap(0, "4s", b"FRHX"), *PLAIN),
     "heap of another version": Case(heap(4, "B", 1), *PLAIN),
     "heap with other identifiers": Case(heap(5, "H", 8), *PLAIN),
@@ -113,18 +113,18 @@ CASES = {
     "heap of larger blocks": Case(heap(120, "Q", 2**40), *PLAIN),
     "heap of more bits": Case(heap(128, "H", 64), *PLAIN),
     "heap of 60,000 rows": Case(heap(140, "H", 60_000), ResourceLimit, Rule.LIMITS, "more than 9 rows"),
-    "heap of more rows": Case(heap(140, "H", 3), Corrupt, Rule.DENSE, "the heap of /future is not as large as it says"),
+    "heap of more rows": Case(heap(140, "H", 3), Corrupt, Rule.DENSE, "the heap of /future has another size than it declares"),
     "heap of fewer rows": Case(sealed(TABLE, 17 + 8, (HEAP, 140, "H", 0)), Corrupt, Rule.DENSE, "."),
     "heap that counts other links": Case(heap(70, "Q", 61), Corrupt, Rule.DENSE, "holds 61 links, its B-tree 60"),
     "heap with its table at the first block": Case(
         leading(HEAP, 132, "block 0 /future"), Corrupt, Rule.CHECKSUMS, "the heap of /future is damaged"
     ),
-    "heap without a root": Case(heap(132, "Q", UNDEFINED), Corrupt, Rule.EXTENTS, "does not stand inside"),
+    "heap without a root": Case(heap(132, "Q", UNDEFINED), Corrupt, Rule.EXTENTS, "is not inside"),
     "table of another heap": Case(patched(TABLE, 5, "Q", 64), Corrupt, Rule.DENSE, "damaged table"),
     "table without a first block": Case(patched(TABLE, 17, "Q", UNDEFINED), Corrupt, Rule.DENSE, "no first block"),
     "table with a block twice": Case(leading(TABLE, 17 + 8, "block 0 /future"), Corrupt, Rule.DENSE, "damaged block"),
     "table that leads to itself": Case(leading(TABLE, 17, TABLE), Corrupt, Rule.DENSE, "damaged block"),
-    "block outside the file": Case(patched(TABLE, 17 + 8, "Q", 2**40), Corrupt, Rule.EXTENTS, "does not stand inside"),
+    "block outside the file": Case(patched(TABLE, 17 + 8, "Q", 2**40), Corrupt, Rule.EXTENTS, "is not inside"),
     "block without its signature": Case(patched(BLOCK, 0, "4s", b"FHIB"), Corrupt, Rule.DENSE, "damaged block"),
     "block of another heap": Case(patched(BLOCK, 5, "Q", 64), Corrupt, Rule.DENSE, "damaged block"),
     "block at another offset": Case(patched(BLOCK, 13, "I", 0), Corrupt, Rule.DENSE, "damaged block"),
@@ -141,7 +141,7 @@ CASES = {
     "tree of no records": Case(
         sealed(INNER, 6, (TREE, 24, "H", 0), (TREE, 12, "H", 0), (INNER, 0, "4s", b"BTLF")), Corrupt, Rule.DENSE, "has 0 records, not 60"
     ),
-    "tree outside the file": Case(tree(16, "Q", 2**63), Corrupt, Rule.EXTENTS, "does not stand inside"),
+    "tree outside the file": Case(tree(16, "Q", 2**63), Corrupt, Rule.EXTENTS, "is not inside"),
     "node that leads to itself": Case(leading(INNER, 17, INNER), Corrupt, Rule.CHECKSUMS, "the B-tree of /future is damaged"),
     "node that leads to itself on every level": Case(assembled(patch=looping), Corrupt, Rule.CHECKSUMS, "."),
     "node with a leaf twice": Case(assembled(patch=repeated), Corrupt, Rule.DENSE, "has 61 records, not 60"),
@@ -156,6 +156,6 @@ CASES = {
     "record in the head of a block": Case(patched(LEAF, 11, "I", 4), *STANDS),
     "record over the end of a block": Case(patched(LEAF, 15, "H", 60_000), *STANDS),
     "record of no bytes": Case(patched(LEAF, 15, "H", 0), Unsafe, Rule.LINKS, "unknown form"),
-    "record in the midst of a link": Case(patched(LEAF, 15, "H", 5), Corrupt, Rule.LINKS, "leads nowhere"),
+    "record in the midst of a link": Case(patched(LEAF, 15, "H", 5), Corrupt, Rule.LINKS, "a link without an address"),
     "link with another name than its record": Case(assembled(patch=renamed), *ORDER),
 }

@@ -54,7 +54,7 @@ def npz() -> bytes:
 
 NEW = {"libver": ("v108", "v108")}
 OTHER = NotAModelFile, Rule.SUPERBLOCK, "not an HDF5 file"
-OTHERS = NotAModelFile, Rule.ROOT, "not a model of mlpkit"
+OTHERS = NotAModelFile, Rule.ROOT, "not an mlpkit model"
 CASES = {
     "empty": Case(lambda: b"", *OTHER),
     "one byte": Case(lambda: b"\0", *OTHER),
@@ -68,7 +68,7 @@ CASES = {
     "zeros": Case(lambda: bytes(4096), *OTHER),
     "user block": Case(lambda: bytes(512) + valid(), *OTHER),
     "user block of HDF5": Case(hdf5({}, userblock_size=512, **NEW), *OTHER),
-    "old HDF5": Case(hdf5({"format": "mlpkit"}, libver="earliest"), NotAModelFile, Rule.SUPERBLOCK, "not one that mlpkit wrote"),
+    "old HDF5": Case(hdf5({"format": "mlpkit"}, libver="earliest"), NotAModelFile, Rule.SUPERBLOCK, "mlpkit did not write it"),
     "HDF5 without attributes": Case(hdf5({}, **NEW), *OTHERS),
     "HDF5 of another program": Case(hdf5({"format": np.bytes_("others")}, **NEW), *OTHERS),
     "HDF5 with a text of any length": Case(hdf5({"format": "mlpkit"}, **NEW), *OTHERS),

@@ -131,25 +131,27 @@ LISTS = {
     "extra array elsewhere": Case(forged(lambda f: f.file.create_dataset("more", data=np.zeros(1))), *MISSING, "does not list it"),
     "renamed tensor": Case(forged(lambda f: f.file.move(WEIGHT, "tensors/layers.0/wait")), *MISSING, "wait .*does not list it"),
     "group instead of a tensor": Case(forged(lambda f: f.replace(WEIGHT, group_instead)), *MISSING, "is missing"),
-    "other shape": Case(listed(shape=[3, 4]), *MISSING, r"\(4, 3\), its manifest says <f4 \(3, 4\)"),
-    "other dtype": Case(listed(dtype="int32"), *MISSING, "<f4 .* manifest says <i4"),
+    "other shape": Case(listed(shape=[3, 4]), *MISSING, r"\(4, 3\), but its manifest declares <f4 \(3, 4\)"),
+    "other dtype": Case(listed(dtype="int32"), *MISSING, "<f4 .* manifest declares <i4"),
     "listed twice": Case(forged(same_twice), *LISTED, "listed twice"),
     "spec not listed": Case(forged(spec_unlisted), *LISTED, "spec is not listed"),
     "nothing listed": Case(said(objects=[]), *LISTED, "spec is not listed"),
     "column not listed": Case(said(history=["epoch"]), Corrupt, Rule.HISTORY, "columns of the history"),
     "column listed twice": Case(forged(lambda f: f.manifest["history"].append("loss")), Corrupt, Rule.HISTORY, "columns of the history"),
-    "column of another length": Case(stored("history/loss", np.zeros(7)), TensorMismatch, Rule.HISTORY, "one length"),
+    "column of another length": Case(stored("history/loss", np.zeros(7)), TensorMismatch, Rule.HISTORY, "equal length"),
     "column of another dtype": Case(stored("history/loss", np.zeros(2, "f4")), TensorMismatch, Rule.HISTORY, "float64"),
     "column of two dimensions": Case(stored("history/loss", np.zeros((2, 1))), TensorMismatch, Rule.HISTORY, "float64"),
     "state without a run": Case(forged(without_training), Corrupt, Rule.STATE, "state of a run"),
 }
 NUMBERS = {
     "other digest of the spec": Case(
-        forged(lambda f: f.entry("spec").update(sha256="0" * 64)), Corrupt, Rule.DIGESTS, "/spec is not what was saved"
+        forged(lambda f: f.entry("spec").update(sha256="0" * 64)), Corrupt, Rule.DIGESTS, "/spec differs from what was saved"
     ),
     "other digest of a column": Case(stored("history/loss", np.zeros(2), sha256="0" * 64), Corrupt, Rule.DIGESTS, "SHA-256"),
-    "other digest of the manifest": Case(forged(other_digest), Corrupt, Rule.DIGESTS, "/manifest is not what was saved"),
-    "other digest of a tensor": Case(listed(sha256="0" * 64), Corrupt, Rule.DIGESTS, "layers.0/weight is not what was saved", READING),
+    "other digest of the manifest": Case(forged(other_digest), Corrupt, Rule.DIGESTS, "/manifest differs from what was saved"),
+    "other digest of a tensor": Case(
+        listed(sha256="0" * 64), Corrupt, Rule.DIGESTS, "layers.0/weight differs from what was saved", READING
+    ),
     "other digest of an unknown role": Case(stored("future/x", np.zeros(2), sha256="0" * 64), Corrupt, Rule.DIGESTS, "SHA-256", READING),
     "NaN in a tensor": Case(stored(WEIGHT, np.full((4, 3), np.nan, "f4")), *FINITE, "layers.0/weight holds NaN", READING),
     "infinity in a tensor": Case(stored(WEIGHT, np.full((4, 3), -np.inf, "f4")), *FINITE, "infinity", READING),

@@ -103,29 +103,29 @@ SUPERBLOCK = {
     "lengths of 4 bytes": Case(patched("superblock", 10, "B", 4), *KIND, "8 and 4 bytes"),
     "flags of a file being written": Case(patched("superblock", 11, "B", 1), *KIND, "flags"),
     "base address": Case(patched("superblock", 12, "Q", 8), *KIND, "base address"),
-    "superblock of version 1": Case(patched("superblock", 8, "B", 1), NotAModelFile, Rule.SUPERBLOCK, "not one that mlpkit wrote"),
-    "superblock of version 4": Case(patched("superblock", 8, "B", 4), NotAModelFile, Rule.SUPERBLOCK, "not one that mlpkit wrote"),
+    "superblock of version 1": Case(patched("superblock", 8, "B", 1), NotAModelFile, Rule.SUPERBLOCK, "another program"),
+    "superblock of version 4": Case(patched("superblock", 8, "B", 4), NotAModelFile, Rule.SUPERBLOCK, "another program"),
     "end before the end": Case(patched("superblock", 28, "Q", 1000), Corrupt, Rule.END, "bytes follow the end"),
     "end behind the end": Case(patched("superblock", 28, "Q", 2**40), Truncated, Rule.END, "end is missing"),
     "root outside the file": Case(patched("superblock", 36, "Q", 2**40), Corrupt, Rule.EXTENTS, "points to bytes"),
     "root at the end of addresses": Case(patched("superblock", 36, "Q", UNDEFINED), Corrupt, Rule.EXTENTS, "points to bytes"),
-    "root in the superblock": Case(patched("superblock", 36, "Q", 0), Corrupt, Rule.OBJECTS, "no header of version 2"),
+    "root in the superblock": Case(patched("superblock", 36, "Q", 0), Corrupt, Rule.OBJECTS, "does not begin a header of version 2"),
     "damaged superblock": Case(damaged("superblock", 36), Corrupt, Rule.CHECKSUMS, "superblock is damaged"),
     "half of a file": Case(lambda: valid()[: len(valid()) // 2], Truncated, Rule.END, "end is missing"),
-    "signature alone": Case(lambda: valid()[:8], Truncated, Rule.END, "has 8 of 48"),
+    "signature alone": Case(lambda: valid()[:8], Truncated, Rule.END, "has 8 of at least 48"),
     "trailing bytes": Case(lambda: valid() + b"more", Corrupt, Rule.END, "4 bytes follow"),
 }
 HEADERS = {
-    "header of version 1": Case(patched(HEADER, 4, "B", 1), Corrupt, Rule.OBJECTS, "no header of version 2"),
-    "header without its signature": Case(patched(HEADER, 0, "4s", b"OHDX"), Corrupt, Rule.OBJECTS, "no header of version 2"),
-    "order of attributes": Case(patched(HEADER, 5, "B", 2 | 4), Unsafe, Rule.OBJECTS, "an order of its attributes"),
+    "header of version 1": Case(patched(HEADER, 4, "B", 1), Corrupt, Rule.OBJECTS, "does not begin a header of version 2"),
+    "header without its signature": Case(patched(HEADER, 0, "4s", b"OHDX"), Corrupt, Rule.OBJECTS, "does not begin a header of version 2"),
+    "order of attributes": Case(patched(HEADER, 5, "B", 2 | 4), Unsafe, Rule.OBJECTS, "the creation order of its attributes"),
     "header of 4 GiB": Case(patched(HEADER, 6, "I", 2**32 - 1), ResourceLimit, Rule.LIMITS, "the header of .* has 4294967295 bytes"),
-    "header behind the end": Case(patched(HEADER, 6, "I", 2**19), Corrupt, Rule.EXTENTS, "does not stand inside"),
+    "header behind the end": Case(patched(HEADER, 6, "I", 2**19), Corrupt, Rule.EXTENTS, "is not inside"),
     "message that is too long": Case(patched(HEADER, 11, "H", 200), Corrupt, Rule.OBJECTS, "longer than the header"),
     "message of an unknown type": Case(weight_has(m24=b"unknown"), Unsafe, Rule.OBJECTS, "a message 24"),
     "message of an old group": Case(weight_has(m17=struct.pack("<QQ", 64, 64)), Unsafe, Rule.OBJECTS, "a message 17"),
     "message that is shared": Case(patched(HEADER, 13, "B", 2), Unsafe, Rule.OBJECTS, "flags 2"),
-    "count of links": Case(weight_has(m22=struct.pack("<BI", 0, 2)), Unsafe, Rule.LINKS, "where a second link leads"),
+    "count of links": Case(weight_has(m22=struct.pack("<BI", 0, 2)), Unsafe, Rule.LINKS, "has several links"),
     "no shape": Case(assembled(lambda parts, file: parts.replaced.update({PATH: {1: None}})), Unsafe, Rule.OBJECTS, "neither a group nor"),
     "no storage": Case(
         assembled(lambda parts, file: parts.replaced.update({PATH: {8: None}})), Unsafe, Rule.OBJECTS, "neither a group nor"
@@ -145,20 +145,26 @@ HEADERS = {
     ),
     "damaged header": Case(damaged(HEADER, 20), Corrupt, Rule.CHECKSUMS, "is damaged: its checksum differs"),
     "root that is a dataset": Case(
-        assembled(patch=lambda file: file.set("superblock", 36, "Q", file.places[HEADER][0])), NotAModelFile, Rule.ROOT, "not a model"
+        assembled(patch=lambda file: file.set("superblock", 36, "Q", file.places[HEADER][0])),
+        NotAModelFile,
+        Rule.ROOT,
+        "not an mlpkit model",
     ),
     "continuation of itself": Case(assembled(looping), Unsafe, Rule.EXTENTS, "overlaps"),
     "continuation that is a header": Case(
-        assembled(onwards, lambda file: file.set("continuation /", 0, "4s", b"OHDR")), Corrupt, Rule.OBJECTS, "does not go on at byte"
+        assembled(onwards, lambda file: file.set("continuation /", 0, "4s", b"OHDR")),
+        Corrupt,
+        Rule.OBJECTS,
+        "has no continuation block at byte",
     ),
-    "continuation outside the file": Case(continued(struct.pack("<QQ", 2**40, 64)), Corrupt, Rule.EXTENTS, "does not stand inside"),
+    "continuation outside the file": Case(continued(struct.pack("<QQ", 2**40, 64)), Corrupt, Rule.EXTENTS, "is not inside"),
     "continuation of 4 GiB": Case(continued(struct.pack("<QQ", 48, 2**32)), ResourceLimit, Rule.LIMITS, "4294967296 bytes"),
     "continuation of no bytes": Case(continued(struct.pack("<QQ", 48, 0)), Corrupt, Rule.CHECKSUMS, "damaged"),
-    "continuation to nowhere": Case(continued(b"short"), Corrupt, Rule.OBJECTS, "goes on nowhere"),
+    "continuation to nowhere": Case(continued(b"short"), Corrupt, Rule.OBJECTS, "has an invalid continuation"),
     "damaged continuation": Case(damaged("continuation /", 10, onwards), Corrupt, Rule.CHECKSUMS, "the header of the root is damaged"),
 }
 LINKS = {
-    "second link": Case(forged(lambda f: f.file.__setitem__("more", f.file[WEIGHT])), Unsafe, Rule.LINKS, "second link"),
+    "second link": Case(forged(lambda f: f.file.__setitem__("more", f.file[WEIGHT])), Unsafe, Rule.LINKS, "several links"),
     "two links to a dataset": Case(
         assembled(patch=lambda file: file.set("header /tensors/layers.0", -12, "Q", file.places["header /spec"][0])), *TWICE
     ),
@@ -171,11 +177,11 @@ LINKS = {
         assembled(patch=lambda file: file.set("header /tensors/layers.0", -12, "Q", file.places[f"data {PATH}"][0])),
         Corrupt,
         Rule.OBJECTS,
-        "no header of version 2",
+        "does not begin a header of version 2",
     ),
     "link outside the file": Case(root_has(link("more", 2**40)), Corrupt, Rule.EXTENTS, "points to bytes"),
     "link to the end of the file": Case(
-        assembled(patch=lambda file: file.set("header /tensors", -12, "Q", len(file.data) - 1)), Corrupt, Rule.OBJECTS, "no object"
+        assembled(patch=lambda file: file.set("header /tensors", -12, "Q", len(file.data) - 1)), Corrupt, Rule.OBJECTS, "is not an object"
     ),
     "undefined link": Case(root_has(link("more", UNDEFINED)), Corrupt, Rule.EXTENTS, "points to bytes"),
     "name of two dots": Case(named(b".."), *NAME),
@@ -192,17 +198,23 @@ LINKS = {
     "name that moves the cursor": Case(named(b"a\x1b[2J"), *NAME),
     "name too long": Case(named(b"a" * 129), *NAME),
     "name of 60,000 letters": Case(named(b"a" * 60_000), *NAME),
-    "name twice": Case(root_has(link("spec", 64)), Unsafe, Rule.NAMES, "two links of one name"),
+    "name twice": Case(root_has(link("spec", 64)), Unsafe, Rule.NAMES, "two links with the same name"),
     "name longer than its message": Case(link_is(struct.pack("<BBH", 1, 1, 60_000) + b"a" + bytes(8)), *NAME),
-    "name that swallows its address": Case(link_is(struct.pack("<BBB", 1, 0, 8) + b"a" * 8), Corrupt, Rule.LINKS, "leads nowhere"),
-    "name with a size of 64 bits": Case(link_is(struct.pack("<BBQ", 1, 3, 2**64 - 1) + b"a" * 9), Corrupt, Rule.LINKS, "leads nowhere"),
+    "name that swallows its address": Case(
+        link_is(struct.pack("<BBB", 1, 0, 8) + b"a" * 8), Corrupt, Rule.LINKS, "a link without an address"
+    ),
+    "name with a size of 64 bits": Case(
+        link_is(struct.pack("<BBQ", 1, 3, 2**64 - 1) + b"a" * 9), Corrupt, Rule.LINKS, "a link without an address"
+    ),
     "link of another version": Case(link_is(b"\2\0\1a" + bytes(8)), *FORM),
     "link with unknown flags": Case(link_is(b"\1\x80\1a" + bytes(8)), *FORM),
     "link with its order": Case(link_is(b"\1\4" + bytes(8) + b"\1a" + bytes(8)), *FORM),
     "empty link": Case(link_is(b""), *FORM),
     "link of three bytes": Case(link_is(b"\1\x1b\0"), *NAME),
-    "links in an order": Case(info_is(struct.pack("<BBQQQ", 0, 1, 0, UNDEFINED, UNDEFINED)), Unsafe, Rule.OBJECTS, "an order of its links"),
-    "links of another version": Case(info_is(struct.pack("<BBQQ", 1, 0, UNDEFINED, UNDEFINED)), Unsafe, Rule.OBJECTS, "an order"),
+    "links in an order": Case(
+        info_is(struct.pack("<BBQQQ", 0, 1, 0, UNDEFINED, UNDEFINED)), Unsafe, Rule.OBJECTS, "the creation order of its links"
+    ),
+    "links of another version": Case(info_is(struct.pack("<BBQQ", 1, 0, UNDEFINED, UNDEFINED)), Unsafe, Rule.OBJECTS, "the creation order"),
     "too many groups in groups": Case(
         forged(lambda f: f.file.create_group("a/a/a/a/a/a/a/a")), ResourceLimit, Rule.LIMITS, "deeper than 7"
     ),
@@ -214,9 +226,9 @@ PLACES = {
     "array over the superblock": Case(weight_at("superblock"), Unsafe, Rule.EXTENTS, "overlaps"),
     "array over a heap": Case(weight_at("heap /future"), Unsafe, Rule.EXTENTS, "overlaps"),
     "array over the end": Case(
-        assembled(patch=lambda file: file.set(HEADER, -20, "Q", len(file.data) - 8)), Corrupt, Rule.EXTENTS, "does not stand inside"
+        assembled(patch=lambda file: file.set(HEADER, -20, "Q", len(file.data) - 8)), Corrupt, Rule.EXTENTS, "is not inside"
     ),
-    "array at the end of addresses": Case(patched(HEADER, -20, "Q", 2**64 - 24), Corrupt, Rule.EXTENTS, "does not stand inside"),
+    "array at the end of addresses": Case(patched(HEADER, -20, "Q", 2**64 - 24), Corrupt, Rule.EXTENTS, "is not inside"),
 }
 ATTRIBUTES = {
     "no version": Case(attributes(format_major=None), *ROOT),
@@ -224,7 +236,7 @@ ATTRIBUTES = {
     "version of another size": Case(attributes(format_minor=np.uint64(1)), *ROOT),
     "signed version": Case(attributes(format_minor=np.int32(1)), *ROOT),
     "version as an array": Case(attributes(format_minor=np.ones(1, np.uint32)), *ROOT),
-    "64 MiB attribute": Case(attributes(format_minor=np.zeros(2**24, np.uint32)), NotAModelFile, Rule.ROOT, "not a model"),
+    "64 MiB attribute": Case(attributes(format_minor=np.zeros(2**24, np.uint32)), NotAModelFile, Rule.ROOT, "not an mlpkit model"),
     "no digest": Case(forged(no_manifest), *ROOT),
     "short digest": Case(forged(lambda f: f.file.attrs.create("more", np.bytes_("ab"))), *ROOT),
     "one attribute more": Case(other_attributes(attribute("more", np.uint32(1))), *ROOT),
@@ -238,8 +250,8 @@ ATTRIBUTES = {
     "version 0": Case(attributes(format_major=np.uint32(0)), UnsupportedVersion, Rule.MAJOR, "version 0"),
     "version 2": Case(attributes(format_major=np.uint32(2)), UnsupportedVersion, Rule.MAJOR, "version 2, .* reads version 1"),
     "version 999": Case(attributes(format_major=np.uint32(999)), UnsupportedVersion, Rule.MAJOR, "version 999"),
-    "another format": Case(attributes(format=np.bytes_("others")), NotAModelFile, Rule.ROOT, "not a model of mlpkit"),
-    "format in capitals": Case(attributes(format=np.bytes_("MLPKIT")), NotAModelFile, Rule.ROOT, "not a model of mlpkit"),
-    "format of another length": Case(attributes(format=np.bytes_("mlpkit2")), NotAModelFile, Rule.ROOT, "not a model of mlpkit"),
+    "another format": Case(attributes(format=np.bytes_("others")), NotAModelFile, Rule.ROOT, "not an mlpkit model"),
+    "format in capitals": Case(attributes(format=np.bytes_("MLPKIT")), NotAModelFile, Rule.ROOT, "not an mlpkit model"),
+    "format of another length": Case(attributes(format=np.bytes_("mlpkit2")), NotAModelFile, Rule.ROOT, "not an mlpkit model"),
 }
 CASES = {**SUPERBLOCK, **HEADERS, **LINKS, **PLACES, **ATTRIBUTES}

@@ -67,7 +67,7 @@ def test_most_headers_are_like_one_before(data, monkeypatch):
     assert len(structure.extents) == 24
 
 
-def test_what_they_say_is_what_the_rules_say(data, by_the_rules):
+def test_the_texts_equal_the_rules_of_the_format(data, by_the_rules):
     assert read_structure(Source(data)) == by_the_rules(data)
 
 

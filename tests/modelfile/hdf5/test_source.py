@@ -40,7 +40,7 @@ BAD_PATHS = {
 
 @pytest.mark.parametrize("function", [read, inspect])
 @pytest.mark.parametrize(("name", "error", "message"), BAD_PATHS.values(), ids=BAD_PATHS)
-def test_a_path_that_is_no_model(function, name, error, message, folder):
+def test_a_path_that_is_not_a_model(function, name, error, message, folder):
     path = os.path.join(folder, name)
     with pytest.raises(ModelFileError, match=message) as caught:
         function(path)
@@ -67,7 +67,7 @@ def test_a_file_over_the_limit_is_not_read(tmp_path):
 
 
 @pytest.mark.parametrize(("small", "message"), [(0, "follow the end"), (2**20, "could be read")], ids=["piece by piece", "at once"])
-def test_a_file_of_another_size_than_the_system_says(small, message, tmp_path, monkeypatch):
+def test_a_file_of_another_size_than_the_system_reports(small, message, tmp_path, monkeypatch):
     path = tmp_path / "model.h5"
     write(path, Contents({}, {}))
     status = os.stat_result((0o100644, 0, 0, 1, 0, 0, path.stat().st_size + 1, 0, 0, 0))
@@ -113,5 +113,5 @@ def test_a_large_file_is_read_piece_by_piece(tmp_path, monkeypatch):
     data = bytearray(path.read_bytes())
     data[data.index(contents.tensors["layers.8.weight"].tobytes()) + 5] ^= 1
     path.write_bytes(data)
-    with pytest.raises(Corrupt, match=r"layers\.8/weight is not what was saved"):
+    with pytest.raises(Corrupt, match=r"layers\.8/weight differs from what was saved"):
         read(path)
