@@ -8,7 +8,7 @@ import pytest
 from mlpkit.engine.network import Network
 from mlpkit.engine.workspace import Workspace
 from mlpkit.losses import CategoricalCrossentropy
-from mlpkit.plugin import REGISTRIES
+from mlpkit.plugin import REGISTRIES, Progress
 from mlpkit.spec import Spec
 
 REFERENCE = dict(np.load(Path(__file__).parent / "reference" / "torch.npz"))
@@ -17,6 +17,8 @@ OPTIMIZERS = {
     "sgd_momentum": ("sgd", {"learning_rate": 0.05, "momentum": 0.9}),
     "sgd_nesterov": ("sgd", {"learning_rate": 0.05, "momentum": 0.9, "nesterov": True}),
     "adam": ("adam", {"learning_rate": 0.01}),
+    "nadam": ("nadam", {"learning_rate": 0.02}),
+    "nadam_options": ("nadam", {"learning_rate": 0.02, "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-6, "momentum_decay": 0.1}),
     "adam_amsgrad": ("adam", {"learning_rate": 0.01, "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-6, "amsgrad": True}),
 }
 
@@ -50,12 +52,30 @@ def test_optimizer(case):
     name, options = OPTIMIZERS[case]
     optimizer = REGISTRIES["optimizers"].get(name)(**options)
     w = REFERENCE["optimizers/start"].copy()
-    state = [np.zeros_like(w) for _ in optimizer.state]
+    state = [*(np.zeros_like(w) for _ in optimizer.state), *(np.zeros(()) for _ in optimizer.scalars)]
     path = []
     for t, gradient in enumerate(REFERENCE["optimizers/gradients"], 1):
         optimizer.step(w, gradient.copy(), *state, lr=options["learning_rate"], t=t)
         path.append(w.copy())
     np.testing.assert_allclose(path, REFERENCE[f"optimizers/{case}"], rtol=1e-11, atol=1e-13)
+
+
+PLATEAUS = {
+    "default": {},
+    "patient": {"factor": 0.5, "patience": 2, "threshold": 0.05},
+    "cooldown": {"factor": 0.3, "patience": 1, "cooldown": 3, "minimum": 1e-3},
+    "higher": {"higher_is_better": True, "factor": 0.5, "patience": 0, "threshold": 0.01},
+}
+
+
+@pytest.mark.parametrize("name", PLATEAUS)
+def test_reduce_on_plateau(name):
+    figures = REFERENCE["schedules/figures"]
+    schedule = REGISTRIES["schedules"].get("reduce_on_plateau")(initial=0.1, monitor="loss", **PLATEAUS[name])
+    history = [{"loss": figures[:epoch]} if epoch else {} for epoch in range(len(figures))]
+    rates = [schedule.at(Progress(epoch / 60, epoch, 60, epoch, 60, columns)) for epoch, columns in enumerate(history)]
+    np.testing.assert_allclose(rates, REFERENCE[f"schedules/{name}"], rtol=1e-12)
+    assert len(set(rates)) > 1
 
 
 @pytest.mark.parametrize("name", ["plain", "batch", "layer"])

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit import threads
+from mlpkit import optimizers, threads
 from mlpkit.errors import TrainingError
-from mlpkit.plugin import REGISTRIES, says
+from mlpkit.plugin import REGISTRIES, is_elementwise
 from mlpkit.threads import Share, chosen, in_parallel, may_be_split
 from mlpkit.training import run, update
+
+from .builtins import builtin, builtins
 
 RNG = np.random.default_rng(3)
 X, Y = RNG.standard_normal((60, 5)), RNG.standard_normal(60)
@@ -68,10 +70,10 @@ def trained(optimizer, activation="tanh"):
     return model.network.parameters.vector
 
 
-@pytest.mark.parametrize("optimizer", REGISTRIES["optimizers"].builtins)
+@pytest.mark.parametrize("optimizer", [name for name, found in builtins("optimizers").items() if is_elementwise(found)])
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_an_optimizer_in_pieces_moves_the_same_bits(optimizer, count, monkeypatch):
-    assert says(REGISTRIES["optimizers"].get(optimizer)(), "elementwise", "step")
+    optimizer = builtin("optimizers", optimizer)
     whole = trained(optimizer)
     for module, name, value in ((update, "MANY", 1), (update, "PIECE", 7), (run, "LARGE", 1)):
         monkeypatch.setattr(module, name, value)
@@ -105,7 +107,17 @@ def test_a_rule_of_ones_own_must_say_itself_that_it_is_elementwise():
         def step(self, w, grad, *state, lr, t):
             super().step(w, grad, *state, lr=2 * lr, t=t)
 
-    assert [says(cls(), "elementwise", "step") for cls in (Clipped, Renamed, Doubled)] == [False, True, True]
+    assert [is_elementwise(cls()) for cls in (Clipped, Renamed, Doubled)] == [False, True, True]
+
+
+def test_a_wrapper_is_elementwise_where_it_and_the_inner_rule_are():
+    wrapped = [
+        optimizers.Averaging(inner="adam"),
+        optimizers.Clipping(inner="adam", value=1.0),
+        optimizers.Clipping(inner="adam", norm=1.0),
+        optimizers.Averaging(inner=optimizers.Clipping(inner="adam", norm=1.0)),
+    ]
+    assert [is_elementwise(optimizer) for optimizer in wrapped] == [True, True, False, False]
 
 
 # -- how many

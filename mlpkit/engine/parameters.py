@@ -38,6 +38,8 @@ class Parameters:
         The head of `vector` that the optimizer changes.
     views : dict of str to array
         ``"layers.0.weight"`` and so on: shaped views into `vector`.
+    trained_tensors : int
+        Views that the optimizer changes: the first ones.
     """
 
     def __init__(self, trained: Shapes, statistics: Shapes, dtype: np.dtype[np.floating]) -> None:
@@ -45,6 +47,7 @@ class Parameters:
         self.vector: Array = np.zeros(sum(map(prod, shapes.values())), dtype)
         self.trained: Array = self.vector[: sum(map(prod, trained.values()))]
         self.views: dict[str, Array] = {}
+        self.trained_tensors = len(trained)
         start = 0
         for name, shape in shapes.items():
             self.views[name] = self.vector[start : start + prod(shape)].reshape(shape)
@@ -73,6 +76,7 @@ class MappedParameters(Parameters):
 
     def __init__(self, trained: Mapping[str, Array], statistics: Mapping[str, Array]) -> None:
         self.views = {**trained, **statistics}
+        self.trained_tensors = len(trained)
         self._trained_size = sum(view.size for view in trained.values())
 
     @cached_property

@@ -15,7 +15,7 @@ import numpy as np
 from mlpkit.engine.network import LayerViews, Network, layer_views, parameter_shapes
 from mlpkit.engine.parameters import Parameters
 from mlpkit.numerics.rowwise import augment
-from mlpkit.plugin import REGISTRIES, Array, Loss, Targets, says
+from mlpkit.plugin import REGISTRIES, Array, Loss, Targets, declares
 from mlpkit.spec.normalization import Normalizer
 from mlpkit.threads import in_parallel
 
@@ -196,7 +196,7 @@ class Workspace:
                 names = f"layers.{index}.weight", f"layers.{index}.bias"
                 weights = self.network.parameters.joined(*names), self.gradient.joined(*names)
             small = layer is not self.network.layers[-1] and self.rows * layer.weight.shape[1] <= SMALL
-            by_units = small and says(layer.activation, "any_order", "forward", "backward")
+            by_units = small and declares(layer.activation, "any_order", "forward", "backward")
             found.append(LayerBuffers(layer, gradient, *weights, self.rows, rng, by_units))
         return found
 

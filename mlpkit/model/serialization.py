@@ -215,7 +215,7 @@ def _training_state(values: dict[str, Any], arrays: dict[str, NDArray[Any]], spe
         first = error.errors()[0]
         what = f"{'.'.join(map(str, first['loc']))}: {shortened(first['msg'])}"
         raise ModelFileError(f"the training state in it is not valid: {what}", rule=Rule.STATE) from error
-    if problem := state.problem(spec, len(network.parameters.trained), len(network.parameters)):
+    if problem := state.problem(spec, network.parameters):
         raise TensorMismatch(f"the training state in it does not fit its spec: {problem}", rule=Rule.STATE)
     return state
 

@@ -4,9 +4,20 @@ The built-in plugins are modules beside this package; this one knows them by nam
 """
 
 from mlpkit.numerics.arrays import Array, Targets
-from mlpkit.plugin.base import REGISTRIES, Plugin, entry, is_outside, plugins, refresh_plugins, says, standing_in, to_entry
+from mlpkit.plugin.base import REGISTRIES, Plugin, declares, entry, is_outside, plugins, refresh_plugins, standing_in, to_entry
 from mlpkit.plugin.contracts import CONTRACTS, SUITABLE, Activation, Elementwise, Initializer, Loss, Metric, OutputKind, TargetScale
-from mlpkit.plugin.optimizer import LearningRate, Minimizer, Optimizer, Problem, Schedule
+from mlpkit.plugin.optimizer import (
+    LearningRate,
+    Minimizer,
+    Optimizer,
+    Problem,
+    Progress,
+    Schedule,
+    Wrapper,
+    averages,
+    is_elementwise,
+    learning_rate_of,
+)
 
 __all__ = [
     "CONTRACTS",
@@ -24,14 +35,19 @@ __all__ = [
     "OutputKind",
     "Plugin",
     "Problem",
+    "Progress",
     "Schedule",
     "TargetScale",
     "Targets",
+    "Wrapper",
+    "averages",
+    "declares",
     "entry",
+    "is_elementwise",
     "is_outside",
+    "learning_rate_of",
     "plugins",
     "refresh_plugins",
-    "says",
     "standing_in",
     "to_entry",
 ]

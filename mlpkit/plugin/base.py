@@ -120,6 +120,10 @@ class Plugin(BaseModel, ABC):
     kind: ClassVar[str]
     without_effect: ClassVar[tuple[str, ...]] = ()  # options that change no number, such as the size of a block: see mlpkit.testing
 
+    @classmethod
+    def check_definition(cls) -> None:
+        """Raise TypeError for a class that does not define what its contract needs; warn of an earlier form that still works."""
+
     @model_validator(mode="before")
     @classmethod
     def _lists_are_tuples(cls, options: Any) -> Any:
@@ -147,13 +151,13 @@ class Plugin(BaseModel, ABC):
         return entries_schema(REGISTRIES[cls.kind])
 
 
-def says(plugin: Plugin, promise: str, *methods: str) -> bool:
-    """Return whether the classes that define these methods of a plugin make a promise about them, by a class variable that is true.
+def declares(plugin: Plugin, promise: str, *methods: str) -> bool:
+    """Return True if every class that defines one of these methods of a plugin declares a promise about it as true.
 
-    A subclass that overrides one of them must make it anew.
+    A subclass that overrides one of them must declare it anew. A promise may be a class variable or a property of the object.
     """
     owners = [next(cls for cls in type(plugin).__mro__ if method in vars(cls)) for method in methods]
-    return all(vars(owner).get(promise, False) for owner in owners)
+    return all(promise in vars(owner) and bool(getattr(plugin, promise)) for owner in owners)
 
 
 def refresh_plugins() -> None:

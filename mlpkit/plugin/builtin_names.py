@@ -19,7 +19,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "binary_crossentropy": "BinaryCrossentropy",
         "categorical_crossentropy": "CategoricalCrossentropy",
     },
-    "optimizers": {"sgd": "SGD", "adam": "Adam"},
+    "optimizers": {"sgd": "SGD", "adam": "Adam", "nadam": "NAdam", "clipping": "Clipping", "averaging": "Averaging"},
     "initializers": {
         "glorot_uniform": "GlorotUniform",
         "glorot_normal": "GlorotNormal",
@@ -29,7 +29,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "constant": "Constant",
         "random_normal": "RandomNormal",
     },
-    "schedules": {"constant": "Constant", "cosine": "Cosine", "step": "Step"},
+    "schedules": {"constant": "Constant", "cosine": "Cosine", "step": "Step", "reduce_on_plateau": "ReduceOnPlateau"},
     "metrics": {
         "accuracy": "Accuracy",
         "log_loss": "LogLoss",

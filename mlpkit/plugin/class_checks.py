@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 MUTABLE = (list, dict, set, bytearray, MutableSequence, MutableMapping, MutableSet)
 
 
-def check_class(loaded: Any, contract: type) -> None:
+def check_class(loaded: Any, contract: type[Any]) -> None:
     """Hold a class to its contract.
 
     Raises
@@ -25,6 +25,9 @@ def check_class(loaded: Any, contract: type) -> None:
     declared = [variable for variable, kind in vars(contract).get("__annotations__", {}).items() if "ClassVar" in str(kind)]
     if missing := [variable for variable in declared if not hasattr(loaded, variable)]:
         raise TypeError(f"{name} does not say {' and '.join(missing)}, as class variables")
+    check_definition = getattr(loaded, "check_definition", None)
+    if check_definition is not None:
+        check_definition()
     _check_options(name, getattr(loaded, "model_fields", {}), getattr(loaded, "model_config", {}))
 
 

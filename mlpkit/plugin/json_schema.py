@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +12,29 @@ from mlpkit.errors import BrokenPlugin, PluginError
 from mlpkit.plugin.environment import strict
 from mlpkit.plugin.registry import PluginInfo, Registry
 
+_open: ContextVar[frozenset[str]] = ContextVar("open", default=frozenset())  # the kinds whose entries are being described
+
 
 def entries_schema(registry: Registry[Any]) -> dict[str, Any]:
-    """JSON Schema of a field of this kind: names, or one object per installed plugin.
+    """Return the JSON Schema of a field of this kind: names, or one object per installed plugin.
 
-    A broken one is left out, and with MLPKIT_STRICT_PLUGINS an error.
+    A broken one is left out, and with MLPKIT_STRICT_PLUGINS an error. Inside a plugin of the same kind, as the optimizer
+    inside a wrapper, an object is described by its name alone.
     """
+    kinds = _open.get()
+    token = _open.set(kinds | {registry.kind})
+    try:
+        return _entries_schema(registry, inside=registry.kind in kinds)
+    finally:
+        _open.reset(token)
+
+
+def _entries_schema(registry: Registry[Any], inside: bool) -> dict[str, Any]:
     every: list[str] = []
     objects: list[dict[str, Any]] = []
+    if inside:
+        every = [name for info in registry.installed() for name in _names(registry, info)]
+        return {"anyOf": [{"enum": every}, {"type": "object", "properties": {"type": {"enum": every}}, "required": ["type"]}]}
     for info in registry.installed():
         try:
             options = registry.get(info.full_name).model_json_schema()

@@ -266,6 +266,8 @@ class Registry(Generic[T]):
             The class breaks the contract, or its name is that of a built-in or of another class of yours.
         """
         name = snake_case(cls.__name__)
+        if self._own.get(name) is cls:
+            return self._own_info(name)
         try:
             check_class(cls, self.base)
             if not NAME.match(name):
@@ -276,8 +278,7 @@ class Registry(Generic[T]):
                 raise TypeError(f"{name!r} already means your {self._own_info(name).target}: give the class another name")
         except TypeError as error:
             raise BrokenPlugin(f"{cls.__name__} cannot be one of the {self.kind}: {error}") from error
-        if self._own.get(name) is not cls:
-            self._own[name], self._sources[name] = cls, source_of(cls)
+        self._own[name], self._sources[name] = cls, source_of(cls)
         return self._own_info(name)
 
 

@@ -164,14 +164,14 @@ def _of_activation(activation: Activation, inputs: Array) -> dict[str, Array]:
 
 def _moved(optimizer: Optimizer, start: Array) -> Array:
     """Return where some steps down half the sum of squares end, whose gradient is the place itself."""
-    w, state = start.copy(), [np.zeros_like(start) for _ in optimizer.state]
+    w, state, scalars = start.copy(), [np.zeros_like(start) for _ in optimizer.state], [np.zeros(()) for _ in optimizer.scalars]
     if isinstance(optimizer, Minimizer):
-        optimizer.minimize(w, _bowl(w.dtype), *state, lr=0.1, t=1)
+        optimizer.minimize(w, _bowl(w.dtype), *state, *scalars, lr=0.1, t=1)
         return w
     if optimizer.scope == "tensor":
         w, state = w[:, None], [array[:, None] for array in state]
     for t in range(1, STEPS + 1):
-        optimizer.step(w, w.copy(), *state, lr=0.1, t=t)
+        optimizer.step(w, w.copy(), *state, *scalars, lr=0.1, t=t)
     return w.reshape(-1)
 
 

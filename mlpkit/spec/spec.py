@@ -16,7 +16,7 @@ from pydantic_core import PydanticSerializationError
 
 from mlpkit.errors import Problem, SpecError, join_problems
 from mlpkit.files.paths import as_path, expanded
-from mlpkit.plugin import SUITABLE, Loss, Metric, Optimizer
+from mlpkit.plugin import SUITABLE, Loss, Metric, Optimizer, Schedule, learning_rate_of
 from mlpkit.plugin.json_schema import Words
 from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.spec.parts import (
@@ -94,6 +94,7 @@ class Spec(Part):
         if stopping is not None and stopping.monitor not in known:
             path = ("training", "early_stopping", "monitor")
             found.append(Finding(path, f"nothing measures {stopping.monitor!r}", f"one of {', '.join(known)}; 'metrics' adds more"))
+        found += self._schedule_findings(["loss", "validation_loss", *names])
         if len(set(names)) < len(names):
             found.append(Finding(("metrics",), "a metric is named twice"))
         for index, name in enumerate(names):
@@ -110,6 +111,14 @@ class Spec(Part):
                     layer_path = ("network", "layers", index, "normalization")
                     found.append(Finding(layer_path, "batch normalization needs batches of at least 2 rows", "raise training.batch_size"))
         return found
+
+    def _schedule_findings(self, known: list[str]) -> list[Finding]:
+        """Return the columns of the history that the schedule reads and nothing measures."""
+        schedule = learning_rate_of(self.optimizer)
+        unknown = [name for name in schedule.history_columns if name not in known] if isinstance(schedule, Schedule) else []
+        path = ("optimizer", "learning_rate")
+        help = f"one of {', '.join(known)}; 'metrics' adds more"
+        return [Finding(path, f"the schedule monitors {name!r}, which nothing measures", help) for name in unknown]
 
     def _problem_findings(self) -> list[Finding]:
         """Return what would give an optimizer that needs the whole problem another loss at each call for the same parameters."""

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.plugin import REGISTRIES, Initializer, Loss, Metric, Optimizer, Plugin
+from mlpkit.plugin import REGISTRIES, Initializer, Loss, Metric, Optimizer, Plugin, Schedule
 from mlpkit.testing.initializers import accepted
-from mlpkit.testing.trajectories import names_of_state
+from mlpkit.testing.trajectories import expect_names
 
 ROWS = 90
 LAST = {"real": "linear", "bounded": "tanh", "nonnegative": "sigmoid", "probability": "sigmoid", "distribution": "softmax"}
@@ -41,9 +41,13 @@ def case_of(plugin: Plugin) -> Case:
     if plugin.kind == "activations":
         return _case({"activation": plugin}, {}, {})
     if isinstance(plugin, Optimizer):
-        names_of_state(plugin)
+        expect_names(plugin)
         return _case({}, {}, {"optimizer": plugin})
-    return _case({}, {}, {"optimizer": {"type": "adam", "learning_rate": plugin}})
+    optimizer = {"type": "adam", "learning_rate": plugin}
+    if not isinstance(plugin, Schedule) or not plugin.history_columns:
+        return _case({}, {}, {"optimizer": optimizer})
+    metrics = [name for name in plugin.history_columns if name not in ("loss", "validation_loss", "learning_rate")]
+    return _case({}, {}, {"optimizer": optimizer, "metrics": metrics, "data": {"split": {"validation": 0.25}}})
 
 
 def _case(hidden: dict[str, Any], last: dict[str, Any], spec: dict[str, Any], inputs: int = 6) -> Case:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from mlpkit.plugin import Array, Minimizer, Optimizer, Schedule, says
+from mlpkit.plugin import Array, Minimizer, Optimizer, Schedule, Wrapper, is_elementwise
 from mlpkit.testing.check_run import CheckFunction
 from mlpkit.testing.concurrency import expect_undisturbed
 from mlpkit.testing.failure_messages import expect, expect_close, expect_finite, expect_same_bits
@@ -26,6 +26,8 @@ VECTORS: list[tuple[int, ...]] = [(1,), (2,), (5,), (1000,), (5600,)]
 
 def takes_schedules(optimizer: Optimizer) -> None:
     """The annotation of its learning rate allows a schedule, which a check of its own may refuse."""
+    if isinstance(optimizer, Wrapper):  # which has that of its inner optimizer
+        return
     annotation: Any = type(optimizer).model_fields["learning_rate"].annotation
     allowed = [each for each in (annotation, *get_args(annotation)) if isinstance(each, type) and issubclass(each, Schedule)]
     advice = "annotate it with LearningRate from mlpkit.plugin, so that a spec can give a schedule"
@@ -80,18 +82,23 @@ def state(optimizer: Optimizer) -> None:
     broken.go(rebuilt(optimizer), range(4, 7), lr)
     what = "6 steps unbroken and 3 + 3 with a new object: "
     expect_same_bits(broken.w, unbroken.w, f"{what}the parameters", IN_STATE)
-    for name, found, expected in zip(optimizer.state, broken.state, unbroken.state, strict=True):
+    for name, found, expected in zip(kept_by(optimizer), broken.state, unbroken.state, strict=True):
         expect_same_bits(found, expected, f"{what}the state {name!r}", IN_STATE)
     unwritten = _unwritten(optimizer)
     for variant in variants(optimizer) if unwritten else ():
-        unwritten &= _unwritten(variant) | (unwritten - set(variant.state))  # type: ignore[attr-defined]
+        unwritten &= _unwritten(variant) | (unwritten - set(kept_by(variant)))
     advice = "write into the array, m *= ... or m[...] = ..., since m = ... makes another one; or take its name out of state"
     expect(not unwritten, f"the state {' and '.join(map(repr, sorted(unwritten)))} is never written", advice)
 
 
+def kept_by(optimizer: Any) -> tuple[str, ...]:
+    """Return the names of the arrays and scalars that an optimizer keeps."""
+    return (*optimizer.state, *optimizer.scalars)
+
+
 def _unwritten(optimizer: Any) -> set[str]:
     """The names of the arrays that are still 0 after some steps."""
-    return {name for name, array in zip(optimizer.state, walked(optimizer, 3).state, strict=True) if not array.any()}
+    return {name for name, array in zip(kept_by(optimizer), walked(optimizer, 3).state, strict=True) if not array.any()}
 
 
 def zero_rate(optimizer: Optimizer) -> None:
@@ -111,7 +118,7 @@ def scopes(optimizer: Optimizer) -> None:
     """It moves every number of arrays of every shape of its scope; where it promises `elementwise`, pieces as the whole."""
     for shape in TENSORS if optimizer.scope == "tensor" else VECTORS:
         _expect_moved(optimizer, shape, 5)
-    if says(optimizer, "elementwise", "step"):
+    if is_elementwise(optimizer):
         _expect_pieces(optimizer)
 
 
@@ -120,7 +127,7 @@ def sizes(optimizer: Optimizer) -> None:
     shape = (300, 400) if optimizer.scope == "tensor" else (LONG,)
     _expect_moved(optimizer, shape, 2)
     _expect_single(optimizer, shape)
-    if says(optimizer, "elementwise", "step"):
+    if is_elementwise(optimizer):
         _expect_long_pieces(optimizer)
 
 
@@ -154,11 +161,14 @@ def _expect_pieces(optimizer: Optimizer) -> None:
     lr = rate_of(optimizer)
     whole = walked(optimizer, 3)
     walk = Walk(optimizer, Quadratic(shape_of(optimizer)))
-    w, pieces = walk.w.reshape(-1), [array.reshape(-1) for array in walk.state]
+    w, arrays, scalars = walk.w.reshape(-1), walk.state[: len(optimizer.state)], walk.state[len(optimizer.state) :]
+    pieces = [array.reshape(-1) for array in arrays]
     for t in range(1, 4):
         grad = walk.problem(walk.w)[1].reshape(-1)
+        before = [number.copy() for number in scalars]
         for part in (slice(0, 7), slice(7, 8), slice(8, None)):
-            optimizer.step(w[part], grad[part], *[array[part] for array in pieces], lr=lr, t=t)
+            numbers = scalars if part.start == 0 else [number.copy() for number in before]
+            optimizer.step(w[part], grad[part], *[array[part] for array in pieces], *numbers, lr=lr, t=t)
     advice = "take elementwise back: a number's step depends on other numbers, or on how many there are"
     expect_same_bits(walk.w, whole.w, "parameters moved as a whole and in pieces", advice)
 
@@ -183,7 +193,7 @@ def dtype(optimizer: Optimizer) -> None:
     """float32 and float64 work, without a warning."""
     for name in ("float32", "float64"):
         walk = walked(optimizer, 3, name)
-        for what, array in (("w", walk.w), *zip(optimizer.state, walk.state, strict=True)):
+        for what, array in (("w", walk.w), *zip(kept_by(optimizer), walk.state, strict=True)):
             expect_finite(array, f"after 3 steps in {name}, {what}", "compute in the dtype of w")
     single, double = walked(optimizer, 1, "float32").w, walked(optimizer, 1).w
     away = float(np.abs(single - double).max())

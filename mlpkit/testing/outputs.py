@@ -11,7 +11,7 @@ from mlpkit.plugin import Activation, Array, Initializer, Loss, Metric, Minimize
 from mlpkit.testing import activation_cases, loss_cases, metric_cases
 from mlpkit.testing.initializers import accepted, filled
 from mlpkit.testing.row_checks import Sample
-from mlpkit.testing.schedules import places
+from mlpkit.testing.schedules import places, rate_at
 from mlpkit.testing.trajectories import Quadratic, Valley, Walk, driven, rate_of, shape_of, walked
 
 LEVELS = (1.0, 1.0, 1.0, 30.0, 30.0, *(0.01,) * 12, 0.0, 1.0, -1.0, 1e4, *(1e-3,) * 12, 1e-6, 1.0)  # of a course of gradients
@@ -26,7 +26,7 @@ def answer(plugin: Plugin) -> list[Array]:
         "losses": _of_loss,
         "optimizers": _of_optimizer,
         "initializers": lambda each: _filled(each, accepted(each)),
-        "schedules": lambda each: [np.array([each.rate(*place) for place in places()], "float64")],
+        "schedules": lambda each: [np.array([rate_at(each, *place) for place in places()], "float64")],
         "metrics": lambda each: [np.array([each.compute(*metric_cases.data(each))], "float64")],
     }
     return ordinary[plugin.kind](plugin)
@@ -39,7 +39,7 @@ def wide_answer(plugin: Plugin) -> list[Array]:
         "losses": _loss_widely,
         "optimizers": _optimizer_widely,
         "initializers": lambda each: _filled(each, dict.fromkeys([*accepted(each), *SHAPES])),
-        "schedules": lambda each: [np.array([each.rate(*place) for place in places(RUNS)], "float64")],
+        "schedules": lambda each: [np.array([rate_at(each, *place) for place in places(RUNS)], "float64")],
         "metrics": _metric_widely,
     }
     with np.errstate(all="ignore"):

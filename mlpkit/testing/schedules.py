@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mlpkit.plugin import Array, Schedule
+from mlpkit.plugin import Array, Progress, Schedule
 from mlpkit.testing.check_run import CheckFunction
 from mlpkit.testing.failure_messages import expect, expect_same_bits
 
@@ -25,10 +27,27 @@ def places(runs: tuple[int, ...] = LONG) -> list[tuple[float, int]]:
     return found
 
 
+def rate_at(schedule: Schedule, epoch: float, epochs: int) -> float:
+    """Return the rate after `epoch` of `epochs` epochs, of a run whose figures fall and then stay."""
+    if schedule.once_per_epoch:
+        epoch = math.floor(epoch)
+    step, steps = math.floor(epoch * PARTS[0]), epochs * PARTS[0]
+    return schedule.at(Progress(min(epoch / epochs, 1.0), epoch, epochs, step, steps, _history(schedule, math.floor(epoch))))
+
+
+def _history(schedule: Schedule, epochs: int) -> Mapping[str, NDArray[np.float64]]:
+    """Return read-only columns of so many finished epochs; nothing for a schedule that is not `once_per_epoch`."""
+    if not schedule.once_per_epoch or not epochs:
+        return {}
+    column = 1.0 / np.minimum(np.arange(1, epochs + 1, dtype="float64"), 5.0)
+    column.flags.writeable = False
+    return dict.fromkeys(("loss", "validation_loss", "learning_rate", *schedule.history_columns), column)
+
+
 def rates(schedule: Schedule) -> None:
     """Every rate is finite and not below 0, in runs of one epoch and of 10,000 too."""
     for epoch, epochs in places(EVERY):
-        rate = schedule.rate(epoch, epochs)
+        rate = rate_at(schedule, epoch, epochs)
         found = f"the rate at epoch {epoch:g} of {epochs} is {rate}"
         expect(math.isfinite(rate) and rate >= 0, found, "give a finite number of at least 0 from epoch 0 to the last")
 
@@ -36,7 +55,7 @@ def rates(schedule: Schedule) -> None:
 def short_runs(schedule: Schedule) -> None:
     """A run of any length has a rate above 0 somewhere: else it trains nothing."""
     for epochs in EVERY:
-        largest = max(schedule.rate(*place) for place in places((epochs,)))
+        largest = max(rate_at(schedule, *place) for place in places((epochs,)))
         found = f"no rate of a run of {epochs} epochs is above 0"
         expect(largest > 0, found, "let the parts of a schedule be shares of the run, or cut them where it is short")
 
@@ -44,7 +63,7 @@ def short_runs(schedule: Schedule) -> None:
 def returns_float(schedule: Schedule) -> None:
     """Every rate is a float. NumPy's float64 is one of Python's, and computes the same."""
     for epoch, epochs in places(EVERY):
-        rate = schedule.rate(epoch, epochs)
+        rate = rate_at(schedule, epoch, epochs)
         found = f"the rate at epoch {epoch:g} of {epochs} is {type(rate).__name__}"
         expect(isinstance(rate, float), found, "return a float: an array or NumPy's float32 would change the optimizer's arithmetic")
 
@@ -52,14 +71,14 @@ def returns_float(schedule: Schedule) -> None:
 def memory(schedule: Schedule) -> None:
     """A rate depends on its arguments alone, in whatever order they come: a run may go on in the middle."""
     every = places((1, *LONG))
-    expected = np.array([schedule.rate(*place) for place in every], "float64")
+    expected = np.array([rate_at(schedule, *place) for place in every], "float64")
     fresh = type(schedule).model_validate_json(schedule.model_dump_json())
     advice = "compute the rate from epoch and epochs alone, and keep nothing"
     for asked in (schedule, fresh):
         for order in (np.arange(len(every))[::-1], np.random.default_rng(0).permutation(len(every))):
             found = np.empty_like(expected)
             for index in order:
-                found[index] = asked.rate(*every[index])
+                found[index] = rate_at(asked, *every[index])
             expect_same_bits(found, expected, "rates asked for in order and in another order", advice)
     _expect_own_length(schedule, advice)
 
@@ -68,7 +87,7 @@ def _expect_own_length(schedule: Schedule, advice: str) -> None:
     """The length of a run is that of the call: shares of a run that give other rates in runs of other lengths do so in any order."""
     alone: dict[int, Array] = {}
     for epochs in (20, 40, 20, 40):
-        found = np.array([schedule.rate(epochs * share, epochs) for share in (0.1, 0.25, 0.5, 0.9)])
+        found = np.array([rate_at(schedule, epochs * share, epochs) for share in (0.1, 0.25, 0.5, 0.9)])
         expect_same_bits(found, alone.setdefault(epochs, found), "rates of runs of several lengths by turns", advice)
 
 

@@ -15,7 +15,7 @@ from mlpkit.testing.cases import case_of
 from mlpkit.testing.engine import trained
 from mlpkit.testing.initializers import SHAPES, filled
 from mlpkit.testing.outputs import answer, wide_answer
-from mlpkit.testing.schedules import EVERY, places
+from mlpkit.testing.schedules import EVERY, places, rate_at
 from mlpkit.testing.trajectories import Quadratic, Walk, rate_of
 
 DTYPES = ("float32", "float64")
@@ -63,7 +63,7 @@ def _initializer(initializer: Initializer) -> None:
 
 def _schedule(schedule: Schedule) -> None:
     for place in places(EVERY):
-        schedule.rate(*place)
+        rate_at(schedule, *place)
 
 
 def _metric(metric: Metric) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from mlpkit.plugin import Array, Minimizer, Optimizer, Schedule
+from mlpkit.plugin import Array, Minimizer, Optimizer, Schedule, learning_rate_of
 from mlpkit.testing.failure_messages import expect
+from mlpkit.testing.schedules import rate_at
 
 LITTLE = 1e-3  # a learning rate with which one step does not go too far
 
@@ -29,12 +30,18 @@ class Quadratic:
         return 0.5 * float((self.curvature * away * away).sum()), self.grad
 
 
-def names_of_state(optimizer: Optimizer) -> tuple[str, ...]:
-    """The class variable `state`; AssertionError for what is no tuple, as ("m") is none."""
-    found: Any = optimizer.state
-    advice = f"write a tuple: ({found!r},)" if isinstance(found, str) else "write a tuple of names"
-    expect(isinstance(found, tuple), f"the class variable state is {found!r}, a {type(found).__name__}", advice)
-    return optimizer.state
+def expect_names(optimizer: Optimizer) -> None:
+    """Raise AssertionError for names of state or scalars that are no tuple."""
+    for kind in ("state", "scalars"):
+        found: Any = getattr(optimizer, kind)
+        advice = f"write a tuple: ({found!r},)" if isinstance(found, str) else "write a tuple of names"  # ("m") is none
+        expect(isinstance(found, tuple), f"the class variable {kind} is {found!r}, a {type(found).__name__}", advice)
+
+
+def zeros_of(optimizer: Optimizer, w: Array) -> list[Array]:
+    """Return the arrays and scalars that an optimizer keeps, as before the first step."""
+    expect_names(optimizer)
+    return [*(np.zeros_like(w) for _ in optimizer.state), *(np.zeros(()) for _ in optimizer.scalars)]
 
 
 class Valley(Quadratic):
@@ -59,7 +66,7 @@ class Walk:
     def __init__(self, optimizer: Optimizer, problem: Quadratic) -> None:
         self.problem = problem
         self.w = problem.start.copy()
-        self.state = [np.zeros_like(self.w) for _ in names_of_state(optimizer)]
+        self.state = zeros_of(optimizer, self.w)
         self.done = 0  # the number of the call that said that nothing is left to gain: the walk is over, as a run is
 
     def go(self, optimizer: Optimizer, steps: Iterable[int], lr: float) -> None:
@@ -87,8 +94,8 @@ def rebuilt(optimizer: Optimizer) -> Optimizer:
 
 def rate_of(optimizer: Optimizer) -> float:
     """The learning rate to check with: its own; of a schedule the largest of the first epochs."""
-    rate = optimizer.learning_rate
-    return max(rate.rate(epoch / 2, 10) for epoch in range(11)) if isinstance(rate, Schedule) else rate
+    rate = learning_rate_of(optimizer)
+    return max(rate_at(rate, epoch / 2, 10) for epoch in range(11)) if isinstance(rate, Schedule) else rate
 
 
 def shape_of(optimizer: Optimizer) -> tuple[int, ...]:
@@ -106,7 +113,7 @@ def walked(optimizer: Optimizer, steps: int, dtype: DTypeLike = "float64", seed:
 def driven(optimizer: Optimizer, w: Array, gradients: Sequence[Array], lr: float = LITTLE) -> Array:
     """Return where an optimizer goes from `w` along some gradients, with a state of zeros; not for minimizers."""
     w = w.copy()
-    state = [np.zeros_like(w) for _ in names_of_state(optimizer)]
+    state = zeros_of(optimizer, w)
     with np.errstate(all="ignore"):
         for number, gradient in enumerate(gradients, 1):
             optimizer.step(w, gradient.astype(w.dtype), *state, lr=lr, t=number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from mlpkit.plugin import Array
+from mlpkit.engine.network import Network
 from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name
 from mlpkit.training.epoch import Epoch
@@ -83,8 +83,10 @@ class Best:
 
     Parameters
     ----------
-    vector : array
-        All parameters of the network.
+    network : Network
+        The one that is trained, and gets the kept weights.
+    predicting : Network
+        The one whose weights are kept: the same, or where the optimizer averages the one with the averaged weights.
     spec : Spec
     validated : bool
         Whether there are validation rows.
@@ -95,12 +97,12 @@ class Best:
         The epoch that the kept weights are from; None before one was finished.
     """
 
-    def __init__(self, vector: Array, spec: Spec, validated: bool) -> None:
+    def __init__(self, network: Network, predicting: Network, spec: Spec, validated: bool) -> None:
         self.monitor = Monitor(spec)
         self.stopping = spec.training.early_stopping is not None
         self.last = not self.stopping and not validated
-        self.vector = vector
-        self.kept = vector.copy()
+        self.vector, self.source = network.parameters.vector, predicting.parameters.vector
+        self.kept = self.source.copy()
         self.number: int | None = None
 
     def watch(self, epoch: Epoch) -> None:
@@ -110,7 +112,7 @@ class Best:
 
     def keep(self, number: int | None) -> None:
         """Keep the weights of the moment."""
-        self.kept[...] = self.vector
+        self.kept[...] = self.source
         self.number = number
 
     def restore(self) -> None:

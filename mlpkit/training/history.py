@@ -76,6 +76,28 @@ class History(Sequence[Epoch]):
         return {name: np.concatenate([self._stored.get(name, missing[0]), new.get(name, missing[1])]) for name in names}
 
 
+class EpochColumns:
+    """The finished epochs of one run, as a schedule reads them."""
+
+    def __init__(self) -> None:
+        self._epochs: list[Epoch] = []
+
+    def append(self, epoch: Epoch) -> None:
+        """Add the epoch that follows."""
+        self._epochs.append(epoch)
+
+    def columns(self, epochs: int) -> Columns:
+        """Return the first `epochs` epochs as read-only columns, none for none; without "validation_loss" where none was measured."""
+        if not epochs:
+            return {}
+        found = _columns(self._epochs[:epochs])
+        if np.isnan(found["validation_loss"]).all():
+            del found["validation_loss"]
+        for column in found.values():
+            column.flags.writeable = False
+        return found
+
+
 def _loss(epoch: Epoch) -> float:
     return epoch.loss if epoch.validation_loss is None else epoch.validation_loss
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from mlpkit.errors import BrokenPlugin, DataError, ModelFileError
+from mlpkit.errors import BrokenPlugin, DataError, ModelFileError, SpecError
 from mlpkit.modelfile import strict_json
 from mlpkit.modelfile.constants import FOLDERS, is_path
+from mlpkit.plugin import Schedule, learning_rate_of
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.preprocessing.prepare import Prepared
 from mlpkit.provenance.placeholders import require
@@ -30,7 +31,7 @@ def check_storable(spec: Spec, inputs: InputEncoder, target: TargetEncoder) -> N
         except ModelFileError as error:
             message = f"a model of these data could not be saved: {shortened(error.message)}"
             raise DataError(message, help="use fewer columns, categories or classes, or shorter names of plain characters") from error
-    if wrong := [name for name in spec.optimizer.state if not is_path(f"{FOLDERS['state']}optimizer/{name}")]:
+    if wrong := [name for name in (*spec.optimizer.state, *spec.optimizer.scalars) if not is_path(f"{FOLDERS['state']}optimizer/{name}")]:
         message = f"the state {shortened(wrong[0], 100)!r} of the optimizer {plugin_name(spec.optimizer)!r} cannot be saved"
         raise BrokenPlugin(message, help="name it with letters, digits and _, 128 of them at most")
 
@@ -45,6 +46,10 @@ def check_trainable(spec: Spec, prepared: Prepared) -> None:
 
 
 def check_measured(spec: Spec, prepared: Prepared) -> None:
-    """Raise SpecError when the metrics or the early stopping of a spec do not fit the data."""
+    """Raise SpecError when the metrics, the early stopping or the schedule of a spec do not fit the data."""
     check_metrics(spec.metrics, prepared.target.task)
     check_early_stopping(spec, prepared.validation)
+    schedule = learning_rate_of(spec.optimizer)
+    if isinstance(schedule, Schedule) and "validation_loss" in schedule.history_columns and prepared.validation is None:
+        message = f"{plugin_name(schedule)} monitors the validation loss, but there are no validation rows"
+        raise SpecError.at("optimizer.learning_rate", message, "add data.split.validation, such as 0.2, or monitor 'loss'")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mlpkit.errors import DataError, SpecError, TrainingError, warn
-from mlpkit.plugin import Schedule
+from mlpkit.plugin import Schedule, learning_rate_of
 from mlpkit.preprocessing.prepare import Prepared
 from mlpkit.spec import Spec
 from mlpkit.spec.changes import continued
@@ -62,8 +62,8 @@ def check_spec(state: TrainingState, old: Spec, new: Spec) -> Spec:
 
 def _warn_of_schedule(state: TrainingState, old: Spec, new: Spec) -> None:
     """Warn when the number of epochs has changed, and with it the learning rates of the epochs that are done."""
-    schedule, before, after = new.optimizer.learning_rate, old.training.epochs, new.training.epochs
-    if before == after or not isinstance(schedule, Schedule) or not state.step:
+    schedule, before, after = learning_rate_of(new.optimizer), old.training.epochs, new.training.epochs
+    if before == after or not isinstance(schedule, Schedule) or schedule.once_per_epoch or not state.step:
         return
     so_far = np.linspace(0, (state.step - 1) / state.steps_per_epoch, PROBED).tolist()
     if any(schedule.rate(epoch, before) != schedule.rate(epoch, after) for epoch in so_far):

@@ -20,12 +20,13 @@ from mlpkit.engine.network import BLOCK, Network
 from mlpkit.engine.workspace import Workspace
 from mlpkit.errors import MLPKitError, warn
 from mlpkit.numerics.numpy_errstate import quiet_context
-from mlpkit.plugin import Array, Minimizer, Targets
+from mlpkit.plugin import Array, Minimizer, Targets, averages
 from mlpkit.plugin.error_attribution import blaming
 from mlpkit.spec import Spec
 from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.threads import LARGE, Share, may_be_split
 from mlpkit.training.average_loss import Answers, mean_loss
+from mlpkit.training.batch_statistics import measure_batch_statistics
 from mlpkit.training.divergence import broken, divergence
 from mlpkit.training.early_stopping import Best
 from mlpkit.training.epoch import Epoch
@@ -83,7 +84,9 @@ class Run:
         self.shuffle_rng = random_stream(spec.seed, "shuffle", done)
         self.dropout_rng = random_stream(spec.seed, "dropout", done)
         self.quiet = quiet_context()
-        self.best = Best(network.parameters.vector, spec, validation is not None)
+        self.averaged = deepcopy(network) if averages(spec.optimizer) else None
+        self.given: Array | None = None  # the averaged weights, once the network has them
+        self.best = Best(network, self.averaged or network, spec, validation is not None)
         self.evaluated = not (validation is None and measure is None and not self.best.stopping)
         shapes = [layer.weight.shape for layer in network.layers]
         large = max(self.batch_size * inputs * units for inputs, units in shapes) >= LARGE
@@ -159,6 +162,8 @@ class Run:
         epoch = Epoch(self.done + self.epoch + 1, self.loss / self.rows, validation_loss, metrics, rate, seconds)
         self._begin_change()
         self.best.watch(epoch)
+        if self.update.history is not None:
+            self.update.history.append(epoch)
         if self.record is not None:
             self.record(epoch)
         self.epoch, self.loss, self.order = self.epoch + 1, 0.0, None
@@ -223,12 +228,13 @@ class Run:
         if not self.evaluated:
             return None, {}
         data = self.train if self.validation is None else self.validation
-        loss, answers = mean_loss(self.network, self.spec, data)
+        network = self.predicting_network()
+        loss, answers = mean_loss(network, self.spec, data)
         if not math.isfinite(loss):
             raise self._diverged(data.inputs, loss)
         metrics = {} if self.measure is None else self.measure(answers)
         if self.spec.training.early_stopping and self.spec.training.early_stopping.monitor == "training_loss":
-            on_training_rows = loss if self.validation is None else mean_loss(self.network, self.spec, self.train)[0]
+            on_training_rows = loss if self.validation is None else mean_loss(network, self.spec, self.train)[0]
             metrics = {**metrics, "training_loss": on_training_rows}
         return (None if self.validation is None else loss), metrics
 
@@ -241,18 +247,34 @@ class Run:
         return type(error)(error.message, help=error.help + kept)
 
     def close(self) -> None:
-        """Give the network the weights of the best epoch, where early stopping watched them, and the threads to other runs.
+        """Give the network the weights to predict with, and the threads to other runs. A second call changes nothing.
 
-        After a run that broke in the middle of a step the network has those of the best finished epoch too.
+        With early stopping, and after a run that broke in the middle of a step, these are the weights of the best finished
+        epoch; else, where the optimizer averages, the average. The statistics of batch normalization are then those of the
+        trained weights, and are measured anew.
         """
         self.share.close()
         if self.best.stopping or not self.whole:
             self.best.restore()
+        elif self.averaged is not None:
+            self.given = self.predicting_network().parameters.vector if self.given is None else self.given
+            self.network.parameters.vector[...] = self.given
+        if self.averaged is not None:
+            measure_batch_statistics(self.network, self.train.inputs)
+
+    def predicting_network(self) -> Network:
+        """Return the network with the weights to predict with now: itself, or where the optimizer averages another one."""
+        if self.averaged is None:
+            return self.network
+        self.averaged.parameters.vector[...] = self.network.parameters.vector
+        if not self.update.average(self.averaged.parameters.trained):
+            self.averaged.parameters.vector[...] = self.network.parameters.vector
+        return self.averaged
 
     def best_network(self) -> Network:
-        """The network that predicts best: with early stopping a copy, with the weights of the best epoch."""
+        """Return the network that predicts best: with early stopping a copy, with the weights of the best epoch."""
         if not self.best.stopping:
-            return self.network
+            return self.predicting_network()
         network = deepcopy(self.network)
         network.parameters.vector[...] = self.best.kept
         return network

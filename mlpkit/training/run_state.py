@@ -14,7 +14,7 @@ from mlpkit.training.epoch import Epoch
 from mlpkit.training.parameter_order import from_file_order, to_file_order
 from mlpkit.training.random_generators import generator_state, set_generator
 from mlpkit.training.run import Run
-from mlpkit.training.state import TrainingState
+from mlpkit.training.state import TrainingState, keeps_parameters
 from mlpkit.training.versions import versions
 from mlpkit.training.warm_start import WarmStart
 
@@ -27,10 +27,15 @@ def state_of(run: Run, data: Fingerprint) -> TrainingState:
         f"optimizer/{name}": to_file_order(parameters, array)
         for name, array in zip(run.spec.optimizer.state, run.update.state, strict=True)
     }
+    arrays |= {
+        f"optimizer/{name}": number.reshape(-1).copy() for name, number in zip(run.spec.optimizer.scalars, run.update.scalars, strict=True)
+    }
     arrays |= {"rng/shuffle": order, "rng/dropout": generator_state(run.dropout_rng), "loop/loss": np.array([run.loss])}
     monitor = run.best.monitor if run.best.stopping else None
+    if keeps_parameters(run.spec):
+        arrays["loop/parameters"] = to_file_order(parameters, parameters.vector)
     if monitor is not None:
-        arrays |= {"loop/parameters": to_file_order(parameters, parameters.vector), "loop/monitored": np.array([monitor.value])}
+        arrays["loop/monitored"] = np.array([monitor.value])
     return TrainingState(
         done=run.done,
         epoch=run.epoch,
@@ -62,32 +67,43 @@ def restore(run: Run, state: TrainingState, history: Sequence[Epoch] = ()) -> No
     run.go_on_with_threads(state.threads)
     run.done, run.epoch, run.step, run.loss = state.done, state.epoch, state.step, float(state.arrays["loop/loss"][0])
     run.converged, run.update.before = state.converged, state.before
-    for name, array in zip(run.spec.optimizer.state, run.update.state, strict=True):
-        from_file_order(run.network.parameters, state.arrays[f"optimizer/{name}"], array)
+    parameters, optimizer = run.network.parameters, run.spec.optimizer
+    for name, array in zip(optimizer.state, run.update.state, strict=True):
+        from_file_order(parameters, state.arrays[f"optimizer/{name}"], array)
+    for name, number in zip(optimizer.scalars, run.update.scalars, strict=True):
+        number[...] = state.arrays[f"optimizer/{name}"].reshape(number.shape)
+    if run.update.history is not None:
+        for epoch in history[state.done :]:
+            run.update.history.append(epoch)
     set_generator(run.shuffle_rng, state.arrays["rng/shuffle"])
     set_generator(run.dropout_rng, state.arrays["rng/dropout"])
     run.best.keep(state.place.epochs or None)
     if run.best.stopping:
         run.best.number = state.best
         run.best.monitor.go_on(float(state.arrays["loop/monitored"][0]), state.best, state.waited, history)
-        from_file_order(run.network.parameters, state.arrays["loop/parameters"], run.network.parameters.vector)
+    if keeps_parameters(run.spec):
+        from_file_order(parameters, state.arrays["loop/parameters"], parameters.vector)
     run.whole = True
 
 
 def warm_start_of(run: Run) -> WarmStart:
     """Return what the next run on the network can go on from. Only when the run is `whole`, before it is closed."""
-    arrays = dict(zip(run.spec.optimizer.state, run.update.state, strict=True))
-    last, left = (run.network.parameters.vector.copy(), run.best.kept) if run.best.stopping else (None, None)
-    return WarmStart(type(run.spec.optimizer), arrays, run.update.before + run.step, last, left)
+    optimizer, update = run.spec.optimizer, run.update
+    arrays = dict(zip((*optimizer.state, *optimizer.scalars), (*update.state, *update.scalars), strict=True))
+    last, left = None, None
+    if keeps_parameters(run.spec):
+        last, left = run.network.parameters.vector.copy(), run.best_network().parameters.vector.copy()
+    return WarmStart(run.spec.optimizer, arrays, run.update.before + run.step, last, left)
 
 
 def go_on_from(run: Run, start: WarmStart) -> None:
     """Take over what an earlier run on the network has left, where the optimizer is the same."""
     run.whole = False
     start.restore_last(run.network.parameters.vector)
-    run.best.keep(None)
-    if start.fits(run.spec, run.network):
+    if start.fits(run.spec, run.update):
         run.update.before = start.step
-        for array, earlier in zip(run.update.state, start.arrays.values(), strict=True):
+        for array, earlier in zip((*run.update.state, *run.update.scalars), start.arrays.values(), strict=True):
             array[...] = earlier
+    run.predicting_network()
+    run.best.keep(None)
     run.whole = True

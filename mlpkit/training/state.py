@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mlpkit.engine.parameters import Parameters
+from mlpkit.plugin import averages
 from mlpkit.spec import Spec
 from mlpkit.text.limits import InParts
 from mlpkit.training.data_digest import Fingerprint
@@ -64,11 +66,14 @@ class TrainingState(BaseModel):
     converged : bool
         Whether the optimizer said that nothing is left to gain; False in files from before container 1.3.
     arrays : dict of str to array
-        "optimizer/NAME", shaped like the trained parameters, one for each name in the optimizer's `state`;
+        "optimizer/NAME", shaped like the trained parameters, one for each name in the optimizer's `state`, and for each in its
+        `scalars` one of float64, shape (1,), or (tensors,) for a rule whose scope is "tensor";
         "rng/shuffle", of the start of the epoch, and "rng/dropout", as `generator_state` gives them;
-        "loop/loss", shape (1,), the sum of losses over the rows of the unfinished epoch; and with early stopping
-        "loop/parameters", the vector that training has come to, as the model's own is the best one, and
-        "loop/monitored", shape (1,), the best value of what is watched, with its sign changed where more is better.
+        "loop/loss", shape (1,), the sum of losses over the rows of the unfinished epoch;
+        "loop/parameters", the vector that training has come to, where the model has the best or an averaged one: with early
+        stopping, or an optimizer that averages;
+        "loop/monitored", shape (1,), with early stopping: the best value of the monitored figure, with its sign changed where
+        more is better.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -96,9 +101,9 @@ class TrainingState(BaseModel):
         """Return how far training has come."""
         return Place(self.done + self.epoch, self.step - self.epoch * self.steps_per_epoch)
 
-    def problem(self, spec: Spec, trained: int, size: int) -> str:
-        """Return what is wrong with the arrays for a network of `size` numbers, of which `trained` are trained; empty when nothing is."""
-        shapes = array_shapes(spec, trained, size)
+    def problem(self, spec: Spec, parameters: Parameters) -> str:
+        """Return what is wrong with the arrays for a network with these parameters; empty when nothing is."""
+        shapes = array_shapes(spec, parameters)
         for name, (dtype, shape) in shapes.items():
             found: NDArray[Any] | None = self.arrays.get(name)
             if found is None:
@@ -110,10 +115,20 @@ class TrainingState(BaseModel):
         return ""
 
 
-def array_shapes(spec: Spec, trained: int, size: int) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """The dtype and shape of each array of a state, for a network of `size` numbers, of which `trained` are trained."""
-    shapes: dict[str, tuple[str, tuple[int, ...]]] = {f"optimizer/{name}": (spec.dtype, (trained,)) for name in spec.optimizer.state}
+def keeps_parameters(spec: Spec) -> bool:
+    """Return True if the model of a run has other weights than training has come to: the best ones, or averages."""
+    return spec.training.early_stopping is not None or averages(spec.optimizer)
+
+
+def array_shapes(spec: Spec, parameters: Parameters) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Return the dtype and shape of each array of a state, for a network with these parameters."""
+    optimizer, trained = spec.optimizer, len(parameters.trained)
+    numbers = parameters.trained_tensors if optimizer.scope == "tensor" else 1
+    shapes: dict[str, tuple[str, tuple[int, ...]]] = {f"optimizer/{name}": (spec.dtype, (trained,)) for name in optimizer.state}
+    shapes |= {f"optimizer/{name}": ("float64", (numbers,)) for name in optimizer.scalars}
     shapes |= {"rng/shuffle": ("uint64", (WORDS,)), "rng/dropout": ("uint64", (WORDS,)), "loop/loss": ("float64", (1,))}
+    if keeps_parameters(spec):
+        shapes["loop/parameters"] = (spec.dtype, (len(parameters),))
     if spec.training.early_stopping is not None:
-        shapes |= {"loop/parameters": (spec.dtype, (size,)), "loop/monitored": ("float64", (1,))}
+        shapes["loop/monitored"] = ("float64", (1,))
     return shapes

@@ -6,16 +6,19 @@ The optimizer's rule is written for one array; here it meets the vector of all p
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mlpkit.engine.network import Network
-from mlpkit.plugin import Array, Minimizer, Schedule, says
+from mlpkit.plugin import Array, Minimizer, Progress, Schedule, is_elementwise, learning_rate_of
 from mlpkit.spec import Spec
 from mlpkit.text.shown import shortened
 from mlpkit.threads import in_parallel
 from mlpkit.training.divergence import broken
+from mlpkit.training.history import EpochColumns
 from mlpkit.training.objective import TrainingProblem
 
 PIECE = 2**18  # parameters that an elementwise optimizer moves at once
@@ -33,83 +36,126 @@ class Found(NamedTuple):
 class Update:
     """The optimizer with its state and the learning rate of each step.
 
+    The order of a step: the gradient of the mean loss; the optimizer's rule with the learning rate of the step, times the
+    layer's factor. Weights to predict with, where an optimizer averages, are derived from its state when they are needed.
+
     Attributes
     ----------
+    state : tuple of array
+        One array like the trained vector for each name in the optimizer's `state`.
+    scalars : tuple of array
+        One for each name in the optimizer's `scalars`, float64: shape (), or (tensors,) where its scope is "tensor".
     before : int
         Steps of earlier runs whose arrays the optimizer goes on with: step number t of the rule counts them too.
+    history : EpochColumns or None
+        Of this run, for a schedule that reads it.
     threads : int
         On which an elementwise optimizer works when there are many parameters.
     """
 
     def __init__(self, network: Network, spec: Spec) -> None:
-        self.optimizer = spec.optimizer
-        rate = spec.optimizer.learning_rate
+        self.optimizer = optimizer = spec.optimizer
+        rate = learning_rate_of(optimizer)
         self.schedule = rate if isinstance(rate, Schedule) else None
         self.constant = 0.0 if isinstance(rate, Schedule) else rate
         self.epochs = spec.training.epochs
         self.parameters, self.trained = network.parameters, network.parameters.trained
-        self.state = tuple(np.zeros_like(network.parameters.trained) for _ in spec.optimizer.state)
+        self.state = tuple(np.zeros_like(self.trained) for _ in optimizer.state)
+        self.tensors = self._tensor_slices() if optimizer.scope == "tensor" else None
+        self.scalars = tuple(np.zeros(() if self.tensors is None else len(self.tensors)) for _ in optimizer.scalars)
         self.before = 0
+        self.history = EpochColumns() if self.schedule is not None and self.schedule.once_per_epoch else None
+        self._kept = -1, 0.0  # the last epoch for which such a schedule was asked, and its rate
         self.threads = 1
-        self.tensors = self._tensor_slices() if spec.optimizer.scope == "tensor" else None
-        by_pieces = says(spec.optimizer, "elementwise", "step") and len(self.trained) >= MANY
+        by_pieces = is_elementwise(optimizer) and len(self.trained) >= MANY
         self.whole = self.tensors is None and not by_pieces  # one call for all of it
 
     def _tensor_slices(self) -> list[tuple[slice, tuple[int, ...]]]:
-        """Return where each weight matrix, bias and so on stands in the vector, and its shape."""
+        """Return the slice of the vector that each weight matrix, bias and so on has, and its shape."""
         found, start = [], 0
-        for view in self.parameters.views.values():
-            if start < len(self.parameters.trained):
-                found.append((slice(start, start + view.size), view.shape))
+        for view in islice(self.parameters.views.values(), self.parameters.trained_tensors):
+            found.append((slice(start, start + view.size), view.shape))
             start += view.size
         return found
 
     def rate(self, steps: int, steps_per_epoch: int) -> float:
-        """The learning rate after so many steps."""
+        """Return the learning rate after so many steps."""
         if self.schedule is None:
             return self.constant
         epochs, rest = divmod(steps, steps_per_epoch)
+        if self.schedule.once_per_epoch:
+            steps, rest = epochs * steps_per_epoch, 0
         done = epochs + rest / steps_per_epoch
-        rate = self.schedule.rate(done, self.epochs)
+        history = {} if self.history is None else self.history.columns(epochs)
+        progress = Progress(min(done / self.epochs, 1.0), done, self.epochs, steps, self.epochs * steps_per_epoch, history)
+        rate = self.schedule.at(progress)
         if not isinstance(rate, (int, float, np.floating)) or not 0 <= rate < math.inf:
             raise broken(self.schedule, f"gives the learning rate {shortened(repr(rate), 100)} after {done:g} epochs")
         return float(rate)
 
     def apply(self, gradient: Array, step: int, steps_per_epoch: int) -> None:
         """Step number `step`: move the parameters along the gradient, which is scratch space afterwards."""
-        lr = self.constant if self.schedule is None else self.rate(step - 1, steps_per_epoch)
+        lr = self.constant if self.schedule is None else self._rate_of_step(step - 1, steps_per_epoch)
         w, step = self.trained, step + self.before
         if self.whole:
-            self.optimizer.step(w, gradient, *self.state, lr=lr, t=step)
-            return
-        if self.tensors is None:
+            self.optimizer.step(w, gradient, *self.state, *self.scalars, lr=lr, t=step)
+        elif self.tensors is None:
             self._apply_by_pieces(w, gradient, lr, step)
-            return
-        for part, shape in self.tensors:
-            state = [array[part].reshape(shape) for array in self.state]
-            self.optimizer.step(w[part].reshape(shape), gradient[part].reshape(shape), *state, lr=lr, t=step)
+        else:
+            for part, shape, *state in self._by_tensor():
+                self.optimizer.step(w[part].reshape(shape), gradient[part].reshape(shape), *state, lr=lr, t=step)
+
+    def _rate_of_step(self, steps: int, steps_per_epoch: int) -> float:
+        assert self.schedule is not None
+        if not self.schedule.once_per_epoch:
+            return self.rate(steps, steps_per_epoch)
+        epoch = steps // steps_per_epoch
+        if self._kept[0] != epoch:
+            self._kept = epoch, self.rate(steps, steps_per_epoch)
+        return self._kept[1]
+
+    def _by_tensor(self) -> Iterator[tuple[Any, ...]]:
+        """Yield the slice and the shape of each tensor, with the optimizer's arrays and scalars of it."""
+        for index, (part, shape) in enumerate(self.tensors or ()):
+            yield part, shape, *[array[part].reshape(shape) for array in self.state], *[numbers[index, ...] for numbers in self.scalars]
+
+    def average(self, out: Array) -> bool:
+        """Fill `out`, shaped like the trained vector, with the weights to predict with; False where they are the trained ones."""
+        w = self.trained
+        if self.tensors is None:
+            return self.optimizer.weights(w, out, *self.state, *self.scalars)
+        filled = [
+            self.optimizer.weights(w[part].reshape(shape), out[part].reshape(shape), *state) for part, shape, *state in self._by_tensor()
+        ]
+        return all(filled)
 
     def minimize(self, problem: TrainingProblem, step: int) -> Found:
         """Return what an optimizer that needs the whole problem finds in epoch number `step`; it works on copies."""
         assert isinstance(self.optimizer, Minimizer)
         problem.begin()
-        w, state = self.trained.copy(), [array.copy() for array in self.state]
+        w, state, scalars = self.trained.copy(), [array.copy() for array in self.state], [number.copy() for number in self.scalars]
         with np.errstate(all="ignore"):  # a line search may look at points where the loss overflows
-            converged = self.optimizer.minimize(w, problem, *state, lr=self.rate(step - 1, 1), t=step + self.before)
+            lr = self._rate_of_step(step - 1, 1) if self.schedule is not None else self.constant
+            converged = self.optimizer.minimize(w, problem, *state, *scalars, lr=lr, t=step + self.before)
         if not problem.passes:  # it did not ask for the loss
             problem(w)
-        return Found(w, state, bool(converged))
+        return Found(w, [*state, *scalars], bool(converged))
 
     def adopt(self, found: Found) -> None:
         """Give the network and the optimizer's state what `minimize` found."""
         self.trained[...] = found.w
-        for array, changed in zip(self.state, found.state, strict=True):
+        for array, changed in zip((*self.state, *self.scalars), found.state, strict=True):
             array[...] = changed
 
     def _apply_by_pieces(self, w: Array, gradient: Array, lr: float, step: int) -> None:
-        """The same numbers as in one piece, each piece in a core's cache from the first operation to the last."""
+        """The same numbers as in one piece, each piece in a core's cache from the first operation to the last.
+
+        Each piece has the scalars as the last step left them, and all leave the same.
+        """
+        before = [number.copy() for number in self.scalars]
 
         def apply(part: slice) -> None:
-            self.optimizer.step(w[part], gradient[part], *[array[part] for array in self.state], lr=lr, t=step)
+            scalars = self.scalars if part.start == 0 else [number.copy() for number in before]
+            self.optimizer.step(w[part], gradient[part], *[array[part] for array in self.state], *scalars, lr=lr, t=step)
 
         in_parallel(apply, len(w), self.threads, PIECE)

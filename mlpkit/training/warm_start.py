@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlpkit.engine.network import Network
-from mlpkit.plugin import Array, Optimizer
+from mlpkit.plugin import Array, Optimizer, Wrapper
 from mlpkit.spec import Spec
 from mlpkit.training.parameter_order import from_file_order
-from mlpkit.training.state import TrainingState
+from mlpkit.training.state import TrainingState, keeps_parameters
+from mlpkit.training.update import Update
 
 
 @dataclass(frozen=True)
@@ -19,18 +20,18 @@ class WarmStart:
 
     Attributes
     ----------
-    optimizer : type
-        Whose arrays these are.
-    arrays : dict of str to array, shape (trained,)
-        By the names in the optimizer's `state`, in the order of memory.
+    optimizer : Optimizer
+        The one that these arrays are of.
+    arrays : dict of str to array
+        By the names in the optimizer's `state`, shape (trained,) and in the order of memory, then by those in its `scalars`.
     step : int
         The steps that they have seen.
     last, left : array, shape (parameters,), or None
-        The vector that training had come to, and the one that early stopping gave the network in its place; None without
-        early stopping.
+        The vector that training had come to, and the one that the network has in its place, by early stopping or as an average;
+        None where they are the same.
     """
 
-    optimizer: type[Optimizer]
+    optimizer: Optimizer
     arrays: dict[str, Array]
     step: int
     last: Array | None
@@ -47,16 +48,27 @@ class WarmStart:
             return array
 
         arrays = {name: read(f"optimizer/{name}", parameters.trained) for name in spec.optimizer.state}
-        stopping = spec.training.early_stopping is not None
-        last = read("loop/parameters", parameters.vector) if stopping else None
-        return cls(type(spec.optimizer), arrays, state.before + state.step, last, parameters.vector.copy() if stopping else None)
+        numbers = {name: state.arrays[f"optimizer/{name}"] for name in spec.optimizer.scalars}
+        if spec.optimizer.scope != "tensor":
+            numbers = {name: number.reshape(()) for name, number in numbers.items()}
+        kept = keeps_parameters(spec)
+        last = read("loop/parameters", parameters.vector) if kept else None
+        left = parameters.vector.copy() if kept else None
+        return cls(spec.optimizer, {**arrays, **numbers}, state.before + state.step, last, left)
 
-    def fits(self, spec: Spec, network: Network) -> bool:
-        """Return whether the optimizer of a spec can go on with the arrays."""
-        same = type(spec.optimizer) is self.optimizer and tuple(self.arrays) == tuple(spec.optimizer.state)
-        return same and all(array.shape == network.parameters.trained.shape for array in self.arrays.values())
+    def fits(self, spec: Spec, update: Update) -> bool:
+        """Return True if the optimizer of a spec can go on with the arrays: it is the same rule, whatever its rate and options."""
+        names = *spec.optimizer.state, *spec.optimizer.scalars
+        if _types(spec.optimizer) != _types(self.optimizer) or tuple(self.arrays) != names:
+            return False
+        return [array.shape for array in self.arrays.values()] == [array.shape for array in (*update.state, *update.scalars)]
 
     def restore_last(self, vector: Array) -> None:
         """Give a network the weights that training had come to, unless somebody has changed those that it was left with."""
         if self.last is not None and self.left is not None and np.array_equal(vector, self.left):
             vector[...] = self.last
+
+
+def _types(optimizer: Optimizer) -> list[type[Optimizer]]:
+    """Return the class of an optimizer, and of those that it wraps."""
+    return [type(optimizer), *(_types(optimizer.inner) if isinstance(optimizer, Wrapper) else ())]

@@ -106,7 +106,7 @@ def test_an_option_without_a_json_schema_breaks_nothing_else(install_package, ru
     points = "[mlpkit.schedules]\ncracked = cracked:Flat\n"
     text = "from mlpkit import Schedule\nfrom typing import Callable\nclass Flat(Schedule):\n    when: Callable[[], int]\n"
     install_package(
-        "mlpkit-cracked", entry_points=points, modules={"cracked.py": f"{text}    def rate(self, epoch, epochs):\n        return 1.0\n"}
+        "mlpkit-cracked", entry_points=points, modules={"cracked.py": f"{text}    def at(self, progress):\n        return 1.0\n"}
     )
     assert "BROKEN" in run("plugins", "list", "-v", "-g", "schedules").out
     assert run("plugins", "show", "adam").code == 0
@@ -188,9 +188,7 @@ def test_show_tells_the_formula_the_source_and_the_limits(bend, run):
 
 
 def test_a_class_without_a_docstring_says_so(folder, site, run):
-    (folder / "own.py").write_text(
-        "from mlpkit import Schedule\nclass Flat(Schedule):\n    def rate(self, epoch, epochs):\n        return 1.0\n"
-    )
+    (folder / "own.py").write_text("from mlpkit import Schedule\nclass Flat(Schedule):\n    def at(self, progress):\n        return 1.0\n")
     out = run("plugins", "show", "flat", "-c", "own.py").out
     assert "it has no docstring" in out
     assert "no options" in out

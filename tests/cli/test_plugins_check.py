@@ -25,7 +25,7 @@ class Bend(Elementwise):
 
 class Fixed(Schedule):
     value: float
-    def rate(self, epoch, epochs):
+    def at(self, progress):
         return self.value
 """
 POINTS = '[project.entry-points."mlpkit.activations"]\nbend = "bend_pack:Bend"\n'

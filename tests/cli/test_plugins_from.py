@@ -35,7 +35,7 @@ class Fixed(mlpkit.Schedule):
     mode: str
     on: bool
 
-    def rate(self, epoch, epochs):
+    def at(self, progress):
         return self.value
 
 
@@ -137,9 +137,7 @@ def test_there_is_no_example_that_would_not_train(folder, site, run, text):
 
 
 def test_options_that_no_value_is_found_for_are_told(folder, site, run):
-    text = (
-        "import mlpkit\nclass Odd(mlpkit.Schedule):\n    rates: tuple[float, ...]\n    def rate(self, epoch, epochs):\n        return 1.0\n"
-    )
+    text = "import mlpkit\nclass Odd(mlpkit.Schedule):\n    rates: tuple[float, ...]\n    def at(self, progress):\n        return 1.0\n"
     (folder / "my.py").write_text(text)
     done = run("plugins", "new", "pack", "--from", "my.py")
     assert done.code == 0

@@ -78,7 +78,7 @@ def test_no_other_output_is_overwritten_meanwhile(trained, run, monkeypatch):
 
 def test_a_run_that_diverges_saves_its_best_epoch(project, run):
     Path("jump.py").write_text(
-        "import mlpkit\nclass Jump(mlpkit.Schedule):\n    def rate(self, epoch, epochs): return 0.05 if epoch < 20 else 1e300\n"
+        "import mlpkit\nclass Jump(mlpkit.Schedule):\n    def at(self, progress): return 0.05 if progress.epoch < 20 else 1e300\n"
     )
     spec = json.loads(Path("spec.json").read_text())
     for training in ({"epochs": 60}, {"epochs": 60, "early_stopping": {"patience": 50}}):

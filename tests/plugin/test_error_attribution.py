@@ -15,7 +15,7 @@ LOSS = HEAD + "class Plugin(mlpkit.Loss):\n    def value_and_grad(self, outputs,
 OPTIMIZER = HEAD + "class Plugin(mlpkit.Optimizer):\n    def step(self, w, grad, *state, lr, t):\n        {0}\n"
 INITIALIZER = HEAD + "class Plugin(mlpkit.Initializer):\n    def fill(self, array, rng):\n        {0}\n"
 MINIMIZER = HEAD + "class Plugin(mlpkit.Minimizer):\n    def minimize(self, w, problem, *state, lr, t):\n        problem(w[1:])\n"
-SCHEDULE = HEAD + "class Plugin(mlpkit.Schedule):\n    def rate(self, epoch, epochs):\n        {0}\n"
+SCHEDULE = HEAD + "class Plugin(mlpkit.Schedule):\n    def at(self, progress):\n        {0}\n"
 METRIC = (
     HEAD + "class Plugin(mlpkit.Metric):\n    higher_is_better = True\n    task = 'regression'\n"
     "    def compute(self, outputs, targets, weights):\n        {0}\n"
@@ -115,7 +115,7 @@ def test_a_check_of_options_that_fails(install):
 
 def test_what_the_user_does_is_not_blamed_on_a_plugin():
     class Interrupting(mlpkit.Schedule):
-        def rate(self, epoch, epochs):
+        def at(self, progress):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -19,6 +19,8 @@ from mlpkit.plugin import REGISTRIES
 from mlpkit.plugin.builtin_names import CLASSES
 from mlpkit.provenance import plugin_probe
 
+from ..builtins import builtins
+
 X = np.linspace(-2, 2, 40)[:, None]
 CODE = """import numpy as np
 import mlpkit
@@ -45,8 +47,8 @@ PLUGINS = {  # by kind: the code, and a change of it that shows in its numbers
         ("w -= lr", "w -= 1.001 * lr"),
     ),
     "schedules": (
-        CODE.format(base="Schedule", more="") + "    def rate(self, epoch, epochs):\n        return self.factor / (100 + epoch)\n",
-        ("100 + epoch", "101 + epoch"),
+        CODE.format(base="Schedule", more="") + "    def at(self, progress):\n        return self.factor / (100 + progress.epoch)\n",
+        ("100 + progress", "101 + progress"),
     ),
     "metrics": (
         CODE.format(base="Metric", more="higher_is_better, task = False, 'regression'")
@@ -179,9 +181,7 @@ def test_one_that_fails_on_its_probe_has_drifted(trained):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kind", CLASSES)
 def test_every_builtin_has_a_probe_that_it_gives_again(kind, dtype):
-    options = {"constant": {"value": 0.5}, "cosine": {"initial": 0.1}, "step": {"initial": 0.1, "every": 3}}
-    for name in CLASSES[kind]:
-        plugin = REGISTRIES[kind].get(name)(**(options.get(name, {}) if kind == "schedules" else {}))
+    for name, plugin in builtins(kind).items():
         probe = plugin_probe.make_probe(plugin, dtype)
         if kind == "initializers":
             assert probe is None

@@ -158,7 +158,7 @@ OTHERS = {
     ),
     "learning_rate": (
         "schedules",
-        "class Plugin(mlpkit.Schedule):\n    start: float = 0.1\n    def rate(self, epoch, epochs):\n        return self.start\n",
+        "class Plugin(mlpkit.Schedule):\n    start: float = 0.1\n    def at(self, progress):\n        return self.start\n",
     ),
 }
 

@@ -193,8 +193,8 @@ class WarmUp(Schedule):
 
     peak: float = Field(0.05, gt=0, description="the highest rate")
 
-    def rate(self, epoch, epochs):
-        share = min(epoch / epochs, 1.0)
+    def at(self, progress):
+        share = min(progress.epoch / progress.epochs, 1.0)
         return self.peak * min(share / 0.1, (1 - share) / 0.9)
 
 

@@ -577,8 +577,8 @@ class WarmCos(Schedule):
     restarts: int = Field(1, ge=1)
     floor: float = Field(0.0, ge=0)
 
-    def rate(self, epoch, epochs):
-        s = min(max(epoch / epochs, 0.0), 1.0)
+    def at(self, progress):
+        s = min(max(progress.epoch / progress.epochs, 0.0), 1.0)
         if s < self.warm:
             return self.peak * max(s / self.warm, 1e-3)
         s = (s - self.warm) / (1 - self.warm) * self.restarts
@@ -593,8 +593,8 @@ class Multi(Schedule):
     milestones: tuple[int, ...] = (30, 60)
     gamma: float = Field(0.1, gt=0, le=1)
 
-    def rate(self, epoch, epochs):
-        return self.initial * self.gamma ** sum(epoch >= m for m in self.milestones)
+    def at(self, progress):
+        return self.initial * self.gamma ** sum(progress.epoch >= m for m in self.milestones)
 
 
 class InvSqrt(Schedule):
@@ -602,8 +602,8 @@ class InvSqrt(Schedule):
 
     scale: float = Field(0.05, gt=0)
 
-    def rate(self, epoch, epochs):
-        return float(np.float64(self.scale) / np.sqrt(1.0 + epoch))
+    def at(self, progress):
+        return float(np.float64(self.scale) / np.sqrt(1.0 + progress.epoch))
 
 
 class OnOff(Schedule):
@@ -611,8 +611,8 @@ class OnOff(Schedule):
 
     peak: float = Field(0.05, gt=0)
 
-    def rate(self, epoch, epochs):
-        return self.peak if int(epoch) % 2 == 0 else 0.0
+    def at(self, progress):
+        return self.peak if int(progress.epoch) % 2 == 0 else 0.0
 
 
 # metrics

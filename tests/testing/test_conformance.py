@@ -10,32 +10,31 @@ from mlpkit_snake import Snake
 
 import mlpkit
 from mlpkit import activations, initializers, losses, optimizers, schedules
-from mlpkit.plugin import REGISTRIES, Minimizer
+from mlpkit.plugin import Minimizer
 from mlpkit.testing import check_plugin
 from mlpkit.testing.conformance import examine
 from mlpkit.testing.suite import KINDS, checks_of
 
+from ..builtins import builtins
 from . import good
 from .styles import STYLES
 
-REQUIRED = {  # objects in place of classes that have options without a default
-    schedules.Constant: schedules.Constant(value=0.02),
-    schedules.Cosine: schedules.Cosine(initial=0.05),
-    schedules.Step: schedules.Step(initial=0.05, every=20),
-}
-BUILTINS = [REGISTRIES[kind].get(name) for kind in KINDS for name in REGISTRIES[kind].builtins]
+BUILTINS = [plugin for kind in KINDS for plugin in builtins(kind).values()]
 OTHERS = (
     activations.LeakyReLU(negative_slope=0.3),
     optimizers.SGD(momentum=0.9),
     optimizers.SGD(learning_rate=schedules.Cosine(initial=0.1), momentum=0.9, nesterov=True),
     optimizers.Adam(amsgrad=True),
+    optimizers.Clipping(inner=optimizers.SGD(momentum=0.9), value=0.5),
+    optimizers.Averaging(inner=optimizers.Clipping(inner="nadam", norm=1.0), decay=0.5),
+    schedules.ReduceOnPlateau(initial=0.05, monitor="rmse", patience=1, cooldown=1),
     initializers.Constant(value=((1.0, 2.0), (3.0, 4.0), (5.0, 6.0))),
     initializers.Constant(value=(1.0, 2.0)),
     initializers.RandomNormal(mean=1.0),
     Snake(),
     Snake(a=10.0),
 )
-EVERY = [*(REQUIRED.get(cls) or cls() for cls in BUILTINS), *OTHERS, *good.GOOD]
+EVERY = [*BUILTINS, *OTHERS, *good.GOOD]
 APPLY_TO_SOME = {
     *("joint", "zero_at_target", "right_costs_less", "memory_order", "effects", "other_options", "output"),
     *("zero_rate", "downhill", "sizes", "size"),

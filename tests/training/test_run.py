@@ -440,8 +440,8 @@ class Jump(mlpkit.Schedule):
 
     good: float = 5.0
 
-    def rate(self, epoch: float, epochs: int) -> float:
-        return 0.05 if epoch < self.good else 1e300
+    def at(self, progress) -> float:
+        return 0.05 if progress.epoch < self.good else 1e300
 
 
 @pytest.mark.parametrize("stopping", [None, {"patience": 50}])

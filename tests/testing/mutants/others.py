@@ -84,45 +84,45 @@ class RefusesAll(Uniform):
 class Straight(Schedule):
     """From 0.1 to 0, from which the mutants of schedules are made."""
 
-    def rate(self, epoch, epochs):
-        return 0.1 * (1 - epoch / epochs)
+    def at(self, progress):
+        return 0.1 * (1 - progress.epoch / progress.epochs)
 
 
 class Negative(Straight):
     """Falls below 0 at the end."""
 
-    def rate(self, epoch, epochs):
-        return 0.1 * (1 - epoch / epochs) - 1e-6
+    def at(self, progress):
+        return 0.1 * (1 - progress.epoch / progress.epochs) - 1e-6
 
 
 class OneEpoch(Straight):
     """Dies of a run of one epoch."""
 
-    def rate(self, epoch, epochs):
-        return 0.1 * max(0.0, 1 - epoch / (epochs - 1))
+    def at(self, progress):
+        return 0.1 * max(0.0, 1 - progress.epoch / (progress.epochs - 1))
 
 
 class ShortRuns(Straight):
     """Knows a hundred epochs."""
 
-    def rate(self, epoch, epochs):
-        if epoch > 100:
-            raise IndexError(epoch)
-        return super().rate(epoch, epochs)
+    def at(self, progress):
+        if progress.epoch > 100:
+            raise IndexError(progress.epoch)
+        return super().at(progress)
 
 
 class GivesArray(Straight):
     """Gives float32."""
 
-    def rate(self, epoch, epochs):
-        return np.float32(super().rate(epoch, epochs))
+    def at(self, progress):
+        return np.float32(super().at(progress))
 
 
 class Remembers(Straight):
     """Never gives a higher rate than before."""
 
-    def rate(self, epoch, epochs):
-        least = 0.1 if epoch == 0 else min(KEPT.get(type(self), 0.1), super().rate(epoch, epochs))
+    def at(self, progress):
+        least = 0.1 if progress.epoch == 0 else min(KEPT.get(type(self), 0.1), super().at(progress))
         KEPT[type(self)] = least
         return least
 
@@ -130,7 +130,7 @@ class Remembers(Straight):
 class NoRate(Straight):
     """Trains nothing."""
 
-    def rate(self, epoch, epochs):
+    def at(self, progress):
         return 0.0
 
 

@@ -87,9 +87,9 @@ class ZeroWarmUp(Straight):
 
     over: float = Field(2.0, ge=0, description="epochs of the warm-up")
 
-    def rate(self, epoch, epochs):
+    def at(self, progress):
         with np.errstate(all="ignore"):
-            return float(0.1 * np.minimum(1.0, (np.float64(epoch) + 0.0) / np.float64(self.over)))
+            return float(0.1 * np.minimum(1.0, (np.float64(progress.epoch) + 0.0) / np.float64(self.over)))
 
 
 class UnusedFloor(Straight):
@@ -101,15 +101,15 @@ class UnusedFloor(Straight):
 class NothingInShortRuns(Straight):
     """A run of one epoch has no rate at all."""
 
-    def rate(self, epoch, epochs):
-        return 0.1 if epochs > 1 else 0.0
+    def at(self, progress):
+        return 0.1 if progress.epochs > 1 else 0.0
 
 
 class WrongBetween(Straight):
     """Dies of fractions other than quarters."""
 
-    def rate(self, epoch, epochs):
-        return super().rate(epoch, epochs) if (4 * epoch) % 1 == 0 else float("nan")
+    def at(self, progress):
+        return super().at(progress) if (4 * progress.epoch) % 1 == 0 else float("nan")
 
 
 class AbsentClass(good.BalancedAccuracy):

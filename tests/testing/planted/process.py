@@ -59,7 +59,7 @@ class Prints(Error):
 class PrintsToStderr(Schedule):
     """Writes to stderr."""
 
-    def rate(self, epoch, epochs):
+    def at(self, progress):
         sys.stderr.write("rate\n")
         return 0.01
 

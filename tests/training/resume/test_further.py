@@ -9,6 +9,8 @@ import pytest
 import mlpkit
 from mlpkit.plugin import REGISTRIES
 
+from ...builtins import written
+
 
 def vector(model):
     return model.network.parameters.vector.copy()
@@ -41,10 +43,10 @@ def test_a_second_run_goes_on_with_the_optimizers_arrays_and_step(table, spec_wi
 
 @pytest.mark.parametrize("optimizer", sorted({info.full_name for info in mlpkit.plugins("optimizers")} - {"mlpkit-scipy:lbfgs"}))
 def test_every_optimizer_goes_on(table, spec_with, optimizer):
-    if REGISTRIES["optimizers"].get(optimizer)().scope == "problem":
+    if REGISTRIES["optimizers"].get(optimizer).scope == "problem":
         return
     spec = plain(spec_with)
-    spec["optimizer"] = {"type": optimizer, "learning_rate": 0.05}
+    spec["optimizer"] = written("optimizers", optimizer)
     expected = mlpkit.train({**spec, "training": {**spec["training"], "epochs": 8}}, table)
     model = mlpkit.train(spec, table)
     list(mlpkit.epochs(model, table))

@@ -15,11 +15,15 @@ import mlpkit
 from mlpkit.plugin import REGISTRIES, Metric
 from mlpkit.spec import Spec
 
-OPTIMIZERS = [info.full_name for info in mlpkit.plugins("optimizers")] + [
+from ...builtins import OPTIONS, written
+
+NAMES = [info.full_name for info in mlpkit.plugins("optimizers")]
+OPTIMIZERS = [name if ("optimizers", name) not in OPTIONS else written("optimizers", name) for name in NAMES] + [
     {"type": "sgd", "momentum": 0.9},
     {"type": "sgd", "momentum": 0.5, "nesterov": True},
     {"type": "adam", "amsgrad": True},
     {"type": "adam", "beta1": 0.5, "learning_rate": {"type": "step", "initial": 0.1, "every": 1}},
+    {"type": "adam", "learning_rate": {"type": "reduce_on_plateau", "initial": 0.1, "patience": 0, "threshold": 0.9}},
 ]
 
 

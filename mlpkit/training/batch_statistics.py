@@ -1,0 +1,52 @@
+"""The statistics of batch normalization, measured on all rows with the weights that a network has now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mlpkit.engine.network import Network
+from mlpkit.numerics.blocks import row_blocks
+from mlpkit.spec.normalization import BatchNormalization
+
+ROWS = 4096  # of a block
+
+
+def measure_batch_statistics(network: Network, inputs: Any) -> None:
+    """Replace the running means and variances of batch normalization by those of all rows, layer by layer.
+
+    The variance is the unbiased one, as in training. Networks without batch normalization, or with fewer than two rows,
+    stay as they are.
+
+    Parameters
+    ----------
+    network : Network
+    inputs : array or stored inputs, shape (rows, inputs)
+        Encoded rows; those on disk are read once for each such layer.
+    """
+    if len(inputs) < 2:
+        return
+    for index, layer in enumerate(network.layers):
+        if isinstance(layer.spec.normalization, BatchNormalization):
+            mean, variance = _moments(network, index, inputs)
+            layer.normalization["mean"][...] = mean
+            layer.normalization["variance"][...] = variance
+
+
+def _moments(network: Network, index: int, inputs: Any) -> tuple[Any, Any]:
+    """Return mean and variance of the product of a layer's inputs and weights, shape (units,) each, in float64."""
+    weight = network.layers[index].weight
+    total, squares, rows = np.zeros(weight.shape[1]), np.zeros(weight.shape[1]), len(inputs)
+    shift: Any = None  # a mean of the first block, so that the sums of squares lose no digits
+    for block in row_blocks(rows, ROWS):
+        values = inputs[block]
+        for before in range(index):
+            values = network.layer_outputs(before, values)[1]
+        products = values.dot(weight).astype(np.float64)
+        shift = products.mean(axis=0) if shift is None else shift
+        products -= shift
+        total += products.sum(axis=0)
+        squares += np.square(products).sum(axis=0)
+    mean = total / rows
+    return mean + shift, (squares - rows * np.square(mean)) / (rows - 1)

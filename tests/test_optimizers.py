@@ -1,0 +1,172 @@
+"""Wrappers and averaging optimizers: the gradient that they pass on, and the weights that a model predicts with."""
+
+import json
+
+import numpy as np
+import pytest
+
+import mlpkit
+from mlpkit import optimizers
+from mlpkit.plugin import Optimizer
+
+from .builtins import builtins
+
+RNG = np.random.default_rng(12)
+X = RNG.standard_normal((64, 3))
+Y = np.sin(X[:, 0]) + X[:, 1] * X[:, 2]
+
+
+def spec(optimizer, **changes):
+    layers = [{"units": 8, "activation": "tanh"}, {"units": 1}]
+    whole = {
+        "dtype": "float64",
+        "data": {"split": {"validation": 0.25}},
+        "network": {"layers": layers},
+        "loss": "mse",
+        "optimizer": optimizer,
+        "training": {"epochs": 4, "batch_size": 16},
+        "metrics": ["rmse"],
+    }
+    return {**whole, **changes}
+
+
+def averaged(inner="adam", decay=0.9):
+    return {"type": "averaging", "inner": inner, "decay": decay}
+
+
+class Recorder(Optimizer):
+    """Takes the gradient for the step: w -= grad."""
+
+    def step(self, w, grad, *state, lr, t):
+        w -= grad
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e160])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_long_gradient_is_shortened_and_keeps_its_direction(scale, dtype):
+    gradient = (RNG.standard_normal(50) * min(scale, 1e30 if dtype == "float32" else scale)).astype(dtype)
+    w = np.zeros_like(gradient)
+    optimizers.Clipping(inner=Recorder(), norm=2.0).step(w, gradient.copy(), lr=0.1, t=1)
+    exact = gradient.astype(np.longdouble)
+    exact *= min(1.0, 2.0 / np.sqrt((exact * exact).sum()))
+    np.testing.assert_allclose(-w, exact.astype(dtype), rtol=1e-5 if dtype == "float32" else 1e-13)
+
+
+def test_single_numbers_are_limited_before_the_norm():
+    w = np.zeros(3)
+    optimizers.Clipping(inner=Recorder(), value=1.0, norm=1.0).step(w, np.array([5.0, -3.0, 0.5]), lr=0.1, t=1)
+    np.testing.assert_allclose(w, -np.array([1.0, -1.0, 0.5]) / 1.5)
+
+
+@pytest.mark.parametrize("wrong", [{}, {"norm": 0.0}, {"value": -1.0}])
+def test_a_limit_is_needed(wrong):
+    with pytest.raises(mlpkit.SpecError, match=r"norm|value"):
+        mlpkit.Spec.model_validate(spec({"type": "clipping", "inner": "adam", **wrong}))
+
+
+def test_an_optimizer_that_needs_the_whole_problem_is_not_wrapped():
+    with pytest.raises(mlpkit.SpecError, match="cannot be wrapped"):
+        mlpkit.Spec.model_validate(spec({"type": "averaging", "inner": "lbfgs"}))
+
+
+def test_a_wrapper_has_no_learning_rate_of_its_own():
+    with pytest.raises(mlpkit.SpecError, match="learning_rate"):
+        mlpkit.Spec.model_validate(spec({**averaged(), "learning_rate": 0.5}))
+    inner = {"type": "sgd", "learning_rate": 0.25}
+    model = mlpkit.train(spec({"type": "clipping", "inner": {**averaged(inner)}, "norm": 1.0}), X, Y)
+    assert {epoch.learning_rate for epoch in model.history} == {0.25}
+
+
+def test_wrapped_without_effect_the_path_is_that_of_the_inner_optimizer():
+    plain = mlpkit.train(spec("adam"), X, Y)
+    wrapped = mlpkit.train(spec({"type": "clipping", "inner": "adam", "norm": 1e9}), X, Y)
+    np.testing.assert_array_equal(wrapped.network.parameters.vector, plain.network.parameters.vector)
+
+
+def path(optimizer, epochs):
+    """The trained vector after each of so many full-batch epochs, by runs of other lengths."""
+    training = {"epochs": epochs, "batch_size": None, "shuffle": False}
+    return mlpkit.train(spec(optimizer, training=training), X, Y).network.parameters.vector
+
+
+def test_the_model_has_the_bias_corrected_average_of_the_weights():
+    steps = [path("adam", epochs) for epochs in range(1, 6)]
+    weights = 0.9 ** np.arange(4, -1, -1)
+    np.testing.assert_allclose(path(averaged(), 5), np.average(steps, axis=0, weights=weights), rtol=1e-12)
+
+
+def test_validation_early_stopping_and_the_file_use_the_average(tmp_path):
+    """The validation loss of the last epoch is that of the model, in memory and in its file."""
+    for more in ({}, {"early_stopping": {"patience": 4}}):
+        model = mlpkit.train(
+            spec(averaged(decay=0.99), training={"epochs": 4, "batch_size": 16, **more}), X, Y, validation=(X[:20], Y[:20])
+        )
+        best = model.history[-1] if not more else min(model.history, key=lambda epoch: epoch.validation_loss)
+        assert model.evaluate(X[:20], Y[:20])["loss"] == pytest.approx(best.validation_loss, rel=1e-12)
+        model.save(tmp_path / "model.h5")
+        np.testing.assert_array_equal(mlpkit.load(tmp_path / "model.h5").predict(X), model.predict(X))
+
+
+def test_a_checkpoint_predicts_with_the_average_and_holds_the_trained_weights(tmp_path):
+    model = mlpkit.Model(spec(averaged()), inputs=3, outputs=1)
+    for number, epoch in enumerate(mlpkit.epochs(model, X, Y)):
+        if number == 1:
+            trained = model.network.parameters.vector.copy()
+            model.save(tmp_path / "part.h5", training_state=True)
+            loss = epoch.validation_loss
+            break
+    loaded = mlpkit.load(tmp_path / "part.h5")
+    assert not np.array_equal(loaded.network.parameters.vector, trained)
+    np.testing.assert_allclose(np.sort(loaded.training_state.arrays["loop/parameters"]), np.sort(trained), rtol=0)
+    rest = list(mlpkit.epochs(loaded, X, Y, resume=True))
+    assert [epoch.number for epoch in rest] == [3, 4]
+    assert loss == model.history[1].validation_loss
+
+
+@pytest.mark.parametrize("name", sorted({"adam", "nadam", "sgd"}))
+def test_a_further_run_goes_on_from_the_trained_weights(name):
+    training = {"epochs": 4, "batch_size": 16, "shuffle": False}
+    twice = mlpkit.train(spec(averaged(name), training=training, data={}), X, Y)
+    list(mlpkit.epochs(twice, X, Y))
+    once = mlpkit.train(spec(averaged(name), training={**training, "epochs": 8}, data={}), X, Y)
+    np.testing.assert_array_equal(twice.network.parameters.vector, once.network.parameters.vector)
+
+
+def test_batch_statistics_are_measured_anew_with_the_averaged_weights():
+    layers = [{"units": 8, "activation": "tanh", "normalization": "batch"}, {"units": 6, "normalization": "batch"}, {"units": 1}]
+    model = mlpkit.train(spec(averaged(), network={"layers": layers}, data={}), X, Y)
+    values = model.input_encoder.encode(mlpkit.data.frames.as_table(X), "float64")
+    for index in range(2):
+        layer = model.network.layers[index]
+        product = values @ layer.weight
+        np.testing.assert_allclose(layer.normalization["mean"], product.mean(axis=0), rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(layer.normalization["variance"], product.var(axis=0, ddof=1), rtol=1e-10)
+        values = model.network.layer_outputs(index, values)[1]
+
+
+@pytest.mark.parametrize("name", builtins("optimizers"))
+def test_state_and_scalars_are_named_once(name):
+    optimizer = builtins("optimizers")[name]
+    names = [*optimizer.state, *optimizer.scalars]
+    assert len(set(names)) == len(names)
+    assert type(optimizer).model_validate(json.loads(optimizer.model_dump_json())) == optimizer
+
+
+class Rows(Optimizer):
+    """A rule of tensors with a scalar, which counts the steps of each."""
+
+    scope = "tensor"
+    scalars = ("count",)
+
+    def step(self, w, grad, *state, lr, t):
+        (count,) = state
+        count += 1
+        w -= lr * grad * (w.ndim / float(count))
+
+
+def test_a_rule_of_tensors_has_a_scalar_for_each(tmp_path):
+    kept = {"epochs": 3, "batch_size": 16, "keep_state": True}
+    model = mlpkit.train(spec(Rows, training=kept), X, Y)
+    model.save(tmp_path / "model.h5")
+    loaded = mlpkit.load(tmp_path / "model.h5", plugins=[Rows])
+    np.testing.assert_array_equal(loaded.training_state.arrays["optimizer/count"], [9.0] * 4)
