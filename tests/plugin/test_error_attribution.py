@@ -43,7 +43,7 @@ CASES = {
     "loss is NaN": ("losses", LOSS.format("losses[:] = np.nan; grad[:] = 0"), "gives NaN for moderate numbers"),
     "step fails": ("optimizers", OPTIMIZER.format("w -= lr * grad[1:]"), "failed in step: ValueError"),
     "fill fails": ("initializers", INITIALIZER.format("rng.nothing()"), "failed in fill: AttributeError"),
-    "rate fails": ("schedules", SCHEDULE.format("return 1 / epoch"), "failed in rate: ZeroDivisionError"),
+    "at fails": ("schedules", SCHEDULE.format("return 1 / progress.epoch"), "failed in at: ZeroDivisionError"),
     "a call of mlpkit's own with wrong arguments": ("optimizers", MINIMIZER, "failed in minimize: ValueError: could not broadcast"),
     "a program that ends": ("activations", activation(function="raise SystemExit(7)"), "failed in function: SystemExit: 7"),
     "step gives NaN": ("optimizers", OPTIMIZER.format("w *= np.nan"), "gives NaN for moderate numbers"),
