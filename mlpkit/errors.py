@@ -32,6 +32,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, ClassVar
 
 
@@ -299,12 +300,17 @@ _PACKAGE = os.path.dirname(__file__) + os.sep
 
 
 def warn(warning: Warning) -> None:
-    """Warn at the nearest line that is not mlpkit's own.
+    """Warn at the nearest line that is neither mlpkit's nor Pydantic's, which runs code of mlpkit where a class is defined.
 
     Python remembers each text that a line has warned with, for as long as the process lives: a text is the same at every call,
     and what differs from call to call is in the warning's `details`.
     """
     level, frame = 2, sys._getframe(1)
-    while frame is not None and frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame is not None and frame.f_back is not None and _is_inside(frame):
         level, frame = level + 1, frame.f_back
     warnings.warn(warning, stacklevel=level)
+
+
+def _is_inside(frame: FrameType) -> bool:
+    module = str(frame.f_globals.get("__name__", ""))
+    return frame.f_code.co_filename.startswith(_PACKAGE) or module.partition(".")[0] == "pydantic"

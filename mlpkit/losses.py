@@ -7,14 +7,13 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from mlpkit.numerics.blocks import row_blocks
-from mlpkit.numerics.rowwise import row_max, row_of, row_sum
-from mlpkit.numerics.scalars import ONE, ZERO
+from mlpkit.numerics.blocks import blocks, row_blocks
+from mlpkit.numerics.rowwise import ones, row_max, row_sum
 from mlpkit.plugin import Array, Loss, OutputKind, Targets, TargetScale
 
 CELLS = 8192  # numbers of a temporary: it stays in the first-level cache
-LARGEST = {np.dtype("float32"): 80.0**2, np.dtype("float64"): 700.0**2}  # sums of squared losses: exp(-80) is not rounded more than 1
 FEW = 64  # classes up to which there is a row of zeros and a one for each
+MOST = {np.dtype("float32"): 80.0**2, np.dtype("float64"): 700.0**2}  # sum of squared losses: exp(-80) keeps its digits
 
 
 class MeanSquaredError(Loss):
@@ -50,8 +49,8 @@ class MeanAbsoluteError(Loss):
         np.subtract(outputs, targets, grad)
         for rows in row_blocks(len(grad), max(1, CELLS // grad.shape[1])):  # np.sign guesses each number's, and takes ten times as long
             block = grad[rows]
-            below = block < ZERO[grad.dtype]
-            np.greater(block, ZERO[grad.dtype], block)
+            below = block < 0.0
+            np.greater(block, 0.0, block)
             block -= below
         grad /= grad.shape[1]
 
@@ -84,7 +83,7 @@ class BinaryCrossentropy(Loss):
         np.exp(grad, grad)
         np.log1p(grad, grad)
         for rows in row_blocks(len(scores), max(1, CELLS // scores.shape[1])):
-            grad[rows] += np.maximum(scores[rows], ZERO[grad.dtype])
+            grad[rows] += np.maximum(scores[rows], 0.0)
         np.multiply(scores, targets, scores)
         np.subtract(grad, scores, scores)
         row_sum(scores, losses)
@@ -125,55 +124,57 @@ class CategoricalCrossentropy(Loss):
     def joint(self, scores: Array, targets: Targets, losses: Array, grad: Array) -> None:
         """log(sum_j exp(z_j)) - z_t, and softmax(z) minus the target.
 
-        The largest score of a row is taken from the others first, so that no exponential overflows. In a small batch that
-        takes a third of the time, so it is first tried without.
+        The largest of a row is subtracted first, so that no exponential overflows; small batches first try without it.
         """
         small = targets.ndim == 1 and scores.size <= CELLS and scores.shape[1] <= FEW
-        if small and _joint_small(scores, targets, losses, grad):
+        if small and _fused_unshifted(scores, targets, losses, grad):
             return
-        row_max(scores, grad, losses)
-        np.subtract(scores, losses[:, None], scores)
-        np.exp(scores, grad)
-        row_sum(grad, losses)
-        np.divide(grad, losses[:, None], grad)
-        np.log(losses, losses)
-        if targets.ndim == 1:
-            _subtract_classes(targets, scores, losses, grad)
-            return
-        for rows in row_blocks(len(scores)):
-            losses[rows] *= targets[rows].sum(axis=1)
-            losses[rows] -= np.einsum("ij,ij->i", scores[rows], targets[rows])
-        np.subtract(grad, targets, grad)
+        for z, t, loss, slope in blocks(scores, targets, losses, grad):
+            row_max(z, slope, loss)
+            np.subtract(z, loss[:, None], z)
+            np.exp(z, slope)
+            row_sum(slope, loss)
+            np.divide(slope, loss[:, None], slope)
+            np.log(loss, loss)
+            if t.ndim == 1:
+                _subtract_classes(z, t, loss, slope)
+            else:
+                loss *= t.sum(axis=1)
+                loss -= np.einsum("ij,ij->i", z, t)
+                np.subtract(slope, t, slope)
 
 
-def _joint_small(scores: Array, targets: Targets, losses: Array, grad: Array) -> bool:
-    """The joint form without the largest score; False, with the scores as they were, where a probability leaves the range of its dtype."""
-    ones, classes = row_of(1.0, grad.shape[1], grad.dtype), _identity(grad.shape[1], grad.dtype)
-    np.exp(scores, grad)
-    grad.dot(ones, losses)
+def _fused_unshifted(z: Array, classes: Targets, losses: Array, grad: Array) -> bool:
+    """Compute the loss of classes without subtracting the maximum; return False, with `z` unchanged, where it is needed.
+
+    This takes 12 % off a step of 2-8-2 in batches of 4, and 8 % off one of 64-64-10 in batches of 32.
+    """
+    row, one_hot = ones(grad.shape[1], grad.dtype), _identity(grad.shape[1], grad.dtype).take(classes, 0)
+    np.exp(z, grad)
+    grad.dot(row, losses)
+    if not losses.dot(losses) < np.inf:
+        return False
     np.reciprocal(losses, losses)
-    np.multiply(grad, losses[:, None].dot(ones[None]), grad)  # as a matrix: a column would be broadcast, which takes longer
-    of_class = classes.take(targets, 0)
-    np.multiply(grad, of_class).dot(ones, losses)
-    np.subtract(grad, of_class, grad)
+    np.multiply(grad, losses[:, None].dot(row[None]), grad)  # as a matrix: to broadcast a column takes longer
+    np.multiply(grad, one_hot).dot(row, losses)
+    np.subtract(grad, one_hot, grad)
     np.log(losses, losses)
     np.abs(losses, losses)  # a probability that is rounded to more than 1 has no negative loss
-    return bool(losses.dot(losses) < LARGEST[grad.dtype])  # not so for what is not a number
+    return bool(losses.dot(losses) < MOST[grad.dtype])
 
 
 @lru_cache(maxsize=16)
 def _identity(units: int, dtype: np.dtype[np.floating]) -> Array:
-    """For each class a row with 1 in its own column, made once and not to be written to."""
+    """Return a row for each class, with 1 in its own column; made once and read-only."""
     rows = np.eye(units, dtype=dtype)
     rows.flags.writeable = False
     return rows
 
 
-def _subtract_classes(targets: Targets, scores: Array, losses: Array, grad: Array) -> None:
-    """Take each row's score of its class from its loss, and 1 from the gradient there."""
-    flat_scores, flat_grad, units = scores.reshape(-1), grad.reshape(-1), grad.shape[1]
-    for rows in row_blocks(len(scores)):
-        places = np.arange(rows.start * units, rows.stop * units, units)
-        places += targets[rows]
-        losses[rows] -= flat_scores.take(places)
-        flat_grad[places] -= ONE[grad.dtype]
+def _subtract_classes(scores: Array, classes: Targets, losses: Array, grad: Array) -> None:
+    """Subtract each row's score of its class from its loss, and 1 from its gradient there."""
+    rows, units = scores.shape
+    places = np.arange(0, rows * units, units)
+    np.add(places, classes, places)
+    np.subtract(losses, scores.reshape(-1)[places], losses)
+    grad.reshape(-1)[places] -= 1.0

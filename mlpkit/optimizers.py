@@ -9,7 +9,6 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from mlpkit.numerics.blocks import row_blocks
-from mlpkit.numerics.scalars import scalar
 from mlpkit.plugin import Array, LearningRate, Optimizer, Wrapper
 
 CELLS = 8192  # numbers of a temporary: it stays in the first-level cache
@@ -41,16 +40,16 @@ class SGD(Optimizer):
     def step(self, w: Array, grad: Array, *state: Array, lr: float, t: int) -> None:
         if self.momentum:
             (velocity,) = state
-            np.multiply(velocity, scalar(self.momentum, w.dtype), velocity)
+            np.multiply(velocity, self.momentum, velocity)
             np.add(velocity, grad, velocity)
             if self.nesterov:  # grad becomes g + momentum v with no second array
-                np.multiply(grad, scalar(1.0 / self.momentum, w.dtype), grad)
+                np.multiply(grad, 1.0 / self.momentum, grad)
                 np.add(grad, velocity, grad)
-                np.multiply(grad, scalar(lr * self.momentum, w.dtype), grad)
+                np.multiply(grad, lr * self.momentum, grad)
             else:
-                np.multiply(velocity, scalar(lr, w.dtype), grad)
+                np.multiply(velocity, lr, grad)
         else:
-            np.multiply(grad, scalar(lr, w.dtype), grad)
+            np.multiply(grad, lr, grad)
         np.subtract(w, grad, w)
 
 
@@ -76,11 +75,10 @@ class Adam(Optimizer):
 
     def step(self, w: Array, grad: Array, *state: Array, lr: float, t: int) -> None:
         mean, square, *largest = state
-        dtype = w.dtype
         # the states are m / (1 - beta1) and v / (1 - beta2): two passes over memory less
-        np.multiply(mean, scalar(self.beta1, dtype), mean)
+        np.multiply(mean, self.beta1, mean)
         np.add(mean, grad, mean)
-        np.multiply(square, scalar(self.beta2, dtype), square)
+        np.multiply(square, self.beta2, square)
         np.square(grad, grad)
         np.add(square, grad, square)
         if self.amsgrad:
@@ -88,9 +86,9 @@ class Adam(Optimizer):
             square = largest[0]
         root = math.sqrt((1.0 - self.beta2) / (1.0 - self.beta2**t))
         np.sqrt(square, grad)
-        np.add(grad, np.array(self.epsilon / root, dtype), grad)
+        np.add(grad, self.epsilon / root, grad)
         np.divide(mean, grad, grad)
-        np.multiply(grad, np.array(lr * (1.0 - self.beta1) / (1.0 - self.beta1**t) / root, dtype), grad)
+        np.multiply(grad, lr * (1.0 - self.beta1) / (1.0 - self.beta1**t) / root, grad)
         np.subtract(w, grad, w)
 
 

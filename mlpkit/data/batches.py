@@ -8,7 +8,6 @@ import numpy as np
 
 from mlpkit.data.dataset import Dataset
 from mlpkit.numerics.blocks import row_blocks
-from mlpkit.numerics.rowwise import augment
 from mlpkit.plugin import Array, Targets
 
 
@@ -27,23 +26,18 @@ class Batches:
     size : int
         Batch size; the last batch has the rows that are left.
     shuffle : bool
-    biased : bool
-        True if the first layer has a bias: inputs then have an additional last column of ones.
     join : bool
         True to add a last batch of one row to the batch before it; batch normalization needs two rows.
     """
 
-    def __init__(self, data: Dataset, size: int, shuffle: bool, biased: bool, join: bool = False) -> None:
+    def __init__(self, data: Dataset, size: int, shuffle: bool, join: bool = False) -> None:
         self.data, self.size = data, size
         self.rows = len(data.inputs)
         self.steps, most = steps_of(self.rows, size, join)
         self.shuffled = shuffle and size < self.rows
         self.order = np.empty(self.rows, np.intp)
-        self.inputs = data.inputs
-        if biased:
-            self.inputs = augment(data.inputs) if data.augmented is None else data.augmented
         weights = None if data.weights is None else np.empty_like(data.weights[:most])
-        self.buffers = np.empty_like(self.inputs[:most]), np.empty_like(data.targets[:most]), weights
+        self.buffers = np.empty_like(data.inputs[:most]), np.empty_like(data.targets[:most]), weights
 
     def __len__(self) -> int:
         return self.steps
@@ -58,7 +52,7 @@ class Batches:
     def after(self, done: int) -> Iterator[tuple[Array, Targets, Array | None]]:
         """Yield the batches of the epoch after the first `done` ones."""
         if self.size == self.rows and not done:
-            yield self.inputs, self.data.targets, self.data.weights
+            yield self.data.inputs, self.data.targets, self.data.weights
             return
         choose = self._gathered if self.shuffled else self._sliced
         for step in range(done, self.steps):
@@ -70,12 +64,12 @@ class Batches:
         if len(rows) < len(inputs):
             inputs, targets = inputs[: len(rows)], targets[: len(rows)]
             weights = None if weights is None else weights[: len(rows)]
-        self.inputs.take(rows, 0, inputs, "clip")
+        self.data.inputs.take(rows, 0, inputs, "clip")
         self.data.targets.take(rows, 0, targets, "clip")
         if self.data.weights is not None:
             self.data.weights.take(rows, 0, weights, "clip")
         return inputs, targets, weights
 
     def _sliced(self, start: int, stop: int) -> tuple[Array, Targets, Array | None]:
-        inputs, targets, weights = self.inputs, self.data.targets, self.data.weights
+        inputs, targets, weights = self.data.inputs, self.data.targets, self.data.weights
         return inputs[start:stop], targets[start:stop], None if weights is None else weights[start:stop]

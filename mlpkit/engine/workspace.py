@@ -1,91 +1,64 @@
 """Workspace: every buffer that training needs for one batch size, and the forward and backward pass in them.
 
-A pass allocates nothing in proportion to the batch or the network. Where it saves time, a bias is the weight of an input that is
-always 1: what a layer multiplies has a last column of ones, and its weight the bias as last row.
+A pass allocates nothing in proportion to the batch or the network.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from mlpkit.engine.network import LayerViews, Network, layer_views, parameter_shapes
 from mlpkit.engine.parameters import Parameters
-from mlpkit.numerics.rowwise import augment
-from mlpkit.plugin import REGISTRIES, Array, Loss, Targets, declares
+from mlpkit.plugin import REGISTRIES, Array, Loss, Targets
 from mlpkit.spec.normalization import Normalizer
 from mlpkit.threads import in_parallel
 
 Call = tuple[Callable[..., object], tuple[Any, ...]]  # a function with its arguments
 Calls = list[Call]
 
-SMALL = 4096  # scores of a hidden layer up to which a unit's numbers stand together
 MANY = 2**19  # scores of a layer from which its activation works on several threads
 
 
 class LayerBuffers:
-    """One layer's buffers, each of shape (rows, units), and the calls that its two passes are made of.
-
-    In a small hidden layer a unit's numbers stand together in memory, and behind them the ones of the next layer's bias: so
-    all of it is contiguous, and the calls are few. In others a row's numbers do, which makes large products 5 to 20 %
-    faster, and which losses are written for.
+    """Buffers of one layer, each of shape (rows, units), and the calls that its two passes are made of.
 
     Parameters
     ----------
     layer, gradient : LayerViews
         Views into the parameters and into their gradient.
-    weight, weight_gradient : array, shape (inputs, units), or (inputs + 1, units) with the bias as last row
     rows : int
     rng : numpy.random.Generator
         For dropout.
-    by_units : bool
-        Whether it is a small hidden layer.
     """
 
-    def __init__(
-        self,
-        layer: LayerViews,
-        gradient: LayerViews,
-        weight: Array,
-        weight_gradient: Array,
-        rows: int,
-        rng: np.random.Generator,
-        by_units: bool,
-    ) -> None:
-        shape, dtype = (rows, weight.shape[1]), weight.dtype
-        order: Literal["C", "F"] = "F" if by_units else "C"
+    def __init__(self, layer: LayerViews, gradient: LayerViews, rows: int, rng: np.random.Generator) -> None:
+        shape, dtype = (rows, layer.weight.shape[1]), layer.weight.dtype
         self.layer, self.gradient = layer, gradient
-        self.weight, self.weight_gradient = weight, weight_gradient
-        self.folded = weight is not layer.weight
         self.rng = rng
         self.threads = 1
-        self.by_units = by_units
-        self.scores: Array = np.empty(shape, dtype, order)
-        self.grad: Array = np.empty(shape, dtype, order)
+        self.scores: Array = np.empty(shape, dtype)
+        self.grad: Array = np.empty(shape, dtype)
         self.ones: Array = np.ones(rows, dtype)
-        self.augmented: Array | None = np.ones((rows, shape[1] + 1), dtype, order) if by_units else None
-        self.outputs: Array = np.empty(shape, dtype) if self.augmented is None else self.augmented[:, :-1]
+        self.outputs: Array = np.empty(shape, dtype)
         self.activated = self.outputs
         self.mask: Array | None = None
         if layer.spec.dropout:
-            self.activated, self.mask = np.empty(shape, dtype, order), np.empty(shape, dtype, order)
-            self.drawn = np.empty(shape, dtype) if by_units else self.mask  # row by row, in any order of memory
+            self.activated, self.mask = np.empty(shape, dtype), np.empty(shape, dtype)
         options = layer.spec.normalization
         self.normalizer = None if options is None else Normalizer(options, self.scores, layer.normalization, gradient.normalization)
 
     def product(self, inputs: Array) -> Call:
         """Inputs times weights, in `scores`."""
-        if self.by_units:
-            return self.weight.T.dot, (inputs.T, self.scores.T)
-        return inputs.dot, (self.weight, self.scores)
+        return inputs.dot, (self.layer.weight, self.scores)
 
     def shift(self) -> Calls:
-        """From that product to the scores: the bias that is not in it, and normalization."""
+        """From that product to the scores: bias and normalization."""
         bias = self.layer.bias
-        calls: Calls = [] if bias is None or self.folded else [(np.add, (self.scores, bias, self.scores))]
+        calls: Calls = [] if bias is None else [(np.add, (self.scores, bias, self.scores))]
         return calls if self.normalizer is None else [*calls, (self.normalizer.forward, (self.scores,))]
 
     def activate(self) -> Calls:
@@ -98,8 +71,8 @@ class LayerBuffers:
     def _draw(self, mask: Array) -> None:
         """0 for what is dropped, 1 / (1 - dropout) for what is kept, so that prediction needs no scaling."""
         dropout = self.layer.spec.dropout
-        self.rng.random(dtype=mask.dtype.type, out=self.drawn)
-        np.greater_equal(self.drawn, dropout, out=mask)
+        self.rng.random(dtype=mask.dtype.type, out=mask)
+        np.greater_equal(mask, dropout, out=mask)
         mask *= 1.0 / (1.0 - dropout)
 
     def through_activation(self) -> Calls:
@@ -124,18 +97,12 @@ class LayerBuffers:
         """From dL/dscores to the gradient of the product, in `grad`, and to those of what `shift` adds."""
         calls: Calls = [] if self.normalizer is None else [(self.normalizer.backward, (self.grad,))]
         bias = self.gradient.bias
-        return calls if bias is None or self.folded else [*calls, (self.ones.dot, (self.grad, bias))]
+        return calls if bias is None else [*calls, (self.ones.dot, (self.grad, bias))]
 
     def through_product(self, before: LayerBuffers) -> Calls:
         """From that to the gradient of the weights, and to dL/doutputs of the layer before, in its `grad`."""
-        weights: Call = (self.inputs_from(before).T.dot, (self.grad, self.weight_gradient))
-        if before.by_units:
-            return [weights, (self.layer.weight.dot, (self.grad.T, before.grad.T))]
+        weights: Call = (before.outputs.T.dot, (self.grad, self.gradient.weight))
         return [weights, (self.grad.dot, (self.layer.weight.T, before.grad))]
-
-    def inputs_from(self, before: LayerBuffers) -> Array:
-        """Return what the layer multiplies: the outputs of the one before, with a column of ones if the bias is a weight."""
-        return before.outputs if before.augmented is None or not self.folded else before.augmented
 
 
 class Workspace:
@@ -175,7 +142,6 @@ class Workspace:
         self.network = network
         self.loss = loss
         self.rows = rows
-        self.width = network.layers[0].weight.shape[0]
         self.gradient = Parameters(*parameter_shapes(network.spec), dtype) if gradient is None else gradient
         rng = np.random.default_rng() if rng is None else rng
         self.layers = self._buffers(rng)
@@ -188,23 +154,14 @@ class Workspace:
         self.last_backward = self.layers[-1].through_activation()
 
     def _buffers(self, rng: np.random.Generator) -> list[LayerBuffers]:
-        found: list[LayerBuffers] = []
         gradients = layer_views(self.network.spec, self.gradient)
-        for index, (layer, gradient) in enumerate(zip(self.network.layers, gradients, strict=True)):
-            weights = layer.weight, gradient.weight
-            if layer.bias is not None and (not found or found[-1].by_units):
-                names = f"layers.{index}.weight", f"layers.{index}.bias"
-                weights = self.network.parameters.joined(*names), self.gradient.joined(*names)
-            small = layer is not self.network.layers[-1] and self.rows * layer.weight.shape[1] <= SMALL
-            by_units = small and declares(layer.activation, "any_order", "forward", "backward")
-            found.append(LayerBuffers(layer, gradient, *weights, self.rows, rng, by_units))
-        return found
+        return [LayerBuffers(layer, gradient, self.rows, rng) for layer, gradient in zip(self.network.layers, gradients, strict=True)]
 
     def _forward(self) -> Calls:
         """From the product of inputs and first weights to the last scores; to the outputs, when the loss is not joint."""
         calls = self.layers[0].shift()
         for before, layer in pairwise(self.layers):
-            calls += [*before.activate(), layer.product(layer.inputs_from(before)), *layer.shift()]
+            calls += [*before.activate(), layer.product(before.outputs), *layer.shift()]
         return calls if self.joint else [*calls, *self.layers[-1].activate()]
 
     def _backward(self) -> Calls:
@@ -219,8 +176,7 @@ class Workspace:
 
         Parameters
         ----------
-        inputs : array, shape (rows, inputs), or (rows, inputs + 1) if the first layer has a bias
-            In the second form the last column is of ones. The first one is brought into it, which takes an allocation.
+        inputs : array, shape (rows, inputs)
         targets : array
             In the form that the loss asks for.
         weights : array, shape (rows,), optional
@@ -232,8 +188,6 @@ class Workspace:
             The sum over the rows of weight times loss. `gradient` holds the gradient of that sum divided by `rows`.
         """
         first, last = self.layers[0], self.layers[-1]
-        if first.folded and inputs.shape[1] == self.width:
-            inputs = augment(inputs)
         function, arguments = first.product(inputs)
         function(*arguments)
         for function, arguments in self.forward:
@@ -249,7 +203,7 @@ class Workspace:
             np.multiply(last.grad, weights[:, None], last.grad)
         for function, arguments in self.backward:
             function(*arguments)
-        inputs.T.dot(first.grad, first.weight_gradient)
+        inputs.T.dot(first.grad, first.gradient.weight)
         return float(self.losses.dot(self.ones if weights is None else weights))
 
     def set_threads(self, count: int) -> None:

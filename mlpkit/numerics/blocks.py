@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 BLOCK = 2048  # rows: one float64 per row is 16 kB, which stays in the first-level cache
 
@@ -11,3 +12,11 @@ def row_blocks(rows: int, block: int = BLOCK) -> Iterator[slice]:
     """Slices of at most `block` rows that cover `rows` rows in order."""
     for start in range(0, rows, block):
         yield slice(start, min(start + block, rows))
+
+
+def blocks(*arrays: Any, block: int = BLOCK) -> Sequence[tuple[Any, ...]]:
+    """Views of at most `block` rows of each array; the arrays themselves where they have no more rows."""
+    rows = len(arrays[0])
+    if rows <= block:
+        return (arrays,)
+    return [tuple(array[part] for array in arrays) for part in row_blocks(rows, block)]

@@ -6,8 +6,9 @@ A rule is written for ONE array; the engine owns the collection of them, and eve
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
+from mlpkit.errors import warn
 from mlpkit.numerics.arrays import Array, Targets
 from mlpkit.plugin.base import REGISTRIES, Plugin
 from mlpkit.plugin.builtin_names import ALIASES, CLASSES
@@ -39,7 +40,14 @@ class Activation(Plugin):
     output: ClassVar[OutputKind] = "real"  # what its values are: decides which losses it fits
     initializer: ClassVar[str] = "glorot_uniform"  # what the weights before it are best drawn from
     kinks: ClassVar[tuple[float, ...]] = ()  # scores where its derivative jumps: differences say nothing there
-    any_order: ClassVar[bool] = False  # its arrays may stand unit by unit in memory, which is faster in small layers: `reshape` copies them
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Warn of what 0.3 asked for and nothing reads any more."""
+        super().__pydantic_init_subclass__(**kwargs)
+        if "any_order" in vars(cls):
+            message = f"{cls.__name__} declares any_order, which has no effect any more: delete the line"
+            warn(DeprecationWarning(message))
 
     @abstractmethod
     def forward(self, z: Array, out: Array) -> None:
@@ -65,13 +73,14 @@ class Activation(Plugin):
         """
 
 
+Activation.__class_vars__ = {*Activation.__class_vars__, "any_order"}  # so that Pydantic takes one in a subclass for no option
+
+
 class Elementwise(Activation):
     """An activation given by two formulas, as in a text book: the easy contract.
 
     It allocates what its formulas allocate; `Activation` is the same without that.
     """
-
-    any_order: ClassVar[bool] = True
 
     @abstractmethod
     def function(self, z: Array) -> Array:

@@ -102,7 +102,7 @@ class InputEncoder:
         """The encoded columns that are 0 in every row, since the training rows had one value there."""
         return [*self.numbers.constant.tolist(), *(self.numbers.width + index for index in self.categories.constant)]
 
-    def encode(self, source: Table, dtype: DTypeLike, out: Array | None = None) -> Array:
+    def encode(self, source: Table, dtype: DTypeLike) -> Array:
         """Encode rows.
 
         Parameters
@@ -112,8 +112,6 @@ class InputEncoder:
             when it has as many columns as the inputs have and all of these are numbers; so is any table of numbers when
             the model was trained on an array. The names x0, x1 and so on of an array are none that a user gave.
         dtype : "float32" or "float64"
-        out : array, shape (rows, width), optional
-            Zeros of that dtype, which are filled; made when left out.
 
         Returns
         -------
@@ -129,7 +127,7 @@ class InputEncoder:
         UnseenCategoryWarning
             Categories that the training rows lacked: none of their columns is 1. Or gaps in a column that had none there.
         """
-        encoded = np.zeros((source.rows, self.width), dtype) if out is None else out
+        encoded = np.zeros((source.rows, self.width), dtype)
         warn_unseen(self.encode_counting(source, encoded))
         return encoded
 

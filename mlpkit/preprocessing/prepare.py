@@ -16,7 +16,6 @@ from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.splits import split_by_column, split_by_share
 from mlpkit.data.table import Table, counted
 from mlpkit.errors import ConstantColumnWarning, DataError, LeftOutWarning, warn
-from mlpkit.numerics.rowwise import augmentable
 from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.preprocessing.labels import class_numbers, find_classes
@@ -105,7 +104,7 @@ def prepare(
         if encoders is None:
             _warn_constant(inputs)
         unit = _mean_weight(training, "training")
-        train = _encode(spec, training, first, target, unit, augmented=_is_augmented(spec))
+        train = _encode(spec, training, first, target, unit)
         checked = None if held_out is None else _encode(spec, held_out, others[0], target, unit)
         untargeted = rows.untargeted + (held_out.untargeted if held_out else 0)
         values, weighted = (checked or train).values, spec.training.weighted_metrics
@@ -167,10 +166,7 @@ def _advising(spec: Spec) -> Iterator[None]:
 def _encoded(
     spec: Spec, training: RawRows, held_out: RawRows | None, encoder: InputEncoder | None
 ) -> tuple[InputEncoder, list[Array | StoredInputs]]:
-    """The encoder of the inputs, fitted unless there is one, and the encoded training and validation inputs.
-
-    Training inputs in memory are augmented if the spec's are.
-    """
+    """Return the encoder of the inputs, fitted unless there is one, and the encoded training and validation inputs."""
     names = spec.data.inputs or _input_names(spec, training)
     options, missing, table = spec.preprocessing, spec.data.missing, training.table
     other = None if held_out is None else held_out.table
@@ -182,16 +178,10 @@ def _encoded(
     elif encoder is None:
         encoder = InputEncoder.fit(options, table, names, missing, training.weights)
     if isinstance(table, Table):
-        encoded.append(_augmented(encoder, table, spec.dtype) if _is_augmented(spec) else encoder.encode(table, spec.dtype))
+        encoded.append(encoder.encode(table, spec.dtype))
     if isinstance(other, Table):
         encoded.append(encoder.encode(other, spec.dtype))
     return encoder, encoded
-
-
-def _augmented(encoder: InputEncoder, table: Table, dtype: str) -> Array:
-    whole = augmentable(table.rows, encoder.width, dtype)
-    encoder.encode(table, dtype, whole[:, :-1])
-    return whole
 
 
 def _input_names(spec: Spec, rows: RawRows) -> tuple[str, ...]:
@@ -214,14 +204,7 @@ def _mean_weight(rows: RawRows, part: str) -> float:
     return mean
 
 
-def _is_augmented(spec: Spec) -> bool:
-    """Return whether training rows in memory have a column of ones, whose weight is the first layer's bias."""
-    return spec.network.layers[0].has_bias
-
-
-def _encode(
-    spec: Spec, rows: RawRows, inputs: Array | StoredInputs, target: TargetEncoder, unit: float, *, augmented: bool = False
-) -> Labelled:
+def _encode(spec: Spec, rows: RawRows, inputs: Array | StoredInputs, target: TargetEncoder, unit: float) -> Labelled:
     """Encoded rows, with weights in units of their mean over the training rows."""
     weights = None
     if rows.weights is not None:
@@ -232,8 +215,7 @@ def _encode(
     targets = np.ascontiguousarray(target.encode(rows.target, spec.dtype))
     if isinstance(inputs, StoredInputs):
         return Labelled(StoredDataset(inputs, targets, weights), target.values(rows.target))
-    own, whole = (inputs[:, :-1], inputs) if augmented else (inputs, None)
-    return Labelled(Dataset(own, targets, weights, whole), target.values(rows.target))
+    return Labelled(Dataset(inputs, targets, weights), target.values(rows.target))
 
 
 # -- splitting

@@ -222,19 +222,6 @@ def large_scores(activation: Activation) -> None:
                     expect_no_nan(rule_of(activation), sample.astype(name), advice)
 
 
-def memory_order(activation: Activation) -> None:
-    """The promise `any_order`: arrays that stand unit by unit in memory give the same numbers."""
-    advice = "work on the arrays as they are or along an axis (reshape copies them), or take any_order back"
-    for shape in ((1, 5), (7, 4), (300, 8), (80, 70), (5, 410)):
-        z, weights = scores(activation, shape), upstream(shape)
-        turned, grad = z.copy(order="F"), weights.copy(order="F")
-        out = np.full((shape[0], shape[1] + 1), np.nan, order="F")[:, :-1]
-        activation.forward(turned, out)
-        expect_close(out, forward(activation, z), "outputs in Fortran's order", advice, at=z)
-        activation.backward(turned, out, grad)
-        expect_close(grad, backward(activation, z, weights), "gradients in Fortran's order", advice, at=z)
-
-
 def output(activation: Activation) -> None:
     """The outputs are what the class variable `output` says."""
     says_it = activation.output
@@ -287,6 +274,6 @@ CHECKS: dict[str, CheckFunction] = {
     check.__name__: check
     for check in (
         *(gradient, kinks, linear, shapes, rows, dtype, inputs_untouched, buffers, threads, large_scores),
-        *(memory_order, output, speed),
+        *(output, speed),
     )
 }

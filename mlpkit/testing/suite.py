@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mlpkit.plugin import Minimizer, Plugin, declares
+from mlpkit.plugin import Minimizer, Plugin
 from mlpkit.testing import activations, common, effect_checks, engine, initializers, losses, metrics, optimizers, schedules, smoke
 from mlpkit.testing.check_run import CheckFunction
 from mlpkit.testing.failure_messages import NotApplicable
@@ -22,7 +22,7 @@ KINDS: dict[str, dict[str, CheckFunction]] = {
 AGAIN: dict[str, tuple[str, ...]] = {  # what is checked again with other options
     "activations": (
         *("gradient", "kinks", "linear", "shapes", "rows", "dtype", "inputs_untouched", "buffers", "threads", "large_scores"),
-        *("memory_order", "output"),
+        "output",
     ),
     "losses": (
         *("gradient", "joint", "rows", "shapes", "dtype", "inputs_untouched", "buffers", "special_values", "right_costs_less"),
@@ -35,7 +35,6 @@ AGAIN: dict[str, tuple[str, ...]] = {  # what is checked again with other option
 }
 NOT_AT_LIMITS = ("in_place", "zero_parameters", "downhill", "scopes", "right_costs_less")  # where an option may take all to 0
 ONLY_WHERE: dict[str, tuple[Callable[[Any], bool], str]] = {  # by check: whether a plugin is asked, and why another is not
-    "memory_order": (lambda activation: declares(activation, "any_order", "forward", "backward"), "it does not promise any_order"),
     "output": (lambda activation: activation.output != "real", "its output is 'real', which any number is"),
     "joint": (lambda loss: loss.joint_with is not None, "it names no joint_with"),
     "zero_at_target": (lambda loss: loss.zero_at_target, "it does not promise zero_at_target"),

@@ -95,7 +95,7 @@ class Run:
         self.order: NDArray[np.uint64] | None = None  # the generator that shuffled the unfinished epoch, before it did
         shuffle = spec.training.shuffle and not minimizes
         join = any(isinstance(layer.normalization, BatchNormalization) for layer in spec.network.layers)
-        self.batches = batches_of(train, self.batch_size, shuffle, biased=network.layers[0].bias is not None, join=join)
+        self.batches = batches_of(train, self.batch_size, shuffle, join)
         self.steps_per_epoch = 1 if minimizes else len(self.batches)
         self.workspaces = self._workspaces()
         self.update = Update(network, spec)
@@ -218,7 +218,7 @@ class Run:
         workspace = self.workspaces[len(inputs)]
         loss = workspace.loss_and_gradient(inputs, targets, weights)
         if not math.isfinite(loss):
-            raise self._diverged(inputs[:, : workspace.width], loss)
+            raise self._diverged(inputs, loss)
         self.loss += loss
         self.step += 1
         self.update.apply(workspace.gradient.trained, self.step, self.steps_per_epoch)

@@ -35,7 +35,6 @@ class Mish(Elementwise):
 class HardSigmoid(Activation):
     """z / 6 + 1 / 2, from 0 to 1."""
 
-    any_order: ClassVar[bool] = True
     output: ClassVar[str] = "probability"
     kinks: ClassVar[tuple[float, ...]] = (-3.0, 3.0)
 

@@ -142,7 +142,6 @@ class Piece(Elementwise):
 class Blocked(Activation):
     """tanh in blocks: option with no effect"""
 
-    any_order = True
     output = "bounded"
     block: int = Field(64, ge=1)
     without_effect = ("block",)

@@ -36,7 +36,7 @@ OTHERS = (
 )
 EVERY = [*BUILTINS, *OTHERS, *good.GOOD]
 APPLY_TO_SOME = {
-    *("joint", "zero_at_target", "right_costs_less", "memory_order", "effects", "other_options", "output"),
+    *("joint", "zero_at_target", "right_costs_less", "effects", "other_options", "output"),
     *("zero_rate", "downhill", "sizes", "size"),
 }
 
@@ -157,7 +157,7 @@ def test_the_names_of_the_checks_are_a_promise():
     of_all = ["name", "documented", "options", "frozen", "side_effects", "runs", "pickles", "copies", "deterministic"]
     last = ["effects", "other_options", "trains"]
     activations = ["gradient", "kinks", "linear", "shapes", "rows", "dtype", "inputs_untouched", "buffers", "threads"]
-    activations += ["large_scores", "memory_order", "output", "speed"]
+    activations += ["large_scores", "output", "speed"]
     losses = ["gradient", "joint", "rows", "shapes", "dtype", "inputs_untouched", "buffers", "special_values"]
     losses += ["right_costs_less", "threads", "zero_at_target", "large_scores"]
     optimizers = ["falls", "in_place", "state", "zero_rate", "zero_gradient", "zero_parameters", "downhill"]

@@ -17,19 +17,18 @@ from numpy.typing import NDArray
 
 from mlpkit.data.batches import Batches, steps_of
 from mlpkit.data.dataset import Dataset
-from mlpkit.data.disk.dataset import StoredDataset, StoredInputs
+from mlpkit.data.disk.dataset import StoredDataset
 from mlpkit.data.disk.table import Span
-from mlpkit.numerics.rowwise import augmentable
 from mlpkit.plugin import Array, Targets
 
 CHUNK = 2**24  # bytes of encoded rows in a chunk; two chunks are in memory
 Batch: TypeAlias = "tuple[Array, Targets, Array | None]"
 
 
-def batches_of(data: Dataset | StoredDataset, size: int, shuffle: bool, biased: bool, join: bool = False) -> Batches | Stream:
+def batches_of(data: Dataset | StoredDataset, size: int, shuffle: bool, join: bool = False) -> Batches | Stream:
     """Return the batches of rows in memory or on disk. Parameters are those of `Batches`."""
     kind = Batches if isinstance(data, Dataset) else Stream
-    return kind(data, size, shuffle, biased, join)  # type: ignore[arg-type]
+    return kind(data, size, shuffle, join)  # type: ignore[arg-type]
 
 
 class _Chunk(NamedTuple):
@@ -43,7 +42,7 @@ class _Chunk(NamedTuple):
 class Stream:
     """Batches of an epoch read from disk, with the interface of `Batches`."""
 
-    def __init__(self, data: StoredDataset, size: int, shuffle: bool, biased: bool, join: bool = False) -> None:
+    def __init__(self, data: StoredDataset, size: int, shuffle: bool, join: bool = False) -> None:
         self.data, self.size, self.join = data, size, join
         self.rows, inputs = len(data.inputs), data.inputs
         self.steps, most = steps_of(self.rows, size, join)
@@ -57,9 +56,9 @@ class Stream:
         last = (self.steps - 1) * size // self.chunk
         self.starts = [*range(0, (last + 1) * self.chunk, self.chunk), self.rows]  # first row of each chunk, and the number of rows
         longest = max(stop - start for start, stop in pairwise(self.starts))
-        self.buffers = [_buffer(longest, inputs, biased) for _ in range(2 if last else 1)]
+        self.buffers = [np.empty((longest, inputs.width), inputs.dtype) for _ in range(2 if last else 1)]
         kinds = data.targets, data.weights
-        self.gathered = [_buffer(most, inputs, biased)]
+        self.gathered = [np.empty((most, inputs.width), inputs.dtype)]
         self.gathered += [np.empty_like(array[:most]) for array in kinds if array is not None]
 
     def __len__(self) -> int:
@@ -96,7 +95,7 @@ class Stream:
         """Fill a buffer with the rows of a chunk in the order of the file; runs in the reader thread."""
         chunk = self._plan(number)
         buffer, inputs = self.buffers[number % len(self.buffers)], self.data.inputs
-        inputs.encode(chunk.spans, buffer[: len(chunk.places), : inputs.width])
+        inputs.encode(chunk.spans, buffer[: len(chunk.places)])
         return chunk
 
     def _plan(self, number: int) -> _Chunk:
@@ -126,9 +125,3 @@ class Stream:
             inputs = buffer.take(rows, 0, self.gathered[0][: len(rows)], "clip")  # any other mode copies the buffer
             found = [array.take(places, 0, out[: len(rows)], "clip") for array, out in zip(others, self.gathered[1:], strict=True)]
             yield inputs, found[0], found[1] if len(found) > 1 else None
-
-
-def _buffer(rows: int, inputs: StoredInputs, biased: bool) -> Array:
-    if biased:
-        return augmentable(rows, inputs.width, inputs.dtype)
-    return np.empty((rows, inputs.width), inputs.dtype)

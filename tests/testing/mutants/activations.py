@@ -206,18 +206,6 @@ class MixesRows(Activation):
         grad -= grad.mean(axis=0) if len(z) else 0
 
 
-class NotInAnyOrder(Tanh2):
-    """Promises any order and works on a reshaped copy."""
-
-    any_order: ClassVar[bool] = True
-
-    def forward(self, z, out):
-        np.tanh(z.reshape(-1), out.reshape(-1))
-
-    def backward(self, z, out, grad):
-        grad *= 1 - out * out
-
-
 class NotBounded(Tanh2):
     """Says that it is a probability and is below 0."""
 
@@ -287,7 +275,6 @@ ACTIVATIONS = {
     MixesRows(): {
         "rows": r"outputs of some rows without the others, of z of the shape \(20, 4\) .*are wrong.*let each row depend on itself alone"
     },
-    NotInAnyOrder(): {"memory_order": "outputs in Fortran's order are wrong.*or take any_order back"},
     NotBounded(): {"output": "the output is -0.*outside of 0 to 1.*class variable output"},
     NoDistribution(): {"output": "sums of rows in float32 are wrong"},
     NumberByNumber(): {"speed": r"forward and backward take \d+ and more of Python's instructions for each score; compute on whole arrays"},
