@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
-from mlpkit.plugin import Array, Metric, Targets
+from mlpkit.plugin import Array, Metric, Targets, Task
 
 
 class Accuracy(Metric):
     """Share of the rows whose most probable class is the right one."""
 
     higher_is_better: ClassVar[bool] = True
-    task: ClassVar[Literal["classification", "regression"]] = "classification"
+    task: ClassVar[Task] = "classification"
 
     def compute(self, outputs: Array, targets: Targets, weights: Array) -> float:
         return float(np.average(outputs.argmax(axis=1) == targets, weights=weights))
@@ -23,7 +23,7 @@ class LogLoss(Metric):
     """Mean of -log(probability of the right class), at most 708.4: a probability is at least the least normal float64."""
 
     higher_is_better: ClassVar[bool] = False
-    task: ClassVar[Literal["classification", "regression"]] = "classification"
+    task: ClassVar[Task] = "classification"
 
     def compute(self, outputs: Array, targets: Targets, weights: Array) -> float:
         right = outputs[np.arange(len(outputs)), targets]
@@ -34,7 +34,7 @@ class MeanSquaredError(Metric):
     """mean((outputs - targets)^2), in squared units of the target."""
 
     higher_is_better: ClassVar[bool] = False
-    task: ClassVar[Literal["classification", "regression"]] = "regression"
+    task: ClassVar[Task] = "regression"
 
     def compute(self, outputs: Array, targets: Targets, weights: Array) -> float:
         return float(np.average((outputs - targets) ** 2, axis=0, weights=weights).mean())
@@ -44,7 +44,7 @@ class RootMeanSquaredError(Metric):
     """sqrt(mean((outputs - targets)^2)) per target, then the mean over targets; in units of the target."""
 
     higher_is_better: ClassVar[bool] = False
-    task: ClassVar[Literal["classification", "regression"]] = "regression"
+    task: ClassVar[Task] = "regression"
 
     def compute(self, outputs: Array, targets: Targets, weights: Array) -> float:
         return float(np.sqrt(np.average((outputs - targets) ** 2, axis=0, weights=weights)).mean())
@@ -54,7 +54,7 @@ class MeanAbsoluteError(Metric):
     """mean(|outputs - targets|), in units of the target."""
 
     higher_is_better: ClassVar[bool] = False
-    task: ClassVar[Literal["classification", "regression"]] = "regression"
+    task: ClassVar[Task] = "regression"
 
     def compute(self, outputs: Array, targets: Targets, weights: Array) -> float:
         return float(np.average(np.abs(outputs - targets), axis=0, weights=weights).mean())
@@ -67,7 +67,7 @@ class R2(Metric):
     """
 
     higher_is_better: ClassVar[bool] = True
-    task: ClassVar[Literal["classification", "regression"]] = "regression"
+    task: ClassVar[Task] = "regression"
 
     def compute(self, outputs: Array, targets: Targets, weights: Array) -> float:
         residual = np.average((targets - outputs) ** 2, axis=0, weights=weights)
@@ -75,3 +75,23 @@ class R2(Metric):
         spread = np.average((targets - mean) ** 2, axis=0, weights=weights)
         varies = (targets != targets[0]).any(axis=0) & (spread > 0)
         return float((1.0 - residual[varies] / spread[varies]).mean()) if varies.any() else float("nan")
+
+
+class SubsetAccuracy(Metric):
+    """Share of the rows of which every label is right, decided at a probability of 0.5; scikit-learn's accuracy_score of labels."""
+
+    higher_is_better: ClassVar[bool] = True
+    task: ClassVar[Task] = "multilabel"
+
+    def compute(self, outputs: Array, targets: Targets, weights: Array) -> float:
+        return float(np.average(((outputs > 0.5) == targets).all(axis=1), weights=weights))
+
+
+class HammingLoss(Metric):
+    """Share of the labels that are wrong, decided at a probability of 0.5; the mean over the labels."""
+
+    higher_is_better: ClassVar[bool] = False
+    task: ClassVar[Task] = "multilabel"
+
+    def compute(self, outputs: Array, targets: Targets, weights: Array) -> float:
+        return float(np.average(((outputs > 0.5) != targets).mean(axis=1), weights=weights))

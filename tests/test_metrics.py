@@ -11,6 +11,8 @@ CLASSES = RNG.integers(0, 3, 60)
 PROBABILITIES = RNG.dirichlet([1, 1, 1], 60)
 VALUES = RNG.standard_normal((60, 2)) * [1, 50]
 OUTPUTS = VALUES + RNG.standard_normal((60, 2))
+LABELS = RNG.integers(0, 2, (60, 3))
+CHANCES = np.clip(LABELS + 0.5 * RNG.standard_normal((60, 3)), 0, 1)
 TABLE = {
     "accuracy": lambda w: reference.accuracy_score(CLASSES, PROBABILITIES.argmax(1), sample_weight=w),
     "log_loss": lambda w: reference.log_loss(CLASSES, PROBABILITIES, sample_weight=w),
@@ -18,13 +20,15 @@ TABLE = {
     "rmse": lambda w: reference.root_mean_squared_error(VALUES, OUTPUTS, sample_weight=w),
     "mae": lambda w: reference.mean_absolute_error(VALUES, OUTPUTS, sample_weight=w),
     "r2": lambda w: reference.r2_score(VALUES, OUTPUTS, sample_weight=w),
+    "subset_accuracy": lambda w: reference.accuracy_score(LABELS, CHANCES > 0.5, sample_weight=w),
+    "hamming_loss": lambda w: reference.hamming_loss(LABELS, CHANCES > 0.5, sample_weight=w),
 }
+DATA = {"classification": (PROBABILITIES, CLASSES), "regression": (OUTPUTS, VALUES), "multilabel": (CHANCES, LABELS)}
 
 
 def compute(name, weights):
     metric = REGISTRIES["metrics"].get(name)()
-    data = (PROBABILITIES, CLASSES) if metric.task == "classification" else (OUTPUTS, VALUES)
-    return metric.compute(*data, weights)
+    return metric.compute(*DATA[metric.task], weights)
 
 
 def test_every_metric_has_its_reference():
@@ -41,7 +45,7 @@ def test_metric(name, weights):
 def test_a_weight_of_zero_leaves_a_row_out(name):
     weights = (np.arange(60) < 40).astype(float)
     metric = REGISTRIES["metrics"].get(name)()
-    data = (PROBABILITIES, CLASSES) if metric.task == "classification" else (OUTPUTS, VALUES)
+    data = DATA[metric.task]
     assert compute(name, weights) == pytest.approx(metric.compute(*(part[:40] for part in data), np.ones(40)), rel=1e-12)
 
 

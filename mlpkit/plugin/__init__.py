@@ -5,7 +5,7 @@ The built-in plugins are modules beside this package; this one knows them by nam
 
 from mlpkit.numerics.arrays import Array, Targets
 from mlpkit.plugin.base import REGISTRIES, Plugin, declares, entry, is_outside, plugins, refresh_plugins, standing_in, to_entry
-from mlpkit.plugin.contracts import CONTRACTS, SUITABLE, Activation, Elementwise, Initializer, Loss, Metric, OutputKind, TargetScale
+from mlpkit.plugin.contracts import CONTRACTS, SUITABLE, Activation, Elementwise, Initializer, Loss, Metric, OutputKind, TargetScale, Task
 from mlpkit.plugin.optimizer import (
     LearningRate,
     Minimizer,
@@ -39,6 +39,7 @@ __all__ = [
     "Schedule",
     "TargetScale",
     "Targets",
+    "Task",
     "Wrapper",
     "averages",
     "declares",

@@ -37,6 +37,8 @@ CLASSES: dict[str, dict[str, str]] = {
         "rmse": "RootMeanSquaredError",
         "mae": "MeanAbsoluteError",
         "r2": "R2",
+        "subset_accuracy": "SubsetAccuracy",
+        "hamming_loss": "HammingLoss",
     },
 }
 

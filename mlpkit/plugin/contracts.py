@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 TargetScale: TypeAlias = Literal["standard", "robust", "none"]
+Task: TypeAlias = Literal["classification", "regression", "multilabel"]
 OutputKind: TypeAlias = Literal["real", "bounded", "nonnegative", "probability", "distribution"]
 # real: any number; bounded: from -1 to 1; nonnegative: from 0 on; probability: from 0 to 1; distribution: rows that sum to 1
 SUITABLE: dict[OutputKind, tuple[OutputKind, ...]] = {  # what a loss needs: the activations' outputs that it can work on
@@ -168,7 +169,7 @@ class Metric(Plugin):
 
     kind: ClassVar[str] = "metrics"
     higher_is_better: ClassVar[bool]
-    task: ClassVar[Literal["classification", "regression"]]
+    task: ClassVar[Task]
 
     @abstractmethod
     def compute(self, outputs: Array, targets: Targets, weights: Array) -> float:
@@ -178,9 +179,10 @@ class Metric(Plugin):
         ----------
         outputs : array, shape (rows, units), float64
             For classification: the probability of each class, in the order of the class numbers, shape (rows, classes).
-            For regression: values in the units of the data.
+            For regression: values in the units of the data. For multi-label classification: the probability of each label.
         targets : array
-            For classification: class numbers, shape (rows,). For regression: values, shape (rows, units).
+            For classification: class numbers, shape (rows,). For regression: values, shape (rows, units). For multi-label
+            classification: 0 or 1 for each label, shape (rows, units).
         weights : array, shape (rows,), float64
             What each row counts; all ones when nobody gave any.
         """

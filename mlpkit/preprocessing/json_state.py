@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mlpkit.data.column_types import Kind
-from mlpkit.preprocessing.task import Form, Task
+from mlpkit.plugin import Task
+from mlpkit.preprocessing.task import Form
 from mlpkit.text.column_names import same_form
 from mlpkit.text.limits import InParts
 from mlpkit.text.shown import shortened

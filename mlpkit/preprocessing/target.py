@@ -17,11 +17,11 @@ from mlpkit.data.column_types import column_kind, numbers
 from mlpkit.data.table import Table, column_width, counted
 from mlpkit.engine.probabilities import choices, probabilities
 from mlpkit.errors import ConstantColumnWarning, DataError, ModelFileError, SpecError, warn
-from mlpkit.plugin import Activation, Array, Targets, TargetScale
+from mlpkit.plugin import Activation, Array, Targets, TargetScale, Task
 from mlpkit.preprocessing.json_state import TargetState, first_line, statistics
 from mlpkit.preprocessing.labels import TARGET_ADVICE, Labels, class_numbers, find_classes, known_numbers, stored_classes
 from mlpkit.preprocessing.moments import mean_and_deviation, median, robust_scale, unequal
-from mlpkit.preprocessing.task import Form, Task, check_range, class_form, is_classes, target_scale
+from mlpkit.preprocessing.task import Form, check_range, class_form, is_classes, target_scale
 from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name
 

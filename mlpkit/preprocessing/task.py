@@ -19,7 +19,6 @@ from mlpkit.preprocessing.labels import TARGET_ADVICE
 from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name
 
-Task = Literal["classification", "regression", "multilabel"]
 Form = Literal["numbers", "classes", "binary", "indicators"]
 # numbers: values, standardised or not; classes: integers, (rows,); binary: one 0/1 column; indicators: one per class
 

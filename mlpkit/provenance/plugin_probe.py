@@ -20,6 +20,11 @@ UNITS = 3  # of the rows that losses and metrics are asked for
 STEPS = 3
 MOST_CALLS = 200  # that a minimizer may make: nobody waits for a long one when a model is saved or loaded
 EPOCHS = 16
+FORMS = {  # by the task of a metric: what its outputs and its targets are
+    "classification": ("distribution", "classes"),
+    "regression": ("real", "numbers"),
+    "multilabel": ("probability", "binary"),
+}
 
 PluginProbe: TypeAlias = "dict[str, list[float | None]]"  # "inputs", "outputs" and by kind "targets", "derivatives"; None: not finite
 LENGTHS = {  # by kind: how many numbers each has, "targets" of classes being one a row
@@ -109,8 +114,8 @@ def _questions(plugin: Plugin, dtype: np.dtype[Any]) -> tuple[Array, Any]:
     if isinstance(plugin, Schedule):
         return np.arange(float(COUNT)), None
     if isinstance(plugin, Metric):
-        forms = ("distribution", "classes") if plugin.task == "classification" else ("real", "numbers")
-        return _rows(steps, forms[0], dtype), _targets(forms[1], dtype)
+        output, targets = FORMS[plugin.task]
+        return _rows(steps, output, dtype), _targets(targets, dtype)
     if isinstance(plugin, Loss):
         return _rows(steps, plugin.output, dtype), _targets(plugin.targets, dtype)
     return steps.astype(dtype), None

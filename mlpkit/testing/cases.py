@@ -35,9 +35,7 @@ def case_of(plugin: Plugin) -> Case:
     if isinstance(plugin, Initializer):
         return _of_initializer(plugin)
     if isinstance(plugin, Metric):
-        loss, last = ("categorical_crossentropy", "softmax") if plugin.task == "classification" else ("mse", "linear")
-        case = _case({}, {"activation": last}, {"loss": loss, "metrics": [plugin]})
-        return case._replace(y=case.y > 0) if plugin.task == "classification" else case
+        return _of_metric(plugin)
     if plugin.kind == "activations":
         return _case({"activation": plugin}, {}, {})
     if isinstance(plugin, Optimizer):
@@ -68,6 +66,18 @@ def _of_initializer(initializer: Initializer) -> Case:
     shape = accepted(initializer)[0]
     which = "weight_initializer" if len(shape) == 2 else "bias_initializer"
     return _case({"units": shape[-1], which: initializer}, {}, {}, inputs=shape[0] if len(shape) == 2 else 6)
+
+
+def _of_metric(metric: Metric) -> Case:
+    loss, last = {
+        "classification": ("categorical_crossentropy", "softmax"),
+        "regression": ("mse", "linear"),
+        "multilabel": ("binary_crossentropy", "sigmoid"),
+    }[metric.task]
+    case = _case({}, {"activation": last}, {"loss": loss, "metrics": [metric]})
+    if metric.task == "multilabel":
+        return case._replace(y=np.column_stack([case.y > 0, case.rows[:, 0] > 0]).astype(int))
+    return case._replace(y=case.y > 0) if metric.task == "classification" else case
 
 
 def _of_loss(loss: Loss) -> Case:

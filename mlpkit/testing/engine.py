@@ -131,8 +131,12 @@ def evaluate(metric: Metric) -> None:
     name = plugin_name(metric)
     found = model.evaluate(case.rows, case.y, metrics=metric, weights=weights)[name]
     expect(isinstance(found, float) and bool(np.isfinite(found)), f"evaluate gives {found!r}", "return a finite float")
-    answers, classes = answers_of(model, case.rows), metric.task == "classification"
-    figure = metric.compute(*((answers, case.y.astype(int)) if classes else (answers[:, None], case.y[:, None])), weights)
+    answers, targets = answers_of(model, case.rows), case.y
+    if metric.task == "classification":
+        targets = targets.astype(int)
+    elif metric.task == "regression":
+        answers, targets = answers[:, None], targets[:, None]
+    figure = metric.compute(answers, targets.astype(float) if metric.task == "multilabel" else targets, weights)
     advice = "compute the figure from outputs, targets and weights alone"
     expect_close(np.array(found), np.array(figure), "the figure of evaluate, against that of the predictions,", advice, rtol=1e-5)
     expect(name in model.history[-1].metrics, f"training does not report {name!r}", "see mlpkit.Metric")

@@ -12,9 +12,14 @@ from mlpkit.testing.refusals import is_refusal
 
 Case = tuple[Array, Targets, Array]  # outputs, targets and weights
 ROWS = 24
-COLUMNS = {"classification": (2, 3), "regression": (1, 2)}  # of outputs
-MANY = {"classification": (2, 3, 12), "regression": (1, 2)}  # so many that those differ of which the first few count
-EVERY = {"classification": (2, 3, 12, 60), "regression": (1, 2, 5)}
+COLUMNS = {"classification": (2, 3), "regression": (1, 2), "multilabel": (2, 3)}  # of outputs
+# so many that a metric of the first few differs
+MANY = {
+    "classification": (2, 3, 12),
+    "regression": (1, 2),
+    "multilabel": (2, 3, 12),
+}
+EVERY = {"classification": (2, 3, 12, 60), "regression": (1, 2, 5), "multilabel": (2, 3, 12)}
 
 
 def data(metric: Metric, columns: int | None = None, rows: int = ROWS, seed: int = 2) -> Case:
@@ -25,6 +30,9 @@ def data(metric: Metric, columns: int | None = None, rows: int = ROWS, seed: int
         targets: Targets = np.resize(np.arange(classes), rows)
         outputs = rng.dirichlet(np.ones(classes), rows) + 0.3 * np.eye(classes)[targets]
         return outputs / outputs.sum(axis=1, keepdims=True), targets, np.ones(rows)
+    if metric.task == "multilabel":
+        targets = rng.integers(0, 2, (rows, columns or 2)).astype("float64")
+        return _chances(rng, targets, 0.8), targets, np.ones(rows)
     targets = rng.standard_normal((rows, columns or 1))
     return targets + 0.3 * rng.standard_normal(targets.shape), targets, np.ones(rows)
 
@@ -37,9 +45,19 @@ def unbalanced(metric: Metric, columns: int, seed: int = 2) -> Case:
         targets: Targets = np.minimum(rng.geometric(0.45, 60) - 1, columns - 1)
         outputs = rng.dirichlet(np.full(columns, 0.5), 60) + 0.2 * np.eye(columns)[targets]
         return outputs / outputs.sum(axis=1, keepdims=True), targets, weights
+    if metric.task == "multilabel":
+        targets = (rng.random((60, columns)) < np.linspace(0.1, 0.9, columns)).astype("float64")
+        return _chances(rng, targets, 0.7), targets, weights
     scale = np.logspace(0, 1.5, columns)
     targets = scale * rng.standard_normal((60, columns)) + 2.0
     return targets + scale[::-1] * rng.standard_normal(targets.shape), targets, weights
+
+
+def _chances(rng: np.random.Generator, targets: Targets, right: float) -> Array:
+    """Return probabilities of labels, of which the share `right` is on the right side of one half."""
+    size = rng.uniform(0.05, 0.45, targets.shape)
+    found: Array = 0.5 + np.where(rng.random(targets.shape) < right, size, -size) * (2 * targets - 1)
+    return found
 
 
 def cases(metric: Metric, every: Mapping[str, tuple[int, ...]] = COLUMNS) -> list[Case]:
@@ -69,6 +87,8 @@ def special(metric: Metric) -> Iterator[tuple[str, Case]]:
         yield "with tiny weights", (outputs, targets, 1e-8 * weights)
         if metric.task == "classification":
             yield from _special_classes(outputs, targets, weights)
+        elif metric.task == "multilabel":
+            yield from _special_labels(outputs, targets, weights)
         else:
             yield from _special_values(outputs, targets, weights)
 
@@ -84,6 +104,17 @@ def _special_classes(outputs: Array, targets: Targets, weights: Array) -> Iterat
     yield "with certain and wrong outputs", (certain[(targets + 1) % classes], targets, weights)
     yield "with outputs that say the same class", (certain[np.zeros_like(targets)], targets, weights)
     yield "with equal outputs", (np.full_like(outputs, 1 / classes), targets, weights)
+
+
+def _special_labels(outputs: Array, targets: Targets, weights: Array) -> Iterator[tuple[str, Case]]:
+    yield "without any label", (outputs, np.zeros_like(targets), weights)
+    yield "with every label", (outputs, np.ones_like(targets), weights)
+    first = targets.copy()
+    first[:, 0] = 0.0
+    yield "without the first label", (outputs, first, weights)
+    yield "with certain and right outputs", (targets.copy(), targets, weights)
+    yield "with certain and wrong outputs", (1.0 - targets, targets, weights)
+    yield "with equal outputs", (np.full_like(outputs, 0.5), targets, weights)
 
 
 def _special_values(outputs: Array, targets: Targets, weights: Array) -> Iterator[tuple[str, Case]]:

@@ -167,11 +167,13 @@ def _called(metric: Metric) -> str:
 
 def _right(metric: Metric, targets: Targets, columns: int) -> Array:
     """Return what the targets are; of classes with a probability of 0.98 or so."""
-    return targets.copy() if metric.task == "regression" else 0.02 / columns + 0.98 * np.eye(columns)[targets]
+    return 0.02 / columns + 0.98 * np.eye(columns)[targets] if metric.task == "classification" else targets.copy()
 
 
 def _wrong(metric: Metric, targets: Targets, columns: int, by: int = 1) -> Array:
     """Far from the targets; of classes the one so many further, and the right one has the least probability."""
+    if metric.task == "multilabel":
+        return 1.0 - targets
     if metric.task == "regression":
         return targets + 5.0 * np.random.default_rng(4).standard_normal(targets.shape)
     chances = np.full((len(targets), columns), 0.2 / columns) + 0.78 * np.eye(columns)[(targets + by) % columns]
@@ -198,7 +200,7 @@ def _counts(metric: Any, case: Case, part: int) -> bool:
     """Return whether the figure depends on the outputs of one class's rows, or of one column."""
     outputs, targets, weights = case
     columns = outputs.shape[1]
-    if metric.task == "regression":
+    if metric.task != "classification":
         changed = outputs.copy()
         changed[:, part] = _wrong(metric, targets, columns)[:, part]
         return bool(metric.compute(changed, targets, weights) != metric.compute(outputs, targets, weights))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mlpkit.preprocessing.prepare import Labelled
     from mlpkit.spec import Spec
 
-USUAL = {"classification": ("accuracy", "log_loss"), "regression": ("rmse", "mae", "r2"), "multilabel": ()}
+USUAL = {"classification": ("accuracy", "log_loss"), "regression": ("rmse", "mae", "r2"), "multilabel": ("subset_accuracy", "hamming_loss")}
 
 
 def choose_metrics(metrics: str | Metric | Sequence[str | Metric], task: str) -> tuple[Metric, ...]:

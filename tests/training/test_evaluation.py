@@ -290,3 +290,23 @@ def test_the_column_that_lacks_a_target_is_named():
     y = {"p": np.arange(21.0), "q": ["1", "-", *map(str, range(19))]}
     with pytest.raises(DataError, match="the column 'q' has a missing value: row 1"):
         mlpkit.train(make(**REGRESSION, data={"missing": ["-"]}), X, y)
+
+
+def test_several_labels_are_measured_without_being_asked_for():
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((60, 3))
+    labels = (X @ rng.standard_normal((3, 2)) > 0).astype(int)
+    spec = {
+        "network": {"layers": [{"units": 2, "activation": "sigmoid"}]},
+        "loss": "binary_crossentropy",
+        "training": {"epochs": 20},
+        "metrics": ["hamming_loss"],
+    }
+    model = mlpkit.train(spec, X, labels)
+    found = model.evaluate(X, labels, metrics=["subset_accuracy", "hamming_loss"])
+    wrong = model.predict(X) != labels
+    assert found["hamming_loss"] == pytest.approx(wrong.mean())
+    assert found["subset_accuracy"] == pytest.approx((~wrong.any(axis=1)).mean())
+    assert model.history[-1].metrics["hamming_loss"] == pytest.approx(wrong.mean())
+    spec.pop("metrics")
+    assert set(mlpkit.train(spec, X, labels).evaluate(X, labels)) == {"loss", "subset_accuracy", "hamming_loss"}
