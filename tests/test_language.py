@@ -26,7 +26,6 @@ UNFINISHED = [
     "errors.py",
     "files",
     "numerics",
-    "preprocessing",
     "scaffold",
     "text",
     "threads.py",

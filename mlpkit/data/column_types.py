@@ -132,11 +132,11 @@ def text_counts(column: Column, missing: Collection[str]) -> dict[str, int]:
     return {text: count for text, count in counts if text is not None and text not in missing}
 
 
-def gaps(table: Table, name: str) -> NDArray[np.bool_]:
+def missing_rows(table: Table, name: str) -> NDArray[np.bool_]:
     """Return a boolean array that is True for rows with a missing value."""
     column = table[name]
     if isinstance(column, TextColumn):
-        return column.gaps
+        return column.missing_rows
     if column.dtype == object:
         return np.array([value is None for value in column.tolist()], dtype=bool)
     missing: NDArray[np.bool_] = column != column  # NaN and NaT do not equal themselves

@@ -138,12 +138,12 @@ class Table:
         part.columns = {name: self.columns[name] for name in names}
         return part
 
-    def with_gaps(self, widths: Mapping[str, int]) -> Table:
+    def with_missing_columns(self, widths: Mapping[str, int]) -> Table:
         """Return the table with additional columns of the given widths, in which every value is missing."""
         part = copy.copy(self)
-        gaps = {name: np.full((self.rows, width), np.nan) if width > 1 else np.full(self.rows, None) for name, width in widths.items()}
-        part.columns = {**self.columns, **gaps}
-        part.ambiguous = {**self.ambiguous, **dict.fromkeys(gaps, "")}
+        added = {name: np.full((self.rows, width), np.nan) if width > 1 else np.full(self.rows, None) for name, width in widths.items()}
+        part.columns = {**self.columns, **added}
+        part.ambiguous = {**self.ambiguous, **dict.fromkeys(added, "")}
         return part
 
     # -- errors

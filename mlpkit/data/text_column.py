@@ -99,9 +99,9 @@ class TextColumn:
         return (np.cumsum(used) - 1)[codes], [text for text, occurs in zip(texts, used.tolist(), strict=True) if occurs]
 
     @property
-    def gaps(self) -> Flags:
+    def missing_rows(self) -> Flags:
         """Boolean array, True where a value is missing."""
-        return self._some(self._texts.gaps)
+        return self._some(self._texts.missing_rows)
 
 
 def coded(column: Column) -> tuple[Codes, list[Text]]:
@@ -196,9 +196,9 @@ class Texts:
         return found
 
     @cached_property
-    def gaps(self) -> Flags:
+    def missing_rows(self) -> Flags:
         """Boolean array, True where a value is missing."""
-        gaps = np.zeros(len(self), dtype=bool)
+        missing_rows = np.zeros(len(self), dtype=bool)
         for text in self.missing:
-            gaps |= self.equal(text)
-        return gaps
+            missing_rows |= self.equal(text)
+        return missing_rows

@@ -1,6 +1,6 @@
-"""Preprocessing: columns to the numbers that a network takes, and its outputs back to the units of the data.
+"""Preprocessing: columns become the network's inputs, and its outputs are converted back to the units of the data.
 
-Everything is fitted on the training rows alone, and saved in the model.
+Everything is fitted on the training rows alone and saved in the model.
 """
 
 from mlpkit.preprocessing.input_columns import InputColumn

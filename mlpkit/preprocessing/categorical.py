@@ -1,4 +1,4 @@
-"""CategoryEncoder: one 0/1 column per category; one that training lacked has a row of zeros and is counted."""
+"""One-hot encoding of categories. A category that is not in the training rows is encoded as zeros and counted."""
 
 from __future__ import annotations
 
@@ -25,15 +25,17 @@ Unseen = Counter[tuple[str, str | None]]  # column and category
 
 @dataclass(frozen=True)
 class CategoryEncoder:
-    """The category columns, their missing texts, whether a missing value is a category or an error, and what is always 0.
+    """One-hot encoder of the categorical columns.
 
     Attributes
     ----------
     columns : tuple of InputColumn
     missing : tuple of str
+        Texts that stand for a missing value.
     impute : bool
+        True if a missing value is a category of its own or encoded as zeros; False if it is an error.
     constant : tuple of int
-        The encoded columns that are 0 whatever a row has: those of columns with one category in the training rows.
+        Encoded columns that are always 0: those of columns with one category in the training rows.
     """
 
     columns: tuple[InputColumn, ...]
@@ -43,19 +45,19 @@ class CategoryEncoder:
 
     @classmethod
     def fit(cls, columns: Sequence[InputColumn], missing: tuple[str, ...], impute: bool) -> CategoryEncoder:
-        """Return the encoder of columns whose categories are known."""
+        """Return the encoder of columns with known categories."""
         starts = accumulate((len(column.categories) for column in columns), initial=0)
         constant = [start for column, start in zip(columns, starts, strict=False) if len(column.categories) == 1]
         return cls(tuple(columns), missing, impute, tuple(constant))
 
     @cached_property
     def width(self) -> int:
-        """Categories over all columns."""
+        """Number of categories over all columns."""
         return self._starts[-1]
 
     @property
     def names(self) -> list[str]:
-        """A name for each category: "island=Dream", "sex is missing"."""
+        """Name of each encoded column, such as "island=Dream" or "sex is missing"."""
         return [
             f"{column.name} is missing" if category is None else f"{column.name}={category}"
             for column in self.columns
@@ -63,7 +65,7 @@ class CategoryEncoder:
         ]
 
     def encode(self, table: Table, out: Array) -> Unseen:
-        """Fill `out`, zeros of shape (rows, width); returns how often each unseen category was met."""
+        """Fill `out`, zeros of shape (rows, width), and return the number of rows of each unseen category."""
         unseen: Unseen = Counter()
         for column, code_of, start in zip(self.columns, self._codes, self._starts[:-1], strict=True):
             numbers, values = coded(texts(table, column.name))
@@ -76,7 +78,7 @@ class CategoryEncoder:
         return unseen
 
     def encode_plain(self, values: Sequence[str | None], out: Array) -> bool:
-        """Encode the values of a few rows, one row after the other, into `out`, zeros; False when one was not seen in training."""
+        """Encode values of a few rows, row by row, into `out`, zeros. Return False if a category is unseen."""
         columns = len(self.columns)
         for index, value in enumerate(values):
             row, column = divmod(index, columns)
@@ -90,7 +92,7 @@ class CategoryEncoder:
 
     @cached_property
     def _codes(self) -> list[dict[str | None, int]]:
-        """For each column the number of each text's category, of those that mean a missing value too; -1 where that has none."""
+        """For each column the code of each category and of each text for a missing value; -1 if it has no category."""
         codes = []
         for column in self.columns:
             code_of: dict[str | None, int] = {category: code for code, category in enumerate(column.categories)}
@@ -99,7 +101,7 @@ class CategoryEncoder:
 
     @cached_property
     def _starts(self) -> list[int]:
-        """The first encoded column of each column."""
+        """Index of the first encoded column of each column, and the width."""
         return [0, *accumulate(len(column.categories) for column in self.columns)]
 
     def _count(self, table: Table, column: InputColumn, values: list[str | None], numbers: Codes, unseen: Unseen) -> None:

@@ -1,8 +1,8 @@
-"""Survey: what one pass over number columns on disk finds - means and deviations, a sample for the medians, gaps, digests.
+"""Statistics of numeric columns on disk, computed in one pass: mean, deviation, a sample for medians, missing values, digests.
 
-Mean and deviation are exact but for rounding: each block has its own, taken in two steps, and they are merged by the
-formula of Chan, Golub and LeVeque (1979), with the weights of the rows in place of their numbers. A median would need all
-values at once; it is that of a sample of rows at equal distances, which is all rows where they are few.
+Mean and deviation are exact except for rounding. Each block has its own, computed in two passes, and they are merged by the formula
+of Chan, Golub and LeVeque (1979), with sums of sample weights instead of counts. An exact median needs all values at once. It is
+computed from a sample of rows at equal distances, which is all rows if there are few.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from mlpkit.preprocessing.moments import median, unequal
 
 Vector = NDArray[np.float64]
 
-SAMPLE = 2**20  # values that the medians are taken from: 8 MB
-FEWEST = 2**10  # rows of the sample, where rows are wide
+SAMPLE = 2**20  # values of the sample for medians: 8 MB
+FEWEST = 2**10  # least rows of the sample if rows are wide
 
 
-class Survey:
-    """The statistics of rows that come block by block.
+class RunningStatistics:
+    """Statistics of rows that are added block by block.
 
     Attributes
     ----------
     count : array of int, shape (values,)
-        The rows in which a value is there.
+        Number of rows in which a value is not missing.
     mass : array, shape (values,)
-        The sum of their weights, each 1 when nobody gave any.
+        Sum of their sample weights, which are 1 by default.
     mean, squares : array, shape (values,)
-        The weighted mean of these, and the weighted sum of their squared distances from it.
+        Weighted mean, and weighted sum of squared distances from it.
     infinite : bool
-        Whether there is a value that is not finite.
+        True if a value is infinite.
     sample : array, shape (rows of the sample, values)
     """
 
@@ -51,27 +51,27 @@ class Survey:
         self.infinite = False
         self.distance = -(-rows // min(rows, max(FEWEST, SAMPLE // width)))
         self.sample = np.empty((-(-rows // self.distance), width))
-        self.hashes = [hashlib.sha256() for _ in widths]  # of the raw values of each column
+        self.hashes = [hashlib.sha256() for _ in widths]  # over the raw values of each column
         self.lowest: dict[int, int] = {}
         self.highest: dict[int, int] = {}
 
     @property
-    def gaps(self) -> NDArray[np.bool_]:
-        """Return which values are missing in some rows, shape (values,)."""
+    def has_missing(self) -> NDArray[np.bool_]:
+        """Boolean array of shape (values,), True for values that are missing in some rows."""
         return self.count < self.rows
 
     @property
     def deviation(self) -> Vector:
-        """The root of the mean squared distance from the mean, shape (values,)."""
+        """Weighted standard deviation, shape (values,)."""
         return np.sqrt(self.squares / _positive(self.mass))
 
     @property
     def largest(self) -> Vector:
-        """No value is further from the mean, shape (values,)."""
+        """Upper bound of the distance of a value from the mean, shape (values,)."""
         return np.sqrt(self.squares / (1.0 if self.weights is None else self.weights.min()))
 
     def medians(self) -> Vector:
-        """Of each value in the sample; the mean where none of the sample's rows has it."""
+        """Return the median of each value in the sample, or the mean if no row of the sample has the value."""
         empty = np.isnan(self.sample).all(axis=0)
         found = np.where(empty, self.mean, 0.0)
         if not empty.all():
@@ -79,13 +79,13 @@ class Survey:
             found[~empty] = median(some, None if self.weights is None else self.weights[:: self.distance])
         return found
 
-    def blurred(self) -> NDArray[np.intp]:
-        """The values that are integers which differ, but not as floats."""
+    def indistinct(self) -> NDArray[np.intp]:
+        """Return the indices of integer columns whose values differ, but are equal as floats."""
         found = [at for at, low in self.lowest.items() if low != self.highest[at] and float(low) == float(self.highest[at])]
         return np.array(found, np.intp)
 
     def add(self, parts: Sequence[NDArray[np.generic]], block: Vector) -> None:
-        """Take some rows: their raw values part by part, and the same as floats, which are lost."""
+        """Add rows: their raw values part by part, and as floats in `block`, which is overwritten."""
         self._digest(parts)
         start = 0
         for part in parts:
@@ -114,23 +114,23 @@ class Survey:
             self.highest[index] = max(pair[1], self.highest.get(index, pair[1]))
 
     def _add_floats(self, block: Vector, weights: Vector | None) -> None:
-        """Merge the mean and the squares of a block; values of a constant column stay exactly that."""
-        base, gaps = _first_values(block), None
+        """Merge the mean and squares of a block. The mean of a constant column stays exact."""
+        base, absent = _first_values(block), None
         block -= base
         total, count = _summed(block, weights), np.full(len(base), len(block))
         mass = np.full(len(base), float(len(block)) if weights is None else weights.sum())
         if not np.isfinite(total).all():
-            gaps = np.isnan(block)
+            absent = np.isnan(block)
             self.infinite |= bool(np.isinf(block).any())
-            count -= gaps.sum(axis=0)
-            mass -= _summed(gaps, weights)
-            block[gaps] = 0.0
+            count -= absent.sum(axis=0)
+            mass -= _summed(absent, weights)
+            block[absent] = 0.0
             total = _summed(block, weights)
         mass = np.where(count > 0, mass, 0.0)
         step = total / _positive(mass)
         block -= step
-        if gaps is not None:
-            block[gaps] = 0.0
+        if absent is not None:
+            block[absent] = 0.0
         squares = np.einsum("ij,ij->j", block, block) if weights is None else np.einsum("i,ij,ij->j", weights, block, block)
         both, apart = _positive(self.mass + mass), base + step - self.mean
         self.mean += np.where(count > 0, apart * (mass / both), 0.0)
@@ -145,12 +145,12 @@ def _summed(block: NDArray[Any], weights: Vector | None) -> NDArray[Any]:
 
 
 def _positive(mass: Vector) -> Vector:
-    """Return what can be divided by: 1 in place of 0."""
+    """Return the values with 0 replaced by 1, to divide by them."""
     return np.where(mass > 0, mass, 1.0)
 
 
 def _first_values(block: Vector) -> Vector:
-    """The first value of each column that is there; 0 where none is, or it is not finite."""
+    """Return the first value of each column that is not missing, or 0 if there is none or it is infinite."""
     first = block[0].copy()
     if np.isnan(first).any():
         rows = (~np.isnan(block)).argmax(axis=0)
@@ -158,29 +158,33 @@ def _first_values(block: Vector) -> Vector:
     return np.where(np.isfinite(first), first, 0.0)
 
 
-def survey(table: StoredTable, names: Sequence[str], selections: Sequence[Rows | None], weights: Vector | None = None) -> list[Survey]:
-    """Return what some selections of the rows of a file hold, in one pass over it.
+def scan_rows(
+    table: StoredTable, names: Sequence[str], selections: Sequence[Rows | None], weights: Vector | None = None
+) -> list[RunningStatistics]:
+    """Return the statistics of selections of the rows of a file, computed in one pass.
 
     Parameters
     ----------
     table : StoredTable
         Any rows of the file.
     names : sequence of str
-        Columns of numbers.
+        Numeric columns.
     selections : sequence of (array of int, sorted, or None)
-        Numbers of rows; None for all.
+        Row numbers; None for all rows.
     weights : array, optional
-        What each row of the first selection counts.
+        Sample weights of the first selection.
 
     Raises
     ------
     DataError
-        The file has changed, or cannot be read.
+        The file has changed or cannot be read.
     """
     columns, step = table.numbers(names), table.step(names)
     widths = [column.width for column in columns]
     each = [weights, *[None] * (len(selections) - 1)]
-    found = [Survey(table.stored if rows is None else len(rows), widths, one) for rows, one in zip(selections, each, strict=True)]
+    found = [
+        RunningStatistics(table.stored if rows is None else len(rows), widths, one) for rows, one in zip(selections, each, strict=True)
+    ]
     floats = np.empty((step, sum(column.width for column in columns)))
     with np.errstate(all="ignore"):
         for number, parts in enumerate(replace(table, index=None).blocks([(0, table.stored)], stripes(columns), step)):
@@ -192,6 +196,6 @@ def survey(table: StoredTable, names: Sequence[str], selections: Sequence[Rows |
 
 
 def _chosen(parts: Sequence[NDArray[np.generic]], rows: Rows, start: int) -> list[NDArray[np.generic]]:
-    """Those of a block's rows that are among `rows`; `start` is the number of the first one of the block."""
+    """Return the rows of a block that are among `rows`; `start` is the row number of the block's first row."""
     first, last = np.searchsorted(rows, [start, start + len(parts[0])])
     return [part[rows[first:last] - start] for part in parts]

@@ -1,4 +1,4 @@
-"""Rows to predict as a network takes them: of whatever holds them, encoded."""
+"""Encoding of rows to predict from any source."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def encoded_rows(spec: Spec, encoder: InputEncoder | None, rows: Any) -> Array:
     Parameters
     ----------
     spec : Spec
-        Of the model, which says how its files are written.
+        Spec of the model, with the options for reading files.
     encoder : InputEncoder or None
-        None for a network that has no preprocessing yet, and takes an array of numbers.
+        None for a network without fitted preprocessing, which accepts an array of numbers.
     rows : array, table, str or Path
 
     Raises
     ------
     DataError
-        A column is missing or holds what it cannot.
+        A column is missing or has values that cannot be encoded.
     """
     width = spec.network.inputs if encoder is None else encoder.width
     if is_empty(rows):

@@ -1,8 +1,8 @@
-"""PlainRows: the quick way for a few rows of plain values, as a service or a form hands them over: dictionaries of numbers and texts.
+"""Fast path for predictions from a few rows, given as dictionaries of plain numbers and texts.
 
-A table costs as much for one row as for a thousand. Here the values are picked out of the dictionaries as they are; whatever
-is not plain - a gap, a number as a text, an unknown category, a name that is not there - is left to the table, which knows what
-to do or to say.
+Creating a table takes as long for one row as for a thousand. Here the values are taken from the dictionaries directly. Rows with
+anything else (a missing value, a number as text, an unknown category, a missing name) are left to the table, which handles them or
+raises the error.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from mlpkit.preprocessing.numeric import NumberEncoder
 
 Row: TypeAlias = tuple[Any, ...]
 
-FEW = 32  # rows
-MOST_PLANS = 16  # a caller has the same names each time
+FEW = 32  # most rows
+MOST_PLANS = 16  # most cached plans; a caller usually repeats the same names
 _NUMBERS = {float, int, bool}
 _TEXTS = {str, type(None)}
-_OTHERS = {float, int, str, bool, type(None)}  # what columns that nobody asks for may hold
+_OTHERS = {float, int, str, bool, type(None)}  # types accepted in columns that are not inputs
 
 
 class Plan(NamedTuple):
-    """The places of the values that some names stand for."""
+    """Selectors of the values in a row, for one tuple of names."""
 
     numbers: Callable[[Row], Row]
     booleans: Callable[[Row], Row]
@@ -37,16 +37,16 @@ class Plan(NamedTuple):
 
 
 class PlainRows:
-    """Made of the two encoders of an InputEncoder.
+    """Encoder of plain rows, made of the two encoders of an InputEncoder.
 
     Parameters
     ----------
     numbers : NumberEncoder
     categories : CategoryEncoder
     order : tuple of str
-        The names of the input columns.
+        Names of the input columns.
     named : bool
-        Whether these names are the user's own.
+        True if the user named the columns.
     """
 
     def __init__(self, numbers: NumberEncoder, categories: CategoryEncoder, order: tuple[str, ...], named: bool) -> None:
@@ -54,7 +54,7 @@ class PlainRows:
         self._plans: dict[Row, Plan] = {}
 
     def encode(self, source: Any, dtype: DTypeLike) -> Array | None:
-        """A list of dictionaries, or a dictionary of lists, as `InputEncoder.encode` does; None when they are not plain."""
+        """Encode a list of dictionaries or a dictionary of lists as `InputEncoder.encode` does. Return None if it is not plain."""
         names, rows = _rows(source)
         if not rows:
             return None
@@ -66,7 +66,10 @@ class PlainRows:
         return None if plan is None else self._encode(plan, rows, dtype)
 
     def _plan(self, names: Row) -> Plan | None:
-        """Return how these names stand for the inputs: by themselves, or by their position for a model that was trained on an array."""
+        """Return the selectors for these names, or None if they do not fit.
+
+        Inputs are found by name, or by position for a model that was trained on an array.
+        """
         if set(map(type, names)) != {str}:
             return None
         numbers = [column.name for column in self._numbers.columns]
@@ -100,7 +103,7 @@ class PlainRows:
 
 
 def _rows(source: Any) -> tuple[Row, list[Row]]:
-    """The names, and the values of each row in their order; no rows when there are too many, or it is something else."""
+    """Return the names and the values of each row in this order. Return no rows for too many rows or another source."""
     if type(source) is dict:
         columns = source.values()
         if set(map(type, columns)) == {list} and len({*map(len, columns)}) == 1 and len(next(iter(columns))) <= FEW:
@@ -113,7 +116,7 @@ def _rows(source: Any) -> tuple[Row, list[Row]]:
 
 
 def _getter(places: Sequence[int]) -> Callable[[Row], Row]:
-    """Return what picks the values at some places out of a row."""
+    """Return a function that selects the values at some indices of a row."""
     if len(places) > 1:
         return itemgetter(*places)
     return itemgetter(slice(places[0], places[0] + 1)) if places else itemgetter(slice(0))

@@ -1,7 +1,7 @@
-"""The input columns of a model: what each holds, and what is done to it.
+"""Input columns of a model: kind, treatment and categories.
 
-Texts become categories only where several rows share them: a text column in which most rows have one of their own holds
-names, dates in words or numbers with units, of which a network learns nothing. It is refused unless the spec insists, or its type.
+Texts are one-hot encoded only if rows share them. A text column in which most rows have a different text holds names, dates in words
+or numbers with units, from which a network learns nothing. It is refused unless the spec or the column's type makes it categorical.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from mlpkit.errors import DataError, SpecError
 from mlpkit.spec import Preprocessing
 
 MOST_CATEGORIES = 1000
-FEW_CATEGORIES = 20  # with no more than so many, most rows may have one of their own
+FEW_CATEGORIES = 20  # up to this number, most rows may have a different category
 
 
 @dataclass(frozen=True)
 class InputColumn:
-    """An input column.
+    """Input column.
 
     Attributes
     ----------
@@ -32,9 +32,9 @@ class InputColumn:
     kind : {"number", "boolean", "category"}
     treatment : {"standardize", "none", "one_hot"}
     width : int
-        Values per row before encoding: 1, or more for a block such as the pixels of an image.
+        Number of values per row before encoding: 1, or more for a block such as the pixels of an image.
     categories : tuple of str or None
-        Those of the training rows, sorted; None at the end stands for a missing value. Empty for numbers.
+        Sorted categories of the training rows. None at the end stands for a missing value. Empty for numbers.
     """
 
     name: str
@@ -45,31 +45,31 @@ class InputColumn:
 
     @property
     def labels(self) -> list[str]:
-        """A name for each value of a number column: its own, or "pixels0", "pixels1" and so on for a block."""
+        """Name of each value of a numeric column: its own name, or "pixels0", "pixels1" and so on for a block."""
         return [self.name] if self.width == 1 else [f"{self.name}{index}" for index in range(self.width)]
 
     def to_state(self) -> dict[str, Any]:
-        """The column as JSON values."""
+        """Return the column as JSON values."""
         return asdict(self) | {"categories": list(self.categories)}
 
 
 def input_columns(options: Preprocessing, table: Table, names: Sequence[str], missing: Collection[str]) -> tuple[InputColumn, ...]:
-    """The columns to encode, numbers first, by what the training rows hold and the spec says.
+    """Return the columns to encode, numbers first, depending on the training rows and the spec.
 
     Raises
     ------
     SpecError
         The spec names a column that is not an input.
     DataError
-        A column is missing, or holds what cannot be encoded.
+        A column does not exist or cannot be encoded.
     """
     known = set(names)
     if unknown := [name for name in options.columns if name not in known]:
         path = f"preprocessing.columns.{unknown[0]}"
-        raise SpecError.at(path, f"{unknown[0]!r} is not one of the inputs", f"they are {', '.join(names[:20])}")
+        raise SpecError.at(path, f"{unknown[0]!r} is not one of the inputs", f"use one of {', '.join(names[:20])}")
     used = [name for name in names if options.columns.get(name) != "ignore"]
     if not used:
-        raise DataError("there are no input columns", help="keep at least one beside the target")
+        raise DataError("there are no input columns", help="keep at least one column besides the target")
     table.select(used)
     columns = [_input_column(options, table, name, missing) for name in used]
     return tuple(sorted(columns, key=lambda column: column.kind == "category"))
@@ -88,7 +88,7 @@ def _input_column(options: Preprocessing, table: Table, name: str, missing: Coll
     if options.categories == "none":
         raise DataError(
             f"the column {name!r} holds texts, and preprocessing.categories is 'none'",
-            help=f'encode it yourself, or write "preprocessing": {{"columns": {{"{name}": "one_hot"}}}}',
+            help=f'encode it yourself, or set "preprocessing": {{"columns": {{"{name}": "one_hot"}}}}',
         )
     found = _category_column(options, table, name, missing)
     if name not in table.declared:
@@ -100,33 +100,33 @@ def _category_column(options: Preprocessing, table: Table, name: str, missing: C
     codes, found = coded(texts(table, name))
     categories = sorted(text for text in found if text is not None and text not in missing)
     if len(categories) > MOST_CATEGORIES:
-        what = f"{len(categories)} different texts in {table.rows} rows, more than {MOST_CATEGORIES}"
-        raise DataError(f"the column {name!r} has {what}", help=leave_out(name))
+        problem = f"{len(categories)} different texts in {table.rows} rows, more than {MOST_CATEGORIES}"
+        raise DataError(f"the column {name!r} has {problem}", help=leave_out(name))
     if not categories:
         raise DataError(f"the column {name!r} has no value in the training rows", help=leave_out(name))
-    gaps = [text is None or text in missing for text in found]
-    has_gap = any(gaps)
-    if has_gap and options.missing == "none":
-        raise missing_error(table, name, int(np.array(gaps)[codes].argmax()))
-    return InputColumn(name, "category", "one_hot", 1, (*categories, None) if has_gap else tuple(categories))
+    absent = [text is None or text in missing for text in found]
+    has_missing = any(absent)
+    if has_missing and options.missing == "none":
+        raise missing_error(table, name, int(np.array(absent)[codes].argmax()))
+    return InputColumn(name, "category", "one_hot", 1, (*categories, None) if has_missing else tuple(categories))
 
 
 def _check_shared(column: InputColumn, table: Table, missing: Collection[str]) -> None:
-    """Raise DataError for texts of which most rows have one of their own."""
+    """Raise DataError if most rows have a different text."""
     categories = [category for category in column.categories if category is not None]
     rows = sum(text_counts(texts(table, column.name), missing).values())
     if len(categories) > max(FEW_CATEGORIES, rows / 2):
-        what = f"{len(categories)} different texts in {rows} rows, such as {categories[0]!r}"
-        help = f'make numbers of them; or {leave_out(column.name)}; "one_hot" in place of "ignore" insists'
-        raise DataError(f"the column {column.name!r} has {what}: too many to be categories", help=help)
+        problem = f"{len(categories)} different texts in {rows} rows, such as {categories[0]!r}"
+        help = f'convert them to numbers; or {leave_out(column.name)}; or set "one_hot" instead of "ignore" to encode them anyway'
+        raise DataError(f"the column {column.name!r} has {problem}: too many to be categories", help=help)
 
 
 def missing_error(table: Table, name: str, row: int) -> DataError:
-    """The error for a missing value where preprocessing says that there is to be none."""
+    """Return the error for a missing value although preprocessing.missing is "none"."""
     message = f"the column {name!r} has a missing value in {table.place(row)}, and preprocessing.missing is 'none'"
-    return table.error(message, row, "fill it in, remove the row, or set preprocessing.missing to 'impute'")
+    return table.error(message, row, "fill in the value, remove the row, or set preprocessing.missing to 'impute'")
 
 
 def leave_out(name: str) -> str:
-    """The advice to leave a column out."""
+    """Return the advice to leave a column out."""
     return f'leave it out: "preprocessing": {{"columns": {{"{name}": "ignore"}}}}'

@@ -1,6 +1,7 @@
-"""InputEncoder: from raw columns to the numbers that a network takes, fitted on the training rows and saved in the model.
+"""InputEncoder: raw columns become the network's inputs. It is fitted on the training rows and saved in the model.
 
-The encoded columns are all numbers and booleans, then an indicator for each that had gaps, then one per category.
+The encoded columns are all numbers and booleans, then an indicator for each of them that had missing values, then one column per
+category.
 """
 
 from __future__ import annotations
@@ -27,15 +28,15 @@ from mlpkit.spec import Preprocessing
 
 @dataclass(frozen=True)
 class InputEncoder:
-    """Fitted on the training rows; `fit` makes one.
+    """Encoder fitted on the training rows; `fit` returns one.
 
     Attributes
     ----------
     numbers, categories : NumberEncoder, CategoryEncoder
     order : tuple of str
-        The names of the input columns in the order of the training table.
+        Names of the input columns in the order of the training table.
     named : bool
-        Whether these names are the user's own; False when training was on an array.
+        True if the user named the columns; False if the training data were an array.
     """
 
     numbers: NumberEncoder
@@ -52,26 +53,26 @@ class InputEncoder:
         missing: Sequence[str],
         weights: NDArray[np.float64] | None = None,
     ) -> InputEncoder:
-        """Learn medians, means, deviations and categories.
+        """Fit medians, means, deviations and categories.
 
         Parameters
         ----------
         options : Preprocessing
         table : Table
-            The training rows.
+            Training rows.
         inputs : sequence of str
-            The columns to predict from.
+            Names of the columns to predict from.
         missing : sequence of str
-            Texts that mean that a value is missing.
+            Texts that stand for a missing value.
         weights : array, shape (rows,), optional
-            What each row counts, above 0: a row of weight k counts as k equal rows.
+            Sample weights above 0: a row of weight k counts as k equal rows.
 
         Raises
         ------
         SpecError
             The options name a column that is not an input.
         DataError
-            A column is not there, or cannot be encoded.
+            A column does not exist or cannot be encoded.
         """
         columns = input_columns(options, table, inputs, missing)
         values = [column for column in columns if column.kind != "category"]
@@ -83,23 +84,23 @@ class InputEncoder:
 
     @cached_property
     def columns(self) -> tuple[InputColumn, ...]:
-        """The input columns, in the order of the training table."""
+        """Input columns in the order of the training table."""
         by_name = {column.name: column for column in (*self.numbers.columns, *self.categories.columns)}
         return tuple(by_name[name] for name in self.order)
 
     @cached_property
     def width(self) -> int:
-        """Encoded columns."""
+        """Number of encoded columns."""
         return self.numbers.width + self.categories.width
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """A name for each encoded column."""
+        """Name of each encoded column."""
         return (*self.numbers.names, *self.categories.names)
 
     @cached_property
     def zeros(self) -> list[int]:
-        """The encoded columns that are 0 in every row, since the training rows had one value there."""
+        """Indices of encoded columns that are 0 in every row, because they were constant in the training rows."""
         return [*self.numbers.constant.tolist(), *(self.numbers.width + index for index in self.categories.constant)]
 
     def encode(self, source: Table, dtype: DTypeLike) -> Array:
@@ -108,9 +109,9 @@ class InputEncoder:
         Parameters
         ----------
         source : Table
-            The columns may come in any order, with others between them. An array without names is taken by position
-            when it has as many columns as the inputs have and all of these are numbers; so is any table of numbers when
-            the model was trained on an array. The names x0, x1 and so on of an array are none that a user gave.
+            Columns may be in any order, with others between them. An array without names is used by position if it has as many columns
+            as the inputs and all inputs are numeric. So is any table of numbers if the model was trained on an array. The generated
+            names x0, x1 and so on of an array do not count as names.
         dtype : "float32" or "float64"
 
         Returns
@@ -120,19 +121,19 @@ class InputEncoder:
         Raises
         ------
         DataError
-            A column is missing, or holds what it did not in training.
+            A column does not exist, or has values of another kind than in training.
 
         Warns
         -----
         UnseenCategoryWarning
-            Categories that the training rows lacked: none of their columns is 1. Or gaps in a column that had none there.
+            A category is not in the training rows, and is encoded as zeros. Or a value is missing in a column that had no missing values.
         """
         encoded = np.zeros((source.rows, self.width), dtype)
         warn_unseen(self.encode_counting(source, encoded))
         return encoded
 
     def encode_counting(self, source: Table, encoded: Array) -> Unseen:
-        """Fill zeros of shape (rows, width) as `encode`; return how often each value was met that the training rows lacked."""
+        """Fill zeros of shape (rows, width) like `encode`, and return the number of rows of each value not seen in training."""
         source = self._completed(source)
         if not self.is_aligned(source):
             in_order = source.names
@@ -143,21 +144,27 @@ class InputEncoder:
         return unseen + self.categories.encode(source, encoded[:, self.numbers.width :])
 
     def _completed(self, table: Table) -> Table:
-        """The table with gaps for the inputs that rows given as dictionaries lack; DataError when they have none of the inputs."""
+        """Return the table with missing values for inputs that rows given as dictionaries lack.
+
+        Raise DataError if they have none of the inputs.
+        """
         if not table.records or not self.named:
             return table
         absent = {column.name: column.width for column in self.columns if column.name not in table}
         if len(absent) == len(self.order) and table.names:
             raise table.missing_columns(list(absent))
-        return table.with_gaps(absent) if absent else table
+        return table.with_missing_columns(absent) if absent else table
 
     @cached_property
     def plain(self) -> PlainRows:
-        """The quick way for a few rows of plain values."""
+        """Fast path for a few rows of plain values."""
         return PlainRows(self.numbers, self.categories, self.order, self.named)
 
     def is_aligned(self, table: Table) -> bool:
-        """Return whether the table has the model's columns by their names; else they are there by their position."""
+        """Return True if the table has the model's columns by name, False if they are to be used by position.
+
+        Raise DataError if neither is possible.
+        """
         if (table.named or not self.named) and all(name in table for name in self.order):
             differing = [column for column in self.columns if column_width(table[column.name]) != column.width]
             if not differing:
@@ -165,24 +172,28 @@ class InputEncoder:
             if table.named:
                 name, wanted = differing[0].name, differing[0].width
                 found = counted(column_width(table[name]), "value")
-                raise data_error(f"the column {name!r} has {found} per row, but the model was trained on {wanted}", table.source)
+                raise data_error(
+                    f"the column {name!r} has {found} per row, but the model was trained on {wanted}",
+                    table.source,
+                    help="give rows with the same columns as in training",
+                )
         elif table.named and self.named:
             raise table.missing_columns([name for name in self.order if name not in table])
         width = sum(column.width for column in self.columns)
         if table.width != width:
             one_row = table.width == 1 and table.rows == width
-            help = f"give them in the order of training: {', '.join(self.order[:20])}"
+            help = f"give the columns in the order of training: {', '.join(self.order[:20])}"
             help = "for a single row give a list of one row, [[1, 2]], or x.reshape(1, -1)" if one_row else help
             found = counted(table.width, "column")
             raise data_error(f"the data have {found}, but the model was trained on {width}", table.source, help=help)
         if self.categories.columns:
             name = self.categories.columns[0].name
             help = "give a table with named columns, such as a dictionary or a data frame"
-            raise DataError(f"the input {name!r} is a category, which is not taken by its position in an array", help=help)
+            raise DataError(f"the input {name!r} is categorical, and categorical inputs cannot be given by position in an array", help=help)
         return False
 
     def _by_position(self, table: Table) -> Table:
-        """The values of the table dealt out to the inputs in order."""
+        """Return a table in which the values are assigned to the inputs by position."""
         missing = self.numbers.missing
         matrix = np.column_stack([numbers(table, name, missing, advice=ADVICE) for name in table.names])
         columns, start = {}, 0
@@ -194,18 +205,18 @@ class InputEncoder:
     # -- saved in the model
 
     def to_state(self) -> dict[str, Any]:
-        """Return what JSON can hold of it; `arrays` has the rest."""
+        """Return the part of the encoder that is stored as JSON; `arrays` returns the rest."""
         columns = [column.to_state() for column in self.columns]
         zeros = {"zeros": self.zeros} if self.zeros else {}
         return {"columns": columns, "named": self.named, **self.numbers.to_state(), **zeros}
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Medians, means and deviations by name."""
+        """Return medians, means and deviations by name."""
         return self.numbers.arrays()
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> InputEncoder:
-        """The encoder that gave these; it encodes to the same bits. ModelFileError when they are not valid."""
+        """Return the encoder for a stored state and arrays, with the same bits. Raise ModelFileError if they are not valid."""
         try:
             valid = InputState.model_validate(state)
             columns = [InputColumn(**column.model_dump() | {"categories": tuple(column.categories)}) for column in valid.columns]
@@ -221,7 +232,7 @@ class InputEncoder:
 
 
 def warn_unseen(unseen: Unseen) -> None:
-    """Warn of values that the training rows lacked, if there are any: once, with the most frequent of them as details."""
+    """Warn once of values that were not seen in training, if there are any, with the most frequent of them as details."""
     if not unseen:
         return
     shown = [
@@ -231,6 +242,6 @@ def warn_unseen(unseen: Unseen) -> None:
     more = f" and {len(unseen) - 5} more" if len(unseen) > 5 else ""
     columns = list(dict.fromkeys(column for column, _ in unseen))
     others = " and others have" if len(columns) > 1 else " has"
-    what = "a category is encoded as none of the known ones, a missing number as the median"
-    message = f"the column {columns[0]!r}{others} values that were not seen in training: {what}"
+    encoding = "categories are encoded as zeros, missing numbers as the median"
+    message = f"the column {columns[0]!r}{others} values that were not seen in training: {encoding}"
     warn(UnseenCategoryWarning(message, f"{counted(unseen.total(), 'value')}: {', '.join(shown)}{more}"))

@@ -1,4 +1,4 @@
-"""The preprocessing as JSON, as a model file holds it: strict types, since a file may come from a stranger."""
+"""JSON schema of the preprocessing in a model file. Types are strict, because a file may be untrusted."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Labels = list[bool] | list[int] | list[float] | list[str]
 
 
 class State(BaseModel):
-    """A part of it. Keys that are not known are passed over: a later version may add some."""
+    """Base of the stored parts. Unknown keys are ignored, so that a later version may add some."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
 
 class ColumnState(State):
-    """An input column."""
+    """Input column."""
 
     name: Annotated[str, AfterValidator(same_form)]
     kind: Kind
@@ -37,33 +37,33 @@ class ColumnState(State):
     @model_validator(mode="after")
     def _consistent(self) -> ColumnState:
         if (self.kind == "category") != (self.treatment == "one_hot") or (self.kind != "category" and self.categories):
-            raise ValueError(f"the column {self.name!r} is not treated as its kind needs")
+            raise ValueError(f"the column {self.name!r} has a treatment that does not fit its kind")
         if self.kind == "category" and self.width != 1:
-            raise ValueError(f"the column {self.name!r} of categories is {self.width} wide")
+            raise ValueError(f"the column {self.name!r} of categories has a width of {self.width}, not 1")
         if len(set(self.categories)) < len(self.categories):
             raise ValueError(f"the column {self.name!r} has a category twice")
         return self
 
 
 class InputState(State):
-    """All of them, and what counts as missing."""
+    """Input columns and texts that stand for a missing value."""
 
     columns: Annotated[list[ColumnState], Field(min_length=1), InParts]
     missing: Annotated[list[str], InParts]
     impute: bool
     named: bool
-    zeros: Annotated[list[Annotated[int, Field(ge=0)]], InParts] = []  # encoded columns that are 0; none in a file of 0.3
+    zeros: Annotated[list[Annotated[int, Field(ge=0)]], InParts] = []  # encoded columns that are always 0; absent in files of 0.3
 
     @model_validator(mode="after")
     def _consistent(self) -> InputState:
         names = [column.name for column in self.columns]
         if len(set(names)) < len(names):
-            raise ValueError("two columns have one name")
+            raise ValueError("two columns have the same name")
         return self
 
 
 class TargetState(State):
-    """The target columns, and what the network's outputs say of them."""
+    """Target columns and the meaning of the network's outputs."""
 
     task: Task
     form: Form
@@ -84,7 +84,10 @@ class TargetState(State):
 
 
 def statistics(arrays: Mapping[str, NDArray[Any]], names: Sequence[str], size: int) -> list[NDArray[np.float64]]:
-    """The arrays of these names, of which the last divides; ValueError when they are not finite numbers, `size` of each."""
+    """Return the arrays with these names. Raise ValueError if they are not `size` finite numbers each.
+
+    The last one must not contain 0, because it is a divisor.
+    """
     found = [np.asarray(arrays.get(name, np.empty(0))) for name in names]
     if any(array.dtype.kind != "f" or array.shape != (size,) for array in found):
         raise ValueError(f"the statistics {', '.join(names)} are not arrays of {size} floats")
@@ -94,7 +97,7 @@ def statistics(arrays: Mapping[str, NDArray[Any]], names: Sequence[str], size: i
 
 
 def first_line(error: Exception) -> str:
-    """Return what is wrong, and where, in a line."""
+    """Return the cause and the path of an error in one line."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc']))}: {shortened(first['msg'])}"

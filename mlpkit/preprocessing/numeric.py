@@ -1,6 +1,6 @@
-"""NumberEncoder: all number columns as one block - gaps filled with the median, then standardised - and gap indicators.
+"""NumberEncoder: numeric columns as one block, imputed with the median and standardized, with indicators of missing values.
 
-Mean and deviation are those of the values that are there in the training rows, so a gap is filled without moving them.
+Mean and deviation are those of the values that are not missing in the training rows, so imputation does not change them.
 """
 
 from __future__ import annotations
@@ -25,34 +25,34 @@ from mlpkit.preprocessing.json_state import InputState, statistics
 from mlpkit.preprocessing.moments import unequal
 from mlpkit.preprocessing.statistics import beyond_error, column_statistics, constant_columns
 
-if TYPE_CHECKING:  # for data on disk; to load a model and predict needs it not
-    from mlpkit.preprocessing.column_statistics import Survey
+if TYPE_CHECKING:  # for data on disk only; loading a model and predicting does not need it
+    from mlpkit.preprocessing.column_statistics import RunningStatistics
 
 Vector = NDArray[np.float64]
 
-CELLS = 2**18  # values that are encoded at a time: 2 MB, which stays in the cache
-PLAIN = 1e60  # a sum of squares up to which all values are numbers that fit into each dtype
-ADVICE = "the model was trained on numbers in this column: correct the value, or leave it empty for a missing one"
-FLAG_ADVICE = "the model was trained on true and false in this column: write one of them, 1 or 0, or leave it empty for a missing one"
+CELLS = 2**18  # values that are encoded at a time: 2 MB, which fits in the cache
+PLAIN = 1e60  # with a smaller sum of squares all values are finite in each dtype
+ADVICE = "the model was trained on numbers in this column: correct the value, or leave it empty if it is missing"
+FLAG_ADVICE = "the model was trained on booleans in this column: write true, false, 1 or 0, or leave it empty if it is missing"
 
 
 @dataclass(frozen=True)
 class NumberEncoder:
-    """Fitted on the training rows.
+    """Encoder of numeric and boolean columns, fitted on the training rows.
 
     Attributes
     ----------
     columns : tuple of InputColumn
     missing : tuple of str
-        Texts that mean that a value is missing.
+        Texts that stand for a missing value.
     impute : bool
-        Whether gaps are filled; an error otherwise.
+        True to fill missing values with the median; False to raise an error for them.
     fill, center, scale : array, shape (values,)
-        The median, and what is subtracted and divided by: the mean and deviation, or 0 and 1. Constants have scale 1.
+        Median, subtrahend and divisor: mean and deviation, or 0 and 1. Constants have scale 1.
     gaps : array of int
-        The values that have gaps in the training rows: each gets an indicator, 1 where it is missing.
+        Indices of values that are missing in some training rows. Each gets an indicator, which is 1 where the value is missing.
     constant : array of int
-        The values that are the same in all training rows that have them: whatever a row has, they are encoded as 0.
+        Indices of values that are constant in the training rows. They are encoded as 0 in every row.
     """
 
     columns: tuple[InputColumn, ...]
@@ -68,15 +68,17 @@ class NumberEncoder:
     def fit(
         cls, table: Table, columns: Sequence[InputColumn], missing: tuple[str, ...], impute: bool, weights: Vector | None = None
     ) -> NumberEncoder:
-        """Medians, means and deviations of the columns of a table, in which a row of weight k counts as k rows."""
+        """Fit medians, means and deviations of the columns of a table, in which a row of weight k counts as k rows."""
         each = unequal(weights)
         parts = [part for column in columns for part in column_statistics(table, column, missing, impute, each)]
         fill, center, scale, gaps, constant = np.concatenate([np.empty((5, 0)), *parts], axis=1)
         return cls(tuple(columns), missing, impute, fill, center, scale, _indices(gaps), _indices(constant))
 
     @classmethod
-    def of_survey(cls, found: Survey, columns: Sequence[InputColumn], missing: tuple[str, ...], impute: bool) -> NumberEncoder:
-        """The same of columns on disk, by what was found in their rows, with medians of a sample of them."""
+    def from_statistics(
+        cls, found: RunningStatistics, columns: Sequence[InputColumn], missing: tuple[str, ...], impute: bool
+    ) -> NumberEncoder:
+        """Return the encoder of columns on disk with the given statistics; medians are those of a sample."""
         standardized = np.repeat([column.treatment == "standardize" for column in columns], [column.width for column in columns])
         center, scale = np.where(standardized, found.mean, 0.0), np.where(standardized, found.deviation, 1.0)
         fill = found.medians()
@@ -84,33 +86,35 @@ class NumberEncoder:
             raise beyond_error([column.name for column in columns for _ in range(column.width)][wrong])
         constant = constant_columns(found.mean, found.deviation)
         scale[constant] = 1.0
-        return cls(tuple(columns), missing, impute, fill, center, scale, _indices(found.gaps), _indices(constant))
+        return cls(tuple(columns), missing, impute, fill, center, scale, _indices(found.has_missing), _indices(constant))
 
     @cached_property
     def width(self) -> int:
-        """Values and indicators."""
+        """Number of values and indicators."""
         return len(self.fill) + len(self.gaps)
 
     @cached_property
     def booleans(self) -> frozenset[str]:
-        """The names of the columns of true and false."""
+        """Names of the boolean columns."""
         return frozenset(column.name for column in self.columns if column.kind == "boolean")
 
     @property
     def names(self) -> list[str]:
-        """A name for each value and indicator."""
+        """Name of each value and indicator."""
         labels = [label for column in self.columns for label in column.labels]
         return [*labels, *(f"{labels[index]} is missing" for index in self.gaps)]
 
     def encode(self, table: Table, out: Array, names: Sequence[str] | None = None) -> Unseen:
-        """Fill `out`, zeros of shape (rows, width), in blocks of rows; return how many gaps there are where training had none.
+        """Fill `out`, zeros of shape (rows, width), in blocks of rows, and return the number of unexpected missing values.
+
+        Those are missing values in columns that have none in the training rows.
 
         Parameters
         ----------
         table : Table
         out : array
         names : sequence of str, optional
-            The columns that hold the values, in order; those of the training table when left out.
+            Names of the columns with the values, in order. The default are those of the training table.
         """
         width, unseen = len(self.fill), np.zeros(len(self.fill), np.int64)
         if not width:
@@ -119,7 +123,7 @@ class NumberEncoder:
         columns = [self._numbers(table, name) for name in names]
         limit = float(np.finfo(out.dtype).max)
         block = np.empty((max(1, min(table.rows, CELLS // width)), width))
-        with np.errstate(all="ignore"):  # what overflows is found, and what underflows is 0
+        with np.errstate(all="ignore"):  # overflow is detected below, and underflow gives 0
             for rows in row_blocks(table.rows, len(block)):
                 part = block[: rows.stop - rows.start]
                 _gather(columns, rows, part)
@@ -134,10 +138,10 @@ class NumberEncoder:
                     if not _within(part, limit):
                         raise self._too_large(table, rows, np.abs(part) > limit)
                 out[rows, :width] = part
-        return self.new_gaps(unseen)
+        return self.unexpected_missing(unseen)
 
-    def new_gaps(self, counts: NDArray[np.int64]) -> Unseen:
-        """Return, of the gaps in each value, those that matter and that the training rows had none of."""
+    def unexpected_missing(self, counts: NDArray[np.int64]) -> Unseen:
+        """Return the counts of missing values that training had none of, without those of constant columns."""
         if not counts.any():
             return Counter()
         new = counts.copy()
@@ -146,12 +150,12 @@ class NumberEncoder:
         return Counter({(names[index], None): int(new[index]) for index in np.flatnonzero(new)})
 
     def encode_plain(self, values: Sequence[float], out: Array) -> bool:
-        """Encode the values of a few rows, one row after the other, into `out`, zeros of at least their width.
+        """Encode the values of a few rows, row by row, into `out`, zeros of at least their width.
 
         Returns
         -------
         bool
-            Whether it was done: each value is there, and not too large.
+            False if a value is missing or too large; `out` is then not filled.
         """
         width = len(self.fill)
         try:
@@ -163,19 +167,19 @@ class NumberEncoder:
             part /= self.scale
             self._level(part)
             flat = part.reshape(-1)
-            if not flat.dot(flat) <= PLAIN:  # NaN is not either
+            if not flat.dot(flat) <= PLAIN:  # NaN fails the comparison too
                 return False
         out[:, :width] = part
         return True
 
     def _level(self, part: Vector) -> None:
-        """Make scaled values of constant columns 0; gaps, and what is not finite, stay to be found."""
+        """Set scaled values of constant columns to 0. Missing and infinite values stay, to be handled later."""
         if self.constant.size:
             values = part[:, self.constant]
             part[:, self.constant] = np.where(np.isfinite(values), 0.0, values)
 
     def _numbers(self, table: Table, name: str) -> NDArray[Any]:
-        """The numbers of a column; infinite ones are found later, all columns at once."""
+        """Return the numbers of a column. Infinite values are detected later, for all columns at once."""
         column, boolean = table[name], name in self.booleans
         if column.dtype == bool and name in table.lists and not boolean:
             message = f"the column {name!r} has {column.flat[0]} in {table.place(0)}, which is not a number"
@@ -189,15 +193,15 @@ class NumberEncoder:
             numbers(table, name, self.missing, boolean=name in self.booleans, advice=ADVICE)
 
     def _impute(self, table: Table, rows: slice, part: Vector) -> NDArray[np.bool_]:
-        """Fill the gaps in scaled values; the indicators of the rows."""
+        """Impute missing values in scaled values, and return the indicators of the rows."""
         missing = np.isnan(part)
         if missing.any() and not self.impute:
             row, value = np.argwhere(missing)[0]
             raise missing_error(table, self.names[value], int(row) + rows.start)
-        return self.fill_gaps(part)
+        return self.fill_missing(part)
 
-    def fill_gaps(self, part: Vector) -> NDArray[np.bool_]:
-        """Fill the gaps in scaled values, shape (rows, values); the indicators of the rows."""
+    def fill_missing(self, part: Vector) -> NDArray[np.bool_]:
+        """Fill missing values in scaled values, shape (rows, values), and return the indicators of the rows."""
         missing = np.isnan(part)
         np.copyto(part, self._scaled_fill, where=missing)
         return missing[:, self.gaps]
@@ -211,26 +215,26 @@ class NumberEncoder:
     def _too_large(self, table: Table, rows: slice, wrong: NDArray[np.bool_]) -> DataError:
         row, value = np.argwhere(wrong)[0]
         at = int(row) + rows.start
-        message = f"the column {self.names[value]!r} has a value in {table.place(at)} that is too large for the network's numbers"
-        return table.error(message, at, "correct it, scale the column, or set dtype to 'float64'")
+        message = f"the column {self.names[value]!r} has a value in {table.place(at)} that is too large for the network's dtype"
+        return table.error(message, at, "correct the value, scale the column, or set dtype to 'float64'")
 
     def to_state(self) -> dict[str, Any]:
-        """Return what JSON can hold."""
+        """Return the part of the encoder that is stored as JSON."""
         return {"missing": list(self.missing), "impute": self.impute}
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The rest; empty arrays are left out."""
+        """Return the arrays of the encoder by name, without empty ones."""
         found = {"fill": self.fill, "center": self.center, "scale": self.scale, "gaps": self.gaps}
         return {name: array for name, array in found.items() if array.size}
 
     @classmethod
     def from_state(cls, state: InputState, arrays: Mapping[str, NDArray[Any]], columns: Sequence[InputColumn]) -> NumberEncoder:
-        """Return what `to_state` and `arrays` gave; ValueError when they do not fit the columns."""
+        """Return the encoder for a stored state and arrays. Raise ValueError if they do not fit the columns."""
         width = sum(column.width for column in columns)
         fill, center, scale = statistics(arrays, ("fill", "center", "scale"), width)
         gaps = arrays.get("gaps", np.empty(0, np.int64))
         if gaps.dtype.kind not in "iu" or gaps.ndim != 1 or (gaps.size and not 0 <= gaps.min() <= gaps.max() < width):
-            raise ValueError("the gaps are not the indices of values")
+            raise ValueError("'gaps' does not contain indices of values")
         constant = np.array([index for index in state.zeros if index < width], np.int64)
         return cls(tuple(columns), tuple(state.missing), state.impute, fill, center, scale, gaps.astype(np.int64), constant)
 
@@ -240,7 +244,7 @@ def _indices(flags: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _gather(columns: Sequence[NDArray[Any]], rows: slice, part: Vector) -> None:
-    """Fill `part` with some rows of the columns, side by side."""
+    """Fill `part` with rows of the columns, side by side."""
     start = 0
     for column in columns:
         stop = start + column_width(column)
@@ -249,5 +253,5 @@ def _gather(columns: Sequence[NDArray[Any]], rows: slice, part: Vector) -> None:
 
 
 def _within(part: Vector, limit: float) -> bool:
-    """Return whether all values are numbers that are no larger than `limit`."""
+    """Return True if all values are numbers of magnitude up to `limit`."""
     return bool(part.max() <= limit and part.min() >= -limit)

@@ -1,4 +1,4 @@
-"""Preparation: from a spec and its data to encoded rows - read, split, fit on the training rows, encode."""
+"""Preparation of training data: rows are read and split, encoders are fitted on the training rows, and all rows are encoded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mlpkit.errors import ConstantColumnWarning, DataError, LeftOutWarning, warn
 from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.preprocessing.labels import class_numbers, find_classes
-from mlpkit.preprocessing.on_disk import look_through, looked_at, unknown
+from mlpkit.preprocessing.on_disk import scan_columns, scanned_inputs, unscanned_inputs
 from mlpkit.preprocessing.raw_rows import RawRows, Stays, own_path, read_rows
 from mlpkit.preprocessing.task import is_classes
 from mlpkit.spec import Spec
@@ -27,7 +27,7 @@ from mlpkit.spec import Spec
 
 @dataclass(frozen=True)
 class Labelled:
-    """Encoded rows, and their targets as metrics take them: class numbers, or values in the data's units."""
+    """Encoded rows with their targets in the form that metrics use: class indices, or values in the units of the data."""
 
     data: Dataset | StoredDataset
     values: Targets
@@ -41,13 +41,13 @@ class Prepared:
     ----------
     inputs, target : InputEncoder, TargetEncoder
     train, validation : Dataset or StoredDataset
-        Validation is None when there are no validation rows.
+        Validation is None if there are no validation rows.
     values : array
-        The targets, as metrics take them, of the validation rows; of the training rows when there are none.
+        Targets of the validation rows in the form that metrics use; of the training rows if there are no validation rows.
     weighted : bool
-        Whether metrics are weighted.
+        True if metrics use sample weights.
     untargeted : int
-        Rows that were left out since their target is missing.
+        Number of rows that were left out because their target is missing.
     """
 
     inputs: InputEncoder
@@ -60,7 +60,7 @@ class Prepared:
 
     @property
     def measured(self) -> tuple[Targets, Array | None]:
-        """Targets and weights of the rows that metrics are measured on; no weights where metrics are not weighted."""
+        """Targets and sample weights of the rows that metrics are computed on; weights are None if metrics are not weighted."""
         return self.values, (self.validation or self.train).weights if self.weighted else None
 
 
@@ -73,22 +73,22 @@ def prepare(
     weights: Any = None,
     encoders: tuple[InputEncoder, TargetEncoder] | None = None,
 ) -> Prepared:
-    """Read, split, fit and encode.
+    """Read, split and encode the rows, and fit the encoders.
 
     Parameters
     ----------
     spec : Spec
     source : array, table, str or Path, optional
-        The rows; those of the spec's `data.path` when left out.
+        Rows; the default is the file `data.path` of the spec.
     y : array-like, shape (rows,) or (rows, targets), optional
-        Targets; the columns that `data.target` names when left out.
+        Targets; the default are the columns named by `data.target`.
     validation : (array, array), (array, array, weights), table, str or Path, optional
-        Validation rows with their targets; they replace those of the spec's `data.validation` and `data.split`. The
-        `data.validation` of a spec that came with a model file is not opened.
+        Validation rows with their targets, instead of those of the spec's `data.validation` and `data.split`. The
+        `data.validation` of a spec from a model file is not opened.
     weights : array-like, shape (rows,), optional
-        What each row counts; the column `data.weight` when left out.
+        Sample weights; the default is the column `data.weight`.
     encoders : (InputEncoder, TargetEncoder), optional
-        Already fitted ones, to go on training with: nothing is fitted then.
+        Fitted encoders to continue training with; nothing is fitted then.
 
     Raises
     ------
@@ -114,67 +114,69 @@ def prepare(
 def encode_labelled(
     spec: Spec, inputs: InputEncoder, target: TargetEncoder, source: Any, y: Any = None, weights: Any = None, *, weighted: bool = False
 ) -> Labelled:
-    """Rows with known targets, encoded by fitted encoders, to evaluate a model; parameters and errors as `prepare`.
+    """Encode rows with known targets by fitted encoders, to evaluate a model. Parameters and errors are those of `prepare`.
 
-    Inputs that are in an NPY or HDF5 file stay there. A row of weight 0 or without a target is left out, with a warning for the
-    latter; what the others weigh counts only where it is `weighted`.
+    Inputs in an NPY or HDF5 file stay on disk. A row of weight 0 or without a target is left out, the latter with a warning. Sample
+    weights of the other rows are used only if `weighted` is True.
     """
     rows = read_rows(spec, source, y, weights, inputs, stays="where it is", measured=True)
     if weighted and rows.weights is None:
         help = "give weights=" if spec.data.weight is None else f"the spec names the column {spec.data.weight!r}: add it, or give weights="
-        raise DataError("there are no weights to weight the rows with", help=help)
+        raise DataError("there are no sample weights for weighted metrics", help=help)
     if rows.untargeted:
         warn(LeftOutWarning(f"{counted(rows.untargeted, 'row')} without a target left out"))
     table = rows.table
-    encoded = inputs.encode(table, spec.dtype) if isinstance(table, Table) else unknown(inputs, table, spec.dtype)
+    encoded = inputs.encode(table, spec.dtype) if isinstance(table, Table) else unscanned_inputs(inputs, table, spec.dtype)
     rows = rows if weighted else replace(rows, weights=None)
     return _encode(spec, rows, encoded, target, _mean_weight(rows, "given"))
 
 
 def _warn_constant(inputs: InputEncoder) -> None:
-    """Warn once of all columns that have one value in the training rows."""
+    """Warn once of all columns that are constant in the training rows."""
     if inputs.zeros:
         names = inputs.feature_names
         found = [names[index] for index in inputs.zeros]
         shown = ", ".join(map(repr, found[:20])) + (f" and {len(found) - 20} more" if len(found) > 20 else "")
-        what = "nothing is learned from inputs that have one value in all training rows, and whatever they are later counts as 0"
-        warn(ConstantColumnWarning(f"{what}: {shown}"))
+        message = "inputs that are constant in the training rows are encoded as 0 in all rows, so nothing is learned from them"
+        warn(ConstantColumnWarning(f"{message}: {shown}"))
 
 
 def _of_known_classes(target: TargetEncoder, held_out: RawRows) -> RawRows:
-    """Return the validation rows whose class the training rows have; a warning when others are left out."""
+    """Return the validation rows whose class is in the training rows. Warn if others are left out."""
     unknown_rows = target.unknown(held_out.target)
     if not unknown_rows.any():
         return held_out
     if unknown_rows.all():
-        target.values(held_out.target)  # which says what is wrong
+        target.values(held_out.target)  # raises the error
     count = int(unknown_rows.sum())
-    warn(LeftOutWarning(f"{counted(count, 'validation row')} left out, of a class that the training rows lack"))
+    warn(LeftOutWarning(f"{counted(count, 'validation row')} left out, whose class is not in the training rows"))
     return replace(held_out.take(np.flatnonzero(~unknown_rows)), untargeted=held_out.untargeted)
 
 
 @contextmanager
 def _advising(spec: Spec) -> Iterator[None]:
-    """Raise a lack of memory as an error that says what to do."""
+    """Raise a MemoryError as a DataError with advice."""
     try:
         yield
     except MemoryError as error:
         help = 'set "in_memory" in "data" to false: the inputs of NPY and HDF5 files then stay on disk' if spec.data.in_memory else ""
-        raise DataError("the data do not fit in memory", help=help or "the targets and weights must; use fewer rows") from error
+        raise DataError(
+            "the data do not fit in memory", help=help or "use fewer rows: targets and weights have to fit in memory"
+        ) from error
 
 
 def _encoded(
     spec: Spec, training: RawRows, held_out: RawRows | None, encoder: InputEncoder | None
 ) -> tuple[InputEncoder, list[Array | StoredInputs]]:
-    """Return the encoder of the inputs, fitted unless there is one, and the encoded training and validation inputs."""
+    """Return the encoder of the inputs, fitted unless it is given, and the encoded training and validation inputs."""
     names = spec.data.inputs or _input_names(spec, training)
     options, missing, table = spec.preprocessing, spec.data.missing, training.table
     other = None if held_out is None else held_out.table
     encoded: list[Array | StoredInputs] = []
     if isinstance(table, StoredTable):
         second = other if isinstance(other, StoredTable) else None
-        encoder, looks = look_through(options, names, missing, table, second, encoder, training.weights)
-        encoded += [looked_at(encoder, look, spec.dtype) for look in looks]
+        encoder, scans = scan_columns(options, names, missing, table, second, encoder, training.weights)
+        encoded += [scanned_inputs(encoder, scan, spec.dtype) for scan in scans]
     elif encoder is None:
         encoder = InputEncoder.fit(options, table, names, missing, training.weights)
     if isinstance(table, Table):
@@ -185,7 +187,7 @@ def _encoded(
 
 
 def _input_names(spec: Spec, rows: RawRows) -> tuple[str, ...]:
-    """All columns that are for nothing else."""
+    """Return all columns that have no other role."""
     split = spec.data.split
     others = {*(spec.data.target or ()), spec.data.weight, split.column if split else None}
     others |= set(rows.target.names) if rows.target.named else set()
@@ -194,24 +196,26 @@ def _input_names(spec: Spec, rows: RawRows) -> tuple[str, ...]:
 
 
 def _mean_weight(rows: RawRows, part: str) -> float:
-    """The mean of the weights, 1 without any; DataError when they are too large or too small for a mean."""
+    """Return the mean of the weights, 1 without weights. Raise DataError if they overflow or underflow."""
     if rows.weights is None:
         return 1.0
     with np.errstate(all="ignore"):
         mean = float(rows.weights.mean())
     if not np.finfo(np.float64).tiny <= mean < np.inf:
-        raise DataError(f"the weights of the {part} rows are too large or too small to compute with", help="scale them")
+        raise DataError(
+            f"the weights of the {part} rows are too large or too small to compute with", help="scale them, for example to a mean of 1"
+        )
     return mean
 
 
 def _encode(spec: Spec, rows: RawRows, inputs: Array | StoredInputs, target: TargetEncoder, unit: float) -> Labelled:
-    """Encoded rows, with weights in units of their mean over the training rows."""
+    """Return encoded rows with weights relative to their mean over the training rows."""
     weights = None
     if rows.weights is not None:
         with np.errstate(all="ignore"):
             weights = (rows.weights / unit).astype(spec.dtype)
         if not np.isfinite(weights).all():
-            raise DataError("some weights are too large beside the mean of those of the training rows", help="scale them")
+            raise DataError("some weights are too large relative to the mean of the training weights", help="correct or scale them")
     targets = np.ascontiguousarray(target.encode(rows.target, spec.dtype))
     if isinstance(inputs, StoredInputs):
         return Labelled(StoredDataset(inputs, targets, weights), target.values(rows.target))
@@ -222,13 +226,13 @@ def _encode(spec: Spec, rows: RawRows, inputs: Array | StoredInputs, target: Tar
 
 
 def _split(spec: Spec, rows: RawRows, validation: Any) -> tuple[RawRows, RawRows | None]:
-    """Training and validation rows."""
+    """Return training and validation rows."""
     held_out = _given(spec, validation)
     split = spec.data.split
     if split is not None and split.column is not None:
         training_rows, validation_rows = split_by_column(rows.table.select([split.column]), split.column)
         if held_out is None and not len(validation_rows):
-            raise DataError(f"no row is for validation by the column {split.column!r}", help="write 'validation' in some rows")
+            raise DataError(f"the column {split.column!r} marks no row for validation", help="write 'validation' in some rows")
         held_out, rows = held_out or rows.take(validation_rows), rows.take(training_rows)
     elif split is not None and held_out is None:
         training_rows, validation_rows = split_by_share(split, spec.seed, rows.table.rows, _strata(spec, rows.target))
@@ -239,7 +243,7 @@ def _split(spec: Spec, rows: RawRows, validation: Any) -> tuple[RawRows, RawRows
 
 
 def _given(spec: Spec, validation: Any) -> RawRows | None:
-    """The validation rows that the call or the spec names."""
+    """Return the validation rows that the call or the spec names."""
     stays: Stays = "" if spec.data.in_memory else "where it is"
     if isinstance(validation, tuple):
         if len(validation) not in (2, 3):
@@ -247,14 +251,14 @@ def _given(spec: Spec, validation: Any) -> RawRows | None:
         weights = validation[2] if len(validation) == 3 else None
         return read_rows(spec, validation[0], validation[1], weights, part="validation", stays=stays)
     if isinstance(validation, list) and not all(isinstance(row, Mapping) for row in validation):
-        raise DataError("validation is a list, which says nothing of the targets", help="give a tuple: (inputs, targets)")
+        raise DataError("validation is a list without targets", help="give a tuple: (inputs, targets)")
     if validation is None and spec.data.validation is not None and spec.has_paths:
         validation = own_path(spec, spec.data.validation)
     return None if validation is None else read_rows(spec, validation, None, None, part="validation", stays=stays)
 
 
 def _strata(spec: Spec, target: Table) -> NDArray[np.intp] | None:
-    """The class of each row; None when the target is no class."""
+    """Return the class index of each row, or None if the target has no classes."""
     if not is_classes(spec, target) or target.width > 1:
         return None
     return class_numbers(target, target.names[0], find_classes(target, target.names[0], spec.data.target_type))

@@ -1,4 +1,4 @@
-"""RawRows: rows as they are given, with their targets and what each counts; read, or left where they are."""
+"""RawRows: rows before encoding, with targets and sample weights, in memory or on disk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.column_types import gaps, numbers
+from mlpkit.data.column_types import missing_rows, numbers
 from mlpkit.data.disk.arrays import KEEP
 from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.frames import as_table
@@ -22,12 +22,12 @@ from mlpkit.preprocessing.labels import missing_target_error, missing_targets
 from mlpkit.spec import Spec
 
 Weights = NDArray[np.float64]
-Stays = Literal["", "training", "where it is"]  # on disk: nothing, the training rows if the spec says so, whatever is there
+Stays = Literal["", "training", "where it is"]  # on disk: nothing, the training rows if data.in_memory is false, any source on disk
 
 
 @dataclass(frozen=True)
 class RawRows:
-    """Raw rows with their targets and weights; the table may be on disk. No target is missing, and no weight is 0.
+    """Raw rows with targets and sample weights. The table may be on disk. No target is missing, and no weight is 0.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class RawRows:
     target : Table
     weights : array, shape (rows,), or None
     untargeted : int
-        Rows that were left out since their target is missing.
+        Number of rows that were left out because their target is missing.
     """
 
     table: Table | StoredTable
@@ -44,7 +44,7 @@ class RawRows:
     untargeted: int = 0
 
     def take(self, rows: Rows) -> RawRows:
-        """Return some of them, of which none was left out."""
+        """Return some of the rows, with an `untargeted` of 0."""
         weights = None if self.weights is None else self.weights[rows]
         return RawRows(self.table.take(rows), self.target.take(rows), weights)
 
@@ -60,34 +60,34 @@ def read_rows(
     stays: Stays = "",
     measured: bool = False,
 ) -> RawRows:
-    """Return rows with targets and weights, checked; for fitted encoders, only what these need is read.
+    """Return rows with checked targets and weights. With fitted encoders only the columns that they need are read.
 
-    A row of weight 0 is not there. Rows without a target are left out where they are only measured, or the spec says so.
+    Rows of weight 0 are removed. Rows without a target are left out if `measured` is True or the spec drops them.
 
     Parameters
     ----------
     spec, source, y, weights
-        As for `prepare`.
+        See `prepare`.
     inputs : InputEncoder, optional
     part : {"training", "validation", "given"}
-        What the rows are; named in errors.
+        Name of the rows in error messages.
     stays : Stays
     measured : bool
-        Whether a model is measured on them: then a column of weights may be missing.
+        True to evaluate a model on the rows; the column of weights may then be missing.
 
     Raises
     ------
     SpecError
-        The spec names no data or target, or says that rows stay on disk that cannot.
+        The spec names no data or target, or keeps rows on disk that cannot stay there.
     DataError
         The data cannot be used, or a target is missing.
     """
     if source is None and spec.data.path is None:
-        raise SpecError.at("data.path", "the spec names no data", "write the path of a file there, or give the data with the call")
+        raise SpecError.at("data.path", "the spec names no data", "set it to the path of a file, or pass the data in the call")
     source = own_path(spec, spec.data.path) if source is None and spec.data.path is not None else source
     table = _table(spec, source, spec.data.inputs if inputs is None else inputs.order, stays)
     if table.rows == 0:
-        raise DataError("the data have no rows", help="give at least two")
+        raise DataError("the data have no rows", help="give at least two rows")
     target = _target(spec, table, y)
     if target.rows != table.rows:
         message = f"the inputs have {counted(table.rows, 'row')}, but there are {target.rows} targets"
@@ -97,7 +97,7 @@ def read_rows(
 
 
 def _weighed(rows: RawRows, part: str) -> RawRows:
-    """Return the rows of a weight above 0; DataError when there are none."""
+    """Return the rows of a weight above 0. Raise DataError if there are none."""
     if rows.weights is None or rows.weights.all():
         return rows
     if not rows.weights.any():
@@ -106,7 +106,7 @@ def _weighed(rows: RawRows, part: str) -> RawRows:
 
 
 def _with_targets(spec: Spec, rows: RawRows, *, drop: bool) -> RawRows:
-    """Return the rows that have a target; DataError when one lacks it and is not to be dropped, or when none has one."""
+    """Return the rows that have a target. Raise DataError if one is missing and must not be dropped, or if all are missing."""
     missing = missing_targets(rows.target, spec.data.target_type, spec.data.missing)
     if not missing.any():
         return rows
@@ -124,8 +124,8 @@ def _table(spec: Spec, source: Any, inputs: Sequence[str] | None, stays: Stays) 
         if stored is not None:
             return stored
         if stays == "training":
-            what = str(source) if isinstance(source, (str, Path)) else "what is handed over"
-            raise SpecError.at("data.in_memory", f"it is false, but {what} cannot stay on disk", KEEP)
+            name = str(source) if isinstance(source, (str, Path)) else f"the given {type(source).__name__}"
+            raise SpecError.at("data.in_memory", f"it is false, but {name} cannot stay on disk", KEEP)
     if isinstance(source, (str, Path)):
         return read_source(spec, source, _needed(spec, inputs))
     table = as_table(source)
@@ -134,12 +134,12 @@ def _table(spec: Spec, source: Any, inputs: Sequence[str] | None, stays: Stays) 
 
 
 def own_path(spec: Spec, path: str) -> str | Path:
-    """A path that the spec names, as it is opened; SpecError for the spec of a model file, which opens none."""
+    """Return the path of a file that the spec names. Raise SpecError for the spec of a model file, which must not open files."""
     return path if path == "-" and spec.has_paths else spec.resolve_path(path)
 
 
 def _needed(spec: Spec, inputs: Sequence[str] | None) -> list[str] | None:
-    """The columns to read, when the inputs are known."""
+    """Return the columns to read, or None if the inputs are not known yet."""
     data, split = spec.data, spec.data.split
     if inputs is None:
         return None
@@ -151,15 +151,15 @@ def _target(spec: Spec, table: Table | StoredTable, y: Any) -> Table:
     if y is not None:
         return as_table(y, default="y")
     if spec.data.target is None:
-        help = f"write there which column to predict: {', '.join(table.names[:20])}; or give y with the call"
-        raise SpecError.at("data.target", "the spec does not say what to predict", help)
+        help = f"set it to a column: {', '.join(table.names[:20])}; or pass y in the call"
+        raise SpecError.at("data.target", "the spec names no column to predict", help)
     return table.select(spec.data.target)
 
 
 def _weights(spec: Spec, table: Table | StoredTable, weights: Any, *, required: bool) -> Weights | None:
-    """Return what each row counts, float64 of shape (rows,); None when nobody said.
+    """Return the sample weights, float64 of shape (rows,), or None if there are none.
 
-    The column of the spec may be missing when the targets were given apart from the table.
+    The spec's column of weights may be missing if the targets were given separately from the table.
     """
     name = spec.data.weight
     if weights is None:
@@ -173,9 +173,9 @@ def _weights(spec: Spec, table: Table | StoredTable, weights: Any, *, required: 
     if column.width != 1:
         raise DataError(f"the weights have {column.width} columns", help="give one weight per row")
     values: Weights = numbers(column, name, advice="give numbers of at least 0").astype(np.float64)
-    wrong = np.flatnonzero(gaps(column, name) | ~(values >= 0))
+    wrong = np.flatnonzero(missing_rows(column, name) | ~(values >= 0))
     if len(wrong):
         row = int(wrong[0])
-        what = "is missing" if np.isnan(values[row]) else f"is {values[row]:g}"
-        raise column.error(f"the weight in {column.place(row)} {what}", row, "give numbers of at least 0")
+        problem = "is missing" if np.isnan(values[row]) else f"is {values[row]:g}"
+        raise column.error(f"the weight in {column.place(row)} {problem}", row, "give numbers of at least 0")
     return values

@@ -1,6 +1,6 @@
-"""TargetEncoder: from target columns to what the loss compares with, and from outputs back to what the user gave.
+"""TargetEncoder: target columns are encoded for the loss, and outputs are decoded to the form of the user's targets.
 
-The loss says what it takes (`Loss.targets`), the column says what it holds, and together they say what the task is.
+The task follows from the loss (`Loss.targets`) and the values of the column.
 """
 
 from __future__ import annotations
@@ -28,22 +28,21 @@ from mlpkit.spec.parts import plugin_name
 
 @dataclass(frozen=True)
 class TargetEncoder:
-    """Fitted on the training rows; `fit` makes one.
+    """Encoder fitted on the training rows; `fit` returns one.
 
     Attributes
     ----------
     task : {"classification", "regression", "multilabel"}
     form : {"numbers", "classes", "binary", "indicators"}
-        What targets are encoded as.
+        Form of the encoded targets.
     names : tuple of str
-        A name for each predicted column.
+        Name of each predicted column.
     classes : array, shape (classes,), or None
-        The labels, sorted, of the type that was given.
+        Sorted labels, in the type that the user gave.
     label_type : str
-        For several labels per row: the dtype that they were given in; else empty.
+        For several labels per row the dtype of the given targets; else empty.
     center, scale : array, shape (outputs,)
-        What is subtracted from numbers and divided by: mean and deviation, or median and quartile range, or 0 and 1; empty for
-        other targets.
+        Subtrahend and divisor of numbers: mean and deviation, or median and interquartile range, or 0 and 1. Empty for other targets.
     """
 
     task: Task
@@ -56,23 +55,23 @@ class TargetEncoder:
 
     @classmethod
     def fit(cls, spec: Spec, table: Table, weights: NDArray[np.float64] | None = None) -> TargetEncoder:
-        """Learn the classes, or center and scale.
+        """Fit the classes, or center and scale.
 
         Parameters
         ----------
         spec : Spec
-            Its loss, last layer, `data.target_type` and `preprocessing.target` decide.
+            Its loss, last layer, `data.target_type` and `preprocessing.target` determine the form.
         table : Table
-            The target columns of the training rows.
+            Target columns of the training rows.
         weights : array, shape (rows,), optional
-            What each row counts, above 0: a row of weight k counts as k equal rows.
+            Sample weights above 0: a row of weight k counts as k equal rows.
 
         Raises
         ------
         SpecError
             The last layer or the preprocessing does not fit the target.
         DataError
-            The target is constant, has one class, or holds what the loss does not take.
+            The target is constant, has one class, or has values that the loss does not accept.
         """
         names = tuple(_labels(table))
         if is_classes(spec, table):
@@ -85,7 +84,7 @@ class TargetEncoder:
             center, scale = _center_and_scale(values, unequal(weights), wanted)
             scale[constant] = 1.0
             if not np.isfinite(scale).all() or not scale.all():
-                raise DataError("the target's numbers are too large or too small to standardise", help="scale them")
+                raise DataError("the target's numbers are too large or too small to standardize", help="scale the target")
         else:
             check_range(spec, values, names)
         return cls(task, "numbers", names, None, label_type, center, scale)
@@ -96,14 +95,14 @@ class TargetEncoder:
             help = "give one column of classes; from one-hot rows: y.argmax(axis=1)"
             raise DataError(f"{plugin_name(spec.loss)} takes one column of classes, but the target has {len(names)}", help=help)
         if spec.preprocessing.target in ("standardize", "robust"):
-            raise SpecError.at("preprocessing.target", "the target is a class, which cannot be standardised", "set it to 'auto'")
+            raise SpecError.at("preprocessing.target", "the target is a class, which cannot be standardized", "set it to 'auto'")
         classes = find_classes(table, table.names[0], spec.data.target_type)
         form = class_form(spec, table.names[0], len(classes))
         return cls("classification", form, names, classes, "", np.empty(0), np.empty(0))
 
     @property
     def outputs(self) -> int:
-        """Units that the last layer needs."""
+        """Number of units that the last layer needs."""
         if self.form == "numbers":
             return len(self.names)
         return 1 if self.form == "binary" or self.classes is None else len(self.classes)
@@ -111,12 +110,12 @@ class TargetEncoder:
     # -- from the data
 
     def encode(self, table: Table, dtype: DTypeLike) -> Targets:
-        """The targets as the loss takes them: class numbers (rows,), or (rows, outputs) in `dtype`.
+        """Return the targets in the form that the loss uses: class indices (rows,), or (rows, outputs) in `dtype`.
 
         Raises
         ------
         DataError
-            A class that the training rows lacked, or values that do not fit.
+            A row has a class that is not in the training rows, or a value that does not fit.
         """
         values = self.values(table)
         if self.form == "classes":
@@ -131,55 +130,58 @@ class TargetEncoder:
             return ((values - self.center) / self.scale).astype(dtype)
 
     def values(self, table: Table) -> Targets:
-        """Return what metrics compare with: class numbers (rows,), or float64 values (rows, outputs) in the data's units.
+        """Return the targets in the form that metrics use.
 
-        A named table may have the target columns in any order, with others between them.
+        They are class indices (rows,), or float64 values (rows, outputs) in the units of the data. A named table may have the target
+        columns
+        in any order, with others between them.
 
         Raises
         ------
         DataError
-            As `encode`.
+            See `encode`.
         """
         table = self._aligned(table)
         labels = _labels(table)
         if len(labels) != len(self.names):
             raise DataError(
-                f"the target has {counted(len(labels), 'column')}, but the model predicts {len(self.names)}", help=", ".join(self.names)
+                f"the target has {counted(len(labels), 'column')}, but the model predicts {len(self.names)}",
+                help=f"give {', '.join(self.names)}",
             )
         if self.classes is not None:
             return class_numbers(table, table.names[0], self.classes)
         return _indicators(table)[0] if self.task == "multilabel" else _values(table)
 
     def unknown(self, table: Table) -> NDArray[np.bool_]:
-        """Return which rows have a class that the training rows lacked; errors as `values`."""
+        """Return a boolean array that is True for rows with a class not in the training rows. Errors are those of `values`."""
         if self.classes is None:
             return np.zeros(table.rows, dtype=bool)
         aligned = self._aligned(table)
         return known_numbers(aligned, aligned.names[0], self.classes) < 0
 
     def _aligned(self, table: Table) -> Table:
-        """The table with the model's target columns in their order, by name where both have names."""
+        """Return the table with the model's target columns in their order, matched by name if both have names."""
         if not table.named or tuple(_labels(table)) == self.names:
             return table
         if all(name in table for name in self.names):
             return table.select(self.names)
         if len(table.names) == 1 or self.names == tuple(f"y{index}" for index in range(len(self.names))):
-            return table  # a single column may be called anything, and these are what an array's were called
+            return table  # a single column may have any name, and y0, y1 and so on are the generated names of an array
         raise table.missing_columns([name for name in self.names if name not in table])
 
     # -- from the network
 
     def scores(self, outputs: Array, activation: Activation | None = None, z: Array | None = None) -> NDArray[np.float64]:
-        """Return what metrics take as outputs: probabilities (rows, classes or labels), or values in the data's units.
+        """Return outputs in the form that metrics use: probabilities (rows, classes or labels), or values in the units of the data.
 
         Parameters
         ----------
         outputs : array, shape (rows, outputs)
-            What the network put out.
+            Outputs of the network.
         activation : Activation, optional
-            Its last one; with `z`, probabilities are exact where they are nearly 0 or 1.
+            Last activation; with `z`, probabilities close to 0 or 1 are computed exactly.
         z : array, shape (rows, outputs), optional
-            What that was given.
+            Pre-activations of the last layer.
         """
         if self.task != "regression":
             return probabilities(outputs, activation, z, one_unit=self.form == "binary")
@@ -187,9 +189,10 @@ class TargetEncoder:
             return outputs.astype(np.float64) * self.scale + self.center
 
     def decode(self, outputs: Array, activation: Activation | None = None, z: Array | None = None) -> NDArray[Any]:
-        """Return predictions as the user gave the target: labels or numbers (rows,), or (rows, targets) for several.
+        """Return predictions in the form of the user's targets: labels or numbers (rows,), or (rows, targets) for several targets.
 
-        Of two classes of the same probability it is the first; a label of exactly one half is 0. Parameters as for `scores`.
+        Of two classes with the same probability the first is returned; a label with a probability of exactly 0.5 is 0. Parameters are those
+        of `scores`.
         """
         if self.classes is not None:
             return np.asarray(self.classes[choices(outputs, activation, z, one_unit=self.form == "binary")])
@@ -201,7 +204,7 @@ class TargetEncoder:
     # -- saved in the model
 
     def to_state(self) -> dict[str, Any]:
-        """Return what JSON can hold of it; `arrays` has the rest."""
+        """Return the part of the encoder that is stored as JSON; `arrays` returns the rest."""
         return {
             "task": self.task,
             "form": self.form,
@@ -211,12 +214,12 @@ class TargetEncoder:
         }
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Mean and deviation by name; nothing for classes."""
+        """Return center and scale by name; empty for classes."""
         return {"center": self.center, "scale": self.scale} if self.center.size else {}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> TargetEncoder:
-        """The encoder that gave these. ModelFileError when they are not valid."""
+        """Return the encoder for a stored state and arrays. Raise ModelFileError if they are not valid."""
         try:
             valid = TargetState.model_validate(state)
             classes = None if valid.classes is None else stored_classes(valid.classes, valid.label_type)
@@ -237,7 +240,7 @@ def _type_name(classes: Labels) -> str:
 
 
 def _labels(table: Table) -> list[str]:
-    """A name for each value of the target columns."""
+    """Return the name of each value of the target columns."""
     names: list[str] = []
     for name in table.names:
         width = column_width(table[name])
@@ -246,27 +249,27 @@ def _labels(table: Table) -> list[str]:
 
 
 def _values(table: Table) -> NDArray[np.float64]:
-    """The target columns as float64 numbers, shape (rows, outputs), whatever their type declares."""
+    """Return the target columns as float64 numbers, shape (rows, outputs), also for columns of a categorical type."""
     if table.declared:
         table = copy.copy(table)
         table.declared = {}
     for name in table.names:
         kind = column_kind(table, name, advice=TARGET_ADVICE)
         if kind == "category":
-            help = "give numbers; or, to predict classes, one target column of them"
+            help = "give numbers; or, to predict classes, give one target column"
             raise DataError(f"the target {name!r} holds texts, but the others or the loss need numbers", help=help)
     parts = [numbers(table, name, boolean=column_kind(table, name) == "boolean", advice=TARGET_ADVICE) for name in table.names]
     return np.column_stack(parts).astype(np.float64)
 
 
 def _indicators(table: Table) -> tuple[NDArray[np.float64], str]:
-    """Target columns of zeros and ones, and the dtype in which to give them back."""
+    """Return target columns of zeros and ones, and the dtype of decoded predictions."""
     values = _values(table)
     wrong = np.argwhere((values != 0) & (values != 1))
     if len(wrong):
         row, column = (int(index) for index in wrong[0])
         value, name = values[row, column], _labels(table)[column]
-        message = f"the target {name!r} has {value:g} in {table.place(row)}, but several targets of this loss are 0 or 1 each"
+        message = f"the target {name!r} has {value:g} in {table.place(row)}, but several targets with this loss must be 0 or 1 each"
         raise table.error(message, row, "give 0 and 1, or one column of two classes")
     if all(column_kind(table, name) == "boolean" for name in table.names):
         return values, "bool"
@@ -275,22 +278,22 @@ def _indicators(table: Table) -> tuple[NDArray[np.float64], str]:
 
 
 def _find_constant(values: NDArray[np.float64], names: tuple[str, ...]) -> NDArray[np.bool_]:
-    """Return which targets are constant; DataError when all are, a warning when some are."""
+    """Return a boolean array of constant targets. Raise DataError if all are constant, warn if some are."""
     constant: NDArray[np.bool_] = (values == values[0]).all(axis=0)
     found = np.flatnonzero(constant)
     if len(found) == len(names):
-        message = f"the target {names[0]!r} is {values[0, 0]:g} in every training row: there is nothing to learn"
+        message = f"the target {names[0]!r} is {values[0, 0]:g} in every training row, so there is nothing to learn"
         raise DataError(message, help="check the column, or give rows in which it differs")
     if len(found):
         shown = ", ".join(f"{names[index]!r} ({values[0, index]:g})" for index in found[:10]) + (" and others" if len(found) > 10 else "")
-        warn(ConstantColumnWarning(f"there is nothing to learn in targets that are the same in every training row: {shown}"))
+        warn(ConstantColumnWarning(f"targets are constant in the training rows: {shown}"))
     return constant
 
 
 def _center_and_scale(
     values: NDArray[np.float64], weights: NDArray[np.float64] | None, wanted: TargetScale
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean and deviation of each target, or median and quartile range."""
+    """Return mean and deviation of each target, or median and interquartile range."""
     with np.errstate(all="ignore"):
         if wanted == "robust":
             return median(values, weights), robust_scale(values, weights)

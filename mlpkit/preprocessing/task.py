@@ -1,7 +1,7 @@
-"""Fit: what a spec and a target column make of each other - the task, the form of the targets, and whether they are scaled.
+"""Task of a spec and a target column: classification or regression, the form of the targets, and their scaling.
 
-The loss says what it takes (`Loss.targets`), the last activation what the network can give (`Activation.output`), and the
-column what it holds. Where they contradict each other the spec is wrong, and the error says so before any training.
+The loss declares the targets it accepts (`Loss.targets`), the last activation the range of its outputs (`Activation.output`), and
+the column has values. If they contradict each other, an error is raised before training.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name
 
 Form = Literal["numbers", "classes", "binary", "indicators"]
-# numbers: values, standardised or not; classes: integers, (rows,); binary: one 0/1 column; indicators: one per class
+# numbers: values, standardized or not; classes: integers, (rows,); binary: one 0/1 column; indicators: one column per class
 
-RANGES: dict[OutputKind, tuple[float, float]] = {  # the values that an activation can take
+RANGES: dict[OutputKind, tuple[float, float]] = {  # range of an activation's outputs
     "real": (-np.inf, np.inf),
     "bounded": (-1, 1),
     "nonnegative": (0, np.inf),
@@ -33,9 +33,9 @@ FEW_CLASSES = "several classes need the last activation 'softmax' and the loss '
 
 
 def is_classes(spec: Spec, table: Table) -> bool:
-    """Return whether target columns are classes of which each row has one, by spec, loss, last layer and what they hold.
+    """Return True if the target is one class per row, judged by the spec, the loss, the last layer and the values.
 
-    SpecError when `data.target_type` is not what the loss takes.
+    Raise SpecError if `data.target_type` contradicts the loss.
     """
     asked, several = spec.data.target_type, len(table.names) > 1 or column_width(table[table.names[0]]) > 1
     if asked == "number" and spec.loss.targets != "numbers":
@@ -55,7 +55,7 @@ def is_classes(spec: Spec, table: Table) -> bool:
 
 
 def class_form(spec: Spec, name: str, classes: int) -> Form:
-    """Return what classes are encoded as; the network must give their probabilities."""
+    """Return the form in which classes are encoded. Raise an error if the last layer does not give their probabilities."""
     last, loss = spec.network.layers[-1], plugin_name(spec.loss)
     units, output = last.units, last.activation.output
     if spec.loss.targets == "classes":
@@ -82,25 +82,25 @@ def _activation_path(spec: Spec) -> str:
 
 
 def target_scale(spec: Spec) -> TargetScale:
-    """Return what numbers are scaled by; SpecError when the network could not give them then.
+    """Return the scaling of numeric targets. Raise SpecError if the network's outputs could not cover scaled values.
 
-    With "auto" that is what the loss wants, where the last activation gives any size and sign.
+    "auto" selects the scaling that the loss declares, if the last activation is unbounded.
     """
     activation, asked = spec.network.layers[-1].activation, spec.preprocessing.target
     if asked in ("standardize", "robust") and activation.output != "real":
-        message = f"scaled numbers have any size and sign, which {plugin_name(activation)} does not give"
+        message = f"scaled targets have any size and sign, but the outputs of {plugin_name(activation)} are limited"
         raise SpecError.at("preprocessing.target", message, "make the last activation 'linear', or set this to 'auto'")
     if asked == "auto":
         wanted = spec.loss.target_scale
         if wanted not in ("standard", "robust", "none"):
             message = f"the loss {plugin_name(spec.loss)} has {wanted!r} as its target_scale"
-            raise BrokenPlugin(message, help="it is 'standard', 'robust' or 'none'; or tell its author")
+            raise BrokenPlugin(message, help="it must be 'standard', 'robust' or 'none'; report this to the plugin's author")
         return wanted if activation.output == "real" else "none"
     return "standard" if asked == "standardize" else asked
 
 
 def check_range(spec: Spec, values: NDArray[np.float64], names: tuple[str, ...]) -> None:
-    """Raise SpecError for numbers that the last activation cannot give."""
+    """Raise SpecError for targets outside the range of the last activation."""
     activation = spec.network.layers[-1].activation
     low, high = RANGES[activation.output]
     outside = np.flatnonzero(((values < low) | (values > high)).any(axis=0))
@@ -108,5 +108,5 @@ def check_range(spec: Spec, values: NDArray[np.float64], names: tuple[str, ...])
         index = outside[0]
         least, most = values[:, index].min(), values[:, index].max()
         gives = f"values from {low:g} to {high:g}" if np.isfinite(high) else f"values of at least {low:g}"
-        message = f"the target {names[index]!r} goes from {least:g} to {most:g}, but {plugin_name(activation)} gives {gives}"
-        raise SpecError.at(_activation_path(spec), message, "make it 'linear', or scale the target")
+        message = f"the target {names[index]!r} ranges from {least:g} to {most:g}, but {plugin_name(activation)} gives {gives}"
+        raise SpecError.at(_activation_path(spec), message, "use 'linear', or scale the target")

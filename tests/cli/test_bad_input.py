@@ -78,7 +78,7 @@ BAD_SPECS = {
         ["there are no validation rows", "training.early_stopping", "data.split.validation"],
     ),
     "no data": ({"data.path": None}, 2, ["names no data", "data.path"]),
-    "no target": ({"data.target": None}, 2, ["what to predict", "data.target", "shape"]),
+    "no target": ({"data.target": None}, 2, ["no column to predict", "data.target", "shape"]),
     "no such target": ({"data.target": "shap"}, 2, ["no column 'shap'", "did you mean 'shape'"]),
     "no such input": ({"data.inputs": ["width", "hight"], "preprocessing": None}, 2, ["no column 'hight'", "'height'"]),
     "no such file": ({"data.path": "nowhere.csv"}, 2, ["no file", "nowhere.csv"]),
@@ -149,7 +149,7 @@ def test_a_class_that_only_the_validation_rows_have(project, run, shapes, spec):
     (project / "spec.json").write_text(json.dumps(spec))
     done = run("train", "spec.json", "-q")
     assert done.code == 0
-    assert "3 validation rows left out, of a class that the training rows lack" in done.err
+    assert "3 validation rows left out, whose class is not in the training rows" in done.err
 
 
 def test_a_constant_number_as_target(project, run, spec):

@@ -94,7 +94,7 @@ def test_columns_on_the_edge_have_a_treatment(tmp_path, values, treatment):
 def test_a_target_that_cannot_be_scaled_is_refused_by_init(tmp_path, scale):
     lines = [f"{row * 7 % 11},{(row % 13 + 0.5) * scale}" for row in range(60)]
     (tmp_path / "t.csv").write_text("\n".join(["a,y", *lines]) + "\n")
-    with pytest.raises(DataError, match="too large or too small to standardise"):
+    with pytest.raises(DataError, match="too large or too small to standardize"):
         draft(read_table(tmp_path / "t.csv"), "y", "t.csv", "m")
 
 

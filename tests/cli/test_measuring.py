@@ -77,7 +77,7 @@ def test_evaluate_needs_no_weights_and_counts_rows_without_a_target(trainable, r
     assert "1 row without a target left out" in one.err
     done = run("evaluate", "model.h5", "bare.csv", "--weighted")
     assert done.code == 2
-    assert "no weights" in done.err
+    assert "no sample weights" in done.err
 
 
 def test_the_units_of_a_regressions_loss_are_said(trainable, run):

@@ -92,7 +92,7 @@ def test_a_few_texts_among_many_numbers_are_marks():
     assert marks({**dict.fromkeys(ages, 1), "unknown": 100}) == []
 
 
-def test_many_classes_of_a_target_are_no_percentages():
+def test_many_classes_that_look_like_percentages():
     y = [f"{row % 101}%" for row in range(303)]
     spec = {"network": {"layers": [{"activation": "softmax"}]}, "loss": "categorical_crossentropy", "training": {"epochs": 1}}
     with pytest.raises(DataError, match="'y' has numbers with a percent sign") as caught:

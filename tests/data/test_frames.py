@@ -252,6 +252,6 @@ def test_any_records_are_a_table_or_an_error(rows):
 
 @settings(deadline=None)
 @given(st.lists(st.one_of(st.text(), st.none())))
-def test_texts_stay_what_they_are(values):
+def test_texts_are_unchanged(values):
     if any(value is not None for value in values):
         assert as_table({"a": values})["a"].tolist() == values

@@ -51,7 +51,7 @@ def rows(**changed):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("numbers", ["standardize", "none"])
-def test_no_later_value_of_a_constant_column_changes_a_prediction(dtype, numbers):
+def test_later_values_of_a_constant_column_change_no_prediction(dtype, numbers):
     model = trained(dtype=dtype, preprocessing={"numbers": numbers})
     expected = model.predict(rows())
     for name, values in CHANGED.items():

@@ -143,7 +143,7 @@ def test_an_ignored_column_is_left_out_and_not_needed():
     assert encode(encoder, {"a": [1, 2]}).tolist() == [[-1], [1]]
 
 
-def test_no_preprocessing_hands_numbers_through():
+def test_no_preprocessing_leaves_numbers_unchanged():
     values = np.array([[1.0, -2.5], [3.0, 1e6]])
     np.testing.assert_array_equal(encode(fit(values, **NO_PREPROCESSING), values), values)
 
@@ -159,7 +159,7 @@ def test_missing_texts_are_missing():
     assert encode(encoder, {"a": [None], "b": [""]}).tolist() == [[0, 1, 0, 1]]
 
 
-def test_a_gap_where_training_had_none_is_filled():
+def test_an_unexpected_missing_value_is_imputed():
     encoder = fit({"a": [1.0, 2.0, 6.0]})
     with pytest.warns(UnseenCategoryWarning, match="'a' has values that were not seen in training"):
         encoded = encode(encoder, {"a": [np.nan]})
@@ -203,7 +203,7 @@ BAD_FIT = {
 
 
 @pytest.mark.parametrize(("table", "options", "kind", "message"), BAD_FIT.values(), ids=BAD_FIT)
-def test_what_cannot_be_fitted(table, options, kind, message):
+def test_inputs_that_cannot_be_fitted(table, options, kind, message):
     with pytest.raises(kind, match=message) as caught:
         fit(table, **options)
     assert caught.value.help or caught.value.problems[0].help
@@ -220,13 +220,13 @@ BAD_ROWS = {
     "infinite": ({**PEOPLE, "size": [1.0, 2.0, -np.inf, 4.0, 5.0]}, "'size' has -inf in row 2"),
     "too large for the network": ({**PEOPLE, "size": [1.0, 2.0, 3.0, 1e300, 5.0]}, "'size' has a value in row 3 that is too large"),
     "a block for a number": ({**PEOPLE, "size": np.zeros((5, 2))}, "'size' has 2 values per row"),
-    "array with categories": ([[1.0, 2.0, 3.0, 4.0]], "'sex' is a category"),
+    "array with categories": ([[1.0, 2.0, 3.0, 4.0]], "'sex' is categorical"),
     "array of another width": ([[1.0, 2.0, 3.0]], "the data have 3 columns, but the model was trained on 4"),
 }
 
 
 @pytest.mark.parametrize(("table", "message"), BAD_ROWS.values(), ids=BAD_ROWS)
-def test_what_cannot_be_encoded(table, message):
+def test_inputs_that_cannot_be_encoded(table, message):
     encoder = fit(PEOPLE)
     with pytest.raises(DataError, match=message):
         encode(encoder, table, "float32")
@@ -267,10 +267,10 @@ def test_one_row_as_a_flat_list_is_told_of_reshape():
     assert "reshape(1, -1)" in caught.value.help
 
 
-def test_an_unknown_column_is_told_once():
+def test_an_unknown_column_is_named_once():
     with pytest.raises(SpecError) as caught:
         fit({"a": [1]}, columns={"b": "none"})
-    assert str(caught.value).count("they are a") == 1
+    assert str(caught.value).count("use one of a") == 1
 
 
 def test_the_state_of_numpy_does_not_matter():
@@ -280,7 +280,7 @@ def test_the_state_of_numpy_does_not_matter():
         np.testing.assert_array_equal(encode(fit(values, columns={"a": "none"}), values, "float32"), expected)
 
 
-def test_a_gap_that_is_refused_later():
+def test_an_unexpected_missing_value_without_imputation():
     encoder = fit({"a": [1.0, 2.0], "b": ["x", "y"]}, missing="none")
     with pytest.raises(DataError, match="'a' has a missing value in row 1"):
         encode(encoder, {"a": [1.0, np.nan], "b": ["x", "x"]})

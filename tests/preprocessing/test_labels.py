@@ -79,7 +79,7 @@ TYPES = {
 
 
 @pytest.mark.parametrize(("target_type", "y", "kind", "count"), TYPES.values(), ids=TYPES)
-def test_the_spec_says_what_a_class_is(target_type, y, kind, count):
+def test_the_spec_sets_the_type_of_classes(target_type, y, kind, count):
     table = as_table(y, default="y")
     encoder = TargetEncoder.fit(mlpkit.Spec.model_validate(make(target_type=target_type)), table)
     assert (encoder.classes.dtype.kind, len(encoder.classes)) == (kind, count)
@@ -96,7 +96,7 @@ def test_more_than_a_thousand_whole_numbers_are_classes():
     assert model.predict(x[:5]).dtype == np.int64
 
 
-def test_a_number_is_no_class_where_the_spec_says_so():
+def test_numbers_are_not_classes_if_the_spec_sets_target_type():
     with pytest.raises(SpecError, match=r"data.target_type: it is 'number', but categorical_crossentropy takes classes"):
         mlpkit.train(make(target_type="number"), np.eye(3), [1, 2, 3])
     with pytest.raises(SpecError, match=r"data.target_type: it is 'class', but the target has several columns"):
@@ -159,7 +159,7 @@ def test_a_declared_target_is_a_class_of_its_own_type(kind, gap):
         mlpkit.train(make("mse", "linear", data={"missing_target": "drop"}), x, y)
 
 
-def test_a_declared_target_may_be_a_number_where_the_spec_says_so():
+def test_a_categorical_target_may_be_a_number_if_the_spec_sets_it():
     y = pd.Series(CODES, dtype="category")
     model = mlpkit.train(make("mse", "linear", "number"), CODES[:, None].astype(float), y)
     assert model.target_encoder.task == "regression"
@@ -170,13 +170,13 @@ def test_a_declared_target_may_be_a_number_where_the_spec_says_so():
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_label_that_the_training_rows_lack_is_a_warning(seed):
+def test_a_label_without_training_rows_is_a_warning(seed):
     x = np.random.default_rng(seed).normal(size=(40, 3))
     y = np.column_stack([x[:, 0] > 0, np.arange(40) == 39]).astype(int)
     part = np.where(np.arange(40) < 30, "train", "validation")
     table = {"x": x[:, 0], "z": x[:, 1], "p": y[:, 0], "q": y[:, 1], "part": part}
     spec = make("bce", "sigmoid", data={"target": ["p", "q"], "split": {"column": "part"}})
-    with pytest.warns(ConstantColumnWarning, match=r"nothing to learn .* 'q' \(0\)"):
+    with pytest.warns(ConstantColumnWarning, match=r"constant .* 'q' \(0\)"):
         model = mlpkit.train(spec, table)
     assert model.predict(table).shape == (40, 2)
 
@@ -189,14 +189,14 @@ def test_a_constant_target_among_several_is_a_warning(target):
     assert np.isfinite(model.predict(x)).all()
 
 
-def test_validation_rows_of_a_class_that_training_lacks_are_left_out_and_counted():
+def test_validation_rows_of_an_unseen_class_are_left_out_and_counted():
     table = {"a": [*range(9)], "y": list("pqpqpqrpr"), "part": ["train"] * 6 + ["validation"] * 3}
     spec = mlpkit.Spec.model_validate(make(data={"target": "y", "split": {"column": "part"}}))
-    with pytest.warns(LeftOutWarning, match="2 validation rows left out, of a class that the training rows lack"):
+    with pytest.warns(LeftOutWarning, match="2 validation rows left out, whose class is not in the training rows"):
         prepared = prepare(spec, table)
     assert prepared.values.tolist() == [0]
     table["y"][7] = "r"
-    with pytest.raises(DataError, match="has the class 'r' in row 6, which the training rows lack"):
+    with pytest.raises(DataError, match="has the class 'r' in row 6, which is not in the training rows"):
         prepare(spec, table)
 
 

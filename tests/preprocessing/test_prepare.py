@@ -94,7 +94,7 @@ def test_stdin(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_what_the_engine_gets(dtype):
+def test_the_data_for_the_engine(dtype):
     prepared = prepare(make(DATA, dtype=dtype), TABLE)
     assert prepared.train.inputs.shape == (45, 4)
     assert prepared.validation.inputs.shape == (15, 4)
@@ -161,7 +161,7 @@ def test_inputs_are_all_columns_that_are_for_nothing_else():
     assert [column.name for column in prepared.inputs.columns] == ["length", "width", "site"]
 
 
-def test_a_target_handed_over_is_no_input():
+def test_a_target_given_apart_is_not_an_input():
     frame = pd.DataFrame(TABLE)
     assert "species=a" not in prepare(make(), frame, frame["species"]).inputs.feature_names
     assert "y" in prepare(regression(), {"y": X[:, 0]}, X[:, 1]).inputs.feature_names
@@ -177,7 +177,7 @@ def test_targets_are_taken_by_name():
     np.testing.assert_array_equal(labelled.values, y.to_numpy())
 
 
-def test_a_null_of_arrow_is_no_class():
+def test_an_arrow_null_is_not_a_class():
     y = pa.chunked_array([pa.array([None, *Y[1:].tolist()]).dictionary_encode()])
     with pytest.raises(DataError, match="a missing value: row 0"):
         prepare(make(), X, y)
@@ -303,7 +303,7 @@ BAD_WEIGHTS = {
 
 
 @pytest.mark.parametrize(("weights", "message"), BAD_WEIGHTS.values(), ids=BAD_WEIGHTS)
-def test_what_cannot_be_weights(weights, message):
+def test_invalid_weights(weights, message):
     with pytest.raises(DataError, match=message) as caught:
         prepare(make({"target": "species"}), TABLE, weights=weights)
     assert caught.value.help
@@ -311,7 +311,7 @@ def test_what_cannot_be_weights(weights, message):
 
 def test_validation_weights_far_from_the_others():
     spec = make({"target": "species"})
-    with pytest.raises(DataError, match="too large beside the mean"):
+    with pytest.raises(DataError, match="too large relative to the mean"):
         prepare(spec, TABLE, validation=(TABLE, TABLE["species"], np.full(ROWS, 1e300)))
 
 
@@ -385,9 +385,9 @@ BAD_FILES = {
     "validation class": (
         "a,part,y\n1,train,p\n2,train,q\n3,val,r\n",
         {"split": {"column": "part"}},
-        "'y' has the class 'r' in line 4 of .*t.csv, which the training rows lack",
+        "'y' has the class 'r' in line 4 of .*t.csv, which is not in the training rows",
     ),
-    "no validation rows": ("a,part,y\n1,train,p\n2,train,q\n", {"split": {"column": "part"}}, "no row is for validation"),
+    "no validation rows": ("a,part,y\n1,train,p\n2,train,q\n", {"split": {"column": "part"}}, "marks no row for validation"),
     "too few to split": ("a,y\n1,p\n2,q\n", {"split": {"validation": 0.5}}, "cannot be split"),
     "dates": ("a,y\n2024-01-01,p\n2024-01-02,q\n", {}, "'a' has dates"),
     "validation file": ("a,y\n1,p\n2,q\n", {"validation": "none.csv"}, "there is no file .*none.csv"),
@@ -406,7 +406,7 @@ def test_no_data_and_no_target():
     with pytest.raises(SpecError, match="names no data") as caught:
         prepare(make())
     assert caught.value.problems[0].path == "data.path"
-    with pytest.raises(SpecError, match="what to predict") as caught:
+    with pytest.raises(SpecError, match="no column to predict") as caught:
         prepare(make(), TABLE)
     assert caught.value.problems[0].path == "data.target"
     assert "species" in caught.value.problems[0].help

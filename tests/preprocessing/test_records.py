@@ -167,4 +167,4 @@ def test_flags_may_be_written_as_numbers(texts):
         np.testing.assert_array_equal(model.predict({"a": later, "b": [1.0, 2.0]}), expected)
     with pytest.raises(DataError, match=r"'a' is true or false, but row 0 has '2\.0'") as caught:
         model.predict({"a": ["2.0"], "b": [1.0]})
-    assert "trained on true and false" in caught.value.help
+    assert "trained on booleans" in caught.value.help

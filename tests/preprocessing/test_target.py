@@ -175,7 +175,7 @@ BAD = {
     "one class": ("cross_entropy", ["a", "a"], DataError, "only one class in the training rows, a"),
     "one class of two": ("bce", [1, 1], DataError, "only one class"),
     "three of two": ("bce", ["a", "b", "c"], DataError, "needs two classes, but the target 'y' has 3"),
-    "fractions as classes": ("cross_entropy", [0.5, 1.0], DataError, "'y' has 0.5 in row 0, which is no class but a number"),
+    "fractions as classes": ("cross_entropy", [0.5, 1.0], DataError, "'y' has 0.5 in row 0, which has a fraction and is not a class"),
     "fractions of a file": ("cross_entropy", Table({"y": ["1", "1e-3"]}, text_file=True), DataError, "'y' has 0.001 in line 1"),
     "one-hot rows": ("cross_entropy", np.eye(3), DataError, "takes one column of classes, but the target has 3"),
     "constant number": ("mse", [2.0, 2.0], DataError, "'y' is 2 in every training row"),
@@ -187,7 +187,7 @@ BAD = {
     "infinite": ("mse", [1.0, np.inf], DataError, "'y' has inf in row 1"),
     "infinite class": ("cross_entropy", [1.0, np.inf], DataError, "'y' has inf in row 1"),
     "labels beyond int64": ("cross_entropy", np.array([1, 2**63], np.uint64), DataError, "'y' has 9223372036854775808 in row 1"),
-    "labels beyond any integer": ("cross_entropy", [1, 2**63], DataError, "a number too large to be a class"),
+    "labels beyond any integer": ("cross_entropy", [1, 2**63], DataError, "a number too large for a class label"),
     "labels that float64 merges": ("cross_entropy", np.array([2.0**53, 1.0]), DataError, "'y' has 9007199254740992 in row 0"),
     "a label as number and text": ("cross_entropy", [1, "1", "b"], DataError, "'y' has 1 both as a text and as another value"),
     "dates as classes": ("cross_entropy", np.array(["2024-01-01", "2024-01-02"], "datetime64[D]"), DataError, "dates or times"),
@@ -198,7 +198,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("loss", "y", "kind", "message"), BAD.values(), ids=BAD)
-def test_what_cannot_be_a_target(loss, y, kind, message):
+def test_invalid_targets(loss, y, kind, message):
     with pytest.raises(kind, match=message) as caught:
         fit(make(loss), y)
     assert caught.value.help
@@ -223,11 +223,11 @@ def test_classes_need_probabilities(y, options):
 
 
 OUT_OF_RANGE = {
-    "sigmoid": ("sigmoid", [25.0, 346.0], "'y' goes from 25 to 346, but sigmoid gives values from 0 to 1"),
-    "below 0 for sigmoid": ("sigmoid", [-0.5, 1.0], "'y' goes from -0.5 to 1"),
-    "tanh": ("tanh", [-1.5, 0.0], "'y' goes from -1.5 to 0, but tanh gives values from -1 to 1"),
-    "relu": ("relu", [-1.0, 7.0], "'y' goes from -1 to 7, but relu gives values of at least 0"),
-    "softmax": ("softmax", [[0.5, 2.0], [0.25, 1.0]], "'y1' goes from 1 to 2, but softmax gives values from 0 to 1"),
+    "sigmoid": ("sigmoid", [25.0, 346.0], "'y' ranges from 25 to 346, but sigmoid gives values from 0 to 1"),
+    "below 0 for sigmoid": ("sigmoid", [-0.5, 1.0], "'y' ranges from -0.5 to 1"),
+    "tanh": ("tanh", [-1.5, 0.0], "'y' ranges from -1.5 to 0, but tanh gives values from -1 to 1"),
+    "relu": ("relu", [-1.0, 7.0], "'y' ranges from -1 to 7, but relu gives values of at least 0"),
+    "softmax": ("softmax", [[0.5, 2.0], [0.25, 1.0]], "'y1' ranges from 1 to 2, but softmax gives values from 0 to 1"),
 }
 
 
@@ -248,8 +248,8 @@ def test_numbers_at_the_ends_of_the_range(activation, y):
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
-def test_what_cannot_be_standardised(activation):
-    with pytest.raises(SpecError, match=rf"preprocessing\.target: .*{activation} does not give"):
+def test_targets_that_cannot_be_standardized(activation):
+    with pytest.raises(SpecError, match=rf"preprocessing\.target: .*{activation} are limited"):
         fit(make("mse", activation, target="standardize"), [0.0, 1.0])
 
 
@@ -291,13 +291,13 @@ def test_long_labels_stay_apart(y):
 def test_labels_that_are_too_long_side_by_side():
     """NumPy keeps each as wide as the longest."""
     labels = ["a" * 90_000, *map(str, range(100))]
-    with pytest.raises(DataError, match=r"101 classes, the longest of 90000 letters.*\n.*classes times letters may be 8388608"):
+    with pytest.raises(DataError, match=r"101 classes, the longest of 90000 characters.*\n.*the longest label must not exceed 8388608"):
         fit(make("categorical_crossentropy", "softmax"), labels)
     assert fit(make("categorical_crossentropy", "softmax"), labels[:50]).outputs == 50
 
 
 def test_labels_that_end_with_nul():
-    with pytest.raises(DataError, match="a label that ends with the character NUL"):
+    with pytest.raises(DataError, match="a label that ends with a NUL character"):
         fit(make("categorical_crossentropy", "softmax"), ["a", "a\0", "b"])
 
 
@@ -348,7 +348,7 @@ UNSEEN = {"text": (["a", "b"], ["a", "z"], "'z'"), "number": ([1, 2], [1, 5], "5
 @pytest.mark.parametrize(("training", "later", "shown"), UNSEEN.values(), ids=UNSEEN)
 def test_a_class_that_training_lacks_is_named(training, later, shown):
     encoder = fit(make("cross_entropy"), training)
-    with pytest.raises(DataError, match=f"'y' has the class {shown} in row 1, which the training rows lack"):
+    with pytest.raises(DataError, match=f"'y' has the class {shown} in row 1, which is not in the training rows"):
         encoder.encode(as_table(later, default="y"), "float32")
 
 

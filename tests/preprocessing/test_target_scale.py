@@ -33,12 +33,12 @@ SCALED = {
 
 
 @pytest.mark.parametrize(("loss", "target", "expected"), SCALED.values(), ids=SCALED)
-def test_the_loss_says_what_numbers_are_scaled_by(loss, target, expected):
+def test_the_loss_declares_the_scaling_of_targets(loss, target, expected):
     encoder = fit(Y, loss, target=target)
     assert (encoder.center[0], encoder.scale[0]) == expected
 
 
-def test_every_built_in_loss_says_what_it_wants():
+def test_every_built_in_loss_declares_its_scaling():
     wanted = {name: REGISTRIES["losses"].get(name)().target_scale for name in REGISTRIES["losses"].builtins}
     assert wanted.pop("mean_absolute_error") == "robust"
     assert set(wanted.values()) == {"standard"}
@@ -63,7 +63,9 @@ def test_a_target_that_is_mostly_one_value_has_a_scale(y, scale):
 
 def test_scaled_targets_need_a_last_layer_that_gives_them():
     for target in ("standardize", "robust"):
-        with pytest.raises(SpecError, match=r"preprocessing.target: scaled numbers have any size and sign, which relu does not give"):
+        with pytest.raises(
+            SpecError, match=r"preprocessing.target: scaled targets have any size and sign, but the outputs of relu are limited"
+        ):
             fit(Y, activation="relu", target=target)
     assert fit(Y, "mean_absolute_error", "relu").scale.tolist() == [1]
 

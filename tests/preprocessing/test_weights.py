@@ -67,7 +67,7 @@ def test_quantiles_and_moments_of_weights_are_those_of_repeated_rows(rows, unit)
 
 @pytest.mark.parametrize("target", ["standardize", "robust"])
 @pytest.mark.parametrize("seed", range(5))
-def test_integer_weights_fit_what_repeated_rows_fit(seed, target):
+def test_integer_weights_fit_like_repeated_rows(seed, target):
     rows = table()
     weights = np.random.default_rng(seed).integers(1, 7, ROWS)
     spec = make(data={"target": "y"}, preprocessing={"target": target})
@@ -80,7 +80,7 @@ def test_integer_weights_fit_what_repeated_rows_fit(seed, target):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_integer_weights_on_disk_fit_what_they_fit_in_memory(tmp_path, seed):
+def test_integer_weights_fit_on_disk_as_in_memory(tmp_path, seed):
     values = RNG.normal(size=(300, 3))
     values[::7, 1] = np.nan
     weights = np.random.default_rng(seed).integers(0, 5, 300)
@@ -178,7 +178,7 @@ def test_an_outlier_of_weight_zero_leaves_a_fit_alone():
     assert model.evaluate(x, y, weights=weights, metrics="r2")["r2"] > 0.99
 
 
-def test_a_target_keeps_its_scale_where_all_weights_are_the_same():
+def test_equal_weights_do_not_change_the_scale_of_a_target():
     y = as_table(RNG.normal(size=9), default="y")
     plain, same = (TargetEncoder.fit(make(), y, weights) for weights in (None, np.full(9, 0.3)))
     assert (same.center.tobytes(), same.scale.tobytes()) == (plain.center.tobytes(), plain.scale.tobytes())

@@ -116,7 +116,7 @@ def test_metrics_are_weighted_only_where_that_is_asked_for(weighted):
     assert model.evaluate(rows, weights=table["w"]) == model.evaluate(table, weighted=True)
     assert model.evaluate(rows, weights=table["w"], weighted=False) == model.evaluate(rows)
     assert model.evaluate(table)["loss"] != pytest.approx(model.evaluate(table, weighted=True)["loss"])
-    with pytest.raises(DataError, match="no weights to weight the rows with"):
+    with pytest.raises(DataError, match="no sample weights for weighted metrics"):
         model.evaluate(rows, weighted=True)
 
 

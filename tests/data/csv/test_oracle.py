@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mlpkit.data.column_types import gaps, numbers
+from mlpkit.data.column_types import missing_rows, numbers
 from mlpkit.data.csv import fields, reader
 from mlpkit.data.csv.splitter import OTHER_SPACES
 from mlpkit.data.readers import iter_tables, read_table
@@ -140,7 +140,7 @@ def check_column(path, texts, missing, more, data):
     assert [found[code] for code in codes] == column.tolist() == list(column) == np.asarray(column).tolist() == strings
     assert (len(set(found)), set(codes.tolist())) == (len(found), set(range(len(found))))
     assert [column[row] for row in range(len(column))] == column[::-1].tolist()[::-1] == strings
-    assert gaps(table, "a").tolist() == [text is None for text in strings]
+    assert missing_rows(table, "a").tolist() == [text is None for text in strings]
     expected = oracle.numbers(strings, more)
     if expected is None:
         assert column.numbers(more) is None

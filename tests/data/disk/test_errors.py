@@ -77,7 +77,7 @@ def test_errors_for_sources_that_cannot_stay_on_disk_name_those_that_can(name, w
 
 def test_arrays_in_memory_are_not_on_disk(tmp_path):
     for rows in (X, {"x": X}, [{"x": 1.0}]):
-        with pytest.raises(SpecError, match="what is handed over cannot stay on disk"):
+        with pytest.raises(SpecError, match=r"the given (ndarray|dict|list) cannot stay on disk"):
             prepare(spec_with(), rows, Y.astype(str)[: len(rows)])
     mapped = np.memmap(tmp_path / "raw", np.float32, "w+", shape=(ROWS, 4))
     private = np.memmap(tmp_path / "raw", np.float32, "c", shape=(ROWS, 4))
@@ -106,12 +106,12 @@ def test_columns_that_cannot_be_inputs_are_named(tmp_path):
     assert prepare(spec_with(path, data={"inputs": ["n", "colour"]}, preprocessing=ignored)).inputs.order == ("n",)
 
 
-def test_truths_of_another_type_than_in_training_are_refused(tmp_path):
+def test_booleans_of_another_type_than_in_training_are_refused(tmp_path):
     np.save(tmp_path / "x.npy", np.array([(1.0, True), (0.0, False)] * 50, [("b", "f8"), ("c", "?")]))
     rows = {"b": [True, False] * 50, "c": [True, False] * 50}
     spec = spec_with(in_memory=True)
     encoders = (prepared := prepare(spec, rows, ["u", "v"] * 50)).inputs, prepared.target
-    with pytest.raises(DataError, match=r"the input 'b' of .* is not of true and false"):
+    with pytest.raises(DataError, match=r"the input 'b' of .* is not boolean"):
         prepare(spec_with(), np.load(tmp_path / "x.npy", mmap_mode="r"), ["u", "v"] * 50, encoders=encoders)
 
 
