@@ -1,7 +1,6 @@
 """The names of what mlpkit brings: kind -> name -> class, and the other names that are understood.
 
-mlpkit's own entry points say the same; this table is for frozen applications and stale editable installs, which lose
-entry points, and lets a built-in name be found without looking at the environment. A test holds the two together.
+They are no entry points: a built-in name is found without looking at the environment, in frozen applications too.
 """
 
 CLASSES: dict[str, dict[str, str]] = {

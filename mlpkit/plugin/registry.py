@@ -85,8 +85,7 @@ class Registry(Generic[T]):
     base : type
         The contract: every plugin of this kind derives from it.
     builtins : mapping of str to str
-        Name to ``module:Class`` for what mlpkit brings. It repeats mlpkit's own entry points, because frozen
-        applications and stale editable installs lose those.
+        Name to ``module:Class`` for what mlpkit brings.
     aliases : mapping of str to str
         Other names of built-ins; specs are stored with the canonical name.
     """

@@ -16,7 +16,6 @@ from mlpkit.spec.plugins import plugin_objects
 from mlpkit.text.shown import shortened
 from mlpkit.training.data_digest import DIGITS
 from mlpkit.training.evaluation import check_metrics
-from mlpkit.training.loop import check_early_stopping
 
 
 def check_storable(spec: Spec, inputs: InputEncoder, target: TargetEncoder) -> None:
@@ -48,7 +47,11 @@ def check_trainable(spec: Spec, prepared: Prepared) -> None:
 def check_measured(spec: Spec, prepared: Prepared) -> None:
     """Raise SpecError when the metrics, the early stopping or the schedule of a spec do not fit the data."""
     check_metrics(spec.metrics, prepared.target.task)
-    check_early_stopping(spec, prepared.validation)
+    stopping = spec.training.early_stopping
+    if stopping is not None and stopping.monitor == "validation_loss" and prepared.validation is None:
+        message = "early stopping watches the validation loss, but there are no validation rows"
+        advice = "add data.split.validation, such as 0.2, or set the monitor to 'training_loss'"
+        raise SpecError.at("training.early_stopping", message, advice)
     schedule = learning_rate_of(spec.optimizer)
     if isinstance(schedule, Schedule) and "validation_loss" in schedule.history_columns and prepared.validation is None:
         message = f"{plugin_name(schedule)} monitors the validation loss, but there are no validation rows"

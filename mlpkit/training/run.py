@@ -44,8 +44,21 @@ Record = Callable[[Epoch], None]
 class Run:
     """A training run: optimizer state, step, order of the rows, generators, best weights.
 
-    Parameters are those of `mlpkit.training.loop.epochs`, and `record`, which is called with each epoch as it is finished: in
-    the same breath, so that no interrupt comes between.
+    Parameters
+    ----------
+    network : Network
+        It is trained from the weights it has.
+    spec : Spec
+        Its loss, optimizer, training and seed are used.
+    train, validation : Dataset or StoredDataset
+    measure : callable or None
+        From the network's outputs on the validation rows (the training rows if there are none) to named metrics.
+    stop : callable or None
+        Called before each step; the run ends there if it returns True.
+    done : int
+        Epochs that the network was trained for before: numbers and random generators go on from there.
+    record : callable, optional
+        Called with each finished epoch, before any interrupt is let through.
 
     Attributes
     ----------

@@ -29,6 +29,11 @@ def metric(name):
     return type(name, (mlpkit.Metric,), {**members, "__annotations__": {"higher_is_better": ClassVar[bool], "task": ClassVar[str]}})
 
 
+def test_early_stopping_needs_something_to_watch():
+    with pytest.raises(mlpkit.SpecError, match=r"no validation rows\n.*data\.split\.validation"):
+        mlpkit.train({**SPEC, "training": {"epochs": 1, "early_stopping": {"patience": 3}}}, X, Y)
+
+
 @pytest.mark.parametrize("name", ["Epoch", "Loss", "LearningRate", "ValidationLoss", "TrainingLoss"])
 def test_a_metric_cannot_be_called_as_a_column_of_the_history(name):
     with pytest.raises(mlpkit.SpecError, match=r"metrics\[0\]: a metric cannot be called '[a-z_]+', as a column of the history is"):
