@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,8 @@ import typer
 
 from mlpkit.cli.errors import OutputError
 from mlpkit.cli.json_format import pretty
-from mlpkit.files.atomic import resolved
+from mlpkit.errors import FileTaken
+from mlpkit.files.atomic import replacing, resolved
 from mlpkit.files.paths import as_path
 
 
@@ -73,48 +73,18 @@ def _unwritable(target: Path) -> str:
 
 @contextmanager
 def written(path: str, *, replace: bool = True) -> Iterator[BinaryIO]:
-    """A binary file to write to, which appears under its name when all of it is written.
+    """Return a context with a binary file to write to, which appears under its name when all of it is written.
 
     Raises
     ------
     OutputError
         It cannot be written, or is there and is not to be replaced; nothing is left of it, and the old file stands.
     """
-    from mlpkit.files.atomic import put
-
-    target = _target(path)
-    temporary = target.with_name(f".{target.name[:40]}.{os.getpid()}-{os.urandom(8).hex()}.tmp")
     try:
-        with _removed_on_error(temporary):
-            with temporary.open("xb") as stream:
-                yield stream
-                stream.flush()
-                os.fsync(stream.fileno())
-            if replace and target.exists():
-                shutil.copymode(target, temporary)
-            put(temporary, target, replace)
-    except FileExistsError as error:
+        with replacing(path, replace=replace, error=OutputError) as stream:
+            yield stream
+    except FileTaken as error:
         raise OutputError(f"{path} was written by another program meanwhile", help="give another name, or --force") from error
-    except OSError as error:
-        help = "check the path, its permissions and the space on the disk"
-        raise OutputError(f"cannot write {path}: {error.strerror or error}", help=help) from error
-
-
-def _target(path: str) -> Path:
-    """The file that a path leads to; OutputError for a link that cannot be followed."""
-    try:
-        return resolved(as_path(path, OutputError, "the file to write"))
-    except (OSError, ValueError) as error:
-        raise OutputError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}", help="give another name") from error
-
-
-@contextmanager
-def _removed_on_error(temporary: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def write_json(path: str, value: Any) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlpkit.errors import MLPKitError
+from mlpkit.files.atomic import save_folder
 from mlpkit.plugin.registry import singular
 from mlpkit.scaffold.example import example, example_that_trains
 from mlpkit.scaffold.imports import Imports, imports_of
@@ -77,7 +77,7 @@ def new_package(
     target = Path(names.distribution) if folder is None else folder
     _check_folder(target, force)
     files, plugins, imports = _from_template(names, kind) if code is None else _from_code(names, code)
-    _write(target, files)
+    save_folder(target, files)
     return Package(target, names.distribution, names.module, tuple(plugins), "example/spec.json" in files, imports)
 
 
@@ -159,23 +159,3 @@ def _entry_points(module: str, plugins: Sequence[Own]) -> str:
         lines = "".join(f'{plugin.name} = "{module}:{plugin.cls}"\n' for plugin in plugins if plugin.kind == kind)
         text += f'[project.entry-points."mlpkit.{kind}"]\n{lines}\n'
     return text
-
-
-def _write(target: Path, files: dict[str, bytes]) -> None:
-    """Write the files into a folder beside the target, which then becomes it; into one that exists, file by file."""
-    target = target.absolute()
-    beside = target.resolve() if target.exists() else target
-    temporary = beside.with_name(f".{beside.name[:40]}.{os.getpid()}-{os.urandom(8).hex()}.tmp")
-    try:
-        for name, content in files.items():
-            path = temporary / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        if not target.exists():
-            os.rename(temporary, target)
-            return
-        for name in files:
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(temporary / name, target / name)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import re
 import stat
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
+import mlpkit
 from mlpkit.errors import ModelFileError
-from mlpkit.files.atomic import save_bytes
+from mlpkit.files.atomic import replacing, save_bytes, save_folder
 
 OLD, NEW = b"old" * 1000, b"new" * 2000
 
@@ -268,3 +271,33 @@ def test_a_link_that_cannot_be_read_is_not_replaced(target, tmp_path, monkeypatc
             save_bytes(link, NEW)
     assert link.is_symlink()
     assert target.read_bytes() == OLD
+
+
+def test_an_error_of_who_writes_leaves_the_old_file_and_is_theirs(target):
+    def broken():
+        with replacing(target) as stream:
+            stream.write(b"half")
+            raise ValueError("of the caller")
+
+    with pytest.raises(ValueError, match="of the caller"):
+        broken()
+    assert target.read_bytes() == OLD
+    assert os.listdir(target.parent) == [target.name]
+
+
+def test_a_folder_is_whole_or_not_there(tmp_path, monkeypatch):
+    files = {"a.txt": b"a", "sub/b.txt": b"b"}
+    save_folder(tmp_path / "new", files)
+    assert {str(path.relative_to(tmp_path / "new")): path.read_bytes() for path in (tmp_path / "new").rglob("*.txt")} == files
+    save_folder(tmp_path / "new", {"a.txt": b"other"})
+    assert (tmp_path / "new" / "a.txt").read_bytes() == b"other"
+    monkeypatch.setattr(os, "rename", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+    with pytest.raises(OSError, match="full"):
+        save_folder(tmp_path / "other", files)
+    assert os.listdir(tmp_path) == ["new"]
+
+
+def test_what_writes_files_is_in_one_place():
+    package, naming = Path(mlpkit.__file__).parent, re.compile(r"os\.(replace|rename|link)\(")
+    found = [path.relative_to(package).as_posix() for path in package.rglob("*.py") if naming.search(path.read_text())]
+    assert found == ["files/atomic.py"]
