@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.model_facts import aligned, columns_text, counted, listed
+from mlpkit.cli.model_facts import aligned, columns_text, listed
 from mlpkit.cli.options import Code, Json, load_code
 from mlpkit.cli.progress import label
-from mlpkit.text.shown import shortened
+from mlpkit.text.shown import and_more, counted, shortened
 
 LONGEST = 2000  # letters of one fact: a file from a stranger may have millions
 LONGEST_PLUGIN = 200
@@ -110,8 +110,8 @@ def _columns(columns: Any) -> str:
     shown: list[Any] = columns[:MOST_COLUMNS] if isinstance(columns, list) else [None]
     if not all(isinstance(column, dict) and column.keys() >= {"name", "kind", "treatment"} for column in shown):
         return f"columns\n  {NOT_VALID}"
-    more = f"\n  and {len(columns) - MOST_COLUMNS:,} more, which --json shows" if len(columns) > MOST_COLUMNS else ""
-    return f"columns\n{columns_text(shown)}{more}"
+    more = and_more(len(columns), MOST_COLUMNS)
+    return f"columns\n{columns_text(shown)}" + (f"\n {more}, which --json shows" if more else "")
 
 
 def _shape(spec: dict[str, Any]) -> str:
@@ -157,8 +157,8 @@ def _place(training: dict[str, Any]) -> str:
 def _plugins(plugins: list[dict[str, Any]]) -> list[str]:
     """The plugins that mlpkit does not bring, each on a line, with what to install and their options."""
     others = list(dict.fromkeys(_plugin(plugin) for plugin in plugins if plugin["distribution"] != "mlpkit"))
-    more = [f"and {len(others) - MOST_PLUGINS:,} more, which --json shows"] if len(others) > MOST_PLUGINS else []
-    return [*others[:MOST_PLUGINS], *more] or ["built-in ones only"]
+    more = and_more(len(others), MOST_PLUGINS)
+    return [*others[:MOST_PLUGINS], *([f"{more.lstrip()}, which --json shows"] if more else [])] or ["built-in ones only"]
 
 
 def _plugin(plugin: dict[str, Any]) -> str:

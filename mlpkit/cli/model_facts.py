@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlpkit.text.shown import first_few, one_line, shortened
+from mlpkit.text.shown import counted, first_few, one_line, shortened
 
 if TYPE_CHECKING:
     from mlpkit.model.model import Model
@@ -103,8 +103,3 @@ def aligned(pairs: list[tuple[str, str]]) -> str:
 def listed(values: list[Any]) -> str:
     """Values with commas, the first ones when they are many."""
     return first_few(values, MOST_SHOWN)
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: 1 row, 2 rows."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -11,7 +11,7 @@ from mlpkit.cli.console import Console
 from mlpkit.cli.options import Code, Force, Large, Surrogate, load_code
 from mlpkit.cli.output_files import check_output, written
 from mlpkit.cli.predictions import Columns, Format, write
-from mlpkit.text.shown import one_line
+from mlpkit.text.shown import counted, one_line
 
 if TYPE_CHECKING:
     from mlpkit.data.table import Table
@@ -51,7 +51,7 @@ def predict(
     with console.binary() if output == "-" else written(output, replace=force) as stream:
         rows = write(stream, chosen, _batches(loaded, data, batch_size, proba, keep_columns and chosen, allow_large))
     if output != "-":
-        console.say(one_line(f"saved {output}: {rows:,} prediction{'' if rows == 1 else 's'}"))
+        console.say(one_line(f"saved {output}: {counted(rows, 'prediction')}"))
 
 
 def _batches(model: Model, data: str, rows: int, proba: bool, keep: Format | Literal[False], allow_large: bool) -> Iterator[Columns]:

@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlpkit.cli.model_facts import counted
 from mlpkit.cli.options import with_code
 from mlpkit.cli.overrides import Setting
 from mlpkit.cli.progress import as_json, labelled
-from mlpkit.text.shown import one_line
+from mlpkit.text.shown import counted, one_line
 
 if TYPE_CHECKING:
     from mlpkit.model.model import Model

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from mlpkit.data.categorical_types import is_declared
 from mlpkit.data.columns import as_array
-from mlpkit.data.table import Table, counted
+from mlpkit.data.table import Table
 from mlpkit.errors import DataError
 from mlpkit.text.column_names import same_form, unique
+from mlpkit.text.shown import counted
 
 KNOWN = "give an array, a dictionary of columns, a list of dictionaries, or a pandas, polars or Arrow table"
 

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.column_types import texts
-from mlpkit.data.table import Rows, Table, counted
+from mlpkit.data.table import Rows, Table
 from mlpkit.errors import DataError
 from mlpkit.spec import Split
+from mlpkit.text.shown import counted
 
 STREAM = 0x5917  # makes the split's generator independent of others with the same seed
 PARTS = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}

@@ -18,6 +18,7 @@ from mlpkit.data.columns import Column, ambiguous_text, as_column
 from mlpkit.data.text_column import TextColumn
 from mlpkit.errors import DataError, Problem
 from mlpkit.text.column_names import same_form, unique
+from mlpkit.text.shown import counted, first_few
 
 Rows = NDArray[np.intp]  # row indices
 
@@ -166,9 +167,9 @@ def missing_columns(names: Sequence[str], known: Sequence[str], source: str = ""
     """Return the error for columns that are not among the known ones of a file or table, with the nearest names."""
     near = difflib.get_close_matches(names[0], known, n=1) if len(names) == 1 else []  # a suggestion is made for a single name only
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    some = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
+    some = first_few(known, 20)
     what = "are no columns" if len(names) > 1 else "is no column"
-    shown = ", ".join(map(repr, names[:10])) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    shown = first_few(names, show=repr)
     where = f" in {source}" if source else ""
     return data_error(f"there {what} {shown}{where}{hint}", source, help=f"the columns are {some or 'none'}")
 
@@ -198,11 +199,6 @@ def _unreadable(name: str, error: Exception) -> DataError:
 def column_width(column: Column) -> int:
     """Return the number of values per row."""
     return column.shape[1] if column.ndim == 2 else 1
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: ``counted(2, "row")`` -> "2 rows"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def data_error(message: str, file: str = "", line: int = 0, help: str = "") -> DataError:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from mlpkit.data.column_types import numbers
-from mlpkit.data.table import Table, column_width, counted, data_error
+from mlpkit.data.table import Table, column_width, data_error
 from mlpkit.errors import DataError, ModelFileError, UnseenCategoryWarning, warn
 from mlpkit.plugin import Array
 from mlpkit.preprocessing.categorical import CategoryEncoder, Unseen
@@ -24,6 +24,7 @@ from mlpkit.preprocessing.input_columns import InputColumn, input_columns
 from mlpkit.preprocessing.json_state import InputState, first_line
 from mlpkit.preprocessing.numeric import ADVICE, NumberEncoder
 from mlpkit.spec import Preprocessing
+from mlpkit.text.shown import and_more, counted
 
 
 @dataclass(frozen=True)
@@ -239,9 +240,8 @@ def warn_unseen(unseen: Unseen) -> None:
         f"{'a missing value' if category is None else repr(category)} in {column!r} ({count})"
         for (column, category), count in unseen.most_common(5)
     ]
-    more = f" and {len(unseen) - 5} more" if len(unseen) > 5 else ""
     columns = list(dict.fromkeys(column for column, _ in unseen))
     others = " and others have" if len(columns) > 1 else " has"
     encoding = "categories are encoded as zeros, missing numbers as the median"
     message = f"the column {columns[0]!r}{others} values that were not seen in training: {encoding}"
-    warn(UnseenCategoryWarning(message, f"{counted(unseen.total(), 'value')}: {', '.join(shown)}{more}"))
+    warn(UnseenCategoryWarning(message, f"{counted(unseen.total(), 'value')}: {', '.join(shown)}{and_more(len(unseen), len(shown))}"))

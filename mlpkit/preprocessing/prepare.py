@@ -14,7 +14,7 @@ from mlpkit.data.dataset import Dataset
 from mlpkit.data.disk.dataset import StoredDataset, StoredInputs
 from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.splits import split_by_column, split_by_share
-from mlpkit.data.table import Table, counted
+from mlpkit.data.table import Table
 from mlpkit.errors import ConstantColumnWarning, DataError, LeftOutWarning, warn
 from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
@@ -23,6 +23,7 @@ from mlpkit.preprocessing.on_disk import scan_columns, scanned_inputs, unscanned
 from mlpkit.preprocessing.raw_rows import RawRows, Stays, own_path, read_rows
 from mlpkit.preprocessing.task import is_classes
 from mlpkit.spec import Spec
+from mlpkit.text.shown import counted, first_few
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def _warn_constant(inputs: InputEncoder) -> None:
     if inputs.zeros:
         names = inputs.feature_names
         found = [names[index] for index in inputs.zeros]
-        shown = ", ".join(map(repr, found[:20])) + (f" and {len(found) - 20} more" if len(found) > 20 else "")
+        shown = first_few(found, 20, repr)
         message = "inputs that are constant in the training rows are encoded as 0 in all rows, so nothing is learned from them"
         warn(ConstantColumnWarning(f"{message}: {shown}"))
 

@@ -15,11 +15,12 @@ from mlpkit.data.disk.arrays import KEEP
 from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.frames import as_table
 from mlpkit.data.sources import open_source, read_source
-from mlpkit.data.table import Rows, Table, counted
+from mlpkit.data.table import Rows, Table
 from mlpkit.errors import DataError, SpecError
 from mlpkit.preprocessing import InputEncoder
 from mlpkit.preprocessing.labels import missing_target_error, missing_targets
 from mlpkit.spec import Spec
+from mlpkit.text.shown import counted
 
 Weights = NDArray[np.float64]
 Stays = Literal["", "training", "where it is"]  # on disk: nothing, the training rows if data.in_memory is false, any source on disk

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from mlpkit.data.column_types import column_kind, numbers
-from mlpkit.data.table import Table, column_width, counted
+from mlpkit.data.table import Table, column_width
 from mlpkit.engine.probabilities import choices, probabilities
 from mlpkit.errors import ConstantColumnWarning, DataError, ModelFileError, SpecError, warn
 from mlpkit.plugin import Activation, Array, Targets, TargetScale, Task
@@ -24,6 +24,7 @@ from mlpkit.preprocessing.moments import mean_and_deviation, median, robust_scal
 from mlpkit.preprocessing.task import Form, check_range, class_form, is_classes, target_scale
 from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name
+from mlpkit.text.shown import counted
 
 
 @dataclass(frozen=True)

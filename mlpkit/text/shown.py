@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 LONGEST = 400  # letters of a text in an error
+LONGEST_OF_MANY = 60  # letters of one of several values
 
 # what may stand in a line that people copy into a shell
 DISTRIBUTION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
@@ -41,7 +42,25 @@ def one_line(text: object) -> str:
     return printable(str(text), keep="")
 
 
-def first_few(values: Sequence[Any], most: int = 10) -> str:
-    """Values with commas, the first ones when they are many, and each of them shortened."""
-    more = f" and {len(values) - most:,} more" if len(values) > most else ""
-    return ", ".join(shortened(str(value), 60) for value in values[:most]) + more
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: ``counted(2, "row")`` -> "2 rows"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def first_few(values: Sequence[Any], most: int = 10, show: Callable[[Any], str] = str) -> str:
+    """Return the first values as a line for people, each shortened, and the number of the others.
+
+    Parameters
+    ----------
+    values : sequence
+    most : int
+        How many are shown.
+    show : callable
+        From a value to its text, such as `repr`.
+    """
+    return ", ".join(shortened(show(value), LONGEST_OF_MANY) for value in values[:most]) + and_more(len(values), most)
+
+
+def and_more(count: int, most: int) -> str:
+    """Return " and N more" for what is left out of `count` values when the first `most` are shown; empty if none is."""
+    return f" and {count - most:,} more" if count > most else ""

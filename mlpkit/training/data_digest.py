@@ -21,6 +21,7 @@ from mlpkit.numerics.blocks import row_blocks
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.preprocessing.prepare import Prepared
 from mlpkit.text.limits import InParts
+from mlpkit.text.shown import first_few
 
 DIGITS = 16  # hexadecimal: a table may have 100,000 columns
 MOST_NAMED = 10  # columns in one sentence
@@ -166,6 +167,5 @@ def _weights(rows: RowsDigest) -> str:
 
 
 def _columns(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    shown = ", ".join(map(repr, names[:MOST_NAMED])) + more
+    shown = first_few(names, MOST_NAMED, repr)
     return f"the column {shown} is" if len(names) == 1 else f"the columns {shown} are"

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from mlpkit.data.dataset import Dataset
 from mlpkit.data.disk.dataset import StoredDataset, StoredInputs
 from mlpkit.data.disk.stream import batches_of
-from mlpkit.data.table import counted
 from mlpkit.engine.network import BLOCK, Network
 from mlpkit.engine.workspace import Workspace
 from mlpkit.errors import MLPKitError, warn
@@ -24,6 +23,7 @@ from mlpkit.plugin import Array, Minimizer, Targets, averages
 from mlpkit.plugin.error_attribution import blaming
 from mlpkit.spec import Spec
 from mlpkit.spec.normalization import BatchNormalization
+from mlpkit.text.shown import counted
 from mlpkit.threads import LARGE, Share, may_be_split
 from mlpkit.training.average_loss import Answers, mean_loss
 from mlpkit.training.batch_statistics import measure_batch_statistics

@@ -14,6 +14,7 @@ from mlpkit.engine.parameters import Parameters
 from mlpkit.plugin import averages
 from mlpkit.spec import Spec
 from mlpkit.text.limits import InParts
+from mlpkit.text.shown import counted
 from mlpkit.training.data_digest import Fingerprint
 from mlpkit.training.random_generators import WORDS, is_generator_state
 
@@ -35,8 +36,8 @@ class Place(NamedTuple):
     steps: int
 
     def __str__(self) -> str:
-        done = f"{self.epochs:,} epoch{'' if self.epochs == 1 else 's'}"
-        return f"{done} and {self.steps:,} step{'' if self.steps == 1 else 's'}" if self.steps else done
+        done = counted(self.epochs, "epoch")
+        return f"{done} and {counted(self.steps, 'step')}" if self.steps else done
 
 
 class TrainingState(BaseModel):

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.model_facts import counted
 from mlpkit.cli.options import Code, Json, load_code, with_code
 from mlpkit.cli.overrides import Setting
 from mlpkit.cli.plugins.names import Group, GroupOption, complete_target, named, of_file, of_group
 from mlpkit.errors import AmbiguousPlugin, BrokenPlugin, MissingPlugin, Problem, SpecError, join_problems
-from mlpkit.text.shown import shortened
+from mlpkit.text.shown import counted, shortened
 
 if TYPE_CHECKING:
     from mlpkit.plugin import Plugin

@@ -17,7 +17,7 @@ from urllib.request import url2pathname
 from mlpkit.errors import BrokenPlugin, MissingPlugin
 from mlpkit.plugin.entry_points import entry_points
 from mlpkit.plugin.environment import PLUGINS, counts, normalized
-from mlpkit.text.shown import shortened
+from mlpkit.text.shown import and_more, shortened
 
 if TYPE_CHECKING:
     from mlpkit.plugin.registry import PluginInfo
@@ -68,9 +68,8 @@ def installed_plugins(folder: Path) -> list[PluginInfo]:
     project = read_project(folder)
     differences = list(_differences(project))
     if differences:
-        more = f"; and {len(differences) - MOST_SHOWN} more" if len(differences) > MOST_SHOWN else ""
         told = "; ".join(shortened(difference) for difference in differences[:MOST_SHOWN])
-        message = f"the installed {project.name} is not that of the folder {folder}: {told}{more}"
+        message = f"the installed {project.name} is not that of the folder {folder}: {told}{and_more(len(differences), MOST_SHOWN)}"
         raise BrokenPlugin(message, help=f"reinstall: {_install(folder)}")
     if not counts(project.distribution):
         raise MissingPlugin(f"{PLUGINS} shuts out {project.name}", help=f"unset {PLUGINS} or add {project.distribution} to it")

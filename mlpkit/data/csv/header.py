@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from mlpkit.data.columns import read_number
 from mlpkit.data.csv.dialect import Dialect, other_dialect
-from mlpkit.data.table import counted, data_error
+from mlpkit.data.table import data_error
 from mlpkit.spec.csv_options import MISSING
+from mlpkit.text.shown import counted
 
 UNNAMED = "unnamed"
 SAMPLE_ROWS, SAMPLE_BYTES = 100, 2**16

@@ -23,8 +23,9 @@ from mlpkit.data.csv.header import Layout, Row, check_header, given_layout, name
 from mlpkit.data.csv.row_reader import RowReader
 from mlpkit.data.csv.splitter import Block, split_plain
 from mlpkit.data.csv.text_stream import TextLines, bounded_lines, count_lines, open_text
-from mlpkit.data.table import Table, counted, data_error
+from mlpkit.data.table import Table, data_error
 from mlpkit.data.text_column import TextColumn, Texts
+from mlpkit.text.shown import counted
 
 SEPARATORS = (",", ";", "\t", "|")
 BLOCK = 2**22  # bytes that are read at once

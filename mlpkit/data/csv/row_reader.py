@@ -11,8 +11,9 @@ from typing import Any
 
 from mlpkit.data.csv.header import Layout, Row
 from mlpkit.data.csv.splitter import Block, block_of
-from mlpkit.data.table import counted, data_error
+from mlpkit.data.table import data_error
 from mlpkit.errors import DataError
+from mlpkit.text.shown import counted
 
 LONGEST = 2**24  # characters of a field
 _TOO_LONG = "field larger than field limit"
