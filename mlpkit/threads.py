@@ -16,16 +16,16 @@ ends its threads at a fork: the product that they were at hangs. Fork between tw
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import copy_context
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from mlpkit.errors import TrainingError
 
@@ -116,17 +116,41 @@ def _quota_of(group: Path) -> float:
 
 
 @cache
-def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
-    """Reads and sets the number of threads of the OpenBLAS that NumPy's wheels bring; None with another BLAS."""
-    for folder in ("numpy.libs", "numpy/.dylibs"):
-        for path in (Path(np.__file__).parents[1] / folder).glob("libscipy_openblas*"):
-            for ending in ("64_", ""):
+def _openblas(package: str = "numpy") -> tuple[Callable[[], int], Callable[[int], None]] | None:
+    """Return what reads and what sets the number of threads of the OpenBLAS that a package's wheels bring; None with another BLAS."""
+    site = Path(str(importlib.import_module(package).__file__)).parents[1]
+    for folder in (f"{package}.libs", f"{package}/.dylibs"):
+        for path in (site / folder).glob("lib*openblas*"):
+            for prefix, ending in product(("scipy_", ""), ("64_", "")):  # "" before NumPy 1.26 and SciPy 1.14
                 with suppress(OSError, AttributeError):
                     library = ctypes.CDLL(str(path))
-                    return getattr(library, f"scipy_openblas_get_num_threads{ending}"), getattr(
-                        library, f"scipy_openblas_set_num_threads{ending}"
-                    )
+                    names = (f"{prefix}openblas_{act}_num_threads{ending}" for act in ("get", "set"))
+                    get, set_to = (getattr(library, name) for name in names)
+                    return get, set_to
     return None
+
+
+@contextmanager
+def blas_threads(package: str, count: int) -> Iterator[None]:
+    """Return a context in which the BLAS of a package uses so many threads, for the whole process; no effect on another BLAS.
+
+    Parameters
+    ----------
+    package : str
+        A package whose wheels bring an OpenBLAS of their own: "scipy". That of NumPy is set by the runs.
+    count : int
+    """
+    blas = _openblas(package)
+    if blas is None:
+        yield
+        return
+    get, set_to = blas
+    before = get()
+    set_to(count)
+    try:
+        yield
+    finally:
+        set_to(before)
 
 
 class Share:

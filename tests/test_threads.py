@@ -390,3 +390,13 @@ print(hashlib.sha256(mlpkit.train(spec, x, y).network.parameters.vector).hexdige
         variables = environment(OPENBLAS_NUM_THREADS=count, MLPKIT_THREADS="1", OPENBLAS_CORETYPE="Haswell")
         found.add(subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, check=True).stdout)
     assert len(found) == 1
+
+
+def test_the_blas_of_another_package_has_a_number_for_a_time(monkeypatch):
+    numbers = [2]
+    monkeypatch.setattr(threads, "_openblas", {"scipy": (lambda: numbers[-1], numbers.append), "other": None}.__getitem__)
+    with pytest.raises(ValueError, match="within"), threads.blas_threads("scipy", 1):
+        raise ValueError("within")
+    assert numbers == [2, 1, 2]
+    with threads.blas_threads("other", 1):
+        assert numbers == [2, 1, 2]

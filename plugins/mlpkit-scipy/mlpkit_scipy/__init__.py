@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 
 from mlpkit import Minimizer
 from mlpkit.plugin import Array, LearningRate, Problem, Schedule
+from mlpkit.threads import blas_threads
 
 
 class _Finite:
@@ -53,8 +54,6 @@ class LBFGS(Minimizer):
     def minimize(self, w: Array, problem: Problem, *state: Array, lr: float, t: int) -> bool:
         from scipy.optimize import minimize  # slow to import, and needed only here
 
-        from mlpkit_scipy.blas import one_thread
-
         options = {
             "maxiter": self.iterations,
             "maxfun": self.iterations * (self.line_search + 1) + 1,
@@ -63,7 +62,7 @@ class LBFGS(Minimizer):
             "gtol": self.gradient_tolerance,
             "ftol": 0.0,  # a loss may be small and still go down
         }
-        with one_thread():
+        with blas_threads("scipy", 1):  # on several, SciPy adds long vectors up in another order, and the last bits differ
             result = minimize(_Finite(problem), w.astype(np.float64), jac=True, method="L-BFGS-B", options=options)
         w[...] = result.x
         return bool(result.status != 1)  # 1: out of iterations;  0: at a minimum;  2: no step goes down, but for rounding
