@@ -39,11 +39,11 @@ if TYPE_CHECKING:
         UndefinedMetricWarning,
         UnseenCategoryWarning,
     )
+    from mlpkit.model.inspection import inspect
     from mlpkit.model.load import load
     from mlpkit.model.model import Model
     from mlpkit.model.train import epochs, train
     from mlpkit.modelfile.array_loading import load_arrays
-    from mlpkit.modelfile.summary import inspect
     from mlpkit.plugin import (
         Activation,
         Elementwise,
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         refresh_plugins,
     )
     from mlpkit.plugin.registry import PluginInfo
+    from mlpkit.plugin.since import Since
     from mlpkit.plugin.user_code import register, register_file
     from mlpkit.spec import Spec
     from mlpkit.training.epoch import Epoch
@@ -87,10 +88,10 @@ _HOMES = {
         "UndefinedMetricWarning",
         "UnseenCategoryWarning",
     ),
+    "model.inspection": ("inspect",),
     "model.load": ("load",),
     "model.model": ("Model",),
     "modelfile.array_loading": ("load_arrays",),
-    "modelfile.summary": ("inspect",),
     "engine.network": ("Network",),
     "plugin": (
         "Activation",
@@ -108,6 +109,7 @@ _HOMES = {
         "refresh_plugins",
     ),
     "plugin.registry": ("PluginInfo",),
+    "plugin.since": ("Since",),
     "model.train": ("epochs", "train"),
     "spec": ("Spec",),
     "training.epoch": ("Epoch",),
@@ -155,6 +157,7 @@ __all__ = [
     "ProbeWarning",
     "Progress",
     "Schedule",
+    "Since",
     "Spec",
     "SpecError",
     "SurrogateWarning",

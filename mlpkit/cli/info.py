@@ -35,7 +35,8 @@ def info(
 
     With --verify a file that breaks a rule of the format is an error that quotes the rule.
     """
-    from mlpkit.modelfile.summary import inspect
+    from mlpkit.model.inspection import inspect
+    from mlpkit.spec.forms import full_spec
 
     load_code(code)
     if verify:
@@ -47,7 +48,7 @@ def info(
         return
     found = inspect(model)
     if spec:
-        console.json(found["spec"])
+        console.json(full_spec(found["spec"], third_party=True))
     elif json:
         console.json(found)
     else:
@@ -132,7 +133,7 @@ def _weighted(spec: dict[str, Any]) -> str:
     try:
         if spec["data"]["weight"] is None:
             return "none"
-        return "loss and metrics" if spec["training"].get("weighted_metrics", True) is True else "loss"
+        return "loss and metrics" if spec["training"]["weighted_metrics"] is True else "loss"
     except (KeyError, TypeError, AttributeError):
         return "none"
 

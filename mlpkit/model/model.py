@@ -16,7 +16,6 @@ from mlpkit.model.predictor import Predictor
 from mlpkit.model.run_record import Runs, elsewhere
 from mlpkit.model.serialization import Stored, to_contents
 from mlpkit.modelfile import writer
-from mlpkit.modelfile.compat import CURRENT
 from mlpkit.spec import Spec, as_spec
 from mlpkit.training.history import History
 
@@ -25,6 +24,11 @@ if TYPE_CHECKING:  # imported where they are used: to load a model and predict n
     from mlpkit.training.epoch import Epoch
     from mlpkit.training.session import Stop
     from mlpkit.training.state import TrainingState
+
+WITHOUT_COMPAT = (
+    "leave compat out: mlpkit 0.3 reads every model that uses nothing newer; for mlpkit 0.1 or 0.2, load such a file with "
+    'mlpkit 0.4 and save it there with compat="1.1"'
+)
 
 
 class Model(Predictor):
@@ -164,7 +168,9 @@ class Model(Predictor):
 
     # -- the file
 
-    def save(self, path: str | Path | BinaryIO, *, training_state: bool | None = None, compat: str = CURRENT, replace: bool = True) -> None:
+    def save(
+        self, path: str | Path | BinaryIO, *, training_state: bool | None = None, replace: bool = True, compat: str | None = None
+    ) -> None:
         """Write the model into one HDF5 file: the old file stays until the new one is complete.
 
         Parameters
@@ -175,11 +181,10 @@ class Model(Predictor):
             Write as well where the run stands, so that it can go on: in the loop over `mlpkit.epochs`, between two
             epochs, or after the loop was left before its end. The model in it is the one that predicts best. When left out:
             only with `training.keep_state` in the spec, after a run that is finished.
-        compat : str
-            The container version to write: "1.3", "1.2", "1.1" or "1.0" for those who have an earlier mlpkit, without what it
-            has no place for: "1.0" has none for the probe, and for where a run stands.
         replace : bool
             Whether a file that is there is replaced; else it is an error.
+        compat : None
+            No longer taken: a model that uses nothing newer is readable by mlpkit 0.3 anyway.
 
         Raises
         ------
@@ -188,16 +193,15 @@ class Model(Predictor):
         TrainingError
             There is no run that could go on.
         """
-        if training_state and (compat == "1.0" or (compat != CURRENT and not self.spec.data.in_memory)):
-            help = f"leave compat out, or the training state: a file of version {CURRENT} can be resumed"
-            raise ModelFileError(f"container version {compat} has no place for the training state", help=help)
+        if compat is not None:
+            raise ModelFileError("save() no longer takes compat, and writes no earlier version on request", help=WITHOUT_COMPAT)
         moment, session, network = self._runs.moment(), self._runs.session, self.network
-        state = self._runs.to_save(training_state, self.spec.training.keep_state and compat == CURRENT)
+        state = self._runs.to_save(training_state, self.spec.training.keep_state)
         if state is not None and session is not None:
             network = session.run.best_network()
         ranges = self._runs.ranges if session is None else session.score_ranges(network)
         parts = Stored(self.spec, network, self.input_encoder, self.target_encoder, self.history, self.metadata, state, ranges)
-        data = writer.to_bytes(to_contents(parts), compat)
+        data = writer.to_bytes(to_contents(parts))
         if self._runs.moment() != moment:
             raise elsewhere()
         writer.write_bytes(path, data, replace=replace)

@@ -17,11 +17,13 @@ from mlpkit.modelfile.manifest import StoredObject
 from mlpkit.modelfile.reader import OpenFile, naming, open_model
 from mlpkit.modelfile.rules import Rule
 from mlpkit.plugin import Plugin, standing_in
+from mlpkit.plugin.since import BASE_SCHEMA
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.provenance.network_probe import make_probe
 from mlpkit.provenance.plugin_records import known_ranges, records
 from mlpkit.provenance.resolve import replacements
 from mlpkit.spec import Spec
+from mlpkit.spec.forms import stored_spec
 from mlpkit.spec.plugins import plugin_objects
 from mlpkit.text.shown import first_few, shortened
 from mlpkit.training.history import FIXED, History
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from mlpkit.training.state import TrainingState
 
 MAX_METRICS = 1000
+STATE_SCHEMA = 4  # of a spec beside the state of a run: mlpkit 0.3 refuses it, and would misread a state of container 1.4
 
 
 class Stored(NamedTuple):
@@ -51,8 +54,10 @@ def to_contents(stored: Stored) -> Contents:
     encoders = {"inputs": stored.input_encoder, "target": stored.target_encoder}
     fitted = {name: encoder for name, encoder in encoders.items() if encoder is not None}
     plugins, surrogates = records(list(plugin_objects(stored.spec)), stored.spec.dtype, stored.ranges or {})
+    spec, schema = stored_spec(stored.spec, at_least=BASE_SCHEMA if stored.state is None else STATE_SCHEMA)
     return Contents(
-        spec=stored.spec.to_dict(),
+        spec=spec,
+        spec_schema=schema,
         tensors=dict(stored.network.parameters.views),
         preprocessing={name: encoder.to_state() for name, encoder in fitted.items()},
         arrays={f"{name}/{key}": array for name, encoder in fitted.items() for key, array in encoder.arrays().items()},

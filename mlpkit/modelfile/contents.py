@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.modelfile.constants import SPEC_SCHEMA
+
 
 @dataclass(frozen=True, eq=False)
 class Contents:
@@ -20,7 +22,9 @@ class Contents:
     Attributes
     ----------
     spec : dict
-        Spec as JSON, with every default written out.
+        Spec as JSON. Later keys may be left out at their default.
+    spec_schema : int
+        Schema of the spec.
     tensors : dict of str to array
         Parameters and statistics of the network by name, such as ``layers.0.weight`` of shape (inputs, units). All values are finite.
     preprocessing : dict
@@ -54,3 +58,4 @@ class Contents:
     training: dict[str, Any] | None = None
     state: dict[str, NDArray[Any]] = field(default_factory=dict)
     surrogates: dict[str, NDArray[Any]] = field(default_factory=dict)
+    spec_schema: int = SPEC_SCHEMA

@@ -1,6 +1,6 @@
 """Migration of specs from earlier schema versions, in one step per version. Steps are never removed.
 
-A stored spec has every default written out. A step adds the behaviour of the time before the option existed.
+From schema 3 on a missing key means its default, so a step is needed only where the meaning of a key has changed.
 """
 
 from __future__ import annotations
@@ -25,22 +25,10 @@ def _to_3(spec: Json) -> Json:
 
 
 def _to_4(spec: Json) -> Json:
-    """Add the CSV dialect, the target type and the state that is kept. An earlier list of missing values replaces the defaults."""
-    data = {**spec["data"], **NEUTRAL_4["data"], "missing": {"only": spec["data"]["missing"]}}
-    return {**spec, "data": data, "training": {**spec["training"], **NEUTRAL_4["training"]}}
+    """Write the list of missing values in an object: from version 4 on a plain list adds to the defaults."""
+    return {**spec, "data": {**spec["data"], "missing": {"only": spec["data"]["missing"]}}}
 
 
-NEUTRAL_4: dict[str, Json] = {  # the behaviour before version 4
-    "data": {
-        "header": True,
-        "encoding": "utf-8",
-        "decimal": ".",
-        "allow_large": False,
-        "target_type": "auto",
-        "missing_target": "error",
-    },
-    "training": {"keep_state": False, "weighted_metrics": False},
-}
 STEPS: dict[int, Callable[[Json], Json]] = {1: _to_2, 2: _to_3, 3: _to_4}  # by the version that a step starts from
 
 

@@ -1,4 +1,4 @@
-"""Summary of a model file without its arrays."""
+"""Summary of a model file without its arrays, with the spec as it is stored."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from mlpkit.modelfile.hdf5.source import ModelSource, named
 from mlpkit.modelfile.reader import OpenFile, open_model
 
 
-def inspect(path: ModelSource) -> dict[str, Any]:
-    """Return a description of a model file, without loading its plugins.
+def summary(path: ModelSource) -> dict[str, Any]:
+    """Return a description of a model file, with the spec as it is stored, in the current schema.
 
     Structure, manifest, spec and history are verified. The tensors are not read; use `mlpkit.load` to verify them too.
 
@@ -19,9 +19,8 @@ def inspect(path: ModelSource) -> dict[str, Any]:
     -------
     dict
         JSON values under the keys path, file_bytes, container, spec_schema, required_features, producer, manifest_sha256,
-        spec, plugins, preprocessing, columns, classes, history (columns, epochs, and last: the last row by column, None for
-        figures that were not measured), tensors (name to dtype and shape), parameters (number of values of all tensors),
-        metadata, training (progress of a run that can be resumed; None for a finished model).
+        spec, plugins, preprocessing, columns, classes, history, tensors, parameters, metadata and training, as
+        `mlpkit.inspect` explains them.
 
     Raises
     ------

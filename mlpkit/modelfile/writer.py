@@ -18,8 +18,8 @@ from pydantic import ValidationError
 from mlpkit.errors import ModelFileError, NonFinite
 from mlpkit.files.atomic import save_bytes
 from mlpkit.modelfile import strict_json
-from mlpkit.modelfile.compat import CURRENT, as_version
 from mlpkit.modelfile.constants import (
+    BASE_MINOR,
     DTYPES,
     FOLDERS,
     FORMAT,
@@ -40,15 +40,13 @@ from mlpkit.version import __version__
 Arrays = dict[str, NDArray[Any]]
 
 
-def write(path: str | Path | BinaryIO, contents: Contents, compat: str = CURRENT, *, replace: bool = True) -> None:
+def write(path: str | Path | BinaryIO, contents: Contents, *, replace: bool = True) -> None:
     """Save a model file atomically and durably. The bytes are verified in memory before the old file is replaced.
 
     Parameters
     ----------
     path : str, Path or a binary file object
     contents : Contents
-    compat : str
-        Version of the container, such as "1.0".
     replace : bool
         True to replace an existing file; False to raise FileTaken.
 
@@ -57,7 +55,7 @@ def write(path: str | Path | BinaryIO, contents: Contents, compat: str = CURRENT
     ModelFileError
         The contents cannot be stored, or the file cannot be written. An existing file is left unchanged.
     """
-    write_bytes(path, to_bytes(contents, compat), replace=replace)
+    write_bytes(path, to_bytes(contents), replace=replace)
 
 
 def write_bytes(path: str | Path | BinaryIO, data: bytes, *, replace: bool = True) -> None:
@@ -93,8 +91,8 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
         rest = rest[count:]
 
 
-def to_bytes(contents: Contents, compat: str = CURRENT) -> bytes:
-    """Return the bytes of a model file; parameters are those of `write`.
+def to_bytes(contents: Contents) -> bytes:
+    """Return the bytes of a model file, in the lowest minor version that can store the contents.
 
     Raises
     ------
@@ -103,13 +101,20 @@ def to_bytes(contents: Contents, compat: str = CURRENT) -> bytes:
     ModelFileError
         A name, a dtype, a shape or a JSON value cannot be stored.
     """
-    contents, minor, schema = as_version(contents, compat)
+    minor = _minor(contents)
     spec = np.frombuffer(strict_json.encode(contents.spec, "spec"), np.uint8)
     roles = {"spec": {SPEC: spec}, **_arrays(contents)}
     stored = {path: np.asarray(array, DTYPES[array.dtype.name], order="C") for arrays in roles.values() for path, array in arrays.items()}
-    manifest = _manifest(contents, _objects(roles, stored), minor, schema)
+    manifest = _manifest(contents, _objects(roles, stored), minor)
     text = strict_json.encode(manifest.model_dump(exclude_unset=True), "model")
     return _hdf5({**stored, MANIFEST: np.frombuffer(text, np.uint8)}, minor, hashlib.sha256(text).hexdigest())
+
+
+def _minor(contents: Contents) -> int:
+    """Return the lowest minor version of the container that has a place for the contents."""
+    inputs = contents.preprocessing.get("inputs")
+    has_zeros = isinstance(inputs, dict) and "zeros" in inputs
+    return 4 if contents.training is not None or has_zeros else BASE_MINOR
 
 
 def _arrays(contents: Contents) -> dict[str, Arrays]:
@@ -170,12 +175,12 @@ def _objects(roles: dict[str, Arrays], stored: Arrays) -> list[dict[str, Any]]:
     return sorted(objects, key=lambda entry: str(entry["path"]))
 
 
-def _manifest(contents: Contents, objects: list[dict[str, Any]], minor: int, schema: int) -> Manifest:
+def _manifest(contents: Contents, objects: list[dict[str, Any]], minor: int) -> Manifest:
     values: dict[str, Any] = {
         "format": FORMAT,
         "format_major": MAJOR,
         "format_minor": minor,
-        "spec_schema": schema,
+        "spec_schema": contents.spec_schema,
         "required_features": [],
         "producer": {"mlpkit": __version__, "numpy": np.__version__, "python": platform.python_version()},
         "plugins": contents.plugins,
@@ -183,9 +188,8 @@ def _manifest(contents: Contents, objects: list[dict[str, Any]], minor: int, sch
         "preprocessing": contents.preprocessing,
         "history": list(contents.history),
         "metadata": contents.metadata,
+        "training": contents.training,
     }
-    if minor:
-        values["training"] = contents.training
     try:
         return Manifest.model_validate(values)
     except ValidationError as error:

@@ -16,6 +16,7 @@ from mlpkit.plugin import Activation, Plugin, entry, to_entry
 from mlpkit.plugin.environment import strict as strict_by_environment
 from mlpkit.plugin.error_attribution import blaming
 from mlpkit.plugin.registry import BUILTIN
+from mlpkit.plugin.since import stored_entry
 from mlpkit.provenance import plugin_probe
 from mlpkit.provenance.lookup_table import Table, how_good, key_of
 from mlpkit.provenance.network_probe import probe_difference, tolerance
@@ -107,8 +108,9 @@ def drifted_plugins(contents: Contents, spec: Spec, besides: Spec | None = None)
 
 
 def _objects(spec: Spec) -> dict[str, Plugin]:
-    """The plugins of a spec for which nothing stands."""
-    return {_key(plugin.kind, to_entry(plugin)): plugin for plugin in plugin_objects(spec) if not isinstance(plugin, StandIn)}
+    """Return the plugins of a spec for which nothing stands, by their entries: the full one, and the one that files have."""
+    found = [plugin for plugin in plugin_objects(spec) if not isinstance(plugin, StandIn)]
+    return {_key(plugin.kind, form(plugin)): plugin for form in (to_entry, stored_entry) for plugin in found}
 
 
 def _of_record(record: dict[str, Any], objects: dict[str, Plugin]) -> Plugin | None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.plugin import REGISTRIES, Activation, Plugin, entry, is_outside, to_entry
+from mlpkit.plugin import REGISTRIES, Activation, Plugin, entry, is_outside
 from mlpkit.plugin.registry import BUILTIN
+from mlpkit.plugin.since import stored_entry
 from mlpkit.provenance import plugin_probe
 from mlpkit.provenance.lookup_table import Sampled, Table, key_of
 from mlpkit.provenance.placeholders import StandIn
@@ -36,7 +37,7 @@ def records(plugins: Sequence[Plugin], dtype: str, ranges: Ranges) -> tuple[list
     found: dict[str, dict[str, Any]] = {}
     tables: Tables = {}
     for plugin in plugins:
-        key = f"{plugin.kind} {key_of(to_entry(plugin))}"
+        key = f"{plugin.kind} {key_of(stored_entry(plugin))}"
         if key in found:
             continue
         if isinstance(plugin, StandIn):
@@ -55,13 +56,14 @@ def records(plugins: Sequence[Plugin], dtype: str, ranges: Ranges) -> tuple[list
 
 def _record(plugin: Plugin, dtype: str) -> dict[str, Any]:
     info = REGISTRIES[plugin.kind].info(type(plugin))
+    stored = stored_entry(plugin)
     record: dict[str, Any] = {
         "kind": info.kind,
         "name": info.full_name,
         "distribution": info.distribution,
         "version": info.version,
         "target": info.target,
-        "options": plugin.model_dump(mode="json"),
+        "options": {} if isinstance(stored, str) else {name: value for name, value in stored.items() if name != "type"},
     }
     if info.code is not None:
         record["code"] = info.code._asdict()
@@ -74,7 +76,7 @@ def _add_surrogate(record: dict[str, Any], plugin: Plugin, ranges: Ranges) -> Ta
     """The table of an elementwise activation that mlpkit does not bring, which is then told of in its record."""
     if not isinstance(plugin, Activation) or not is_outside(plugin):
         return None
-    sampled = Sampled.of(plugin, ranges.get(key_of(to_entry(plugin))))
+    sampled = Sampled.of(plugin, ranges.get(key_of(stored_entry(plugin))))
     if sampled is None:
         return None
     record["surrogate"] = {

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpkit.errors import ModelFileError
-from mlpkit.modelfile.summary import inspect
+from mlpkit.modelfile.summary import summary
 from mlpkit.plugin.environment import normalized
 from mlpkit.plugin.registry import BUILTIN
 from mlpkit.text.shown import DISTRIBUTION, VERSION, shortened
@@ -72,7 +72,7 @@ def requirements(path: str | Path) -> Requirements:
     ModelFileError
         It is no model file; or it names a distribution, or a version, that cannot be one.
     """
-    found = inspect(path)
+    found = summary(path)
     try:
         packages, code = _packages(found), _own_code(found)
     except ModelFileError as error:

@@ -7,7 +7,8 @@ import numpy as np
 from mlpkit.data.disk.dataset import StoredInputs
 from mlpkit.engine.network import Network
 from mlpkit.numerics.blocks import row_blocks
-from mlpkit.plugin import Array, is_outside, to_entry
+from mlpkit.plugin import Array, is_outside
+from mlpkit.plugin.since import stored_entry
 from mlpkit.provenance.lookup_table import is_elementwise, key_of
 
 ROWS = 2**12  # of a block
@@ -18,10 +19,10 @@ Ranges = dict[str, tuple[float, float]]  # by the text of an activation's entry:
 def score_ranges(network: Network, inputs: Array | StoredInputs) -> Ranges:
     """The ranges of the elementwise activations that mlpkit does not bring; of those alone whose scores are all finite."""
     outside = [layer.activation for layer in network.layers if is_outside(layer.activation)]
-    wanted = {key_of(to_entry(activation)) for activation in outside if is_elementwise(activation)}
+    wanted = {key_of(stored_entry(activation)) for activation in outside if is_elementwise(activation)}
     if not wanted:
         return {}
-    keys = [key_of(to_entry(layer.activation)) for layer in network.layers]
+    keys = [key_of(stored_entry(layer.activation)) for layer in network.layers]
     last = max(index for index, key in enumerate(keys) if key in wanted)
     found: Ranges = {}
     for rows in row_blocks(len(inputs), ROWS):

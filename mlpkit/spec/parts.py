@@ -19,6 +19,7 @@ from pydantic import (
 
 from mlpkit.plugin import REGISTRIES, Activation, Initializer, Plugin
 from mlpkit.plugin.json_schema import Words
+from mlpkit.plugin.since import Since
 from mlpkit.spec.csv_options import MISSING, Encoding, Header, Missing
 from mlpkit.spec.normalization import BatchNormalization, Normalization
 from mlpkit.spec.validation import Finding, Findings
@@ -99,18 +100,22 @@ class Data(Part):
     in_memory: Flag = Field(
         True, description="false: the inputs of an NPY or HDF5 file stay on disk, and are shuffled in chunks; for data larger than memory"
     )
-    header: Header = Field(True, description="false: a CSV file has no line of names, and its columns are x0, x1, ...; a list names them")
-    encoding: Encoding = Field("utf-8", description="of CSV files")
-    decimal: Literal[".", ","] = Field(".", description="of the numbers in CSV files")
-    allow_large: Flag = Field(False, description="read a file that claims more than 1,000 times its own size")
+    header: Annotated[Header, Since(4)] = Field(
+        True, description="false: a CSV file has no line of names, and its columns are x0, x1, ...; a list names them"
+    )
+    encoding: Annotated[Encoding, Since(4)] = Field("utf-8", description="of CSV files")
+    decimal: Annotated[Literal[".", ","], Since(4)] = Field(".", description="of the numbers in CSV files")
+    allow_large: Annotated[Flag, Since(4)] = Field(False, description="read a file that claims more than 1,000 times its own size")
     missing: Missing = Field(
         MISSING, description='texts that mean a missing value, beside the usual ones; {"only": [...]} in place of the usual ones'
     )
     target: Names | None = Field(None, description="the column, or the columns, to predict")
-    target_type: Literal["auto", "number", "class", "text"] = Field(
+    target_type: Annotated[Literal["auto", "number", "class", "text"], Since(4)] = Field(
         "auto", description="'class': each different value is a class; 'text': each different text is; 'auto': as the loss needs"
     )
-    missing_target: Literal["error", "drop"] = Field("error", description="what to do with training rows whose target is missing")
+    missing_target: Annotated[Literal["error", "drop"], Since(4)] = Field(
+        "error", description="what to do with training rows whose target is missing"
+    )
     inputs: Names | None = Field(None, description="the columns to predict from: all others when left out")
     weight: ColumnName | None = Field(None, description="a column with what each row counts")
     split: Split | None = None
@@ -150,7 +155,7 @@ class Preprocessing(Part):
         "one_hot", description="one 0/1 column per category, which rows must share; 'none' refuses text"
     )
     missing: Literal["impute", "none"] = Field("impute", description="median and an indicator column; 'none' refuses gaps")
-    target: Literal["auto", "standardize", "robust", "none"] = Field(
+    target: Annotated[Literal["auto", "standardize", "robust", "none"], Since(4, values=("robust",))] = Field(
         "auto",
         description="'auto' scales numbers as the loss wants where the last activation gives any size and sign; "
         "'standardize' by mean and deviation, 'robust' by median and quartiles; predictions are scaled back",
@@ -221,7 +226,7 @@ class EarlyStopping(Part):
 class Checkpoint(Part):
     """Files from which a run can go on, written while it trains; the best stays beside the last ones."""
 
-    folder: Text | None = Field(
+    folder: Annotated[Text | None, Since(4, values=(None,))] = Field(
         None,
         description="relative to the spec, made when it is not there; each run has its own: one named after the model file if left out",
     )
@@ -244,8 +249,12 @@ class Training(Part):
     shuffle: Flag = True
     early_stopping: EarlyStopping | None = None
     checkpoint: Checkpoint | None = None
-    keep_state: Flag = Field(False, description="save the optimizer's arrays in the file of a finished run too, so that it can go on")
-    weighted_metrics: Flag = Field(False, description="weight the rows in the metrics of validation, as they are in the loss")
+    keep_state: Annotated[Flag, Since(4)] = Field(
+        False, description="save the optimizer's arrays in the file of a finished run too, so that it can go on"
+    )
+    weighted_metrics: Annotated[Flag, Since(4)] = Field(
+        False, description="weight the rows in the metrics of validation, as they are in the loss"
+    )
 
 
 def plugin_name(plugin: Plugin) -> str:

@@ -439,7 +439,7 @@ def test_the_unexpected_is_one_sentence(project, run, monkeypatch, error, words)
     def fail(path):
         raise error
 
-    monkeypatch.setattr("mlpkit.modelfile.summary.inspect", fail)
+    monkeypatch.setattr("mlpkit.model.inspection.inspect", fail)
     done = run("info", "model.h5")
     assert (done.code, done.out) == (1, "")
     assert "Traceback" not in done.err

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit.modelfile.summary import inspect
+from mlpkit.model.inspection import inspect
 from mlpkit.plugin import REGISTRIES
 
 
@@ -261,6 +261,34 @@ def test_info_tells_what_is_in_a_model(trained, run):
     assert found == inspect("model.h5")
     assert found["manifest_sha256"] in text
     assert json.loads(run("info", "model.h5", "--spec").out) == mlpkit.load("model.h5").spec.to_dict()
+
+
+LATER = """
+from typing import Annotated
+from mlpkit import Elementwise, Since
+
+class Lean(Elementwise):
+    slope: float = 2.0
+    shift: Annotated[float, Since("2")] = 0.0
+
+    def function(self, z):
+        return z * self.slope + self.shift
+
+    def derivative(self, z, y):
+        return self.slope + 0 * z
+"""
+
+
+def test_the_spec_is_shown_with_the_later_options_that_the_file_leaves_out(project, run):
+    (project / "lean.py").write_text(LATER)
+    try:
+        assert run("train", "spec.json", "-s", "network.layers.0.activation=lean", "-c", "lean.py", "-q").code == 0
+        shown = json.loads(run("info", "model.h5", "--spec", "-c", "lean.py").out)
+        assert shown["network"]["layers"][0]["activation"] == {"type": "lean", "slope": 2.0, "shift": 0.0}
+        assert inspect("model.h5")["spec"]["network"]["layers"][0]["activation"] == {"type": "lean", "slope": 2.0}
+        assert shown["training"].keys() >= {"keep_state", "weighted_metrics"}
+    finally:
+        REGISTRIES["activations"]._own.pop("lean", None)
 
 
 WAVE = """

@@ -7,8 +7,8 @@ import re
 import pytest
 
 import mlpkit
+from mlpkit.model.inspection import inspect
 from mlpkit.modelfile import reader, writer
-from mlpkit.modelfile.summary import inspect
 
 SHA = "3fa9" * 16
 
@@ -24,7 +24,7 @@ def model(trained, monkeypatch):
             found["plugins"] += [base | plugin for plugin in plugins]
             return found | {"producer": found["producer"] | (producer or {})}
 
-        monkeypatch.setattr("mlpkit.provenance.requirements.inspect", changed)
+        monkeypatch.setattr("mlpkit.provenance.requirements.summary", changed)
 
     return model
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from mlpkit.modelfile.reader import read
 from mlpkit.modelfile.writer import write
 from mlpkit.plugin import REGISTRIES
 
+GOLDEN = Path(__file__).parents[1] / "modelfile" / "golden"
 OWN = """
 from mlpkit import Elementwise
 
@@ -71,9 +73,8 @@ def test_a_probe_that_is_answered_otherwise_breaks_a_rule(trained, run):
     assert "predicts otherwise here" in warned.err
 
 
-def test_a_file_of_the_first_version_has_no_probe(trained, run):
-    mlpkit.load("model.h5").save("old.h5", compat="1.0")
-    done = run("info", "old.h5", "--verify")
+def test_a_file_of_the_first_version_has_no_probe(run):
+    done = run("info", str(GOLDEN / "1.0-xor.h5"), "--verify")
     assert done.code == 0
     assert "there is none" in done.out.splitlines()[-1]
 

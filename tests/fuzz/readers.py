@@ -19,9 +19,9 @@ import numpy as np
 
 import mlpkit
 from mlpkit.errors import MLPKitError, ModelFileError, PluginError
+from mlpkit.model.inspection import inspect
 from mlpkit.modelfile.contents import Contents
 from mlpkit.modelfile.reader import from_bytes
-from mlpkit.modelfile.summary import inspect
 
 from .golden import ROWS
 

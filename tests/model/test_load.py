@@ -15,7 +15,6 @@ import pytest
 import mlpkit
 from mlpkit.engine.network import Network
 from mlpkit.errors import Corrupt, ModelFileError, NonFinite
-from mlpkit.modelfile.constants import FOLDERS
 from mlpkit.modelfile.reader import read
 from mlpkit.modelfile.writer import write
 from mlpkit.plugin import REGISTRIES
@@ -268,25 +267,9 @@ def test_a_file_without_a_probe_is_loaded(model, path):
 # -- earlier versions
 
 
-def test_an_earlier_version_of_the_container_can_be_written(model, path):
-    model.save(path, compat="1.0")
-    found = mlpkit.inspect(path)
-    assert (found["container"], found["spec_schema"]) == ("1.0", 1)
-    assert "checkpoint" not in read_json(path, "spec")["training"]
-    assert "training" not in read_json(path, "manifest")
-    assert not any(stored.startswith((FOLDERS["probe"], FOLDERS["state"])) for stored in mlpkit.load_arrays(path))
-    assert np.array_equal(mlpkit.load(path).predict(X), model.predict(X))
-    assert mlpkit.load(path).spec == model.spec
-
-
-def read_json(path, name):
-    with h5py.File(path) as file:
-        return json.loads(bytes(file[name][()]))
-
-
-@pytest.mark.parametrize("version", ["0.9", "1.5", "2.0", "one", ""])
-def test_a_version_that_is_not_written_is_an_error(version, model, tmp_path):
-    with pytest.raises(ModelFileError, match="does not write container version"):
+@pytest.mark.parametrize("version", ["1.0", "1.3", "1.4", "2.0", ""])
+def test_no_version_is_written_on_request(version, model, tmp_path):
+    with pytest.raises(ModelFileError, match=r"no longer takes compat.*\n.*0\.3 reads every model that uses nothing newer.*mlpkit 0\.4"):
         model.save(tmp_path / "model.h5", compat=version)
     assert list(tmp_path.iterdir()) == []
 

@@ -22,8 +22,8 @@ from typing import Any
 import mlpkit
 from mlpkit.cli import main
 from mlpkit.errors import MLPKitError
+from mlpkit.model.inspection import inspect
 from mlpkit.modelfile.reader import read
-from mlpkit.modelfile.summary import inspect
 
 Outcome = dict[str, Any]
 STARTS = ("os.system", "os.exec", "os.spawn", "os.posix_spawn", "os.fork", "subprocess.", "socket.", "ctypes.")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit.modelfile.compat import CURRENT
+from mlpkit.modelfile.constants import MAJOR, MINOR
 from mlpkit.training.state import Place
 
 FILES = sorted((Path(__file__).parent / "golden").glob("*.h5"))
@@ -45,15 +45,16 @@ def test_a_golden_file_is_described_and_has_a_spec_of_today(path):
         assert all(np.array_equal(file[f"tensors/{name[::-1].replace('.', '/', 1)[::-1]}"], arrays[name]) for name in found["tensors"])
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if not path.name.startswith(CURRENT)], ids=lambda path: path.stem)
-def test_a_file_of_an_earlier_version_is_written_again_to_the_byte(path, tmp_path):
-    """But for the versions of the packages that write it."""
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_golden_file_is_written_again_in_the_lowest_version_that_holds_it(path, tmp_path):
     model = mlpkit.load(path)
-    model.save(tmp_path / "again.h5", compat=path.name[:3], training_state=model.training_state is not None)
-    again, before = mlpkit.load_arrays(tmp_path / "again.h5"), mlpkit.load_arrays(path)
-    assert again.keys() == before.keys()
-    assert all(again[name].tobytes() == array.tobytes() for name, array in before.items())
-    assert mlpkit.inspect(tmp_path / "again.h5")["spec"] == mlpkit.inspect(path)["spec"]
+    resumable = model.training_state is not None
+    model.save(tmp_path / "again.h5", training_state=resumable)
+    found, before = mlpkit.inspect(tmp_path / "again.h5"), mlpkit.inspect(path)
+    assert (found["container"], found["spec_schema"]) == (("1.4", 4) if resumable else ("1.3", 3))
+    assert (found["spec"], found["training"]) == (before["spec"], before["training"] and {"before": 0, **before["training"]})
+    arrays, then = mlpkit.load_arrays(tmp_path / "again.h5"), mlpkit.load_arrays(path)
+    assert {name: arrays[name].tobytes() for name in then} == {name: array.tobytes() for name, array in then.items()}
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.stem.endswith("-state")], ids=lambda path: path.stem)
@@ -124,5 +125,5 @@ def test_a_golden_file_that_was_damaged_is_refused_or_the_same_model(path, tmp_p
 
 @pytest.mark.slow
 def test_a_golden_file_with_any_bit_flipped_or_cut_off_anywhere_is_refused_or_the_same_model(tmp_path):
-    newest = next(path for path in FILES if path.stem.endswith("-xor") and mlpkit.inspect(path)["container"] == CURRENT)
+    newest = next(path for path in FILES if path.stem.endswith("-xor") and mlpkit.inspect(path)["container"] == f"{MAJOR}.{MINOR}")
     assert loads_although_damaged(newest, tmp_path / "damaged.h5", 1, lambda place: range(8)) < 0.6

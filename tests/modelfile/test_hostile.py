@@ -20,9 +20,9 @@ import pytest
 
 import mlpkit
 from mlpkit.errors import AmbiguousPlugin, EarlierCheckpoints, FileTaken, MissingPlugin, ModelFileError
+from mlpkit.model.inspection import inspect
 from mlpkit.modelfile.reader import read
 from mlpkit.modelfile.rules import Rule
-from mlpkit.modelfile.summary import inspect
 
 from .corpus import CASES, large
 from .corpus.__main__ import file_name, write

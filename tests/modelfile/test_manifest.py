@@ -18,8 +18,9 @@ from mlpkit.errors import (
     UnsupportedFeature,
     UnsupportedVersion,
 )
+from mlpkit.model.inspection import inspect
+from mlpkit.modelfile.constants import SPEC_SCHEMA
 from mlpkit.modelfile.reader import read
-from mlpkit.modelfile.summary import inspect
 
 WEIGHT = "tensors/layers.0/weight"
 
@@ -101,7 +102,7 @@ LIES = {
     "version 999": (header("format_major", np.uint32(999)), UnsupportedVersion, "version 999"),
     "version 0": (header("format_major", np.uint32(0)), UnsupportedVersion, "version 0"),
     "two versions": (header("format_minor", np.uint32(5)), Corrupt, "another format or version"),
-    "newer spec": (said(spec_schema=5), UnsupportedVersion, "schema version 5"),
+    "newer spec": (said(spec_schema=SPEC_SCHEMA + 1), UnsupportedVersion, f"schema version {SPEC_SCHEMA + 1}"),
     "unknown feature": (said(required_features=["quantized"]), UnsupportedFeature, "'quantized'"),
     "features that are no list": (said(required_features="all"), Corrupt, "required_features"),
     "no manifest": (lambda f: f.file.__delitem__("manifest"), Corrupt, "no /manifest"),

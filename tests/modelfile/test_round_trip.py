@@ -204,8 +204,8 @@ def test_a_file_is_verified_before_the_old_one_is_replaced(contents, tmp_path, m
     write(tmp_path / "model.h5", contents)
     before, place = (tmp_path / "model.h5").read_bytes(), contents.tensors["layers.0.weight"].tobytes()
 
-    def damaged(contents, compat):
-        data = bytearray(to_bytes(contents, compat))
+    def damaged(contents):
+        data = bytearray(to_bytes(contents))
         data[data.index(place) + 5] ^= 1
         return bytes(data)
 

@@ -7,9 +7,9 @@ from typing import get_args, get_type_hints
 import mlpkit
 from mlpkit.data.column_types import Kind
 from mlpkit.model.serialization import MAX_METRICS
-from mlpkit.modelfile.compat import CURRENT
 from mlpkit.modelfile.constants import (
     LONG_SIGN_BYTES,
+    MAJOR,
     MAX_DEPTH,
     MAX_FILE_BYTES,
     MAX_HEADER_BYTES,
@@ -19,6 +19,7 @@ from mlpkit.modelfile.constants import (
     MAX_JSON_SIGNS_OF_LONG,
     MAX_OBJECTS,
     MAX_RANK,
+    MINOR,
     SPEC_SCHEMA,
 )
 from mlpkit.modelfile.hdf5 import dense, header
@@ -51,9 +52,7 @@ def test_every_rule_is_written_in_the_same_words():
 
 def test_every_error_of_the_reader_names_a_rule():
     """But for those that are not about the bytes of a file: a path that cannot be read, a folder."""
-    sources = [
-        path for path in Path(mlpkit.__file__).parent.joinpath("modelfile").rglob("*.py") if path.stem not in ("atomic", "writer", "compat")
-    ]
+    sources = [path for path in Path(mlpkit.__file__).parent.joinpath("modelfile").rglob("*.py") if path.stem not in ("atomic", "writer")]
     raised = [call for path in sources for call in re.findall(r"raise \w+\((?:[^()]|\([^()]*(?:\([^()]*\)[^()]*)*\))*\)", path.read_text())]
     errors = [call for call in raised if re.match(r"raise (Corrupt|Unsafe|ResourceLimit|Unsupported\w+|TensorMismatch|NonFinite)\(", call)]
     assert len(errors) > 50
@@ -61,8 +60,8 @@ def test_every_error_of_the_reader_names_a_rule():
 
 
 def test_versions_and_limits_are_those_of_the_reader():
-    assert FORMAT.startswith(f"# The model file, container version {CURRENT}\n")
-    assert f"the version of the spec's schema: {SPEC_SCHEMA}," in FORMAT
+    assert FORMAT.startswith(f"# The model file, container version {MAJOR}.{MINOR}\n")
+    assert f"the version of the spec's schema, from 1 to {SPEC_SCHEMA}:" in FORMAT
     rows = dict(re.findall(r"^    \| (.+?) \| (.+?) \|$", FORMAT.split("30. **")[1], re.M))
     gib, mib = MAX_FILE_BYTES // 2**30, MAX_JSON_BYTES // 2**20
     assert rows["the file"] == f"{gib} GiB"

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from mlpkit.errors import Corrupt, NonFinite, TensorMismatch, UnsupportedFeature, UnsupportedVersion
+from mlpkit.modelfile.constants import SPEC_SCHEMA
 from mlpkit.modelfile.rules import Rule
 
 from .case import READING, Case
@@ -74,7 +75,7 @@ VERSIONS = {
     "two minor versions": Case(attributes(format_minor=np.uint32(5)), Corrupt, Rule.MINOR, "another format or version"),
     "two major versions": Case(said(format_major=2), Corrupt, Rule.MINOR, "another format or version"),
     "another format in the manifest": Case(said(format="others"), Corrupt, Rule.MINOR, "another format or version"),
-    "newer spec": Case(said(spec_schema=5), UnsupportedVersion, Rule.FEATURES, "schema version 5"),
+    "newer spec": Case(said(spec_schema=SPEC_SCHEMA + 1), UnsupportedVersion, Rule.FEATURES, f"schema version {SPEC_SCHEMA + 1}"),
     "spec of version 999": Case(said(spec_schema=999), UnsupportedVersion, Rule.FEATURES, "schema version 999"),
     "spec of version 0": Case(said(spec_schema=0), Corrupt, Rule.TENSORS, "."),
     "older spec that is none": Case(

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from mlpkit.errors import Corrupt, ModelFileError, NotAModelFile, ResourceLimit
+from mlpkit.model.inspection import inspect
 from mlpkit.modelfile.contents import Contents
 from mlpkit.modelfile.hdf5 import source
 from mlpkit.modelfile.reader import read
-from mlpkit.modelfile.summary import inspect
 from mlpkit.modelfile.writer import write
 
 

@@ -142,8 +142,6 @@ def test_a_state_is_kept_only_where_it_is_asked_for(table, spec_with, tmp_path):
     assert mlpkit.load(tmp_path / "large.h5").training_state.place.epochs == 3
     kept.save(tmp_path / "without.h5", training_state=False)
     assert mlpkit.load(tmp_path / "without.h5").training_state is None
-    kept.save(tmp_path / "old.h5", compat="1.3")
-    assert mlpkit.load(tmp_path / "old.h5").training_state is None
 
 
 @pytest.mark.parametrize(

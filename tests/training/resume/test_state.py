@@ -167,11 +167,15 @@ def test_a_path_is_not_taken_for_true(table, spec_with):
         mlpkit.epochs(mlpkit.Model(spec_with(), inputs=4), table, resume="part.h5")
 
 
-def test_an_earlier_version_has_no_place_for_the_state(table, spec_with, tmp_path):
-    model = mlpkit.train(spec_with(), table)
-    with pytest.raises(mlpkit.ModelFileError, match=r"container version 1\.0 has no place for the training state"):
-        model.save(tmp_path / "old.h5", compat="1.0", training_state=True)
-    assert list(tmp_path.iterdir()) == []
+def test_the_state_of_a_run_makes_a_file_newer_and_a_copy_without_it_does_not(table, spec_with, run_until, tmp_path):
+    """mlpkit 0.3 would misread such a state, and refuses the schema."""
+    run_until(spec_with(), 3, tmp_path / "part.h5")
+    model = mlpkit.load(tmp_path / "part.h5")
+    model.save(tmp_path / "again.h5", training_state=True)
+    model.save(tmp_path / "model.h5")
+    found = [mlpkit.inspect(tmp_path / name) for name in ("part.h5", "again.h5", "model.h5")]
+    assert [(each["container"], each["spec_schema"]) for each in found] == [("1.4", 4), ("1.4", 4), ("1.3", 3)]
+    assert found[0]["spec"] == found[2]["spec"]
 
 
 def test_an_interrupt_before_an_epoch_is_in_the_history_leaves_no_state(table, spec_with, fitted):

@@ -116,14 +116,6 @@ def test_a_run_on_disk_does_not_go_on_in_memory(rows, on_disk, run_until, tmp_pa
         mlpkit.train(on_disk(data__in_memory=True), rows, resume=tmp_path / "part.h5")
 
 
-def test_the_state_of_a_run_on_disk_has_no_place_in_an_earlier_version(rows, on_disk, run_until, tmp_path):
-    model = run_until(on_disk(), 6, tmp_path / "part.h5", rows)
-    with pytest.raises(mlpkit.ModelFileError, match=r"version 1\.1 has no place for the training state"):
-        model.save(tmp_path / "old.h5", training_state=True, compat="1.1")
-    model.save(tmp_path / "old.h5", compat="1.1")
-    assert mlpkit.inspect(tmp_path / "old.h5")["container"] == "1.1"
-
-
 def test_the_layout_of_a_file_does_not_matter(rows, table, on_disk, tmp_path):
     with h5py.File(tmp_path / "chunks.h5", "w") as file:
         for name in ("a", "b", "y", "w"):
