@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from mlpkit.plugin import CONTRACTS, REGISTRIES, Array, Optimizer, Plugin, to_entry
 from mlpkit.plugin.base import resolve
 from mlpkit.plugin.registry import NAME
+from mlpkit.plugin.since import marked
 from mlpkit.testing.check_run import CheckFunction
 from mlpkit.testing.failure_messages import NotApplicable, expect, expect_same_bits
 from mlpkit.testing.optimizers import takes_schedules
@@ -121,6 +122,34 @@ def deterministic(plugin: Plugin) -> None:
     expect(not added, f"the object has kept {', '.join(added)}", "keep nothing in an object but its options")
 
 
+def later_options(plugin: Plugin) -> None:
+    """An option that is marked with `Since` has a default, and computes with it what the plugin computes without it."""
+    cls = type(plugin)
+    for name, mark in marked(cls).items():
+        wrong = f"the option {name!r} is marked with Since({mark.version!r})"
+        ours = any(name in getattr(base, "model_fields", ()) for base in cls.__mro__ if base.__module__.startswith("mlpkit."))
+        advice = 'write the version of your distribution as a text: Since("0.2")'
+        expect(ours or isinstance(mark.version, str), f"{wrong}, a schema of mlpkit's spec", advice)
+        if mark.values:
+            continue
+        required = cls.model_fields[name].is_required()
+        expect(not required, f"{wrong} and has no default", "give it the one that does what earlier versions did")
+        for each in [plugin, *variants(plugin)]:
+            _expect_same_without(each, name)
+
+
+def _expect_same_without(plugin: Plugin, name: str) -> None:
+    """Hold what a plugin computes with the default of an option to what it computes when the option is not given."""
+    without = {field: value for field, value in _options(plugin).items() if field != name}
+    try:
+        left_out = type(plugin).model_validate(without)
+        given = type(plugin).model_validate({**without, name: getattr(left_out, name)})
+    except ValueError:  # it is refused beside the other options
+        return
+    what = f"results with {name} = {getattr(left_out, name)!r}, its default, and without it"
+    _expect_bits(wide_answer(given), wide_answer(left_out), what, "let it do the same: model files leave it out")
+
+
 def _cached(cls: type) -> set[str]:
     """The names of what is computed once from the options."""
     return {name for base in cls.__mro__ for name, value in vars(base).items() if isinstance(value, functools.cached_property)}
@@ -133,4 +162,4 @@ def _expect_bits(found: list[Array], expected: list[Array], what: str, advice: s
 
 
 CHECKS: dict[str, CheckFunction] = {check.__name__: check for check in (name, documented, options, frozen)}
-AFTER_RUNS: dict[str, CheckFunction] = {check.__name__: check for check in (pickles, copies, deterministic)}
+AFTER_RUNS: dict[str, CheckFunction] = {check.__name__: check for check in (pickles, copies, deterministic, later_options)}

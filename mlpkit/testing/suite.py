@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mlpkit.plugin import Minimizer, Plugin
+from mlpkit.plugin.since import marked
 from mlpkit.testing import activations, common, effect_checks, engine, initializers, losses, metrics, optimizers, schedules, smoke
 from mlpkit.testing.check_run import CheckFunction
 from mlpkit.testing.failure_messages import NotApplicable
@@ -38,6 +39,7 @@ ONLY_WHERE: dict[str, tuple[Callable[[Any], bool], str]] = {  # by check: whethe
     "output": (lambda activation: activation.output != "real", "its output is 'real', which any number is"),
     "joint": (lambda loss: loss.joint_with is not None, "it names no joint_with"),
     "zero_at_target": (lambda loss: loss.zero_at_target, "it does not promise zero_at_target"),
+    "later_options": (lambda plugin: bool(marked(type(plugin))), "none of its options is marked with Since"),
     "other_options": (lambda plugin: bool(variants(plugin)), "it has no options whose values are known"),
     "right_costs_less": (lambda loss: loss.targets != "numbers", "what is right for numbers depends on what they mean"),
     "downhill": (lambda optimizer: not isinstance(optimizer, Minimizer), "a minimizer may choose its own steps"),

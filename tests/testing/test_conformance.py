@@ -37,7 +37,7 @@ OTHERS = (
 EVERY = [*BUILTINS, *OTHERS, *good.GOOD]
 APPLY_TO_SOME = {
     *("joint", "zero_at_target", "right_costs_less", "effects", "other_options", "output"),
-    *("zero_rate", "downhill", "sizes", "size"),
+    *("zero_rate", "downhill", "sizes", "size", "later_options"),
 }
 
 
@@ -154,7 +154,7 @@ def test_a_class_of_the_main_program_is_not_looked_for(tmp_path):
 
 def test_the_names_of_the_checks_are_a_promise():
     names = {plugin.kind: list(checks_of(plugin)) for plugin in EVERY if not isinstance(plugin, Minimizer)}
-    of_all = ["name", "documented", "options", "frozen", "side_effects", "runs", "pickles", "copies", "deterministic"]
+    of_all = ["name", "documented", "options", "frozen", "side_effects", "runs", "pickles", "copies", "deterministic", "later_options"]
     last = ["effects", "other_options", "trains"]
     activations = ["gradient", "kinks", "linear", "shapes", "rows", "dtype", "inputs_untouched", "buffers", "threads"]
     activations += ["large_scores", "output", "speed"]
@@ -199,10 +199,10 @@ def test_a_report_is_json_and_a_table():
     told = json.loads(json.dumps(report.to_dict()))
     assert told["plugin"] == "mean_squared_error"
     assert (told["kind"], told["distribution"], told["version"]) == ("losses", "mlpkit", mlpkit.__version__)
-    assert (told["ok"], told["passed"], told["failed"], told["skipped"]) == (True, report.passed, 0, 4)
+    assert (told["ok"], told["passed"], told["failed"], told["skipped"]) == (True, report.passed, 0, 5)
     assert {tuple(check) for check in told["checks"]} == {("name", "status", "reason", "seconds")}
     assert "ok: 17 checks" not in told
     text = str(report)
     assert text.splitlines()[0] == f"mean_squared_error(), one of the losses of mlpkit {mlpkit.__version__}"
-    assert f"ok: {len(report.checks)} checks, {report.passed} passed, 0 failed, 4 skipped" in text
+    assert f"ok: {len(report.checks)} checks, {report.passed} passed, 0 failed, 5 skipped" in text
     assert "it names no joint_with" in text

@@ -80,6 +80,18 @@ def test_options_that_are_not_json():
     assert "is read as ForgetsAnOption(beta=2.0) and not as ForgetsAnOption(beta=1.0)" in found
 
 
+def test_options_that_came_later():
+    assert "and has no default; give it the one that does what earlier versions did" in found_by(
+        options.LaterWithoutDefault(power=1.0), "later_options"
+    )
+    assert "marked with Since(4), a schema of mlpkit's spec; write the version of your distribution" in found_by(
+        options.LaterByNumber(), "later_options"
+    )
+    found = found_by(options.LaterThatAsksWhetherItIsGiven(), "later_options")
+    assert "results with power = 1.0, its default, and without it differ" in found
+    assert run_check("later_options", checks_of(options.Later())["later_options"], options.Later()).status == "passed"
+
+
 def test_the_name_of_a_built_in():
     report = examine(options.LOSES_ITS_NAME(), without=SLOW)
     assert report.plugin == "relu"

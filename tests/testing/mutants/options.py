@@ -2,9 +2,11 @@
 
 import sys
 import warnings
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+
+from mlpkit import Since
 
 from .. import good
 
@@ -80,3 +82,36 @@ class PicklesDiffer(Swish2):
 
 LOSES_ITS_NAME = type("Relu", (Swish2,), {"__module__": __name__, "__doc__": "Has the name of a built-in."})
 MUTABLE = Mutable.model_construct(beta=1.0, weights=[1.0, 2.0])
+
+
+class LaterWithoutDefault(Swish2):
+    """Has a later option that every old spec lacks."""
+
+    power: Annotated[float, Since("0.2")]
+
+
+class LaterByNumber(Swish2):
+    """Names a schema of mlpkit's spec."""
+
+    power: Annotated[float, Since(4)] = 1.0
+
+
+class LaterThatAsksWhetherItIsGiven(Swish2):
+    """Computes something else where the default is written out."""
+
+    power: Annotated[float, Since("0.2")] = 1.0
+
+    def function(self, z):
+        return super().function(z) * z.dtype.type(2.0 if "power" in self.model_fields_set else self.power)
+
+
+class Later(Swish2):
+    """Has a later option as it should be."""
+
+    power: Annotated[float, Since("0.2")] = 1.0
+
+    def function(self, z):
+        return super().function(z) * z.dtype.type(self.power)
+
+    def derivative(self, z, y):
+        return super().derivative(z, y) * z.dtype.type(self.power)
