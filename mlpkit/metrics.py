@@ -80,6 +80,7 @@ class R2(Metric):
 class SubsetAccuracy(Metric):
     """Share of the rows of which every label is right, decided at a probability of 0.5; scikit-learn's accuracy_score of labels."""
 
+    since: ClassVar[int] = 5  # the spec schema
     higher_is_better: ClassVar[bool] = True
     task: ClassVar[Task] = "multilabel"
 
@@ -90,6 +91,7 @@ class SubsetAccuracy(Metric):
 class HammingLoss(Metric):
     """Share of the labels that are wrong, decided at a probability of 0.5; the mean over the labels."""
 
+    since: ClassVar[int] = 5  # the spec schema
     higher_is_better: ClassVar[bool] = False
     task: ClassVar[Task] = "multilabel"
 

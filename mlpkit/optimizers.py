@@ -100,6 +100,7 @@ class NAdam(Optimizer):
     Dozat 2016; as in PyTorch, where epsilon is the same; Keras has 1e-7 and 0.001.
     """
 
+    since: ClassVar[int] = 5  # the spec schema
     elementwise: ClassVar[bool] = True
     state: ClassVar[tuple[str, ...]] = ("mean", "square")
     scalars: ClassVar[tuple[str, ...]] = ("momentum",)  # the product
@@ -135,6 +136,7 @@ class Clipping(Wrapper):
     where its scope is "tensor". Pascanu, Mikolov & Bengio 2013, 1211.5063.
     """
 
+    since: ClassVar[int] = 5  # the spec schema
     norm: float | None = Field(None, gt=0, description="the longest gradient")
     value: float | None = Field(None, gt=0, description="the largest size of a number of the gradient")
 
@@ -177,6 +179,7 @@ class Averaging(Wrapper):
     Polyak & Juditsky 1992; Keras's use_ema, which begins at w and has no such correction.
     """
 
+    since: ClassVar[int] = 5  # the spec schema
     elementwise: ClassVar[bool] = True
     own_state: ClassVar[tuple[str, ...]] = ("average",)
     own_scalars: ClassVar[tuple[str, ...]] = ("share",)

@@ -51,6 +51,7 @@ class ReduceOnPlateau(Schedule):
     threshold of a negative b; Keras has an absolute threshold.
     """
 
+    since: ClassVar[int] = 5  # the spec schema
     once_per_epoch: ClassVar[bool] = True
     initial: float = Field(gt=0, description="the rate at the start")
     factor: float = Field(0.1, gt=0, lt=1, description="of each reduction")

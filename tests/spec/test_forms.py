@@ -49,6 +49,22 @@ def test_no_mark_is_above_the_schema_that_this_version_knows_and_every_marked_op
             assert mark.values or not cls.model_fields[name].is_required()
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "nadam"},
+        {"optimizer": {"type": "clipping", "inner": "sgd", "norm": 1.0}},
+        {"optimizer": {"type": "sgd", "learning_rate": {"type": "reduce_on_plateau", "initial": 0.1, "monitor": "loss"}}},
+        {"metrics": ["hamming_loss"]},
+    ],
+    ids=str,
+)
+def test_a_later_built_in_raises_the_schema(changes):
+    stored, schema = stored_spec(spec_with(**changes))
+    assert schema == 5
+    assert "header" not in stored["data"]
+
+
 def test_a_spec_of_old_keys_is_stored_as_0_3_stored_it():
     stored, schema = stored_spec(spec_with())
     assert schema == 3
