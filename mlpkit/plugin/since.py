@@ -1,6 +1,7 @@
 """Since: the mark of options that came later, and the stored form of a value, which leaves them out at their default.
 
-So a model that does not use a new option has a file that earlier versions read.
+So a model that does not use a new option has a file that earlier versions read. A built-in plugin, or another value with a type
+of its own, that came later declares the class variable `since`, the spec schema that brought it.
 """
 
 from __future__ import annotations

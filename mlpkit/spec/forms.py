@@ -44,9 +44,9 @@ def full_spec(stored: Any, third_party: bool = False) -> Any:
 
 def _filled(annotation: Any, value: Any, third_party: bool) -> Any:
     """Return the value of a field with what it leaves out."""
-    if isinstance(value, list):
-        return [_filled(annotation, entry, third_party) for entry in value]
     models = _models(annotation)
+    if models and isinstance(value, list):
+        return [_filled(annotation, entry, third_party) for entry in value]
     if not models or not isinstance(value, (str, dict)):
         return value
     name = value if isinstance(value, str) else value.get("type")
