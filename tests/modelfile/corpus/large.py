@@ -80,7 +80,7 @@ CASES = {
         target_says(classes=["a" * 5_000_000, "b"]), *LIMIT, "2 classes, the longest of", LOADING
     ),
     "20,000 classes, one of 100,000 letters": Case(
-        target_says(classes=["a" * 100_000, *map(str, range(20_000))]), *LIMIT, "20001 classes, the longest of 100000 letters", LOADING
+        target_says(classes=["a" * 100_000, *map(str, range(20_000))]), *LIMIT, "20001 classes, the longest of 100000 characters", LOADING
     ),
     "probe of 65 rows": Case(probe_rows(65), *PROBE),
     "probe of 100,000 rows": Case(probe_rows(100_000), *PROBE),
