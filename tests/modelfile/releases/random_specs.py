@@ -147,7 +147,8 @@ def training_of(draw, data, metrics, folder):
     held_out = "split" in data or "validation" in data
     stopping = {"monitor": draw.one(["validation_loss", *metrics] if held_out else ["training_loss"])}
     stopping |= draw.some(patience=[3], min_delta=[0.01])
-    points = {"folder": str(folder / "points"), **draw.some(epochs=[2], minutes=[60.0], keep=[1])}
+    every = draw.one([{"epochs": 50}, {"minutes": 60.0}, {"epochs": 60, "minutes": 30.0}])  # longer than a run: none is written
+    points = {"folder": str(folder / "points"), **every, **draw.some(keep=[1])}
     sizes = [8, 16, None] if data.get("in_memory", True) else [8, 16]
     drawn = draw.some(batch_size=sizes, shuffle=[False], early_stopping=[stopping], checkpoint=[points])
     return {"epochs": int(draw.rng.integers(1, 4)), **drawn}

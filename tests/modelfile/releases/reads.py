@@ -2,7 +2,7 @@
 
 SITE is the folder in which it is installed. CASES is a JSON list of objects with the path of a `model` and the `rows` to
 predict. For each it prints a line of JSON: the version of mlpkit, the spec, what was verified, the bits of the network's
-outputs for some numbers, and the predictions, as bits where they are numbers.
+outputs for some numbers, and the predictions, as bits where they are numbers; or why it refuses the file.
 """
 
 import json
@@ -42,4 +42,7 @@ def verified(path):
 if __name__ == "__main__":
     warnings.simplefilter("error")
     for case in json.loads(Path(sys.argv[2]).read_text()):
-        print(json.dumps({**read(case["model"], case["rows"]), "verified": verified(case["model"])}))
+        try:
+            print(json.dumps({**read(case["model"], case["rows"]), "verified": verified(case["model"])}))
+        except mlpkit.ModelFileError as error:
+            print(json.dumps({"refused": str(error)}))

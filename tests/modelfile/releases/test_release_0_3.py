@@ -59,6 +59,24 @@ def with_a_third_party_plugin(folder):
     return {"model": str(folder / "snake.h5"), "rows": x.tolist()}
 
 
+def newer(folder):
+    """Models that use something newer: a key, a value, a built-in, and the state of a run."""
+    x = np.random.default_rng(1).normal(size=(30, 2))
+    spec = {"network": {"layers": [{"units": 3}, {"units": 1}]}, "loss": "mse", "training": {"epochs": 2}}
+    changes = {
+        "key": {"data": {"missing_target": "drop"}},
+        "value": {"preprocessing": {"target": "robust"}},
+        "built-in": {"optimizer": "nadam"},
+    }
+    for name, change in changes.items():
+        mlpkit.train({**spec, **change}, x, x[:, 0]).save(folder / f"{name}.h5")
+    model = mlpkit.Model(spec, inputs=2)
+    for _ in mlpkit.epochs(model, x, x[:, 0]):
+        model.save(folder / "state.h5", training_state=True)
+        break
+    return [{"model": str(folder / f"{name}.h5"), "rows": x.tolist()} for name in (*changes, "state")]
+
+
 def example(name, folder):
     """A worked example as today's code writes it, and its table."""
     folder.mkdir()
@@ -73,9 +91,13 @@ def stored_spec(path):
 
 
 def check(site, cases, folder):
-    """Hold what 0.3.0 reads to what today's code does; returns the specs that it read."""
-    found = read_by_0_3(site, cases, folder)
-    assert len(found) == len(cases)
+    """Hold what 0.3.0 reads to what today's code does, and let it refuse what is newer; returns the specs that it read."""
+    refusable = newer(folder)
+    found = read_by_0_3(site, [*cases, *refusable], folder)
+    for refused, schema in zip(found[len(cases) :], (4, 4, 5, 4), strict=True):
+        assert f"its spec has schema version {schema}; this mlpkit reads 3" in refused["refused"]
+        assert "install a newer mlpkit" in refused["refused"]
+    found = found[: len(cases)]
     for case, old in zip(cases, found, strict=True):
         described = mlpkit.inspect(case["model"])
         assert (described["container"] in ("1.3", "1.4"), described["spec_schema"]) == (True, 3)
