@@ -52,11 +52,6 @@ def read_extent(metadata: Metadata, messages: list[Message], path: str) -> Exten
         raise Unsafe(f"{path} has a datatype that model files do not use", rule=Rule.DATATYPE)
     shape = _shape(bodies[header.DATASPACE], path)
     _, _, offset, stored = LAYOUT.unpack(layout)
-    return placed(metadata, dtype, shape, offset, stored, path)
-
-
-def placed(metadata: Metadata, dtype: str, shape: tuple[int, ...], offset: int, stored: int, path: str) -> Extent:
-    """Claim the bytes of a dataset that declares `stored` bytes, and return its extent. Errors are those of `read_extent`."""
     size = prod(shape) * int(dtype[2])
     if size > metadata.source.size:
         raise ResourceLimit(f"{path} declares {size} bytes, shape {shape}, but the file has {metadata.source.size}", rule=Rule.EXTENTS)

@@ -27,26 +27,8 @@ class Message(NamedTuple):
     body: bytes
 
 
-class Header(NamedTuple):
-    """Object header.
-
-    Attributes
-    ----------
-    messages : list of Message
-        Messages, including those of continuation blocks.
-    block : bytes
-        First block, including its checksum.
-    first : int
-        Offset of the first message in the block.
-    """
-
-    messages: list[Message]
-    block: bytes
-    first: int
-
-
-def read_header(metadata: Metadata, address: int, label: str, start: bytes) -> Header:
-    """Return the header of the object at an address, whose first bytes are `start`.
+def read_header(metadata: Metadata, address: int, label: str, start: bytes) -> list[Message]:
+    """Return the messages of the object at an address, whose first bytes are `start`, including those of continuation blocks.
 
     Raises
     ------
@@ -66,7 +48,7 @@ def read_header(metadata: Metadata, address: int, label: str, start: bytes) -> H
     for message in messages:  # the list grows with each continuation block
         if message.type == CONTINUATION:
             messages += _continuation(metadata, message, label)
-    return Header(messages, block, first)
+    return messages
 
 
 def _continuation(metadata: Metadata, message: Message, label: str) -> list[Message]:
@@ -88,9 +70,9 @@ def _messages(metadata: Metadata, data: bytes, position: int, label: str) -> lis
         stop = position + 4 + size
         if stop > end:
             raise Corrupt(f"a message in the header of {label} is longer than the header", rule=Rule.OBJECTS)
-        metadata.count_messages(1)
         found.append(Message(data[position], data[position + 3], data[position + 4 : stop]))
         position = stop
+    metadata.count_messages(len(found))
     if position < end and any(message.type == NIL for message in found):
         raise Corrupt(f"the header of {label} has a gap beside empty messages", rule=Rule.OBJECTS)
     return found

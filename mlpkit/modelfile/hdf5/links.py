@@ -14,7 +14,6 @@ from mlpkit.modelfile.hdf5.metadata import UNDEFINED, Metadata
 from mlpkit.modelfile.rules import Rule
 
 LINK_INFO = struct.Struct("<BBQQ")
-NO_HEAP = b"\0\0" + b"\xff" * 16  # version 0, no creation order, no heap and no B-tree
 
 Links = list[tuple[str, int]]  # name and address
 

@@ -47,11 +47,6 @@ class Metadata:
         self.sign(data[:-4], int.from_bytes(data[-4:], "little"), label)
         return data
 
-    def take(self, offset: int, data: bytes, label: str) -> None:
-        """Record a block that has already been read, like `block`."""
-        self.claim(offset, len(data), label)
-        self.sign(data[:-4], int.from_bytes(data[-4:], "little"), label)
-
     def sign(self, block: bytes, checksum: int, label: str) -> None:
         """Record a block and its stored checksum. Raise ResourceLimit if all blocks have too many bytes."""
         self.signed_bytes += len(block)

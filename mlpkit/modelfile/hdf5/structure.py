@@ -14,11 +14,10 @@ from mlpkit.errors import ModelFileError, NotAModelFile, ResourceLimit, Unsafe
 from mlpkit.modelfile.constants import CHANGED, MAX_DEPTH, MAX_OBJECTS
 from mlpkit.modelfile.hdf5 import header
 from mlpkit.modelfile.hdf5.attributes import model_attributes
-from mlpkit.modelfile.hdf5.extent import Extent, placed, read_extent
+from mlpkit.modelfile.hdf5.extent import Extent, read_extent
 from mlpkit.modelfile.hdf5.header import WINDOW, Message, read_header
 from mlpkit.modelfile.hdf5.links import Links, read_links
 from mlpkit.modelfile.hdf5.metadata import Metadata
-from mlpkit.modelfile.hdf5.pattern import KEY, Pattern, has_pattern
 from mlpkit.modelfile.hdf5.source import Source
 from mlpkit.modelfile.hdf5.superblock import read_superblock
 from mlpkit.modelfile.rules import Rule
@@ -58,7 +57,7 @@ def read_structure(source: Source) -> Structure:
     metadata = Metadata(source)
     try:
         root = read_superblock(metadata)
-        messages = read_header(metadata, root, "the root", source.window(root, WINDOW)).messages
+        messages = read_header(metadata, root, "the root", source.window(root, WINDOW))
         major, minor, digest = model_attributes(messages)
         extents = dict(_datasets(metadata, root, [message for message in messages if message.type not in OF_ATTRIBUTES]))
         metadata.check_overlaps()
@@ -78,7 +77,6 @@ def _datasets(metadata: Metadata, root: int, messages: list[Message]) -> Iterato
     """Yield the path and the extent of every dataset."""
     _check_messages(messages, "the root")
     seen, pending = {root}, [("", read_links(metadata, messages, ""))]
-    patterns: dict[bytes, Pattern] = {}
     while pending:
         prefix, links = pending.pop()
         for name, address in links:
@@ -88,41 +86,20 @@ def _datasets(metadata: Metadata, root: int, messages: list[Message]) -> Iterato
             seen.add(address)
             if len(seen) > MAX_OBJECTS:
                 raise ResourceLimit(f"it has more than {MAX_OBJECTS} objects", rule=Rule.LIMITS)
-            found = _object(metadata, address, path, patterns)
+            found = _object(metadata, address, path)
             if isinstance(found, Extent):
                 yield path, found
             else:
                 pending.append((path, found))
 
 
-def _object(metadata: Metadata, address: int, path: str, patterns: dict[bytes, Pattern]) -> Extent | Links:
-    """Return a dataset's extent or a group's links, by a known pattern if one matches."""
-    start = metadata.source.window(address, WINDOW)
-    pattern = patterns.get(start[:KEY])
-    numbers = None if pattern is None else pattern.match(start)
-    if pattern is None or numbers is None:
-        return _read_object(metadata, address, path, start, patterns)
-    metadata.count_messages(pattern.messages)
-    metadata.take(address, start[: pattern.size], path)
-    if pattern.dtype:
-        return placed(metadata, pattern.dtype, numbers[: pattern.rank], numbers[-2], numbers[-1], path)
+def _object(metadata: Metadata, address: int, path: str) -> Extent | Links:
+    """Return a dataset's extent or a group's links."""
+    messages = read_header(metadata, address, path, metadata.source.window(address, WINDOW))
+    if _check_messages(messages, path) == DATASET:
+        return read_extent(metadata, messages, path)
     _check_depth(path)
-    return list(zip(pattern.names, numbers, strict=True))
-
-
-def _read_object(metadata: Metadata, address: int, path: str, start: bytes, patterns: dict[bytes, Pattern]) -> Extent | Links:
-    """Return a dataset's extent or a group's links by parsing its header."""
-    found = read_header(metadata, address, path, start)
-    if _check_messages(found.messages, path) == DATASET:
-        extent = read_extent(metadata, found.messages, path)
-        if has_pattern(found):
-            patterns[start[:KEY]] = Pattern(found, dtype=extent.dtype, rank=len(extent.shape))
-        return extent
-    _check_depth(path)
-    links = read_links(metadata, found.messages, path)
-    if has_pattern(found):
-        patterns[start[:KEY]] = Pattern(found, names=[name for name, _ in links])
-    return links
+    return read_links(metadata, messages, path)
 
 
 def _check_depth(path: str) -> None:
