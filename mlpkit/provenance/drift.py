@@ -86,7 +86,7 @@ def drifted_plugins(contents: Contents, spec: Spec, besides: Spec | None = None)
     """Return what plugins compute otherwise here than where a model was saved, in what and by how much, in words.
 
     mlpkit's own are asked only when the file is from another version of it. An activation is compared with its table too,
-    which reaches over all scores of the training. Those that are themselves in the spec `besides` are left out.
+    which reaches over the pre-activations of a sample of the training rows. Those that are themselves in the spec `besides` are left out.
 
     Raises
     ------

@@ -83,7 +83,7 @@ class Sampled(NamedTuple):
     ----------
     table : Table
     trained : tuple of float, or None
-        The lowest and the highest score of the training rows; None when no training is known.
+        The lowest and the highest pre-activation of a sample of the training rows; None when no training is known.
     error : float
         The largest difference to the activation there, or in the whole table.
     """

@@ -1,4 +1,4 @@
-"""The ranges of scores that a network's own activations meet on its training rows: what a table of one must cover."""
+"""Ranges of the pre-activations that third-party activations meet on a sample of the training rows: what a lookup table must cover."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import numpy as np
 
 from mlpkit.data.disk.dataset import StoredInputs
 from mlpkit.engine.network import Network
-from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import Array, is_outside
 from mlpkit.plugin.since import stored_entry
 from mlpkit.provenance.lookup_table import is_elementwise, key_of
 
-ROWS = 2**12  # of a block
+BLOCKS, ROWS = 16, 256  # the sample: blocks of so many rows, spread evenly over the data
 
 Ranges = dict[str, tuple[float, float]]  # by the text of an activation's entry: the lowest and the highest score
 
 
 def score_ranges(network: Network, inputs: Array | StoredInputs) -> Ranges:
-    """The ranges of the elementwise activations that mlpkit does not bring; of those alone whose scores are all finite."""
+    """Return the ranges of the elementwise third-party activations whose pre-activations are finite on a sample of at most 4096 rows."""
     outside = [layer.activation for layer in network.layers if is_outside(layer.activation)]
     wanted = {key_of(stored_entry(activation)) for activation in outside if is_elementwise(activation)}
     if not wanted:
@@ -25,7 +24,7 @@ def score_ranges(network: Network, inputs: Array | StoredInputs) -> Ranges:
     keys = [key_of(stored_entry(layer.activation)) for layer in network.layers]
     last = max(index for index, key in enumerate(keys) if key in wanted)
     found: Ranges = {}
-    for rows in row_blocks(len(inputs), ROWS):
+    for rows in _sample(len(inputs)):
         x = inputs[rows]
         with np.errstate(all="ignore"):
             for index in range(last + 1):
@@ -34,3 +33,10 @@ def score_ranges(network: Network, inputs: Array | StoredInputs) -> Ranges:
                     low, high = found.get(keys[index], (np.inf, -np.inf))
                     found[keys[index]] = float(np.minimum(low, scores.min())), float(np.maximum(high, scores.max()))  # NaN stays
     return {key: ends for key, ends in found.items() if np.isfinite(ends).all()}
+
+
+def _sample(rows: int) -> list[slice]:
+    """Return the rows that are measured: all of them, or blocks that are spread evenly from the first row to the last."""
+    if rows <= BLOCKS * ROWS:
+        return [slice(0, rows)]
+    return [slice(start, start + ROWS) for start in (number * (rows - ROWS) // (BLOCKS - 1) for number in range(BLOCKS))]

@@ -101,5 +101,5 @@ def test_the_flags_of_messages_are_those_that_are_written():
     metadata = Metadata(Source(valid()))
     root = read_superblock(metadata)
     found = read_header(metadata, root, "the root", metadata.source.window(root, WINDOW))
-    flags = {message.type: message.flags for message in found.messages}
+    flags = {message.type: message.flags for message in found}
     assert (flags[header.ATTRIBUTE], flags[header.ATTRIBUTE_INFO]) == (0, NOT_SHARED)

@@ -13,6 +13,7 @@ from mlpkit_snake import Snake
 import mlpkit
 from mlpkit import errors
 from mlpkit.data.frames import as_table
+from mlpkit.engine.network import Network
 from mlpkit.modelfile import reader, writer
 from mlpkit.plugin import REGISTRIES
 from mlpkit.provenance.lookup_table import Sampled, is_elementwise
@@ -337,13 +338,18 @@ def test_a_table_takes_the_place_of_a_plugin_that_is_spoilt(install, tmp_path, h
     np.testing.assert_allclose(load(tmp_path / "model.h5").predict(X), expected, rtol=0, atol=2e-6)
 
 
-def test_the_range_is_that_of_all_training_rows(tmp_path):
-    x = np.random.default_rng(0).normal(size=(30_000, 1))
-    x[1034] = 50.0
-    model = mlpkit.train(spec(training={"epochs": 1}, preprocessing="none"), x, np.tanh(x[:, 0]))
+@pytest.mark.parametrize("rows", [2, 300, 4096, 4097, 30_000])
+def test_the_range_is_that_of_a_sample_of_the_training_rows(rows, tmp_path, monkeypatch):
+    """It costs a run the same however many rows there are, and has the first and the last of them."""
+    x = np.sort(np.random.default_rng(0).normal(size=(rows, 1)), axis=0)
+    model = mlpkit.Model(spec(training={"epochs": 1}, preprocessing="none"), inputs=1, outputs=1)
+    seen, measured = [], Network.layer_outputs
+    monkeypatch.setattr(Network, "layer_outputs", lambda self, index, inputs: seen.append(len(inputs)) or measured(self, index, inputs))
+    list(mlpkit.epochs(model, x, np.tanh(x[:, 0])))
+    assert sum(seen) == min(rows, 4096)
     model.save(tmp_path / "model.h5")
     (told,) = [record["surrogate"] for record in mlpkit.inspect(tmp_path / "model.h5")["plugins"] if "surrogate" in record]
-    scores, _ = model.network.layer_outputs(0, x.astype("float32"))
+    scores, _ = measured(model.network, 0, x.astype("float32"))
     assert told["trained"] == [float(scores.min()), float(scores.max())]
 
 
