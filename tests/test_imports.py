@@ -53,6 +53,25 @@ def test_a_module_imports_only_from_its_own_package_and_below():
                 assert order.index(name) <= order.index(part(path)), f"{path} imports {name}"
 
 
+def names_from(path, package):
+    """The names that a file imports from the modules of a package, with the module of each."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(package):
+            yield from ((node.module.removeprefix(f"{package}."), alias.name) for alias in node.names)
+
+
+def test_the_csv_reader_is_one_function_and_its_types():
+    outside = [path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE / "data" / "csv"]
+    found = {name for path in outside for name in names_from(path, "mlpkit.data.csv")}
+    assert found == {
+        ("reader", "read_csv"),
+        ("dialect", "Dialect"),  # what it takes
+        ("dialect", "OtherDialect"),  # what it raises
+        ("text_column", "TextColumn"),  # what its tables have, with the codes of any column of texts
+        ("text_column", "coded"),
+    }
+
+
 def test_only_the_built_in_plugins_and_a_few_modules_are_outside_of_packages():
     assert {path.stem for path in PACKAGE.glob("*.py")} == {*PLUGINS, "__init__", "__main__", "errors", "threads", "version"}
 

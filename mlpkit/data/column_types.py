@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.columns import Column, number_text, object_column, read_number
+from mlpkit.data.csv.text_column import TextColumn, coded
 from mlpkit.data.decorated_numbers import MOSTLY, marks, refuse_decorated
 from mlpkit.data.table import Table
-from mlpkit.data.text_column import TextColumn, coded
 from mlpkit.errors import DataError
 from mlpkit.numerics.blocks import row_blocks
 

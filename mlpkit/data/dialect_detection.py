@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from mlpkit.data.csv.dialect import OtherDialect
-from mlpkit.data.csv.text_stream import check_damage
-from mlpkit.data.readers import csv_separator, read_table
+from mlpkit.data.csv.text_column import TextColumn
+from mlpkit.data.readers import default_separator, read_table
 from mlpkit.data.table import Table
-from mlpkit.data.text_column import TextColumn
 
 _COMMA = re.compile(r"[+-]?\d*,\d*([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
@@ -36,13 +35,13 @@ def read_sniffed(path: str | Path) -> tuple[Table, dict[str, Any]]:
             if error.key in options:
                 raise
             if error.key == "encoding":
-                check_damage(path, error)
+                error.raise_if_damaged(path)
             options[error.key] = error.value
     if _has_decimal_commas(table):
         options["decimal"] = ","
         table = read_table(path, **options)
-    separator = csv_separator(path, **options)
-    return table, options if separator is None else {**options, "separator": separator}
+    usual = table.separator in (None, default_separator(path))
+    return table, options if usual else {**options, "separator": table.separator}
 
 
 def _has_decimal_commas(table: Table) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from mlpkit.data.array_files import iter_arrays, open_hdf5, open_npy
 from mlpkit.data.csv.dialect import Dialect
-from mlpkit.data.csv.reader import find_separator, iter_csv, read_csv
+from mlpkit.data.csv.reader import read_csv
 from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.table import Table, data_error
 from mlpkit.errors import DataError
@@ -85,7 +85,7 @@ def read_table(
     path, kind = _located(path), _format(path, format)
     with _readable(path):
         if kind in ("csv", "tsv"):
-            return read_csv(path, _dialect(kind, missing, options))
+            return next(read_csv(path, _dialect(kind, missing, options)))
         [table] = iter_arrays(path, kind, rows=None, columns=columns, allow_large=allow_large)
         return table
 
@@ -120,7 +120,7 @@ def iter_tables(
     path, kind = _located(path), _format(path, format)
     with _readable(path):
         if kind in ("csv", "tsv"):
-            yield from iter_csv(path, _dialect(kind, missing, options), rows=rows)
+            yield from read_csv(path, _dialect(kind, missing, options), rows=rows)
         else:
             yield from iter_arrays(path, kind, rows=rows, columns=columns, allow_large=allow_large)
 
@@ -136,18 +136,9 @@ def _format(path: str | Path, format: str | None) -> str:
     return format or FORMATS.get(suffix, "csv")
 
 
-def csv_separator(path: str | Path, **options: Any) -> str | None:
-    """Return the separator of a CSV file, or None if it is the default of its suffix or the file has another format.
-
-    See `read_table` for parameters and errors.
-    """
-    kind = _format(path, None)
-    if kind not in ("csv", "tsv"):
-        return None
-    path = _located(path)
-    with _readable(path):
-        found = find_separator(path, _dialect(kind, (), options))
-    return None if found == ("\t" if kind == "tsv" else ",") else found
+def default_separator(path: str | Path) -> str:
+    """Return the separator of CSV or TSV files with this suffix."""
+    return "\t" if _format(path, None) == "tsv" else ","
 
 
 def _dialect(kind: str, missing: Collection[str], options: dict[str, Any]) -> Dialect:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mlpkit.data.categorical_types import is_declared, plain_categories, whole_categories
 from mlpkit.data.columns import Column, ambiguous_text, as_column
-from mlpkit.data.text_column import TextColumn
+from mlpkit.data.csv.text_column import TextColumn
 from mlpkit.errors import DataError, Problem
 from mlpkit.text.column_names import same_form, unique
 from mlpkit.text.shown import counted, first_few
@@ -63,6 +63,11 @@ class Table:
     declared : mapping of str to bool, optional
         Columns of a categorical type, with True if all categories are integers. The default follows from the types of the columns.
 
+    Attributes
+    ----------
+    separator : str or None
+        Delimiter of the fields of a CSV file.
+
     Raises
     ------
     DataError
@@ -86,6 +91,7 @@ class Table:
         self.records = False  # rows were given as dictionaries: what one lacks is missing
         self.lists = {name for name, values in columns.items() if isinstance(values, (list, tuple))}
         self.columns = {name: _column(values, name) for name, values in columns.items()}
+        self.separator: str | None = None
         self.source, self.named, self.text_file, self.unnamed = source, named, text_file, unnamed
         lengths = {name: len(column) for name, column in self.columns.items()}
         if len(set(lengths.values())) > 1:

@@ -7,18 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlpkit.data.column_types import texts
+from mlpkit.data.csv.text_column import coded
 from mlpkit.data.table import Table
-from mlpkit.data.text_column import coded
 from mlpkit.plugin import Array
 from mlpkit.preprocessing.input_columns import InputColumn, missing_error
-
-if TYPE_CHECKING:
-    from mlpkit.data.csv.fields import Codes
 
 Unseen = Counter[tuple[str, str | None]]  # column and category
 
@@ -104,7 +101,7 @@ class CategoryEncoder:
         """Index of the first encoded column of each column, and the width."""
         return [0, *accumulate(len(column.categories) for column in self.columns)]
 
-    def _count(self, table: Table, column: InputColumn, values: list[str | None], numbers: Codes, unseen: Unseen) -> None:
+    def _count(self, table: Table, column: InputColumn, values: list[str | None], numbers: NDArray[np.intp], unseen: Unseen) -> None:
         """Count texts without a category; `numbers` has -1 in the rows of all others."""
         counts = np.bincount(numbers[numbers >= 0])
         for number in dict.fromkeys(numbers[numbers >= 0].tolist()):  # in the order of the rows

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 
 from mlpkit.data.column_types import Kind, column_kind, text_counts, texts
+from mlpkit.data.csv.text_column import coded
 from mlpkit.data.table import Table, column_width
-from mlpkit.data.text_column import coded
 from mlpkit.errors import DataError, SpecError
 from mlpkit.spec import Preprocessing
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.column_types import missing_rows, numbers, refuse_dates, text_counts, texts
 from mlpkit.data.columns import Column, read_number
+from mlpkit.data.csv.text_column import TextColumn, coded
 from mlpkit.data.decorated_numbers import refuse_decorated
 from mlpkit.data.table import Table
-from mlpkit.data.text_column import TextColumn, coded
 from mlpkit.errors import DataError, ResourceLimit
 from mlpkit.spec.csv_options import MISSING
-
-if TYPE_CHECKING:
-    from mlpkit.data.csv.fields import Codes
 
 Labels = NDArray[Any]  # 1-D: int64, float64, bool or texts
 
@@ -195,7 +192,7 @@ def known_numbers(table: Table, name: str, classes: Labels) -> NDArray[np.intp]:
     return np.array([number_of.get(value, -1) for value in values], dtype=np.intp)[codes]
 
 
-def _comparable(table: Table, name: str, classes: Labels) -> tuple[Codes, list[Any]]:
+def _comparable(table: Table, name: str, classes: Labels) -> tuple[NDArray[np.intp], list[Any]]:
     """Return the code of each row's value, and the values by code, converted so that they compare equal to the classes."""
     column: Column = table[name]
     if classes.dtype.kind != "U" and column.dtype != object:

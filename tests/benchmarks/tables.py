@@ -17,8 +17,8 @@ import numpy as np
 
 import mlpkit
 from mlpkit.data.column_types import numbers
+from mlpkit.data.csv.text_column import coded
 from mlpkit.data.readers import read_table
-from mlpkit.data.text_column import coded
 from mlpkit.preprocessing.prepare import prepare
 
 from .pairing import Row, Run, pair, repeated

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from mlpkit.errors import DataError, Problem
@@ -36,6 +37,22 @@ class OtherDialect(DataError):
 
     key: str = ""
     value: Any = None
+
+    def raise_if_damaged(self, path: str | Path) -> None:
+        """Raise this error, about invalid UTF-8, if more of the file's non-ASCII characters are valid than invalid.
+
+        Such a file is damaged UTF-8, not text in another encoding.
+        """
+        if self.value not in ("cp1252", "latin-1"):
+            return
+        right = wrong = 0
+        with open(path, "rb") as stream:
+            for line in stream:
+                for character in line.decode("utf-8", "surrogateescape") if not line.isascii() else "":
+                    right += character > "\x7f" and not "\udc80" <= character <= "\udcff"
+                    wrong += "\udc80" <= character <= "\udcff"
+        if right > wrong:
+            raise self
 
 
 def other_dialect(message: str, key: str, value: Any, *, help: str, file: str, line: int) -> OtherDialect:

@@ -22,9 +22,9 @@ from mlpkit.data.csv.dialect import Dialect
 from mlpkit.data.csv.header import Layout, Row, check_header, given_layout, named_layout, sample_rows
 from mlpkit.data.csv.row_reader import RowReader
 from mlpkit.data.csv.splitter import Block, split_plain
+from mlpkit.data.csv.text_column import TextColumn, Texts
 from mlpkit.data.csv.text_stream import TextLines, bounded_lines, count_lines, open_text
 from mlpkit.data.table import Table, data_error
-from mlpkit.data.text_column import TextColumn, Texts
 from mlpkit.text.shown import counted
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -34,11 +34,29 @@ _EXCEL = re.compile(r'"?sep=(?P<separator>[^"])"?\s*', re.IGNORECASE)  # first l
 _QUOTED = re.compile(r'"[^"]*"')
 _SPACED = re.compile(r'"[^"]*"( "[^"]*")+\s*')  # the default of R's write.table
 
-Part = tuple[Layout, Block]
+
+class _Start(NamedTuple):
+    """State after the header: columns, separator, number of lines before the rows, and the bytes already read after it."""
+
+    layout: Layout
+    separator: str
+    line: int
+    raw: bytes
 
 
-def read_csv(path: str | Path, dialect: Dialect) -> Table:
-    """Read a whole file as one table of text columns, None where a value is missing.
+Part = tuple[_Start, Block]
+
+
+def read_csv(path: str | Path, dialect: Dialect, *, rows: int | None = None) -> Iterator[Table]:
+    """Yield a file as tables of text columns, None where a value is missing: the only way into this package.
+
+    Parameters
+    ----------
+    path : str or Path
+        "-" is stdin.
+    dialect : Dialect
+    rows : int, optional
+        Most rows of a table, one of which is in memory at a time; the default is one table of all rows.
 
     Raises
     ------
@@ -47,20 +65,18 @@ def read_csv(path: str | Path, dialect: Dialect) -> Table:
     OtherDialect
         The file can be read with another encoding or without a header.
     """
-    return _table(_read(path, dialect, sys.maxsize), dialect, str(path), ahead=True)
-
-
-def iter_csv(path: str | Path, dialect: Dialect, *, rows: int) -> Iterator[Table]:
-    """Yield the file as tables of at most `rows` rows, one of which is in memory at a time."""
+    if rows is None:
+        yield _table(_read(path, dialect, sys.maxsize), dialect, str(path), ahead=True)
+        return
     waiting: list[Part] = []
-    for layout, block in _read(path, dialect, rows):
-        start, count = 0, sum(len(part.lines) for _, part in waiting)
-        while count + len(block.lines) - start >= rows:
-            stop = start + rows - count
-            yield _table([*waiting, (layout, block.part(slice(start, stop)))], dialect, str(path), ahead=False)
-            waiting, start, count = [], stop, 0
-        if start < len(block.lines):
-            waiting.append((layout, block.part(slice(start, None))))
+    for start, block in _read(path, dialect, rows):
+        first, count = 0, sum(len(part.lines) for _, part in waiting)
+        while count + len(block.lines) - first >= rows:
+            stop = first + rows - count
+            yield _table([*waiting, (start, block.part(slice(first, stop)))], dialect, str(path), ahead=False)
+            waiting, first, count = [], stop, 0
+        if first < len(block.lines):
+            waiting.append((start, block.part(slice(first, None))))
     if waiting:
         yield _table(waiting, dialect, str(path), ahead=False)
 
@@ -69,14 +85,17 @@ def _table(parts: Iterable[Part], dialect: Dialect, source: str, *, ahead: bool)
     """Return one table of all parts. With `ahead` numbers are read at once, while the bytes of a block are in the cache."""
     columns: dict[str, Texts] = {}
     lines = []
-    for layout, block in parts:
-        columns = columns or {name: Texts(dialect.missing) for name in layout.names}
+    for start, block in parts:
+        columns = columns or {name: Texts(dialect.missing) for name in start.layout.names}
         for index, texts in enumerate(columns.values()):
             texts.add(block.column(index), ahead=ahead)
         lines.append(block.lines)
     found = {name: TextColumn(texts) for name, texts in columns.items()}
     numbers = np.concatenate(lines)
-    return Table(found, source=_shown(source), named=layout.named, numbers=numbers, text_file=True, unnamed=layout.unnamed)
+    layout = start.layout
+    table = Table(found, source=_shown(source), named=layout.named, numbers=numbers, text_file=True, unnamed=layout.unnamed)
+    table.separator = start.separator
+    return table
 
 
 def _shown(source: str) -> str:
@@ -84,7 +103,7 @@ def _shown(source: str) -> str:
 
 
 def _read(path: str | Path, dialect: Dialect, rows: int) -> Iterator[Part]:
-    """Yield the columns and each block of the file; at least one.
+    """Yield the start and each block of the file; at least one.
 
     A pipe is not read further than needed for `rows` rows.
     """
@@ -94,25 +113,9 @@ def _read(path: str | Path, dialect: Dialect, rows: int) -> Iterator[Part]:
         empty = True
         for block in _blocks(stream, source, start, rows):
             empty = False
-            yield start.layout, with_points(block) if dialect.decimal == "," else block
+            yield start, with_points(block) if dialect.decimal == "," else block
         if empty:
             raise data_error(f"{source} has a header but no rows", source, help="add at least one row")
-
-
-def find_separator(path: str | Path, dialect: Dialect) -> str:
-    """Return the separator of a file. Errors are those of `read_csv`."""
-    source = _shown(str(path))
-    with open_text(path, source, dialect.encoding) as stream:
-        return _start(stream, source, dialect, 1).separator
-
-
-class _Start(NamedTuple):
-    """State after the header: columns, separator, number of lines before the rows, and the bytes already read after it."""
-
-    layout: Layout
-    separator: str
-    line: int
-    raw: bytes
 
 
 def _start(stream: BinaryIO, source: str, dialect: Dialect, rows: int) -> _Start:

@@ -186,23 +186,6 @@ def guess_encoding(raw: bytes) -> str:
     return "cp1252"
 
 
-def check_damage(path: str | Path, error: OtherDialect) -> None:
-    """Raise the error about invalid UTF-8 if more of the file's non-ASCII characters are valid than invalid.
-
-    Such a file is damaged UTF-8, not text in another encoding.
-    """
-    if error.value not in ("cp1252", "latin-1"):
-        return
-    right = wrong = 0
-    with open(path, "rb") as stream:
-        for line in stream:
-            for character in line.decode("utf-8", "surrogateescape") if not line.isascii() else "":
-                right += character > "\x7f" and not "\udc80" <= character <= "\udcff"
-                wrong += "\udc80" <= character <= "\udcff"
-    if right > wrong:
-        raise error
-
-
 def _ends_with_return(head: bytes, encoding: str) -> bool:
     """Return True if the first line ends with CR alone."""
     try:

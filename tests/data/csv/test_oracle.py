@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from mlpkit.data.column_types import missing_rows, numbers
 from mlpkit.data.csv import fields, reader
 from mlpkit.data.csv.splitter import OTHER_SPACES
+from mlpkit.data.csv.text_column import coded
 from mlpkit.data.readers import iter_tables, read_table
-from mlpkit.data.text_column import coded
 from mlpkit.errors import DataError
 from mlpkit.spec.parts import MISSING
 
