@@ -1,7 +1,7 @@
 """Spec: what is trained, how, and on what, as an immutable tree of values: JSON in, JSON out, plugin objects inside.
 
-It holds no arrays. Equal specs are equal. The spec that a model stores has every default written out, so that a later
-default cannot change an old model.
+It holds no arrays. Equal specs are equal. A default never changes: a key that a model leaves out means today what it meant
+when the model was saved.
 """
 
 from __future__ import annotations
