@@ -11,9 +11,9 @@ from mlpkit.data.csv.text_column import TextColumn
 from mlpkit.data.readers import default_separator, read_table
 from mlpkit.data.table import Table
 
-_COMMA = re.compile(r"[+-]?\d*,\d*([eE][+-]?\d+)?")
+_COMMA = re.compile(r"[+-]?(\d+|\d*,\d*([eE][+-]?\d+)?)")  # or a whole number
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
-_POINT = re.compile(r"[+-]?\d*\.\d*([eE][+-]?\d+)?")
+_POINT = re.compile(r"[+-]?(\d+|\d*\.\d*([eE][+-]?\d+)?)")
 
 
 def read_sniffed(path: str | Path) -> tuple[Table, dict[str, Any]]:
@@ -54,21 +54,13 @@ def _has_decimal_commas(table: Table) -> bool:
         if not isinstance(column, TextColumn):
             continue
         texts = [text for text in column.coded[1] if text is not None]
-        if any("." in text for text in texts) and all(map(_is_point_number, texts)):
+        if any("." in text for text in texts) and all(_is_number(text, _POINT) for text in texts):
             return False
         if any("," in text for text in texts) and all("," not in text or _COMMA.fullmatch(text) for text in texts):
-            mostly = 2 * sum(map(_is_comma_number, texts)) > len(texts)  # the rest may be marks of missing values
+            mostly = 2 * sum(_is_number(text, _COMMA) for text in texts) > len(texts)  # the rest may be marks of missing values
             found = found or (mostly and not all("," not in text or _THOUSANDS.fullmatch(text) for text in texts))
     return found
 
 
-def _is_comma_number(text: str) -> bool:
-    return text.isdecimal() or (_COMMA.fullmatch(text) is not None and any(map(str.isdecimal, text))) or _is_whole(text)
-
-
-def _is_point_number(text: str) -> bool:
-    return text.isdecimal() or (_POINT.fullmatch(text) is not None and any(map(str.isdecimal, text))) or _is_whole(text)
-
-
-def _is_whole(text: str) -> bool:
-    return re.fullmatch(r"[+-]?\d+", text) is not None
+def _is_number(text: str, form: re.Pattern[str]) -> bool:
+    return text.isdecimal() or (form.fullmatch(text) is not None and any(map(str.isdecimal, text)))

@@ -71,7 +71,7 @@ def to_contents(stored: Stored) -> Contents:
     )
 
 
-def from_contents(contents: Contents, path: ModelSource, allow_surrogate: bool = False) -> Stored:
+def from_contents(contents: Contents, path: ModelSource) -> Stored:
     """The parts of a model that a file holds; `path` is named in errors.
 
     In the place of a missing plugin that no prediction needs, or whose table may be predicted through, stands a `StandIn`.
@@ -84,7 +84,7 @@ def from_contents(contents: Contents, path: ModelSource, allow_surrogate: bool =
         A plugin cannot be used; the error says what to install or to pass.
     """
     with naming(path):
-        spec = _valid_spec(contents, contents.tensors, named(path), allow_surrogate)
+        spec = _valid_spec(contents, contents.tensors, named(path), allow_surrogate=False)
         _check_tensors(spec, {name: (array.shape, array.dtype.name) for name, array in contents.tensors.items()})
         network = Network(spec.network, spec.dtype)
         for name, view in network.parameters.views.items():

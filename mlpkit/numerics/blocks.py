@@ -14,9 +14,9 @@ def row_blocks(rows: int, block: int = BLOCK) -> Iterator[slice]:
         yield slice(start, min(start + block, rows))
 
 
-def blocks(*arrays: Any, block: int = BLOCK) -> Sequence[tuple[Any, ...]]:
-    """Views of at most `block` rows of each array; the arrays themselves where they have no more rows."""
+def blocks(*arrays: Any) -> Sequence[tuple[Any, ...]]:
+    """Views of at most `BLOCK` rows of each array; the arrays themselves where they have no more rows."""
     rows = len(arrays[0])
-    if rows <= block:
+    if rows <= BLOCK:
         return (arrays,)
-    return [tuple(array[part] for array in arrays) for part in row_blocks(rows, block)]
+    return [tuple(array[part] for array in arrays) for part in row_blocks(rows)]

@@ -18,7 +18,8 @@ NARROW = 32  # columns up to which a matrix is turned to reduce it (512 x 10: 7 
 def row_max(array: Array, scratch: Array, out: Array) -> None:
     """Fill `out`, shape (rows,), with the maximum of each row of `array`, shape (rows, columns).
 
-    `scratch` is an array of the same shape and order, whose numbers are lost.
+    `scratch` is an array of the same shape and order, whose numbers are lost. To turn a narrow matrix takes a fifth off the
+    prediction of 10,000 rows by 64-64-10.
     """
     rows, columns = array.shape
     if columns > NARROW or rows < FEW:

@@ -77,8 +77,7 @@ def uneven(shape: tuple[int, int] = (20, 6), seed: int = 0) -> Sample:
     return Sample(np.where(sizes > 0, z * sizes, sizes * np.abs(z)), upstream(shape), max(UNEVEN))
 
 
-def grid(kinks: tuple[float, ...] = ()) -> Array:
+def grid() -> Array:
     """Scores from one end to the other, close to each other, and far ones; in one column."""
     far = np.logspace(1.1, 4, 12)
-    z = np.concatenate([-far[::-1], np.linspace(-GRID, GRID, 2401), far])
-    return np.sort(np.concatenate([z, np.array(kinks, z.dtype)]))[:, None]
+    return np.concatenate([-far[::-1], np.linspace(-GRID, GRID, 2401), far])[:, None]

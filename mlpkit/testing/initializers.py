@@ -28,11 +28,11 @@ MAKERS = ("default_rng", "RandomState", "Generator", "PCG64", "MT19937", "Philox
 GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 
 
-def filled(initializer: Initializer, shape: tuple[int, ...], seed: int = 0, dtype: str = "float64") -> Array | None:
+def filled(initializer: Initializer, shape: tuple[int, ...], dtype: str = "float64") -> Array | None:
     """An array that was NaN, filled; None when the initializer refuses it."""
     array = np.full(shape, np.nan, dtype)
     try:
-        initializer.fill(array, np.random.default_rng(seed))
+        initializer.fill(array, np.random.default_rng(0))
     except ValueError as error:
         if is_refusal(error):
             return None

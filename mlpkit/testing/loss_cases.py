@@ -118,9 +118,9 @@ def of_size(loss: Loss, rule: Rule, shape: tuple[int, int], size: float = 1.0, s
     return Sample(points, targets, size if kind not in RANGES else 1.0)
 
 
-def uneven(loss: Loss, rule: Rule, units: int = 6, seed: int = 0) -> Sample:
+def uneven(loss: Loss, rule: Rule, units: int = 6) -> Sample:
     """Rows of very different sizes, some of them below 0 where they may be."""
-    sample = of_size(loss, rule, (20, units), 1.0, seed)
+    sample = of_size(loss, rule, (20, units), 1.0, 0)
     if kind_of(loss, rule) in RANGES:
         return sample
     sizes = np.resize(UNEVEN, 20)[:, None]
