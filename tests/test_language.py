@@ -22,7 +22,6 @@ UNFINISHED = [
     "spec",
     "testing",
     "training",
-    "cli",
     "errors.py",
     "files",
     "numerics",

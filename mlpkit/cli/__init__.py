@@ -1,7 +1,7 @@
-"""The command line: a command is a few lines over the public API.
+"""Command line: each command is a few lines over the public API.
 
-Nothing heavy is imported here or at the head of a command's file, so that `--help` and completion stay fast: NumPy,
-h5py and the spec's models are imported inside the commands.
+Nothing heavy is imported here or at the top of a command's file, so that `--help` and completion stay fast. NumPy, h5py and the
+models of the spec are imported inside the commands.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        The arguments after the program's name; those of the process when left out.
+        Arguments after the program's name; by default those of the process.
 
     Returns
     -------
     int
-        The exit code: 0 done; 1 the run failed; 2 usage, or an invalid spec, data or model; 3 a plugin is missing,
+        Exit code: 0 success; 1 the run failed; 2 usage error, or an invalid spec, data or model; 3 a plugin is missing,
         broken or ambiguous; 4 ``--fail-under`` not met; 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM.
     """
     from mlpkit.cli.standard_streams import open_streams
@@ -31,6 +31,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     open_streams()
     from mlpkit.cli.app import run
 
-    if argv is None:  # in a process of its own: Pydantic fails where the metadata of any distribution are damaged, as it looks for plugins
+    if argv is None:  # own process: Pydantic's search for plugins fails if any distribution has damaged metadata
         os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     return run(argv)

@@ -1,4 +1,4 @@
-"""The program: its commands, and how every run of it ends."""
+"""Program: its commands, and the exit code of a run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from mlpkit.cli.train import train
 from mlpkit.errors import Problem
 from mlpkit.version import __version__
 
-UsageError: Any = typer.BadParameter.__base__  # Click's; by its version, Typer has Click inside or beside it
+UsageError: Any = typer.BadParameter.__base__  # Click's class; depending on its version, Typer vendors Click or depends on it
 
 _NONE_OF = re.compile(r"'(?P<given>[^']{1,100})' is not one of (?P<words>.*)", re.DOTALL)
 _SETTINGS: dict[str, Any] = {
@@ -43,8 +43,8 @@ _SETTINGS: dict[str, Any] = {
     "invoke_without_command": True,
     "context_settings": {"help_option_names": ["-h", "--help"]},
 }
-app = typer.Typer(help="Multi-layer perceptrons: from a JSON spec to one HDF5 file.", **_SETTINGS)
-plugins = typer.Typer(add_completion=False, help="The plugins that are installed; checking and packing your own.", **_SETTINGS)
+app = typer.Typer(help="Train multi-layer perceptrons from a JSON spec and save them in one HDF5 file.", **_SETTINGS)
+plugins = typer.Typer(add_completion=False, help="List, show, check, create and freeze plugins.", **_SETTINGS)
 
 
 def _show_version(context: typer.Context, wanted: bool) -> None:
@@ -82,7 +82,7 @@ app.add_typer(plugins, name="plugins")
 
 
 def run(argv: Sequence[str] | None) -> int:
-    """Run the program with these arguments, whatever happens; the exit code."""
+    """Run the program with these arguments and return the exit code. All exceptions are reported as errors."""
     console = Console()
     console.json_messages = _wants_json(sys.argv[1:] if argv is None else argv)
     try:
@@ -108,26 +108,26 @@ def run(argv: Sequence[str] | None) -> int:
 
 
 def _wants_json(argv: Sequence[str]) -> bool:
-    """Return whether the arguments ask for JSON alone on stderr, so that those that are wrong are told so too."""
+    """Return True if the arguments ask for JSON on stderr, so that errors in the arguments are reported as JSON too."""
     return "--progress=json" in argv or any(pair == ("--progress", "json") for pair in pairwise(argv))
 
 
 def _usage(console: Console, error: Any) -> int:
     command = error.ctx.command_path if error.ctx else "mlpkit"
-    message = _plain(error.format_message().rstrip("."))
+    message = _with_suggestion(error.format_message().rstrip("."))
     errors.show(console, [Problem(message[:1].lower() + message[1:], help=f"see '{command} --help'")])
     return 2
 
 
-def _plain(message: str) -> str:
-    """The message about a value that is none of some words, with the nearest of them."""
+def _with_suggestion(message: str) -> str:
+    """Return the message of a usage error, with the nearest choice added for an invalid choice."""
     found = _NONE_OF.search(message)
     near = difflib.get_close_matches(found["given"], re.findall("'([^']*)'", found["words"]), n=1) if found else []
     return message.replace("Value error, ", "") + (f"; did you mean {near[0]!r}?" if near else "")
 
 
 def _drop_unwritable() -> None:
-    """If stdout takes no more - a closed pipe, a full disk - let what is buffered go nowhere, so that Python ends quietly."""
+    """Discard buffered output if stdout is a closed pipe or a full disk, so that Python exits without an error."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -1,4 +1,4 @@
-"""`mlpkit check`: everything that is wrong with a spec, and what it will be with its data."""
+"""`mlpkit check`: all errors of a spec, and the shapes that follow from its data."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 def check(
     console: Console,
-    spec: Annotated[str, typer.Argument(metavar="SPEC", help="A spec, a JSON file; '-' is stdin.")],
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="JSON file of the spec; '-' is stdin.")],
     data: Data = None,
     fill: Annotated[bool, typer.Option("--fill", help="Print the spec with every default written out.")] = False,
     code: Code = None,
     json: Json = False,
 ) -> None:
-    """Check a spec: every error at once, with its line and column.
+    """Check a spec and report all errors, each with its line and column.
 
-    When its data can be read, they are checked with it, and shapes and parameters are shown.
+    If the data can be read, they are checked against the spec, and shapes and parameters are shown.
     """
     load_code(code)
     try:
@@ -53,12 +53,12 @@ def check(
 
 
 def _with_data(console: Console, spec: Spec, data: str | None) -> dict[str, Any]:
-    """The facts about a spec with its data; none when it names no data, or a file that is not here."""
+    """Return the facts about a spec with its data; empty if it names no data, or the file does not exist."""
     path = spec.data.path
     if data is None and path is None:
         return {}
     if data is None and path is not None and (path == "-" or not spec.resolve_path(path).exists()):
-        console.warn(f"the data were not checked: {path} is not here")
+        console.warn(f"the data were not checked: {path} does not exist")
         return {}
     from mlpkit.model.model import Model
     from mlpkit.preprocessing.prepare import prepare

@@ -1,4 +1,4 @@
-"""Verdicts: what `mlpkit init` makes of each column, so that no draw of the training rows can make training refuse it."""
+"""Roles of columns in the spec that `mlpkit init` writes, chosen so that training accepts any selection of training rows."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ if TYPE_CHECKING:
     from mlpkit.data.table import Table
     from mlpkit.preprocessing.input_columns import InputColumn
 
-FEW_ROWS = 20  # too few to keep some back for validation
-SPARSE = 0.05  # a column with a smaller share of values than this is left out,
-FEW_VALUES = 8  # and one with fewer values: those that train might have none
-LABELS = 20  # texts that differ in nearly every row, when there are more of them than this, name the rows
-SHARED = 0.4  # as many different texts as this share of the rows: half of those that train
+FEW_ROWS = 20  # with fewer rows there is no validation split
+SPARSE = 0.05  # columns with a smaller share of values are left out,
+FEW_VALUES = 8  # and columns with fewer values: the training rows might have none
+LABELS = 20  # more texts than this that differ in nearly every row are row names
+SHARED = 0.4  # most different texts as a share of the rows: half of the training rows
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The verdict on a column: its kind, what the spec has to say of it, and why it is left out, both maybe empty."""
+class ColumnRole:
+    """Role of a column: its kind, its treatment in the spec, and the reason if it is left out; treatment and reason may be empty."""
 
     kind: Literal["number", "boolean", "category", ""]
     treatment: Literal["one_hot", "ignore", ""] = ""
     reason: str = ""
 
 
-def verdict(table: Table, training: Table, name: str, missing: Sequence[str]) -> Verdict:
-    """Return what to do with an input column.
+def column_role(table: Table, training: Table, name: str, missing: Sequence[str]) -> ColumnRole:
+    """Return the role of an input column.
 
     Parameters
     ----------
     table, training : Table
-        All rows, and those that will train.
+        All rows, and the rows that will be used for training.
     name : str
     missing : sequence of str
-        Texts that mean that a value is missing.
+        Texts that stand for a missing value.
     """
     from mlpkit.preprocessing import InputEncoder
     from mlpkit.spec import Preprocessing
@@ -46,19 +46,19 @@ def verdict(table: Table, training: Table, name: str, missing: Sequence[str]) ->
     try:
         column = InputEncoder.fit(Preprocessing(), table, (name,), missing).columns[0]
         if reason := _unusable(table, training, column, missing):
-            return Verdict("", "ignore", reason)
-        one_hot = column.kind == "category" and not _is_steady(column)
+            return ColumnRole("", "ignore", reason)
+        one_hot = column.kind == "category" and not _is_always_categorical(column)
         options = Preprocessing(columns={name: "one_hot"} if one_hot else {})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             InputEncoder.fit(options, training, (name,), missing).encode(table.select([name]), "float32")
     except DataError as error:
-        return Verdict("", "ignore", error.message)
-    return Verdict(column.kind, "one_hot" if one_hot else "")
+        return ColumnRole("", "ignore", error.message)
+    return ColumnRole(column.kind, "one_hot" if one_hot else "")
 
 
-def _is_steady(column: InputColumn) -> bool:
-    """Return whether training takes a column for categories whichever rows it has of it."""
+def _is_always_categorical(column: InputColumn) -> bool:
+    """Return True if training handles a column as categorical for any selection of its rows."""
     from mlpkit.data.column_types import column_kind
     from mlpkit.data.table import Table
 
@@ -66,12 +66,12 @@ def _is_steady(column: InputColumn) -> bool:
         return False
     try:
         return all(column_kind(Table({"x": [text]}), "x") == "category" for text in column.categories if text is not None)
-    except DataError:  # a date, say, among other texts
+    except DataError:  # for example a date among other texts
         return False
 
 
 def _unusable(table: Table, training: Table, column: InputColumn, missing: Sequence[str]) -> str:
-    """Return why a column is left out; empty when it is not."""
+    """Return the reason to leave a column out, or an empty string."""
     import numpy as np
 
     from mlpkit.data.column_types import numbers, text_counts, texts
@@ -79,7 +79,7 @@ def _unusable(table: Table, training: Table, column: InputColumn, missing: Seque
     if column.kind == "category":
         counts = text_counts(texts(table, column.name), missing)
         if len(counts) == 1:
-            return f"it has one value only, {next(iter(counts))!r}"
+            return f"it has only one value, {next(iter(counts))!r}"
         rows = sum(counts.values())
         if len(counts) > max(LABELS, SHARED * rows):
             return f"it has {len(counts)} different texts in {rows} rows"
@@ -91,7 +91,7 @@ def _unusable(table: Table, training: Table, column: InputColumn, missing: Seque
     if reason := _sparse(len(present), len(values), split=training is not table):
         return reason
     if len(np.unique(present)) == 1:
-        return f"it has one value only, {present[0]:g}"
+        return f"it has only one value, {present[0]:g}"
     if len(present) > FEW_ROWS and (np.diff(values) == 1).all():
         return "it numbers the rows"
     return ""

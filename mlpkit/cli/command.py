@@ -1,4 +1,4 @@
-"""Command: a command of the program, in which an option that takes one value is given once."""
+"""Command class that rejects repeated single-value options."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typer.core import TyperCommand
 
 
 class Command(TyperCommand):
-    """A command that refuses an option given twice, whose first value would be lost."""
+    """Command that rejects an option given twice, whose first value would be ignored."""
 
     def make_parser(self, ctx: Any) -> Any:
-        """The parser of the command line."""
+        """Return the parser of the command line."""
         parser: Any = super().make_parser(ctx)
         parse = parser.parse_args
 
@@ -26,12 +26,12 @@ class Command(TyperCommand):
 
 
 def _check_once(ctx: Any, order: list[Any]) -> None:
-    """Raise BadParameter for an option that takes one value and is among the options in the order of the command line twice."""
+    """Raise BadParameter if an option with a single value is given more than once."""
     seen: set[str] = set()
     for param in order:
         if param.param_type_name != "option" or param.is_flag or param.multiple:
             continue
         if param.name in seen:
             option = max(param.opts, key=len)
-            raise typer.BadParameter(f"{option} takes one value, and is given more than once", ctx=ctx, param_hint=option)
+            raise typer.BadParameter(f"{option} accepts one value, but is given more than once", ctx=ctx, param_hint=option)
         seen.add(param.name)

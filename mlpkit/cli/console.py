@@ -1,6 +1,6 @@
-"""Console: data to stdout, messages to stderr, colour only where it is wanted, ASCII where the stream has no more.
+"""Console: data on stdout, messages on stderr, colors if enabled, and ASCII if the stream does not support Unicode.
 
-Nothing else writes to a terminal. Names and texts of others come through `_write`, which writes out what a terminal would obey.
+All terminal output goes through this module. `_write` escapes control characters in foreign names and texts.
 """
 
 from __future__ import annotations
@@ -18,49 +18,49 @@ from mlpkit.cli.json_format import pretty
 from mlpkit.cli.standard_streams import silence, takes_more
 from mlpkit.text.shown import printable
 
-Line = tuple[str, str]  # a label, such as "error", or nothing; and a text
+Line = tuple[str, str]  # a label, such as "error" or "", and a text
 STYLES = {"error": "1;31", "warning": "1;33", "help": "1;36"}
 MOST_WARNINGS = 5
-PATIENCE, JSON_PATIENCE = 2.0, 30.0  # seconds that a message waits for a reader whose pipe is full; then it is lost
+PATIENCE, JSON_PATIENCE = 2.0, 30.0  # seconds that a message waits for a full pipe before it is dropped
 
 
 class Console:
-    """The streams of a command.
+    """Streams of a command.
 
     Attributes
     ----------
     stdout : TextIO
-        Where data go.
+        Stream for data.
     quiet : bool
-        No messages but warnings and errors.
+        Only warnings and errors.
     verbose : bool
         Messages with details.
     debug : bool
-        Errors with their traceback.
+        Errors with tracebacks.
     color : bool
-        Whether colour is allowed at all; the environment and the stream decide the rest.
+        False to disable colors; otherwise the environment and the stream decide.
     json_messages : bool
-        Whether everything on stderr is JSON, an object a line, as ``--progress json`` promises.
+        True if every line on stderr is a JSON object, as documented for ``--progress json``.
     """
 
     def __init__(self) -> None:
         self._warnings = 0
-        self.stdout = sys.stdout  # while a command runs that is stderr for all others: what a plugin prints is no data
+        self.stdout = sys.stdout  # commands redirect sys.stdout to stderr: output of plugins is not data
         self.quiet = self.verbose = self.debug = self.json_messages = False
         self.color = True
 
     def out(self, text: str) -> None:
-        """A line of data, to stdout."""
+        """Write a line of data to stdout."""
         _write(self.stdout, text + "\n")
 
     def json(self, value: Any) -> None:
-        """Data as JSON, to stdout."""
+        """Write data as JSON to stdout."""
         text = pretty(value, ascii=not is_unicode(self.stdout))
         self.out("".join(sign if sign.isprintable() or sign == "\n" else json.dumps(sign)[1:-1] for sign in text))
 
     @contextmanager
     def binary(self) -> Iterator[BinaryIO]:
-        """Stdout for bytes, which go out as they are, but to a terminal as a text that it does not obey."""
+        """Yield stdout for bytes. They are written unchanged, but escaped if stdout is a terminal."""
         if self.stdout.isatty():
             yield cast(BinaryIO, _Terminal(self.stdout))
         else:
@@ -68,37 +68,37 @@ class Console:
             self.stdout.buffer.flush()
 
     def say(self, text: str) -> None:
-        """A message, unless quiet."""
+        """Write a message, unless quiet."""
         if not self.quiet:
             self._tell("message", text)
 
     def detail(self, text: str) -> None:
-        """A message for those who want more."""
+        """Write a message if verbose."""
         if self.verbose:
             self.say(text)
 
     def warn(self, text: str) -> None:
-        """A warning, on one line; after some of them, which come from batch after batch, no more."""
+        """Write a warning on one line. Further warnings are dropped after `MOST_WARNINGS`, because batches may repeat them."""
         self._warnings += 1
         if self._warnings <= MOST_WARNINGS:
             more = " (further warnings are not shown)" if self._warnings == MOST_WARNINGS else ""
             self._tell("warning", " ".join(text.split()) + more, self._label("warning"))
 
     def fail(self, lines: Sequence[Line]) -> None:
-        """Write what is wrong, line by line; a line that goes on is indented, so that no text looks like a message of its own."""
+        """Write the lines of an error. Continuation lines are indented, so that no text looks like a separate message."""
         for label, text in lines:
             self._tell(label or "message", text.replace("\n", "\n  "), self._label(label) if label else "")
 
     def trace(self, text: str) -> None:
-        """A traceback."""
+        """Write a traceback."""
         self._tell("traceback", text.rstrip("\n"))
 
     def record(self, value: dict[str, Any]) -> None:
-        """A line of JSON to stderr, for programs that follow a run."""
+        """Write a line of JSON to stderr, for programs that monitor a run."""
         _message(json.dumps(value) + "\n", patience=JSON_PATIENCE)
 
     def draw(self, text: str) -> None:
-        """A line that the next one replaces; nothing takes it away."""
+        """Write a line that the next one overwrites."""
         _message(text[: shutil.get_terminal_size().columns - 1], "\r", "\x1b[K", patience=0.0)
 
     def _tell(self, kind: str, text: str, label: str = "") -> None:
@@ -108,19 +108,19 @@ class Console:
             _message(text + "\n", label)
 
     def _label(self, word: str) -> str:
-        """``error:`` and the like, in colour when stderr shows it."""
+        """Return a label such as ``error:``, in color if stderr supports it."""
         return f"\x1b[{STYLES[word]}m{word}:\x1b[0m " if self.color and shows_color(sys.stderr) else f"{word}: "
 
 
 class StrayLines(io.TextIOBase):
-    """Stands for stdout where stderr is JSON alone: the lines that a plugin prints become objects too."""
+    """Replacement of stdout while stderr is JSON: lines printed by a plugin become JSON objects."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self.rest = ""
 
     def write(self, text: str) -> int:
-        """Take some text; a line is told when it is whole."""
+        """Write text. Each complete line becomes one object."""
         *lines, self.rest = (self.rest + text).split("\n")
         for line in lines:
             self.console.record({"output": line})
@@ -128,45 +128,45 @@ class StrayLines(io.TextIOBase):
 
 
 def shows_color(stream: TextIO) -> bool:
-    """Return whether a stream is to get colour: NO_COLOR, then FORCE_COLOR, then TERM=dumb, then whether it is a terminal."""
+    """Return True if a stream gets colors: NO_COLOR is checked first, then FORCE_COLOR, TERM=dumb and isatty."""
     if os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or is_terminal(stream)
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Return whether a stream is a terminal that can move its cursor."""
+    """Return True if a stream is a terminal that can move its cursor."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def is_unicode(stream: TextIO) -> bool:
-    """Return whether a stream takes every character."""
+    """Return True if a stream accepts every character."""
     return (stream.encoding or "ascii").lower().replace("-", "").startswith("utf")
 
 
 class _Terminal:
-    """A terminal that takes bytes of text."""
+    """Binary stream that writes text to a terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
 
     def write(self, data: Any) -> int:
-        """Write bytes; how many they were."""
+        """Write bytes and return their number."""
         _write(self.stream, bytes(data).decode("utf-8", "backslashreplace"))
         return len(data)
 
 
 def _message(text: str, before: str = "", behind: str = "", *, patience: float = PATIENCE) -> None:
-    """Write a message to stderr as well as it goes: nobody reading it is no reason to stop."""
+    """Write a message to stderr. A closed or blocked stderr does not stop the program."""
     try:
         if takes_more(sys.stderr, patience):
             _write(sys.stderr, text, before, behind)
-    except (OSError, ValueError):  # a closed pipe or terminal, a full disk; ValueError: a stream that is closed
+    except (OSError, ValueError):  # a closed pipe or terminal, a full disk; ValueError: a closed stream
         silence(sys.stderr)
 
 
 def _write(stream: TextIO, text: str, before: str = "", behind: str = "") -> None:
-    """Write a text, with what a terminal is to obey before and behind it."""
+    """Write an escaped text, with terminal control sequences before and after it."""
     encoding = stream.encoding or "ascii"
     shown = before + printable(text) + behind
     stream.write(shown.encode(encoding, "backslashreplace").decode(encoding))

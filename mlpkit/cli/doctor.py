@@ -1,4 +1,4 @@
-"""`mlpkit doctor`: the versions and settings that a bug report needs."""
+"""`mlpkit doctor`: versions and settings for a bug report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ THREADS = ("MLPKIT_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 
 
 def doctor(console: Console, json: Json = False) -> None:
-    """Show versions, BLAS and plugins: text to paste into a bug report."""
+    """Show versions, BLAS and plugins, to paste into a bug report."""
     found = diagnosis()
     if json:
         console.json(found)
@@ -27,11 +27,11 @@ def doctor(console: Console, json: Json = False) -> None:
     console.out(aligned([(name, str(value)) for name, value in lines]))
     others = [plugin for plugin in plugins if plugin["distribution"] != "mlpkit" or plugin["error"]]
     shown = [(f"  {plugin['group']} {plugin['full_name']}", _state(plugin)) for plugin in others]
-    console.out(f"plugins: {len(plugins)}, of them {len(plugins) - len(others)} built in" + (f"\n{aligned(shown)}" if shown else ""))
+    console.out(f"plugins: {len(plugins)}, {len(plugins) - len(others)} of them built in" + (f"\n{aligned(shown)}" if shown else ""))
 
 
 def diagnosis() -> dict[str, Any]:
-    """Everything that is known, as JSON values. Plugins are imported, to see which are broken."""
+    """Return all information as JSON values. Plugins are imported to find broken ones."""
     from importlib.metadata import PackageNotFoundError, version
 
     from mlpkit.plugin import plugins
@@ -55,7 +55,7 @@ def diagnosis() -> dict[str, Any]:
 
 
 def _blas() -> str:
-    """The BLAS that NumPy was built with."""
+    """Return the BLAS that NumPy was built with."""
     import numpy as np
 
     config: Any = np.show_config(mode="dicts")

@@ -1,6 +1,6 @@
-"""A first spec for a table, which trains as it is: what the columns are for, and a network that fits its size.
+"""Draft of a spec for a table: roles of the columns and a network that fits the size of the table. It trains without changes.
 
-The rules are few and plain, and each choice is said or stands in the spec: it is a start, to be changed by hand.
+The rules are few and simple. Each choice is reported or written to the spec, which is meant to be edited.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlpkit.cli.column_roles import FEW_ROWS, LABELS, Verdict, verdict
+from mlpkit.cli.column_roles import FEW_ROWS, LABELS, ColumnRole, column_role
 from mlpkit.cli.model_facts import listed
 from mlpkit.errors import DataError
 from mlpkit.text.column_names import same_form
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from mlpkit.data.table import Table
 
 SEED = 0
-VALIDATION = 0.2  # share of the rows
-MOST_CLASSES = 20  # whole numbers are classes when they are at most so many,
-ROWS_PER_CLASS = 10  # and each has so many rows on average
-NETWORKS = (  # up to so many rows: widths, dropout, batch size, learning rate, epochs, patience
+VALIDATION = 0.2  # share of the validation rows
+MOST_CLASSES = 20  # integers are classes if there are at most this many different ones
+ROWS_PER_CLASS = 10  # and each has at least this many rows on average
+NETWORKS = (  # most rows: widths, dropout, batch size, learning rate, epochs, patience
     (FEW_ROWS, (8,), 0.0, None, 0.05, 500, None),
     (1_000, (32,), 0.1, 32, 0.005, 300, 30),
     (10_000, (64, 32), 0.1, 64, 0.002, 300, 20),
@@ -42,47 +42,47 @@ XOR: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Draft:
-    """A drafted spec and the findings about its columns.
+    """Drafted spec and the roles of its columns.
 
     Attributes
     ----------
     spec : dict
         JSON values.
     target : str
-        What the target is, in a few words.
+        Short description of the target.
     untargeted : int
-        Rows that are left out since their target is missing.
+        Number of rows that are left out because their target is missing.
     marks : mapping of str to str
-        Texts that stand for a missing value, and a column in which they do.
-    columns : mapping of str to Verdict
-        Of the inputs.
+        Texts that stand for a missing value, each with a column that contains it.
+    columns : mapping of str to ColumnRole
+        Roles of the inputs.
     """
 
     spec: dict[str, Any]
     target: str
     untargeted: int
     marks: Mapping[str, str]
-    columns: Mapping[str, Verdict]
+    columns: Mapping[str, ColumnRole]
 
     @property
     def ignored(self) -> dict[str, str]:
-        """Return why columns are left out."""
+        """Reasons for columns that are left out."""
         return {name: found.reason for name, found in self.columns.items() if found.treatment == "ignore"}
 
 
 def draft(table: Table, target: str, path: str, name: str, written: Mapping[str, Any] | None = None) -> Draft:
-    """A spec that predicts a column of a table from the others, and that trains.
+    """Return a spec that predicts a column of a table from the others and can be trained.
 
     Parameters
     ----------
     table : Table
     target : str
     path : str
-        Of the data, as the spec is to name it.
+        Path of the data for the spec.
     name : str
-        Of the model.
+        Name of the model.
     written : mapping, optional
-        The keys of `data` that say how the file is written.
+        Keys of `data` with the dialect of the file.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def draft(table: Table, target: str, path: str, name: str, written: Mapping[str,
 
     target = same_form(target)
     if not target:
-        raise DataError("the target's column has no name", help="name it in the file, or choose another with --target")
+        raise DataError("the target's column has no name", help="name it in the file, or choose another column with --target")
     table, untargeted = _with_target(table, target)
     classes = _classes(table, target)
     marks = _marks(table, target)
@@ -105,22 +105,22 @@ def draft(table: Table, target: str, path: str, name: str, written: Mapping[str,
     if training is not table:
         data["split"] = {"validation": VALIDATION}
     missing = (*MISSING, *marks)
-    columns = {column: verdict(table, training, column, missing) for column in table.names if column not in (target, *table.unnamed)}
+    columns = {column: column_role(table, training, column, missing) for column in table.names if column not in (target, *table.unnamed)}
     found = Draft({"name": name, "seed": SEED, "data": data}, _described(classes), untargeted, marks, columns)
     if len(found.ignored) == len(columns):
         reasons = "; ".join(f"{column}: {reason}" for column, reason in found.ignored.items())
         raise DataError(f"no column can be used to predict {target!r}", help=reasons or "give more columns")
     if treatments := {column: one.treatment for column, one in columns.items() if one.treatment}:
         found.spec["preprocessing"] = {"columns": treatments}
-    columns |= {column: Verdict("", "ignore", "it has no name in the file") for column in sorted(table.unnamed) if column != target}
+    columns |= {column: ColumnRole("", "ignore", "it has no name in the file") for column in sorted(table.unnamed) if column != target}
     found.spec.update(_network(table.rows, classes, split="split" in data))
     for rows in (table, training):
-        TargetEncoder.fit(Spec.model_validate(found.spec), rows.select([target]))  # which says what is wrong with it
+        TargetEncoder.fit(Spec.model_validate(found.spec), rows.select([target]))  # raises the error if the target cannot be fitted
     return found
 
 
 def _with_target(table: Table, target: str) -> tuple[Table, int]:
-    """The rows that have a target, and how many have none."""
+    """Return the rows that have a target, and the number of rows without one."""
     import numpy as np
 
     from mlpkit.preprocessing.labels import missing_targets
@@ -132,7 +132,7 @@ def _with_target(table: Table, target: str) -> tuple[Table, int]:
 
 
 def _marks(table: Table, target: str) -> dict[str, str]:
-    """Texts that stand for a missing value in a column of numbers, and a column of each; none that is a class of the target."""
+    """Return texts that stand for missing values in numeric columns, each with a column. Classes of the target are excluded."""
     from mlpkit.data.column_types import text_counts
     from mlpkit.data.decorated_numbers import marks
     from mlpkit.spec.csv_options import MISSING
@@ -146,7 +146,7 @@ def _marks(table: Table, target: str) -> dict[str, str]:
 
 
 def _training_rows(table: Table, target: str, classes: list[Any] | None) -> Table:
-    """The rows that will train: all where too few are left, or where the others would have nothing to learn."""
+    """Return the rows for training: all rows if there are few, or if the target would be constant in a split."""
     import numpy as np
 
     from mlpkit.data.column_types import numbers
@@ -170,7 +170,7 @@ def _described(classes: list[Any] | None) -> str:
 
 
 def _network(rows: int, classes: list[Any] | None, *, split: bool) -> dict[str, Any]:
-    """Layers, loss, optimizer and training for a table of this size."""
+    """Return layers, loss, optimizer and training for a table of this size."""
     row = next(row for row in NETWORKS if row[0] is None or rows < row[0])
     _, widths, dropout, batch_size, rate, epochs, patience = row
     binary = classes is not None and len(classes) == 2
@@ -188,12 +188,12 @@ def _network(rows: int, classes: list[Any] | None, *, split: bool) -> dict[str, 
 
 
 def _classes(table: Table, target: str) -> list[Any] | None:
-    """The classes of the target, None when it is a number.
+    """Return the classes of the target, or None if it is a number.
 
     Raises
     ------
     DataError
-        It is constant, or differs in nearly every row and is no number.
+        The target is constant, or is a text that differs in nearly every row.
     """
     import numpy as np
 
@@ -206,13 +206,13 @@ def _classes(table: Table, target: str) -> list[Any] | None:
     if column_kind(table, target, advice=TARGET_ADVICE) != "number":
         classes = find_classes(table, target)
         if len(classes) > max(LABELS, table.rows // 2):
-            message = f"the column {target!r} has {len(classes)} different texts in {table.rows} rows: it names the rows, it is no class"
+            message = f"the column {target!r} has {len(classes)} different texts in {table.rows} rows, which are row names and not classes"
             raise DataError(message, help="choose another column with --target")
         return list(classes.tolist())
     values = np.unique(numbers(table, target, advice=TARGET_ADVICE))
     if len(values) < 2:
         raise DataError(
-            f"the target {target!r} is {values[0]:g} in every row: there is nothing to learn", help="choose another with --target"
+            f"the target {target!r} is {values[0]:g} in every row, so there is nothing to learn", help="choose another column with --target"
         )
     few = len(values) <= max(2, min(MOST_CLASSES, table.rows // ROWS_PER_CLASS))
     whole = bool((values == np.floor(values)).all())

@@ -1,4 +1,4 @@
-"""From an exception to what a person reads, and to the program's exit code."""
+"""Error blocks and exit codes of exceptions."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from mlpkit.cli.console import Console, Line
 from mlpkit.errors import MLPKitError, PluginError, Problem, TrainingError
 
-WIDTH = 100  # of a source line that is shown: a spec may be one long line
+WIDTH = 100  # most characters of a source line that are shown; a spec may be one long line
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s,\[\]{}:"]+')
 
 
 class OutputError(MLPKitError):
-    """A file that cannot be written."""
+    """Raised for a file that cannot be written."""
 
 
 def exit_code(error: BaseException) -> int:
-    """The exit code of an exception that ends a command."""
+    """Return the exit code for an exception that ends a command."""
     from mlpkit.plugin.error_attribution import blamed
 
     if isinstance(error, PluginError) or blamed(error):
@@ -32,7 +32,7 @@ def report(console: Console, error: Exception) -> None:
 
 
 def show(console: Console, problems: Sequence[Problem]) -> None:
-    """Write problems as error blocks, or as JSON where all messages are."""
+    """Write problems as error blocks, or as JSON if messages are JSON."""
     if console.json_messages:
         for problem in problems:
             console.record({"error": problem.message, **{key: value for key, value in vars(problem).items() if value and key != "message"}})
@@ -44,7 +44,7 @@ def show(console: Console, problems: Sequence[Problem]) -> None:
 
 
 def problems_of(error: Exception) -> tuple[Problem, ...]:
-    """Return what is wrong, in the words of whoever has to do something about it."""
+    """Return the problems of an exception, described for the person who can solve them."""
     if isinstance(error, MLPKitError):
         return error.problems
     from mlpkit.plugin.error_attribution import blamed
@@ -54,7 +54,7 @@ def problems_of(error: Exception) -> tuple[Problem, ...]:
     if isinstance(error, MemoryError):
         return (Problem("not enough memory", help="use fewer rows or columns, narrower layers, or a smaller batch"),)
     if isinstance(error, RecursionError):
-        return (Problem("the input is nested too deep", help="use a flatter spec"),)
+        return (Problem("the input is nested too deep", help="use a spec with fewer nested levels"),)
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return (Problem(f"{where}{error.strerror}", help="check the path, its permissions and the space on the disk"),)
@@ -63,7 +63,7 @@ def problems_of(error: Exception) -> tuple[Problem, ...]:
 
 
 def block(problem: Problem) -> list[Line]:
-    """One error, line by line: what, where, the line itself with a caret, and what to do."""
+    """Return the lines of one error: message, position, source line with a caret, and help."""
     lines: list[Line] = [("error", problem.message)]
     place = ":".join([problem.file, *(str(number) for number in (problem.line, problem.column) if number)])
     path = f"({problem.path})" if problem.path else ""
@@ -77,7 +77,7 @@ def block(problem: Problem) -> list[Line]:
 
 
 def _excerpt(problem: Problem) -> list[str]:
-    """The line with a caret under the value or key that is meant."""
+    """Return the source line with carets under the value or key."""
     start = max(0, problem.column - 1 - WIDTH // 2) if len(problem.source) > WIDTH else 0
     shown = "".join(char if char.isprintable() else " " for char in problem.source[start : start + WIDTH])
     at = problem.column - 1 - start

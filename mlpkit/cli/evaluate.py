@@ -1,4 +1,4 @@
-"""`mlpkit evaluate`: the loss and metrics of a model on rows with known targets."""
+"""`mlpkit evaluate`: loss and metrics of a model on rows with known targets."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ NOT_MET = 4
 
 def evaluate(
     console: Console,
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file.")],
-    data: Annotated[str, typer.Argument(metavar="DATA", help="Rows with the target: CSV, TSV, NPZ, NPY or HDF5; '-' is CSV from stdin.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model file.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Rows with targets: CSV, TSV, NPZ, NPY or HDF5; '-' is CSV from stdin.")],
     metrics: Annotated[
         list[str] | None,
-        typer.Option("--metric", metavar="NAME", help="A metric to compute; repeatable. Those of the spec when left out."),
+        typer.Option("--metric", metavar="NAME", help="Metric to compute; repeatable. The default are the metrics of the spec."),
     ] = None,
     fail_under: Annotated[
         list[str] | None,
         typer.Option(
             "--fail-under",
             metavar="NAME=VALUE",
-            help="Exit with 4 if a metric is worse: below VALUE, or above it where less is better (loss, rmse); repeatable.",
+            help="Exit with 4 if a metric is below VALUE, or above it if lower is better (loss, rmse); repeatable.",
         ),
     ] = None,
     weighted: Annotated[
-        bool, typer.Option("--weighted", help="Weight the rows by the spec's column of weights; else only rows of weight 0 are left out.")
+        bool, typer.Option("--weighted", help="Weight metrics by the spec's column of weights. Rows of weight 0 are always left out.")
     ] = False,
     code: Code = None,
     allow_surrogate: Surrogate = False,
@@ -69,7 +69,7 @@ def evaluate(
 
 
 def _text(model: Model, measured: dict[str, float], label: str) -> str:
-    """The figures, a line each, and the units of the loss where they are not those of the data."""
+    """Return one line per figure, with the units of the loss if they differ from those of the data."""
     from mlpkit.cli.model_facts import loss_units
 
     units = "" if model.target_encoder is None else loss_units(model.target_encoder)
@@ -79,7 +79,7 @@ def _text(model: Model, measured: dict[str, float], label: str) -> str:
 
 
 def _bounds(texts: Sequence[str]) -> dict[str, float]:
-    """The bound of each figure that has one."""
+    """Return the bound of each figure that has one."""
     bounds: dict[str, float] = {}
     for name, bound in map(_bound, texts):
         if name in bounds:
@@ -100,7 +100,7 @@ def _bound(text: str) -> tuple[str, float]:
 
 
 def _metrics(model: Model, asked: Sequence[str], bounded: Sequence[str]) -> list[Metric]:
-    """The metrics to compute: those asked for, or the model's own, and those that have a bound; with the options of the model's own."""
+    """Return the metrics to compute, with the options of the model's own: the given ones or the model's, and those with a bound."""
     from mlpkit.plugin import REGISTRIES
     from mlpkit.training.evaluation import choose_metrics
 
@@ -115,7 +115,7 @@ def _metrics(model: Model, asked: Sequence[str], bounded: Sequence[str]) -> list
 
 
 def _failure(measured: dict[str, float], name: str, bound: float) -> str | None:
-    """Return what to say if a figure is worse than its bound, or no number."""
+    """Return a message if a figure is worse than its bound or not a number, else None."""
     from mlpkit.plugin import REGISTRIES
 
     registry = REGISTRIES["metrics"]

@@ -1,4 +1,4 @@
-"""`mlpkit info`: what is in a model file, and with `--verify` whether everything in it holds."""
+"""`mlpkit info`: the contents of a model file, and with `--verify` a verification of every byte."""
 
 from __future__ import annotations
 
@@ -13,27 +13,25 @@ from mlpkit.cli.options import Code, Json, load_code
 from mlpkit.cli.progress import label
 from mlpkit.text.shown import and_more, counted, shortened
 
-LONGEST = 2000  # letters of one fact: a file from a stranger may have millions
+LONGEST = 2000  # most characters of one fact; an untrusted file may have millions
 LONGEST_PLUGIN = 200
 MOST_PLUGINS = 10
 MOST_COLUMNS = 200
 MOST_TABLES = 10
-NOT_VALID = "not valid: --verify says why"  # what a file says is shown although it may not hold
+NOT_VALID = "not valid: --verify shows the error"  # facts are shown without complete validation
 
 
 def info(
     console: Console,
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file.")],
-    spec: Annotated[bool, typer.Option("--spec", help="Print the spec, every default written out, as JSON.")] = False,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Verify every byte that means something, and let the network answer its probe.")
-    ] = False,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model file.")],
+    spec: Annotated[bool, typer.Option("--spec", help="Print the spec as JSON with all defaults.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Verify every byte that is used, and run the self-test of the network.")] = False,
     code: Code = None,
     json: Json = False,
 ) -> None:
-    """Show what is in a model file; its plugins need not be installed.
+    """Show the contents of a model file. Its plugins need not be installed.
 
-    With --verify a file that breaks a rule of the format is an error that quotes the rule.
+    With --verify, a file that breaks a rule of the format is an error that quotes the rule.
     """
     from mlpkit.model.inspection import inspect
     from mlpkit.spec.forms import full_spec
@@ -58,13 +56,13 @@ def info(
 
 
 def _verified(path: str) -> list[dict[str, str]]:
-    """Return what was verified, and with what result; an error that quotes the rule when something does not hold."""
+    """Return the facts that were verified with their results. Raise an error that quotes the rule if one fails."""
     from mlpkit.errors import ModelFileError
     from mlpkit.model.verify import verify
     from mlpkit.modelfile.rules import Rule
 
     try:
-        return [{"what": what, "result": result} for what, result in verify(path)]
+        return [{"what": fact, "result": result} for fact, result in verify(path)]
     except ModelFileError as error:
         if error.rule is None:
             raise
@@ -73,7 +71,7 @@ def _verified(path: str) -> list[dict[str, str]]:
 
 
 def _text(found: dict[str, Any]) -> str:
-    """The summary, one fact a line."""
+    """Return the summary, one fact per line."""
     spec, target = found["spec"], found["preprocessing"].get("target")
     target = target if isinstance(target, dict) else {}
     columns = [] if found["columns"] is None else found["columns"]
@@ -116,7 +114,7 @@ def _columns(columns: Any) -> str:
 
 
 def _shape(spec: dict[str, Any]) -> str:
-    """The widths and activations; a spec is shown even if it is not valid, which --verify tells."""
+    """Return the widths and activations of the network. The spec may be invalid; `--verify` reports the error."""
     try:
         network = spec["network"]
         return " -> ".join([str(network["inputs"]), *(f"{layer['units']} {_name(layer['activation'])}" for layer in network["layers"])])
@@ -129,7 +127,7 @@ def _name(entry: Any) -> str:
 
 
 def _weighted(spec: dict[str, Any]) -> str:
-    """Return what is weighted in the history, as far as the spec says it."""
+    """Return the figures of the history that are weighted, as far as the spec is valid."""
     try:
         if spec["data"]["weight"] is None:
             return "none"
@@ -139,14 +137,14 @@ def _weighted(spec: dict[str, Any]) -> str:
 
 
 def _history(history: dict[str, Any], weighted: str) -> str:
-    """The number of epochs, and what the last one measured."""
+    """Return the number of epochs and the figures of the last one."""
     last = {name: value for name, value in history["last"].items() if name != "epoch" and value is not None}
     measured = "".join(f"  {name if name == 'learning_rate' else label(name, weighted)} {value:.4g}" for name, value in last.items())
     return f"{counted(history['epochs'], 'epoch')}{', the last:' if measured else ''}{measured}"
 
 
 def _place(training: dict[str, Any]) -> str:
-    """Return where the run stands that can go on; what it says is verified only when it does."""
+    """Return the progress of a run that can be resumed. It is validated only when the run is resumed."""
     try:
         steps = training["step"] - training["epoch"] * training["steps_per_epoch"]
         done = counted(training["done"] + training["epoch"], "epoch")
@@ -156,28 +154,28 @@ def _place(training: dict[str, Any]) -> str:
 
 
 def _plugins(plugins: list[dict[str, Any]]) -> list[str]:
-    """The plugins that mlpkit does not bring, each on a line, with what to install and their options."""
+    """Return a line for each plugin that is not built in, with its package and its options."""
     others = list(dict.fromkeys(_plugin(plugin) for plugin in plugins if plugin["distribution"] != "mlpkit"))
     more = and_more(len(others), MOST_PLUGINS)
-    return [*others[:MOST_PLUGINS], *([f"{more.lstrip()}, which --json shows"] if more else [])] or ["built-in ones only"]
+    return [*others[:MOST_PLUGINS], *([f"{more.lstrip()}, which --json shows"] if more else [])] or ["only built-in ones"]
 
 
 def _plugin(plugin: dict[str, Any]) -> str:
-    """Return where a plugin is from, and its options."""
+    """Return the package of a plugin and its options."""
     code, options = plugin.get("code"), plugin["options"]
-    source = f"(own code, {code['name']})" if code else "(own code)"
+    source = f"(user code, {code['name']})" if code else "(user code)"
     if plugin["distribution"]:
-        source = f"of {plugin['distribution']} {plugin['version']}"
+        source = f"from {plugin['distribution']} {plugin['version']}"
     given = [f"{name}={jsontext.dumps(value)}" for name, value in options.items()] if isinstance(options, dict) else [NOT_VALID]
     return shortened(", ".join([f"{plugin['name']} {source}", *given]), LONGEST_PLUGIN)
 
 
 def _tables(plugins: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Return how good the tables are through which the model predicts where a plugin is missing."""
+    """Return the accuracy of the lookup tables that replace missing plugins."""
     from mlpkit.provenance.lookup_table import how_good
 
-    told = {plugin["name"]: plugin["surrogate"] for plugin in plugins if plugin.get("surrogate") is not None}
-    return [("table", f"of {shortened(name, 100)}: {how_good(surrogate)}") for name, surrogate in list(told.items())[:MOST_TABLES]]
+    surrogates = {plugin["name"]: plugin["surrogate"] for plugin in plugins if plugin.get("surrogate") is not None}
+    return [("table", f"of {shortened(name, 100)}: {how_good(surrogate)}") for name, surrogate in list(surrogates.items())[:MOST_TABLES]]
 
 
 def _tensors(found: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`mlpkit init`: a first spec, which trains as it is."""
+"""`mlpkit init`: a first spec that can be trained without changes."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ SCHEMA = "mlpkit.schema.json"
 def init(
     console: Console,
     data: Annotated[
-        str | None, typer.Argument(metavar="[DATA]", help="CSV, TSV, NPZ, NPY or HDF5; an example, XOR, is written when left out.")
+        str | None, typer.Argument(metavar="[DATA]", help="CSV, TSV, NPZ, NPY or HDF5. Without DATA the example XOR is written.")
     ] = None,
     target: Annotated[
-        str | None, typer.Option("-t", "--target", metavar="COLUMN", help="The column to predict; the last one when left out.")
+        str | None, typer.Option("-t", "--target", metavar="COLUMN", help="Column to predict; the last one by default.")
     ] = None,
-    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="The spec to write; '-' is stdout.")] = "spec.json",
+    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Spec to write; '-' is stdout.")] = "spec.json",
     force: Force = False,
 ) -> None:
     """Write a spec for a table, and the JSON Schema of specs beside it.
 
-    Columns that cannot be used - dates, names of rows, one value only - are left out, and named.
+    Columns that cannot be used, such as dates, row names and constant columns, are left out and reported.
     """
     check_output(output, force=force, reads=[data])
     check_ending(output, SPECS, "a spec")
     folder = Path(output).parent if output != "-" else Path()
     if data is None:
         if target is not None:
-            raise typer.BadParameter("there is no DATA to have a target", param_hint="--target")
+            raise typer.BadParameter("a target needs DATA", param_hint="--target")
         spec = XOR
         _write_xor(console, folder / XOR["data"]["path"], force)
     else:
@@ -57,11 +57,11 @@ def init(
 
 
 def _drafted(console: Console, data: str, target: str | None, folder: Path) -> dict[str, Any]:
-    """The spec for a file of data; what was decided is said."""
+    """Return the spec for a data file, and report the decisions."""
     from mlpkit.data.dialect_detection import read_sniffed
 
     if data == "-":
-        raise typer.BadParameter("the data must be a file, which the spec can name", param_hint="DATA")
+        raise typer.BadParameter("the data must be a file, because the spec names its path", param_hint="DATA")
     table, written = read_sniffed(data)
     if written:
         console.say(f"read {one_line(data)} with {', '.join(f'{key} {jsontext.dumps(value)}' for key, value in written.items())}")
@@ -77,7 +77,7 @@ def _drafted(console: Console, data: str, target: str | None, folder: Path) -> d
 
 
 def _found_text(found: Draft) -> Iterator[str]:
-    """Yield the findings, a line each: the kind of each input, and what is left out and why."""
+    """Yield the findings, one per line: the kind of each input, and the columns that are left out with reasons."""
     yield from kinds_text([(name, one.kind) for name, one in found.columns.items() if one.kind])
     if found.untargeted:
         yield f'left out {counted(found.untargeted, "row")} without a target: data.missing_target is "drop"'
@@ -88,7 +88,7 @@ def _found_text(found: Draft) -> Iterator[str]:
 
 
 def _path_from(folder: Path, data: str) -> str:
-    """The path of the data as seen from the spec's folder."""
+    """Return the path of the data relative to the spec's folder."""
     try:
         return Path(os.path.relpath(data, folder)).as_posix()
     except ValueError:  # another drive
@@ -96,7 +96,7 @@ def _path_from(folder: Path, data: str) -> str:
 
 
 def _write_xor(console: Console, path: Path, force: bool) -> None:
-    """The example's data, unless they are there already."""
+    """Write the data of the example, unless the file already has them."""
     if path.is_file() and path.read_text(encoding="utf-8", errors="replace") == XOR_DATA:
         return
     check_output(str(path), force=force)

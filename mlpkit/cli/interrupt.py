@@ -1,4 +1,4 @@
-"""Interrupt: the meaning of Ctrl-C and of the other signals that ask for an end, while a model trains."""
+"""Handling of Ctrl-C, SIGTERM and SIGHUP while a model trains."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from mlpkit.cli.signals import INTERRUPTED, end, handling
 
 
 class Interrupt:
-    """While it is entered, the first SIGINT, SIGTERM or SIGHUP asks for an end and a second stops at once.
+    """Context in which the first SIGINT, SIGTERM or SIGHUP requests a stop, and the second stops at once.
 
-    What happens is said to `say`. Called, it says whether an end was asked for. The handlers that were there before come back on leaving.
+    Messages are passed to `say`. Calling the object returns True if a stop was requested. Previous handlers are restored on exit.
 
     Attributes
     ----------
-    heard : bool
-        Whether a call has said yes: what it steers was cut short, not merely finished at that moment.
+    stopped : bool
+        True if a call has returned True: the run was cut short, and did not only finish at that moment.
     code : int
-        The exit code by the first signal: 130, 143 or 129.
+        Exit code by the first signal: 130, 143 or 129.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
-        self.heard = False
+        self.stopped = False
         self.code = INTERRUPTED
         self._asked = False
-        self._unsaid = ""
+        self._pending = ""
         self._handling: AbstractContextManager[None] = handling(self._handle)
 
     def __call__(self) -> bool:
-        self.heard = self._asked
-        if self._unsaid:
-            text, self._unsaid = self._unsaid, ""
+        self.stopped = self._asked
+        if self._pending:
+            text, self._pending = self._pending, ""
             self.say(text)
         return self._asked
 
@@ -46,12 +46,12 @@ class Interrupt:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         again, self._asked = self._asked, True
-        text = "\nstopped at once; nothing was saved" if again else "\nfinishing the batch, then saving; once more stops at once"
+        text = "\nstopped at once; nothing was saved" if again else "\nfinishing the batch, then saving; a second signal stops at once"
         if not again:
             self.code = 128 + number
         try:
             self.say(text)
-        except RuntimeError:  # the signal came in the middle of a write to the same stream
-            self._unsaid = text
+        except RuntimeError:  # the signal arrived during a write to the same stream
+            self._pending = text
         if again:
             end(number, frame)

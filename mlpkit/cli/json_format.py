@@ -1,4 +1,4 @@
-"""JSON as a person writes it: what fits on a line stands on one line."""
+"""JSON formatting for readers: a value that fits on one line is written on one line."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ WIDTH = 100
 
 
 def pretty(value: Any, *, ascii: bool = False, indent: str = "", used: int = 0) -> str:
-    """JSON text, broken into lines only where it is longer than `WIDTH`.
+    """Return JSON text with line breaks only in values longer than `WIDTH`.
 
     Parameters
     ----------
     value : JSON value
     ascii : bool
-        Whether other characters are to be escaped.
+        True to escape non-ASCII characters.
     indent : str
-        What stands before the value's closing bracket.
+        Indentation of the value's closing bracket.
     used : int
-        How much of the first line is taken by what stands before the value.
+        Number of characters before the value on its first line.
     """
     flat = json.dumps(value, ensure_ascii=ascii)
     if len(indent) + used + len(flat) <= WIDTH or not isinstance(value, (dict, list)) or not value:

@@ -1,4 +1,4 @@
-"""Facts of a model before it trains: rows, columns, shapes, parameters; as JSON and as text."""
+"""Facts about a model before training (rows, columns, shapes, parameters), as JSON and as text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_SHOWN = 10
 
 
 def facts(model: Model, prepared: Prepared) -> dict[str, Any]:
-    """The shapes of a model for prepared data, as JSON values."""
+    """Return the shapes of a model for prepared data, as JSON values."""
     from mlpkit.spec.parts import plugin_name
 
     columns = [{"name": column.name, "kind": column.kind, "treatment": column.treatment} for column in prepared.inputs.columns]
@@ -42,23 +42,23 @@ def facts(model: Model, prepared: Prepared) -> dict[str, Any]:
 
 
 def _weights(prepared: Prepared) -> str:
-    """Return what is weighted: "none", "loss" or "loss and metrics"."""
+    """Return the figures that use sample weights: "none", "loss" or "loss and metrics"."""
     if prepared.train.weights is None:
         return "none"
     return "loss and metrics" if prepared.weighted else "loss"
 
 
 def loss_units(target: TargetEncoder) -> str:
-    """The units of the loss, where they are not those of the data; else empty."""
+    """Return the units of the loss if they differ from those of the data, else an empty string."""
     if target.task != "regression" or not ((target.scale != 1).any() or target.center.any()):
         return ""
     if len(target.names) > 1:
-        return "of the standardised targets"
-    return f"of the standardised target, of which 1 is {target.scale[0]:.4g} of {shortened(target.names[0], 60)}"
+        return "in units of the standardized targets"
+    return f"in units of the standardized target: 1 is {target.scale[0]:.4g} of {shortened(target.names[0], 60)}"
 
 
 def facts_text(facts: dict[str, Any]) -> str:
-    """The same in a few lines."""
+    """Return the facts as a few lines of text."""
     target = f"{listed(facts['target'])} ({facts['task']})"
     if facts["classes"] is not None:
         target += f" of {len(facts['classes'])} classes: {listed(facts['classes'])}"
@@ -67,7 +67,7 @@ def facts_text(facts: dict[str, Any]) -> str:
     lines = [("rows", rows), ("target", target), ("inputs", f"{counted(len(facts['columns']), 'column')}, {facts['inputs']} encoded")]
     lines += [("", line) for line in kinds_text([(column["name"], column["kind"]) for column in facts["columns"]])]
     if facts["left_out"]:
-        lines.append(("", f'left out, as the spec says "ignore": {listed(facts["left_out"])}'))
+        lines.append(("", f'left out by "ignore" in the spec: {listed(facts["left_out"])}'))
     if facts["weights"] != "none":
         metrics = "" if facts["weights"] == "loss and metrics" else "; metrics are not"
         lines.append(("weights", f"loss and validation_loss{'' if metrics else ', and the metrics,'} are weighted{metrics}"))
@@ -78,7 +78,7 @@ def facts_text(facts: dict[str, Any]) -> str:
 
 
 def kinds_text(kinds: list[tuple[str, str]]) -> list[str]:
-    """A line for each kind of input: how many there are, and their names."""
+    """Return a line for each kind of input: the count and the names."""
     lines = []
     for kind, noun in (("number", "number"), ("boolean", "flag"), ("category", "category")):
         names = [name for name, own in kinds if own == kind]
@@ -89,17 +89,17 @@ def kinds_text(kinds: list[tuple[str, str]]) -> list[str]:
 
 
 def columns_text(columns: list[dict[str, Any]]) -> str:
-    """The input columns, one a line."""
+    """Return the input columns, one per line."""
     treated = [(column["name"], f"{column['kind']}, {column['treatment']}") for column in columns]
     return aligned([(f"  {shortened(str(name), 60)}", shortened(treatment, 60)) for name, treatment in treated])
 
 
 def aligned(pairs: list[tuple[str, str]]) -> str:
-    """Names and values in two columns, a line each."""
+    """Return names and values in two aligned columns, a pair per line."""
     width = max((len(name) for name, _ in pairs), default=0)
     return "\n".join(one_line(f"{name:{width}}  {value}".rstrip()) for name, value in pairs)
 
 
 def listed(values: list[Any]) -> str:
-    """Values with commas, the first ones when they are many."""
+    """Return values separated by commas, shortened to the first ones."""
     return first_few(values, MOST_SHOWN)

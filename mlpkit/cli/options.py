@@ -1,4 +1,4 @@
-"""The options that every command has, and those that several share."""
+"""Options that every command has, and options that several commands share."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from mlpkit.errors import DataWarning, SurrogateWarning
 if TYPE_CHECKING:
     from mlpkit.plugin.registry import PluginInfo
 
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No messages but warnings and errors.")]
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="More details.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Show only warnings and errors.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show more details.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; the variable NO_COLOR does the same.")]
-Code = Annotated[list[str] | None, typer.Option("-c", "--code", metavar="FILE", help="A Python file with plugins of your own; repeatable.")]
+NoColor = Annotated[bool, typer.Option("--no-color", help="Disable colors, like the variable NO_COLOR.")]
+Code = Annotated[list[str] | None, typer.Option("-c", "--code", metavar="FILE", help="Python file with your own plugins; repeatable.")]
 Surrogate = Annotated[
-    bool, typer.Option("--allow-surrogate", help="Predict through the model's table of an activation whose plugin is missing.")
+    bool, typer.Option("--allow-surrogate", help="Use the model's lookup table for an activation whose plugin is missing.")
 ]
-Data = Annotated[str | None, typer.Option("-d", "--data", metavar="DATA", help="Data in place of the spec's data.path.")]
-Large = Annotated[bool, typer.Option("--allow-large", help="Read a file that claims more than 1,000 times its own size.")]
-Json = Annotated[bool, typer.Option("--json", help="JSON to stdout.")]
-Force = Annotated[bool, typer.Option("-f", "--force", help="Overwrite a file that exists.")]
+Data = Annotated[str | None, typer.Option("-d", "--data", metavar="DATA", help="Data to use instead of the spec's data.path.")]
+Large = Annotated[bool, typer.Option("--allow-large", help="Read a file that declares more than 1,000 times its own size.")]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
+Force = Annotated[bool, typer.Option("-f", "--force", help="Overwrite an existing file.")]
 
 COMMON: dict[str, Any] = {"quiet": Quiet, "verbose": Verbose, "debug": Debug, "no_color": NoColor}
 
 
 def with_common(command: Callable[..., None]) -> Callable[..., None]:
-    """A command, which takes the console first, as a function with the common options that Typer can call."""
+    """Return a command, whose first parameter is the console, as a function with the common options that Typer can call."""
     signature = inspect.signature(command, eval_str=True)
     own = list(signature.parameters.values())[1:]
     keyword = inspect.Parameter.KEYWORD_ONLY
@@ -60,7 +60,7 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _each_once(console: Console) -> Callable[..., None]:
-    """Return what shows a warning; one that a table does not reach, or of data, comes with every batch."""
+    """Return a function that shows warnings. Warnings of data and lookup tables, which batches repeat, are shown once."""
     seen: set[str] = set()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
@@ -74,7 +74,7 @@ def _each_once(console: Console) -> Callable[..., None]:
 
 
 def load_code(paths: Iterable[str] | None) -> list[PluginInfo]:
-    """Make the plugins in the user's own files known; what they are.
+    """Register the plugins in the user's files and return their descriptions.
 
     Raises
     ------
@@ -87,5 +87,5 @@ def load_code(paths: Iterable[str] | None) -> list[PluginInfo]:
 
 
 def with_code(command: str, paths: Iterable[str] | None) -> str:
-    """A command line with the files of code that it needs too, quoted for a shell."""
+    """Return a command line with its `--code` options, quoted for a shell."""
     return " ".join([command, *(f"-c {shlex.quote(path)}" for path in paths or ())])

@@ -1,4 +1,4 @@
-"""Setting: a value of the spec that the command line changes, such as ``--set training.epochs=50``."""
+"""Settings: values of the spec that the command line changes, such as ``--set training.epochs=50``."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _PART = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 
 @dataclass(frozen=True)
 class Setting:
-    """A value for a place in the spec.
+    """New value for a position in the spec.
 
     Attributes
     ----------
     option : str
-        As the user wrote it; named in errors.
+        Option as the user wrote it, for error messages.
     path : tuple of str
-        The keys and indices that lead to the place.
+        Keys and indices that lead to the position.
     value : JSON value
     """
 
@@ -34,7 +34,10 @@ class Setting:
 
     @classmethod
     def parse(cls, text: str) -> Setting:
-        """From ``KEY=VALUE``: keys with dots, indices as ``.0`` or ``[0]``, the value as JSON, or else a text."""
+        """Parse ``KEY=VALUE``.
+
+        Keys are separated by dots, indices are written as ``.0`` or ``[0]``, and a value that is not JSON is a text.
+        """
         key, equals, value = text.partition("=")
         parts = list(_PART.finditer(key))
         if not equals or not parts or "".join(part.group() for part in parts) != key:
@@ -43,7 +46,7 @@ class Setting:
 
     @classmethod
     def parse_all(cls, texts: Sequence[str]) -> list[Setting]:
-        """From several, each for a place of its own."""
+        """Parse several settings. Raise BadParameter if two have the same key."""
         found: dict[tuple[str, ...], Setting] = {}
         for setting in map(cls.parse, texts):
             if setting.path in found:
@@ -52,7 +55,7 @@ class Setting:
         return list(found.values())
 
     def apply(self, spec: Any) -> Any:
-        """A copy of a spec's JSON value with this in it."""
+        """Return a copy of the spec's JSON value with the new value."""
         return self._applied(spec, self.path)
 
     def _applied(self, value: Any, path: tuple[str, ...]) -> Any:
@@ -61,25 +64,25 @@ class Setting:
         head, rest = path[0], path[1:]
         if isinstance(value, list):
             if not head.isdecimal() or int(head) >= len(value):
-                raise self._no_such(head, f"there are {len(value)}, numbered from 0")
+                raise self._missing(head, f"use an index from 0 to {len(value) - 1}")
             return [self._applied(item, rest) if index == int(head) else item for index, item in enumerate(value)]
-        if isinstance(value, str):  # a plugin by its name alone gets an option
+        if isinstance(value, str):  # adds an option to a plugin given by name only
             value = {"type": value}
         if value is not None and not isinstance(value, dict):
-            raise self._no_such(head, f"what stands there is {value!r}")
+            raise self._missing(head, f"the value there is {value!r}")
         value = value or {}
         return {**value, head: self._applied(value.get(head), rest)}
 
-    def _no_such(self, part: str, help: str) -> SpecError:
+    def _missing(self, part: str, help: str) -> SpecError:
         message = f"there is no {part!r} to set"
         return SpecError(message, help=help, problems=[Problem(message, help=help, file=self.option)])
 
     def covers(self, path: str) -> bool:
-        """Return whether a path of an error, such as ``network.layers[0].units``, leads to this place or into it."""
+        """Return True if the path of an error, such as ``network.layers[0].units``, is this position or inside it."""
         return _leads_into(self._path_text, path)
 
     def is_inside(self, path: str) -> bool:
-        """Return whether this place is inside of what the path of an error leads to."""
+        """Return True if this position is inside the path of an error."""
         return bool(path) and _leads_into(path, self._path_text)
 
     @property

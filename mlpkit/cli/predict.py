@@ -1,4 +1,4 @@
-"""`mlpkit predict`: rows in, predictions out, a batch at a time, so that the data may be larger than the memory."""
+"""`mlpkit predict`: predictions for rows in batches, so that the data may be larger than memory."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ if TYPE_CHECKING:
 
 def predict(
     console: Console,
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model file.")],
     data: Annotated[str, typer.Argument(metavar="[DATA]", help="Rows: CSV, TSV, NPZ, NPY or HDF5; '-' is CSV from stdin.")] = "-",
-    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="The file to write; '-' is stdout.")] = "-",
+    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="File to write; '-' is stdout.")] = "-",
     format: Annotated[
         Format | None,
-        typer.Option("--format", help="Of the output; by the file's ending when left out, or else csv.", show_default=False),
+        typer.Option("--format", help="Format of the output; by default from the file's suffix, else csv.", show_default=False),
     ] = None,
-    proba: Annotated[bool, typer.Option("--proba", help="The probability of each class in place of the class.")] = False,
+    proba: Annotated[bool, typer.Option("--proba", help="Write the probability of each class instead of the class.")] = False,
     keep_columns: Annotated[bool, typer.Option("--keep-columns", help="Write the columns of DATA before the predictions.")] = False,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Rows that are in memory at once.")] = 8192,
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Number of rows in memory at once.")] = 8192,
     code: Code = None,
     allow_surrogate: Surrogate = False,
     allow_large: Large = False,
     force: Force = False,
 ) -> None:
-    """Predict from rows, with a header and one line per row.
+    """Predict from rows; the output has a header and one line per row.
 
-    The column of predictions has the name of the target: species. Probabilities are named species=Adelie and so on. A
-    name that DATA has already gets predicted_ before it.
+    The column of predictions has the name of the target, such as species. Probabilities are named species=Adelie and so on. A
+    name that DATA already has gets the prefix predicted_.
     """
     from mlpkit.model.load import load
 
     chosen = Format.of(output, format)
     load_code(code)
     if chosen is Format.npy and (output == "-" or keep_columns):
-        raise typer.BadParameter("npy needs --output FILE and holds the predictions alone", param_hint="--format")
+        raise typer.BadParameter("npy needs --output FILE, and does not go with --keep-columns", param_hint="--format")
     check_output(output, force=force, reads=[model, data])
     loaded = load(model, allow_surrogate=allow_surrogate)
     with console.binary() if output == "-" else written(output, replace=force) as stream:
@@ -55,7 +55,7 @@ def predict(
 
 
 def _batches(model: Model, data: str, rows: int, proba: bool, keep: Format | Literal[False], allow_large: bool) -> Iterator[Columns]:
-    """The columns to write, batch by batch; those of the data too when they are kept in a format."""
+    """Yield the columns to write, batch by batch, including columns of the data if they are kept."""
     from mlpkit.data.readers import iter_tables
     from mlpkit.data.sources import reading
 
@@ -63,7 +63,7 @@ def _batches(model: Model, data: str, rows: int, proba: bool, keep: Format | Lit
     if model.input_encoder is not None and not keep:
         needed = [column.name for column in model.input_encoder.columns]
     if keep and keep.separator:
-        options["missing"] = ()  # what is written as CSV looks as it did
+        options["missing"] = ()  # missing values are written as they are in the data
     for table in iter_tables(data, rows=rows, columns=needed, **options):
         predicted = _predicted(model, table, proba)
         kept = _kept(model, table, keep) if keep else {}
@@ -72,7 +72,7 @@ def _batches(model: Model, data: str, rows: int, proba: bool, keep: Format | Lit
 
 
 def _predicted(model: Model, table: Table, proba: bool) -> Columns:
-    """Predictions by column name."""
+    """Return predictions by column name."""
     target = model.target_encoder
     names = ("prediction",) if target is None else target.names
     values = model.predict_proba(table) if proba else model.predict(table)
@@ -83,7 +83,7 @@ def _predicted(model: Model, table: Table, proba: bool) -> Columns:
 
 
 def _kept(model: Model, table: Table, format: Format) -> Columns:
-    """The columns of the data: for CSV and TSV as they are written there, else the model's number columns as numbers."""
+    """Return the columns of the data: for CSV and TSV as texts of the file, else with the model's numeric columns as numbers."""
     from mlpkit.data.column_types import numbers
 
     inputs = () if model.input_encoder is None or format.separator else model.input_encoder.columns

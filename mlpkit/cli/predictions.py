@@ -1,4 +1,4 @@
-"""Predictions as bytes: CSV, TSV, JSON lines or an NPY array, from batches of named columns."""
+"""Formats of predictions: CSV, TSV, JSON lines or an NPY array, written from batches of named columns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Columns: TypeAlias = "dict[str, NDArray[Any]]"
 
 
 class Format(StrEnum):
-    """The format of written predictions."""
+    """Format of written predictions."""
 
     csv = "csv"
     tsv = "tsv"
@@ -30,32 +30,32 @@ class Format(StrEnum):
 
     @classmethod
     def of(cls, path: str, given: Format | None) -> Format:
-        """By the ending of a file; as it is given, or else CSV, when that says nothing.
+        """Return the format by the suffix of a file, else the given one, else CSV.
 
         Raises
         ------
         typer.BadParameter
-            The ending is of a format that is not written, or contradicts the one that is given.
+            The suffix is of a format that cannot be written, or contradicts the given format.
         """
         ending = "" if path == "-" else ending_of(path)
         own = {"CSV": cls.csv, "TSV": cls.tsv, "JSON lines": cls.jsonl, "NPY": cls.npy}
         found = own.get(TABLES.get(ending, ""))
         if found is not None and given not in (None, found):
-            raise typer.BadParameter(f"{path} has the ending of {TABLES[ending]}, and --format says {given}", param_hint="--format")
+            raise typer.BadParameter(f"{path} has the suffix of {TABLES[ending]}, but --format is {given}", param_hint="--format")
         if found is None and (ending in KNOWN or (given is None and ending not in PLAIN)):
-            what = f"{KNOWN.get(ending, ending)} files are not written"
-            help = f"give one of the endings {', '.join(TABLES)}" + ("" if ending in KNOWN else ", or --format")
-            raise typer.BadParameter(f"{path}: {what}; {help}", param_hint="--output")
+            problem = f"{KNOWN.get(ending, ending)} files cannot be written"
+            help = f"use one of the suffixes {', '.join(TABLES)}" + ("" if ending in KNOWN else ", or --format")
+            raise typer.BadParameter(f"{path}: {problem}; {help}", param_hint="--output")
         return found or given or cls.csv
 
     @property
     def separator(self) -> str:
-        """Between the values of a line; empty for what has no lines of values."""
+        """Separator between the values of a line; empty for other formats."""
         return {"csv": ",", "tsv": "\t"}.get(self.value, "")
 
 
 def write(stream: BinaryIO, format: Format, batches: Iterator[Columns]) -> int:
-    """Write all batches; returns the number of rows."""
+    """Write all batches and return the number of rows."""
     if format is Format.npy:
         return _write_npy(stream, batches)
     rows = 0
@@ -68,14 +68,14 @@ def write(stream: BinaryIO, format: Format, batches: Iterator[Columns]) -> int:
 
 
 def _write_all(stream: BinaryIO, data: bytes) -> None:
-    """Write all bytes: a stdout without a buffer (python -u) may take some of them at a time."""
+    """Write all bytes. An unbuffered stdout (python -u) may accept fewer bytes per call."""
     rest = memoryview(data)
     while rest:
         rest = rest[stream.write(rest) :]
 
 
 def _write_npy(stream: BinaryIO, batches: Iterator[Columns]) -> int:
-    """One array of shape (rows,), or (rows, columns) for several columns."""
+    """Write one array of shape (rows,), or (rows, columns) for several columns."""
     import numpy as np
 
     parts = [np.column_stack(list(columns.values())) for columns in batches]
@@ -94,7 +94,7 @@ def _csv_lines(columns: Columns, header: bool, separator: str) -> str:
 
 
 def _texts(column: NDArray[Any]) -> list[Any]:
-    """Values as a CSV file has them: nothing for a missing one, true and false in small letters as in JSON."""
+    """Return values as texts of a CSV file: empty for missing values, true and false in lower case as in JSON."""
     if column.dtype.kind == "b":
         return ["true" if value else "false" for value in column.tolist()]
     if column.dtype.kind == "f":

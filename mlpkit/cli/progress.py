@@ -1,4 +1,4 @@
-"""The progress of training on stderr: a bar that overwrites itself, plain lines, JSON lines, or nothing."""
+"""Progress of training on stderr: a bar that overwrites itself, plain lines, JSON lines, or nothing."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mlpkit.cli.console import Console, is_terminal
 if TYPE_CHECKING:
     from mlpkit.training.epoch import Epoch
 
-BAR_SECONDS, PLAIN_SECONDS = 0.1, 3.0  # at least so long between two updates
+BAR_SECONDS, PLAIN_SECONDS = 0.1, 3.0  # least seconds between two updates
 BAR_WIDTH = 20
 
 
 class Style(StrEnum):
-    """The ways to show progress."""
+    """Style of the progress display."""
 
     auto = "auto"
     bar = "bar"
@@ -28,7 +28,7 @@ class Style(StrEnum):
 
 
 class Progress:
-    """Shows epoch after epoch; `close` shows the last one.
+    """Display of epochs; `close` shows the last one.
 
     Parameters
     ----------
@@ -36,11 +36,11 @@ class Progress:
     style : Style
         "auto" is a bar on a terminal and plain lines elsewhere.
     epochs : int
-        How many there are at most.
+        Maximum number of epochs.
     done : int
-        How many were done before.
+        Number of epochs before this run.
     weighted : {"none", "loss", "loss and metrics"}
-        Which figures are weighted.
+        Figures that use sample weights.
     """
 
     def __init__(self, console: Console, style: Style, epochs: int, done: int = 0, weighted: str = "none") -> None:
@@ -53,7 +53,7 @@ class Progress:
         self.pending: Epoch | None = None
 
     def show(self, epoch: Epoch) -> None:
-        """Show an epoch, if it is time for that."""
+        """Show an epoch, unless the last update was too recent."""
         if self.style is Style.json:
             self.console.record(as_json(epoch))
             return
@@ -66,7 +66,7 @@ class Progress:
             self.console.say(line(epoch, self.epochs, self.weighted))
 
     def close(self) -> None:
-        """Take the bar away, and show the last epoch if it was not yet."""
+        """Remove the bar, and show the last epoch if it was not shown yet."""
         if self.style is Style.bar:
             self.console.draw("")
         if self.pending is not None and self.style in (Style.bar, Style.plain):
@@ -81,29 +81,29 @@ class Progress:
 
 
 def line(epoch: Epoch, epochs: int, weighted: str = "none") -> str:
-    """An epoch on one line."""
+    """Return an epoch as one line."""
     measured = "".join(f"  {name} {value:.4g}" for name, value in labelled(epoch, weighted).items())
     return f"epoch {epoch.number:{len(str(epochs))}}/{epochs}{measured}"
 
 
 def figures(epoch: Epoch) -> dict[str, float]:
-    """Return what was measured in an epoch, by name."""
+    """Return the figures of an epoch by name."""
     validation = {} if epoch.validation_loss is None else {"validation_loss": epoch.validation_loss}
     return {"loss": epoch.loss, **validation, **epoch.metrics}
 
 
 def labelled(epoch: Epoch, weighted: str) -> dict[str, float]:
-    """Return what was measured in an epoch, by a name that says what is weighted."""
+    """Return the figures of an epoch by name, with "weighted" added to weighted ones."""
     return {label(name, weighted): value for name, value in figures(epoch).items()}
 
 
 def label(name: str, weighted: str) -> str:
-    """A figure's name, which says whether it is weighted."""
+    """Return the name of a figure, with "weighted" added if it is weighted."""
     is_loss = name in ("loss", "validation_loss", "training_loss")
     return f"weighted {name}" if weighted == "loss and metrics" or (is_loss and weighted == "loss") else name
 
 
 def as_json(epoch: Epoch) -> dict[str, float | None]:
-    """An epoch as one JSON object; null for what is not finite."""
+    """Return an epoch as a JSON object, with null for values that are not finite."""
     values = {"epoch": epoch.number, **figures(epoch), "learning_rate": epoch.learning_rate, "seconds": epoch.seconds}
     return {name: value if math.isfinite(value) else None for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""Ending: what `mlpkit train` says of a run when it is over, and how one goes on."""
+"""Summary of a run of `mlpkit train`: its result, and the command that continues it."""
 
 from __future__ import annotations
 
@@ -19,56 +19,57 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Ending:
-    """The end of a run.
+class RunSummary:
+    """Summary of a finished run.
 
     Attributes
     ----------
     output : str
-        The model file that is written.
+        Model file that is written.
     source : str or None
-        The file that the run went on from.
-    again, evaluate : callable
-        From the model file to the commands that go on from it, and that evaluate it.
+        File that the run was resumed from.
+    resume_command, evaluate : callable
+        Functions from the model file to the command that resumes it, and the command that evaluates it.
     weighted : {"none", "loss", "loss and metrics"}
-        Which figures are weighted.
+        Figures that use sample weights.
     """
 
     output: str
     source: str | None
-    again: Callable[[str], str]
+    resume_command: Callable[[str], str]
     evaluate: Callable[[str], str]
     weighted: str = "none"
 
     def text(self, model: Model, done: int, *, interrupted: bool) -> str:
-        """Return how the run ended that began after `done` epochs, what the weights are, and what to do next."""
-        text = self._how(model, done, interrupted)
+        """Return the result of a run that began after `done` epochs, the origin of the weights, and the next command."""
+        text = self._result(model, done, interrupted)
         best = best_epoch(model)
         if best is not None:
             measured = ", ".join(f"{name} {value:.4g}" for name, value in labelled(best, self.weighted).items())
             text += f"; the weights are those of the best, epoch {best.number}: {measured}"
-        following = f"go on: {self.again(self.output)}" if interrupted else f"next: {self.evaluate(self.output)}"
+        following = f"to resume: {self.resume_command(self.output)}" if interrupted else f"next: {self.evaluate(self.output)}"
         return f"{one_line(text)}\n{one_line(f'saved {self.output}; {following}')}"
 
     def failed(self, model: Model) -> str:
-        """The weights that were saved of a run that failed, and how it can go on if it can."""
+        """Return a message about the weights saved for a failed run, with the command that resumes it if possible."""
         if model.training_state is not None:
-            return one_line(f"saved {self.output}, which has the last step before the failure; go on: {self.again(self.output)}")
-        return one_line(f"saved {self.output}: the weights of the best epoch that was finished before the failure")
+            resume = self.resume_command(self.output)
+            return one_line(f"saved {self.output} in the state after the last step before the failure; to resume: {resume}")
+        return one_line(f"saved {self.output}: the weights of the best epoch before the failure")
 
-    def _how(self, model: Model, done: int, interrupted: bool) -> str:
+    def _result(self, model: Model, done: int, interrupted: bool) -> str:
         epochs, most = len(model.history), model.spec.training.epochs
         after, early = f"after {counted(epochs, 'epoch')}", epochs < most and _monitor(model).exhausted
-        converged = ": the optimizer found nothing left to gain" if epochs < most and not early else ""
+        converged = ": the optimizer converged" if epochs < most and not early else ""
         if interrupted:
             return f"interrupted {after}"
         if self.source is None or epochs > done:
             return f"{'stopped early' if early else 'trained'} {after}{converged}"
         more = "training.early_stopping.patience" if early else "--epochs"
-        return f"the run was complete {after}{converged or f': nothing was left to train; a higher {more} goes on'}"
+        return f"the run was complete {after}{converged or f': to train further, increase {more}'}"
 
     def values(self, model: Model, *, interrupted: bool) -> dict[str, Any]:
-        """The same as JSON values."""
+        """Return the summary as JSON values."""
         best = best_epoch(model)
         return {
             "model": self.output,
@@ -80,7 +81,7 @@ class Ending:
 
 
 def best_epoch(model: Model) -> Epoch | None:
-    """The epoch whose weights early stopping has restored; None without early stopping."""
+    """Return the epoch whose weights early stopping restored, or None without early stopping."""
     if model.spec.training.early_stopping is None:
         return None
     monitor = _monitor(model)
@@ -88,7 +89,7 @@ def best_epoch(model: Model) -> Epoch | None:
 
 
 def _monitor(model: Model) -> Monitor:
-    """Return what early stopping knows at the end of the run."""
+    """Return the state of early stopping at the end of the run."""
     from mlpkit.training.early_stopping import Monitor
 
     monitor = Monitor(model.spec)
@@ -97,8 +98,8 @@ def _monitor(model: Model) -> Monitor:
     return monitor
 
 
-def again(spec: str, data: str | None, output: str, changes: Sequence[Setting], code: Sequence[str] | None) -> str:
-    """The command line that goes on with a run, quoted for a shell."""
+def resume_command(spec: str, data: str | None, output: str, changes: Sequence[Setting], code: Sequence[str] | None) -> str:
+    """Return the command line that resumes a run, quoted for a shell."""
     words = ["mlpkit", "train", spec, *([] if data is None else ["-d", data])]
     for change in changes:
         words += change.option.split(" ", 1)

@@ -1,4 +1,4 @@
-"""`mlpkit schema`: the JSON Schema of a spec, by which editors complete and check it."""
+"""`mlpkit schema`: the JSON Schema of a spec, which editors use for completion and checks."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def schema(
     console: Console,
-    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="The file to write; '-' is stdout.")] = "-",
+    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="File to write; '-' is stdout.")] = "-",
     code: Code = None,
 ) -> None:
     """Print the JSON Schema of a spec, with every installed plugin and its options.
 
-    Written beside a spec whose "$schema" names it, it lets editors complete and check the spec.
+    Editors complete and check a spec whose "$schema" names the file.
     """
     check_output(output)
     check_ending(output, SPECS, "a schema")
@@ -32,11 +32,11 @@ def schema(
         console.json(spec_schema())
         return
     write_json(output, spec_schema())
-    console.say(one_line(f'saved {output}; write "$schema": "./{Path(output).name}" into a spec beside it'))
+    console.say(one_line(f'saved {output}; add "$schema": "./{Path(output).name}" to a spec in the same folder'))
 
 
 def spec_schema() -> dict[str, Any]:
-    """The JSON Schema of a spec."""
+    """Return the JSON Schema of a spec."""
     from mlpkit.spec import Spec
 
     return {"$schema": DIALECT, **Spec.model_json_schema()}

@@ -1,4 +1,4 @@
-"""Signals: those that ask a program to end, and what they end here."""
+"""Signals that ask a program to end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Handler = Callable[[int, FrameType | None], None]
 
 
 class Ended(BaseException):
-    """A signal other than Ctrl-C has ended the program; the exit code is 128 and its `number`."""
+    """Raised by a signal other than Ctrl-C that ends the program; the exit code is 128 plus its `number`."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -24,9 +24,9 @@ class Ended(BaseException):
 
 @contextmanager
 def handling(handler: Handler) -> Iterator[None]:
-    """While it is entered, the ending signals go to a handler; the handlers that were there come back.
+    """Context in which the ending signals are passed to a handler. Previous handlers are restored on exit.
 
-    One that is ignored stays so, as `nohup` wants it. Only the main thread can have handlers.
+    An ignored signal stays ignored, as `nohup` requires. Only the main thread can have handlers.
     """
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
@@ -42,5 +42,5 @@ def handling(handler: Handler) -> Iterator[None]:
 
 
 def end(number: int, frame: FrameType | None) -> None:
-    """End the program; as a handler this also serves process 1 of a container, whose signals have no other effect."""
+    """End the program. It is also a handler for process 1 of a container, where signals have no default effect."""
     raise KeyboardInterrupt if number == signal.SIGINT else Ended(number)

@@ -1,7 +1,7 @@
-"""SpecFile: a spec as it was given to a command, so that every error can be shown at its place.
+"""SpecFile: the text of a spec given to a command, used to show errors at their position.
 
-An error may come after the spec was read - when its layers meet the data - and still belongs to a line of the file, or
-to the option that set the value.
+An error may be raised after the spec was read, for example when the layers are matched with the data. It still belongs to a line of
+the file, or to the option that set the value.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 class SpecFile:
-    """The text of a spec, and what the command line changes in it.
+    """Text of a spec, with the changes of the command line.
 
     Parameters
     ----------
     path : str
-        A JSON file; "-" is stdin.
+        JSON file; "-" is stdin.
     settings : sequence of Setting
 
     Raises
@@ -45,7 +45,7 @@ class SpecFile:
         self.text = read_text(path)
 
     def read(self) -> Spec:
-        """The spec with the settings in it; errors as `Spec.from_json`."""
+        """Return the spec with the settings applied. Errors are those of `Spec.from_json`."""
         from mlpkit.spec import Spec
         from mlpkit.text import json_text
 
@@ -58,7 +58,7 @@ class SpecFile:
 
     @contextmanager
     def places(self) -> Iterator[None]:
-        """Give the errors raised inside their place in the file, or the option that they come from."""
+        """Add the position in the file, or the option, to errors raised in the context."""
         try:
             yield
         except MLPKitError as error:
@@ -75,12 +75,12 @@ class SpecFile:
             if (own.path, own.message) == (problem.path, problem.message):
                 return own
         for setting in reversed(self.settings):
-            if setting.is_inside(problem.path):  # it made what is wrong
+            if setting.is_inside(problem.path):  # the setting caused the problem
                 return replace(problem, file=setting.option)
         return self._at_value(problem) if problem.path else problem
 
     def _at_value(self, problem: Problem) -> Problem:
-        """The problem at the value that its path leads to, or at the nearest that is written out around it."""
+        """Return the problem with the position of its value, or of the nearest enclosing value in the text."""
         from mlpkit.text import json_text
 
         offsets = self._offsets
@@ -92,7 +92,7 @@ class SpecFile:
 
     @cached_property
     def _offsets(self) -> dict[str, int]:
-        """Return where each value of the text starts, by its path as errors have it."""
+        """Offset of each value in the text, by its path in the form used by errors."""
         from mlpkit.spec.validation import path_text
         from mlpkit.text import json_text
 
@@ -100,7 +100,7 @@ class SpecFile:
 
     @cached_property
     def _own_problems(self) -> tuple[Problem, ...]:
-        """Return what is wrong with the file by itself, with exact places."""
+        """Problems of the file without the settings, with exact positions."""
         from mlpkit.spec import Spec
 
         try:

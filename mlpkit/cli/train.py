@@ -1,4 +1,4 @@
-"""`mlpkit train`: from a spec and its data to a model file."""
+"""`mlpkit train`: a spec and its data become a model file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mlpkit.cli.options import Code, Data, Json, load_code, with_code
 from mlpkit.cli.output_files import check_output, same_file
 from mlpkit.cli.overrides import Setting
 from mlpkit.cli.progress import Progress, Style
-from mlpkit.cli.run_summary import Ending, again
+from mlpkit.cli.run_summary import RunSummary, resume_command
 from mlpkit.cli.spec_file import SpecFile
 from mlpkit.text.shown import counted, one_line
 
@@ -32,40 +32,40 @@ if TYPE_CHECKING:
 
 Settings = Annotated[
     list[str] | None,
-    typer.Option("-s", "--set", metavar="KEY=VALUE", help="Change a value of the spec, such as training.batch_size=64; repeatable."),
+    typer.Option("-s", "--set", metavar="KEY=VALUE", help="Set a value of the spec, such as training.batch_size=64; repeatable."),
 ]
-Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="The most epochs, in place of the spec's.")]
-Seed = Annotated[int | None, typer.Option("--seed", min=0, help="The seed, in place of the spec's.")]
+Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Maximum number of epochs, instead of the spec's.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed, instead of the spec's.")]
 Resume = Annotated[
     str | None,
-    typer.Option("--resume", metavar="PATH", help="Go on from the file of an interrupted run, a checkpoint, or a folder of checkpoints."),
+    typer.Option("--resume", metavar="PATH", help="Resume from the file of an interrupted run, a checkpoint, or a folder of checkpoints."),
 ]
-DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Read spec and data, report shapes, train and write nothing.")]
-Replace = Annotated[bool, typer.Option("-f", "--force", help="Overwrite a model file that exists, remove checkpoints of an earlier run.")]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Train on so many threads; as many as pay when left out.")]
-HowShown = Annotated[Style, typer.Option("--progress", help="How progress is shown on stderr; json is one object per epoch.")]
+DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Read spec and data and report shapes, without training and writing.")]
+Replace = Annotated[bool, typer.Option("-f", "--force", help="Overwrite an existing model file, and remove checkpoints of an earlier run.")]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Number of threads; by default as many as speed up training.")]
+ProgressStyle = Annotated[Style, typer.Option("--progress", help="Style of the progress on stderr; json is one object per epoch.")]
 
 
 def train(
     console: Console,
-    spec: Annotated[str, typer.Argument(metavar="SPEC", help="A spec, a JSON file; '-' is stdin.")],
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="JSON file of the spec; '-' is stdin.")],
     data: Data = None,
-    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="The model file to write.")] = "model.h5",
+    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Model file to write.")] = "model.h5",
     settings: Settings = None,
     epochs: Epochs = None,
     seed: Seed = None,
     resume: Resume = None,
     threads: Threads = None,
     dry_run: DryRun = False,
-    progress: HowShown = Style.auto,
+    progress: ProgressStyle = Style.auto,
     code: Code = None,
     force: Replace = False,
     json: Json = False,
 ) -> None:
-    """Train a model as a spec says, and save it.
+    """Train a model from a spec and save it.
 
-    The first Ctrl-C (or SIGTERM, or SIGHUP) finishes the batch, saves the model and says how to go on; the second stops at once and
-    saves nothing. A run that diverges saves the weights of its best finished epoch.
+    The first Ctrl-C (or SIGTERM, or SIGHUP) finishes the batch, saves the model and shows the command to resume. The second stops at
+    once and saves nothing. A run that diverges saves the weights of its best epoch.
     """
     load_code(code)
     _use_threads(threads)
@@ -83,10 +83,10 @@ def train(
         _show(console, summary, as_data=dry_run and not json)
         ended = 0
         if not dry_run:
-            ending = Ending(
+            ending = RunSummary(
                 output,
                 source,
-                lambda path: again(spec, data, path, changes, code),
+                lambda path: resume_command(spec, data, path, changes, code),
                 lambda path: with_code(f"mlpkit evaluate {shlex.quote(path)} DATA", code),
                 summary["weights"],
             )
@@ -103,7 +103,7 @@ def _use_threads(count: int | None) -> None:
     from mlpkit import threads
 
     threads.use(count)
-    threads.chosen()  # a variable that is no number is told before anything is read
+    threads.chosen()  # reports an invalid environment variable before anything is read
 
 
 def _check_streams(spec: str, data: str | None, output: str) -> None:
@@ -114,7 +114,7 @@ def _check_streams(spec: str, data: str | None, output: str) -> None:
 
 
 def all_settings(settings: list[str] | None, epochs: int | None, seed: int | None) -> list[Setting]:
-    """Return what the command line changes in the spec, each value once."""
+    """Return the changes of the command line to the spec. Raise BadParameter if two have the same key."""
     changes = Setting.parse_all(settings or ())
     shortcuts = {"--epochs": (("training", "epochs"), epochs), "--seed": (("seed",), seed)}
     for option, (path, value) in shortcuts.items():
@@ -126,25 +126,25 @@ def all_settings(settings: list[str] | None, epochs: int | None, seed: int | Non
 
 
 def _data_files(spec: Spec, data: str | None) -> list[str | Path]:
-    """The files of data that the run reads."""
+    """Return the data files that the run reads."""
     named = [spec.data.path if data is None else None, spec.data.validation]
     return [*([] if data is None else [data]), *(spec.resolve_path(path) for path in named if path is not None)]
 
 
 def _start(console: Console, spec: Spec, resume: str | None) -> tuple[Model | None, str | None]:
-    """The model of the run that is to go on, and its file; nothing for a new run."""
+    """Return the model of the run to resume and its file, or None and None for a new run."""
     if resume is None:
         return None, None
     from mlpkit.model.train import resumed
 
     model, file = resumed(spec, resume)
     if model.training_state is not None:
-        console.say(one_line(f"going on from {file}, after {model.training_state.place}"))
+        console.say(one_line(f"resuming from {file}, after {model.training_state.place}"))
     return model, str(file)
 
 
 def _checkpoints(spec: Spec, output: str) -> Path | None:
-    """The folder of the checkpoints: the spec's, or one that is named after the output; None when there are none."""
+    """Return the folder of the checkpoints: the spec's, or one named after the output; None without checkpoints."""
     options = spec.training.checkpoint
     if options is None:
         return None
@@ -152,7 +152,7 @@ def _checkpoints(spec: Spec, output: str) -> Path | None:
 
 
 def _ready(spec: Spec, data: str | None, start: Model | None) -> tuple[Model, Prepared]:
-    """An untrained model, or that of the run that is to go on, with its prepared data."""
+    """Return an untrained model, or the model of the run to resume, with its prepared data."""
     from mlpkit.model.model import Model
     from mlpkit.model.train import prepare_for
     from mlpkit.preprocessing.prepare import prepare
@@ -167,32 +167,35 @@ def _ready(spec: Spec, data: str | None, start: Model | None) -> tuple[Model, Pr
 
 
 def _show(console: Console, summary: dict[str, Any], *, as_data: bool) -> None:
-    """The facts, on stdout when nothing else is to come."""
+    """Show the facts, on stdout if there is no other output."""
     (console.out if as_data else console.say)(facts_text(summary))
     console.detail(columns_text(summary["columns"]))
 
 
 @dataclass(frozen=True)
 class _Training:
-    """A run that is shown while it goes on, and saved however it ends.
+    """Run that shows its progress, and saves the model for any end of the run.
 
     Attributes
     ----------
     folder : Path or None
-        Of the checkpoints.
+        Folder of the checkpoints.
     clear, replace : bool
-        Whether checkpoints of an earlier run are removed, and whether the output may be replaced.
+        True to remove checkpoints of an earlier run, and to replace the output.
     """
 
     console: Console
     model: Model
-    ending: Ending
+    ending: RunSummary
     folder: Path | None
     clear: bool
     replace: bool
 
     def run(self, prepared: Prepared, style: Style) -> tuple[int, dict[str, Any]]:
-        """Train and save; the exit code, and what came of it as JSON values. What ends the run is raised when it is saved."""
+        """Train and save. Return the exit code and the summary as JSON values.
+
+        An error that ends the run is raised after the model was saved.
+        """
         done, failure = len(self.model.history), None
         progress = Progress(self.console, style, self.model.spec.training.epochs, done, self.ending.weighted)
         with Interrupt(self.console.say) as interrupt:
@@ -205,21 +208,21 @@ class _Training:
             finally:
                 progress.close()
             if failure is not None:
-                self._save_what_was_finished()
+                self._save_after_failure()
                 raise failure
-            output = self._save(interrupt.heard)
+            output = self._save(interrupt.stopped)
         ending = replace(self.ending, output=output)
-        self.console.say(ending.text(self.model, done, interrupted=interrupt.heard))
-        return interrupt.code if interrupt.heard else 0, ending.values(self.model, interrupted=interrupt.heard)
+        self.console.say(ending.text(self.model, done, interrupted=interrupt.stopped))
+        return interrupt.code if interrupt.stopped else 0, ending.values(self.model, interrupted=interrupt.stopped)
 
-    def _save_what_was_finished(self) -> None:
-        """Save the model of a run that failed, if an epoch of it was finished; the failure is told, whether that goes or not."""
+    def _save_after_failure(self) -> None:
+        """Save the model of a failed run if it has a finished epoch. The failure is reported in any case."""
         if not self.model.history:
             return
         try:
             output = self._save(self.model.training_state is not None)
-        except Exception as error:  # such as that of the plugin that has failed
-            self.console.warn(f"what was trained cannot be saved: {error}")
+        except Exception as error:  # for example from the plugin that failed
+            self.console.warn(f"the trained weights cannot be saved: {error}")
         else:
             self.console.say(replace(self.ending, output=output).failed(self.model))
 
@@ -231,7 +234,7 @@ class _Training:
         try:
             epochs = self.model.epochs(prepared, stop, resume=self.ending.source is not None, checkpoints=self.folder, replace=self.clear)
         except EarlierCheckpoints as error:
-            help = f"--resume {shlex.quote(str(self.folder))} goes on with that run, --force removes them"
+            help = f"--resume {shlex.quote(str(self.folder))} resumes that run, --force removes its checkpoints"
             raise ModelFileError(error.message, help=help) from error
         except ModelFileError as error:
             raise OutputError(error.message, help=error.help) from error
@@ -241,7 +244,7 @@ class _Training:
         return epochs
 
     def _save(self, training_state: bool) -> str:
-        """Write the model, beside its name if another program has taken that meanwhile; the file's name."""
+        """Write the model and return its path. If another program has created the file, write to a similar name."""
         from mlpkit.errors import FileTaken, ModelFileError
 
         output, number = self.ending.output, 1
@@ -256,12 +259,12 @@ class _Training:
                 raise OutputError(error.message, help="; ".join(filter(None, (error.help, self._last_checkpoint())))) from error
             else:
                 if number > 1:
-                    self.console.warn(f"{self.ending.output} was written by another program meanwhile: the model is in {output}")
+                    self.console.warn(f"{self.ending.output} was written by another program in the meantime: the model is in {output}")
                 return output
 
     def _last_checkpoint(self) -> str:
-        """Return how to get at what was trained when the model cannot be written, where there are checkpoints."""
+        """Return the advice to resume from the last checkpoint if the model cannot be written, or an empty string."""
         from mlpkit.training.checkpoints import checkpoints_in
 
         found = [] if self.folder is None else checkpoints_in(self.folder)
-        return f"nothing is lost up to {found[-1][1]}: --resume goes on from it, and -o names another file" if found else ""
+        return f"the last checkpoint is {found[-1][1]}: resume from it with --resume, and give another file with -o" if found else ""

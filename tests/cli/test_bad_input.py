@@ -160,7 +160,7 @@ def test_a_constant_number_as_target(project, run, spec):
     refused(project, run, 2, ["'shape' is 1.5 in every training row"], "train", "spec.json", "-q")
 
 
-def test_nan_where_gaps_are_refused(project, run, spec):
+def test_nan_without_imputation(project, run, spec):
     x = np.ones((30, 2))
     x[7, 1] = np.nan
     np.savez(project / "shapes.npz", x=x, shape=np.arange(30) % 3)
@@ -229,26 +229,29 @@ USAGE = {
     "a model to stdout": (["train", "spec.json", "-o", "-"], ["stdout"]),
     "a bound that is no number": (["evaluate", "m.h5", "shapes.csv", "--fail-under", "accuracy=good"], ["NAME=VALUE"]),
     "an array to stdout": (["predict", "m.h5", "shapes.csv", "--format", "npy"], ["--output"]),
-    "an array with text columns": (["predict", "m.h5", "shapes.csv", "-o", "x.npy", "--keep-columns"], ["predictions alone"]),
+    "an array with text columns": (["predict", "m.h5", "shapes.csv", "-o", "x.npy", "--keep-columns"], ["--keep-columns"]),
     "no rows at a time": (["predict", "m.h5", "shapes.csv", "--batch-size", "0"], ["--batch-size"]),
     "init of stdin": (["init", "-", "-o", "new.json"], ["must be a file"]),
-    "a target without data": (["init", "-t", "shape", "-o", "new.json"], ["no DATA"]),
+    "a target without data": (["init", "-t", "shape", "-o", "new.json"], ["needs DATA"]),
     "a spec that exists": (["init", "shapes.csv"], ["spec.json exists", "--force"]),
-    "a spec over its data": (["init", "shapes.csv", "-o", "shapes.csv", "-f"], ["what the command reads"]),
-    "a model over its spec": (["train", "spec.json", "-o", "spec.json", "-f"], ["what the command reads"]),
-    "a model over its data": (["train", "spec.json", "-o", "shapes.csv", "-f"], ["what the command reads"]),
+    "a spec over its data": (["init", "shapes.csv", "-o", "shapes.csv", "-f"], ["an input of the command"]),
+    "a model over its spec": (["train", "spec.json", "-o", "spec.json", "-f"], ["an input of the command"]),
+    "a model over its data": (["train", "spec.json", "-o", "shapes.csv", "-f"], ["an input of the command"]),
     "no such spec": (["train", "nowhere.json"], ["nowhere.json", "No such file"]),
     "a folder as spec": (["train", "."], ["cannot read the spec"]),
     "no such data": (["train", "spec.json", "-d", "nowhere.csv"], ["no file nowhere.csv"]),
     "no such data to check": (["check", "spec.json", "-d", "nowhere.csv"], ["no file nowhere.csv"]),
     "no such data to begin with": (["init", "nowhere.csv", "-o", "new.json"], ["no file nowhere.csv"]),
     "no such target": (["init", "shapes.csv", "-t", "shap", "-o", "new.json"], ["no column 'shap'", "did you mean 'shape'"]),
-    "a target that names the rows": (["init", "shapes.csv", "-t", "id", "-o", "new.json"], ["names the rows"]),
+    "a target that names the rows": (["init", "shapes.csv", "-t", "id", "-o", "new.json"], ["are row names"]),
     "no such model": (["info", "nowhere.h5"], ["nowhere.h5"]),
     "a model that is none": (["info", "shapes.csv"], ["not an HDF5 file"]),
     "a folder as model": (["predict", ".", "shapes.csv"], ["error: "]),
     "an unknown group": (["plugins", "list", "--group", "layers"], ["layers", "losses"]),
-    "a setting of no layer": (["train", "spec.json", "-s", "network.layers.7.units=3"], ["--set network.layers.7.units=3", "there are 2"]),
+    "a setting of no layer": (
+        ["train", "spec.json", "-s", "network.layers.7.units=3"],
+        ["--set network.layers.7.units=3", "an index from 0 to 1"],
+    ),
     "a setting inside a number": (["train", "spec.json", "-s", "training.epochs.x=3"], ["--set training.epochs.x=3"]),
     "a wrong setting": (["train", "spec.json", "-s", "training.epochs=-3"], ["--> --set training.epochs=-3  (training.epochs)"]),
     "a setting of an unknown key": (["train", "spec.json", "-s", "trainig.epochs=3"], ["--set trainig.epochs=3", "'training'"]),
@@ -267,7 +270,7 @@ UNWRITABLE = {
     "a folder": ("taken", "it is a folder"),
     "read-only": ("sealed.h5", "it is read-only"),
     "a device": ("/dev/null", "it is not a regular file"),
-    "the name of a folder": ("new.h5/", "its name ends as that of a folder"),
+    "the name of a folder": ("new.h5/", "its name ends with a path separator"),
 }
 
 
@@ -399,7 +402,7 @@ def test_a_plugin_that_fails_is_named_with_its_place(project, run, function, wor
         ),
     ],
 )
-def test_what_only_the_data_tell_is_found_before_training(project, run, command, setting, words):
+def test_errors_that_depend_on_data_are_found_before_training(project, run, command, setting, words):
     spec = json.loads((project / "spec.json").read_text())
     (project / "spec.json").write_text(json.dumps(spec | setting))
     refused(project, run, 2, words, command, "spec.json")
@@ -417,7 +420,7 @@ def test_what_only_the_data_tell_is_found_before_training(project, run, command,
         ),
     ],
 )
-def test_code_that_brings_no_plugin(project, run, text, words):
+def test_code_without_plugins(project, run, text, words):
     if text is not None:
         (project / "own.py").write_text(text)
     refused(project, run, 3, words, "train", "spec.json", "-c", "own.py")

@@ -18,7 +18,7 @@ def table(text):
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_train_saves_what_python_trains(project, run):
+def test_train_saves_the_same_model_as_python(project, run):
     done = run("train", "spec.json")
     assert done.code == 0
     assert done.out == ""
@@ -99,11 +99,11 @@ def test_check_shows_shapes_and_fills_defaults(project, run):
     assert mlpkit.Spec.read("filled.json") == mlpkit.Spec.read("spec.json")
 
 
-def test_check_without_the_data_says_so(project, run):
+def test_check_warns_if_the_data_do_not_exist(project, run):
     (project / "shapes.csv").unlink()
     done = run("check", "spec.json")
     assert (done.code, done.out) == (0, "spec.json is valid\n")
-    assert "warning: the data were not checked: shapes.csv is not here" in done.err
+    assert "warning: the data were not checked: shapes.csv does not exist" in done.err
 
 
 def test_evaluate_agrees_with_python(trained, run):
@@ -198,7 +198,7 @@ def test_predict_needs_every_column_and_leaves_no_half_file(trained, run):
         assert sorted(os.listdir()) == before
 
 
-def test_predict_never_overwrites_what_it_reads(trained, run):
+def test_predict_never_overwrites_its_inputs(trained, run):
     for path in ("model.h5", "shapes.csv"):
         before = (trained / path).read_bytes()
         assert run("predict", "model.h5", "shapes.csv", "-o", path).code == 2
@@ -251,7 +251,7 @@ def test_every_kind_of_target_is_written_as_it_was_given(folder, run, targets, s
 # -- info, plugins, doctor
 
 
-def test_info_tells_what_is_in_a_model(trained, run):
+def test_info_shows_the_contents_of_a_model(trained, run):
     text = run("info", "model.h5").out
     facts = dict(line.split("  ", 1) for line in text.splitlines() if "  " in line.strip())
     assert facts["classes"].strip() == "3: bar, box, disc"
@@ -310,7 +310,7 @@ def test_info_needs_no_plugin(project, run):
         with_code = run("predict", "model.h5", "shapes.csv", "-c", "own.py")
     finally:
         REGISTRIES["activations"]._own.clear()
-    assert "wave (own code, own.py)" in run("info", "model.h5").out
+    assert "wave (user code, own.py)" in run("info", "model.h5").out
     without = run("predict", "model.h5", "shapes.csv")
     assert (with_code.code, without.code) == (0, 3)
     assert "trained with 'wave', which is not here" in without.err
@@ -378,8 +378,8 @@ def test_a_run_that_converged_is_not_stopped_early(project, run, early):
     finally:
         REGISTRIES["optimizers"]._own.clear()
     assert (done.code, again.code) == (0, 0), done.err
-    assert "\ntrained after 4 epochs: the optimizer found nothing left to gain" in done.err
-    assert "\nthe run was complete after 4 epochs: the optimizer found nothing left to gain" in again.err
+    assert "\ntrained after 4 epochs: the optimizer converged" in done.err
+    assert "\nthe run was complete after 4 epochs: the optimizer converged" in again.err
     assert ("; the weights are those of the best, epoch " in done.err) == (early is not None)
     assert not any(word in done.err + again.err for word in ("stopped early", "patience", "goes on"))
 

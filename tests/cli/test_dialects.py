@@ -42,7 +42,7 @@ PUBLISHED = {  # what init writes into the spec's data, and what it says
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_what_is_published_is_drafted_trained_and_used(tmp_path, monkeypatch, run, name):
+def test_public_data_sets_are_drafted_trained_and_used(tmp_path, monkeypatch, run, name):
     monkeypatch.chdir(tmp_path)
     content, expected = PUBLISHED[name]
     Path(name).write_bytes(content)
@@ -64,7 +64,7 @@ def test_what_is_published_is_drafted_trained_and_used(tmp_path, monkeypatch, ru
     assert model.predict("-").tolist() == predicted.out.splitlines()[1:]
 
 
-def test_validation_files_are_read_as_the_spec_says(tmp_path, monkeypatch, run):
+def test_validation_files_are_read_with_the_options_of_the_spec(tmp_path, monkeypatch, run):
     monkeypatch.chdir(tmp_path)
     Path("t.csv").write_text(text("", ";", ","))
     assert run("init", "t.csv").code == 0
@@ -86,7 +86,7 @@ def test_a_spec_of_names_in_the_place_of_a_row_is_refused(tmp_path, monkeypatch,
     assert (done.code, '"header": false' in done.err) == (2, True)
 
 
-def test_an_unnamed_column_is_no_input_unless_it_is_named(tmp_path, monkeypatch, run):
+def test_an_unnamed_column_is_an_input_only_if_the_spec_names_it(tmp_path, monkeypatch, run):
     monkeypatch.chdir(tmp_path)
     Path("t.csv").write_text(PUBLISHED["pandas.csv"][0].decode())
     layers = {"layers": [{"units": 1, "activation": "sigmoid"}]}

@@ -45,7 +45,7 @@ def column(rng, rows):
 
 
 @pytest.mark.parametrize("start", range(0, 400, 50))
-def test_what_is_drafted_trains(tmp_path, start):
+def test_drafted_specs_train(tmp_path, start):
     accepted = 0
     for seed in range(start, start + 50):
         rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""The ending of a file decides what is written into it; an option that takes one value is given once."""
+"""The ending of a file decides what is written into it; an option with a single value is given once."""
 
 import json
 from pathlib import Path
@@ -41,9 +41,9 @@ def test_every_ending_that_is_written_is_read_back(trained, run):
 
 
 @pytest.mark.parametrize("name", ["p.parquet", "p.xlsx", "p.json", "p.h5", "p.npz", "p.csv.gz", "p.pkl", "p.feather", "p.foo", "p.PARQUET"])
-def test_what_cannot_be_written_is_an_error_before_anything_is_done(trained, run, name):
+def test_formats_that_cannot_be_written_are_errors_before_any_work(trained, run, name):
     done = run("predict", "none.h5", "none.csv", "-o", name)
-    assert (done.code, "files are not written" in done.err, ".csv" in done.err) == (2, True, True)
+    assert (done.code, "files cannot be written" in done.err, ".csv" in done.err) == (2, True, True)
     assert not Path(name).exists()
 
 
@@ -55,7 +55,7 @@ def test_a_format_that_contradicts_the_ending(trained, run, name, format):
     assert (done.code, name in done.err, Path(name).exists()) == (2, True, False)
 
 
-def test_a_format_is_enough_where_the_ending_says_nothing(trained, run):
+def test_a_format_is_enough_for_an_unknown_suffix(trained, run):
     assert run("predict", "model.h5", "t.csv", "-o", "p.foo", "--format", "jsonl").code == 0
     assert json.loads(Path("p.foo").read_text().splitlines()[0])
 
@@ -69,7 +69,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("name", ["new.parquet", "new.npz", "new.txt", "new.yaml", "new.csv", "new.keras"])
 @pytest.mark.parametrize("what", OTHERS)
-def test_other_commands_write_no_file_of_another_ending(trained, run, what, name):
+def test_other_commands_refuse_other_suffixes(trained, run, what, name):
     layers = [{"units": 1, "activation": "sigmoid"}]
     spec = {"data": {"path": "t.csv", "target": "kind"}, "network": {"layers": layers}, "loss": "binary_crossentropy"}
     Path("spec.json").write_text(json.dumps(spec))
@@ -81,7 +81,7 @@ def test_other_commands_write_no_file_of_another_ending(trained, run, what, name
 
 
 def commands():
-    """Each command with its words, and each of its options that takes one value."""
+    """Each command with its words, and each of its options with a single value."""
     program = get_command(app)
     found = [((name,), command) for name, command in program.commands.items() if name != "plugins"]
     found += [(("plugins", name), command) for name, command in program.commands["plugins"].commands.items()]
@@ -94,7 +94,7 @@ def commands():
 @pytest.mark.parametrize(("words", "options"), list(commands()), ids=lambda part: " ".join(part))
 def test_an_option_that_takes_one_value_is_given_once(folder, run, words, options):
     done = run(*words, options[0], "1", options[-1], "2")
-    assert (done.code, "takes one value, and is given more than once" in done.err) == (2, True)
+    assert (done.code, "accepts one value, but is given more than once" in done.err) == (2, True)
 
 
 def test_options_that_take_several_keep_all(trained, run):

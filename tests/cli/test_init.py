@@ -90,7 +90,7 @@ def test_nothing_to_learn_from(folder, run):
     assert [path.name for path in folder.iterdir()] == ["data.csv"]
 
 
-def test_rows_without_a_target_are_left_out_and_said(folder, run):
+def test_rows_without_a_target_are_left_out_and_reported(folder, run):
     (folder / "data.csv").write_text("a,y\n" + "".join(f"{i * 7 % 11},{'uv'[i % 2] if i else ''}\n" for i in range(100)))
     done = run("init", "data.csv")
     assert done.code == 0

@@ -33,7 +33,7 @@ def trainable(folder):
     return write
 
 
-def test_train_lists_what_each_input_is_and_what_is_left_out(trainable, run):
+def test_train_lists_the_kinds_of_inputs_and_the_columns_left_out(trainable, run):
     trainable(weight="w", missing_target="drop")
     for command in (("train", "spec.json", "-n"), ("check", "spec.json")):
         out = run(*command).out
@@ -41,7 +41,7 @@ def test_train_lists_what_each_input_is_and_what_is_left_out(trainable, run):
         assert "1 number: a" in lines
         assert "1 flag: flag" in lines
         assert "1 category: kind" in lines
-        assert 'left out, as the spec says "ignore": note' in lines
+        assert 'left out by "ignore" in the spec: note' in lines
         assert any(line.endswith("1 without a target left out") for line in lines)
 
 
@@ -80,11 +80,11 @@ def test_evaluate_needs_no_weights_and_counts_rows_without_a_target(trainable, r
     assert "no sample weights" in done.err
 
 
-def test_the_units_of_a_regressions_loss_are_said(trainable, run):
+def test_the_units_of_a_regression_loss_are_shown(trainable, run):
     for loss in ("mean_squared_error", "mean_absolute_error"):
         trainable(loss, missing_target="drop")
         run("train", "spec.json", "--force", "-q")
-        words = f"of the standardised target, of which 1 is {mlpkit.load('model.h5').target_encoder.scale[0]:.4g} of y"
+        words = f"in units of the standardized target: 1 is {mlpkit.load('model.h5').target_encoder.scale[0]:.4g} of y"
         assert words in run("train", "spec.json", "--force").err
         out = run("evaluate", "model.h5", "t.csv").out
         assert out.splitlines()[0].endswith(f"({words})")
@@ -121,7 +121,7 @@ def test_probabilities_that_are_written_sum_to_one(folder, run):
     np.testing.assert_allclose(np.sum(rows, axis=1), 1, rtol=1e-15)
 
 
-def test_a_bound_on_a_metric_that_needs_options_says_so(folder, run):
+def test_a_bound_on_a_metric_that_needs_options_is_an_error(folder, run):
     (folder / "own.py").write_text(
         """
 import numpy as np

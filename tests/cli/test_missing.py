@@ -20,7 +20,7 @@ def model(folder, alone):
 
 
 @pytest.mark.parametrize("command", ["predict", "evaluate"])
-def test_a_missing_activation_says_what_to_do(model, run, command):
+def test_the_error_for_a_missing_activation_gives_advice(model, run, command):
     done = run(command, model, "rows.csv")
     assert (done.code, done.out) == (3, "")
     assert (
@@ -30,7 +30,7 @@ def test_a_missing_activation_says_what_to_do(model, run, command):
     assert "--allow-surrogate" in done.err
 
 
-def test_it_predicts_through_the_table_and_says_each_thing_once(model, run):
+def test_it_predicts_through_the_lookup_table_and_warns_once(model, run):
     done = run("predict", model, "rows.csv", "--allow-surrogate", "--batch-size", "1000")
     assert done.code == 0
     assert len(done.out.splitlines()) == 5003
@@ -39,19 +39,19 @@ def test_it_predicts_through_the_table_and_says_each_thing_once(model, run):
     assert "rmse" in run("evaluate", model, "rows.csv", "--allow-surrogate").out
 
 
-def test_info_needs_no_plugin_and_tells_of_the_table(model, run):
+def test_info_needs_no_plugin_and_describes_the_lookup_table(model, run):
     done = run("info", model)
     assert done.code == 0
-    assert "mlpkit-snake:snake of mlpkit-snake 0.1.0" in done.out
+    assert "mlpkit-snake:snake from mlpkit-snake 0.1.0" in done.out
     assert "of mlpkit-snake:snake: right to" in done.out
     assert "not verified, since a plugin cannot be used" in run("info", model, "--verify").out
 
 
 def test_info_shows_each_plugin_with_its_options(model, run):
-    assert "\nplugins     mlpkit-snake:snake of mlpkit-snake 0.1.0, a=2.0\n" in run("info", model).out
+    assert "\nplugins     mlpkit-snake:snake from mlpkit-snake 0.1.0, a=2.0\n" in run("info", model).out
 
 
-def test_info_shows_the_first_of_many_plugins_of_a_stranger(model, run):
+def test_info_shows_the_first_of_many_plugins_of_an_untrusted_file(model, run):
     contents = reader.read(model)
     (snake,) = (plugin for plugin in contents.plugins if plugin["name"] == "mlpkit-snake:snake")
     contents.plugins.extend({**snake, "options": {"a": number, "text": "x" * 1000}} for number in range(3000))
@@ -59,26 +59,26 @@ def test_info_shows_the_first_of_many_plugins_of_a_stranger(model, run):
     writer.write(model, contents)
     out = run("info", model).out
     lines = out.splitlines()
-    shown = [line for line in lines if " of mlpkit-snake 0.1.0, " in line]
+    shown = [line for line in lines if " from mlpkit-snake 0.1.0, " in line]
     assert len(shown) == 10
-    assert shown[0] == "plugins     mlpkit-snake:snake of mlpkit-snake 0.1.0, a=2.0"
-    assert shown[1].startswith("            mlpkit-snake:snake of mlpkit-snake 0.1.0, a=0, text=")
+    assert shown[0] == "plugins     mlpkit-snake:snake from mlpkit-snake 0.1.0, a=2.0"
+    assert shown[1].startswith("            mlpkit-snake:snake from mlpkit-snake 0.1.0, a=0, text=")
     assert max(map(len, shown)) < 220
     assert "            and 2,992 more, which --json shows" in lines
     assert "\x1b" not in out
 
 
 @pytest.mark.parametrize("name", ["own\n.py", "own.py"])
-def test_what_is_no_letter_is_no_line(model, run, name):
+def test_control_characters_do_not_break_lines(model, run, name):
     contents = reader.read(model)
     record = {**contents.plugins[0], "name": "wave", "distribution": None, "version": None}
     contents.plugins[:] = [{**record, "code": {"name": name, "sha256": "0" * 64}, "options": {"k\n": "\n"}}]
     writer.write(model, contents)
-    line = next(line for line in run("info", model).out.splitlines() if "wave" in line and "own code" in line)
-    assert line.endswith(f'(own code, {ascii(name)[1:-1]}), k\\n="\\n"')
+    line = next(line for line in run("info", model).out.splitlines() if "wave" in line and "user code" in line)
+    assert line.endswith(f'(user code, {ascii(name)[1:-1]}), k\\n="\\n"')
 
 
-def test_a_missing_loss_is_told_with_its_file(project, site, run):
+def test_a_missing_loss_is_reported_with_its_file(project, site, run):
     loss = "import mlpkit\nclass Halved(mlpkit.Loss):\n    output = 'distribution'\n    targets = 'numbers'\n"
     body = "        grad[...] = outputs - targets\n        losses[...] = (grad * grad).mean(axis=1)\n"
     (project / "own.py").write_text(f"{loss}    def value_and_grad(self, outputs, targets, losses, grad):\n{body}")

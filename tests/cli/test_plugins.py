@@ -132,11 +132,11 @@ ODD = ["mlpkit:zap", "Zap", "zap:zap", "za p", "", "ß", "z" * 101]
 
 @pytest.mark.parametrize("name", ODD)
 @pytest.mark.parametrize("options", [[], ["-v"]])
-def test_a_name_that_is_none_breaks_nothing_else(install_package, run, name, options):
+def test_an_invalid_name_breaks_nothing_else(install_package, run, name, options):
     install_package("mlpkit-odd", entry_points=f"[mlpkit.activations]\n{name} = odd:A\nfine = odd:A\n")
     done = run("plugins", "list", *options)
     assert (done.code, done.err) == (0, "")
-    (line,) = (line for line in done.out.splitlines() if "is no name of a plugin" in line)
+    (line,) = (line for line in done.out.splitlines() if "is not a valid name of a plugin" in line)
     assert line.startswith(f"  mlpkit-odd:{name}")
     assert lines_of(done.out, "mlpkit-odd:fine")
     found = {plugin["name"]: plugin["bare_name"] for plugin in json.loads(run("plugins", "list", "--json", *options).out)}
@@ -145,7 +145,7 @@ def test_a_name_that_is_none_breaks_nothing_else(install_package, run, name, opt
 
 
 @pytest.mark.parametrize("second", ["zed = zz:A", "zed = zz:B"])
-def test_what_a_package_declares_twice_is_listed_once(install_package, run, second):
+def test_plugins_declared_twice_are_listed_once(install_package, run, second):
     install_package("zz-dup", entry_points=f"[mlpkit.activations]\nzed = zz:A\n{second}\n")
     done = run("plugins", "list")
     (line,) = lines_of(done.out, "zz-dup:zed")
@@ -168,7 +168,7 @@ def test_a_class_of_ones_own_hides_the_name_of_a_package(bend, folder, run):
 # -- show
 
 
-def test_show_tells_the_formula_the_source_and_the_limits(bend, run):
+def test_show_has_the_formula_the_source_and_the_limits(bend, run):
     out = run("plugins", "show", "bend").out
     facts = dict(line.split("  ", 1) for line in out.splitlines()[1:5])
     assert {name: value.strip() for name, value in facts.items()} == {
@@ -187,12 +187,12 @@ def test_show_tells_the_formula_the_source_and_the_limits(bend, run):
     assert "picture" not in rate
 
 
-def test_a_class_without_a_docstring_says_so(folder, site, run):
+def test_a_class_without_a_docstring_is_shown(folder, site, run):
     (folder / "own.py").write_text("from mlpkit import Schedule\nclass Flat(Schedule):\n    def at(self, progress):\n        return 1.0\n")
     out = run("plugins", "show", "flat", "-c", "own.py").out
-    assert "it has no docstring" in out
+    assert "no docstring" in out
     assert "no options" in out
-    assert "your own code (mlpkit_code_own:Flat)" in out
+    assert "user code (mlpkit_code_own:Flat)" in out
 
 
 def test_all_of_a_file_are_shown(folder, site, run):
@@ -201,7 +201,7 @@ def test_all_of_a_file_are_shown(folder, site, run):
     out = run("plugins", "show", "own.py", "-g", "activations").out
     assert out.count("log(cosh(z)) / k: a bend.") == 2
     done = run("plugins", "show", "own.py", "-g", "losses")
-    assert (done.code, "own.py has none of the losses" in done.err) == (3, True)
+    assert (done.code, "own.py has no losses" in done.err) == (3, True)
     assert run("plugins", "show", "none.py").code == 3
 
 
@@ -245,7 +245,7 @@ def test_the_picture(run):
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_the_picture_is_ascii_where_the_stream_is_not_utf8(environment, encoding):
+def test_the_plot_is_ascii_if_the_stream_is_not_utf8(environment, encoding):
     command = [sys.executable, "-m", "mlpkit", "plugins", "show", "relu"]
     done = subprocess.run(command, capture_output=True, env=environment | {"PYTHONIOENCODING": encoding}, check=True)
     legend, rows, _ = picture(done.stdout.decode("ascii"))
@@ -255,15 +255,15 @@ def test_the_picture_is_ascii_where_the_stream_is_not_utf8(environment, encoding
 
 
 PICTURELESS = {
-    "a function of rows": ("out[...] = z - z.mean(axis=1, keepdims=True)", "", "a whole row"),
+    "a function of rows": ("out[...] = z - z.mean(axis=1, keepdims=True)", "", "not elementwise"),
     "it fails": ("raise ValueError('not today')", "", "ValueError: not today"),
-    "an option without a default": ("out[...] = z", "    slope: float\n", "no default: slope"),
-    "no finite value": ("out[...] = np.nan; grad = None", "", "no value of it is finite"),
+    "an option without a default": ("out[...] = z", "    slope: float\n", "have no value: slope"),
+    "no finite value": ("out[...] = np.nan; grad = None", "", "none of its values is finite"),
 }
 
 
 @pytest.mark.parametrize("case", PICTURELESS)
-def test_no_picture_says_why(folder, site, run, case):
+def test_a_missing_plot_has_a_reason(folder, site, run, case):
     forward, option, words = PICTURELESS[case]
     backward = "grad[...] = np.nan" if "finite" in case else "pass"
     head = "import numpy as np\nfrom mlpkit import Activation\nclass Strange(Activation):\n"
@@ -271,14 +271,14 @@ def test_no_picture_says_why(folder, site, run, case):
     (folder / "own.py").write_text(head + option + methods)
     done = run("plugins", "show", "strange", "-c", "own.py")
     assert (done.code, done.err) == (0, "")
-    assert "no picture: " in done.out
+    assert "no plot: " in done.out
     assert words in done.out
     (found,) = json.loads(run("plugins", "show", "strange", "-c", "own.py", "--json").out)
     assert found["plot"].keys() == ({"z", "value", "derivative"} if "finite" in case else {"reason"})
 
 
-def test_softmax_has_no_picture(run):
-    assert "no picture: it works on a whole row" in run("plugins", "show", "softmax").out
+def test_softmax_has_no_plot(run):
+    assert "no plot: it is not elementwise" in run("plugins", "show", "softmax").out
 
 
 @pytest.mark.parametrize(
@@ -344,7 +344,7 @@ def test_completion_of_names(bend, site, environment, folder, verb, word, expect
     assert not bend.exists()
 
 
-def test_completion_is_silent_where_plugins_are_doubtful(install_package, site, environment, folder):
+def test_completion_is_silent_about_doubtful_plugins(install_package, site, environment, folder):
     install_package("pack-one", entry_points="[mlpkit.activations]\nrelu = one:A\n")
     words = {"COMP_WORDS": "mlpkit plugins show re", "COMP_CWORD": "3", "_MLPKIT_COMPLETE": "complete_bash", "MLPKIT_STRICT_PLUGINS": "1"}
     path = os.pathsep.join([str(site), environment["PYTHONPATH"]])

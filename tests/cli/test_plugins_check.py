@@ -111,10 +111,10 @@ BAD = {
     "a file that does not run": (["bad.py"], 3, ["bad.py does not run: ZeroDivisionError"]),
     "a file that is no Python": (["binary.py"], 3, ["binary.py does not run"]),
     "a file without plugins": (["empty.py"], 3, ["defines no plugin"]),
-    "a file without that kind": (["own.py", "-g", "losses"], 3, ["own.py has none of the losses", "activations, schedules"]),
+    "a file without that kind": (["own.py", "-g", "losses"], 3, ["own.py has no losses", "activations, schedules"]),
     "code that does not run": (["relu", "-c", "bad.py"], 3, ["bad.py does not run"]),
     "options without a default": (["step"], 2, ["'initial' is missing", "'every' is missing", "--set initial=VALUE --set every=VALUE"]),
-    "no such option": (["relu", "-s", "slope=1"], 2, ["there is no option 'slope'", "known: none", "--set slope=1"]),
+    "no such option": (["relu", "-s", "slope=1"], 2, ["there is no option 'slope'", "use one of: none", "--set slope=1"]),
     "a wrong value": (["leaky_relu", "-s", "negative_slope=7"], 2, ["negative_slope", "less than 1, not 7", "plugins show leaky_relu"]),
     "a wrong type": (["leaky_relu", "-s", "negative_slope=x"], 2, ["negative_slope", "number"]),
     "no setting": (["relu", "-s", "slope"], 2, ["'slope' is not KEY=VALUE"]),
@@ -197,25 +197,28 @@ def test_a_package_that_is_shut_out(package, install_package, run, monkeypatch):
     install_package("mlpkit-bend", "1.5", INSTALLED, {"bend_pack.py": CODE})
     monkeypatch.setenv("MLPKIT_PLUGINS", "0")
     mlpkit.refresh_plugins()
-    refused(run("plugins", "check", "pack"), 3, "MLPKIT_PLUGINS shuts out mlpkit-bend", "add mlpkit-bend to it")
+    refused(run("plugins", "check", "pack"), 3, "MLPKIT_PLUGINS excludes mlpkit-bend", "add mlpkit-bend to it")
 
 
 DIFFERENCES = {
-    "another version": (("1.4", INSTALLED), "version 1.4 is installed, the folder has 1.5"),
+    "another version": (("1.4", INSTALLED), "version 1.4 is installed, but the folder has 1.5"),
     "a new entry point": (("1.5", "[mlpkit.losses]\nx = bend_pack:X\n"), "the entry point bend of mlpkit.activations is not installed"),
     "an old entry point": (("1.5", f"{INSTALLED}old = bend_pack:Old\n"), "the entry point old of mlpkit.activations is installed"),
-    "another target": (("1.5", INSTALLED.replace("Bend", "Curve")), "is installed as bend_pack:Curve, the folder has bend_pack:Bend"),
+    "another target": (
+        ("1.5", INSTALLED.replace("Bend", "Curve")),
+        "is installed as bend_pack:Curve, but the folder declares bend_pack:Bend",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", DIFFERENCES)
-def test_what_differs_is_said(package, install_package, run, case):
+def test_differences_are_reported(package, install_package, run, case):
     (version, points), words = DIFFERENCES[case]
     install_package("mlpkit-bend", version, points, {"bend_pack.py": CODE})
     refused(run("plugins", "check", "pack"), 3, words, "reinstall: pip install -e pack")
 
 
-def test_what_is_dynamic_is_not_compared(package, install_package, run):
+def test_dynamic_fields_are_not_compared(package, install_package, run):
     install_package("mlpkit-bend", "9.9", INSTALLED, {"bend_pack.py": CODE})
     (package / "pyproject.toml").write_text(f'[project]\nname = "mlpkit-bend"\ndynamic = ["version"]\n{POINTS}')
     assert run("plugins", "check", "pack").code == 0
@@ -255,9 +258,9 @@ def test_files_of_an_ordinary_install_are_compared(package, install_package, run
         (package / source / name).write_text(text)
     assert run("plugins", "check", "pack").code == 0
     (root / "more.py").write_text("x = 2\n")
-    refused(run("plugins", "check", "pack"), 3, "bend_pack/more.py is installed with another text", "reinstall")
+    refused(run("plugins", "check", "pack"), 3, "bend_pack/more.py is installed with other contents", "reinstall")
     (root / "more.py").unlink()
-    refused(run("plugins", "check", "pack"), 3, "bend_pack/more.py is installed, the folder has it no more")
+    refused(run("plugins", "check", "pack"), 3, "bend_pack/more.py is installed, but no longer in the folder")
     (root / "more.py").write_text("x = 1\n")
     (root / "new.py").touch()
     refused(run("plugins", "check", "pack"), 3, "bend_pack/new.py is not installed")
@@ -274,23 +277,23 @@ def test_an_editable_install_is_that_of_a_folder(package, install_package, run, 
     if same:
         assert done.code == 0
     else:
-        refused(done, 3, f"the installed mlpkit-bend is not that of the folder pack: it is that of {package.parent}")
+        refused(done, 3, f"the installed mlpkit-bend differs from the folder pack: it is an editable install of {package.parent}")
 
 
 BAD_PROJECTS = {
-    "no TOML": ("[project\n", ["pyproject.toml is not TOML", "line 1"]),
-    "other bytes": (b"\xff\xfe", ["pyproject.toml is not TOML"]),
-    "nothing": ("", ["has no name in [project]", "write [project]"]),
+    "no TOML": ("[project\n", ["pyproject.toml is not valid TOML", "line 1"]),
+    "other bytes": (b"\xff\xfe", ["pyproject.toml is not valid TOML"]),
+    "nothing": ("", ["has no name in [project]", "add [project]"]),
     "no name": ('[project]\nversion = "1"\n', ["has no name in [project]"]),
     "a name that is none": ("[project]\nname = 3\n", ["has no name in [project]"]),
-    "no entry points": ('[project]\nname = "x"\n', ["declares no plugin of mlpkit", '[project.entry-points."mlpkit.activations"]']),
-    "others' entry points": ('[project]\nname = "x"\n[project.entry-points.pytest11]\na = "b:c"\n', ["declares no plugin of mlpkit"]),
-    "wrong entry points": ('[project]\nname = "x"\nentry-points = 3\n', ["declares no plugin of mlpkit"]),
+    "no entry points": ('[project]\nname = "x"\n', ["declares no mlpkit plugin", '[project.entry-points."mlpkit.activations"]']),
+    "others' entry points": ('[project]\nname = "x"\n[project.entry-points.pytest11]\na = "b:c"\n', ["declares no mlpkit plugin"]),
+    "wrong entry points": ('[project]\nname = "x"\nentry-points = 3\n', ["declares no mlpkit plugin"]),
     "a group": (
         '[project]\nname = "x"\n[project.entry-points."mlpkit.layers"]\na = "b:c"\n',
-        ["no entry points 'mlpkit.layers'"],
+        ["no entry point group 'mlpkit.layers'"],
     ),
-    "a target that is none": ('[project]\nname = "x"\n[project.entry-points."mlpkit.losses"]\na = 3\n', ["are not names with texts"]),
+    "a target that is none": ('[project]\nname = "x"\n[project.entry-points."mlpkit.losses"]\na = 3\n', ["are not strings by name"]),
     "an empty name": (f'[project]\nname = ""\n{POINTS}', ["is not installed"]),
     "a path as name": (f'[project]\nname = "../x"\n{POINTS}', ["../x is not installed"]),
 }
@@ -306,13 +309,13 @@ def test_a_pyproject_that_cannot_be_used(package, run, case):
 def test_an_installed_package_without_plugins(package, install_package, run):
     install_package("mlpkit-bend", "1.5")
     (package / "pyproject.toml").write_text('[project]\nname = "mlpkit-bend"\ndynamic = ["version", "entry-points"]\n')
-    refused(run("plugins", "check", "pack"), 3, "declares no plugin of mlpkit")
+    refused(run("plugins", "check", "pack"), 3, "declares no mlpkit plugin")
 
 
 # -- what the kit finds
 
 
-def test_the_kit_finds_what_is_wrong(folder, site, run):
+def test_the_kit_finds_broken_plugins(folder, site, run):
     (folder / "own.py").write_text(CODE.replace("return self.k + 0 * z", "return self.k + 0.1 + 0 * z"))
     done = run("plugins", "check", "own.py", "-g", "activations", "--json")
     (report,) = json.loads(done.out)
@@ -326,7 +329,7 @@ def test_the_kit_finds_what_is_wrong(folder, site, run):
 
 
 DEFAULTS = {
-    "wrong defaults": ("k: float = 'x'", "does not take its own defaults"),
+    "wrong defaults": ("k: float = 'x'", "does not accept its own defaults"),
     "a validator that fails": (
         "k: Annotated[float, BeforeValidator(lambda value: 1 / 0)] = 1.0",
         "fails on its options: ZeroDivisionError",
@@ -342,7 +345,7 @@ def test_options_that_cannot_be_made(folder, kit, run, case):
     refused(run("plugins", "check", "bend", "-c", "own.py"), 3, words)
     shown = run("plugins", "show", "bend", "-c", "own.py")
     assert (shown.code, shown.err) == (0, "")
-    assert "no picture: it fails" in shown.out
+    assert "no plot: it fails" in shown.out
 
 
 @pytest.mark.slow
@@ -368,14 +371,14 @@ def test_a_check_that_is_expected_to_fail(folder, site, run):
 @pytest.mark.parametrize(
     ("text", "words"), [("nothing=x", "'nothing'"), ("nothing", "CHECK=REASON"), ("pickle=", "CHECK=REASON"), ("=x", "CHECK")]
 )
-def test_expectations_that_mean_no_check(run, text, words):
+def test_expectations_for_unknown_checks(run, text, words):
     done = run("plugins", "check", "relu", "--expect", text)
     assert (done.code, done.out) == (2, "")
     assert words in done.err
     assert "--expect" in done.err
 
 
-def test_a_wrong_value_says_what_shows_the_options(own, run):
+def test_the_error_for_a_wrong_value_names_the_command_that_shows_options(own, run):
     text = "from pydantic import Field\n" + CODE.replace("k: float = 2.0", "k: float = Field(2.0, gt=0)")
     (own / "my own.py").write_text(text)
     refused(run("plugins", "check", "my own.py", "-s", "k=0", "-s", "value=1"), 2, "see mlpkit plugins show 'my own.py'\n")
@@ -400,7 +403,7 @@ JSON = ["check own.py", "check loud -c own.py", "list -c own.py", "list -v -c ow
 
 
 @pytest.mark.parametrize("command", JSON)
-def test_what_a_plugin_prints_is_no_data(folder, site, run, command):
+def test_output_printed_by_a_plugin_is_not_data(folder, site, run, command):
     (folder / "own.py").write_text(LOUD)
     done = run("plugins", *command.split(), "--json")
     told = json.loads(done.out)
@@ -414,7 +417,7 @@ def test_what_a_plugin_prints_is_no_data(folder, site, run, command):
         assert done.code == 0
 
 
-def test_what_a_plugin_prints_is_no_prediction(project, site, run):
+def test_output_printed_by_a_plugin_is_not_a_prediction(project, site, run):
     (project / "own.py").write_text(LOUD)
     assert run("train", "spec.json", "-s", "network.layers.0.activation=loud", "-c", "own.py", "-q").out == ""
     done = run("predict", "model.h5", "shapes.csv", "-c", "own.py")

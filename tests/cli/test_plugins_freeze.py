@@ -90,24 +90,24 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: ascii(name[:12]))
-def test_what_is_no_name_is_refused(model, run, name):
+def test_invalid_names_are_refused(model, run, name):
     model(dist(name))
     refused(run, "distribution that cannot be one")
 
 
 @pytest.mark.parametrize("version", ["1.0 --hash=sha256:0", "1.0\n-e .", "1.0\n", "1.0;x", "*", "", None, "1" * 100_000, ">=1"])
-def test_what_is_no_version_is_refused(model, run, version):
+def test_invalid_versions_are_refused(model, run, version):
     model(dist("fine", version))
     refused(run, "version of fine that cannot be one")
 
 
-def test_a_version_of_mlpkit_that_is_none_is_refused(model, run):
+def test_an_invalid_version_of_mlpkit_is_refused(model, run):
     model(producer={"mlpkit": "0.2.0\nevil"})
     refused(run, "version of mlpkit that cannot be one")
 
 
 @pytest.mark.parametrize("name", ["mlpkit", "Mlpkit", "MLPKIT"])
-def test_a_plugin_never_says_which_mlpkit(model, run, name):
+def test_the_version_of_mlpkit_does_not_depend_on_plugins(model, run, name):
     model(dist(name, "0.0.1"))
     assert run("plugins", "freeze", "model.h5").out == f"mlpkit=={mlpkit.__version__}\n"
 
@@ -145,7 +145,7 @@ def test_a_long_comment_is_shortened(model, run):
     assert len(run("plugins", "freeze", "model.h5").out) < 1000
 
 
-def test_a_file_of_a_stranger(trained, run):
+def test_an_untrusted_file(trained, run):
     contents = reader.read("model.h5")
     contents.plugins.append({**contents.plugins[0], "name": "evil:x", "distribution": "x\n--index-url http://evil", "version": "1"})
     writer.write("model.h5", contents)
@@ -153,7 +153,7 @@ def test_a_file_of_a_stranger(trained, run):
 
 
 @pytest.mark.parametrize(("path", "words"), [("none.h5", "none.h5"), ("spec.json", "not an HDF5 file"), (".", "error: ")])
-def test_what_is_no_model(trained, run, path, words):
+def test_files_that_are_not_models(trained, run, path, words):
     done = run("plugins", "freeze", path)
     assert (done.code, done.out) == (2, "")
     assert words in done.err

@@ -81,7 +81,7 @@ def test_a_file_becomes_a_package_unchanged(own, run):
     assert "from mlpkit_pack import Fixed, Half, HardBend\n" in tests
     assert '    HardBend(),\n    Fixed(value=0.1, every=3, mode="a", on=False),\n    Half(),\n' in tests
     assert json.loads(written["example/spec.json"])["network"]["layers"][0]["activation"] == "hard_bend"
-    assert "specs and models that were trained with --code my.py need it no more once the package is installed" in done.err
+    assert "once the package is installed, specs and models that used --code my.py no longer need it" in done.err
     assert done.err.splitlines()[-1] == "  mlpkit train mlpkit-pack/example/spec.json"
 
 
@@ -127,7 +127,7 @@ def test_the_example_of_a_loss_has_the_last_layer_that_it_needs(folder, site, ru
     ],
     ids=["a schedule", "an activation that fails"],
 )
-def test_there_is_no_example_that_would_not_train(folder, site, run, text):
+def test_an_example_is_written_only_if_it_trains(folder, site, run, text):
     (folder / "my.py").write_text(text)
     done = run("plugins", "new", "pack", "--from", "my.py")
     assert done.code == 0
@@ -136,12 +136,12 @@ def test_there_is_no_example_that_would_not_train(folder, site, run, text):
     assert done.err.splitlines()[-1] == "  pytest mlpkit-pack"
 
 
-def test_options_that_no_value_is_found_for_are_told(folder, site, run):
+def test_options_without_a_value_are_reported(folder, site, run):
     text = "import mlpkit\nclass Odd(mlpkit.Schedule):\n    rates: tuple[float, ...]\n    def at(self, progress):\n        return 1.0\n"
     (folder / "my.py").write_text(text)
     done = run("plugins", "new", "pack", "--from", "my.py")
     assert done.code == 0
-    assert "write the options that have no default into its tests: Odd" in done.err
+    assert "add the options without a default to its tests: Odd" in done.err
     assert "# Odd(...)" in (folder / "mlpkit-pack" / "tests" / "test_pack.py").read_text()
 
 
@@ -161,8 +161,11 @@ def test_a_package_depends_on_what_its_file_imports(folder, site, install_packag
     assert done.code == 0, done.err
     project = tomllib.loads((folder / "mlpkit-pack" / "pyproject.toml").read_text())["project"]
     assert project["dependencies"][1:] == ["numpy>=2.0", "Pack-One>=2.3", "pack-two>=1.0rc1"]
-    assert "my.py imports from beside it: copy helper into mlpkit-pack/mlpkit_pack, and write there: from mlpkit_pack.helper" in done.err
-    assert "write what brings stray into the dependencies of mlpkit-pack/pyproject.toml" in done.err
+    assert (
+        "my.py imports modules from its folder: copy helper to mlpkit-pack/mlpkit_pack, and import with: from mlpkit_pack.helper"
+        in done.err
+    )
+    assert "add the package that provides stray to the dependencies in mlpkit-pack/pyproject.toml" in done.err
 
 
 def test_a_file_that_imports_nothing_else_has_nothing_to_see_to(own, run):

@@ -59,7 +59,7 @@ def test_a_package_is_whole(folder, run, kind):
     ]
 
 
-def test_it_is_an_activation_when_nothing_is_said_and_always_the_same(folder, run):
+def test_the_default_is_an_activation_and_deterministic(folder, run):
     assert run("plugins", "new", "soft-x", "-o", "one").code == 0
     assert run("plugins", "new", "soft_x", "-o", "two", "-g", "activations").code == 0
     assert files(folder / "one") == files(folder / "two")
@@ -196,13 +196,13 @@ def test_the_next_commands_are_quoted_for_a_shell(folder, run):
     assert found == [["pip", "install", "-e", f"{name}[test]"], ["pytest", name], ["mlpkit", "train", f"{name}/example/spec.json"]]
 
 
-def test_the_name_of_a_package_is_told_from_that_of_a_plugin(run):
-    assert "with --from, the package's" in " ".join(run("plugins", "new", "--help").out.split())
+def test_names_of_packages_and_plugins_are_distinguished(run):
+    assert "with --from, the name of the package" in " ".join(run("plugins", "new", "--help").out.split())
 
 
 @pytest.mark.parametrize("existing", [False, True])
 @pytest.mark.parametrize("fails", ["write", "rename"])
-def test_nothing_is_left_of_what_cannot_be_written(folder, run, monkeypatch, fails, existing):
+def test_no_partial_output_is_left(folder, run, monkeypatch, fails, existing):
     if existing:
         (folder / "soft").mkdir()
         (folder / "soft" / "README.md").write_text("old")
@@ -236,7 +236,7 @@ def test_an_interrupted_write_leaves_nothing(folder, monkeypatch):
     assert list(folder.iterdir()) == []
 
 
-def test_a_name_that_another_package_has_too_is_told(folder, install_package, run):
+def test_a_name_that_another_package_has_too_is_reported(folder, install_package, run):
     install_package("mlpkit-other", entry_points="[mlpkit.losses]\nsoft = other:Soft\n")
     assert "another package" not in run("plugins", "new", "soft", "-o", "one").err
     assert "another package has soft too" in run("plugins", "new", "soft", "-o", "two", "-g", "losses").err

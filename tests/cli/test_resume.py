@@ -60,7 +60,7 @@ def saved_parts(path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_says_how_it_goes_on_and_does(long_project, start, run, number):
+def test_an_interrupted_run_shows_the_command_that_resumes_it(long_project, start, run, number):
     interruptions = 0
     command = ["train", "spec.json"]
     for wanted in (3, 20, 1):
@@ -71,14 +71,14 @@ def test_an_interrupted_run_says_how_it_goes_on_and_does(long_project, start, ru
         if process.returncode == 0:
             break
         assert (process.returncode, out) == (128 + number, b"")
-        assert last_line(err) == b"saved model.h5; go on: mlpkit train spec.json --resume model.h5"
-        command = shlex.split(last_line(err).decode().partition("go on: mlpkit ")[2])
+        assert last_line(err) == b"saved model.h5; to resume: mlpkit train spec.json --resume model.h5"
+        command = shlex.split(last_line(err).decode().partition("to resume: mlpkit ")[2])
         interruptions += 1
     assert interruptions
     assert mlpkit.load("model.h5").training_state is not None
     done = run(*command)
     assert done.code == 0
-    assert "going on from model.h5, after" in done.err
+    assert "resuming from model.h5, after" in done.err
     assert "trained after 150 epochs" in done.err
     assert (long_project / "model.h5").read_bytes() == (long_project / "unbroken.h5").read_bytes()
 
@@ -101,7 +101,7 @@ def kill_and_go_on(project, start, run, kills, seed):
     return killed
 
 
-def test_a_run_that_is_killed_goes_on_from_its_checkpoints(long_project, start, run):
+def test_a_killed_run_resumes_from_its_checkpoints(long_project, start, run):
     assert kill_and_go_on(long_project, start, run, 10, seed=1) >= 5
     whole = (long_project / "model.h5").read_bytes()
     shutil.rmtree(long_project / "model.checkpoints")
@@ -139,12 +139,12 @@ def stopped(project):
     return project
 
 
-def test_a_run_goes_on_in_a_file_of_its_own(stopped, run):
+def test_a_run_is_resumed_in_its_own_file(stopped, run):
     done = run("train", "spec.json", "--resume", "part.h5", "--json", "--progress", "plain")
     assert done.code == 0
     summary = json.loads(done.out)
     assert (summary["resumed_from"], summary["epochs"], summary["model"]) == ("part.h5", 3, "model.h5")
-    assert "going on from part.h5, after 1 epoch\n" in done.err
+    assert "resuming from part.h5, after 1 epoch\n" in done.err
     assert "epoch 3/3" in done.err
     assert "epoch 1/3" not in done.err
     run("train", "spec.json", "-o", "unbroken.h5")
@@ -160,7 +160,7 @@ def test_the_file_itself_may_be_the_output(stopped, run):
     assert mlpkit.load("part.h5").training_state is None
 
 
-def test_a_new_run_says_that_it_is_none_that_goes_on(project, run):
+def test_the_summary_of_a_new_run_names_no_resumed_file(project, run):
     assert json.loads(run("train", "spec.json", "--json").out)["resumed_from"] is None
 
 
@@ -176,13 +176,13 @@ def test_a_dry_run_checks_everything_and_writes_nothing(stopped, run, shapes):
     assert sorted(path.name for path in stopped.iterdir()) == before
 
 
-def test_a_run_that_is_complete_says_so_and_writes_the_model(project, run):
+def test_a_complete_run_is_reported_and_writes_the_model(project, run):
     assert run("train", "spec.json", "-s", "training.checkpoint={}").code == 0
     whole = (project / "model.h5").read_bytes()
     done = run("train", "spec.json", "-s", "training.checkpoint={}", "--resume", "model.checkpoints", "-o", "again.h5")
     assert done.code == 0
-    assert "going on from model.checkpoints/epoch-000003.h5, after 3 epochs" in done.err
-    assert "the run was complete after 3 epochs: nothing was left to train; a higher --epochs goes on" in done.err
+    assert "resuming from model.checkpoints/epoch-000003.h5, after 3 epochs" in done.err
+    assert "the run was complete after 3 epochs: to train further, increase --epochs" in done.err
     assert (project / "again.h5").read_bytes() == whole
     more = run("train", "spec.json", "-s", "training.checkpoint={}", "--resume", "model.checkpoints", "-o", "more.h5", "--epochs", "5")
     assert (more.code, len(mlpkit.load("more.h5").history)) == (0, 5)
@@ -193,7 +193,7 @@ def test_early_stopping_that_has_seen_enough_is_complete_too(project, run):
     assert run("train", "spec.json", "-s", f"training={stopping}").code == 0
     done = run("train", "spec.json", "-s", f"training={stopping}", "--resume", "model.checkpoints", "-f")
     assert done.code == 0
-    assert "nothing was left to train; a higher training.early_stopping.patience goes on" in done.err
+    assert "to train further, increase training.early_stopping.patience" in done.err
 
 
 def test_checkpoints_of_another_run_are_not_mixed_in(project, run):
@@ -208,14 +208,14 @@ def test_checkpoints_of_another_run_are_not_mixed_in(project, run):
     done = run("train", "spec.json", *options, "third.h5")
     assert done.code == 2
     assert "error: model.checkpoints has checkpoints of an earlier run, such as epoch-000003.h5\n" in done.err
-    assert "help: --resume model.checkpoints goes on with that run, --force removes them" in done.err
+    assert "help: --resume model.checkpoints resumes that run, --force removes its checkpoints" in done.err
     assert not (project / "third.h5").exists()
     names = sorted(path.name for path in (project / "model.checkpoints").iterdir())
     assert run("train", "spec.json", "-s", "training.checkpoint={}", "-n").code == 0
     assert sorted(path.name for path in (project / "model.checkpoints").iterdir()) == names
 
 
-def test_how_to_go_on_repeats_the_options_and_quotes_them(stopped, start):
+def test_the_resume_command_repeats_the_options_and_quotes_them(stopped, start):
     (stopped / "my shapes.csv").write_bytes((stopped / "shapes.csv").read_bytes())
     (stopped / "my code.py").write_text(
         "import mlpkit\nclass Same(mlpkit.Elementwise):\n def function(self, z): return z\n def derivative(self, z, y): return 1 + 0 * z\n"
@@ -226,7 +226,7 @@ def test_how_to_go_on_repeats_the_options_and_quotes_them(stopped, start):
     after_epochs(process, 3)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=600)
-    words = shlex.split(last_line(err).decode().partition("go on: ")[2])
+    words = shlex.split(last_line(err).decode().partition("to resume: ")[2])
     expected = ["-d", "my shapes.csv", "--set", "data.split=null", "--set", "network.layers.0.activation=same", "--epochs", "1000000"]
     expected += ["--seed", "4", "-c", "my code.py", "-o", "my model.h5", "--resume", "my model.h5"]
     assert words == ["mlpkit", "train", "spec.json", *expected]
@@ -235,7 +235,7 @@ def test_how_to_go_on_repeats_the_options_and_quotes_them(stopped, start):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=600)
     assert process.returncode == 130
-    assert b"saved my model.h5; go on: mlpkit train" in err
+    assert b"saved my model.h5; to resume: mlpkit train" in err
 
 
 def test_a_changed_spec_is_shown_at_its_line_or_option(stopped, run, spec):
@@ -261,7 +261,7 @@ def test_a_changed_spec_is_shown_at_its_line_or_option(stopped, run, spec):
         ("damaged", "no checkpoint in damaged can be used: damaged/epoch-000001.h5: "),
     ],
 )
-def test_what_nothing_can_go_on_from(stopped, run, source, words):
+def test_files_that_cannot_be_resumed(stopped, run, source, words):
     mlpkit.load("part.h5").save("finished.h5")
     (stopped / "damaged").mkdir()
     for path in (stopped / "damaged.h5", stopped / "damaged" / "epoch-000001.h5"):
@@ -298,7 +298,7 @@ def test_a_folder_that_is_not_there_is_answered_with_that_of_the_spec(project, r
     assert "help: check the path" in run("train", "spec.json", "--resume", "nowhere").err
 
 
-def test_info_says_where_a_run_stands(project, stopped, run):
+def test_info_shows_the_progress_of_a_run(project, stopped, run):
     assert run("train", "spec.json").code == 0
     assert "mlpkit train --resume" not in run("info", "model.h5").out
     place = mlpkit.load("part.h5").training_state.place
@@ -319,7 +319,7 @@ def test_a_model_that_cannot_be_written_points_to_its_last_checkpoint(project, r
         patch.setattr(mlpkit.Model, "save", full)
         done = run("train", "spec.json", "-s", "training.checkpoint={}")
     assert done.code == 1
-    kept = "nothing is lost up to model.checkpoints/epoch-000003.h5: --resume goes on from it, and -o names another file"
+    kept = "the last checkpoint is model.checkpoints/epoch-000003.h5: resume from it with --resume, and give another file with -o"
     help = f"help: free some space; {kept}"
     assert help in done.err
     assert (

@@ -35,7 +35,7 @@ def late(project):
 def test_a_name_that_is_taken_meanwhile_is_not_overwritten(late, run):
     done = run(*late, "--json")
     assert (done.code, Path("model.h5").read_text()) == (0, "of another program")
-    assert "warning: model.h5 was written by another program meanwhile: the model is in model-2.h5" in done.err
+    assert "warning: model.h5 was written by another program in the meantime: the model is in model-2.h5" in done.err
     assert "saved model-2.h5; next: mlpkit evaluate model-2.h5 DATA" in done.err
     assert json.loads(done.out)["model"] == "model-2.h5"
     assert len(mlpkit.load("model-2.h5").history) == 3
@@ -46,11 +46,11 @@ def test_a_name_that_is_taken_meanwhile_is_not_overwritten(late, run):
 
 def test_force_replaces_at_the_moment_of_writing_too(late, run):
     done = run(*late, "--force")
-    assert (done.code, "meanwhile" in done.err) == (0, False)
+    assert (done.code, "in the meantime" in done.err) == (0, False)
     assert len(mlpkit.load("model.h5").history) == 3
 
 
-def test_without_links_the_name_is_taken_exclusively_and_that_is_said(late, run, monkeypatch):
+def test_without_hard_links_the_file_is_created_exclusively_with_a_warning(late, run, monkeypatch):
     def none(*_):
         raise OSError(errno.EPERM, "no links")
 
@@ -62,7 +62,7 @@ def test_without_links_the_name_is_taken_exclusively_and_that_is_said(late, run,
     assert not list(Path().glob(".*tmp"))
 
 
-def test_no_other_output_is_overwritten_meanwhile(trained, run, monkeypatch):
+def test_outputs_written_by_others_in_the_meantime_are_kept(trained, run, monkeypatch):
     put = atomic.put
 
     def late(temporary, target, replace):
@@ -72,7 +72,7 @@ def test_no_other_output_is_overwritten_meanwhile(trained, run, monkeypatch):
     monkeypatch.setattr(atomic, "put", late)
     done = run("predict", "model.h5", "shapes.csv", "-o", "out.csv")
     assert (done.code, Path("out.csv").read_text()) == (1, "of another program")
-    assert "out.csv was written by another program meanwhile" in done.err
+    assert "out.csv was written by another program in the meantime" in done.err
     assert not list(Path().glob(".*tmp"))
 
 
@@ -90,7 +90,7 @@ def test_a_run_that_diverges_saves_its_best_epoch(project, run):
         done = run("train", "spec.json", "-c", "jump.py", "-f")
         assert done.code == 1, done.err
         assert "error: the loss became" in done.err
-        assert "saved model.h5: the weights of the best epoch that was finished before the failure" in done.err
+        assert "saved model.h5: the weights of the best epoch before the failure" in done.err
         history = mlpkit.load("model.h5").history
         assert len(history) == 20
         best = min(history, key=lambda epoch: epoch.validation_loss)
@@ -104,7 +104,7 @@ def test_a_run_that_breaks_in_its_first_epoch_writes_nothing(project, run):
     assert not Path("model.h5").exists()
 
 
-def test_any_failure_saves_what_was_finished(project, run):
+def test_any_failure_saves_the_best_epoch(project, run):
     Path("broken.py").write_text(
         "import mlpkit\ncalls = []\nclass Broken(mlpkit.Elementwise):\n"
         "    def function(self, z):\n        calls.append(1)\n        if len(calls) == 61: raise RuntimeError('worn out')\n"
@@ -118,7 +118,7 @@ def test_any_failure_saves_what_was_finished(project, run):
     assert 0 < len(mlpkit.load("model.h5", allow_surrogate=True).history) < 50
 
 
-def test_a_failure_is_told_though_nothing_can_be_saved(project, run):
+def test_a_failure_is_reported_if_nothing_can_be_saved(project, run):
     Path("broken.py").write_text(
         "import mlpkit\ncalls = []\nclass Broken(mlpkit.Elementwise):\n"
         "    def function(self, z):\n        calls.append(1)\n        if len(calls) > 60: raise RuntimeError('worn out')\n"
@@ -126,7 +126,7 @@ def test_a_failure_is_told_though_nothing_can_be_saved(project, run):
     )
     done = run("train", "spec.json", "-c", "broken.py", "-s", "network.layers.0.activation=broken", "--epochs", "50")
     assert done.code == 3
-    assert "warning: what was trained cannot be saved: " in done.err
+    assert "warning: the trained weights cannot be saved: " in done.err
     assert "error: broken" in done.err or "failed in function: RuntimeError: worn out" in done.err
 
 

@@ -74,13 +74,13 @@ def validator(run):
     return jsonschema.Draft202012Validator(schema)
 
 
-def test_it_takes_what_spec_takes(validator):
+def test_the_schema_accepts_valid_specs(validator):
     for name, spec in GOOD.items():
         mlpkit.Spec.model_validate(copy.deepcopy(spec))
         assert [(name, list(error.path), error.message) for error in validator.iter_errors(spec)] == []
 
 
-def test_it_refuses_what_spec_refuses(validator):
+def test_the_schema_refuses_invalid_specs(validator):
     for name, spec in BAD.items():
         with pytest.raises(mlpkit.MLPKitError):
             mlpkit.Spec.model_validate(copy.deepcopy(spec))

@@ -37,7 +37,7 @@ def test_an_interrupt_saves_the_model(project, start, number):
     assert summary["interrupted"] is True
     assert len(mlpkit.load(project / "model.h5").history) == summary["epochs"] >= 5
     assert f"interrupted after {summary['epochs']:,} epochs".encode() in err
-    assert b"finishing the batch, then saving; once more stops at once" in err
+    assert b"finishing the batch, then saving; a second signal stops at once" in err
     assert b"saved model.h5" in err
     assert b"Traceback" not in err
 
@@ -91,10 +91,10 @@ def test_the_second_interrupt_stops_at_once_and_handlers_come_back(capsys, inter
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with Interrupt(print) as interrupt:
         assert not interrupt()
-        assert not interrupt.heard
+        assert not interrupt.stopped
         signal.raise_signal(signal.SIGTERM)
         assert interrupt()
-        assert interrupt.heard
+        assert interrupt.stopped
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
@@ -105,7 +105,7 @@ def test_an_interrupt_after_the_last_batch_changes_nothing():
     with Interrupt(print) as interrupt:
         assert not interrupt()
         signal.raise_signal(signal.SIGINT)
-        assert not interrupt.heard
+        assert not interrupt.stopped
 
 
 def test_stdout_is_data_and_stderr_is_messages(project, start):
@@ -212,7 +212,7 @@ def test_a_file_that_grows_too_large_leaves_the_old_one(trained, start, argv):
     assert {path.name: path.read_bytes() for path in trained.iterdir()} == before
 
 
-def test_ascii_where_the_stream_has_no_more(folder, start, environment, project):
+def test_output_is_ascii_if_the_stream_has_no_unicode(folder, start, environment, project):
     text = (project / "shapes.csv").read_text().replace("red", "größe")
     (project / "shapes.csv").write_text(text, encoding="utf-8")
     (project / "spec.json").write_text((project / "spec.json").read_text().replace('"shapes"', '"größe"'), encoding="utf-8")

@@ -108,7 +108,7 @@ def every_run(run, name):
 
 
 @pytest.mark.parametrize("kind", NASTY)
-def test_no_command_writes_what_a_terminal_obeys(folder, run, kind):
+def test_no_command_writes_control_sequences(folder, run, kind):
     for number, done in enumerate(every_run(run, NASTY[kind])):
         assert harmless(done.out), (number, done.out)
         assert harmless(done.err), (number, done.err)

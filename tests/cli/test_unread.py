@@ -61,7 +61,7 @@ def test_a_reader_that_does_not_read_holds_nothing_up(project, environment):
 @pytest.mark.parametrize(
     "argv", ["predict model.h5 shapes.csv", "info model.h5", "schema", "plugins list", "init shapes.csv -t shape -o -"]
 )
-def test_data_that_nobody_takes_are_an_error_and_no_traceback(trained, environment, argv):
+def test_a_closed_stdout_is_an_error_without_traceback(trained, environment, argv):
     done = shell(trained, environment, f"$MLPKIT {argv} >&-")
     assert (done.returncode, b"Traceback" in done.stderr) == (1, False)
     assert b"Bad file descriptor" in done.stderr

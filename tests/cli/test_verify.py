@@ -24,7 +24,7 @@ class Wave(Elementwise):
 """
 
 
-def test_a_sound_file_is_said_to_be_sound(trained, run):
+def test_a_valid_file_is_verified(trained, run):
     done = run("info", "model.h5", "--verify")
     assert (done.code, done.err) == (0, "")
     facts = dict(re.split(r"  +", line, maxsplit=1) for line in done.out.splitlines())
@@ -73,13 +73,13 @@ def test_a_probe_that_is_answered_otherwise_breaks_a_rule(trained, run):
     assert "predicts otherwise here" in warned.err
 
 
-def test_a_file_of_the_first_version_has_no_probe(run):
+def test_a_file_of_the_first_version_has_no_self_test(run):
     done = run("info", str(GOLDEN / "1.0-xor.h5"), "--verify")
     assert done.code == 0
     assert "there is none" in done.out.splitlines()[-1]
 
 
-def test_what_needs_a_missing_plugin_is_left_out_and_code_brings_it(project, run):
+def test_checks_that_need_a_missing_plugin_are_left_out_unless_code_defines_it(project, run):
     (project / "own.py").write_text(OWN.format(factor=1.0))
     try:
         assert run("train", "spec.json", "-s", "network.layers.0.activation=wave", "-c", "own.py", "-q").code == 0
@@ -121,7 +121,7 @@ def test_a_spec_that_is_not_valid_breaks_a_rule(change, trained, run):
     assert "rule 31 of models/FORMAT.md: The spec MUST be valid for its schema" in done.err
 
 
-def test_what_a_stranger_wrote_is_shown_in_few_words(trained, run):
+def test_texts_of_an_untrusted_file_are_shortened(trained, run):
     def change(contents):
         contents.preprocessing["target"].update(classes=["a" * 4_000_000, "b"], names=["n" * 100_000])
         column = contents.preprocessing["inputs"]["columns"][0]
@@ -141,7 +141,7 @@ PLACES = ["inputs", "target", "inputs.columns", "target.names", "target.classes"
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("value", [None, 0, "x", [], {}, [0], [{"a": 1}], True], ids=str)
-def test_a_preprocessing_that_is_none_is_shown_all_the_same(place, value, trained, run):
+def test_an_invalid_preprocessing_is_shown(place, value, trained, run):
     def change(contents):
         *parents, last = place.split(".")
         part = contents.preprocessing

@@ -100,7 +100,7 @@ def test_the_environment_chooses_the_distributions(install, monkeypatch, value):
     mlpkit.refresh_plugins()
     assert {info.name for info in mlpkit.plugins("activations") if info.name in ("one", "two")} == ALLOWED[value]
     for name in {"one", "two"} - ALLOWED[value]:
-        with pytest.raises(errors.MissingPlugin, match=f"MLPKIT_PLUGINS shuts out the activation '{name}'") as caught:
+        with pytest.raises(errors.MissingPlugin, match=f"MLPKIT_PLUGINS excludes the activation '{name}'") as caught:
             activation(name)
         assert f"add dist-{name} to it" in caught.value.help
     assert activation("relu").__module__ == "mlpkit.activations"

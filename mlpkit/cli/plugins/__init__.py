@@ -1,4 +1,4 @@
-"""`mlpkit plugins`: what is installed, what a plugin is, whether it keeps its contract, and how to make a package of one.
+"""`mlpkit plugins`: list, show and check installed plugins, and create packages of plugins.
 
-One noun per file, nothing imported here: a command's file is as cheap to import as every other.
+One noun per file; nothing is imported here, so that a command's file is as cheap to import as every other.
 """

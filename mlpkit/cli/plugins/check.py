@@ -1,4 +1,4 @@
-"""`mlpkit plugins check`: whether plugins keep their contracts."""
+"""`mlpkit plugins check`: conformance checks of plugins."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FAILED = 1
 Expect = Annotated[
     list[str] | None,
     typer.Option(
-        "--expect", metavar="CHECK=REASON", help="A check that is to fail, and why; if it does not, that is a failure; repeatable."
+        "--expect", metavar="CHECK=REASON", help="Check that must fail, with the reason; it is an error if it passes; repeatable."
     ),
 ]
 
@@ -36,28 +36,28 @@ def check_plugins(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="TARGET", help="A plugin's name, a Python file, or the folder of a package.", autocompletion=complete_target
+            metavar="TARGET", help="Name of a plugin, a Python file, or the folder of a package.", autocompletion=complete_target
         ),
     ],
     group: GroupOption = None,
     settings: Annotated[
-        list[str] | None, typer.Option("-s", "--set", metavar="KEY=VALUE", help="An option of the plugin, such as beta=2; repeatable.")
+        list[str] | None, typer.Option("-s", "--set", metavar="KEY=VALUE", help="Option of the plugin, such as beta=2; repeatable.")
     ] = None,
     expect: Expect = None,
     code: Code = None,
     json: Json = False,
 ) -> None:
-    """Hold plugins to their contracts: those of a name, a Python file, or a package, which must be installed as its folder is.
+    """Check plugins against their contracts: a plugin by name, all of a Python file, or all of an installed package by its folder.
 
-    Exit with 1 if one breaks its contract, with 3 if it cannot be used at all.
+    Exits with 1 if a plugin breaks its contract, and with 3 if it cannot be used.
     """
     from mlpkit.testing import check_plugin
 
     load_code(code)
     changes = [Setting.parse(text) for text in settings or ()]
     expected = dict(map(_expected, expect or ()))
-    made = _made(_targets(target, group), changes, lambda info: _how_to_show(target, info, code))
-    failures = [_failures(plugin, expected) for _, plugin in made]
+    made = _instances(_targets(target, group), changes, lambda info: _show_command(target, info, code))
+    failures = [_applicable_failures(plugin, expected) for _, plugin in made]
     _check_known(expected, failures)
     reports = []
     for (kind, plugin), failing in zip(made, failures, strict=True):
@@ -80,8 +80,8 @@ def _expected(text: str) -> tuple[str, str]:
     return name, reason
 
 
-def _failures(plugin: Plugin, expected: dict[str, str]) -> dict[str, str]:
-    """Those of the expected failures whose check is asked of a plugin."""
+def _applicable_failures(plugin: Plugin, expected: dict[str, str]) -> dict[str, str]:
+    """Return the expected failures whose check applies to a plugin."""
     if not expected:
         return {}
     from mlpkit.testing.suite import checks_of, why_not
@@ -90,21 +90,21 @@ def _failures(plugin: Plugin, expected: dict[str, str]) -> dict[str, str]:
 
 
 def _check_known(expected: dict[str, str], failures: list[dict[str, str]]) -> None:
-    """Refuse an expected failure of a check that none of the plugins has."""
+    """Raise BadParameter for an expected failure of a check that applies to no plugin."""
     unknown = [name for name in expected if not any(name in failing for failing in failures)]
     if unknown:
         listed = ", ".join(repr(shortened(name, 100)) for name in unknown)
-        raise typer.BadParameter(f"no such check is asked of it: {listed}; without --expect all are listed", param_hint="--expect")
+        raise typer.BadParameter(f"no such check applies: {listed}; run without --expect to list all checks", param_hint="--expect")
 
 
-def _how_to_show(target: str, info: PluginInfo, code: list[str] | None) -> str:
-    """The command that shows a plugin of TARGET with its options."""
+def _show_command(target: str, info: PluginInfo, code: list[str] | None) -> str:
+    """Return the command that shows a plugin of TARGET with its options."""
     shown = shlex.quote(target) if target.endswith(".py") else info.full_name
     return with_code(f"mlpkit plugins show {shown}", code)
 
 
 def _targets(target: str, group: Group | None) -> list[PluginInfo]:
-    """The plugins that TARGET means; a name goes before a folder of that name in the working folder."""
+    """Return the plugins of TARGET. A plugin's name takes precedence over a folder of that name in the working directory."""
     if target.endswith(".py"):
         return of_file(target, group)
     if _is_path(target):
@@ -114,12 +114,12 @@ def _targets(target: str, group: Group | None) -> list[PluginInfo]:
     found = named(target, group)
     if len(found) > 1:
         kinds = [info.kind for info in found]
-        raise AmbiguousPlugin(f"{target!r} is a name of several kinds: {', '.join(kinds)}", help=f"say which one: --group {kinds[0]}")
+        raise AmbiguousPlugin(f"{target!r} is a name of several kinds: {', '.join(kinds)}", help=f"select one with --group {kinds[0]}")
     return found
 
 
 def _is_path(target: str) -> bool:
-    """Return whether it means a folder: it looks like one, or is there and is no plugin's name."""
+    """Return True if TARGET is a folder: it has a path separator, or it exists and is not a plugin's name."""
     if "/" in target or "\\" in target or target in (".", ".."):
         return True
     if not os.path.exists(target):  # Path.exists raises where a name is too long
@@ -133,22 +133,24 @@ def _is_path(target: str) -> bool:
     return False
 
 
-def _made(infos: list[PluginInfo], changes: list[Setting], shown: Callable[[PluginInfo], str]) -> list[tuple[str, Plugin]]:
-    """The plugins with their options: each setting goes to those that have its option; `shown` is how one is looked at.
+def _instances(infos: list[PluginInfo], changes: list[Setting], shown: Callable[[PluginInfo], str]) -> list[tuple[str, Plugin]]:
+    """Return plugin objects with their options. Each setting is applied to the plugins that have the option.
+
+    `shown` returns the command that shows a plugin.
 
     Raises
     ------
     SpecError
-        With all that is wrong: an option that none has, one without a value, a wrong value.
+        All problems at once: an option that no plugin has, a required option without a value, an invalid value.
     BrokenPlugin
-        One does not take its own defaults.
+        A plugin does not accept its own defaults.
     """
     from mlpkit.plugin import REGISTRIES
 
     classes: list[tuple[PluginInfo, type[Plugin]]] = [(info, REGISTRIES[info.kind].get(info.full_name)) for info in infos]
     known = {name for _, plugin in classes for name in plugin.model_fields}
     problems = [
-        Problem(f"there is no option {change.path[0]!r}", help=f"known: {', '.join(sorted(known)) or 'none'}", file=change.option)
+        Problem(f"there is no option {change.path[0]!r}", help=f"use one of: {', '.join(sorted(known)) or 'none'}", file=change.option)
         for change in changes
         if change.path[0] not in known
     ]
@@ -165,7 +167,7 @@ def _made(infos: list[PluginInfo], changes: list[Setting], shown: Callable[[Plug
 
 
 def _with_options(info: PluginInfo, plugin: type[Plugin], changes: list[Setting], shown: str) -> Plugin | list[Problem]:
-    """A plugin object, or what is wrong with its options."""
+    """Return a plugin object, or the problems of its options."""
     from pydantic import ValidationError
 
     from mlpkit.spec.validation import findings, path_text
@@ -179,10 +181,10 @@ def _with_options(info: PluginInfo, plugin: type[Plugin], changes: list[Setting]
     except ValidationError as error:
         missing = [str(entry["loc"][0]) for entry in error.errors() if entry["type"] == "missing" and len(entry["loc"]) == 1]
         wrong = [Problem(found.message, path_text(found.path), found.help) for found in findings(error, plugin, options)]
-    except Exception as error:  # a validator of the plugin's own
+    except Exception as error:  # raised by a validator of the plugin
         raise BrokenPlugin(f"{info.name!r} fails on its options: {type(error).__name__}: {error}", help="correct its validator") from error
     if not options and not missing:
-        raise BrokenPlugin(f"{info.name!r} does not take its own defaults: {join_problems(wrong)}", help="correct the defaults")
+        raise BrokenPlugin(f"{info.name!r} does not accept its own defaults: {join_problems(wrong)}", help="correct the defaults")
     given = " ".join(f"--set {name}=VALUE" for name in missing)
-    advice = f"give each a value: {given}" if missing else f"see {shown}"
+    advice = f"set a value for each: {given}" if missing else f"see {shown}"
     return [replace(problem, help=problem.help or advice) for problem in wrong]

@@ -1,4 +1,4 @@
-"""The description of a plugin as JSON values: by metadata alone, or with its formula and its options."""
+"""Description of a plugin as JSON values: from metadata alone, or with its formula and options."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ LIMITS = {
     "exclusiveMaximum": "< {}",
     "maximum": "<= {}",
     "multipleOf": "a multiple of {}",
-    "minLength": "at least {} letters",
-    "maxLength": "at most {} letters",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
     "minItems": "at least {} entries",
     "maxItems": "at most {} entries",
     "pattern": "matches {}",
@@ -30,12 +30,12 @@ LIMITS = {
 
 
 def record(info: PluginInfo) -> dict[str, Any]:
-    """The facts of a plugin that are known without importing it."""
+    """Return the facts of a plugin that are known without importing it."""
     return {
         "group": info.kind,
         "name": info.name,
         "full_name": info.full_name,
-        "bare_name": not hidden(info),  # whether the bare name means it
+        "bare_name": not hidden(info),  # True if the bare name selects this plugin
         "distribution": info.distribution,
         "version": info.version,
         "target": info.target,
@@ -43,7 +43,7 @@ def record(info: PluginInfo) -> dict[str, Any]:
 
 
 def broken(info: PluginInfo) -> str | None:
-    """Return why a plugin cannot be used; None when it can."""
+    """Return the reason why a plugin cannot be used, or None."""
     try:
         described(info)
     except PluginError as error:
@@ -52,85 +52,85 @@ def broken(info: PluginInfo) -> str | None:
 
 
 def described(info: PluginInfo) -> dict[str, Any]:
-    """Return what a plugin says of itself; it is imported.
+    """Return the formula, description and options of a plugin, which is imported.
 
     Raises
     ------
     BrokenPlugin
-        It does not import, or its options have no JSON Schema.
+        The plugin cannot be imported, or its options have no JSON Schema.
     """
     from mlpkit.plugin import REGISTRIES
 
     plugin = REGISTRIES[info.kind].get(info.full_name)
-    text = inspect.cleandoc(plugin.__doc__ or "")  # its own: a contract's says nothing of it
+    text = inspect.cleandoc(plugin.__doc__ or "")  # not inherited from the contract
     formula, _, notes = text.partition("\n")
     return {"formula": formula, "description": text, "notes": notes.strip(), "options": _options(info, plugin)}
 
 
 def _options(info: PluginInfo, plugin: type[Plugin]) -> list[dict[str, Any]]:
-    """Its options as its JSON Schema tells them."""
+    """Return the options of a plugin from its JSON Schema."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a default that is no JSON value is left out
+            warnings.simplefilter("ignore")  # a default that is not a JSON value is left out
             schema = plugin.model_json_schema()
         json.dumps(schema)
-    except Exception as error:  # an option of a type that is no JSON value
+    except Exception as error:  # the type of an option is not a JSON type
         message = f"the options of {info.full_name!r} ({info.source}) have no JSON Schema: {type(error).__name__}: {error}"
-        raise BrokenPlugin(message, help="give them types that JSON has, or tell its author") from error
+        raise BrokenPlugin(message, help="use JSON types for the options, or report this to the plugin's author") from error
     required, kinds = schema.get("required", []), schema.get("$defs", {})
     return [
         {
             "name": name,
-            "type": _type(told, kinds),
-            "limits": _limits(told, kinds),
+            "type": _type(schema_part, kinds),
+            "limits": _limits(schema_part, kinds),
             "required": name in required,
-            "default": None if name in required else told.get("default"),
-            "description": told.get("description", ""),
+            "default": None if name in required else schema_part.get("default"),
+            "description": schema_part.get("description", ""),
         }
-        for name, told in schema.get("properties", {}).items()
+        for name, schema_part in schema.get("properties", {}).items()
     ]
 
 
-def _type(told: dict[str, Any], kinds: dict[str, Any]) -> str:
-    """The type of an option in words."""
-    told = _resolved(told, kinds)
-    parts = told.get("anyOf", [])
-    if _is_entry(told) or any(_is_entry(part) for part in parts):
+def _type(schema_part: dict[str, Any], kinds: dict[str, Any]) -> str:
+    """Return the type of an option in words."""
+    schema_part = _resolved(schema_part, kinds)
+    parts = schema_part.get("anyOf", [])
+    if _is_entry(schema_part) or any(_is_entry(part) for part in parts):
         return "plugin"
     if parts:
         return " or ".join(dict.fromkeys(_type(part, kinds) for part in parts))
-    values = told.get("enum", [told["const"]] if "const" in told else [])
+    values = schema_part.get("enum", [schema_part["const"]] if "const" in schema_part else [])
     if values:
         return f"{'one of ' if len(values) > 1 else ''}{', '.join(json.dumps(value) for value in values)}"
-    kind = str(told.get("type", "anything"))
+    kind = str(schema_part.get("type", "anything"))
     return TYPES.get(kind, kind)
 
 
 def _shortest(value: Any) -> Any:
-    """A number as one writes it: older versions of Pydantic have 8.0 where 8 was given."""
+    """Return a whole float as an integer: older versions of Pydantic convert 8 to 8.0."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _limits(told: dict[str, Any], kinds: dict[str, Any]) -> list[str]:
-    """The limits of an option, such as ``> 0``."""
-    told = _resolved(told, kinds)
-    own = [text.format(_shortest(told[key])) for key, text in LIMITS.items() if key in told]
-    parts = [] if _type(told, kinds) == "plugin" else told.get("anyOf", [])
+def _limits(schema_part: dict[str, Any], kinds: dict[str, Any]) -> list[str]:
+    """Return the limits of an option, such as ``> 0``."""
+    schema_part = _resolved(schema_part, kinds)
+    own = [text.format(_shortest(schema_part[key])) for key, text in LIMITS.items() if key in schema_part]
+    parts = [] if _type(schema_part, kinds) == "plugin" else schema_part.get("anyOf", [])
     return list(dict.fromkeys([*own, *(limit for part in parts for limit in _limits(part, kinds))]))
 
 
-def _resolved(told: dict[str, Any], kinds: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = kinds.get(told["$ref"].rpartition("/")[2], {}) if "$ref" in told else told
+def _resolved(schema_part: dict[str, Any], kinds: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = kinds.get(schema_part["$ref"].rpartition("/")[2], {}) if "$ref" in schema_part else schema_part
     return found
 
 
-def _is_entry(told: dict[str, Any]) -> bool:
-    """Return whether a schema is that of a plugin with its options."""
-    return "enum" in told.get("properties", {}).get("type", {})
+def _is_entry(schema_part: dict[str, Any]) -> bool:
+    """Return True for the schema of a plugin with its options."""
+    return "enum" in schema_part.get("properties", {}).get("type", {})
 
 
 def option_text(option: dict[str, Any]) -> str:
-    """An option's type, limits, default and description, on a line."""
+    """Return an option's type, limits, default and description on one line."""
     limits = (", " if " " in option["type"] else " ") + ", ".join(option["limits"]) if option["limits"] else ""
     default = "required" if option["required"] else f"default {json.dumps(option['default'])}"
     return f"{option['type']}{limits}  {default}  {option['description']}"

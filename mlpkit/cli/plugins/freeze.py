@@ -13,10 +13,10 @@ from mlpkit.cli.options import Json
 
 def freeze_plugins(
     console: Console,
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model file.")],
     json: Json = False,
 ) -> None:
-    """Print the lines of a requirements file that a model needs; its plugins need not be installed."""
+    """Print the lines of a requirements file that a model needs. Its plugins need not be installed."""
     from mlpkit.provenance.requirements import requirements
 
     found = requirements(model)
@@ -26,4 +26,4 @@ def freeze_plugins(
         return
     console.out(str(found))
     if any(name != "mlpkit" for name, _ in found.packages):
-        console.say("these names are from the model's file: install them if you trust it")
+        console.say("these names come from the model file: install them only if you trust it")

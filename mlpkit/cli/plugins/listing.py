@@ -1,4 +1,4 @@
-"""`mlpkit plugins list`: what is installed."""
+"""`mlpkit plugins list`: the installed plugins."""
 
 from __future__ import annotations
 
@@ -17,37 +17,39 @@ if TYPE_CHECKING:
 
 
 def list_plugins(console: Console, group: GroupOption = None, code: Code = None, json: Json = False) -> None:
-    """List the plugins that are installed. Only -v imports them, and shows what each one is and takes, or why it is BROKEN."""
+    """List the installed plugins. With -v they are imported, and their formulas and options, or errors (BROKEN), are shown."""
     from mlpkit.plugin import plugins
 
     load_code(code)
     found = {(info.kind, info.full_name): info for info in plugins(None if group is None else group.value)}
-    infos = list(found.values())  # a package may declare one twice
+    infos = list(found.values())  # a package may declare a plugin twice
     if json:
-        console.json([{**record(info), **(_told(info) if console.verbose else {})} for info in infos])
+        console.json([{**record(info), **(_description(info) if console.verbose else {})} for info in infos])
         return
     for kind in dict.fromkeys(info.kind for info in infos):
         console.out(f"{kind}\n{_text([info for info in infos if info.kind == kind], console.verbose)}")
 
 
 def _text(infos: list[PluginInfo], verbose: bool) -> str:
-    """A line per plugin, and with `verbose` one more for the options that it has."""
-    told = [_told(info) if verbose else {} for info in infos]
-    pairs = zip(infos, told, strict=True)
-    lines = aligned([(f"  {info.full_name}", "  ".join(filter(None, [info.source, _said(found), hidden(info)]))) for info, found in pairs])
-    options = [f"\n      {_options(found)}" if found.get("options") else "" for found in told]
+    """Return a line per plugin, and with `verbose` another line with its options."""
+    descriptions = [_description(info) if verbose else {} for info in infos]
+    pairs = zip(infos, descriptions, strict=True)
+    lines = aligned(
+        [(f"  {info.full_name}", "  ".join(filter(None, [info.source, _summary(found), hidden(info)]))) for info, found in pairs]
+    )
+    options = [f"\n      {_options(found)}" if found.get("options") else "" for found in descriptions]
     return "\n".join(line + more for line, more in zip(lines.split("\n"), options, strict=True))
 
 
-def _told(info: PluginInfo) -> dict[str, Any]:
-    """Return what a plugin says of itself, or why it cannot."""
+def _description(info: PluginInfo) -> dict[str, Any]:
+    """Return the description of a plugin, or the reason why it cannot be imported."""
     try:
         return {**described(info), "broken": None}
     except PluginError as error:
         return {"formula": "", "description": "", "notes": "", "options": [], "broken": " ".join(error.message.split())}
 
 
-def _said(found: dict[str, Any]) -> str:
+def _summary(found: dict[str, Any]) -> str:
     return f"BROKEN: {found['broken']}" if found.get("broken") else str(found.get("formula", ""))
 
 

@@ -1,4 +1,4 @@
-"""Names of plugins on the command line: kinds, completion, and what a name means."""
+"""Names of plugins on the command line: kinds, completion and lookup."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Group(StrEnum):
-    """The kinds of plugins."""
+    """Kind of plugin."""
 
     activations = "activations"
     losses = "losses"
@@ -30,46 +30,46 @@ class Group(StrEnum):
     metrics = "metrics"
 
 
-GroupOption = Annotated[Group | None, typer.Option("-g", "--group", help="One kind of plugin only.", show_default=False)]
+GroupOption = Annotated[Group | None, typer.Option("-g", "--group", help="Only one kind of plugin.", show_default=False)]
 
 
 def complete(incomplete: str) -> list[str]:
-    """The names that begin so, bare and full ones; nothing is imported for it."""
+    """Return the bare and full names with a prefix, without importing plugins."""
     from mlpkit.plugin import plugins
 
-    with contextlib.suppress(PluginError):  # MLPKIT_STRICT_PLUGINS makes an error of what is doubtful
+    with contextlib.suppress(PluginError):  # MLPKIT_STRICT_PLUGINS turns warnings into errors
         return sorted({name for info in plugins() for name in (info.name, info.full_name) if name.startswith(incomplete)})
     return []
 
 
 def complete_target(incomplete: str) -> list[str]:
-    """Names, and the Python files and folders that begin so."""
+    """Return the names, Python files and folders with a prefix."""
     paths = sorted(glob.glob(f"{glob.escape(incomplete)}*"))
     files = [f"{path}/" if os.path.isdir(path) else path for path in paths if path.endswith(".py") or os.path.isdir(path)]
     return [*complete(incomplete), *files]
 
 
 def of_file(path: str, group: Group | None) -> list[PluginInfo]:
-    """The plugins that a Python file defines; errors as `load_code` and `of_group`."""
+    """Return the plugins that a Python file defines. Errors are those of `load_code` and `of_group`."""
     return of_group(load_code([path]), group, path)
 
 
 def of_group(infos: list[PluginInfo], group: Group | None, source: str) -> list[PluginInfo]:
-    """Those of a kind, or all; MissingPlugin when there are none."""
+    """Return the plugins of a kind, or all. Raise MissingPlugin if there are none."""
     chosen = [info for info in infos if group is None or info.kind == group.value]
     if not chosen and group is not None:
         kinds = ", ".join(dict.fromkeys(info.kind for info in infos))
-        raise MissingPlugin(f"{source} has none of the {group.value}", help=f"leave --group out; it has: {kinds}")
+        raise MissingPlugin(f"{source} has no {group.value}", help=f"leave --group out; it has: {kinds}")
     return chosen
 
 
 def named(name: str, group: Group | None) -> list[PluginInfo]:
-    """The plugins of a name, one per kind that has it.
+    """Return the plugins with a name, one per kind that has it.
 
     Raises
     ------
     MissingPlugin, AmbiguousPlugin
-        No kind has it; two distributions do.
+        No kind has the name, or two distributions have it.
     """
     from mlpkit.plugin import REGISTRIES
 
@@ -88,13 +88,13 @@ def named(name: str, group: Group | None) -> list[PluginInfo]:
 
 
 def hidden(info: PluginInfo) -> str:
-    """Return why the bare name of a plugin does not mean it, and the name that does, if one does; empty when the bare name means it."""
+    """Return the reason why the bare name does not select a plugin, with the name that does; empty if the bare name works."""
     from mlpkit.plugin import REGISTRIES
     from mlpkit.plugin.registry import NAME
 
     registry = REGISTRIES[info.kind]
     if not NAME.fullmatch(info.name):
-        return f"not usable: {shortened(info.name, 100)!r} is no name of a plugin"
+        return f"not usable: {shortened(info.name, 100)!r} is not a valid name of a plugin"
     if sum(other.full_name == info.full_name for other in registry.installed()) > 1:
         return f"not usable: {info.distribution} declares it more than once"
     try:

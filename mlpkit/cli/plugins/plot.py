@@ -1,4 +1,4 @@
-"""A small picture of an activation and its derivative, for the terminal."""
+"""Plot of an activation and its derivative for the terminal."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from mlpkit.plugin import Activation, Array
 
 COLUMNS, ROWS = 61, 15
-EDGE = 4.0  # z goes from -EDGE to EDGE
-MARKED = (-4, -2, 0, 2, 4)  # scores under the picture
+EDGE = 4.0  # z ranges from -EDGE to EDGE
+MARKED = (-4, -2, 0, 2, 4)  # labels of the z axis
 
 
 @dataclass(frozen=True)
 class Marks:
-    """The letters of a picture."""
+    """Characters of a plot."""
 
     value: str
     derivative: str
@@ -31,19 +31,18 @@ ASCII = Marks("*", "o", "@", "-", "|", "+")
 
 
 def plot(plugin: type[Activation]) -> dict[str, Any]:
-    """The numbers of a picture, as JSON values.
+    """Return the data of a plot as JSON values.
 
     Returns
     -------
     dict
-        `z`, `value` and `derivative` with a number per column, None where it is not finite; or `reason`: why there is
-        no picture.
+        `z`, `value` and `derivative` with a number per column, None if it is not finite; or `reason`, if there is no plot.
     """
     import numpy as np
 
     required = [name for name, field in plugin.model_fields.items() if field.is_required()]
     if required:
-        return {"reason": f"no value for what has no default: {', '.join(required)}"}
+        return {"reason": f"required options have no value: {', '.join(required)}"}
     z = np.linspace(-EDGE, EDGE, COLUMNS)
     try:
         activation = plugin()
@@ -53,13 +52,13 @@ def plot(plugin: type[Activation]) -> dict[str, Any]:
         return {"reason": f"it fails on a row of {COLUMNS} numbers: {type(error).__name__}: {' '.join(str(error).split())}"}
     alike = [np.allclose(one.ravel(), other.ravel(), rtol=1e-6, atol=1e-12, equal_nan=True) for one, other in zip(row, column, strict=True)]
     if not all(alike):
-        return {"reason": "it works on a whole row, so that a value is no function of one score"}
+        return {"reason": "it is not elementwise, so its values do not depend on one pre-activation alone"}
     value, derivative = ([number if math.isfinite(number) else None for number in curve.ravel().tolist()] for curve in row)
     return {"z": z.tolist(), "value": value, "derivative": derivative}
 
 
 def _curves(activation: Activation, z: Array) -> tuple[Array, Array]:
-    """f(z), and what backward makes of ones: f'(z) where f is elementwise."""
+    """Return f(z) and the result of `backward` for gradients of 1, which is f'(z) for an elementwise f."""
     import numpy as np
 
     out, grad = np.empty_like(z), np.ones_like(z)
@@ -70,12 +69,12 @@ def _curves(activation: Activation, z: Array) -> tuple[Array, Array]:
 
 
 def draw(plot: dict[str, Any], *, ascii: bool) -> str:
-    """The picture as text, or why there is none."""
+    """Return the plot as text, or the reason why there is none."""
     if "reason" in plot:
-        return f"no picture: {plot['reason']}"
+        return f"no plot: {plot['reason']}"
     finite = [number for name in ("value", "derivative") for number in plot[name] if number is not None]
     if not finite:
-        return "no picture: no value of it is finite"
+        return "no plot: none of its values is finite"
     marks = ASCII if ascii else UNICODE
     low, high = _range(finite)
     grid = _axes(marks, low, high)
@@ -90,11 +89,11 @@ def draw(plot: dict[str, Any], *, ascii: bool) -> str:
     lines = [f"{shown.get(row, ''):>{width}} {marks.upright}{''.join(cells)}".rstrip() for row, cells in enumerate(grid)]
     both = f"   {marks.both} both" if any(marks.both in cells for cells in grid) else ""
     legend = f"{' ' * width}  {marks.value} f(z)   {marks.derivative} f'(z){both}"
-    return "\n".join([legend, *lines, f"{' ' * width}  {_scores()}  z"])
+    return "\n".join([legend, *lines, f"{' ' * width}  {_z_labels()}  z"])
 
 
 def _range(numbers: list[float]) -> tuple[float, float]:
-    """The range of the picture, with 0 in it."""
+    """Return the range of the value axis, which includes 0."""
     low, high = max(min(0.0, *numbers), -1e300), min(max(0.0, *numbers), 1e300)
     return (low, high) if high > low else (low, low + 1.0)
 
@@ -105,19 +104,19 @@ def _row(number: float, low: float, high: float) -> int:
 
 
 def _axes(marks: Marks, low: float, high: float) -> list[list[str]]:
-    """An empty picture, with lines where z or the value is 0."""
+    """Return an empty plot with lines at z = 0 and value 0."""
     middle, zero = COLUMNS // 2, _row(0.0, low, high)
     grid = [[marks.upright if column == middle else " " for column in range(COLUMNS)] for _ in range(ROWS)]
     grid[zero] = [marks.cross if column == middle else marks.level for column in range(COLUMNS)]
     return grid
 
 
-def _scores() -> str:
-    """The numbers under the picture, each with its last digit below its column."""
+def _z_labels() -> str:
+    """Return the labels of the z axis, each with its last digit in its column."""
     line = [" "] * COLUMNS
-    for score in MARKED:
-        text = str(score)
-        at = round((score + EDGE) / (2 * EDGE) * (COLUMNS - 1))
+    for z in MARKED:
+        text = str(z)
+        at = round((z + EDGE) / (2 * EDGE) * (COLUMNS - 1))
         start = max(0, at - len(text) + 1)
         line[start : start + len(text)] = text
     return "".join(line).rstrip()

@@ -1,4 +1,4 @@
-"""`mlpkit plugins show`: what one plugin does and takes, with a picture of an activation."""
+"""`mlpkit plugins show`: description and options of a plugin, with a plot of an activation."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 def show_plugin(
     console: Console,
     target: Annotated[
-        str, typer.Argument(metavar="TARGET", help="A plugin's name, alias or full name, or a Python file.", autocompletion=complete_target)
+        str,
+        typer.Argument(metavar="TARGET", help="Name, alias or full name of a plugin, or a Python file.", autocompletion=complete_target),
     ],
     group: GroupOption = None,
     code: Code = None,
     json: Json = False,
 ) -> None:
-    """Show what a plugin is, where it comes from, and its options; each kind that has one of this name, or all of a file.
+    """Show a plugin's formula, origin and options, for each kind that has the name, or for all plugins of a file.
 
-    Of an activation a picture too, with its derivative.
+    For an activation, a plot with its derivative is shown.
     """
     load_code(code)
     details = [_details(info) for info in (of_file if target.endswith(".py") else named)(target, group)]
@@ -51,9 +52,9 @@ def _details(info: PluginInfo) -> dict[str, Any]:
 def _text(detail: dict[str, Any], ascii: bool) -> str:
     from mlpkit.plugin.registry import singular
 
-    source = f"{detail['distribution']} {detail['version']}" if detail["distribution"] else "your own code"
+    source = f"{detail['distribution']} {detail['version']}" if detail["distribution"] else "user code"
     facts = [
-        ("formula", detail["formula"] or "it has no docstring"),
+        ("formula", detail["formula"] or "none (no docstring)"),
         ("kind", singular(detail["group"])),
         ("full name", detail["full_name"]),
         ("source", f"{source} ({detail['target']})"),
