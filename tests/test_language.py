@@ -25,7 +25,6 @@ UNFINISHED = [
     "errors.py",
     "files",
     "numerics",
-    "scaffold",
     "text",
     "threads.py",
 ]

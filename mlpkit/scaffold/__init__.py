@@ -1,4 +1,4 @@
-"""Scaffold: a new package with a plugin, whole: code, tests by the conformance kit, licence, an example that trains."""
+"""Scaffold of a new package with a plugin: code, contract tests, license, and an example that trains."""
 
 from mlpkit.scaffold.package import Package, new_package
 from mlpkit.scaffold.user_code import Own

@@ -1,4 +1,4 @@
-"""The example of a new package: a small spec that trains with its plugin, and the data of it."""
+"""Example of a new package: a small spec that trains with its plugin, and its data."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mlpkit.scaffold.templates import filled
 
 ROWS = 120
 OUTPUTS = {"linear": "mean_squared_error", "sigmoid": "binary_crossentropy", "softmax": "categorical_crossentropy"}
-# the last layers that a loss is tried with, in that order, and the loss that others are shown with
+# last activations that are tried with a loss plugin, in this order, and the default loss for each
 
 Files = dict[str, str]  # path in the package -> text
 
 
 def example(kind: str, name: str, output: str = "linear") -> Files:
-    """A spec with the plugin, which learns numbers when the last layer is linear and else two classes, and its data."""
+    """Return a spec with the plugin and its data: regression for a linear last layer, else two classes."""
     classes = output != "linear"
     words = {
         "name": name,
@@ -35,12 +35,12 @@ def example(kind: str, name: str, output: str = "linear") -> Files:
     }
     words |= {"rate": f', "learning_rate": "{name}"'} if kind == "schedules" else {kind: name}
     if kind == "optimizers":
-        words["rate"] = ""  # its own default
+        words["rate"] = ""  # use the optimizer's default
     return {"example/spec.json": filled("example/spec.json.in", words), "example/data.csv": _data(classes)}
 
 
 def _data(classes: bool) -> str:
-    """Points spread evenly over a square, by a rule: no random number is drawn."""
+    """Return points spread evenly over a square by a deterministic rule."""
     lines = [f"x1,x2,{'label' if classes else 'y'}"]
     for row in range(1, ROWS + 1):
         x1, x2 = (4.0 * math.fmod(row * step, 1.0) - 2.0 for step in (0.7548776662466927, 0.5698402909980532))
@@ -50,7 +50,7 @@ def _data(classes: bool) -> str:
 
 
 def example_that_trains(kind: str, name: str) -> Files | None:
-    """The first example that trains with a plugin of the user's own; None when none does."""
+    """Return the first example that trains with a user's plugin, or None."""
     return next((files for output in _outputs(kind) if _trains(files := example(kind, name, output))), None)
 
 
@@ -59,7 +59,7 @@ def _outputs(kind: str) -> Iterator[str]:
 
 
 def _trains(files: Files) -> bool:
-    """Return whether two epochs of it end well."""
+    """Return True if two epochs of the example run without an error."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name, text in files.items():
@@ -71,6 +71,6 @@ def _trains(files: Files) -> bool:
         spec["data"]["path"] = str(Path(folder, "example", "data.csv"))
         try:
             train(spec)
-        except Exception:  # a plugin may fail in any way
+        except Exception:  # a plugin may raise any error
             return False
     return True

@@ -1,4 +1,4 @@
-"""Names of a new package: distribution, module and class from the name of a plugin, and why a name cannot be taken."""
+"""Names of a new package (distribution, module and class) from the name of a plugin, and checks of the name."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mlpkit.plugin import REGISTRIES
 from mlpkit.plugin.registry import NAME
 from mlpkit.text.shown import shortened
 
-USED = {*plugin.__all__, "Callable", "ClassVar", "Field", "Literal"}  # what the templates import
+USED = {*plugin.__all__, "Callable", "ClassVar", "Field", "Literal"}  # names that the templates import
 
 
 @dataclass(frozen=True)
 class Names:
-    """The names that follow from that of a plugin, such as ``my_act``.
+    """Names derived from the name of a plugin, such as ``my_act``.
 
     Attributes
     ----------
@@ -28,63 +28,66 @@ class Names:
 
     @property
     def distribution(self) -> str:
-        """``mlpkit-my-act``."""
+        """Name of the distribution, such as ``mlpkit-my-act``."""
         return f"mlpkit-{self.plugin.replace('_', '-')}"
 
     @property
     def module(self) -> str:
-        """``mlpkit_my_act``."""
+        """Name of the module, such as ``mlpkit_my_act``."""
         return f"mlpkit_{self.plugin}"
 
     @property
     def cls(self) -> str:
-        """``MyAct``."""
+        """Name of the class, such as ``MyAct``."""
         return "".join(part[:1].upper() + part[1:] for part in self.plugin.split("_"))
 
 
 def names_of(text: str, kind: str | None) -> Names:
-    """The names of a package.
+    """Return the names of a package.
 
     Parameters
     ----------
     text : str
-        The plugin's name; with hyphens, too.
+        Name of the plugin; hyphens are allowed.
     kind : str or None
-        The kind of which the name must be free; None when the package's plugins have names of their own.
+        Kind in which the name must be unused; None if the plugins of the package have other names.
 
     Raises
     ------
     MLPKitError
-        It cannot be taken; the error says why, and what to do.
+        The name cannot be used. The message has the reason and advice.
     """
     names = Names(text.replace("-", "_"))
-    refusal = _refusal(names, text) or (_taken(names, kind) if kind else None)
-    if refusal:
-        reason, advice = refusal
+    problem = _invalid(names, text) or (_taken(names, kind) if kind else None)
+    if problem:
+        reason, advice = problem
         raise MLPKitError(f"{shortened(text, 100)!r} cannot be the name of a plugin: {reason}", help=advice)
     return names
 
 
-def _refusal(names: Names, text: str) -> tuple[str, str] | None:
+def _invalid(names: Names, text: str) -> tuple[str, str] | None:
     name = names.plugin
     if not NAME.fullmatch(name):
-        return "it is not made of small letters, digits and underscores, from a letter on, 100 at most", "give one such as soft_step"
+        return (
+            "a name has lower-case letters, digits and underscores, begins with a letter and has at most 100 characters",
+            "use a name such as soft_step",
+        )
     if name.startswith("mlpkit_"):
         bare = name.removeprefix("mlpkit_")
-        return "the package is called mlpkit-NAME by itself", f"leave mlpkit out: {bare}" if bare else "give one such as soft_step"
+        return "the package is named mlpkit-NAME automatically", f"leave mlpkit out: {bare}" if bare else "use a name such as soft_step"
     if name.endswith("_") or "__" in name:
-        return "an underscore stands at its end, or beside another", "put letters or digits between underscores"
+        return "it has an underscore at its end or two in a row", "put letters or digits between underscores"
     if keyword.iskeyword(name) or keyword.issoftkeyword(name) or keyword.iskeyword(names.cls):
-        return "Python has it as a keyword", f"give another, such as {name}_plugin"
+        return "it is a keyword of Python", f"use another name, such as {name}_plugin"
     if name in sys.stdlib_module_names:
-        return f"Python has a module {name}", f"give another, such as {name}_plugin"
+        return f"Python has a module {name}", f"use another name, such as {name}_plugin"
     if names.cls in USED:
-        return f"its class would be {names.cls}, which is a contract or a type of mlpkit", f"give another, such as my_{name}"
+        return f"its class would be {names.cls}, which is a class or a type of mlpkit", f"use another name, such as my_{name}"
     return None
 
 
 def _taken(names: Names, kind: str) -> tuple[str, str] | None:
     registry = REGISTRIES[kind]
     if names.plugin in registry.builtins or names.plugin in registry.aliases:
-        return f"it is that of a built-in of the {kind}, which it would always mean", f"give another, such as my_{names.plugin}"
+        return f"it is the name of a built-in of the {kind}, which takes precedence", f"use another name, such as my_{names.plugin}"
     return None

@@ -18,23 +18,23 @@ from mlpkit.scaffold.templates import filled
 from mlpkit.scaffold.user_code import Own, plugins_of
 from mlpkit.version import __version__
 
-TRAINABLE = ("activations", "losses", "optimizers")  # the kinds that an example is made of for a file of one's own
+TRAINABLE = ("activations", "losses", "optimizers")  # kinds for which an example is created from a user's file
 
 
 @dataclass(frozen=True)
 class Package:
-    """A package that was written.
+    """Package that was written.
 
     Attributes
     ----------
     folder : Path
     distribution, module : str
     plugins : tuple of Own
-        What it declares.
+        Plugins that the package declares.
     example : bool
-        Whether there is an example that trains.
+        True if there is an example that trains.
     imports : Imports
-        What a file of one's own imports. What stands beside it is not in the package.
+        Imports of a user's file. Modules beside the file are not copied into the package.
     """
 
     folder: Path
@@ -48,30 +48,30 @@ class Package:
 def new_package(
     name: str, kind: str = "activations", *, code: Path | None = None, folder: Path | None = None, force: bool = False
 ) -> Package:
-    """Write a package folder that can be installed and tested as it is.
+    """Write the folder of a package that can be installed and tested without changes.
 
     Parameters
     ----------
     name : str
-        The plugin's name, after which distribution, module and class are named.
+        Name of the plugin, from which distribution, module and class are named.
     kind : str
-        What the plugin is; without meaning when `code` is given.
+        Kind of the plugin; ignored if `code` is given.
     code : Path, optional
-        A file of one's own, which becomes the module unchanged; it is run, to find its plugins. The package depends on the
-        installed distributions that it imports; modules beside it are not copied.
+        Python file of the user, which becomes the module unchanged. It is executed to find its plugins. The package depends on the
+        installed distributions that the file imports; modules beside it are not copied.
     folder : Path, optional
-        Where to write; ``mlpkit-NAME`` in the working folder when left out.
+        Folder to write; by default ``mlpkit-NAME`` in the working directory.
     force : bool
-        Whether to write into a folder that exists: files of the same names are replaced, others stay.
+        True to write into an existing folder: files of the same names are replaced, others are kept.
 
     Raises
     ------
     MLPKitError
-        The name cannot be taken, or the folder exists.
+        The name cannot be used, or the folder exists.
     BrokenPlugin
-        `code` does not run, or defines no plugin.
+        `code` cannot be run, or defines no plugin.
     OSError
-        It cannot be written; nothing is left of it.
+        The folder cannot be written; no partial package is left.
     """
     names = names_of(name, None if code else kind)
     target = Path(names.distribution) if folder is None else folder
@@ -85,13 +85,13 @@ def _check_folder(target: Path, force: bool) -> None:
     if os.path.lexists(target) and not target.is_dir():
         raise MLPKitError(f"{target} is a file, not a folder", help="give another folder with --output")
     if target.exists() and not force:
-        raise MLPKitError(f"the folder {target} exists", help="give another with --output, or --force to replace the files in it")
+        raise MLPKitError(f"the folder {target} exists", help="give another folder with --output, or use --force to replace its files")
     if not target.absolute().parent.is_dir():
-        raise MLPKitError(f"there is no folder {target.parent} to write {target.name} into", help="make it first")
+        raise MLPKitError(f"there is no folder {target.parent} to write {target.name} into", help="create the folder first")
 
 
 def _from_template(names: Names, kind: str) -> tuple[dict[str, bytes], list[Own], Imports]:
-    """The files of an example plugin of a kind."""
+    """Return the files of an example plugin of a kind."""
     words = {"name": names.plugin, "cls": names.cls, "module": names.module}
     texts = {
         f"{names.module}/__init__.py": filled(f"{kind}/plugin.py.in", words),
@@ -99,11 +99,11 @@ def _from_template(names: Names, kind: str) -> tuple[dict[str, bytes], list[Own]
         **example(kind, names.plugin),
     }
     plugins = [Own(kind, names.plugin, names.cls, f"{names.cls}()")]
-    return _with_the_rest(names, plugins, {name: text.encode() for name, text in texts.items()}), plugins, Imports()
+    return _with_common_files(names, plugins, {name: text.encode() for name, text in texts.items()}), plugins, Imports()
 
 
 def _from_code(names: Names, code: Path) -> tuple[dict[str, bytes], list[Own], Imports]:
-    """The files around a file of the user's own."""
+    """Return the files around a user's file."""
     plugins = plugins_of(code)
     ready = [plugin for kind in TRAINABLE for plugin in plugins if plugin.bare and plugin.kind == kind]
     files = next((found for plugin in ready if (found := example_that_trains(plugin.kind, plugin.name))), {})
@@ -112,11 +112,11 @@ def _from_code(names: Names, code: Path) -> tuple[dict[str, bytes], list[Own], I
     files[f"tests/test_{names.plugin}.py"] = filled("own/test.py.in", words)
     raw = {name: text.encode() for name, text in files.items()} | {f"{names.module}/__init__.py": code.read_bytes()}
     imports = imports_of(code)
-    return _with_the_rest(names, plugins, raw, imports.requirements), plugins, imports
+    return _with_common_files(names, plugins, raw, imports.requirements), plugins, imports
 
 
 def _imports(module: str, plugins: Sequence[Own]) -> str:
-    """The import of the classes that are tested."""
+    """Return the import statement of the tested classes."""
     classes = sorted({plugin.cls for plugin in plugins if plugin.call}, key=lambda cls: (not cls.isupper(), cls))
     if not classes:
         return f"import {module}  # noqa: F401"
@@ -125,19 +125,19 @@ def _imports(module: str, plugins: Sequence[Own]) -> str:
 
 
 def _left_out(plugin: Own) -> str:
-    return f"    # {plugin.cls}(...): give what has no default a value, import it, and it is tested too\n"
+    return f"    # {plugin.cls}(...): to test it, import it and set its options without a default\n"
 
 
-def _with_the_rest(names: Names, plugins: Sequence[Own], files: dict[str, bytes], requirements: Sequence[str] = ()) -> dict[str, bytes]:
-    """The files that every package has, beside its own."""
-    said = ", ".join(f"{plugin.name} ({singular(plugin.kind)})" for plugin in plugins)
-    train = "mlpkit train example/spec.json   an example that trains with it\n" if "example/spec.json" in files else ""
+def _with_common_files(names: Names, plugins: Sequence[Own], files: dict[str, bytes], requirements: Sequence[str] = ()) -> dict[str, bytes]:
+    """Return the files with those that every package has."""
+    names_and_kinds = ", ".join(f"{plugin.name} ({singular(plugin.kind)})" for plugin in plugins)
+    train = "mlpkit train example/spec.json   train the example\n" if "example/spec.json" in files else ""
     words = {
         "distribution": names.distribution,
         "module": names.module,
         "name": names.plugin,
         "dependencies": ", ".join(map(json.dumps, [f"mlpkit>={__version__}", "numpy>=2.0", *requirements])),
-        "description": f"A plugin for mlpkit: {said}." if len(plugins) == 1 else f"Plugins for mlpkit: {said}.",
+        "description": f"A plugin for mlpkit: {names_and_kinds}." if len(plugins) == 1 else f"Plugins for mlpkit: {names_and_kinds}.",
         "entry_points": _entry_points(names.module, plugins),
         "usage": "\n".join(_usage(plugin) for plugin in plugins),
         "first": plugins[0].name,

@@ -184,7 +184,7 @@ BAD = {
     "a class without a name": (["pack", "--from", "hidden.py"], 3, ["defines no plugin"]),
     "a class with a name that is none": (["pack", "--from", "odd.py"], 3, ["has no name in the file"]),
     "a group of a file": (["pack", "--from", "my.py", "-g", "losses"], 2, ["leave --group out"]),
-    "a package's name that is none": (["Pack", "--from", "my.py"], 2, ["small letters"]),
+    "a package's name that is none": (["Pack", "--from", "my.py"], 2, ["lower-case letters"]),
     "a folder that exists": (["pack", "--from", "my.py", "-o", "taken"], 2, ["the folder taken exists"]),
 }
 

@@ -49,7 +49,7 @@ def test_a_package_is_whole(folder, run, kind):
     assert project["project"]["entry-points"] == {f"mlpkit.{kind}": {"soft_x": "mlpkit_soft_x:SoftX"}}
     assert project["tool"]["pytest"]["ini_options"]["filterwarnings"] == ["error"]
     assert b"MIT License\n\nCopyright (c) The authors of mlpkit-soft-x\n" in written["LICENSE"]
-    assert b"`tests/test_soft_x.py`, which makes objects of it, must follow" in written["README.md"]
+    assert b"rename an option, update `tests/test_soft_x.py`" in written["README.md"]
     assert json.loads(written["example/spec.json"])["name"] == "soft_x"
     assert 100 < written["example/data.csv"].count(b"\n") < 200
     assert done.err.splitlines()[-3:] == [
@@ -125,19 +125,19 @@ NAMES = {
     "json": ["Python has a module json", "json_plugin"],
     "elementwise": ["Elementwise", "my_elementwise"],
     "class_var": ["ClassVar"],
-    "Soft": ["small letters", "soft_step"],
-    "9lives": ["small letters"],
-    "_x": ["small letters"],
-    "../x": ["small letters"],
-    "soft x": ["small letters"],
-    "weiß": ["small letters"],
-    "": ["small letters"],
-    "x\n": ["small letters"],
-    "x" * 101: ["small letters"],
-    "x" * 100_000: ["small letters"],
+    "Soft": ["lower-case letters", "soft_step"],
+    "9lives": ["lower-case letters"],
+    "_x": ["lower-case letters"],
+    "../x": ["lower-case letters"],
+    "soft x": ["lower-case letters"],
+    "weiß": ["lower-case letters"],
+    "": ["lower-case letters"],
+    "x\n": ["lower-case letters"],
+    "x" * 101: ["lower-case letters"],
+    "x" * 100_000: ["lower-case letters"],
     "x_": ["underscore"],
     "x__y": ["underscore"],
-    "mlpkit-soft": ["mlpkit-NAME by itself", "leave mlpkit out: soft"],
+    "mlpkit-soft": ["mlpkit-NAME automatically", "leave mlpkit out: soft"],
 }
 
 

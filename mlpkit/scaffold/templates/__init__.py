@@ -1,4 +1,4 @@
-"""The templates of a new package: texts with words to fill in, which lie inside the wheel."""
+"""Templates of a new package: files with placeholders, included in the wheel."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from string import Template
 
 
 def filled(template: str, words: Mapping[str, str]) -> str:
-    """The text of a template in this folder, with its words."""
+    """Return the text of a template in this folder with its placeholders replaced."""
     text = (resources.files(__name__) / template).read_text(encoding="utf-8")
     return Template(text).substitute(words)
