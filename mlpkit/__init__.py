@@ -16,110 +16,83 @@ from typing import TYPE_CHECKING, Any
 from mlpkit.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from mlpkit.engine.network import Network
-    from mlpkit.engine.workspace import Workspace
-    from mlpkit.errors import (
-        AmbiguousPlugin,
-        BrokenPlugin,
-        ConstantColumnWarning,
-        DataError,
-        DataWarning,
-        DriftedPlugin,
-        LeftOutWarning,
-        MissingPlugin,
-        MLPKitError,
-        ModelFileError,
-        PluginDriftWarning,
-        PluginError,
-        ProbeWarning,
-        SpecError,
-        SurrogateWarning,
-        TrainingError,
-        TrainingInterrupted,
-        UndefinedMetricWarning,
-        UnseenCategoryWarning,
-    )
-    from mlpkit.model.inspection import inspect
-    from mlpkit.model.load import load
-    from mlpkit.model.model import Model
-    from mlpkit.model.train import epochs, train
-    from mlpkit.modelfile.array_loading import load_arrays
-    from mlpkit.plugin import (
-        Activation,
-        Elementwise,
-        Initializer,
-        Loss,
-        Metric,
-        Minimizer,
-        Optimizer,
-        Plugin,
-        Progress,
-        Schedule,
-        Wrapper,
-        plugins,
-        refresh_plugins,
-    )
-    from mlpkit.plugin.registry import PluginInfo
-    from mlpkit.plugin.since import Since
-    from mlpkit.plugin.user_code import register, register_file
-    from mlpkit.spec import Spec
-    from mlpkit.training.epoch import Epoch
+    from mlpkit.engine.network import Network as Network
+    from mlpkit.engine.workspace import Workspace as Workspace
+    from mlpkit.errors import AmbiguousPlugin as AmbiguousPlugin
+    from mlpkit.errors import BrokenPlugin as BrokenPlugin
+    from mlpkit.errors import ConstantColumnWarning as ConstantColumnWarning
+    from mlpkit.errors import DataError as DataError
+    from mlpkit.errors import DataWarning as DataWarning
+    from mlpkit.errors import DriftedPlugin as DriftedPlugin
+    from mlpkit.errors import LeftOutWarning as LeftOutWarning
+    from mlpkit.errors import MissingPlugin as MissingPlugin
+    from mlpkit.errors import MLPKitError as MLPKitError
+    from mlpkit.errors import ModelFileError as ModelFileError
+    from mlpkit.errors import PluginDriftWarning as PluginDriftWarning
+    from mlpkit.errors import PluginError as PluginError
+    from mlpkit.errors import ProbeWarning as ProbeWarning
+    from mlpkit.errors import SpecError as SpecError
+    from mlpkit.errors import SurrogateWarning as SurrogateWarning
+    from mlpkit.errors import TrainingError as TrainingError
+    from mlpkit.errors import TrainingInterrupted as TrainingInterrupted
+    from mlpkit.errors import UndefinedMetricWarning as UndefinedMetricWarning
+    from mlpkit.errors import UnseenCategoryWarning as UnseenCategoryWarning
+    from mlpkit.model.inspection import inspect as inspect
+    from mlpkit.model.load import load as load
+    from mlpkit.model.model import Model as Model
+    from mlpkit.model.train import epochs as epochs
+    from mlpkit.model.train import train as train
+    from mlpkit.modelfile.array_loading import load_arrays as load_arrays
+    from mlpkit.plugin import Activation as Activation
+    from mlpkit.plugin import Elementwise as Elementwise
+    from mlpkit.plugin import Initializer as Initializer
+    from mlpkit.plugin import Loss as Loss
+    from mlpkit.plugin import Metric as Metric
+    from mlpkit.plugin import Minimizer as Minimizer
+    from mlpkit.plugin import Optimizer as Optimizer
+    from mlpkit.plugin import Plugin as Plugin
+    from mlpkit.plugin import Progress as Progress
+    from mlpkit.plugin import Schedule as Schedule
+    from mlpkit.plugin import Wrapper as Wrapper
+    from mlpkit.plugin import plugins as plugins
+    from mlpkit.plugin import refresh_plugins as refresh_plugins
+    from mlpkit.plugin.registry import PluginInfo as PluginInfo
+    from mlpkit.plugin.since import Since as Since
+    from mlpkit.plugin.user_code import register as register
+    from mlpkit.plugin.user_code import register_file as register_file
+    from mlpkit.spec import Spec as Spec
+    from mlpkit.training.epoch import Epoch as Epoch
 
-_HOMES = {
-    "plugin.user_code": ("register", "register_file"),
+_HOMES = {  # module -> its public names
+    "plugin.user_code": "register register_file",
     "errors": (
-        "AmbiguousPlugin",
-        "BrokenPlugin",
-        "ConstantColumnWarning",
-        "DataError",
-        "DataWarning",
-        "DriftedPlugin",
-        "LeftOutWarning",
-        "MissingPlugin",
-        "MLPKitError",
-        "ModelFileError",
-        "PluginError",
-        "PluginDriftWarning",
-        "ProbeWarning",
-        "SpecError",
-        "SurrogateWarning",
-        "TrainingError",
-        "TrainingInterrupted",
-        "UndefinedMetricWarning",
-        "UnseenCategoryWarning",
+        "AmbiguousPlugin BrokenPlugin ConstantColumnWarning DataError DataWarning DriftedPlugin LeftOutWarning "
+        "MLPKitError MissingPlugin ModelFileError PluginDriftWarning PluginError ProbeWarning SpecError "
+        "SurrogateWarning TrainingError TrainingInterrupted UndefinedMetricWarning UnseenCategoryWarning"
     ),
-    "model.inspection": ("inspect",),
-    "model.load": ("load",),
-    "model.model": ("Model",),
-    "modelfile.array_loading": ("load_arrays",),
-    "engine.network": ("Network",),
+    "model.inspection": "inspect",
+    "model.load": "load",
+    "model.model": "Model",
+    "modelfile.array_loading": "load_arrays",
+    "engine.network": "Network",
     "plugin": (
-        "Activation",
-        "Elementwise",
-        "Initializer",
-        "Loss",
-        "Metric",
-        "Minimizer",
-        "Optimizer",
-        "Plugin",
-        "Progress",
-        "Schedule",
-        "Wrapper",
-        "plugins",
-        "refresh_plugins",
+        "Activation Elementwise Initializer Loss Metric Minimizer Optimizer Plugin Progress Schedule Wrapper plugins refresh_plugins"
     ),
-    "plugin.registry": ("PluginInfo",),
-    "plugin.since": ("Since",),
-    "model.train": ("epochs", "train"),
-    "spec": ("Spec",),
-    "training.epoch": ("Epoch",),
-    "engine.workspace": ("Workspace",),
+    "plugin.registry": "PluginInfo",
+    "plugin.since": "Since",
+    "model.train": "epochs train",
+    "spec": "Spec",
+    "training.epoch": "Epoch",
+    "engine.workspace": "Workspace",
 }
+_HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted(_HOME)  # type checkers take the imports above
 
 
 def _import(name: str) -> Any:
     """Import a public name from its module, and keep it."""
-    module = next((module for module, names in _HOMES.items() if name in names), None)
+    module = _HOME.get(name)
     if module is None:
         raise AttributeError(f"module 'mlpkit' has no attribute {name!r}")
     globals()[name] = value = getattr(importlib.import_module(f"mlpkit.{module}"), name)
@@ -128,55 +101,6 @@ def _import(name: str) -> Any:
 
 if not TYPE_CHECKING:  # a type checker that saw it would accept any name as one of the package's
     __getattr__ = _import
-
-__all__ = [
-    "Activation",
-    "AmbiguousPlugin",
-    "BrokenPlugin",
-    "ConstantColumnWarning",
-    "DataError",
-    "DataWarning",
-    "DriftedPlugin",
-    "Elementwise",
-    "Epoch",
-    "Initializer",
-    "LeftOutWarning",
-    "Loss",
-    "MLPKitError",
-    "Metric",
-    "Minimizer",
-    "MissingPlugin",
-    "Model",
-    "ModelFileError",
-    "Network",
-    "Optimizer",
-    "Plugin",
-    "PluginDriftWarning",
-    "PluginError",
-    "PluginInfo",
-    "ProbeWarning",
-    "Progress",
-    "Schedule",
-    "Since",
-    "Spec",
-    "SpecError",
-    "SurrogateWarning",
-    "TrainingError",
-    "TrainingInterrupted",
-    "UndefinedMetricWarning",
-    "UnseenCategoryWarning",
-    "Workspace",
-    "Wrapper",
-    "epochs",
-    "inspect",
-    "load",
-    "load_arrays",
-    "plugins",
-    "refresh_plugins",
-    "register",
-    "register_file",
-    "train",
-]
 
 
 def __dir__() -> list[str]:
