@@ -1,28 +1,28 @@
-"""The exceptions of mlpkit. Each message says what is wrong and where, and `help` says what to do.
+"""Exceptions and warnings of mlpkit. A message describes the problem and its position; `help` has the advice.
 
 MLPKitError
-├── SpecError            a spec that is not valid, or does not fit its data
-├── PluginError          a plugin that cannot be used
-│   ├── MissingPlugin    no installed plugin has that name
-│   ├── AmbiguousPlugin  two distributions have a plugin of that name
-│   ├── DriftedPlugin    it computes otherwise here than where a model was saved
-│   └── BrokenPlugin     it is installed, but does not import or breaks its contract
-├── DataError            a table, an array or a file of data that cannot be used
-├── ModelFileError       a model file that cannot be read or written
-│   ├── NotAModelFile        something else: another format, a folder, a device
-│   ├── Truncated            its end is missing
-│   ├── Corrupt              what it says of itself does not hold: a digest, its structure, its JSON
-│   ├── Unsafe               it uses a part of HDF5 that could reach outside the file or exhaust the reader
-│   ├── ResourceLimit        it is larger, deeper or has more parts than a reader takes
-│   ├── UnsupportedVersion   it has a version that this mlpkit does not know
-│   ├── UnsupportedFeature   it requires a feature that this mlpkit does not have
-│   ├── FileTaken            it is there already, and was not to be replaced
-│   ├── EarlierCheckpoints   its folder has those of an earlier run
-│   ├── TensorMismatch       its arrays are not those that it lists, or that its spec needs
-│   └── NonFinite            its weights hold NaN or infinity
-└── TrainingError        a run that went wrong: it diverged
+├── SpecError            the spec is not valid, or does not fit the data
+├── PluginError          a plugin cannot be used
+│   ├── MissingPlugin    no installed plugin has the name
+│   ├── AmbiguousPlugin  two distributions have a plugin with the name
+│   ├── DriftedPlugin    a plugin computes other values than where the model was saved
+│   └── BrokenPlugin     a plugin cannot be imported, or breaks its contract
+├── DataError            a table, an array or a data file cannot be used
+├── ModelFileError       a model file cannot be read or written
+│   ├── NotAModelFile        another format, a folder or a device
+│   ├── Truncated            the end of the file is missing
+│   ├── Corrupt              a digest, the structure or the JSON of the file is wrong
+│   ├── Unsafe               the file uses a part of HDF5 that could access other files or exhaust the reader
+│   ├── ResourceLimit        the file exceeds a limit on size, depth or number of parts
+│   ├── UnsupportedVersion   the file has a version that this mlpkit does not know
+│   ├── UnsupportedFeature   the file requires a feature that this mlpkit does not have
+│   ├── FileTaken            the file to write exists, and must not be replaced
+│   ├── EarlierCheckpoints   the folder has checkpoints of an earlier run
+│   ├── TensorMismatch       the arrays differ from the file's list, or from those that the spec needs
+│   └── NonFinite            the weights contain NaN or infinity
+└── TrainingError        a run failed, for example because it diverged
 
-TrainingInterrupted      Ctrl-C while `mlpkit.train` trained; a KeyboardInterrupt, which no `except Exception` catches
+TrainingInterrupted      Ctrl-C during `mlpkit.train`; a KeyboardInterrupt, which `except Exception` does not catch
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: what, where, and what to do.
+    """Single problem: description, position and advice.
 
     Attributes
     ----------
     message : str
-        What is wrong, in one sentence.
+        Description of the problem in one sentence.
     path : str
-        Where in the spec, such as ``network.layers[1].units``; empty when it concerns no one place.
+        Position in the spec, such as ``network.layers[1].units``; empty if the problem has no single position.
     help : str
-        What to do about it; may be empty.
+        Advice; may be empty.
     file : str
-        The file, when there is one.
+        Path of the file; empty if there is none.
     line, column : int
-        The place in the file, counted from 1; 0 when unknown.
+        Position in the file, counted from 1; 0 if unknown.
     source : str
-        The text of that line.
+        Text of that line.
     """
 
     message: str
@@ -70,21 +70,21 @@ class Problem:
 
 
 class MLPKitError(Exception):
-    """Base of every error that mlpkit raises on purpose.
+    """Base class of all errors that mlpkit raises on purpose.
 
     Parameters
     ----------
     message : str
-        What is wrong and where.
+        Description of the problem and its position.
     help : str
-        What to do about it.
+        Advice.
     problems : sequence of Problem
-        The separate problems, when several were found at once; made from message and help when left out.
+        Separate problems, if several were found at once; by default one problem with message and help.
 
     Attributes
     ----------
     model : Model or None
-        Where a run failed after at least one finished epoch: the model with the weights of the best of them.
+        For a run that failed after at least one finished epoch: the model with the weights of its best epoch.
     """
 
     model: Any = None
@@ -100,57 +100,57 @@ class MLPKitError(Exception):
 
 
 class SpecError(MLPKitError):
-    """A spec that is not valid, or does not fit its data."""
+    """Raised for a spec that is not valid, or does not fit the data."""
 
     @classmethod
     def at(cls, path: str, message: str, help: str = "") -> SpecError:
-        """The error of one place in the spec."""
+        """Return the error for one position in the spec."""
         return cls(f"{path}: {message}", help=help, problems=[Problem(message, path, help)])
 
 
 class PluginError(MLPKitError):
-    """A plugin that cannot be used. `code` names the reason for programs; it never changes."""
+    """Raised for a plugin that cannot be used. `code` identifies the reason for programs and never changes."""
 
     code: ClassVar[str] = "plugin"
 
 
 class MissingPlugin(PluginError):
-    """No installed plugin has that name."""
+    """Raised if no installed plugin has the name."""
 
     code = "missing_plugin"
 
 
 class AmbiguousPlugin(PluginError):
-    """Two distributions have a plugin of that name."""
+    """Raised if two distributions have a plugin with the name."""
 
     code = "ambiguous_plugin"
 
 
 class DriftedPlugin(PluginError):
-    """A plugin that computes otherwise here than where a model was saved."""
+    """Raised for a plugin that computes other values than where the model was saved."""
 
     code = "drifted_plugin"
 
 
 class BrokenPlugin(PluginError):
-    """A plugin that does not import, or breaks its contract."""
+    """Raised for a plugin that cannot be imported, or breaks its contract."""
 
     code = "broken_plugin"
 
 
 class DataError(MLPKitError):
-    """A table, an array or a file of data that cannot be used."""
+    """Raised for a table, an array or a data file that cannot be used."""
 
 
 class DataWarning(UserWarning):
-    """A warning of odd data that are used all the same.
+    """Warning about unusual data that are used nevertheless.
 
     Parameters
     ----------
     message : str
-        The same for every call of a sort, since Python keeps each text that it has shown.
+        Text that is equal for all warnings of a kind, because Python keeps every text that it has shown.
     details : str
-        The numbers and names of this call.
+        Numbers and names of this warning.
     """
 
     def __init__(self, message: str = "", details: str = "") -> None:
@@ -159,42 +159,48 @@ class DataWarning(UserWarning):
 
 
 class UnseenCategoryWarning(DataWarning):
-    """Rows have categories, or gaps, that the training rows lacked; `details` says how many, and which."""
+    """Warning: rows have categories or missing values that the training rows do not have. `details` has the counts."""
 
 
 class ConstantColumnWarning(DataWarning):
-    """Columns have one value in all training rows: nothing is learned from them, or there is nothing to learn in them."""
+    """Warning: columns are constant in the training rows, so nothing can be learned from them, or about them as targets."""
 
 
 class LeftOutWarning(DataWarning):
-    """Rows were left out, and why."""
+    """Warning: rows were left out; the message has the reason."""
 
 
 class UndefinedMetricWarning(DataWarning):
-    """A metric has no value on the rows that it was measured on; it is NaN."""
+    """Warning: a metric is undefined on the given rows, and is NaN."""
 
 
 class ProbeWarning(UserWarning):
-    """A model predicts otherwise here than where it was saved; by how much."""
+    """Warning: a model predicts other values than where it was saved; the message has the difference."""
 
 
 class PluginDriftWarning(ProbeWarning):
-    """A plugin computes otherwise here than where the model was saved; by how much, and what may be the reason."""
+    """Warning: a plugin computes other values than where the model was saved.
+
+    The message has the difference and possible reasons.
+    """
 
 
 class SurrogateWarning(UserWarning):
-    """A model predicts through the table of an activation that is missing; how good it is, or what is beyond it."""
+    """Warning: a model predicts through the lookup table of an activation whose plugin is missing.
+
+    The message has the accuracy of the table, or the values outside its range.
+    """
 
 
 class ModelFileError(MLPKitError):
-    """A model file that cannot be read or written. `code` names the reason for programs; it never changes.
+    """Raised for a model file that cannot be read or written. `code` identifies the reason for programs and never changes.
 
     Parameters
     ----------
     message, help : str
-        As for every error of mlpkit.
+        See `MLPKitError`.
     rule : int, optional
-        The number of the rule of models/FORMAT.md that the file breaks.
+        Number of the rule of models/FORMAT.md that the file breaks.
     """
 
     code: ClassVar[str] = "model_file"
@@ -205,92 +211,92 @@ class ModelFileError(MLPKitError):
 
 
 class FileTaken(ModelFileError):
-    """The file to write is there already, and was not to be replaced."""
+    """Raised if the file to write exists and must not be replaced."""
 
     code = "file_taken"
 
 
 class EarlierCheckpoints(ModelFileError):
-    """The folder has checkpoints that are further than the run: those of an earlier one."""
+    """Raised if the folder has checkpoints of an earlier run, which are further than this run."""
 
     code = "earlier_checkpoints"
 
 
 class NotAModelFile(ModelFileError):
-    """It is something else: another format, a folder, a device."""
+    """Raised for another format, a folder or a device."""
 
     code = "not_a_model_file"
 
 
 class Truncated(ModelFileError):
-    """The end of the file is missing."""
+    """Raised if the end of the file is missing."""
 
     code = "truncated"
 
 
 class Corrupt(ModelFileError):
-    """The file contradicts itself: a digest, its structure, its JSON."""
+    """Raised if a digest, the structure or the JSON of the file is wrong."""
 
     code = "corrupt"
 
 
 class Unsafe(ModelFileError):
-    """The file uses a part of HDF5 that could reach outside the file or exhaust the reader."""
+    """Raised if the file uses a part of HDF5 that could access other files or exhaust the reader."""
 
     code = "unsafe"
 
 
 class ResourceLimit(ModelFileError):
-    """The file is larger, deeper or has more parts than a reader takes."""
+    """Raised if the file exceeds a limit on size, depth or number of parts."""
 
     code = "resource_limit"
 
 
 class UnsupportedVersion(ModelFileError):
-    """The file has a version that this mlpkit does not know."""
+    """Raised if the file has a version that this mlpkit does not know."""
 
     code = "unsupported_version"
 
 
 class UnsupportedFeature(ModelFileError):
-    """The file requires a feature that this mlpkit does not have."""
+    """Raised if the file requires a feature that this mlpkit does not have."""
 
     code = "unsupported_feature"
 
 
 class TensorMismatch(ModelFileError):
-    """The arrays of the file are not those that it lists, or that its spec needs."""
+    """Raised if the arrays differ from the file's list, or from those that the spec needs."""
 
     code = "tensor_mismatch"
 
 
 class NonFinite(ModelFileError):
-    """The weights hold NaN or infinity."""
+    """Raised if the weights contain NaN or infinity."""
 
     code = "non_finite"
 
 
 class TrainingError(MLPKitError):
-    """A training run that went wrong. Its `model` has the weights of the best finished epoch."""
+    """Raised for a failed training run. Its `model` has the weights of the best finished epoch."""
 
 
 class TrainingInterrupted(KeyboardInterrupt):
-    """Ctrl-C while `mlpkit.train` trained.
+    """Raised for Ctrl-C during `mlpkit.train`.
 
     Attributes
     ----------
     model : Model
-        Between two steps: it predicts, ``model.save(path, training_state=True)`` keeps it, and
-        ``mlpkit.train(spec, ..., resume=path)`` goes on to the bits of a run that was not interrupted.
+        Model in the state after the last complete step. It predicts, ``model.save(path, training_state=True)`` saves it, and
+        ``mlpkit.train(spec, ..., resume=path)`` resumes the run with bitwise equal results.
     """
 
     def __init__(self, model: Any) -> None:
-        super().__init__("training was interrupted; .model has what it has come to")
+        super().__init__("training was interrupted; .model has the state after the last step")
         self.model = model
 
 
 def join_problems(problems: Sequence[Problem]) -> str:
-    """One message for several problems, a line each."""
+    """Return one message for several problems, one per line."""
     if len(problems) == 1:
         return str(problems[0])
     return "\n".join([f"{len(problems)} problems:", *(f"  - {problem}" for problem in problems)])
@@ -300,10 +306,10 @@ _PACKAGE = os.path.dirname(__file__) + os.sep
 
 
 def warn(warning: Warning) -> None:
-    """Warn at the nearest line that is neither mlpkit's nor Pydantic's, which runs code of mlpkit where a class is defined.
+    """Issue a warning at the nearest line of code outside mlpkit and Pydantic, which calls mlpkit in class definitions.
 
-    Python remembers each text that a line has warned with, for as long as the process lives: a text is the same at every call,
-    and what differs from call to call is in the warning's `details`.
+    Python stores each text that a line has warned with for the lifetime of the process. Texts are therefore constant, and numbers and
+    names are in the warning's `details`.
     """
     level, frame = 2, sys._getframe(1)
     while frame is not None and frame.f_back is not None and _is_inside(frame):

@@ -1,16 +1,16 @@
-"""Threads: the number that a run has, and work that is shared out to them.
+"""Threads: the number of threads of a run, and parallel execution of elementwise work.
 
-The number is what `use` (and `mlpkit train --threads`) sets, else the variable MLPKIT_THREADS, else OMP_NUM_THREADS or
-OPENBLAS_NUM_THREADS, else the cores that this process may use by its affinity and the quota of its control group. A run
-whose products are all small uses one thread unless one of them says otherwise: a second one does not pay there.
-Whoever starts several runs at once sets the number for each of them.
+The number is set by `use` (and `mlpkit train --threads`), else by the variable MLPKIT_THREADS, else by OMP_NUM_THREADS or
+OPENBLAS_NUM_THREADS, else it is the number of cores available by affinity and the quota of the control group. A run with small matrix
+products uses one thread unless a number is set, because a second thread would not speed it up. Programs that start several runs at
+once should set the number for each.
 
-A BLAS adds in another order on another number of threads, which changes the last bits. So a run has the number that it
-began with to its end, and a run that is resumed has it too. NumPy's BLAS has one number for the whole process: the
-number of the first run holds for the runs that begin beside it, until the last of them has ended.
+The order of summation in a BLAS depends on the number of threads, which changes the last bits. A run therefore keeps its number of
+threads to the end, also after it is resumed. NumPy's BLAS has one number for the whole process: the number of the first run applies
+to all runs that begin before the last of them has ended.
 
-A forked child trains as its parent does. A fork while another thread of the parent trains is not safe with OpenBLAS, which
-ends its threads at a fork: the product that they were at hangs. Fork between two epochs, or spawn.
+A forked child trains like its parent. A fork while another thread of the parent trains is not safe with OpenBLAS: it stops its threads
+at a fork, and a running product hangs. Fork between two epochs, or use spawn.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from mlpkit.errors import TrainingError
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-LARGE = 2**20  # multiplications in a product from which a second thread pays
-SPLIT = 2**18  # multiplications in a product of two matrices up to which OpenBLAS uses one thread, however many it has
-LONG = 2**13  # numbers in what is multiplied with a vector, up to which it does too
+LARGE = 2**20  # multiplications of a product from which on a second thread is faster
+SPLIT = 2**18  # multiplications of a matrix product up to which OpenBLAS uses one thread only
+LONG = 2**13  # elements of a matrix up to which OpenBLAS multiplies it with a vector in one thread
 VARIABLES = ("MLPKIT_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 _used: int | None = None
 
 
 def use(count: int | None) -> None:
-    """Train with so many threads from now on in this process; None: as the environment says, or as many as pay.
+    """Set the number of threads of all later runs in this process. None restores the default.
 
     Raises
     ------
@@ -55,12 +55,12 @@ def use(count: int | None) -> None:
 
 
 def chosen() -> int | None:
-    """The number that somebody has set; None when nobody has.
+    """Return the number of threads that was set, or None.
 
     Raises
     ------
     TrainingError
-        A variable is not a number.
+        The variable MLPKIT_THREADS is not a number.
     """
     if _used is not None:
         return _used
@@ -69,25 +69,25 @@ def chosen() -> int | None:
             if text.isascii() and text.isdigit() and int(text):
                 return int(text)
             if name == VARIABLES[0]:
-                raise TrainingError(f"the variable {name} is {text!r}", help="give a number of threads from 1 on, or unset it")
+                raise TrainingError(f"the variable {name} is {text!r}", help="set it to a number of threads of at least 1, or unset it")
     return None
 
 
 def cores() -> int:
-    """Return the cores that this process may use: those of its affinity, and no more than its control group's quota pays for."""
+    """Return the number of cores that this process may use, limited by its affinity and the quota of its control group."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, int(min(allowed, _quota(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")))))
 
 
 def _quota(groups: Path, root: Path) -> float:
-    """Return the processors that the control groups of this process allow, infinity without a limit.
+    """Return the number of processors that the control groups of this process allow; infinity without a limit.
 
     Parameters
     ----------
     groups : Path
-        The file in which Linux lists the groups of a process.
+        File in which Linux lists the control groups of a process.
     root : Path
-        The folder in which their files stand: ``cpu.max`` in version 2, ``cpu.cfs_quota_us`` in version 1.
+        Folder with the files of the groups: ``cpu.max`` in version 2, ``cpu.cfs_quota_us`` in version 1.
     """
     found = float("inf")
     with suppress(OSError, ValueError):
@@ -104,7 +104,7 @@ def _quota(groups: Path, root: Path) -> float:
 
 
 def _quota_of(group: Path) -> float:
-    """Return the processors that one control group allows."""
+    """Return the number of processors that one control group allows."""
     for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
         with suppress(OSError, ValueError, ZeroDivisionError):
             quota, period = " ".join((group / name).read_text() for name in names).split()
@@ -117,7 +117,10 @@ def _quota_of(group: Path) -> float:
 
 @cache
 def _openblas(package: str = "numpy") -> tuple[Callable[[], int], Callable[[int], None]] | None:
-    """Return what reads and what sets the number of threads of the OpenBLAS that a package's wheels bring; None with another BLAS."""
+    """Return functions that get and set the number of threads of the OpenBLAS in a package's wheels.
+
+    Returns None with another BLAS.
+    """
     site = Path(str(importlib.import_module(package).__file__)).parents[1]
     for folder in (f"{package}.libs", f"{package}/.dylibs"):
         for path in (site / folder).glob("lib*openblas*"):
@@ -132,12 +135,12 @@ def _openblas(package: str = "numpy") -> tuple[Callable[[], int], Callable[[int]
 
 @contextmanager
 def blas_threads(package: str, count: int) -> Iterator[None]:
-    """Return a context in which the BLAS of a package uses so many threads, for the whole process; no effect on another BLAS.
+    """Return a context in which the BLAS of a package uses `count` threads in the whole process. Another BLAS is not affected.
 
     Parameters
     ----------
     package : str
-        A package whose wheels bring an OpenBLAS of their own: "scipy". That of NumPy is set by the runs.
+        Package whose wheels include their own OpenBLAS, such as "scipy". The number of NumPy's is set by the runs.
     count : int
     """
     blas = _openblas(package)
@@ -154,14 +157,14 @@ def blas_threads(package: str, count: int) -> Iterator[None]:
 
 
 class Share:
-    """The threads of one run.
+    """Threads of one run.
 
     Parameters
     ----------
     large : bool
-        Whether a second thread pays.
+        True if a second thread speeds up the run.
     split : bool
-        Whether the BLAS, left alone, would share out its products.
+        True if the BLAS would use several threads by default.
     """
 
     def __init__(self, large: bool, split: bool) -> None:
@@ -173,29 +176,29 @@ class Share:
         Parameters
         ----------
         again : int, optional
-            The number of a run that goes on, which holds unless somebody has set another one.
+            Number of threads before the run was resumed, used unless another number was set.
         """
         wanted = chosen() or again or (cores() if self.large else 1)
         return _process.begin(self, wanted) if self.large or self.split else wanted
 
     def products(self) -> AbstractContextManager[None]:
-        """Return a context in which the matrix products are on the threads of the run; of no use without `split`."""
+        """Return a context in which matrix products use the threads of the run. Not needed without `split`."""
         return _process.products()
 
     def close(self) -> None:
-        """Let the number go, which another run may then set."""
+        """End the run, so that a later run may set another number."""
         _process.end(self)
 
 
 class _Process:
-    """The number of threads that all runs of this process have their products on, and how many are at work just now."""
+    """State of all runs of this process: their common number of threads, and how many of them are computing."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.runs: set[Share] = set()  # those that have begun and not ended
+        self.runs: set[Share] = set()  # active runs
         self.number = 1
         self.working = 0
-        self.before = 0  # what the BLAS is set back to when none is at work
+        self.before = 0  # number to restore when no run is computing
 
     def begin(self, run: Share, wanted: int) -> int:
         with self.lock:
@@ -229,7 +232,7 @@ class _Process:
                     set_to(self.before)
 
     def after_fork(self) -> None:
-        """Begin anew in a forked child: the threads and the runs of its parent are not there, and a lock may be held for ever."""
+        """Reset the state in a forked child, which has neither the parent's threads nor its runs; a lock may be held forever."""
         self.lock = threading.Lock()
         self.runs.clear()
         working, self.working = self.working, 0
@@ -240,7 +243,7 @@ class _Process:
 _process = _Process()
 
 
-# -- what works on each number by itself
+# -- elementwise work
 
 
 @cache
@@ -251,15 +254,15 @@ def _pool(count: int) -> ThreadPoolExecutor:
 
 
 def in_parallel(function: Callable[[slice], None], size: int, count: int, piece: int | None = None) -> None:
-    """Call a function with slices that cover `size` numbers: `count` shares of them side by side.
+    """Call a function with slices that cover `size` elements, in `count` parallel shares.
 
     Parameters
     ----------
     function : callable
-        Spends its time in NumPy, which lets other threads work meanwhile.
+        Function that spends its time in NumPy, which releases Python's lock.
     size, count : int
     piece : int, optional
-        The most numbers in a slice, so that they stay in a core's cache; a share when left out.
+        Maximum length of a slice, so that it fits in a core's cache; by default the whole share.
     """
     if count == 1:
         _work(function, range(size), piece)
@@ -267,7 +270,9 @@ def in_parallel(function: Callable[[slice], None], size: int, count: int, piece:
     from concurrent.futures import wait
 
     shares = [range(size * number // count, size * (number + 1) // count) for number in range(count)]
-    others = [_pool(count - 1).submit(copy_context().run, _work, function, share, piece) for share in shares[1:]]  # NumPy's error state
+    others = [
+        _pool(count - 1).submit(copy_context().run, _work, function, share, piece) for share in shares[1:]
+    ]  # copies NumPy's error state
     try:
         _work(function, shares[0], piece)
     finally:
@@ -283,12 +288,12 @@ def _work(function: Callable[[slice], None], share: range, piece: int | None) ->
 
 
 def may_be_split(rows: int, shapes: Iterable[tuple[int, int]]) -> bool:
-    """Return whether OpenBLAS, left alone, would use several threads for batches of `rows` rows and weights of some shapes."""
+    """Return True if OpenBLAS by default uses several threads for batches of `rows` rows and weights of these shapes."""
     return any(rows * inputs * units > SPLIT or max(rows, inputs) * max(inputs, units) > LONG for inputs, units in shapes)
 
 
 def _after_fork() -> None:
-    _pool.cache_clear()  # the threads of the parent's pool are not in the child
+    _pool.cache_clear()  # the child does not have the threads of the parent's pool
     _process.after_fork()
 
 

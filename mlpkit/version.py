@@ -1,3 +1,3 @@
-"""The version of mlpkit, the one place where it is written."""
+"""Version of mlpkit, defined only here."""
 
 __version__ = "0.5.0"

@@ -1,4 +1,4 @@
-"""Files on disk: checked paths, first bytes, folder locks, and atomic writes.
+"""Files on disk: path checks, detection of formats by first bytes, folder locks, and atomic writes.
 
 The formats themselves are read and written by the packages above.
 """

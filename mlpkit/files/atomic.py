@@ -1,7 +1,7 @@
-"""Saving bytes so that the path holds the old file or the new one, never half of either, even after a power cut.
+"""Atomic and durable writes: the path has the complete old file or the complete new one, even after a power cut.
 
-The bytes go into a temporary file in the same folder, are flushed to the disk, and take the place of the old file in
-one step; then the folder is flushed, because the new name is an entry in it.
+The bytes are written to a temporary file in the same folder and flushed to disk. The file is then renamed in one step, and the folder
+is flushed, because it contains the new name.
 """
 
 from __future__ import annotations
@@ -19,54 +19,54 @@ from typing import Any, BinaryIO, cast
 from mlpkit.errors import FileTaken, MLPKitError, ModelFileError, warn
 from mlpkit.files.paths import as_path
 
-REASONS = {  # what went wrong, and what to do
+REASONS = {  # description and advice
     errno.ENOENT: ("its folder does not exist", "create the folder first"),
     errno.ENOTDIR: ("a part of its path is not a folder", "check the path"),
     errno.EACCES: ("no permission to write there", "check the permissions of the file and its folder"),
     errno.EPERM: ("no permission to write there", "check the permissions of the file and its folder"),
     errno.EROFS: ("the file system is read-only", "write to another folder"),
-    errno.ENOSPC: ("the disk is full", "free some space; what was there before is untouched"),
-    errno.EDQUOT: ("the disk quota is used up", "free some space; what was there before is untouched"),
-    errno.EFBIG: ("it is larger than the system lets a file be", "raise the limit (ulimit -f); what was there before is untouched"),
+    errno.ENOSPC: ("the disk is full", "free some space; an existing file is unchanged"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space; an existing file is unchanged"),
+    errno.EFBIG: ("it exceeds the system's limit on file size", "raise the limit (ulimit -f); an existing file is unchanged"),
 }
-NEW_MODE = 0o666  # less the umask
+NEW_MODE = 0o666  # minus the umask
 NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP)  # some network file systems cannot flush a folder
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # some file systems have none
 
 
 def save_bytes(path: str | Path, data: bytes, *, replace: bool = True) -> None:
-    """Write a file whole and durably, or leave what is there as it is; parameters and errors are those of `replacing`."""
+    """Write a file atomically and durably. Parameters and errors are those of `replacing`."""
     with replacing(path, replace=replace) as stream:
         stream.write(data)
 
 
 @contextlib.contextmanager
 def replacing(path: str | Path, *, replace: bool = True, error: type[MLPKitError] = ModelFileError) -> Iterator[BinaryIO]:
-    """Return a context with a binary stream to write a file to, which gets its name at the end of the context.
+    """Return a context with a binary stream to a new file, which gets its name at the end of the context.
 
-    A symbolic link stays: the file it points to is replaced. A file that is replaced keeps its permissions.
+    A symbolic link is kept, and its target is replaced. A replaced file keeps its permissions.
 
     Parameters
     ----------
     path : str or Path
     replace : bool
-        True to replace a file that is there.
+        True to replace an existing file.
     error : type
-        The exception for what cannot be written.
+        Exception for a file that cannot be written.
 
     Raises
     ------
     FileTaken
-        A file is there, however late it came, and is not to be replaced.
+        The file exists, or was created in the meantime, and `replace` is False.
     MLPKitError
-        `error`: it cannot be written; nothing is left behind.
+        `error`: the file cannot be written; no partial file is left.
     """
     path = as_path(path, error, "the file to write")
     try:
         target = resolved(path)
         mode = _mode_of(target)
         _refuse(target, mode, error)
-    except (OSError, ValueError) as cause:  # ValueError: a NUL in the path
+    except (OSError, ValueError) as cause:  # ValueError: the path has a NUL
         raise _failure(path, cause, error) from cause
     temporary = beside(target)
     try:
@@ -76,7 +76,7 @@ def replacing(path: str | Path, *, replace: bool = True, error: type[MLPKitError
             yield stream
         put(temporary, target, replace)
     except FileExistsError as cause:
-        raise FileTaken(f"{path} exists", help="give another name, or let it be replaced") from cause
+        raise FileTaken(f"{path} exists", help="give another name, or allow replacing it") from cause
     except OSError as cause:
         raise _failure(path, cause, error) from cause
     try:
@@ -87,19 +87,19 @@ def replacing(path: str | Path, *, replace: bool = True, error: type[MLPKitError
 
 
 def save_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files into a new folder, whole or not at all; into a folder that exists, each file whole.
+    """Write files into a new folder, all or none; in an existing folder, each file is written atomically.
 
     Parameters
     ----------
     folder : Path
-        Its parent exists.
+        Folder whose parent exists.
     files : mapping of str to bytes
         Contents by path relative to the folder.
 
     Raises
     ------
     OSError
-        It cannot be written; nothing is left of a new folder.
+        The files cannot be written; no part of a new folder is left.
     """
     folder = folder.absolute()
     temporary = beside(folder.resolve() if folder.exists() else folder)
@@ -119,7 +119,7 @@ def save_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def beside(target: Path) -> Path:
-    """Return a name in the same folder that nothing else has, for what is to become the target."""
+    """Return an unused name in the same folder, for a temporary file or folder that will be renamed to the target."""
     return target.with_name(f".{target.name[:40]}.{os.getpid()}-{os.urandom(8).hex()}.tmp")
 
 
@@ -129,8 +129,8 @@ def _failure(path: Path, cause: Exception, error: type[MLPKitError]) -> MLPKitEr
 
 
 def resolved(path: str | Path) -> Path:
-    """The file that a path leads to, there or not; OSError for a link that cannot be followed."""
-    target = Path(os.path.realpath(path))  # it passes over every failure, and to replace a link is not what was asked
+    """Return the file that a path leads to, which need not exist. Raise OSError for a link that cannot be followed."""
+    target = Path(os.path.realpath(path))  # realpath ignores errors, and the link itself must not be replaced
     with contextlib.suppress(FileNotFoundError):
         if stat.S_ISLNK(os.lstat(target).st_mode):
             raise OSError(errno.ELOOP, "it is a link that cannot be followed")
@@ -138,7 +138,7 @@ def resolved(path: str | Path) -> Path:
 
 
 def _mode_of(target: Path) -> int | None:
-    """The mode of what is there, None when there is nothing."""
+    """Return the mode of a file, or None if it does not exist."""
     try:
         return target.stat().st_mode
     except FileNotFoundError:
@@ -146,20 +146,20 @@ def _mode_of(target: Path) -> int | None:
 
 
 def _refuse(target: Path, mode: int | None, error: type[MLPKitError]) -> None:
-    """Raise for what must not be replaced: a folder, a device, a file that somebody made read-only."""
+    """Raise `error` for a path that must not be replaced: a folder, a device, a read-only file."""
     if mode is None:
         return
     if stat.S_ISDIR(mode):
         raise error(f"cannot write {target}: it is a folder", help="give the name of a file in it")
     if not stat.S_ISREG(mode):
         raise error(f"cannot write {target}: it is not a regular file", help="give another name")
-    # replacing asks the folder alone, and root may write everything, so the file's own protection is asked here
+    # renaming checks only the folder, and root may write everything, so the file's own permissions are checked here
     if not mode & 0o222 or not os.access(target, os.W_OK):
         raise error(f"cannot write {target}: the file is read-only", help="make it writable, or give another name")
 
 
 class _File(io.RawIOBase):
-    """A descriptor as a stream that writes all it is given; it is closed by who opened it."""
+    """Stream over a descriptor that writes all bytes of a call. It does not close the descriptor."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -179,15 +179,15 @@ class _File(io.RawIOBase):
 
 @contextlib.contextmanager
 def _created(path: Path, mode: int | None) -> Iterator[BinaryIO]:
-    """Return a context with a stream to a new file, which is flushed to the disk at its end, or removed on any error."""
+    """Return a context with a stream to a new file, which is flushed to disk at the end, or removed on any error."""
     permissions = NEW_MODE if mode is None else stat.S_IMODE(mode)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), permissions)
     try:
         try:
             if mode is not None:
-                os.chmod(path, permissions)  # the umask took from it
+                os.chmod(path, permissions)  # undoes the umask
             yield cast(BinaryIO, _File(descriptor))
-            os.fsync(descriptor)  # never tried again: after a failure the system may have dropped the pages
+            os.fsync(descriptor)  # not retried: after a failure the system may have dropped the pages
         finally:
             os.close(descriptor)
     except BaseException:
@@ -197,12 +197,12 @@ def _created(path: Path, mode: int | None) -> Iterator[BinaryIO]:
 
 
 def put(temporary: Path, target: Path, replace: bool) -> None:
-    """Give a complete file its name in one step; on any error it is removed.
+    """Rename a complete file in one step. On any error it is removed.
 
     Raises
     ------
     FileExistsError
-        The name is taken, and `replace` is False.
+        The name is taken and `replace` is False.
     """
     try:
         if replace:
@@ -217,20 +217,20 @@ def put(temporary: Path, target: Path, replace: bool) -> None:
 
 
 def _link(temporary: Path, target: Path) -> None:
-    """A second name for a file; where the file system has no links, a copy in a file that is made for it."""
+    """Create a hard link, or a copy if the file system has no hard links."""
     try:
         os.link(temporary, target)
-    except (OSError, AttributeError) as error:  # AttributeError: Python has no os.link there
+    except (OSError, AttributeError) as error:  # AttributeError: no os.link on this system
         if getattr(error, "errno", errno.EPERM) not in NO_LINKS:
             raise
         with _created(target, temporary.stat().st_mode) as stream:
             stream.write(temporary.read_bytes())
-        message = f"the file system of {target} has no links: a power cut during this save could have left a part of the file"
+        message = f"the file system of {target} has no hard links: a power cut during this save could have left a partial file"
         warn(UserWarning(message))
 
 
 def _flush_folder(folder: Path) -> None:
-    if os.name == "nt":  # a folder cannot be opened there
+    if os.name == "nt":  # folders cannot be opened on Windows
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:

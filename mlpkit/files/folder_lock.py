@@ -1,4 +1,4 @@
-"""FolderLock: a folder that one run has for itself as long as it is there; the system lets it go with the process."""
+"""FolderLock: exclusive use of a folder by one run. The system releases the lock when the process ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _held: weakref.WeakSet[FolderLock] = weakref.WeakSet()
 
 
 class FolderLock:
-    """A lock on a folder itself, so that no file is left behind. Where the file system has no such locks, there is none.
+    """Lock on the folder itself, so that no lock file is left behind. It has no effect on file systems without such locks.
 
     Parameters
     ----------
@@ -22,12 +22,12 @@ class FolderLock:
     Attributes
     ----------
     release : callable
-        Lets the folder go; again does no harm.
+        Releases the lock; repeated calls have no effect.
 
     Raises
     ------
     ModelFileError
-        Another run has it, of this process or of another one.
+        Another run, in this or another process, has the lock.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -44,14 +44,14 @@ class FolderLock:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self.release()
-            help = "let that run end, or give this one a folder of its own"
+            help = "wait until that run has ended, or give this run another folder"
             raise ModelFileError(f"the folder {folder} is in use: another run writes its checkpoints there", help=help) from error
         except OSError:
             self.release()
 
 
 def _after_fork() -> None:
-    """Close the child's copies: they would hold the locks when the parent has died."""
+    """Close the child's copies of the descriptors, which would keep the locks after the parent has ended."""
     for lock in list(_held):
         lock.release()
 

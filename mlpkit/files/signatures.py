@@ -1,4 +1,4 @@
-"""Foreign files: what a file is that is neither a table nor a model, told by its first bytes, and what to do about it."""
+"""Detection of foreign files, which are neither tables nor models, by their first bytes, with advice for each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mlpkit.errors import DataError, Problem
 
 
 class Foreign(NamedTuple):
-    """The kind of a file, in a few words; what to do about it where data are wanted; and whether that helps where a model is."""
+    """Description of a format, advice if data are expected, and True if the advice also applies if a model is expected."""
 
     what: str
     help: str
@@ -25,24 +25,26 @@ _SIGNS = (
     (b"\x28\xb5\x2f\xfd", Foreign("compressed with zstd", "unpack it: unzstd FILE", True)),
     (b"7z\xbc\xaf\x27\x1c", Foreign("a 7z archive", "unpack it", True)),
     (b"Rar!\x1a\x07", Foreign("a RAR archive", "unpack it", True)),
-    (b"PAR1", Foreign("a Parquet file", "read it with pandas or polars, and hand over the table in Python or save it as CSV")),
-    (b"ARROW1", Foreign("an Arrow file", "read it with pyarrow, and hand over the table in Python or save it as CSV")),
+    (b"PAR1", Foreign("a Parquet file", "read it with pandas or polars, and pass the table in Python or save it as CSV")),
+    (b"ARROW1", Foreign("an Arrow file", "read it with pyarrow, and pass the table in Python or save it as CSV")),
     (b"SQLite format 3", Foreign("an SQLite database", "save the rows of a query as CSV")),
-    (b"%PDF-", Foreign("a PDF document", "give the file of the data")),
+    (b"%PDF-", Foreign("a PDF document", "give the data file")),
     (b"\xd0\xcf\x11\xe0", Foreign("an old Office document", "save the sheet as CSV")),
 )
 _PICKLE = re.compile(rb"\x80[\x02-\x05](\x95.{8}|[\x58\x63\x7d\x5d\x8a\x4e}\]])", re.DOTALL)
 
 
 def recognised(head: bytes) -> Foreign | None:
-    """Return what a file with these first bytes is, if it is one of those that are often given by mistake."""
+    """Return the description of a file with these first bytes, or None if it is not a known format."""
     for sign, foreign in _SIGNS:
         if head.startswith(sign):
             return foreign
     if _HTML.match(head):
-        return Foreign("a web page", "download the file that the page is about: its raw form", True)
+        return Foreign("a web page", "download the raw file, not the page about it", True)
     if _PICKLE.match(head):
-        return Foreign("a pickle", "it is never loaded, since it could run any code: save arrays with numpy.save, or a table as CSV")
+        return Foreign(
+            "a pickle", "pickles are never loaded, because they can execute code: save arrays with numpy.save, or a table as CSV"
+        )
     if head.startswith(b"PK\x03\x04"):
         return _zip(head)
     return None
@@ -50,23 +52,23 @@ def recognised(head: bytes) -> Foreign | None:
 
 def _zip(head: bytes) -> Foreign:
     if b"metadata.json" in head or b"config.json" in head or b"model.weights.h5" in head:
-        return Foreign("a Keras model", "mlpkit reads files that it saved itself")
+        return Foreign("a Keras model", "give a file that mlpkit saved")
     if b"data.pkl" in head:
-        return Foreign("a PyTorch model, which is a pickle", "mlpkit reads files that it saved itself")
+        return Foreign("a PyTorch model, which is a pickle", "give a file that mlpkit saved")
     if b"[Content_Types].xml" in head or b"xl/" in head:
         return Foreign("an Excel workbook", "save the sheet as CSV")
     if b".npy" in head[:400]:
-        return Foreign("an NPZ file", "give it the ending .npz, or set the format to npz")
+        return Foreign("an NPZ file", "rename it to end with .npz, or set the format to npz")
     return Foreign("a ZIP archive", "unpack it", True)
 
 
 def check_data(head: bytes, source: str) -> None:
-    """Raise DataError for the first bytes of what cannot be a CSV file."""
+    """Raise DataError if a file with these first bytes cannot be a CSV file."""
     found = recognised(head)
     if found is None and head.startswith(b"\x89HDF\r\n\x1a\n"):
-        found = Foreign("an HDF5 file", "give it the ending .h5, or set the format to hdf5")
+        found = Foreign("an HDF5 file", "rename it to end with .h5, or set the format to hdf5")
     if found is None and head.startswith(b"\x93NUMPY"):
-        found = Foreign("an NPY file", "give it the ending .npy, or set the format to npy")
+        found = Foreign("an NPY file", "rename it to end with .npy, or set the format to npy")
     if found is not None:
         message = f"{source} is {found.what}"
         raise DataError(message, help=found.help, problems=[Problem(message, help=found.help, file=source)])

@@ -1,4 +1,4 @@
 """Array helpers that the engine and the plugins share.
 
-They know nothing of networks, specs and files.
+They do not depend on networks, specs or files.
 """

@@ -1,4 +1,4 @@
-"""The types of arrays in the contracts."""
+"""Array types used in the contracts."""
 
 from __future__ import annotations
 

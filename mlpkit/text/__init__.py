@@ -1,4 +1,4 @@
-"""Text: JSON with positions, limits on what is read, and text that is safe to print.
+"""Text: JSON with positions, limits on untrusted input, and text that is safe to print.
 
 Nothing here needs an array.
 """

@@ -1,4 +1,4 @@
-"""Names of columns: two that differ in their Unicode form alone are one."""
+"""Column names, compared in a common Unicode form."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from mlpkit.errors import DataError
 
 
 def same_form(name: str) -> str:
-    """Return a name in the form in which names are compared, NFC: "é" as one character, not as "e" and an accent."""
+    """Return a name in Unicode form NFC, in which names are compared: "é" is one character, not "e" and an accent."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def unique(names: Sequence[Any]) -> list[str]:
-    """Return names as texts in one Unicode form; DataError when one is repeated."""
+    """Return names as texts in one Unicode form. Raise DataError if one is repeated."""
     texts = [same_form(str(name)) for name in names]
     if len(set(texts)) < len(texts):
         repeated = sorted(name for name, count in Counter(texts).items() if count > 1)

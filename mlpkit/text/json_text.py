@@ -1,6 +1,6 @@
-"""JSON text with places: strict parsing, and the line and column of every value.
+"""JSON text with positions: strict parsing, and the line and column of every value.
 
-The standard parser takes NaN and repeated keys and forgets where a value stood; errors in a spec need the place.
+The standard parser accepts NaN and repeated keys, and does not keep positions, which errors in a spec need.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _DECODER = json.JSONDecoder()
 
 _PYTHON = {"True": "true", "False": "false", "None": "null"}
 _CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(-?Infinity|NaN)')
-# An integer that int() of Python refuses to read. Texts, closed or not, and other numbers match whole, so that no character is
-# read twice.
+# Integers that are too long for Python's int(). Strings, closed or not, and other numbers match as a whole, so that no character
+# is read twice.
 _LONG = re.compile(r'"(?:[^"\\]|\\.)*+"?|(-?[0-9]{4301,}+)(?![.eE])|[-+.0-9eE]++', re.DOTALL)
 
 
@@ -35,13 +35,13 @@ class _Constant(ValueError):
 def parse(
     text: str, file: str = "", *, integer: Callable[[str], int] = int, number: Callable[[str], float] = float, unique: bool = True
 ) -> Any:
-    """The value of a JSON text; `integer` and `number` may raise ValueError for one that they do not take.
+    """Return the value of a JSON text. `integer` and `number` may raise ValueError for values that they do not accept.
 
     Raises
     ------
     SpecError
-        The text is not JSON, repeats a key (unless `unique` is false: then the last counts), or has NaN or Infinity; with
-        line and column where they are known.
+        The text is not JSON, has NaN or Infinity, or repeats a key (if `unique` is False, the last value is used instead). Line and
+        column are given if they are known.
     """
     try:
         hooks: dict[str, Any] = {"object_pairs_hook": _unique if unique else None, "parse_constant": _refuse_constant}
@@ -54,13 +54,17 @@ def parse(
         problem = at_offset(text, at, file, f"the key {key!r} is written twice", "keep one of them")
     except _Constant as error:
         found = next(match for match in _CONSTANT.finditer(text) if match.group(1))
-        problem = at_offset(text, found.start(), file, f"not valid JSON: {error} is no JSON number", "write a number, or null for none")
+        problem = at_offset(
+            text, found.start(), file, f"not valid JSON: {error} is not a JSON number", "write a number, or null for no value"
+        )
     except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
         problem = Problem(f"not valid JSON: {reason}", file=file)
         long = next((match for match in _LONG.finditer(text) if match.group(1)), None) if isinstance(error, ValueError) else None
         if long is not None:
-            problem = at_offset(text, long.start(), file, f"a number of {len(long.group(1)):,} digits is too long", "write a shorter one")
+            problem = at_offset(
+                text, long.start(), file, f"a number of {len(long.group(1)):,} digits is too long", "write a shorter number"
+            )
     raise SpecError(problem.message, help=problem.help, problems=[problem])
 
 
@@ -76,26 +80,26 @@ def _refuse_constant(name: str) -> None:
 
 
 def what_else(text: str, at: int, reason: str) -> tuple[str, str]:
-    """Return what is wrong with a text that is not JSON from an offset on, and what to do: by what people write in its place.
+    """Return a message and advice for invalid JSON, based on frequent mistakes.
 
     Parameters
     ----------
     text : str
     at : int
-        Where the parser stopped.
+        Offset at which the parser stopped.
     reason : str
-        What the parser says.
+        Message of the parser.
     """
     before, rest = text[:at].rstrip(), text[at:].lstrip()
     if not text.strip():
-        return "not valid JSON: it is empty", "write a spec, or let mlpkit init write one"
+        return "not valid JSON: it is empty", "write a spec, or create one with mlpkit init"
     bare = re.sub(r"\A(\s*#[^\n]*(\n|\Z))+", "", text)
     if not bare.lstrip().startswith(("{", "[")) and re.match(r"\s*(---|[A-Za-z_][\w$-]*\s*:(\s|$)|- )", bare):
         return "this is YAML, not JSON", "write the spec as JSON: an object in braces, with keys in double quotes"
     if re.match(r",\s*[}\]]", rest) or (rest[:1] in ("}", "]") and before.endswith(",")):
-        return "not valid JSON: a comma before a closing bracket", "take the comma out"
+        return "not valid JSON: a comma before a closing bracket", "remove the comma"
     if rest.startswith(("//", "/*", "#")):
-        return "not valid JSON: a comment, which JSON does not have", "take it out"
+        return "not valid JSON: a comment, which JSON does not have", "remove the comment"
     if rest.startswith("'"):
         return "not valid JSON: single quotes", "write texts and keys in double quotes"
     if found := re.match(r"(True|False|None)\b", rest):
@@ -103,14 +107,14 @@ def what_else(text: str, at: int, reason: str) -> tuple[str, str]:
     if re.match(r"[A-Za-z_]\w*\s*:", rest):
         return "not valid JSON: a key without quotes", "write keys in double quotes"
     if not rest:
-        return "not valid JSON: the text ends in the middle", "close every bracket, brace and quote; was the file cut short?"
+        return "not valid JSON: the text ends in the middle", "close every bracket, brace and quote; check that the file is complete"
     if reason.startswith("Extra data"):
-        return "not valid JSON: there is more behind its end", "take out what stands there; a file has one object"
+        return "not valid JSON: there is text after its end", "remove that text; a file has one object"
     return f"not valid JSON: {reason}", "check commas, quotes and brackets there"
 
 
 def at_offset(text: str, offset: int, file: str, message: str, help: str = "", path: str = "") -> Problem:
-    """A problem with the line and column of an offset in a text."""
+    """Return a problem with the line and column of an offset in a text."""
     line = text.count("\n", 0, offset) + 1
     start = text.rfind("\n", 0, offset) + 1
     source = text[start:].split("\n", 1)[0].rstrip("\r")
@@ -118,13 +122,13 @@ def at_offset(text: str, offset: int, file: str, message: str, help: str = "", p
 
 
 def offsets(text: str) -> tuple[dict[Path, int], dict[Path, int]]:
-    """Return where each value, and each key, of a valid JSON text starts.
+    """Return the offset of each value and each key of a valid JSON text.
 
     Returns
     -------
     values, keys : dict of path to int
-        A path is the keys and indices that lead to a value: ``("network", "layers", 0)``. Of keys that are written twice,
-        the last place.
+        A path is the keys and indices that lead to a value, such as ``("network", "layers", 0)``. The last one of repeated keys is
+        returned.
     """
     values: dict[Path, int] = {}
     keys: dict[Path, int] = {}
@@ -136,7 +140,7 @@ def offsets(text: str) -> tuple[dict[Path, int], dict[Path, int]]:
 
 
 def _repeated(text: str) -> tuple[int, str]:
-    """The place of the first key that its object has already, and the key."""
+    """Return the offset of the first repeated key, and the key."""
     seen: set[Path] = set()
     for path, _, key_at in _walk(text):
         if key_at is not None and path in seen:
@@ -146,7 +150,7 @@ def _repeated(text: str) -> tuple[int, str]:
 
 
 def _walk(text: str) -> Iterator[tuple[Path, int, int | None]]:
-    """The path of each value of a valid JSON text, in order, with its place and that of its key."""
+    """Yield the path of each value of a valid JSON text, in order, with its offset and the offset of its key."""
     open_ones: list[tuple[Path, str, int]] = []  # objects and lists: their path, closing bracket and the index of the next value
     at, key_at = _skip(text, 1 if text.startswith("\ufeff") else 0), None
     path: Path = ()

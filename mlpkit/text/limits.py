@@ -1,7 +1,7 @@
-"""Bounds: what keeps validation and its errors small, however much is wrong with what a stranger's file supplies.
+"""Limits that keep validation and its errors small for untrusted input.
 
-Pydantic collects every error that it finds, each of some hundred bytes, and a list of two-byte values can be wrong in every
-one of them. So long lists are validated in parts, of which the first that is wrong is the last.
+Pydantic collects every error, each of some hundred bytes, and every item of a list of two-byte values may be wrong. Long lists are
+therefore validated in parts, and validation stops at the first part with an error.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pydantic import ValidationError, ValidatorFunctionWrapHandler, WrapValidato
 from pydantic.fields import FieldInfo
 
 PART = 100  # entries of a list or an object that are validated at once
-MOST_UNKNOWN = 50  # keys of an object that are not known, and are named one by one
+MOST_UNKNOWN = 50  # most unknown keys of an object that are reported one by one
 
 
 def _in_parts(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
@@ -25,18 +25,18 @@ def _in_parts(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
         try:
             parts.append(validate(kind(entries[start : start + PART])))
         except ValidationError:
-            validate(kind(entries[: start + PART]))  # once more from the start, so that the places in the error are right
+            validate(kind(entries[: start + PART]))  # validated again from the start, so that the positions in the error are right
             raise
     if kind is dict:
         return {key: entry for part in parts for key, entry in part.items()}
     return type(parts[0])(entry for part in parts for entry in part)
 
 
-InParts = WrapValidator(_in_parts)  # the annotation of a list, a tuple or a mapping
+InParts = WrapValidator(_in_parts)  # annotation for a list, a tuple or a mapping
 
 
 def whole_numbers(value: Any, fields: Mapping[str, FieldInfo]) -> Any:
-    """The values of an object with integers in the place of floats that are whole, where a field takes integers alone: 1e3 is one."""
+    """Return the values of an object with whole floats converted to integers for fields that accept only integers, such as 1e3."""
     if not isinstance(value, dict):
         return value
     by_key = {field.alias or name: field for name, field in fields.items()}
@@ -57,7 +57,7 @@ def _whole(value: Any) -> Any:
 
 
 def _takes_integers(annotation: Any) -> bool:
-    """Return whether an annotation has integers in it, and no floats."""
+    """Return True if an annotation includes integers and no floats."""
     kinds = set(_kinds(annotation))
     return int in kinds and float not in kinds and Any not in kinds
 
@@ -69,7 +69,7 @@ def _kinds(annotation: Any) -> Iterator[Any]:
 
 
 def check_keys(value: Any, known: Mapping[str, FieldInfo]) -> None:
-    """Raise ValueError for an object with so many keys that more than `MOST_UNKNOWN` of them are none of the fields' names."""
+    """Raise ValueError if more than `MOST_UNKNOWN` keys of an object are unknown."""
     if isinstance(value, dict) and len(value) > len(known) + MOST_UNKNOWN:
         names = ", ".join(field.alias or name for name, field in known.items())
-        raise ValueError(f"has {len(value):,} keys, but those that are known are {names or 'none'}")
+        raise ValueError(f"has {len(value):,} keys, but the known ones are {names or 'none'}")

@@ -1,4 +1,4 @@
-"""Shown: values in a sentence for people, cut where they are long: a file from a stranger may have a name of a million letters."""
+"""Values in messages: shortened and escaped, because an untrusted file may have a name of a million characters."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-LONGEST = 400  # letters of a text in an error
-LONGEST_OF_MANY = 60  # letters of one of several values
+LONGEST = 400  # most characters of a text in an error
+LONGEST_OF_MANY = 60  # most characters of each value in a list
 
-# what may stand in a line that people copy into a shell
+# names that may be part of a command line that users copy
 DISTRIBUTION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 VERSION = re.compile(r"[A-Za-z0-9.!+_-]{1,100}")
 FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:
-    """A text for people: what is too long of it is left out of its middle, and what a terminal would obey is written out."""
+    """Return a text with its middle left out if it is too long, and control characters escaped."""
     if len(text) > longest:
         end = longest // 4
         text = f"{text[: longest - end - 3]}...{text[-end:]}"
@@ -24,13 +24,13 @@ def shortened(text: str, longest: int = LONGEST) -> str:
 
 
 def printable(text: str, keep: str = "\n\t") -> str:
-    """A text whose characters that a terminal would obey, or that would change the order of others, are written out.
+    """Return a text with escaped control characters, including those that change the order of text.
 
     Parameters
     ----------
     text : str
     keep : str
-        What stays all the same.
+        Characters that are not escaped.
     """
     if text.isprintable():
         return text
@@ -38,7 +38,7 @@ def printable(text: str, keep: str = "\n\t") -> str:
 
 
 def one_line(text: object) -> str:
-    """Return what has a name of its own, such as a file or a column, in a line for people."""
+    """Return a name, such as that of a file or a column, as one escaped line."""
     return printable(str(text), keep="")
 
 
@@ -48,19 +48,19 @@ def counted(number: int, noun: str) -> str:
 
 
 def first_few(values: Sequence[Any], most: int = 10, show: Callable[[Any], str] = str) -> str:
-    """Return the first values as a line for people, each shortened, and the number of the others.
+    """Return the first values on one line, each shortened, with the number of the others.
 
     Parameters
     ----------
     values : sequence
     most : int
-        How many are shown.
+        Number of values to show.
     show : callable
-        From a value to its text, such as `repr`.
+        Function from a value to its text, such as `repr`.
     """
     return ", ".join(shortened(show(value), LONGEST_OF_MANY) for value in values[:most]) + and_more(len(values), most)
 
 
 def and_more(count: int, most: int) -> str:
-    """Return " and N more" for what is left out of `count` values when the first `most` are shown; empty if none is."""
+    """Return " and N more" for `count` values of which the first `most` are shown; empty if all are shown."""
     return f" and {count - most:,} more" if count > most else ""
