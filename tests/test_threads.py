@@ -123,7 +123,7 @@ def test_a_wrapper_is_elementwise_where_it_and_the_inner_rule_are():
 # -- how many
 
 
-def test_what_is_set_wins_over_the_environment(monkeypatch):
+def test_use_takes_precedence_over_the_environment(monkeypatch):
     assert chosen() is None
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert chosen() == 3
@@ -133,10 +133,10 @@ def test_what_is_set_wins_over_the_environment(monkeypatch):
     assert chosen() == Share(large=False, split=False).begin() == 5
 
 
-def test_a_number_that_is_none_is_an_error(monkeypatch):
+def test_an_invalid_number_of_threads_is_an_error(monkeypatch):
     for text in ("two", "0", "-1", "1.5", "²"):
         monkeypatch.setenv("MLPKIT_THREADS", text)
-        with pytest.raises(TrainingError, match="give a number of threads from 1 on"):
+        with pytest.raises(TrainingError, match="a number of threads of at least 1"):
             chosen()
     monkeypatch.delenv("MLPKIT_THREADS")
     monkeypatch.setenv("OMP_NUM_THREADS", "4,2")  # OpenMP's own form: for each level of nesting
@@ -154,7 +154,7 @@ def told(monkeypatch):
     return numbers
 
 
-def test_products_are_told_and_the_old_number_comes_back(told, monkeypatch):
+def test_products_use_the_number_and_restore_the_old_one(told, monkeypatch):
     share = Share(large=True, split=True)
     assert share.begin() == 8
     with share.products():
@@ -183,7 +183,7 @@ def test_the_number_of_the_first_run_holds_until_the_last_one_ends(told):
     first.close()
 
 
-def test_the_number_comes_back_when_the_last_product_is_done_in_whatever_order(told):
+def test_the_number_is_restored_after_the_last_product_in_any_order(told):
     first, second = Share(large=True, split=True), Share(large=False, split=True)
     first.begin(), second.begin()
     a, b = first.products(), second.products()
@@ -265,7 +265,7 @@ def test_a_run_has_the_number_that_it_began_with_to_its_end(told, large):
     assert told == [6, 8, 6, 8, 6, 8, 6]
 
 
-def test_a_run_goes_on_with_the_number_that_it_began_with(told, large, tmp_path):
+def test_a_resumed_run_keeps_its_number_of_threads(told, large, tmp_path):
     def half():
         threads.use(3)
         model = mlpkit.Model(LARGE_SPEC, inputs=5)
@@ -375,7 +375,7 @@ def test_small_products_are_left_alone():
     assert may_be_split(10_000, [(2, 1)])
 
 
-def test_the_bits_are_those_of_one_thread_where_the_products_would_be_split():
+def test_the_bits_are_those_of_one_thread_if_products_would_be_split():
     """OpenBLAS left alone would use several, and its kernels for Haswell then give other bits for this network."""
     code = """
 import sys, hashlib, numpy as np, mlpkit

@@ -227,7 +227,7 @@ class Registry(Generic[T]):
         shut_out = {info.distribution for info in self._declared() if name in (info.name, info.full_name)}
         if shut_out:
             help = f"unset {PLUGINS} or add {shortened(', '.join(map(str, sorted(shut_out, key=str))), 100)} to it"
-            return MissingPlugin(f"{PLUGINS} shuts out the {singular(self.kind)} {shortened(name, 100)!r}", help=help)
+            return MissingPlugin(f"{PLUGINS} excludes the {singular(self.kind)} {shortened(name, 100)!r}", help=help)
         name = shortened(name, 100)  # what is longer than any name is near to none, and slow to compare
         here = [info.name for info in self.installed()]
         hint, advice = suggestion(snake_case(name), {*here, *self.aliases}), installation(self.kind, name, snake_case(name))

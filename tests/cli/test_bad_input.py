@@ -98,7 +98,7 @@ def test_bad_specs(project, run, spec, name):
 
 BAD_TEXTS = {
     "broken JSON": ('{"name": "x",\n  "seed" 3}', ["not valid JSON", "spec.json:2:10", "^"]),
-    "NaN": ('{"seed": NaN}', ["NaN is no JSON number"]),
+    "NaN": ('{"seed": NaN}', ["NaN is not a JSON number"]),
     "a key twice": ('{"seed": 1,\n "seed": 2}', ["'seed' is written twice", "spec.json:2:2"]),
     "empty": ("", ["not valid JSON"]),
     "no object": ("[1, 2]", ["error: "]),

@@ -58,7 +58,7 @@ def test_without_hard_links_the_file_is_created_exclusively_with_a_warning(late,
     done = run(*late)
     assert (done.code, Path("model.h5").read_text()) == (0, "of another program")
     assert len(mlpkit.load("model-2.h5").history) == 3
-    assert "has no links: a power cut during this save" in done.err
+    assert "has no hard links: a power cut during this save" in done.err
     assert not list(Path().glob(".*tmp"))
 
 

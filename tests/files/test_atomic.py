@@ -220,7 +220,7 @@ except ModelFileError as error:
 
 def test_a_real_limit_on_file_size_leaves_the_old_file(target):
     run = subprocess.run([sys.executable, "-c", LIMITED, str(target)], capture_output=True, text=True, check=True)
-    assert "it is larger than the system lets a file be" in run.stdout
+    assert "it exceeds the system's limit on file size" in run.stdout
     assert target.read_bytes() == OLD
     assert os.listdir(target.parent) == [target.name]
 
@@ -236,7 +236,7 @@ def test_two_threads_at_once_do_not_mix(target):
     assert os.listdir(target.parent) == [target.name]
 
 
-def test_temporary_files_of_killed_processes_are_no_hindrance(target):
+def test_temporary_files_of_killed_processes_are_ignored(target):
     stale = [target.with_name(f".{target.name}.{number}-0123456789abcdef.tmp") for number in (1, os.getpid())]
     for path in stale:
         path.write_bytes(b"half")
@@ -297,7 +297,7 @@ def test_a_folder_is_whole_or_not_there(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["new"]
 
 
-def test_what_writes_files_is_in_one_place():
+def test_files_are_written_by_one_module():
     package, naming = Path(mlpkit.__file__).parent, re.compile(r"os\.(replace|rename|link)\(")
     found = [path.relative_to(package).as_posix() for path in package.rglob("*.py") if naming.search(path.read_text())]
     assert found == ["files/atomic.py"]

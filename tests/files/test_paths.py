@@ -1,4 +1,4 @@
-"""What is no path, for everything that takes one: an error of mlpkit that says so, at once and in a few words."""
+"""Invalid paths in everything that takes a path: each is an error of mlpkit with a short message, raised at once."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("name", NONE)
-def test_what_is_no_path_is_an_error_of_mlpkit(folder, call, name):
+def test_invalid_paths_are_errors_of_mlpkit(folder, call, name):
     if NONE[name] is None and call in ("validation", "resume"):
         return  # nothing is left out
     before = sorted(os.listdir())
@@ -84,9 +84,9 @@ def test_what_is_no_path_is_an_error_of_mlpkit(folder, call, name):
 
 
 @pytest.mark.parametrize("call", ["load", "save", "Spec.read", "train", "register_file"])
-def test_no_descriptor_is_taken_for_a_path(folder, call):
+def test_a_descriptor_is_not_a_path(folder, call):
     descriptor = os.open(folder, os.O_RDONLY)
-    with pytest.raises(mlpkit.MLPKitError, match="given as int, which is no path"):
+    with pytest.raises(mlpkit.MLPKitError, match="given as int, which is not a path"):
         CALLS[call](descriptor) if call != "train" else mlpkit.train(Spec.read(descriptor))
     os.fstat(descriptor)  # it is still open
     os.close(descriptor)
@@ -108,7 +108,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("name", [name for name, path in NONE.items() if isinstance(path, str)])
-def test_the_command_line_says_so_in_one_error(folder, capsys, command, name):
+def test_the_command_line_reports_one_error(folder, capsys, command, name):
     trained().save("model.h5")
     Path("t.csv").write_text("x,y\n1,2\n3,4\n")
     Path("spec.json").write_text(
@@ -121,7 +121,7 @@ def test_the_command_line_says_so_in_one_error(folder, capsys, command, name):
     assert Path("loop").is_symlink()
 
 
-def test_home_is_meant_by_a_tilde_everywhere(folder, monkeypatch, capsys):
+def test_a_tilde_is_the_home_folder_everywhere(folder, monkeypatch, capsys):
     (folder / "home").mkdir()
     monkeypatch.setenv("HOME", str(folder / "home"))
     Path("home/t.csv").write_text("x,y\n1,2\n3,4\n")
@@ -151,7 +151,7 @@ def test_a_spec_has_a_size(folder, monkeypatch):
 
 
 @pytest.mark.parametrize("source", ["-", "/dev/stdin"])
-def test_a_pipe_without_an_end_is_read_no_further_than_a_spec_goes(source):
+def test_an_endless_pipe_is_read_up_to_the_limit_of_a_spec(source):
     code = "import sys; import mlpkit.spec.reading as text; text.MOST_BYTES = 10**5; from mlpkit.cli import main; "
     code += "sys.exit(main(['check', sys.argv[1]]))"
     endless = subprocess.Popen(["yes"], stdout=subprocess.PIPE)

@@ -106,7 +106,7 @@ def test_errors_name_the_source_and_show_no_bytes(model, data, tmp_path):
     (tmp_path / "read.h5").touch()
     with open(tmp_path / "read.h5", "rb") as stream, pytest.raises(errors.ModelFileError, match=r"read\.h5: it is not open for wr"):
         model.save(stream)
-    with pytest.raises(errors.ModelFileError, match="is given as bytes, which is no path"):
+    with pytest.raises(errors.ModelFileError, match="is given as bytes, which is not a path"):
         model.save(b"model.h5")
 
 

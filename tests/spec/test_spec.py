@@ -201,9 +201,9 @@ def test_line_and_column(tmp_path):
         ('{"seed": 1,\n seed: 2}', 2, "not valid JSON"),
         ("", 1, "empty"),
         ('{"seed": 1,\n "seed": 2}', 2, "written twice"),
-        ('{"name": "NaN",\n "seed": NaN}', 2, "NaN is no JSON number"),
+        ('{"name": "NaN",\n "seed": NaN}', 2, "NaN is not a JSON number"),
         ('{"name": "' + "1" * 5000 + '",\n "seed": ' + "9" * 5000 + "}", 2, "a number of 5,000 digits is too long"),
-        ('{"seed":\n -Infinity}', 2, "-Infinity is no JSON number"),
+        ('{"seed":\n -Infinity}', 2, "-Infinity is not a JSON number"),
         ('{"seed": 1, // the seed\n "name": "a"}', 1, "a comment, which JSON does not have"),
         ('# a spec\n{"seed": 1}', 1, "a comment"),
         ('{"seed": 1 /* one */}', 1, "a comment"),
@@ -215,7 +215,7 @@ def test_line_and_column(tmp_path):
         ("{\n'seed': 1}", 2, "single quotes"),
         ('{"in_memory":\nTrue}', 2, "True"),
         ('{"seed": 1', 1, "ends in the middle"),
-        ('{"seed": 1}\n{"seed": 2}', 2, "more behind its end"),
+        ('{"seed": 1}\n{"seed": 2}', 2, "text after its end"),
         ('{"data": {"target": "y", "path": "\\"seed\\":"},\n "seed": 1,\n "seed": 2}', 3, "'seed' is written twice"),
         ('{"a": {"b": 1, "b": 2},\n "c": {"b": 1}}', 1, "'b' is written twice"),
         ('{"a": {"b": 1},\n "c": [{"b": 1}, {"b": 1,\n "b": 2}]}', 3, "'b' is written twice"),
@@ -271,7 +271,7 @@ def test_the_place_of_a_key_does_not_depend_on_the_depth():
     assert caught.value.problems[0].line == 2
 
 
-def test_a_byte_order_mark_is_no_problem():
+def test_a_byte_order_mark_is_accepted():
     assert Spec.from_json("\ufeff" + json.dumps(XOR)) == Spec.model_validate(XOR)
 
 
@@ -305,7 +305,7 @@ def test_paths_are_relative_to_the_spec_file(tmp_path):
     assert spec == Spec.model_validate(XOR)
 
 
-def test_of_a_thousand_problems_the_first_are_told():
+def test_of_a_thousand_problems_the_first_are_reported():
     layers = [{"units": -1, "activation": "tanh"}] * 1000
     found = problems(with_(network={"layers": layers}))
     assert [problem.path for problem in found] == [*(f"network.layers[{index}].units" for index in range(50)), ""]
@@ -321,7 +321,7 @@ def test_an_error_far_down_in_a_list_has_its_place():
 
 def test_many_unknown_keys_are_one_problem():
     (found,) = problems(with_(**{f"key {number}": 0 for number in range(200)}))
-    assert found.message.startswith("has 202 keys, but those that are known are $schema, name, seed, ")
+    assert found.message.startswith("has 202 keys, but the known ones are $schema, name, seed, ")
     assert len(problems(with_(**{f"key {number}": 0 for number in range(40)}))) == 40
 
 
@@ -379,7 +379,7 @@ def test_missing_texts_that_are_none(missing, place, message):
         (["a", "b", "a"], "data.header", "twice"),
     ],
 )
-def test_a_header_that_is_none(header, place, message):
+def test_an_invalid_header(header, place, message):
     [problem] = problems(with_(data={"header": header}))
     assert (problem.path, message in problem.message) == (place, True)
 
@@ -447,7 +447,7 @@ def test_options_of_normalization_are_strict(kind, option, wrong):
     assert problem.path == f"network.layers[0].normalization.{option}"
 
 
-def test_no_value_of_the_wrong_type_is_taken_for_another(tmp_path):
+def test_values_of_the_wrong_type_are_refused(tmp_path):
     """The JSON Schema refuses a boolean where a number stands, and so does the spec, in each of its places."""
     spec = Spec.model_validate(
         {

@@ -152,7 +152,7 @@ RAW = {
 
 
 @pytest.mark.parametrize("name", RAW)
-def test_files_that_are_not_models_is_told(name, page, tmp_path):
+def test_files_that_are_not_models_are_reported(name, page, tmp_path):
     data, reason = RAW[name]
     (tmp_path / "file.h5").write_bytes(data)
     assert reason in page.show(tmp_path / "file.h5")
