@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from mlpkit.modelfile.array_loading import load_arrays as load_arrays
     from mlpkit.plugin import Activation as Activation
     from mlpkit.plugin import Elementwise as Elementwise
+    from mlpkit.plugin import Gated as Gated
     from mlpkit.plugin import Initializer as Initializer
     from mlpkit.plugin import Loss as Loss
     from mlpkit.plugin import Metric as Metric
@@ -76,7 +77,7 @@ _HOMES = {  # module -> its public names
     "modelfile.array_loading": "load_arrays",
     "engine.network": "Network",
     "plugin": (
-        "Activation Elementwise Initializer Loss Metric Minimizer Optimizer Plugin Progress Schedule Wrapper plugins refresh_plugins"
+        "Activation Elementwise Gated Initializer Loss Metric Minimizer Optimizer Plugin Progress Schedule Wrapper plugins refresh_plugins"
     ),
     "plugin.registry": "PluginInfo",
     "plugin.since": "Since",

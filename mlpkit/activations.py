@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -9,10 +10,19 @@ from pydantic import Field
 
 from mlpkit.numerics.blocks import blocks, row_blocks
 from mlpkit.numerics.rowwise import row_max, row_sum
-from mlpkit.plugin import Activation, Array, OutputKind
+from mlpkit.plugin import Activation, Array, Gated, OutputKind
 
 LOWEST = {np.dtype("float32"): -88.0, np.dtype("float64"): -709.0}  # exp(-z) is finite above
 TINY = 64  # numbers of which Python finds the largest sooner than NumPy
+CELLS = 8192  # numbers of a temporary: it stays in the first-level cache
+
+
+def _sigmoid(z: Array, out: Array) -> None:
+    np.maximum(z, LOWEST[z.dtype], out=out)
+    np.negative(out, out)
+    np.exp(out, out)
+    np.add(out, 1.0, out)
+    np.reciprocal(out, out)
 
 
 class Linear(Activation):
@@ -31,11 +41,7 @@ class Sigmoid(Activation):
     output: ClassVar[OutputKind] = "probability"
 
     def forward(self, z: Array, out: Array) -> None:
-        np.maximum(z, LOWEST[z.dtype], out=out)
-        np.negative(out, out)
-        np.exp(out, out)
-        np.add(out, 1.0, out)
-        np.reciprocal(out, out)
+        _sigmoid(z, out)
 
     def backward(self, z: Array, out: Array, grad: Array) -> None:
         np.multiply(out, out, z)
@@ -88,6 +94,57 @@ class LeakyReLU(Activation):
         z *= 1.0 - self.negative_slope
         z += self.negative_slope
         grad *= z
+
+
+class PReLU(Activation):
+    """max(z, 0) + slope min(z, 0), with one trained slope for each unit. He et al. 2015, 1502.01852.
+
+    The initial slope is PyTorch's; Keras has 0. There, too, each unit has its own; PyTorch shares one unless asked.
+    """
+
+    initializer: ClassVar[str] = "he_normal"
+    kinks: ClassVar[tuple[float, ...]] = (0.0,)
+    initial: float = Field(0.25, description="slope below 0 before training")
+
+    @property
+    def parameters(self) -> Mapping[str, float]:
+        """Return the initial slope."""
+        return {"slope": self.initial}
+
+    def forward(self, z: Array, out: Array, *parameters: Array) -> None:
+        (slope,) = parameters
+        for rows in row_blocks(len(z), max(1, CELLS // z.shape[1])):
+            np.maximum(z[rows], 0.0, out=out[rows])
+            out[rows] += slope * np.minimum(z[rows], 0.0)
+
+    def backward(self, z: Array, out: Array, grad: Array, *parameters_and_gradients: Array) -> None:
+        slope, gradient = parameters_and_gradients
+        for rows in row_blocks(len(z), max(1, CELLS // z.shape[1])):
+            below, g = np.minimum(z[rows], 0.0), grad[rows]
+            gradient += np.einsum("ij,ij->j", g, below)
+            g *= np.where(z[rows] > 0, z.dtype.type(1.0), slope)
+
+
+class GLU(Gated):
+    """a sigmoid(b), where a is the first half of the pre-activations and b the second: the gated linear unit.
+
+    A layer of n units has weights for 2n columns. Dauphin et al. 2017, 1612.08083; PyTorch's.
+    """
+
+    def forward(self, z: Array, out: Array, *parameters: Array) -> None:
+        _sigmoid(z[:, out.shape[1] :], out)
+        np.multiply(out, z[:, : out.shape[1]], out)
+
+    def backward(self, z: Array, out: Array, grad: Array, *grad_z_and_parameters: Array) -> None:
+        """With s = sigmoid(b): dL/da = g s, and dL/db = g a s (1 - s)."""
+        (grad_z,) = grad_z_and_parameters
+        units = grad.shape[1]
+        of_a, of_b = grad_z[:, :units], grad_z[:, units:]
+        _sigmoid(z[:, units:], of_a)
+        np.subtract(1.0, of_a, of_b)
+        np.multiply(of_b, out, of_b)  # out is a s
+        np.multiply(of_b, grad, of_b)
+        np.multiply(of_a, grad, of_a)
 
 
 class Softmax(Activation):

@@ -8,37 +8,23 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from mlpkit.engine.inference import Prediction, PredictionLayer
+from mlpkit.engine.inference import ForwardPass
+from mlpkit.engine.layers import LayerViews, layer_views, parameter_shapes
 from mlpkit.engine.parameters import MappedParameters, Parameters
 from mlpkit.errors import SpecError
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.numerics.numpy_errstate import quietly
-from mlpkit.plugin import Activation, Array
+from mlpkit.plugin import Array
 from mlpkit.plugin.error_attribution import blaming
-from mlpkit.spec import Layer, NetworkSpec
-from mlpkit.spec.normalization import BatchNormalization
+from mlpkit.spec import NetworkSpec
 
 BLOCK = 1024  # rows predicted at once: the scores and outputs of a layer stay in cache, and the calls are few
 KEPT = 2**20  # numbers in the buffers of a prediction up to which it is kept for the next one
 SIZES = 8  # numbers of rows for which there are kept ones
-
-
-class LayerViews(NamedTuple):
-    """A layer's options with its views into the parameters."""
-
-    spec: Layer
-    weight: Array  # (inputs, units)
-    bias: Array | None  # (units,)
-    normalization: dict[str, Array]  # "scale", "shift", for batch normalization "mean", "variance": (units,) each
-
-    @property
-    def activation(self) -> Activation:
-        """The activation object."""
-        return self.spec.activation
 
 
 class Network:
@@ -57,30 +43,23 @@ class Network:
         for layer in self.layers:
             for name in {"scale", "variance"} & layer.normalization.keys():
                 layer.normalization[name][...] = 1.0
+            for view, value in zip(layer.activation_parameters, layer.activation.parameters.values(), strict=True):
+                view[...] = value
 
     def _hold(self, spec: NetworkSpec, dtype: str, parameters: Parameters) -> None:
         self.spec, self.dtype, self.parameters = spec, np.dtype(dtype), parameters
         self.layers = layer_views(spec, parameters)
-        self.row_shape, self.units = self.layers[0].weight.shape[:1], self.layers[-1].weight.shape[1]
-        self._prediction_layers = [_prediction_layer(layer, self._joined(index)) for index, layer in enumerate(self.layers)]
+        self.row_shape, self.units = self.layers[0].weight.shape[:1], self.layers[-1].units
         own = all(type(layer.activation).__module__ == "mlpkit.activations" for layer in self.layers)
         self._call = quietly if own else _in_the_callers_context
-        self._spare: dict[int, list[Prediction]] = {}  # by their number of rows: threads that predict side by side have one each
-
-    def _joined(self, index: int) -> Array | None:
-        """A layer's weight with its bias as the last row, where they stand together and the layer is not the first."""
-        if index == 0 or self.layers[index].bias is None or isinstance(self.parameters, MappedParameters):
-            return None
-        return self.parameters.joined(f"layers.{index}.weight", f"layers.{index}.bias")
+        self._spare: dict[int, list[ForwardPass]] = {}  # by their number of rows: threads that predict side by side have one each
 
     @classmethod
     def mapped(cls, spec: NetworkSpec, dtype: str, tensors: Mapping[str, Array]) -> Network:
         """A network over arrays that stand elsewhere and are not copied; `tensors` has one for each parameter, by name."""
-        trained, statistics = parameter_shapes(spec)
+        trained, fixed = parameter_shapes(spec)
         network = cls.__new__(cls)
-        network._hold(
-            spec, dtype, MappedParameters({name: tensors[name] for name in trained}, {name: tensors[name] for name in statistics})
-        )
+        network._hold(spec, dtype, MappedParameters({name: tensors[name] for name in trained}, {name: tensors[name] for name in fixed}))
         return network
 
     def trainable(self) -> Network:
@@ -133,20 +112,20 @@ class Network:
         self._call(self._fill_block if rows <= BLOCK else self._fill, inputs, None, outputs)
         return outputs
 
-    def scores(self, inputs: Array) -> tuple[Array, Array]:
-        """The last layer's scores before its activation, and its outputs, both of shape (rows, units); as `predict`."""
+    def forward(self, inputs: Array) -> tuple[Array, Array]:
+        """Return the last layer's pre-activations, shape (rows, columns), and its outputs, shape (rows, units); as `predict`."""
         inputs = self._checked(inputs)
-        scores, outputs = (np.empty((len(inputs), self.units), self.dtype) for _ in range(2))
-        self._call(self._fill_block if len(inputs) <= BLOCK else self._fill, inputs, scores, outputs)
-        return scores, outputs
+        z = np.empty((len(inputs), self.layers[-1].weight.shape[1]), self.dtype)
+        outputs = np.empty((len(inputs), self.units), self.dtype)
+        self._call(self._fill_block if len(inputs) <= BLOCK else self._fill, inputs, z, outputs)
+        return z, outputs
 
     def layer_outputs(self, index: int, inputs: Array) -> tuple[Array, Array]:
-        """The scores and the outputs of one layer, both of shape (rows, units), for its inputs, shape (rows, its inputs)."""
-        layer = self.layers[index]
-        outputs = np.empty((len(inputs), layer.weight.shape[1]), inputs.dtype)
-        prediction = Prediction([_prediction_layer(layer)], len(inputs))
+        """Return the pre-activations and the outputs of one layer for its inputs, shape (rows, its inputs)."""
+        prediction = ForwardPass(self.layers[index : index + 1], len(inputs), inputs.dtype)
+        outputs = np.empty((len(inputs), self.layers[index].units), inputs.dtype)
         prediction.run(inputs, outputs)
-        return prediction.scores, outputs
+        return prediction.z, outputs
 
     def _checked(self, inputs: Array) -> Array:
         inputs = np.asarray(inputs, self.dtype)
@@ -154,12 +133,12 @@ class Network:
             raise ValueError(f"inputs must have shape (rows, {self.spec.inputs}), not {inputs.shape}")
         return inputs
 
-    def _fill(self, inputs: Array, scores: Array | None, outputs: Array) -> None:
-        """Fill the outputs, and the scores if they are wanted."""
+    def _fill(self, inputs: Array, z: Array | None, outputs: Array) -> None:
+        """Fill the outputs, and the last pre-activations if they are wanted."""
         for rows in row_blocks(len(inputs), BLOCK):
-            self._fill_block(inputs[rows], None if scores is None else scores[rows], outputs[rows])
+            self._fill_block(inputs[rows], None if z is None else z[rows], outputs[rows])
 
-    def _fill_block(self, inputs: Array, scores: Array | None, outputs: Array) -> None:
+    def _fill_block(self, inputs: Array, z: Array | None, outputs: Array) -> None:
         rows = len(inputs)
         spare = self._spare.get(rows)
         if spare is None:
@@ -169,10 +148,10 @@ class Network:
         try:
             prediction = spare.pop()
         except IndexError:
-            prediction = Prediction(self._prediction_layers, rows)
+            prediction = ForwardPass(self.layers, rows, self.dtype)
         prediction.run(inputs, outputs)
-        if scores is not None:
-            scores[...] = prediction.scores
+        if z is not None:
+            z[...] = prediction.z
         if prediction.size <= KEPT:
             spare.append(prediction)
 
@@ -190,55 +169,11 @@ def _initialize(layer: LayerViews, rng: np.random.Generator) -> None:
         layer.spec.bias_initializer.fill(layer.bias, rng)
 
 
-def _prediction_layer(layer: LayerViews, joined: Array | None = None) -> PredictionLayer:
-    return PredictionLayer(layer.weight, layer.bias, joined, layer.spec.normalization, layer.normalization, layer.activation.forward)
-
-
 def _allocate(spec: NetworkSpec, dtype: np.dtype[np.floating]) -> Parameters:
-    trained, statistics = parameter_shapes(spec)
+    trained, fixed = parameter_shapes(spec)
     try:
-        return Parameters(trained, statistics, dtype)
+        return Parameters(trained, fixed, dtype)
     except (MemoryError, ValueError, OverflowError) as error:
-        count = sum(prod(shape) for shape in (*trained.values(), *statistics.values()))
+        count = sum(prod(shape) for shape in (*trained.values(), *fixed.values()))
         message = f"the network has {count:,} parameters, which do not fit in memory"
         raise SpecError.at("network.layers", message, "use narrower layers") from error
-
-
-def parameter_shapes(spec: NetworkSpec) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
-    """Names and shapes of a network's parameters, by arithmetic alone.
-
-    Returns
-    -------
-    trained : dict
-        Each layer's weight with its bias behind it, then normalization's scales and shifts.
-    statistics : dict
-        Batch normalization's running means and variances.
-    """
-    linear: dict[str, tuple[int, ...]] = {}
-    scales: dict[str, tuple[int, ...]] = {}
-    statistics: dict[str, tuple[int, ...]] = {}
-    inputs = spec.inputs
-    for index, layer in enumerate(spec.layers):
-        name, units = f"layers.{index}", layer.units
-        if inputs is None or units is None:
-            raise ValueError(f"the width of network.{name if inputs else 'inputs'} is not known yet")
-        linear[f"{name}.weight"] = (inputs, units)
-        if layer.has_bias:
-            linear[f"{name}.bias"] = (units,)
-        if layer.normalization is not None:
-            scales |= {f"{name}.normalization.{part}": (units,) for part in ("scale", "shift")}
-        if isinstance(layer.normalization, BatchNormalization):
-            statistics |= {f"{name}.normalization.{part}": (units,) for part in ("mean", "variance")}
-        inputs = units
-    return {**linear, **scales}, statistics
-
-
-def layer_views(spec: NetworkSpec, parameters: Parameters) -> tuple[LayerViews, ...]:
-    """The layers with their views into `parameters`, which may also hold gradients."""
-    views, layers = parameters.views, []
-    for index, layer in enumerate(spec.layers):
-        name = f"layers.{index}"
-        prefix = f"{name}.normalization."
-        normalization = {part: views[prefix + part] for part in ("scale", "shift", "mean", "variance") if prefix + part in views}
-        layers.append(LayerViews(layer, views[f"{name}.weight"], views.get(f"{name}.bias"), normalization))
-    return tuple(layers)

@@ -6,25 +6,25 @@ A pass allocates nothing in proportion to the batch or the network.
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
-from mlpkit.engine.network import LayerViews, Network, layer_views, parameter_shapes
+from mlpkit.engine.inference import Call, Calls, ForwardBuffers, forward_calls
+from mlpkit.engine.layers import LayerViews, layer_views, parameter_shapes
+from mlpkit.engine.network import Network
+from mlpkit.engine.normalization import FrozenBatchNormalizer, Normalizer
 from mlpkit.engine.parameters import Parameters
-from mlpkit.plugin import REGISTRIES, Array, Loss, Targets
-from mlpkit.spec.normalization import Normalizer
+from mlpkit.numerics.blocks import row_blocks
+from mlpkit.plugin import REGISTRIES, Array, Gated, Loss, Targets
+from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.threads import in_parallel
 
-Call = tuple[Callable[..., object], tuple[Any, ...]]  # a function with its arguments
-Calls = list[Call]
-
-MANY = 2**19  # scores of a layer from which its activation works on several threads
+MANY = 2**19  # pre-activations of a layer from which its activation works on several threads
+BLOCK = 1024  # rows over which gradients of an activation's parameters are summed at once: in one order, on any number of threads
 
 
-class LayerBuffers:
-    """Buffers of one layer, each of shape (rows, units), and the calls that its two passes are made of.
+class LayerBuffers(ForwardBuffers):
+    """Buffers of one layer in training, and the calls of its forward and its backward pass.
 
     Parameters
     ----------
@@ -33,76 +33,112 @@ class LayerBuffers:
     rows : int
     rng : numpy.random.Generator
         For dropout.
+
+    Attributes
+    ----------
+    activated : array, shape (rows, units)
+        The outputs before dropout.
+    grad : array, shape (rows, units)
+        dL/doutputs.
+    grad_z : array, shape (rows, columns)
+        dL/dz: the same memory as `grad`, unless the activation is gated.
     """
 
     def __init__(self, layer: LayerViews, gradient: LayerViews, rows: int, rng: np.random.Generator) -> None:
-        shape, dtype = (rows, layer.weight.shape[1]), layer.weight.dtype
-        self.layer, self.gradient = layer, gradient
-        self.rng = rng
-        self.threads = 1
-        self.scores: Array = np.empty(shape, dtype)
-        self.grad: Array = np.empty(shape, dtype)
-        self.ones: Array = np.ones(rows, dtype)
-        self.outputs: Array = np.empty(shape, dtype)
+        super().__init__(layer, rows, layer.weight.dtype)
+        self.gradient, self.rng, self.threads = gradient, rng, 1
+        self.grad: Array = np.empty_like(self.outputs)
+        self.grad_z: Array = np.empty_like(self.z) if isinstance(layer.activation, Gated) else self.grad
+        self.ones: Array = np.ones(rows, self.z.dtype)
         self.activated = self.outputs
         self.mask: Array | None = None
         if layer.spec.dropout:
-            self.activated, self.mask = np.empty(shape, dtype), np.empty(shape, dtype)
-        options = layer.spec.normalization
-        self.normalizer = None if options is None else Normalizer(options, self.scores, layer.normalization, gradient.normalization)
+            self.activated, self.mask = np.empty_like(self.outputs), np.empty_like(self.outputs)
+        self.normalizer = self._normalizer()
+        self.partial: list[Array] = []  # for each parameter of the activation, its gradient in each block of rows
+        if layer.activation_parameters:
+            self.blocks = list(row_blocks(rows, BLOCK))
+            self.partial = [np.empty((len(self.blocks), *view.shape), view.dtype) for view in layer.activation_parameters]
 
-    def product(self, inputs: Array) -> Call:
-        """Inputs times weights, in `scores`."""
-        return inputs.dot, (self.layer.weight, self.scores)
+    def _normalizer(self) -> Normalizer | FrozenBatchNormalizer | None:
+        spec, views = self.layer.spec, self.layer.normalization
+        if spec.normalization is None:
+            return None
+        if isinstance(spec.normalization, BatchNormalization) and not spec.trainable:
+            return FrozenBatchNormalizer(spec.normalization, views)
+        return Normalizer(spec.normalization, self.z, views, self.gradient.normalization)
 
-    def shift(self) -> Calls:
-        """From that product to the scores: bias and normalization."""
-        bias = self.layer.bias
-        calls: Calls = [] if bias is None else [(np.add, (self.scores, bias, self.scores))]
-        return calls if self.normalizer is None else [*calls, (self.normalizer.forward, (self.scores,))]
+    def normalize(self) -> Calls:
+        """Return the call of normalization as training does it, if there is one."""
+        return [] if self.normalizer is None else [(self.normalizer.forward, (self.z,))]
 
     def activate(self) -> Calls:
-        """From the scores to the outputs, dropout included."""
-        calls: Calls = [self._shared(self.layer.activation.forward, self.scores, self.activated)]
+        """Return the calls from the pre-activations to the outputs, dropout included."""
+        calls = [self._shared(self.layer.activation.forward, self.z, self.activated)]
         if self.mask is not None:
             calls += [(self._draw, (self.mask,)), (np.multiply, (self.activated, self.mask, self.outputs))]
         return calls
 
     def _draw(self, mask: Array) -> None:
-        """0 for what is dropped, 1 / (1 - dropout) for what is kept, so that prediction needs no scaling."""
+        """Fill with 0 for what is dropped and 1 / (1 - dropout) for what is kept, so that prediction needs no scaling."""
         dropout = self.layer.spec.dropout
         self.rng.random(dtype=mask.dtype.type, out=mask)
         np.greater_equal(mask, dropout, out=mask)
         mask *= 1.0 / (1.0 - dropout)
 
     def through_activation(self) -> Calls:
-        """From dL/doutputs to dL/dscores, in `grad`."""
+        """Return the calls from dL/doutputs to dL/dz, and to the gradients of the activation's parameters."""
         calls: Calls = [] if self.mask is None else [(np.multiply, (self.grad, self.mask, self.grad))]
-        return [*calls, self._shared(self.layer.activation.backward, self.scores, self.activated, self.grad)]
+        if self.partial:
+            return [*calls, (self._backward_by_blocks, ())]
+        arrays = (self.z, self.activated, self.grad, *self._gated())
+        return [*calls, self._shared(self.layer.activation.backward, *arrays)]
+
+    def _gated(self) -> tuple[Array, ...]:
+        return () if self.grad_z is self.grad else (self.grad_z,)
+
+    def _backward_by_blocks(self) -> None:
+        """Call `backward` for each block of rows, with gradients of its own, and add these in order."""
+        arrays = (self.z, self.activated, self.grad, *self._gated())
+        parameters = self.layer.activation_parameters
+        for partial in self.partial:
+            partial.fill(0.0)
+
+        def backward(numbers: slice) -> None:
+            for number in range(numbers.start, numbers.stop):
+                rows, gradients = self.blocks[number], [partial[number] for partial in self.partial]
+                self.layer.activation.backward(*[array[rows] for array in arrays], *parameters, *gradients)
+
+        in_parallel(backward, len(self.blocks), self.threads if self.z.size >= MANY else 1)
+        for partial, gradient in zip(self.partial, self.gradient.activation_parameters, strict=True):
+            np.add.reduce(partial, axis=0, out=gradient)
 
     def _shared(self, function: Callable[..., None], *arrays: Array) -> Call:
-        """A call of an activation, or one that shares the rows of large arrays out to the threads."""
-        if arrays[0].size < MANY:
-            return function, arrays
+        """Return a call of an activation, or one that shares the rows of large arrays out to the threads."""
+        parameters = self.layer.activation_parameters
+        if self.z.size < MANY:
+            return function, (*arrays, *parameters)
 
         def by_rows(part: slice) -> None:
-            function(*[array[part] for array in arrays])
+            function(*[array[part] for array in arrays], *parameters)
 
         return self._in_parallel, (by_rows,)
 
     def _in_parallel(self, by_rows: Callable[[slice], None]) -> None:
-        in_parallel(by_rows, len(self.scores), self.threads)
+        in_parallel(by_rows, len(self.z), self.threads)
 
     def through_shift(self) -> Calls:
-        """From dL/dscores to the gradient of the product, in `grad`, and to those of what `shift` adds."""
-        calls: Calls = [] if self.normalizer is None else [(self.normalizer.backward, (self.grad,))]
+        """Return the calls from dL/dz to the gradient of the product, in `grad_z`, and to those of bias and normalization."""
+        calls: Calls = [] if self.normalizer is None else [(self.normalizer.backward, (self.grad_z,))]
         bias = self.gradient.bias
-        return calls if bias is None else [*calls, (self.ones.dot, (self.grad, bias))]
+        return calls if bias is None or not self.layer.spec.trainable else [*calls, (self.ones.dot, (self.grad_z, bias))]
 
-    def through_product(self, before: LayerBuffers) -> Calls:
-        """From that to the gradient of the weights, and to dL/doutputs of the layer before, in its `grad`."""
-        weights: Call = (before.outputs.T.dot, (self.grad, self.gradient.weight))
-        return [weights, (self.grad.dot, (self.layer.weight.T, before.grad))]
+    def through_product(self, before: LayerBuffers, further: bool) -> Calls:
+        """Return the calls to the gradient of the weights, and with `further` to dL/doutputs of the layer before."""
+        calls: Calls = []
+        if self.layer.spec.trainable:
+            calls.append((before.outputs.T.dot, (self.grad_z, self.gradient.weight)))
+        return [*calls, (self.grad_z.dot, (self.layer.weight.T, before.grad))] if further else calls
 
 
 class Workspace:
@@ -150,26 +186,32 @@ class Workspace:
         self.ones: Array = np.ones(rows, dtype)
         self.share = np.array(1.0 / rows, dtype)  # what a row counts in the mean
         self.joint = is_joint(loss, network)
-        self.forward, self.backward = self._forward(), self._backward()
-        self.last_backward = self.layers[-1].through_activation()
+        self.lowest = min(index for index, layer in enumerate(network.layers) if layer.spec.trainable)
+        self.forward = forward_calls(self.layers) + ([] if self.joint else self.layers[-1].activate())
+        self.backward = self._backward()
 
     def _buffers(self, rng: np.random.Generator) -> list[LayerBuffers]:
         gradients = layer_views(self.network.spec, self.gradient)
         return [LayerBuffers(layer, gradient, self.rows, rng) for layer, gradient in zip(self.network.layers, gradients, strict=True)]
 
-    def _forward(self) -> Calls:
-        """From the product of inputs and first weights to the last scores; to the outputs, when the loss is not joint."""
-        calls = self.layers[0].shift()
-        for before, layer in pairwise(self.layers):
-            calls += [*before.activate(), layer.product(before.outputs), *layer.shift()]
-        return calls if self.joint else [*calls, *self.layers[-1].activate()]
-
     def _backward(self) -> Calls:
-        """From dL/dscores of the last layer to all gradients but that of the first weights."""
-        calls: Calls = []
-        for before, layer in list(pairwise(self.layers))[::-1]:
-            calls += [*layer.through_shift(), *layer.through_product(before), *before.through_activation()]
-        return [*calls, *self.layers[0].through_shift()]
+        """Return the calls from the loss's gradient to all gradients but that of the first weights.
+
+        They end at the lowest layer that is trained.
+        """
+        calls = [] if self.joint else self.layers[-1].through_activation()
+        for index in range(len(self.layers) - 1, self.lowest, -1):
+            layer, before = self.layers[index], self.layers[index - 1]
+            further = index - 1 >= self.lowest
+            calls += [*layer.through_shift(), *layer.through_product(before, further)]
+            calls += before.through_activation() if further else []
+        return [*calls, *self._into_lowest()]
+
+    def _into_lowest(self) -> Calls:
+        """Return the calls for the lowest trained layer; the gradient of the first weights needs the batch's inputs."""
+        lowest = self.layers[self.lowest]
+        weights = lowest.through_product(self.layers[self.lowest - 1], further=False) if self.lowest else []
+        return [*lowest.through_shift(), *weights]
 
     def loss_and_gradient(self, inputs: Array, targets: Targets, weights: Array | None = None) -> float:
         """Run a batch forward and backward.
@@ -193,17 +235,16 @@ class Workspace:
         for function, arguments in self.forward:
             function(*arguments)
         if self.joint:
-            self.loss.joint(last.scores, targets, self.losses, last.grad)
+            self.loss.joint(last.z, targets, self.losses, last.grad)
         else:
             self.loss.value_and_grad(last.outputs, targets, self.losses, last.grad)
-            for function, arguments in self.last_backward:
-                function(*arguments)
         np.multiply(last.grad, self.share, last.grad)
         if weights is not None:
             np.multiply(last.grad, weights[:, None], last.grad)
         for function, arguments in self.backward:
             function(*arguments)
-        inputs.T.dot(first.grad, first.gradient.weight)
+        if self.lowest == 0:
+            inputs.T.dot(first.grad_z, first.gradient.weight)
         return float(self.losses.dot(self.ones if weights is None else weights))
 
     def set_threads(self, count: int) -> None:
@@ -213,6 +254,6 @@ class Workspace:
 
 
 def is_joint(loss: Loss, network: Network) -> bool:
-    """Return whether the loss is computed jointly with the network's last activation, on the scores."""
+    """Return whether the loss is computed with the network's last activation in one form, on its pre-activations."""
     last = REGISTRIES["activations"].info(type(network.layers[-1].activation))
     return loss.joint_with == last.full_name

@@ -105,7 +105,7 @@ class Predictor:
 
     def _answers(self, encoded: Array) -> tuple[Array, Activation, Array]:
         """Return what the network puts out, its last activation, and the scores before it."""
-        z, outputs = self.network.scores(encoded)
+        z, outputs = self.network.forward(encoded)
         return outputs, self._spec.network.layers[-1].activation, z
 
     def predict_proba(self, rows: Any, *, allow_large: bool = False) -> NDArray[np.float64]:

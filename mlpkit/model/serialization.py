@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from mlpkit.engine.network import Network, parameter_shapes
+from mlpkit.engine.layers import parameter_shapes
+from mlpkit.engine.network import Network
 from mlpkit.errors import ModelFileError, ResourceLimit, SpecError, TensorMismatch
 from mlpkit.modelfile.contents import Contents
 from mlpkit.modelfile.hdf5.source import ModelSource, named

@@ -5,7 +5,19 @@ The built-in plugins are modules beside this package; this one knows them by nam
 
 from mlpkit.numerics.arrays import Array, Targets
 from mlpkit.plugin.base import REGISTRIES, Plugin, declares, entry, is_outside, plugins, refresh_plugins, standing_in, to_entry
-from mlpkit.plugin.contracts import CONTRACTS, SUITABLE, Activation, Elementwise, Initializer, Loss, Metric, OutputKind, TargetScale, Task
+from mlpkit.plugin.contracts import (
+    CONTRACTS,
+    SUITABLE,
+    Activation,
+    Elementwise,
+    Gated,
+    Initializer,
+    Loss,
+    Metric,
+    OutputKind,
+    TargetScale,
+    Task,
+)
 from mlpkit.plugin.optimizer import (
     LearningRate,
     Minimizer,
@@ -26,6 +38,7 @@ __all__ = [
     "Activation",
     "Array",
     "Elementwise",
+    "Gated",
     "Initializer",
     "LearningRate",
     "Loss",

@@ -10,6 +10,8 @@ CLASSES: dict[str, dict[str, str]] = {
         "tanh": "Tanh",
         "relu": "ReLU",
         "leaky_relu": "LeakyReLU",
+        "prelu": "PReLU",
+        "glu": "GLU",
         "softmax": "Softmax",
     },
     "losses": {

@@ -1,6 +1,7 @@
 """The contracts: what an activation, a loss, an optimizer, an initializer, a schedule and a metric must do.
 
-A rule is written for ONE array; the engine owns the collection of them, and every buffer.
+A rule is written for ONE array; the engine owns the collection of them, and every buffer. Where a contract takes further
+arguments as `Any`, a plugin that does not need them leaves them out, and a type checker agrees.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from mlpkit.plugin.optimizer import Optimizer, Schedule
 from mlpkit.plugin.registry import Registry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
 TargetScale: TypeAlias = Literal["standard", "robust", "none"]
@@ -37,6 +40,8 @@ class Activation(Plugin):
     Large layers are worked on by several threads at once, each with rows of its own: keep no scratch space of your own.
     """
 
+    shared: ClassVar[tuple[str, ...]] = ()  # trained parameters that all units share
+
     kind: ClassVar[str] = "activations"
     output: ClassVar[OutputKind] = "real"  # what its values are: decides which losses it fits
     initializer: ClassVar[str] = "glorot_uniform"  # what the weights before it are best drawn from
@@ -50,20 +55,30 @@ class Activation(Plugin):
             message = f"{cls.__name__} declares any_order, which has no effect any more: delete the line"
             warn(DeprecationWarning(message))
 
+    @property
+    def parameters(self) -> Mapping[str, float]:
+        """Return the trained parameters: the name of each, with its initial value in every unit.
+
+        Each has shape (units,), or (1,) if `shared` names it. The engine trains, saves and resumes them.
+        """
+        return {}
+
     @abstractmethod
-    def forward(self, z: Array, out: Array) -> None:
+    def forward(self, z: Array, out: Array, *parameters: Any, **_: Any) -> None:
         """Fill `out` with f(`z`), leaving `z` alone.
 
         Parameters
         ----------
         z : array, shape (rows, units)
-            The scores.
+            The pre-activations.
         out : array, same shape and dtype
             Where the values go; never the memory of `z`.
+        *parameters : array, shape (units,) or (1,)
+            The trained parameters, in the order of `parameters`.
         """
 
     @abstractmethod
-    def backward(self, z: Array, out: Array, grad: Array) -> None:
+    def backward(self, z: Array, out: Array, grad: Array, *parameters_and_gradients: Any, **_: Any) -> None:
         """Turn dL/d`out`, which `grad` holds, into dL/d`z` in place.
 
         Parameters
@@ -71,10 +86,28 @@ class Activation(Plugin):
         z, out : array, shape (rows, units)
             As they were after `forward`. Both are dead afterwards: scratch space.
         grad : array, same shape and dtype
+        *parameters_and_gradients : array, shape (units,) or (1,)
+            The trained parameters, then for each of them an array to which its gradient, summed over the rows, is ADDED.
         """
 
 
 Activation.__class_vars__ = {*Activation.__class_vars__, "any_order"}  # so that Pydantic takes one in a subclass for no option
+
+
+class Gated(Activation):
+    """An activation of twice as many pre-activations as outputs: `z` has 2 * units columns."""
+
+    @abstractmethod
+    def backward(self, z: Array, out: Array, grad: Array, *grad_z_and_parameters: Any, **_: Any) -> None:
+        """Fill `grad_z`, the first of the further arrays, with dL/d`z`; leave `grad`, which holds dL/d`out`, alone.
+
+        Parameters
+        ----------
+        z : array, shape (rows, 2 * units)
+        out, grad : array, shape (rows, units)
+        *grad_z_and_parameters : array
+            `grad_z`, shape (rows, 2 * units); then parameters and gradients as for `Activation.backward`.
+        """
 
 
 class Elementwise(Activation):
@@ -84,15 +117,19 @@ class Elementwise(Activation):
     """
 
     @abstractmethod
-    def function(self, z: Array) -> Array:
-        """f(z), elementwise; the dtype of `z`."""
+    def function(self, z: Array, *parameters: Any, **_: Any) -> Array:
+        """Return f(z), elementwise, in the dtype of `z`. Trained parameters have shape (units,) or (1,)."""
 
     @abstractmethod
-    def derivative(self, z: Array, y: Array) -> Array:
-        """f'(z), elementwise, where `y` is f(z): so sigmoid's is ``y * (1 - y)``."""
+    def derivative(self, z: Array, y: Array, *parameters: Any, **_: Any) -> Array:
+        """Return f'(z), elementwise, where `y` is f(z): so sigmoid's is ``y * (1 - y)``."""
 
-    def forward(self, z: Array, out: Array) -> None:
-        y = self.function(z)
+    def parameter_derivatives(self, z: Array, y: Array, *parameters: Any, **_: Any) -> tuple[Array, ...]:
+        """Return df/dp for each trained parameter p, elementwise, shaped like `z`."""
+        raise NotImplementedError(f"{type(self).__name__} has trained parameters, but defines no parameter_derivatives")
+
+    def forward(self, z: Array, out: Array, *parameters: Any, **_: Any) -> None:
+        y = self.function(z, *parameters)
         if y is None:
             raise ValueError("function returns nothing: is there a return?")
         shape = getattr(y, "shape", ())
@@ -100,8 +137,14 @@ class Elementwise(Activation):
             raise ValueError(f"function gives shape {shape} for scores of shape {out.shape}")
         out[...] = y
 
-    def backward(self, z: Array, out: Array, grad: Array) -> None:
-        grad *= self.derivative(z, out)
+    def backward(self, z: Array, out: Array, grad: Array, *parameters_and_gradients: Any, **_: Any) -> None:
+        half = len(parameters_and_gradients) // 2
+        parameters, gradients = parameters_and_gradients[:half], parameters_and_gradients[half:]
+        if gradients:
+            for of_parameter, gradient in zip(self.parameter_derivatives(z, out, *parameters), gradients, strict=True):
+                products = grad * of_parameter
+                gradient += products.sum(axis=0) if gradient.size == products.shape[1] else products.sum()
+        grad *= self.derivative(z, out, *parameters)
 
 
 class Loss(Plugin):

@@ -1,16 +1,12 @@
-"""Batch and layer normalization of a layer's scores: the options, and their forward and backward pass in place."""
+"""Options of batch and layer normalization; their arithmetic is in the engine."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
 from pydantic_core import PydanticCustomError
-
-from mlpkit.numerics.blocks import row_blocks
-from mlpkit.plugin import Array
 
 
 class BatchNormalization(BaseModel):
@@ -68,104 +64,3 @@ Normalization = Annotated[
     PlainSerializer(lambda value: value.model_dump()),
     _Schema(),
 ]
-
-
-def normalize(options: BatchNormalization | LayerNormalization, z: Array, views: dict[str, Array]) -> None:
-    """Normalise scores in place as prediction does.
-
-    Parameters
-    ----------
-    options : BatchNormalization or LayerNormalization
-    z : array, shape (rows, units)
-    views : dict
-        "scale" and "shift" of shape (units,); for batch normalization also the running "mean" and "variance".
-    """
-    if isinstance(options, BatchNormalization):
-        z -= views["mean"]
-        z *= 1 / np.sqrt(views["variance"] + z.dtype.type(options.epsilon))
-    else:
-        for rows in row_blocks(len(z)):
-            block = z[rows]
-            block -= block.mean(axis=1, keepdims=True)
-            block /= np.sqrt(np.einsum("ij,ij->i", block, block)[:, None] / block.shape[1] + block.dtype.type(options.epsilon))
-    z *= views["scale"]
-    z += views["shift"]
-
-
-class Normalizer:
-    """The training pass of one normalised layer: its buffers, forward and backward.
-
-    Parameters
-    ----------
-    options : BatchNormalization or LayerNormalization
-    scores : array, shape (rows, units)
-        What it is to work on.
-    views, gradients : dict of str to array
-        Parameters ("scale", "shift" and, for batch normalization, "mean" and "variance") and the gradients of the
-        first two, each of shape (units,).
-    """
-
-    def __init__(
-        self,
-        options: BatchNormalization | LayerNormalization,
-        scores: Array,
-        views: dict[str, Array],
-        gradients: dict[str, Array],
-    ) -> None:
-        rows, units = scores.shape
-        self.options = options
-        self.views = views
-        self.gradients = gradients
-        self.by_unit = isinstance(options, BatchNormalization)  # one mean and deviation per unit; else one per row
-        self.normalized = np.empty_like(scores)
-        self.ones = np.ones(rows if self.by_unit else units, scores.dtype)
-        self.mean = np.empty(units if self.by_unit else rows, scores.dtype)
-        self.deviation = np.empty_like(self.mean)
-
-    def _columns(self, array: Array) -> Array:
-        """A view whose columns are what has one mean each, so that both kinds are the same arithmetic."""
-        return array if self.by_unit else array.T
-
-    def forward(self, z: Array) -> None:
-        """Normalise scores of shape (rows, units) in place; batch normalization also moves its running averages."""
-        columns, count = self._columns(z), z.dtype.type(len(self.ones))
-        self.ones.dot(columns, out=self.mean)
-        self.mean /= count
-        columns -= self.mean
-        np.einsum("ij,ij->j", columns, columns, out=self.deviation)
-        self.deviation /= count
-        if isinstance(self.options, BatchNormalization) and len(z) > 1:
-            self._move_averages(self.options.momentum, len(z))
-        self.deviation += z.dtype.type(self.options.epsilon)
-        np.sqrt(self.deviation, out=self.deviation)
-        columns /= self.deviation
-        self.normalized[...] = z
-        z *= self.views["scale"]
-        z += self.views["shift"]
-
-    def _move_averages(self, momentum: float, rows: int) -> None:
-        """Running averages over batches; `mean` is free as scratch space once the averages have moved."""
-        for name, value, correction in (("mean", self.mean, 1.0), ("variance", self.deviation, rows / (rows - 1))):
-            running = self.views[name]
-            running *= momentum
-            np.multiply(value, (1 - momentum) * correction, out=self.mean)
-            running += self.mean
-
-    def backward(self, grad: Array) -> None:
-        """Turn the gradient after normalisation, shape (rows, units), into the one before it, in place.
-
-        With x the normalised scores, g the gradient times scale, and means over the axis that was normalised:
-        (g - mean(g) - x mean(g x)) / deviation.
-        """
-        np.einsum("ij,ij->j", grad, self.normalized, out=self.gradients["scale"])
-        grad.sum(axis=0, out=self.gradients["shift"])
-        grad *= self.views["scale"]
-        g, x, count = self._columns(grad), self._columns(self.normalized), grad.dtype.type(len(self.ones))
-        np.einsum("ij,ij->j", g, x, out=self.mean)
-        self.mean /= count
-        x *= self.mean
-        self.ones.dot(g, out=self.mean)
-        self.mean /= count
-        g -= self.mean
-        g -= x
-        g /= self.deviation

@@ -180,6 +180,7 @@ class Layer(Part):
         Initializer | None, BeforeValidator(lambda value: None if value == "auto" else value), Words(("auto",))
     ] = Field(None, description="'auto', the default: what the activation recommends")
     bias_initializer: Initializer = Field("zeros", validate_default=True)
+    trainable: Flag = Field(True, description="false: the layer keeps its weights, and its batch normalization the running averages")
 
     @model_validator(mode="after")
     def _resolve_initializer(self) -> Layer:
@@ -212,6 +213,8 @@ class NetworkSpec(Part):
                 Finding(("layers", at, "dropout"), "dropout in the last layer would drop predictions", "put it in the layers before")
             )
         found += one_unit_softmax(last.units, last, ("layers", at))
+        if not any(layer.trainable for layer in self.layers):
+            found.append(Finding(("layers",), "no layer is trainable", "leave out 'trainable' in at least one layer"))
         return raise_any(self, found)
 
 

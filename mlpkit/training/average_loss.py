@@ -38,7 +38,7 @@ def mean_loss(network: Network, spec: Spec, data: Dataset | StoredDataset) -> tu
 def _losses(network: Network, spec: Spec, inputs: Array, targets: Targets) -> tuple[Array, Answers]:
     """The loss of each row, and what the network says."""
     loss = spec.loss
-    scores, outputs = network.scores(inputs)
+    scores, outputs = network.forward(inputs)
     losses, grad = np.empty(len(scores), scores.dtype), np.empty_like(scores)
     if is_joint(loss, network):
         loss.joint(scores.copy(), targets, losses, grad)

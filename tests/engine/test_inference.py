@@ -41,7 +41,7 @@ def test_any_number_of_rows(depth, rows):
     for inputs in (x, np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2], x[::-1][::-1]):
         for _ in range(2):  # the second time with buffers that were used before
             np.testing.assert_allclose(network.predict(inputs), by_hand(network, x), rtol=1e-12)
-    scores, outputs = network.scores(x)
+    scores, outputs = network.forward(x)
     np.testing.assert_array_equal(outputs, network.predict(x))
     np.testing.assert_allclose(
         scores - scores.max(axis=1, keepdims=True, initial=-np.inf), np.log(outputs / outputs.max(1, keepdims=True, initial=0)), atol=1e-12

@@ -112,6 +112,26 @@ def networks(rng):
         yield f"networks/{name}/probabilities", torch.softmax(network(torch.tensor(x)), 1).detach().numpy()
 
 
+def wide_activations(rng):
+    """Activations with trained parameters, or with more inputs than outputs."""
+    z, grad = 3 * rng.standard_normal((50, 6)), rng.standard_normal((50, 6))
+    slope = torch.tensor(rng.uniform(0, 0.5, 6), requires_grad=True)
+    yield "wide/z", z
+    yield "wide/grad", grad
+    yield "wide/slope", slope.detach().numpy().copy()
+    tensor = torch.tensor(z, requires_grad=True)
+    out = nn.functional.prelu(tensor, slope)
+    out.backward(torch.tensor(grad))
+    yield "wide/prelu/out", out.detach().numpy()
+    yield "wide/prelu/grad", tensor.grad.numpy()
+    yield "wide/prelu/slope_grad", slope.grad.numpy()
+    tensor = torch.tensor(z, requires_grad=True)
+    out = nn.functional.glu(tensor, dim=1)
+    out.backward(torch.tensor(grad[:, :3]))
+    yield "wide/glu/out", out.detach().numpy()
+    yield "wide/glu/grad", tensor.grad.numpy()
+
+
 PLATEAUS = {  # options of ReduceLROnPlateau
     "default": {},
     "patient": {"factor": 0.5, "patience": 2, "threshold": 0.05},
@@ -139,4 +159,5 @@ if __name__ == "__main__":
     rng = np.random.default_rng(20)
     arrays = dict(pair for part in (activations, losses, optimizers, networks) for pair in part(rng))
     arrays |= dict(plateaus(np.random.default_rng(21)))
+    arrays |= dict(wide_activations(np.random.default_rng(22)))
     np.savez_compressed(Path(__file__).with_name("torch.npz"), torch_version=torch.__version__, **arrays)

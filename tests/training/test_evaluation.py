@@ -58,14 +58,14 @@ def test_rows_of_probabilities_can_be_drawn_from(kind, dtype, scale):
 def test_the_log_loss_of_confident_mistakes_is_that_of_the_scores(dtype, scale):
     model, x, y = saturated(scale, dtype, **SIGMOID)
     wrong = 1 - y
-    z = model.network.scores(model.input_encoder.encode(as_table(x), dtype))[0][:, 0].astype(np.longdouble)
+    z = model.network.forward(model.input_encoder.encode(as_table(x), dtype))[0][:, 0].astype(np.longdouble)
     exact = np.mean(np.logaddexp(0, np.where(wrong == 1, -z, z)))
     assert model.evaluate(x, wrong, metrics="log_loss")["log_loss"] == pytest.approx(float(exact), rel=1e-12)
 
 
 def test_the_log_loss_of_a_confident_softmax_is_that_of_the_scores():
     model, x, y = saturated(300)
-    z = model.network.scores(model.input_encoder.encode(as_table(x), "float32"))[0].astype(np.float64)
+    z = model.network.forward(model.input_encoder.encode(as_table(x), "float32"))[0].astype(np.float64)
     wrong = (y + 1) % 3
     exact = (np.logaddexp.reduce(z, axis=1) - z[np.arange(len(z)), wrong]).mean()
     assert exact > 40

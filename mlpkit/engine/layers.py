@@ -1,0 +1,75 @@
+"""Layers: the names and shapes of a network's parameters, and a layer's options with its views into them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mlpkit.engine.parameters import Parameters
+from mlpkit.plugin import Activation, Array, Gated
+from mlpkit.spec import Layer, NetworkSpec
+from mlpkit.spec.normalization import BatchNormalization
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+class LayerViews(NamedTuple):
+    """A layer's options with its views into the parameters."""
+
+    spec: Layer
+    weight: Array  # (inputs, columns): columns is units, or twice as many for a gated activation
+    bias: Array | None  # (columns,)
+    normalization: dict[str, Array]  # "scale", "shift", for batch normalization "mean", "variance": (columns,) each
+    activation_parameters: tuple[Array, ...]  # (units,) each, or (1,) if all units share it
+    units: int  # of the outputs
+
+    @property
+    def activation(self) -> Activation:
+        """Return the activation object."""
+        return self.spec.activation
+
+
+def parameter_shapes(spec: NetworkSpec) -> tuple[Shapes, Shapes]:
+    """Return names and shapes of a network's parameters, by arithmetic alone.
+
+    Returns
+    -------
+    trained : dict
+        Of the layers that are trained: each weight with its bias behind it, then normalization's scales and shifts, then the
+        parameters of activations.
+    fixed : dict
+        The same of the layers that are not trained, then batch normalization's running means and variances.
+    """
+    groups: tuple[list[Shapes], list[Shapes]] = ([{}, {}, {}], [{}, {}, {}])  # trained and not: linear, scales, activations
+    statistics: Shapes = {}
+    inputs = spec.inputs
+    for index, layer in enumerate(spec.layers):
+        name, units = f"layers.{index}", layer.units
+        if inputs is None or units is None:
+            raise ValueError(f"the width of network.{name if inputs else 'inputs'} is not known yet")
+        linear, scales, activations = groups[0 if layer.trainable else 1]
+        columns = 2 * units if isinstance(layer.activation, Gated) else units
+        linear[f"{name}.weight"] = (inputs, columns)
+        if layer.has_bias:
+            linear[f"{name}.bias"] = (columns,)
+        if layer.normalization is not None:
+            scales |= {f"{name}.normalization.{part}": (columns,) for part in ("scale", "shift")}
+        if isinstance(layer.normalization, BatchNormalization):
+            statistics |= {f"{name}.normalization.{part}": (columns,) for part in ("mean", "variance")}
+        shared = layer.activation.shared
+        activations |= {f"{name}.activation.{part}": (1 if part in shared else units,) for part in layer.activation.parameters}
+        inputs = units
+    trained, fixed = ({name: shape for part in group for name, shape in part.items()} for group in groups)
+    return trained, fixed | statistics
+
+
+def layer_views(spec: NetworkSpec, parameters: Parameters) -> tuple[LayerViews, ...]:
+    """Return the layers with their views into `parameters`, which may also hold gradients."""
+    views, layers = parameters.views, []
+    for index, layer in enumerate(spec.layers):
+        name = f"layers.{index}"
+        prefix = f"{name}.normalization."
+        normalization = {part: views[prefix + part] for part in ("scale", "shift", "mean", "variance") if prefix + part in views}
+        weight, own = views[f"{name}.weight"], tuple(views[f"{name}.activation.{part}"] for part in layer.activation.parameters)
+        units = weight.shape[1] // 2 if isinstance(layer.activation, Gated) else weight.shape[1]
+        layers.append(LayerViews(layer, weight, views.get(f"{name}.bias"), normalization, own, units))
+    return tuple(layers)

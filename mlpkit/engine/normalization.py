@@ -1,0 +1,132 @@
+"""Batch and layer normalization of a layer's pre-activations: forward and backward pass, in place."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mlpkit.numerics.blocks import row_blocks
+from mlpkit.plugin import Array
+from mlpkit.spec.normalization import BatchNormalization, Normalization
+
+
+def normalize(options: Normalization, z: Array, views: dict[str, Array]) -> None:
+    """Normalize pre-activations in place as prediction does.
+
+    Parameters
+    ----------
+    options : Normalization
+    z : array, shape (rows, units)
+    views : dict
+        "scale" and "shift" of shape (units,); for batch normalization also the running "mean" and "variance".
+    """
+    if isinstance(options, BatchNormalization):
+        z -= views["mean"]
+        z *= 1 / np.sqrt(views["variance"] + z.dtype.type(options.epsilon))
+    else:
+        for rows in row_blocks(len(z)):
+            block = z[rows]
+            block -= block.mean(axis=1, keepdims=True)
+            block /= np.sqrt(np.einsum("ij,ij->i", block, block)[:, None] / block.shape[1] + block.dtype.type(options.epsilon))
+    z *= views["scale"]
+    z += views["shift"]
+
+
+class Normalizer:
+    """Buffers of one normalized layer in training, with its forward and backward pass.
+
+    Parameters
+    ----------
+    options : Normalization
+    z : array, shape (rows, units)
+        The pre-activations that it works on.
+    views, gradients : dict of str to array
+        Parameters ("scale", "shift" and, for batch normalization, "mean" and "variance") and the gradients of the
+        first two, each of shape (units,).
+    """
+
+    def __init__(
+        self,
+        options: Normalization,
+        z: Array,
+        views: dict[str, Array],
+        gradients: dict[str, Array],
+    ) -> None:
+        rows, units = z.shape
+        self.options = options
+        self.views = views
+        self.gradients = gradients
+        self.by_unit = isinstance(options, BatchNormalization)  # one mean and deviation per unit; else one per row
+        self.normalized = np.empty_like(z)
+        self.ones = np.ones(rows if self.by_unit else units, z.dtype)
+        self.mean = np.empty(units if self.by_unit else rows, z.dtype)
+        self.deviation = np.empty_like(self.mean)
+
+    def _columns(self, array: Array) -> Array:
+        """Return a view in which each column has one mean, so that both kinds are the same arithmetic."""
+        return array if self.by_unit else array.T
+
+    def forward(self, z: Array) -> None:
+        """Normalize pre-activations of shape (rows, units) in place; batch normalization also moves its running averages."""
+        columns, count = self._columns(z), z.dtype.type(len(self.ones))
+        self.ones.dot(columns, out=self.mean)
+        self.mean /= count
+        columns -= self.mean
+        np.einsum("ij,ij->j", columns, columns, out=self.deviation)
+        self.deviation /= count
+        if isinstance(self.options, BatchNormalization) and len(z) > 1:
+            self._move_averages(self.options.momentum, len(z))
+        self.deviation += z.dtype.type(self.options.epsilon)
+        np.sqrt(self.deviation, out=self.deviation)
+        columns /= self.deviation
+        self.normalized[...] = z
+        z *= self.views["scale"]
+        z += self.views["shift"]
+
+    def _move_averages(self, momentum: float, rows: int) -> None:
+        """Update the running averages over batches; `mean` is free as scratch space once the averages have moved."""
+        for name, value, correction in (("mean", self.mean, 1.0), ("variance", self.deviation, rows / (rows - 1))):
+            running = self.views[name]
+            running *= momentum
+            np.multiply(value, (1 - momentum) * correction, out=self.mean)
+            running += self.mean
+
+    def backward(self, grad: Array) -> None:
+        """Turn the gradient after normalization, shape (rows, units), into the one before it, in place.
+
+        With x the normalized values, g the gradient times scale, and means over the axis that was normalized:
+        (g - mean(g) - x mean(g x)) / deviation.
+        """
+        np.einsum("ij,ij->j", grad, self.normalized, out=self.gradients["scale"])
+        grad.sum(axis=0, out=self.gradients["shift"])
+        grad *= self.views["scale"]
+        g, x, count = self._columns(grad), self._columns(self.normalized), grad.dtype.type(len(self.ones))
+        np.einsum("ij,ij->j", g, x, out=self.mean)
+        self.mean /= count
+        x *= self.mean
+        self.ones.dot(g, out=self.mean)
+        self.mean /= count
+        g -= self.mean
+        g -= x
+        g /= self.deviation
+
+
+class FrozenBatchNormalizer:
+    """Batch normalization of a layer that is not trained: with its running averages, which stay as they are.
+
+    Parameters
+    ----------
+    options : BatchNormalization
+    views : dict of str to array
+        "scale", "shift", "mean" and "variance", each of shape (units,).
+    """
+
+    def __init__(self, options: BatchNormalization, views: dict[str, Array]) -> None:
+        self.options, self.views = options, views
+
+    def forward(self, z: Array) -> None:
+        """Normalize pre-activations of shape (rows, units) in place."""
+        normalize(self.options, z, self.views)
+
+    def backward(self, grad: Array) -> None:
+        """Turn the gradient after normalization, shape (rows, units), into the one before it, in place."""
+        grad *= self.views["scale"] / np.sqrt(self.views["variance"] + grad.dtype.type(self.options.epsilon))
