@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.plugin import Activation, Array
+from mlpkit.plugin import Activation, Array, Gated
 from mlpkit.plugin.base import RAISED
 
 DEFAULT = (-8.0, 8.0)  # scores of a network of which no training is known
@@ -132,7 +132,12 @@ def _plain(value: Any) -> Any:
 
 
 def is_elementwise(activation: Activation) -> bool:
-    """Return whether each value follows from its own score alone, as far as some scores show it."""
+    """Return True if each value is one function of its own pre-activation, as far as some pre-activations show it.
+
+    A gated activation is none, nor is one with trained parameters, which are others in each unit.
+    """
+    if isinstance(activation, Gated) or activation.parameters:
+        return False
     z = np.random.default_rng(0).normal(0.0, 2.0, (4, 6))
     try:
         together, single = _values(activation, z), _values(activation, z.reshape(-1, 1)).reshape(z.shape)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
 from mlpkit.plugin import SUITABLE, Activation, Array, Elementwise
+from mlpkit.plugin.fixed_activation import fixed
 from mlpkit.provenance.lookup_table import is_elementwise
 from mlpkit.testing.activation_cases import (
     SHAPES,
@@ -28,6 +30,7 @@ from mlpkit.testing.failure_messages import expect, expect_alike, expect_close, 
 from mlpkit.testing.instruction_count import instructions
 from mlpkit.testing.nondifferentiable import kinks
 from mlpkit.testing.row_checks import Sample, expect_alive, expect_no_nan, expect_parts, expect_single, expect_slopes
+from mlpkit.testing.wide_activations import inputs_gradient, trained_parameters
 
 STEP = 1e-5  # of the differences
 DTYPES = ("float32", "float64")
@@ -270,10 +273,16 @@ def _passes(activation: Activation, sample: Sample) -> None:
         activation.backward(z, out, grad)
 
 
+def of_one_array(check: Callable[[Activation], None]) -> CheckFunction:
+    """Return a check that sees an activation as a function of one array."""
+    return lambda activation: check(fixed(activation))
+
+
 CHECKS: dict[str, CheckFunction] = {
-    check.__name__: check
+    check.__name__: of_one_array(check)
     for check in (
         *(gradient, kinks, linear, shapes, rows, dtype, inputs_untouched, buffers, threads, large_scores),
         *(output, speed),
     )
 }
+CHECKS |= {check.__name__: check for check in (inputs_gradient, trained_parameters)}

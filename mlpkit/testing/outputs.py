@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mlpkit.plugin import Activation, Array, Initializer, Loss, Metric, Minimizer, Optimizer, Plugin
+from mlpkit.plugin.fixed_activation import fixed
 from mlpkit.testing import activation_cases, loss_cases, metric_cases
 from mlpkit.testing.initializers import accepted, filled
 from mlpkit.testing.row_checks import Sample
@@ -46,13 +47,14 @@ def wide_answer(plugin: Plugin) -> list[Array]:
         return [*answer(plugin), *wide[plugin.kind](plugin)]
 
 
-def _of_activation(activation: Activation) -> list[Array]:
+def _of_activation(plugin: Activation) -> list[Array]:
+    activation = fixed(plugin)
     z = activation_cases.scores(activation, (6, 4))
     return [activation_cases.forward(activation, z), activation_cases.backward(activation, z, activation_cases.upstream(z.shape))]
 
 
 def _activation_widely(activation: Activation) -> list[Array]:
-    rule = activation_cases.rule_of(activation)
+    rule = activation_cases.rule_of(fixed(activation))
     column = activation_cases.grid()[::4]
     block = np.resize(column, (len(column) // 5, 5))
     samples = [activation_cases.uneven(), *(Sample(z, np.ones_like(z)) for z in (column, block))]

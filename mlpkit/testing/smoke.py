@@ -10,6 +10,7 @@ import numpy as np
 
 from mlpkit.errors import MLPKitError
 from mlpkit.plugin import Activation, Initializer, Loss, Metric, Minimizer, Optimizer, Plugin, Schedule
+from mlpkit.plugin.fixed_activation import fixed
 from mlpkit.testing import activation_cases, loss_cases, metric_cases, optimizers
 from mlpkit.testing.cases import case_of
 from mlpkit.testing.engine import trained
@@ -37,7 +38,7 @@ def runs(plugin: Plugin) -> None:
 
 
 def _activation(activation: Activation) -> None:
-    rule = activation_cases.rule_of(activation)
+    rule = activation_cases.rule_of(fixed(activation))
     for number, shape in enumerate(((0, 3), *activation_cases.SHAPES)):
         rule.at(activation_cases.of_size(shape, 1.0).astype(DTYPES[number % 2]))
 

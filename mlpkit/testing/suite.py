@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mlpkit.plugin import Minimizer, Plugin
+from mlpkit.plugin.fixed_activation import fixed
 from mlpkit.plugin.since import marked
 from mlpkit.testing import activations, common, effect_checks, engine, initializers, losses, metrics, optimizers, schedules, smoke
 from mlpkit.testing.check_run import CheckFunction
@@ -23,7 +24,7 @@ KINDS: dict[str, dict[str, CheckFunction]] = {
 AGAIN: dict[str, tuple[str, ...]] = {  # what is checked again with other options
     "activations": (
         *("gradient", "kinks", "linear", "shapes", "rows", "dtype", "inputs_untouched", "buffers", "threads", "large_scores"),
-        "output",
+        *("output", "inputs_gradient", "trained_parameters"),
     ),
     "losses": (
         *("gradient", "joint", "rows", "shapes", "dtype", "inputs_untouched", "buffers", "special_values", "right_costs_less"),
@@ -36,6 +37,8 @@ AGAIN: dict[str, tuple[str, ...]] = {  # what is checked again with other option
 }
 NOT_AT_LIMITS = ("in_place", "zero_parameters", "downhill", "scopes", "right_costs_less")  # where an option may take all to 0
 ONLY_WHERE: dict[str, tuple[Callable[[Any], bool], str]] = {  # by check: whether a plugin is asked, and why another is not
+    "inputs_gradient": (lambda activation: fixed(activation) is not activation, "gradient tells it of a function of one array"),
+    "trained_parameters": (lambda activation: bool(activation.parameters), "it has no trained parameters"),
     "output": (lambda activation: activation.output != "real", "its output is 'real', which any number is"),
     "joint": (lambda loss: loss.joint_with is not None, "it names no joint_with"),
     "zero_at_target": (lambda loss: loss.zero_at_target, "it does not promise zero_at_target"),

@@ -1,6 +1,7 @@
-"""The order of the parameters in a saved state: weights, biases, then the rest, as models/FORMAT.md says.
+"""The order of the parameters in a saved state, as models/FORMAT.md says.
 
-In memory each weight has its bias behind it, so that both are one matrix.
+Weights, biases, scales and shifts of normalization, parameters of activations, statistics of batch normalization; each by
+layer. In memory each weight has its bias behind it, and layers that are not trained come last.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import numpy as np
 from mlpkit.engine.parameters import Parameters
 from mlpkit.plugin import Array
 
-KINDS = ("weight", "bias")
+GROUPS = ("weight", "bias", "normalization.scale", "normalization.shift", "activation", "normalization.mean", "normalization.variance")
+RANKS = (0, 1, 2, 2, 3, 4, 4)  # scale and shift of a layer stand together, and so do mean and variance
 
 
 def to_file_order(parameters: Parameters, array: Array) -> Array:
@@ -28,11 +30,17 @@ def from_file_order(parameters: Parameters, stored: Array, out: Array) -> None:
 
 
 def _parts(parameters: Parameters, size: int) -> list[slice]:
-    """Return where each of the first `size` parameters stands in memory, in the order of the file."""
-    found: list[tuple[int, slice]] = []
+    """Return the slice in memory of each of the first `size` parameters, in the order of the file."""
+    found: list[tuple[tuple[int, int], slice]] = []
     start = 0
     for name, view in parameters.views.items():
-        kind = name.rpartition(".")[2]
-        found.append((KINDS.index(kind) if kind in KINDS else len(KINDS), slice(start, start + view.size)))
+        found.append((_place(name), slice(start, start + view.size)))
         start += view.size
     return [part for _, part in sorted(found, key=lambda entry: entry[0]) if part.stop <= size]
+
+
+def _place(name: str) -> tuple[int, int]:
+    """Return rank and layer of a parameter, such as "layers.0.weight"."""
+    _, layer, part = name.split(".", 2)
+    group = "activation" if part.startswith("activation.") else part
+    return RANKS[GROUPS.index(group)], int(layer)

@@ -40,12 +40,14 @@ def plot(plugin: type[Activation]) -> dict[str, Any]:
     """
     import numpy as np
 
+    from mlpkit.plugin.fixed_activation import fixed
+
     required = [name for name, field in plugin.model_fields.items() if field.is_required()]
     if required:
         return {"reason": f"required options have no value: {', '.join(required)}"}
     z = np.linspace(-EDGE, EDGE, COLUMNS)
     try:
-        activation = plugin()
+        activation = fixed(plugin())
         with np.errstate(all="ignore"):
             row, column = _curves(activation, z[None]), _curves(activation, z[:, None])
     except Exception as error:  # a plugin may fail in any way
