@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from mlpkit.numerics.blocks import blocks, row_blocks
 from mlpkit.numerics.rowwise import ones, row_max, row_sum
@@ -178,3 +180,36 @@ def _subtract_classes(scores: Array, classes: Targets, losses: Array, grad: Arra
     np.add(places, classes, places)
     np.subtract(losses, scores.reshape(-1)[places], losses)
     grad.reshape(-1)[places] -= 1.0
+
+
+class GaussianNLL(Loss):
+    """Mean over the targets of (log v + (t - m)^2 / v) / 2: the network gives mean m and variance v of each target.
+
+    Output 0 of a target is m, and output 1 gives v = softplus(output) + epsilon. Nix & Weigend 1994. PyTorch's
+    GaussianNLLLoss takes v itself, and limits it from below where this adds.
+    """
+
+    epsilon: float = Field(1e-6, gt=0, description="the least variance, of standardized targets")
+
+    @property
+    def outputs_per_target(self) -> int:
+        """Return 2: mean and variance."""
+        return 2
+
+    def predictions(self, outputs: Array, center: Array, scale: Array) -> Mapping[str, Array]:
+        """Return mean and standard deviation."""
+        deviation = np.sqrt(np.logaddexp(0.0, outputs[:, 1::2]) + self.epsilon)
+        return {"mean": outputs[:, ::2] * scale + center, "deviation": deviation * scale}
+
+    def value_and_grad(self, outputs: Array, targets: Targets, losses: Array, grad: Array) -> None:
+        count = targets.shape[1]
+        for rows in row_blocks(len(outputs), max(1, CELLS // outputs.shape[1])):
+            mean, raw = outputs[rows, ::2], outputs[rows, 1::2]
+            small = np.exp(-np.abs(raw))
+            variance = np.maximum(raw, 0.0) + np.log1p(small) + outputs.dtype.type(self.epsilon)
+            away = mean - targets[rows]
+            ratio = away / variance
+            losses[rows] = (np.log(variance) + away * ratio).sum(axis=1) / (2 * count)
+            grad[rows, ::2] = ratio / count
+            slope = np.where(raw >= 0, 1.0, small) / (1.0 + small)  # the derivative of softplus
+            grad[rows, 1::2] = (1.0 / variance - ratio * ratio) * slope / (2 * count)

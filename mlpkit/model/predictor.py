@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from mlpkit.preprocessing.encode_rows import encoded_rows
 from mlpkit.spec import Spec
 
 if TYPE_CHECKING:  # imported where they are used: to predict needs none of them
-    from mlpkit.plugin import Activation, Array, Metric
+    from mlpkit.plugin import Activation, Array, Loss, Metric
     from mlpkit.preprocessing import InputEncoder, TargetEncoder
 
 
@@ -77,7 +77,11 @@ class Predictor:
         """The classes, in the order of `predict_proba`'s columns; None for a regression."""
         return None if self.target_encoder is None else self.target_encoder.classes
 
-    def predict(self, rows: Any, *, allow_large: bool = False) -> NDArray[Any]:
+    @overload
+    def predict(self, rows: Any, *, allow_large: bool = False, parts: Literal[False] = False) -> NDArray[Any]: ...
+    @overload
+    def predict(self, rows: Any, *, allow_large: bool = False, parts: Literal[True]) -> dict[str, NDArray[Any]]: ...
+    def predict(self, rows: Any, *, allow_large: bool = False, parts: bool = False) -> NDArray[Any] | dict[str, NDArray[Any]]:
         """Predict.
 
         Parameters
@@ -87,21 +91,50 @@ class Predictor:
             dictionary of columns, pandas, polars, Arrow), a list of dictionaries, or the path of a file.
         allow_large : bool
             Read a file that claims more than 1,000 times its own size.
+        parts : bool
+            Return everything that the loss predicts of numbers, by name: with "gaussian_nll", "y.mean" and "y.deviation".
 
         Returns
         -------
-        array
-            As the target was given: class labels or numbers, shape (rows,), or (rows, targets) for several targets.
+        array, or dict of str to array with `parts`
+            As the target was given: class labels or numbers, shape (rows,), or (rows, targets) for several targets. Each part has
+            shape (rows,).
 
         Raises
         ------
         DataError
-            A column is missing or holds what it cannot.
+            A column is missing or holds what it cannot; or parts are asked of a model of classes.
+        MissingPlugin
+            The loss is not installed, and defines how outputs become predictions.
         """
         encoded, target = self._encode(rows, allow_large), self.target_encoder
+        if parts:
+            return self._parts(encoded)
         if target is None:
             return self.network.predict(encoded)
-        return target.decode(self.network.predict(encoded)) if target.task == "regression" else target.decode(*self._answers(encoded))
+        if target.task == "regression":
+            return target.decode(self.network.predict(encoded), loss=self._decoding_loss())
+        return target.decode(*self._answers(encoded))
+
+    def _parts(self, encoded: Array) -> dict[str, NDArray[Any]]:
+        target = self.target_encoder
+        if target is None or target.task != "regression":
+            raise DataError("only a model of numbers predicts parts", help="use predict_proba for the probability of each class")
+        found = target.parts(self.network.predict(encoded), self._decoding_loss())
+        return {
+            f"{name}.{part}" if part else name: values[:, column]
+            for part, values in found.items()
+            for column, name in enumerate(target.names)
+        }
+
+    def _decoding_loss(self) -> Loss | None:
+        """Return the loss if it defines how outputs become predictions; MissingPlugin if it is not installed."""
+        from mlpkit.provenance.placeholders import require
+
+        if self.target_encoder is None or not self.target_encoder.decoded_by_loss:
+            return None
+        require(self.spec.loss)
+        return self.spec.loss
 
     def _answers(self, encoded: Array) -> tuple[Array, Activation, Array]:
         """Return what the network puts out, its last activation, and the scores before it."""

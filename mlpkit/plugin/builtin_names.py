@@ -19,6 +19,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "mean_absolute_error": "MeanAbsoluteError",
         "binary_crossentropy": "BinaryCrossentropy",
         "categorical_crossentropy": "CategoricalCrossentropy",
+        "gaussian_nll": "GaussianNLL",
     },
     "optimizers": {"sgd": "SGD", "adam": "Adam", "nadam": "NAdam", "clipping": "Clipping", "averaging": "Averaging"},
     "initializers": {

@@ -167,6 +167,31 @@ class Loss(Plugin):
         """
         return "standard"
 
+    @property
+    def outputs_per_target(self) -> int:
+        """Return the number of the network's outputs for each target; more than 1 needs a linear last layer.
+
+        Column t * k + j of `outputs` is output j of target t.
+        """
+        return 1
+
+    def predictions(self, outputs: Array, center: Array, scale: Array) -> Mapping[str, Array]:
+        """Return what the outputs predict, in the units of the data, by name.
+
+        The first entry is what `predict` returns and metrics see; the others are named after it, as `y.deviation`.
+
+        Parameters
+        ----------
+        outputs : array, shape (rows, targets * outputs_per_target), float64
+        center, scale : array, shape (targets,)
+            The targets were standardized by (y - center) / scale.
+
+        Returns
+        -------
+        mapping of str to array, shape (rows, targets)
+        """
+        return {"": outputs * scale + center}
+
     @abstractmethod
     def value_and_grad(self, outputs: Array, targets: Targets, losses: Array, grad: Array) -> None:
         """Fill `losses` with one loss per row, and `grad` with d losses[i] / d outputs[i].
@@ -176,9 +201,9 @@ class Loss(Plugin):
         Parameters
         ----------
         outputs : array, shape (rows, units)
-            What the network put out; leave it alone.
+            The network's outputs; leave it alone.
         targets : array
-            What it should have put out, in the form that `targets` of the class says.
+            In the form that `targets` of the class declares; numbers have shape (rows, targets).
         losses : array, shape (rows,)
         grad : array, shape (rows, units)
         """

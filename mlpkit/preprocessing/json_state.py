@@ -70,6 +70,8 @@ class TargetState(State):
     names: Annotated[list[Annotated[str, AfterValidator(same_form)]], Field(min_length=1), InParts]
     classes: Annotated[Labels | None, InParts]
     label_type: str
+    outputs_per_target: Annotated[int, Field(ge=1, le=10_000)] = 1  # absent in files before 0.5, and for losses that decode nothing
+    decoded_by_loss: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> TargetState:
@@ -78,6 +80,8 @@ class TargetState(State):
             raise ValueError(f"the form {self.form!r} does not fit the task {self.task!r} and its classes")
         if self.form == "binary" and len(self.classes or ()) != 2:
             raise ValueError(f"the form 'binary' has {len(self.classes or ())} classes")
+        if self.outputs_per_target > 1 and (self.task != "regression" or not self.decoded_by_loss):
+            raise ValueError("several outputs for each target need a regression that its loss decodes")
         if self.task == "multilabel" and not self.label_type:
             raise ValueError("the labels have no type")
         return self

@@ -16,8 +16,8 @@ from numpy.typing import DTypeLike, NDArray
 from mlpkit.data.column_types import column_kind, numbers
 from mlpkit.data.table import Table, column_width
 from mlpkit.engine.probabilities import choices, probabilities
-from mlpkit.errors import ConstantColumnWarning, DataError, ModelFileError, SpecError, warn
-from mlpkit.plugin import Activation, Array, Targets, TargetScale, Task
+from mlpkit.errors import BrokenPlugin, ConstantColumnWarning, DataError, ModelFileError, SpecError, warn
+from mlpkit.plugin import Activation, Array, Loss, Targets, TargetScale, Task
 from mlpkit.preprocessing.json_state import TargetState, first_line, statistics
 from mlpkit.preprocessing.labels import TARGET_ADVICE, Labels, class_numbers, find_classes, known_numbers, stored_classes
 from mlpkit.preprocessing.moments import mean_and_deviation, median, robust_scale, unequal
@@ -44,6 +44,10 @@ class TargetEncoder:
         For several labels per row the dtype of the given targets; else empty.
     center, scale : array, shape (outputs,)
         Subtrahend and divisor of numbers: mean and deviation, or median and interquartile range, or 0 and 1. Empty for other targets.
+    outputs_per_target : int
+        Outputs of the network for each number, by the loss.
+    decoded_by_loss : bool
+        True if the loss defines how outputs become predictions.
     """
 
     task: Task
@@ -53,6 +57,8 @@ class TargetEncoder:
     label_type: str
     center: NDArray[np.float64]
     scale: NDArray[np.float64]
+    outputs_per_target: int = 1
+    decoded_by_loss: bool = False
 
     @classmethod
     def fit(cls, spec: Spec, table: Table, weights: NDArray[np.float64] | None = None) -> TargetEncoder:
@@ -88,7 +94,8 @@ class TargetEncoder:
                 raise DataError("the target's numbers are too large or too small to standardize", help="scale the target")
         else:
             check_range(spec, values, names)
-        return cls(task, "numbers", names, None, label_type, center, scale)
+        by_loss = task == "regression" and type(spec.loss).predictions is not Loss.predictions
+        return cls(task, "numbers", names, None, label_type, center, scale, spec.loss.outputs_per_target, by_loss)
 
     @classmethod
     def _fit_classes(cls, spec: Spec, table: Table, names: tuple[str, ...]) -> TargetEncoder:
@@ -105,7 +112,7 @@ class TargetEncoder:
     def outputs(self) -> int:
         """Number of units that the last layer needs."""
         if self.form == "numbers":
-            return len(self.names)
+            return len(self.names) * self.outputs_per_target
         return 1 if self.form == "binary" or self.classes is None else len(self.classes)
 
     # -- from the data
@@ -172,7 +179,9 @@ class TargetEncoder:
 
     # -- from the network
 
-    def scores(self, outputs: Array, activation: Activation | None = None, z: Array | None = None) -> NDArray[np.float64]:
+    def scores(
+        self, outputs: Array, activation: Activation | None = None, z: Array | None = None, loss: Loss | None = None
+    ) -> NDArray[np.float64]:
         """Return outputs in the form that metrics use: probabilities (rows, classes or labels), or values in the units of the data.
 
         Parameters
@@ -183,13 +192,38 @@ class TargetEncoder:
             Last activation; with `z`, probabilities close to 0 or 1 are computed exactly.
         z : array, shape (rows, outputs), optional
             Pre-activations of the last layer.
+        loss : Loss, optional
+            Needed if `decoded_by_loss`.
         """
         if self.task != "regression":
             return probabilities(outputs, activation, z, one_unit=self.form == "binary")
-        with np.errstate(all="ignore"):
-            return outputs.astype(np.float64) * self.scale + self.center
+        return next(iter(self.parts(outputs, loss).values()))
 
-    def decode(self, outputs: Array, activation: Activation | None = None, z: Array | None = None) -> NDArray[Any]:
+    def parts(self, outputs: Array, loss: Loss | None = None) -> dict[str, NDArray[np.float64]]:
+        """Return everything that the outputs of a regression predict, in the units of the data, by name; shape (rows, targets) each.
+
+        Parameters are those of `scores`. The first entry is the prediction, called "" unless the loss names it.
+
+        Raises
+        ------
+        BrokenPlugin
+            The loss gives an array of another shape.
+        """
+        with np.errstate(all="ignore"):
+            outputs = outputs.astype(np.float64)
+            if loss is None or not self.decoded_by_loss:
+                return {"": outputs * self.scale + self.center}
+            found = {name: np.asarray(part, np.float64) for name, part in loss.predictions(outputs, self.center, self.scale).items()}
+        shape = len(outputs), len(self.names)
+        if not found or any(part.shape != shape for part in found.values()):
+            shapes = ", ".join(f"{name!r} {part.shape}" for name, part in found.items()) or "none"
+            help = "correct it, or tell its author"
+            raise BrokenPlugin(f"the loss {plugin_name(loss)} gives the predictions {shapes}, not of the shape {shape} each", help=help)
+        return found
+
+    def decode(
+        self, outputs: Array, activation: Activation | None = None, z: Array | None = None, loss: Loss | None = None
+    ) -> NDArray[Any]:
         """Return predictions in the form of the user's targets: labels or numbers (rows,), or (rows, targets) for several targets.
 
         Of two classes with the same probability the first is returned; a label with a probability of exactly 0.5 is 0. Parameters are those
@@ -197,7 +231,7 @@ class TargetEncoder:
         """
         if self.classes is not None:
             return np.asarray(self.classes[choices(outputs, activation, z, one_unit=self.form == "binary")])
-        scores = self.scores(outputs, activation, z)
+        scores = self.scores(outputs, activation, z, loss)
         if self.task == "multilabel":
             return (scores > 0.5).astype(self.label_type)
         return scores[:, 0] if len(self.names) == 1 else scores
@@ -206,12 +240,14 @@ class TargetEncoder:
 
     def to_state(self) -> dict[str, Any]:
         """Return the part of the encoder that is stored as JSON; `arrays` returns the rest."""
+        by_loss = {"outputs_per_target": self.outputs_per_target, "decoded_by_loss": True} if self.decoded_by_loss else {}
         return {
             "task": self.task,
             "form": self.form,
             "names": list(self.names),
             "classes": None if self.classes is None else self.classes.tolist(),
             "label_type": self.label_type if self.classes is None else _type_name(self.classes),
+            **by_loss,
         }
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -228,7 +264,8 @@ class TargetEncoder:
             center, scale = statistics(arrays, ("center", "scale"), len(names) if valid.form == "numbers" else 0)
             if label_type not in LABEL_TYPES[valid.task]:
                 raise ValueError(f"labels of the type {label_type!r} do not fit the task {valid.task!r}")
-            return cls(valid.task, valid.form, names, classes, label_type, center, scale)
+            by_loss = valid.outputs_per_target, valid.decoded_by_loss
+            return cls(valid.task, valid.form, names, classes, label_type, center, scale, *by_loss)
         except (TypeError, ValueError, OverflowError) as error:  # a ValidationError is a ValueError
             raise ModelFileError(f"its preprocessing of the target is not valid: {first_line(error)}") from error
 

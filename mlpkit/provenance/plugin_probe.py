@@ -15,6 +15,7 @@ import numpy as np
 from mlpkit.plugin import Activation, Array, Loss, Metric, Minimizer, Optimizer, Plugin, Problem, Schedule
 from mlpkit.plugin.base import RAISED
 from mlpkit.plugin.fixed_activation import fixed
+from mlpkit.plugin.single_output import single_output
 
 COUNT = 17
 UNITS = 3  # of the rows that losses and metrics are asked for
@@ -147,7 +148,7 @@ def _answers(plugin: Plugin, inputs: Array, targets: Any) -> dict[str, Array]:
             return _of_activation(plugin, inputs)
         if isinstance(plugin, Loss):
             losses, grad = np.full(len(inputs), np.nan, inputs.dtype), np.full_like(inputs, np.nan)
-            plugin.value_and_grad(inputs.copy(), targets.copy(), losses, grad)
+            single_output(plugin).value_and_grad(inputs.copy(), targets.copy(), losses, grad)
             return {"outputs": losses, "derivatives": grad}
         if isinstance(plugin, Optimizer):
             return {"outputs": _moved(plugin, inputs)}

@@ -68,6 +68,10 @@ class Spec(Part):
     def _loss_findings(self) -> list[Finding]:
         at = len(self.network.layers) - 1
         activation = self.network.layers[-1].activation
+        several = self.loss.outputs_per_target
+        if several > 1 and activation.output != "real":
+            message = f"{plugin_name(self.loss)} takes {several} outputs for each target, of any size and sign"
+            return [Finding(("network", "layers", at, "activation"), message, "make the last activation 'linear'")]
         if activation.output in SUITABLE[self.loss.output]:
             return []
         loss, name = plugin_name(self.loss), plugin_name(activation)

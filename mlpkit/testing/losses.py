@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.plugin import REGISTRIES, SUITABLE, Activation, Array, Loss, Targets
+from mlpkit.plugin.single_output import single_output
 from mlpkit.testing.activation_cases import backward, forward
 from mlpkit.testing.check_run import CheckFunction
 from mlpkit.testing.concurrency import expect_undisturbed
@@ -31,6 +32,7 @@ from mlpkit.testing.loss_cases import (
 )
 from mlpkit.testing.loss_targets import expect_no_jump, right_costs_less, special_values
 from mlpkit.testing.row_checks import Rule, Sample, expect_alive, expect_no_nan, expect_parts, expect_single, expect_slopes
+from mlpkit.testing.wide_losses import predictions, several_outputs
 
 STEP = 1e-6  # of the differences
 FAR_STEP = 1e-4  # far from 0, where losses are large and lose digits
@@ -273,10 +275,16 @@ def _wide(targets: Targets) -> Targets:
     return targets.astype("float64") if targets.dtype.kind == "f" else targets
 
 
+def of_one_output(check: Callable[[Loss], None]) -> CheckFunction:
+    """Return a check that sees a loss as a function of one output per target."""
+    return lambda loss: check(single_output(loss))
+
+
 CHECKS: dict[str, CheckFunction] = {
-    check.__name__: check
+    check.__name__: of_one_output(check)
     for check in (
         *(gradient, joint, rows, shapes, dtype, inputs_untouched, buffers, special_values, right_costs_less, threads),
         *(zero_at_target, large_scores),
     )
 }
+CHECKS |= {check.__name__: check for check in (several_outputs, predictions)}

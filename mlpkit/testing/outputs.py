@@ -9,6 +9,7 @@ import numpy as np
 
 from mlpkit.plugin import Activation, Array, Initializer, Loss, Metric, Minimizer, Optimizer, Plugin
 from mlpkit.plugin.fixed_activation import fixed
+from mlpkit.plugin.single_output import single_output
 from mlpkit.testing import activation_cases, loss_cases, metric_cases
 from mlpkit.testing.initializers import accepted, filled
 from mlpkit.testing.row_checks import Sample
@@ -61,12 +62,13 @@ def _activation_widely(activation: Activation) -> list[Array]:
     return [array for sample in samples for array in rule.at(sample)]
 
 
-def _of_loss(loss: Loss) -> list[Array]:
+def _of_loss(plugin: Loss) -> list[Array]:
+    loss = single_output(plugin)
     return [array for rule in loss_cases.rules_of(loss) for array in rule.compute(*loss_cases.of_size(loss, rule, (7, 3))[:2])]
 
 
-def _loss_widely(loss: Loss) -> list[Array]:
-    found: list[Array] = []
+def _loss_widely(plugin: Loss) -> list[Array]:
+    loss, found = single_output(plugin), list[Array]()
     for rule in loss_cases.rules_of(loss):
         sizes = [loss_cases.of_size(loss, rule, (9, units), size) for units in (1, 4) for size in loss_cases.SIZES]
         for sample in (*sizes, loss_cases.uneven(loss, rule), *(each for _, each in loss_cases.special(loss) if rule.points == "outputs")):

@@ -11,6 +11,7 @@ import numpy as np
 from mlpkit.errors import MLPKitError
 from mlpkit.plugin import Activation, Initializer, Loss, Metric, Minimizer, Optimizer, Plugin, Schedule
 from mlpkit.plugin.fixed_activation import fixed
+from mlpkit.plugin.single_output import single_output
 from mlpkit.testing import activation_cases, loss_cases, metric_cases, optimizers
 from mlpkit.testing.cases import case_of
 from mlpkit.testing.engine import trained
@@ -44,9 +45,10 @@ def _activation(activation: Activation) -> None:
 
 
 def _loss(loss: Loss) -> None:
-    for rule in loss_cases.rules_of(loss):
+    one = single_output(loss)
+    for rule in loss_cases.rules_of(one):
         for number, shape in enumerate(((0, 3), *loss_cases.SHAPES)):
-            rule.at(loss_cases.of_size(loss, rule, shape).astype(DTYPES[number % 2]))
+            rule.at(loss_cases.of_size(one, rule, shape).astype(DTYPES[number % 2]))
 
 
 def _optimizer(optimizer: Optimizer) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mlpkit.plugin import Minimizer, Plugin
+from mlpkit.plugin import Loss, Minimizer, Plugin
 from mlpkit.plugin.fixed_activation import fixed
 from mlpkit.plugin.since import marked
 from mlpkit.testing import activations, common, effect_checks, engine, initializers, losses, metrics, optimizers, schedules, smoke
@@ -28,7 +28,7 @@ AGAIN: dict[str, tuple[str, ...]] = {  # what is checked again with other option
     ),
     "losses": (
         *("gradient", "joint", "rows", "shapes", "dtype", "inputs_untouched", "buffers", "special_values", "right_costs_less"),
-        *("threads", "zero_at_target", "large_scores"),
+        *("threads", "zero_at_target", "large_scores", "several_outputs", "predictions"),
     ),
     "optimizers": ("in_place", "state", "zero_rate", "zero_gradient", "zero_parameters", "downhill", "scopes", "dtype", "threads"),
     "initializers": ("fills", "reproducible", "shapes"),
@@ -42,6 +42,8 @@ ONLY_WHERE: dict[str, tuple[Callable[[Any], bool], str]] = {  # by check: whethe
     "output": (lambda activation: activation.output != "real", "its output is 'real', which any number is"),
     "joint": (lambda loss: loss.joint_with is not None, "it names no joint_with"),
     "zero_at_target": (lambda loss: loss.zero_at_target, "it does not promise zero_at_target"),
+    "several_outputs": (lambda loss: loss.outputs_per_target > 1, "it has one output per target"),
+    "predictions": (lambda loss: type(loss).predictions is not Loss.predictions, "it leaves predictions to mlpkit"),
     "later_options": (lambda plugin: bool(marked(type(plugin))), "none of its options is marked with Since"),
     "other_options": (lambda plugin: bool(variants(plugin)), "it has no options whose values are known"),
     "right_costs_less": (lambda loss: loss.targets != "numbers", "what is right for numbers depends on what they mean"),

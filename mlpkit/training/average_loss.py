@@ -39,19 +39,19 @@ def _losses(network: Network, spec: Spec, inputs: Array, targets: Targets) -> tu
     """The loss of each row, and what the network says."""
     loss = spec.loss
     scores, outputs = network.forward(inputs)
-    losses, grad = np.empty(len(scores), scores.dtype), np.empty_like(scores)
+    losses = np.empty(len(scores), scores.dtype)
     if is_joint(loss, network):
-        loss.joint(scores.copy(), targets, losses, grad)
+        loss.joint(scores.copy(), targets, losses, np.empty_like(scores))
     else:
-        loss.value_and_grad(outputs, targets, losses, grad)
+        loss.value_and_grad(outputs, targets, losses, np.empty_like(outputs))
     return losses, Answers(scores, outputs)
 
 
 def _losses_by_blocks(network: Network, spec: Spec, data: StoredDataset) -> tuple[Array, Answers]:
     """The same of inputs on disk, of which a block at a time is in memory."""
-    rows, units = len(data.inputs), network.layers[-1].weight.shape[1]
-    losses = np.empty(rows, data.inputs.dtype)
-    answers = Answers(*(np.empty((rows, units), data.inputs.dtype) for _ in range(2)))
+    rows, columns, dtype = len(data.inputs), network.layers[-1].weight.shape[1], data.inputs.dtype
+    losses = np.empty(rows, dtype)
+    answers = Answers(np.empty((rows, columns), dtype), np.empty((rows, network.units), dtype))
     for block in row_blocks(rows, max(data.inputs.step, FEWEST)):
         losses[block], some = _losses(network, spec, data.inputs[block], data.targets[block])
         answers.scores[block], answers.outputs[block] = some

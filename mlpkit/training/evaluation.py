@@ -109,7 +109,7 @@ def evaluate(
 
     chosen = choose_metrics(metrics or spec.metrics, target.task)
     loss, answers = mean_loss(network, spec, labelled.data)
-    figures = target.scores(answers.outputs, spec.network.layers[-1].activation, answers.scores)
+    figures = target.scores(answers.outputs, spec.network.layers[-1].activation, answers.scores, spec.loss)
     measured = measure(chosen, figures, labelled.values, labelled.data.weights)
     warn_undefined(measured, figures, "given")
     return {"loss": loss, **measured}

@@ -132,7 +132,7 @@ class Session:
     def _measure(self, answers: Answers) -> dict[str, float]:
         values, weights = self.prepared.measured
         activation = self.spec.network.layers[-1].activation
-        figures = self.prepared.target.scores(answers.outputs, activation, answers.scores)
+        figures = self.prepared.target.scores(answers.outputs, activation, answers.scores, self.spec.loss)
         measured = measure(self.spec.metrics, figures, values, weights)
         if not self.told:  # of what no epoch can measure, once
             self.told = True

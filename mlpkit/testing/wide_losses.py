@@ -1,0 +1,50 @@
+"""The checks of losses with several outputs per target, and of those that define how outputs become predictions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mlpkit.plugin import Loss
+from mlpkit.testing.failure_messages import expect, expect_close, expect_finite
+from mlpkit.testing.loss_cases import losses_and_grad, targets_for
+
+STEP = 1e-6
+ROWS, TARGETS = 9, 3
+
+
+def several_outputs(loss: Loss) -> None:
+    """The gradient agrees with differences in every output of every target, and each target depends on its own outputs alone."""
+    count = loss.outputs_per_target
+    expect(loss.targets == "numbers", f"targets is {loss.targets!r}", "take numbers where there are several outputs for each target")
+    rng = np.random.default_rng(21)
+    outputs, targets = rng.standard_normal((ROWS, TARGETS * count)), targets_for(loss, (ROWS, TARGETS), "float64", rng)
+    _, found = losses_and_grad(loss, outputs, targets)
+    expected = np.empty_like(outputs)
+    for column in range(outputs.shape[1]):
+        above, below = outputs.copy(), outputs.copy()
+        above[:, column] += STEP
+        below[:, column] -= STEP
+        expected[:, column] = (losses_and_grad(loss, above, targets)[0] - losses_and_grad(loss, below, targets)[0]) / (2 * STEP)
+    advice = "fill grad like outputs: column t * k + j is output j of target t"
+    expect_close(found, expected, "gradients, against differences,", advice, rtol=1e-5, atol=1e-6, at=outputs, called="the output")
+    moved = targets.copy()
+    moved[:, 0] += 1.0
+    _, others = losses_and_grad(loss, outputs, moved)
+    expect_close(others[:, count:], found[:, count:], "gradients of the other targets where the first one has changed", advice)
+
+
+def predictions(loss: Loss) -> None:
+    """`predictions` gives finite numbers in the units of the data: one array of shape (rows, targets) for each name."""
+    rng = np.random.default_rng(22)
+    outputs = rng.standard_normal((ROWS, TARGETS * loss.outputs_per_target))
+    center, scale = np.array([0.0, 5.0, -3.0]), np.array([1.0, 2.0, 0.5])
+    before = outputs.copy()
+    found = loss.predictions(outputs, center, scale)
+    expect(bool(found), "predictions is empty", "return the prediction as the first entry")
+    expect_close(outputs, before, "outputs before and after predictions", "do not write to outputs", rtol=0.0, atol=0.0)
+    for name, part in found.items():
+        shape = getattr(part, "shape", ())
+        expect(shape == (ROWS, TARGETS), f"the entry {name!r} has the shape {shape}", f"give one number for each target: {(ROWS, TARGETS)}")
+        expect_finite(part, f"an entry of {name!r}", "give finite numbers")
+        one_by_one = np.vstack([loss.predictions(outputs[[row]], center, scale)[name] for row in range(ROWS)])
+        expect_close(one_by_one, part, f"{name!r} of one row at a time", "let each row depend on itself alone", rtol=1e-9, atol=1e-12)
