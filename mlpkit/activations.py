@@ -102,6 +102,7 @@ class PReLU(Activation):
     The initial slope is PyTorch's; Keras has 0. There, too, each unit has its own; PyTorch shares one unless asked.
     """
 
+    since: ClassVar[int] = 5  # the spec schema
     initializer: ClassVar[str] = "he_normal"
     kinks: ClassVar[tuple[float, ...]] = (0.0,)
     initial: float = Field(0.25, description="slope below 0 before training")
@@ -130,6 +131,8 @@ class GLU(Gated):
 
     A layer of n units has weights for 2n columns. Dauphin et al. 2017, 1612.08083; PyTorch's.
     """
+
+    since: ClassVar[int] = 5  # the spec schema
 
     def forward(self, z: Array, out: Array, *parameters: Array) -> None:
         _sigmoid(z[:, out.shape[1] :], out)

@@ -189,6 +189,8 @@ class GaussianNLL(Loss):
     GaussianNLLLoss takes v itself, and limits it from below where this adds.
     """
 
+    since: ClassVar[int] = 5  # the spec schema
+
     epsilon: float = Field(1e-6, gt=0, description="the least variance, of standardized targets")
 
     @property

@@ -57,7 +57,15 @@ def test_glu():
     np.testing.assert_allclose(grad_z, REFERENCE["wide/glu/grad"], rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", sorted(REGISTRIES["losses"].builtins))
+def test_gaussian_nll():
+    outputs, targets = REFERENCE["gaussian/outputs"].copy(), REFERENCE["gaussian/targets"]
+    losses, grad = np.empty(len(outputs)), np.empty_like(outputs)
+    REGISTRIES["losses"].get("gaussian_nll")().value_and_grad(outputs, targets, losses, grad)
+    np.testing.assert_allclose(losses, REFERENCE["gaussian/losses"], rtol=1e-12)
+    np.testing.assert_allclose(grad, REFERENCE["gaussian/grad"], rtol=1e-11, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", sorted(set(REGISTRIES["losses"].builtins) - {"gaussian_nll"}))
 def test_loss(name):
     loss = REGISTRIES["losses"].get(name)()
     outputs = REFERENCE["losses/outputs"].copy()

@@ -91,7 +91,8 @@ class Activation(Plugin):
         """
 
 
-Activation.__class_vars__ = {*Activation.__class_vars__, "any_order"}  # so that Pydantic takes one in a subclass for no option
+# so that Pydantic takes a class variable of these names in a subclass for no option
+Activation.__class_vars__ = {*Activation.__class_vars__, "any_order", "parameters"}
 
 
 class Gated(Activation):
@@ -214,6 +215,9 @@ class Loss(Plugin):
         The engine uses it unasked when the last layer has that activation. `scores` is scratch space afterwards.
         """
         raise NotImplementedError(f"{type(self).__name__} names joint_with but defines no joint")
+
+
+Loss.__class_vars__ = {*Loss.__class_vars__, "outputs_per_target", "target_scale"}
 
 
 class Initializer(Plugin):

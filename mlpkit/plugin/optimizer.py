@@ -99,6 +99,9 @@ class Schedule(Plugin):
         warn(DeprecationWarning(message))
 
 
+Schedule.__class_vars__ = {*Schedule.__class_vars__, "history_columns"}  # so that Pydantic takes a class variable for no option
+
+
 class _LearningRate:
     """Annotation of a field that is a positive number or a schedule, with one clear error for both."""
 

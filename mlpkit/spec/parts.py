@@ -180,7 +180,9 @@ class Layer(Part):
         Initializer | None, BeforeValidator(lambda value: None if value == "auto" else value), Words(("auto",))
     ] = Field(None, description="'auto', the default: what the activation recommends")
     bias_initializer: Initializer = Field("zeros", validate_default=True)
-    trainable: Flag = Field(True, description="false: the layer keeps its weights, and its batch normalization the running averages")
+    trainable: Annotated[Flag, Since(5)] = Field(
+        True, description="false: the layer keeps its weights, and its batch normalization the running averages"
+    )
 
     @model_validator(mode="after")
     def _resolve_initializer(self) -> Layer:

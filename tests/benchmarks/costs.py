@@ -13,6 +13,7 @@ import numpy as np
 
 import mlpkit
 from mlpkit.plugin import REGISTRIES, Plugin
+from mlpkit.plugin.fixed_activation import initial_parameters
 
 from .pairing import Row, pair, repeated
 
@@ -29,8 +30,15 @@ def rows(quick: bool) -> list[Row]:
         for dtype in ("float32", "float64")
         for kind, costs in COSTS.items()
         for name in names(kind)
-        for row in costs(f"{kind} {name}, {dtype}, {where}", REGISTRIES[kind].get(name)(), shape, np.dtype(dtype))
+        for row in costs(f"{kind} {name}, {dtype}, {where}", plugin(kind, name), shape, np.dtype(dtype))
     ]
+
+
+def plugin(kind: str, name: str) -> Plugin:
+    """A plugin with its defaults; of a wrapper around Adam."""
+    cls = REGISTRIES[kind].get(name)
+    options = {"inner": "adam", "norm": 1.0} if name == "clipping" else {"inner": "adam"} if issubclass(cls, mlpkit.Wrapper) else {}
+    return cls(**options)
 
 
 def names(kind: str) -> list[str]:
@@ -51,21 +59,26 @@ def against_passes(what: str, call: Callable[[], object], arrays: int, shape: tu
 
 
 def activation(what: str, plugin: Plugin, shape: tuple[int, int], dtype: np.dtype) -> list[Row]:
-    scores = np.random.default_rng(0).standard_normal(shape).astype(dtype)
-    z, out, grad = np.empty_like(scores), np.empty_like(scores), np.ones_like(scores)
+    gated = isinstance(plugin, mlpkit.Gated)
+    start = np.random.default_rng(0).standard_normal((shape[0], 2 * shape[1] if gated else shape[1])).astype(dtype)
+    z, out, grad = np.empty_like(start), np.empty(shape, dtype), np.ones(shape, dtype)
+    parameters = initial_parameters(plugin, out)
+    gradients = [np.zeros_like(each) for each in parameters]
+    arrays = (z, out, grad, np.empty_like(z)) if gated else (z, out, grad)
 
     def both() -> None:
-        np.copyto(z, scores)  # backward may take it for scratch; the copy counts as the work of the layer before
-        plugin.forward(z, out)
-        plugin.backward(z, out, grad)
+        np.copyto(z, start)  # backward may take it for scratch; the copy counts as the work of the layer before
+        plugin.forward(z, out, *parameters)
+        plugin.backward(*arrays, *parameters, *gradients)
 
-    return against_passes(what, both, 7, shape, dtype)
+    return against_passes(what, both, 10 if gated else 7, shape, dtype)
 
 
 def loss(what: str, plugin: Plugin, shape: tuple[int, int], dtype: np.dtype) -> list[Row]:
     rng = np.random.default_rng(0)
     scores = rng.standard_normal(shape).astype(dtype)
     targets = rng.integers(0, shape[1], len(scores)) if plugin.targets == "classes" else rng.integers(0, 2, shape).astype(dtype)
+    targets = targets[:, : shape[1] // plugin.outputs_per_target] if targets.ndim == 2 else targets
     outputs, losses, grad = np.empty_like(scores), np.empty(len(scores), dtype), np.empty_like(scores)
     function = plugin.value_and_grad if plugin.joint_with is None else plugin.joint
 
@@ -79,10 +92,11 @@ def loss(what: str, plugin: Plugin, shape: tuple[int, int], dtype: np.dtype) -> 
 def optimizer(what: str, plugin: Plugin, shape: tuple[int, int], dtype: np.dtype) -> list[Row]:
     w, grad = np.ones(shape, dtype).reshape(-1), np.empty(shape, dtype).reshape(-1)
     gradient, state = np.full_like(w, 1e-3), [np.zeros_like(w) for _ in plugin.state]
+    scalars = [np.zeros(()) for _ in plugin.scalars]
 
     def step() -> None:
         np.copyto(grad, gradient)  # step may take it for scratch
-        plugin.step(w, grad, *state, lr=1e-3, t=10)
+        plugin.step(w, grad, *state, *scalars, lr=1e-3, t=1)
 
     step()
     used = sum(bool(array.any()) for array in state)  # the options decide which

@@ -455,7 +455,7 @@ def test_two_files_of_one_name_do_not_take_each_others_place(tmp_path):
     [
         ("activations", "gelu", "unknown activation 'gelu'\n", "relu'?"),
         ("activations", "selu", "unknown activation 'selu'\n", "did you mean"),
-        ("activations", "relo", "did you mean 'relu'?", ""),
+        ("activations", "relo", "did you mean 'relu' or 'prelu'?", ""),
         ("activations", "ReLU", "did you mean 'relu'?", ""),
         ("activations", "LeakyReLU", "did you mean 'leaky_relu'?", ""),
         ("activations", "Tanh", "did you mean 'tanh'?", ""),

@@ -132,6 +132,20 @@ def wide_activations(rng):
     yield "wide/glu/grad", tensor.grad.numpy()
 
 
+def gaussian(rng):
+    """The negative log-likelihood of normal distributions, for three targets."""
+    outputs, targets = 3 * rng.standard_normal((40, 6)), rng.standard_normal((40, 3))
+    outputs[:4, 1::2] = [[-40, 40, 0], [30, -30, 1], [-5, 5, -1], [0, 0, 0]]
+    tensor = torch.tensor(outputs, requires_grad=True)
+    mean, variance = tensor[:, ::2], nn.functional.softplus(tensor[:, 1::2], threshold=1e9) + 1e-6
+    rows = nn.functional.gaussian_nll_loss(mean, torch.tensor(targets), variance, eps=1e-30, reduction="none").mean(1)
+    rows.sum().backward()
+    yield "gaussian/outputs", outputs
+    yield "gaussian/targets", targets
+    yield "gaussian/losses", rows.detach().numpy()
+    yield "gaussian/grad", tensor.grad.numpy()
+
+
 PLATEAUS = {  # options of ReduceLROnPlateau
     "default": {},
     "patient": {"factor": 0.5, "patience": 2, "threshold": 0.05},
@@ -160,4 +174,5 @@ if __name__ == "__main__":
     arrays = dict(pair for part in (activations, losses, optimizers, networks) for pair in part(rng))
     arrays |= dict(plateaus(np.random.default_rng(21)))
     arrays |= dict(wide_activations(np.random.default_rng(22)))
+    arrays |= dict(gaussian(np.random.default_rng(23)))
     np.savez_compressed(Path(__file__).with_name("torch.npz"), torch_version=torch.__version__, **arrays)
