@@ -17,11 +17,15 @@ LONG = {"epochs": 150, "batch_size": 8, "early_stopping": {"patience": 1000}}
 POINTS = {"epochs": 5, "minutes": 0.0003, "keep": 3}
 
 
+RATE = {"learning_rate": {"type": "cosine", "initial": 0.02}}
 OPTIMIZERS = {
-    "sgd": {"type": "sgd"},
-    "momentum": {"type": "sgd", "momentum": 0.9},
-    "nesterov": {"type": "sgd", "momentum": 0.9, "nesterov": True},
-    "adam": {"type": "adam"},
+    "sgd": {"type": "sgd", **RATE},
+    "nadam": {"type": "nadam", **RATE},
+    "clipping": {"type": "clipping", "inner": {"type": "sgd", **RATE}, "norm": 0.5},
+    "averaging": {"type": "averaging", "inner": {"type": "clipping", "inner": {"type": "nadam", **RATE}, "value": 0.1}},
+    "momentum": {"type": "sgd", "momentum": 0.9, **RATE},
+    "nesterov": {"type": "sgd", "momentum": 0.9, "nesterov": True, **RATE},
+    "adam": {"type": "adam", **RATE},
 }
 
 
@@ -29,8 +33,7 @@ OPTIMIZERS = {
 def long_project(project, spec, request):
     """A project whose training takes a moment, with dropout, batch normalization and a schedule; `unbroken.h5` is its model."""
     spec["training"] = LONG
-    spec["optimizer"] = dict(OPTIMIZERS[getattr(request, "param", "adam")])
-    spec["optimizer"]["learning_rate"] = {"type": "cosine", "initial": 0.02}
+    spec["optimizer"] = OPTIMIZERS[getattr(request, "param", "adam")]
     spec["network"]["layers"][0] |= {"dropout": 0.2, "normalization": "batch"}
     (project / "spec.json").write_text(json.dumps(spec))
     mlpkit.train(project / "spec.json").save(project / "unbroken.h5")
