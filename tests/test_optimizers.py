@@ -34,7 +34,7 @@ def averaged(inner="adam", decay=0.9):
     return {"type": "averaging", "inner": inner, "decay": decay}
 
 
-class Recorder(Optimizer):
+class PlainStep(Optimizer):
     """Takes the gradient for the step: w -= grad."""
 
     def step(self, w, grad, *state, lr, t):
@@ -46,7 +46,7 @@ class Recorder(Optimizer):
 def test_a_long_gradient_is_shortened_and_keeps_its_direction(scale, dtype):
     gradient = (RNG.standard_normal(50) * min(scale, 1e30 if dtype == "float32" else scale)).astype(dtype)
     w = np.zeros_like(gradient)
-    optimizers.Clipping(inner=Recorder(), norm=2.0).step(w, gradient.copy(), lr=0.1, t=1)
+    optimizers.Clipping(inner=PlainStep(), norm=2.0).step(w, gradient.copy(), lr=0.1, t=1)
     exact = gradient.astype(np.longdouble)
     exact *= min(1.0, 2.0 / np.sqrt((exact * exact).sum()))
     np.testing.assert_allclose(-w, exact.astype(dtype), rtol=1e-5 if dtype == "float32" else 1e-13)
@@ -54,7 +54,7 @@ def test_a_long_gradient_is_shortened_and_keeps_its_direction(scale, dtype):
 
 def test_single_numbers_are_limited_before_the_norm():
     w = np.zeros(3)
-    optimizers.Clipping(inner=Recorder(), value=1.0, norm=1.0).step(w, np.array([5.0, -3.0, 0.5]), lr=0.1, t=1)
+    optimizers.Clipping(inner=PlainStep(), value=1.0, norm=1.0).step(w, np.array([5.0, -3.0, 0.5]), lr=0.1, t=1)
     np.testing.assert_allclose(w, -np.array([1.0, -1.0, 0.5]) / 1.5)
 
 
@@ -152,7 +152,7 @@ def test_state_and_scalars_are_named_once(name):
     assert type(optimizer).model_validate(json.loads(optimizer.model_dump_json())) == optimizer
 
 
-class Rows(Optimizer):
+class CountedRows(Optimizer):
     """A rule of tensors with a scalar, which counts the steps of each."""
 
     scope = "tensor"
@@ -166,7 +166,7 @@ class Rows(Optimizer):
 
 def test_a_rule_of_tensors_has_a_scalar_for_each(tmp_path):
     kept = {"epochs": 3, "batch_size": 16, "keep_state": True}
-    model = mlpkit.train(spec(Rows, training=kept), X, Y)
+    model = mlpkit.train(spec(CountedRows, training=kept), X, Y)
     model.save(tmp_path / "model.h5")
-    loaded = mlpkit.load(tmp_path / "model.h5", plugins=[Rows])
+    loaded = mlpkit.load(tmp_path / "model.h5", plugins=[CountedRows])
     np.testing.assert_array_equal(loaded.training_state.arrays["optimizer/count"], [9.0] * 4)

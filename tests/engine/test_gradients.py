@@ -41,7 +41,8 @@ def gradient_error(depth, hidden, last, loss, normalization, weighted, joint=Tru
     """Relative distance between the gradient and its central differences."""
     rng = np.random.default_rng([depth, ACTIVATIONS.index(hidden), ACTIVATIONS.index(last), LOSSES.index(loss)])
     layers = [{"units": HIDDEN, "activation": hidden, "normalization": normalization}] * (depth - 1)
-    network = {"inputs": INPUTS, "layers": [*layers, {"units": OUTPUTS, "activation": last}]}
+    units = OUTPUTS * REGISTRIES["losses"].get(loss)().outputs_per_target
+    network = {"inputs": INPUTS, "layers": [*layers, {"units": units, "activation": last}]}
     spec = Spec.model_validate({"network": network, "loss": loss})
     net = Network(spec.network, "float64")
     net.initialize(rng)

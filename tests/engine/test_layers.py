@@ -127,7 +127,7 @@ def test_gradients_of_activation_parameters_do_not_depend_on_threads(monkeypatch
     assert all(np.array_equal(found[0], other) for other in found[1:])
 
 
-class Bent(Elementwise):
+class BentSquare(Elementwise):
     """scale z + bend z^2, with one bend for all units."""
 
     shared = ("bend",)
@@ -147,17 +147,17 @@ class Bent(Elementwise):
 
 
 def test_two_formulas_and_their_parameters_train_save_and_load(tmp_path):
-    model = mlpkit.train(spec({"units": 4, "activation": Bent}, optimizer={"type": "adam", "learning_rate": 0.05}), X, Y)
+    model = mlpkit.train(spec({"units": 4, "activation": BentSquare}, optimizer={"type": "adam", "learning_rate": 0.05}), X, Y)
     views = model.network.parameters.views
     assert views["layers.0.activation.scale"].shape == (4,)
     assert views["layers.0.activation.bend"].shape == (1,)
     assert views["layers.0.activation.bend"] != 0.1
     model.save(tmp_path / "model.h5")
-    loaded = mlpkit.load(tmp_path / "model.h5", plugins=[Bent])
+    loaded = mlpkit.load(tmp_path / "model.h5", plugins=[BentSquare])
     np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
     np.testing.assert_array_equal(mlpkit.load_arrays(tmp_path / "model.h5")["layers.0.activation.bend"], views["layers.0.activation.bend"])
 
 
 def test_a_trained_activation_passes_the_kit():
-    report = mlpkit.testing.check_plugin(Bent())
+    report = mlpkit.testing.check_plugin(BentSquare())
     assert report.ok, str(report)
