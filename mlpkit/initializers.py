@@ -80,7 +80,7 @@ class Constant(Initializer):
 class RandomNormal(Initializer):
     """N(mean, stddev^2)."""
 
-    mean: float = 0.0
+    mean: float = Field(0.0, description="mean")
     stddev: float = Field(0.05, ge=0, description="standard deviation")
 
     def fill(self, array: Array, rng: np.random.Generator) -> None:

@@ -24,7 +24,7 @@ def entries_schema(registry: Registry[Any]) -> dict[str, Any]:
     kinds = _open.get()
     token = _open.set(kinds | {registry.kind})
     try:
-        return _entries_schema(registry, inside=registry.kind in kinds)
+        return {"title": registry.kind, **_entries_schema(registry, inside=registry.kind in kinds)}
     finally:
         _open.reset(token)
 

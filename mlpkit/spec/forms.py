@@ -44,7 +44,7 @@ def full_spec(stored: Any, third_party: bool = False) -> Any:
 
 def _filled(annotation: Any, value: Any, third_party: bool) -> Any:
     """Return the value of a field with what it leaves out."""
-    models = _models(annotation)
+    models = models_in(annotation)
     if models and isinstance(value, list):
         return [_filled(annotation, entry, third_party) for entry in value]
     if not models or not isinstance(value, (str, dict)):
@@ -77,11 +77,11 @@ def _type_of(cls: type[BaseModel]) -> Any:
     return None if field is None else field.default
 
 
-def _models(annotation: Any) -> list[type[BaseModel]]:
+def models_in(annotation: Any) -> list[type[BaseModel]]:
     """Return the parts and contracts that an annotation names."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [found for part in get_args(annotation) for found in _models(part)]
+    return [found for part in get_args(annotation) for found in models_in(part)]
 
 
 def _plugin(kind: str, name: Any, third_party: bool) -> type[Plugin] | None:

@@ -16,8 +16,10 @@ class BatchNormalization(BaseModel):
     running variance is the unbiased one; `momentum` is what is kept of the old average (PyTorch counts the new share).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-    type: Literal["batch"] = "batch"
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, json_schema_extra={"examples": [{"type": "batch", "momentum": 0.99}]}
+    )
+    type: Literal["batch"] = Field("batch", description="kind of normalization")
     momentum: float = Field(0.9, ge=0, lt=1, description="share of the old running average that each step keeps")
     epsilon: float = Field(1e-5, gt=0, description="added to the variance")
 
@@ -28,8 +30,10 @@ class LayerNormalization(BaseModel):
     The same in training and prediction. Ba, Kiros & Hinton 2016, 1607.06450.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-    type: Literal["layer"] = "layer"
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, json_schema_extra={"examples": [{"type": "layer", "epsilon": 1e-6}]}
+    )
+    type: Literal["layer"] = Field("layer", description="kind of normalization")
     epsilon: float = Field(1e-5, gt=0, description="added to the variance")
 
 

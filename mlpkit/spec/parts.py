@@ -4,60 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from mlpkit.plugin import REGISTRIES, Activation, Initializer, Plugin
 from mlpkit.plugin.json_schema import Words
 from mlpkit.plugin.since import Since
 from mlpkit.spec.csv_options import MISSING, Encoding, Header, Missing
 from mlpkit.spec.normalization import BatchNormalization, Normalization
-from mlpkit.spec.validation import Finding, Findings
+from mlpkit.spec.part import AnyColumn, ColumnName, Count, Flag, Names, Number, Part, Seed, Text, example, raise_any
+from mlpkit.spec.validation import Finding
 from mlpkit.text.column_names import same_form
-from mlpkit.text.limits import InParts, check_keys, whole_numbers
+from mlpkit.text.limits import InParts
 
-Count = Annotated[int, Field(strict=True, ge=1)]
-Number = Annotated[float, Field(strict=True)]
-Flag = Annotated[bool, Field(strict=True)]
-Text = Annotated[str, Field(strict=True, min_length=1)]
-Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
-_TEXT_SCHEMA = {"type": "string", "minLength": 1}
-AnyColumn = Annotated[str, AfterValidator(same_form)]  # a file may have one without a name
-ColumnName = Annotated[Text, AfterValidator(same_form)]
-Names = Annotated[  # one column or several: "species" or ["height", "weight"]
-    tuple[ColumnName, ...],
-    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
-    PlainSerializer(lambda value: value[0] if len(value) == 1 else list(value)),
-    WithJsonSchema({"anyOf": [_TEXT_SCHEMA, {"type": "array", "items": _TEXT_SCHEMA, "minItems": 1}]}),
-    Field(min_length=1),
-    InParts,
-]
 Treatment = Literal["standardize", "none", "one_hot", "ignore"]
-
-
-P = TypeVar("P", bound="Part")
-
-
-class Part(BaseModel):
-    """A part of a spec: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _few_keys(cls, value: Any) -> Any:
-        check_keys(value, cls.model_fields)
-        return whole_numbers(value, cls.model_fields)
 
 
 def _check_separator(text: str) -> str:
@@ -77,6 +38,8 @@ def _each_once(value: Any) -> Any:
 class Split(Part):
     """The validation rows: a share of them drawn by a generator of its own, or as a column says."""
 
+    model_config = example({"validation": 0.2})
+
     validation: Annotated[Number, Field(gt=0, lt=1)] | None = Field(None, description="share of the rows, between 0 and 1")
     stratify: Flag = Field(True, description="keep the classes' shares equal in both parts")
     seed: Seed | None = Field(None, description="of the split alone; the spec's seed when left out")
@@ -91,6 +54,8 @@ class Split(Part):
 
 class Data(Part):
     """The source of the rows and the roles of their columns."""
+
+    model_config = example({"path": "penguins.csv", "target": "species", "inputs": ["island", "body_mass_g"], "split": {"validation": 0.2}})
 
     path: Text | None = Field(None, description="CSV, TSV, NPZ, NPY or HDF5 file, relative to the spec; '-' for stdin")
     format: Literal["csv", "tsv", "npz", "npy", "hdf5"] | None = Field(None, description="by the file's ending when left out")
@@ -118,7 +83,7 @@ class Data(Part):
     )
     inputs: Names | None = Field(None, description="the columns to predict from: all others when left out")
     weight: ColumnName | None = Field(None, description="a column with what each row counts")
-    split: Split | None = None
+    split: Split | None = Field(None, description="the validation rows, taken from the rows of 'path'")
     validation: Text | None = Field(None, description="a file with the validation rows")
 
     @model_validator(mode="after")
@@ -150,6 +115,8 @@ class Preprocessing(Part):
     or numbers with units: it is refused, unless `columns` says "ignore", or insists with "one_hot".
     """
 
+    model_config = example({"target": "robust", "columns": {"zip": "one_hot", "id": "ignore"}})
+
     numbers: Literal["standardize", "none"] = Field("standardize", description="to mean 0 and deviation 1")
     categories: Literal["one_hot", "none"] = Field(
         "one_hot", description="one 0/1 column per category, which rows must share; 'none' refuses text"
@@ -171,15 +138,17 @@ NO_PREPROCESSING = {"numbers": "none", "categories": "none", "missing": "none", 
 class Layer(Part):
     """One layer: outputs = activation(normalization(x @ weight + bias)), then dropout while it trains."""
 
+    model_config = example({"units": 64, "activation": "relu", "normalization": "batch", "dropout": 0.2})
+
     units: Count | None = Field(None, description="width; may be left out in the last layer, where the target decides")
-    activation: Activation = Field("linear", validate_default=True)
+    activation: Activation = Field("linear", validate_default=True, description="function of the layer's pre-activations")
     dropout: Annotated[Number, Field(ge=0, lt=1)] = Field(0.0, description="share of the outputs that training drops (1207.0580)")
     normalization: Normalization | None = Field(None, description="'batch' or 'layer'")
     bias: Flag = Field(True, description="a layer with batch normalization has none: its shift does the same")
     weight_initializer: Annotated[
         Initializer | None, BeforeValidator(lambda value: None if value == "auto" else value), Words(("auto",))
     ] = Field(None, description="'auto', the default: what the activation recommends")
-    bias_initializer: Initializer = Field("zeros", validate_default=True)
+    bias_initializer: Initializer = Field("zeros", validate_default=True, description="initial bias")
     trainable: Annotated[Flag, Since(5)] = Field(
         True, description="false: the layer keeps its weights, and its batch normalization the running averages"
     )
@@ -200,8 +169,10 @@ class Layer(Part):
 class NetworkSpec(Part):
     """The layers, from the inputs on."""
 
+    model_config = example({"layers": [{"units": 32, "activation": "relu"}, {"activation": "softmax"}]})
+
     inputs: Count | None = Field(None, description="width of the encoded inputs; the data decide when left out")
-    layers: Annotated[tuple[Layer, ...], Field(min_length=1), InParts]
+    layers: Annotated[tuple[Layer, ...], Field(min_length=1, description="from the first hidden layer to the output layer"), InParts]
 
     @model_validator(mode="after")
     def _consistent(self) -> NetworkSpec:
@@ -223,6 +194,8 @@ class NetworkSpec(Part):
 class EarlyStopping(Part):
     """Stop when the monitored figure has not improved for `patience` epochs. The best weights are always restored."""
 
+    model_config = example({"monitor": "accuracy", "patience": 20})
+
     monitor: Text = Field("validation_loss", description="'validation_loss', 'training_loss' or the name of one of the metrics")
     patience: Count = Field(10, description="epochs without improvement")
     min_delta: Annotated[Number, Field(ge=0)] = Field(0.0, description="what counts as an improvement")
@@ -230,6 +203,8 @@ class EarlyStopping(Part):
 
 class Checkpoint(Part):
     """Files from which a run can go on, written while it trains; the best stays beside the last ones."""
+
+    model_config = example({"minutes": 10, "keep": 2})
 
     folder: Annotated[Text | None, Since(4, values=(None,))] = Field(
         None,
@@ -249,11 +224,13 @@ class Checkpoint(Part):
 class Training(Part):
     """The loop."""
 
-    epochs: Count = 100
+    model_config = example({"epochs": 200, "batch_size": 128, "early_stopping": {"patience": 20}})
+
+    epochs: Count = Field(100, description="passes over the training rows")
     batch_size: Count | None = Field(32, description="rows per step; null: all of them")
-    shuffle: Flag = True
-    early_stopping: EarlyStopping | None = None
-    checkpoint: Checkpoint | None = None
+    shuffle: Flag = Field(True, description="draw a new order of the rows in each epoch")
+    early_stopping: EarlyStopping | None = Field(None, description="stop when the monitored figure no longer improves")
+    checkpoint: Checkpoint | None = Field(None, description="write checkpoints; null: none")
     keep_state: Annotated[Flag, Since(4)] = Field(
         False, description="save the optimizer's arrays in the file of a finished run too, so that it can go on"
     )
@@ -273,10 +250,3 @@ def one_unit_softmax(units: int | None, last: Layer, path: tuple[str | int, ...]
         return []
     message = f"{plugin_name(last.activation)} over one unit is always 1: nothing could be learned"
     return [Finding((*path, "activation"), message, "use 'sigmoid' with 'binary_crossentropy' for two classes, 'linear' for a number")]
-
-
-def raise_any(part: P, found: list[Finding]) -> P:
-    """The part itself, or all findings at once."""
-    if found:
-        raise Findings(found)
-    return part

@@ -19,19 +19,8 @@ from mlpkit.files.paths import as_path, expanded
 from mlpkit.plugin import SUITABLE, Loss, Metric, Optimizer, Schedule, learning_rate_of
 from mlpkit.plugin.json_schema import Words
 from mlpkit.spec.normalization import BatchNormalization
-from mlpkit.spec.parts import (
-    NO_PREPROCESSING,
-    Data,
-    NetworkSpec,
-    Part,
-    Preprocessing,
-    Seed,
-    Text,
-    Training,
-    one_unit_softmax,
-    plugin_name,
-    raise_any,
-)
+from mlpkit.spec.part import Part, Seed, Text, example, raise_any
+from mlpkit.spec.parts import NO_PREPROCESSING, Data, NetworkSpec, Preprocessing, Training, one_unit_softmax, plugin_name
 from mlpkit.spec.reading import read_text
 from mlpkit.spec.validation import Finding, findings, path_text
 from mlpkit.text import json_text
@@ -45,19 +34,29 @@ MOST_PROBLEMS = 50  # of one spec that are told at once
 class Spec(Part):
     """The whole description. `Spec.read` takes a JSON file, `Spec.model_validate` a dictionary."""
 
-    schema_uri: str | None = Field(None, alias="$schema")
-    name: Text = "model"
+    model_config = example(
+        {
+            "data": {"path": "xor.csv", "target": "xor"},
+            "network": {"layers": [{"units": 8, "activation": "tanh"}, {"units": 1, "activation": "sigmoid"}]},
+            "loss": "binary_crossentropy",
+            "optimizer": {"type": "adam", "learning_rate": 0.05},
+            "training": {"epochs": 500, "batch_size": None},
+            "metrics": ["accuracy"],
+        }
+    )
+    schema_uri: str | None = Field(None, alias="$schema", description="path of the JSON Schema, for editors; not stored")
+    name: Text = Field("model", description="name of the model, shown by 'mlpkit info'")
     seed: Seed = Field(0, description="of the initial weights, the shuffling, the dropout and the split")
-    dtype: Literal["float32", "float64"] = "float32"
-    data: Data = Data()
+    dtype: Literal["float32", "float64"] = Field("float32", description="of the parameters and of all arithmetic")
+    data: Data = Field(Data(), description="source of the rows and roles of the columns")
     preprocessing: Annotated[
         Preprocessing, BeforeValidator(lambda value: NO_PREPROCESSING if value == "none" else value), Words(("none",))
-    ] = Preprocessing()
-    network: NetworkSpec
-    loss: Loss
-    optimizer: Optimizer = Field("adam", validate_default=True)
-    training: Training = Training()
-    metrics: Annotated[tuple[Metric, ...], InParts] = ()
+    ] = Field(Preprocessing(), description="preparation of the columns; 'none' passes numbers on as they are")
+    network: NetworkSpec = Field(description="the layers")
+    loss: Loss = Field(description="function that training minimizes")
+    optimizer: Optimizer = Field("adam", validate_default=True, description="rule of each training step")
+    training: Training = Field(Training(), description="number of epochs, size of a batch and when to stop")
+    metrics: Annotated[tuple[Metric, ...], InParts] = Field((), description="measured on the validation rows after each epoch")
 
     _folder: str | None = PrivateAttr("")  # what its relative paths start at; None: it came with a model file, and has no paths
 

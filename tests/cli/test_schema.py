@@ -2,12 +2,14 @@
 
 import copy
 import json
+from pathlib import Path
 
 import jsonschema
 import pytest
 
 import mlpkit
 
+STORED = Path(__file__).parents[2] / "models" / "SPEC.md"
 LAYERS = [{"units": 3, "activation": "relu"}, {"activation": "softmax"}]
 BASE = {"network": {"layers": LAYERS}, "loss": "categorical_crossentropy"}
 LAYER = {"units": 2, "activation": "tanh"}
@@ -98,3 +100,16 @@ def test_it_knows_every_plugin_and_option(run):
 def test_it_is_written_to_a_file(folder, run):
     assert run("schema", "-o", "s.json").code == 0
     assert json.loads((folder / "s.json").read_text()) == json.loads(run("schema").out)
+
+
+def test_the_reference_in_markdown_is_the_stored_one(folder, run):
+    """Run `mlpkit schema --markdown -o models/SPEC.md` after a change of a key, an option or a text."""
+    assert run("schema", "--markdown", "-o", "SPEC.md").code == 0
+    assert (folder / "SPEC.md").read_text(encoding="utf-8") == STORED.read_text(encoding="utf-8")
+    assert run("schema", "--markdown").out == STORED.read_text(encoding="utf-8")
+
+
+def test_the_reference_is_a_markdown_file(run):
+    done = run("schema", "--markdown", "-o", "SPEC.json")
+    assert done.code == 2
+    assert "written as Markdown" in done.err

@@ -15,7 +15,7 @@ import mlpkit
 PACKAGE = Path(mlpkit.__file__).parent
 ADDED = {  # by file: a line that is there, and what is added below it
     "spec/parts.py": (
-        "    epochs: Count = 100\n",
+        "    epochs: Count = Field(100,",
         "    warmth: Annotated[Number, Since(5)] = 0.0\n",
     ),
     "activations.py": (

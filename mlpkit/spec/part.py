@@ -1,0 +1,56 @@
+"""Part: the base of the parts of a spec, and the types of the values in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
+
+from mlpkit.spec.validation import Finding, Findings
+from mlpkit.text.column_names import same_form
+from mlpkit.text.limits import InParts, check_keys, whole_numbers
+
+Count = Annotated[int, Field(strict=True, ge=1)]
+Number = Annotated[float, Field(strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
+Text = Annotated[str, Field(strict=True, min_length=1)]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+_TEXT_SCHEMA = {"type": "string", "minLength": 1}
+AnyColumn = Annotated[str, AfterValidator(same_form)]  # a file may have one without a name
+ColumnName = Annotated[Text, AfterValidator(same_form)]
+Names = Annotated[  # one column or several: "species" or ["height", "weight"]
+    tuple[ColumnName, ...],
+    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+    PlainSerializer(lambda value: value[0] if len(value) == 1 else list(value)),
+    WithJsonSchema({"anyOf": [_TEXT_SCHEMA, {"type": "array", "items": _TEXT_SCHEMA, "minItems": 1}]}),
+    Field(min_length=1),
+    InParts,
+]
+
+
+P = TypeVar("P", bound="Part")
+
+
+def example(value: Mapping[str, Any]) -> ConfigDict:
+    """Return the configuration of a part with an example, for its JSON Schema and the reference in models/SPEC.md."""
+    return ConfigDict(json_schema_extra={"examples": [dict(value)]})
+
+
+class Part(BaseModel):
+    """A part of a spec: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_keys(cls, value: Any) -> Any:
+        check_keys(value, cls.model_fields)
+        return whole_numbers(value, cls.model_fields)
+
+
+def raise_any(part: P, found: list[Finding]) -> P:
+    """The part itself, or all findings at once."""
+    if found:
+        raise Findings(found)
+    return part
