@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from mlpkit.numerics.blocks import blocks, row_blocks
-from mlpkit.numerics.rowwise import row_max, row_sum
+from mlpkit.numerics.rowwise import ones, row_max, row_sum
 from mlpkit.plugin import Activation, Array, Gated, OutputKind
 
 LOWEST = {np.dtype("float32"): -88.0, np.dtype("float64"): -709.0}  # exp(-z) is finite above
@@ -183,4 +183,4 @@ def _softmax_row(z: Array, out: Array) -> None:
     largest = max(z.tolist()[0]) if z.size <= TINY else z.max()  # Python takes half of NumPy's time
     np.subtract(z, np.array(largest, z.dtype), out)
     np.exp(out, out)
-    np.divide(out, out.sum(), out)
+    np.divide(out, out.dot(ones(z.size, z.dtype)).reshape(()), out)

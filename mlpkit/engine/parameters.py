@@ -6,7 +6,6 @@ a gradient check one line each.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from functools import cached_property
 from math import prod
@@ -55,12 +54,6 @@ class Parameters:
 
     def __len__(self) -> int:
         return len(self.vector)
-
-    def joined(self, *names: str) -> Array:
-        """Views that stand one after the other as one matrix: a weight with its bias as the last row."""
-        start = sum(view.size for view in itertools.takewhile(lambda view: view is not self.views[names[0]], self.views.values()))
-        stop = start + sum(self.views[name].size for name in names)
-        return self.vector[start:stop].reshape(-1, self.views[names[0]].shape[-1])
 
 
 class MappedParameters(Parameters):
