@@ -2,28 +2,16 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "mlpkit"
-UNFINISHED = [
-    "activations.py",
-    "initializers.py",
-    "losses.py",
-    "metrics.py",
-    "optimizers.py",
-    "schedules.py",
-    "engine",
-    "model",
-    "plugin",
-    "provenance",
-    "spec",
-    "testing",
-    "training",
-]
-FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] not in UNFINISHED)
+IGNORES = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["tool"]["ruff"]["lint"]["per-file-ignores"]
+UNFINISHED = {pattern.removesuffix("/**") for pattern in IGNORES if pattern.startswith("mlpkit/")}  # the one list, to become empty
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if f"mlpkit/{path.relative_to(PACKAGE).parts[0]}" not in UNFINISHED)
 QUESTION = re.compile(r"\W*(what|how|where|which|whether|who|whom|whose|when|why)(ever)?\b", re.IGNORECASE)
 DEFINITIONS = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
 

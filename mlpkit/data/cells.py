@@ -43,8 +43,8 @@ def check_cells(values: Sequence[Any], name: str) -> bool:
 def _check_rows(rows: Sequence[Sequence[Any]], name: str) -> bool:
     for row, cells in enumerate(rows):
         if len(cells) != len(rows[0]):
-            what = f"{name!r} has {len(cells)} values in row {row}, but {len(rows[0])} in row 0"
-            raise DataError(what, help="all rows must have the same number of values")
+            message = f"{name!r} has {len(cells)} values in row {row}, but {len(rows[0])} in row 0"
+            raise DataError(message, help="all rows must have the same number of values")
     found = set(map(type, chain.from_iterable(rows)))
     mixed = bool(_odd_types(found))
     for column, cells in enumerate(zip(*rows, strict=True) if mixed else ()):
@@ -72,8 +72,8 @@ def _are_flags(cells: Sequence[Any]) -> bool:
 
 def odd_cell(name: str, value: Any, row: int) -> DataError:
     """Return the error for a value that is neither a number nor a text."""
-    what = f"the column {name!r} has {shortened(repr(value), 40)} in row {row}, which is not a number"
-    return DataError(what, help="give one number or text there")
+    message = f"the column {name!r} has {shortened(repr(value), 40)} in row {row}, which is not a number"
+    return DataError(message, help="give one number or text there")
 
 
 def is_missing(value: Any) -> bool:

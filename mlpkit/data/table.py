@@ -88,7 +88,7 @@ class Table:
         columns = dict(zip(unique(list(columns)), columns.values(), strict=True))
         self.declared = {name: whole_categories(values) for name, values in columns.items() if is_declared(values)}
         self.declared |= declared or {}
-        self.records = False  # rows were given as dictionaries: what one lacks is missing
+        self.records = False  # rows were given as dictionaries, so absent keys are missing values
         self.lists = {name for name, values in columns.items() if isinstance(values, (list, tuple))}
         self.columns = {name: _column(values, name) for name, values in columns.items()}
         self.separator: str | None = None
@@ -174,10 +174,10 @@ def missing_columns(names: Sequence[str], known: Sequence[str], source: str = ""
     near = difflib.get_close_matches(names[0], known, n=1) if len(names) == 1 else []  # a suggestion is made for a single name only
     hint = f"; did you mean {near[0]!r}?" if near else ""
     some = first_few(known, 20)
-    what = "are no columns" if len(names) > 1 else "is no column"
+    found = "are no columns" if len(names) > 1 else "is no column"
     shown = first_few(names, show=repr)
     where = f" in {source}" if source else ""
-    return data_error(f"there {what} {shown}{where}{hint}", source, help=f"the columns are {some or 'none'}")
+    return data_error(f"there {found} {shown}{where}{hint}", source, help=f"the columns are {some or 'none'}")
 
 
 def _column(values: Any, name: str) -> Column:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 
 FORMAT = "mlpkit"
-MAJOR, MINOR = 1, 4  # of the container; MINOR is raised when it changes, and not when the spec does
-BASE_MINOR = 3  # of mlpkit 0.3: every file has what it has
-SPEC_SCHEMA = 5  # the highest known one: raised once for a release that brings keys, options or plugins
+MAJOR, MINOR = 1, 4  # version of the container; MINOR increases if the container changes, but not if the spec does
+BASE_MINOR = 3  # minor version of mlpkit 0.3; every file has at least its parts
+SPEC_SCHEMA = 5  # highest known schema; increases once per release that adds keys, options or plugins
 FEATURES: frozenset[str] = frozenset()  # optional features that a file may require; versions 1.0 to 1.4 define none
 
 MANIFEST, SPEC = "/manifest", "/spec"

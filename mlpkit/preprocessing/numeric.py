@@ -49,7 +49,7 @@ class NumberEncoder:
         True to fill missing values with the median; False to raise an error for them.
     fill, center, scale : array, shape (values,)
         Median, subtrahend and divisor: mean and deviation, or 0 and 1. Constants have scale 1.
-    gaps : array of int
+    missing_indices : array of int
         Indices of values that are missing in some training rows. Each gets an indicator, which is 1 where the value is missing.
     constant : array of int
         Indices of values that are constant in the training rows. They are encoded as 0 in every row.
@@ -61,7 +61,7 @@ class NumberEncoder:
     fill: Vector
     center: Vector
     scale: Vector
-    gaps: NDArray[np.int64]
+    missing_indices: NDArray[np.int64]
     constant: NDArray[np.int64]
 
     @classmethod
@@ -91,7 +91,7 @@ class NumberEncoder:
     @cached_property
     def width(self) -> int:
         """Number of values and indicators."""
-        return len(self.fill) + len(self.gaps)
+        return len(self.fill) + len(self.missing_indices)
 
     @cached_property
     def booleans(self) -> frozenset[str]:
@@ -102,7 +102,7 @@ class NumberEncoder:
     def names(self) -> list[str]:
         """Name of each value and indicator."""
         labels = [label for column in self.columns for label in column.labels]
-        return [*labels, *(f"{labels[index]} is missing" for index in self.gaps)]
+        return [*labels, *(f"{labels[index]} is missing" for index in self.missing_indices)]
 
     def encode(self, table: Table, out: Array, names: Sequence[str] | None = None) -> Unseen:
         """Fill `out`, zeros of shape (rows, width), in blocks of rows, and return the number of unexpected missing values.
@@ -145,7 +145,7 @@ class NumberEncoder:
         if not counts.any():
             return Counter()
         new = counts.copy()
-        new[self.gaps] = new[self.constant] = 0
+        new[self.missing_indices] = new[self.constant] = 0
         names = [label for column in self.columns for label in column.labels] if new.any() else []
         return Counter({(names[index], None): int(new[index]) for index in np.flatnonzero(new)})
 
@@ -204,7 +204,7 @@ class NumberEncoder:
         """Fill missing values in scaled values, shape (rows, values), and return the indicators of the rows."""
         missing = np.isnan(part)
         np.copyto(part, self._scaled_fill, where=missing)
-        return missing[:, self.gaps]
+        return missing[:, self.missing_indices]
 
     @cached_property
     def _scaled_fill(self) -> Vector:
@@ -224,7 +224,7 @@ class NumberEncoder:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays of the encoder by name, without empty ones."""
-        found = {"fill": self.fill, "center": self.center, "scale": self.scale, "gaps": self.gaps}
+        found = {"fill": self.fill, "center": self.center, "scale": self.scale, "gaps": self.missing_indices}
         return {name: array for name, array in found.items() if array.size}
 
     @classmethod

@@ -87,7 +87,7 @@ def _input_digests(inputs: NDArray[Any] | StoredInputs, encoder: InputEncoder) -
 def _places(encoder: InputEncoder) -> dict[str, list[int]]:
     """Return where each column of the table stands in the encoded ones: its values, its gap indicators, its categories."""
     values = [column.name for column in encoder.numbers.columns for _ in range(column.width)]
-    indicators = [values[index] for index in encoder.numbers.gaps]
+    indicators = [values[index] for index in encoder.numbers.missing_indices]
     categories = [column.name for column in encoder.categories.columns for _ in column.categories]
     places: dict[str, list[int]] = {name: [] for name in encoder.order}
     for place, name in enumerate([*values, *indicators, *categories]):

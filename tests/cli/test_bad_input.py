@@ -1,4 +1,4 @@
-"""What bad input gets: an error of the right kind that says what and where, the exit code, and nothing written."""
+"""Invalid input: an error with position and advice, the right exit code, and no output file."""
 
 import json
 import re

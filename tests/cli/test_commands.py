@@ -1,4 +1,4 @@
-"""Each command on good input: what it writes, what it says, and that it agrees with the Python API."""
+"""Each command on valid input: its output, its messages, and agreement with the Python API."""
 
 import csv
 import io

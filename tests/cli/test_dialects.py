@@ -1,4 +1,4 @@
-"""Files as they are published and written: init finds how, writes it into the spec, and every command reads them so."""
+"""Public data files in their dialects: init detects the dialect and writes it to the spec, and every command uses it."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What `mlpkit init` writes trains, for any table that it accepts."""
+"""Specs drafted by `mlpkit init` can be trained, for any table that it accepts."""
 
 import csv
 import io

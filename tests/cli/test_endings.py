@@ -1,4 +1,4 @@
-"""The ending of a file decides what is written into it; an option with a single value is given once."""
+"""The suffix of an output file determines its format; an option with a single value must not be repeated."""
 
 import json
 from pathlib import Path

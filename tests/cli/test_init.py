@@ -1,4 +1,4 @@
-"""`mlpkit init`: the specs it writes train well as they are."""
+"""`mlpkit init`: the specs it writes train well without changes."""
 
 import json
 from pathlib import Path

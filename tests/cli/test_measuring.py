@@ -1,4 +1,4 @@
-"""What `evaluate`, `check` and `train` say of figures: weighted or not, in which units, and on how many rows."""
+"""Figures of `evaluate`, `check` and `train`: weighting, units and number of rows."""
 
 import json
 

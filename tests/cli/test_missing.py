@@ -1,4 +1,4 @@
-"""A model whose activation is missing, on the command line: what to install, or the table to predict through."""
+"""Models with a missing activation on the command line: advice to install it, or prediction through the lookup table."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""`mlpkit plugins list` and `show`: by metadata alone, the formula, the options and the picture."""
+"""`mlpkit plugins list` and `show`: metadata, formula, options and plot."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""`mlpkit plugins check`: what TARGET may be, options, exit codes, and a folder against what is installed."""
+"""`mlpkit plugins check`: forms of TARGET, options, exit codes, and comparison of a folder with the installed package."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""`mlpkit plugins new --from`: a package around a file of plugins, which stays as it is."""
+"""`mlpkit plugins new --from`: a package around a file of plugins, which is not changed."""
 
 import ast
 import json

@@ -1,4 +1,4 @@
-"""`mlpkit plugins new`: a package that can be installed, passes its own tests, and trains; or nothing at all."""
+"""`mlpkit plugins new`: a package that can be installed, passes its own tests and trains; or no files at all."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`mlpkit train` that is interrupted, terminated or killed, and goes on: the same file in the end, byte for byte."""
+"""`mlpkit train` interrupted, terminated or killed, and resumed: the resulting file is the same byte for byte."""
 
 import contextlib
 import json

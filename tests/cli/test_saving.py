@@ -1,4 +1,4 @@
-"""A model that was trained is never lost: a name that is taken meanwhile, a run that fails, two runs at once."""
+"""A trained model is never lost: the name is taken in the meantime, the run fails, two runs write at once."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""`mlpkit schema`: valid JSON Schema that takes what Spec takes, and refuses what an editor can see."""
+"""`mlpkit schema`: a valid JSON Schema that accepts valid specs and refuses the errors that an editor can detect."""
 
 import copy
 import json

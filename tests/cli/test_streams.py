@@ -1,4 +1,4 @@
-"""Streams, signals, colours, start-up: the program in a process of its own."""
+"""Streams, signals, colors and start-up of the program in its own process."""
 
 import contextlib
 import json

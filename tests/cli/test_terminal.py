@@ -1,4 +1,4 @@
-"""What others have named reaches a terminal written out: one function writes there, and nothing else does."""
+"""Foreign names are escaped on a terminal, and a single function writes to it."""
 
 import ast
 import csv

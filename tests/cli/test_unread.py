@@ -1,4 +1,4 @@
-"""Nobody reads the messages: a run goes on, saves its model, and ends as it would have ended."""
+"""Closed standard streams: a run continues, saves its model, and ends with the same exit code."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""`mlpkit info --verify`: what it verified, and the rule of the format that a file breaks."""
+"""`mlpkit info --verify`: the verified facts, and the rule of the format that a file breaks."""
 
 import json
 import re

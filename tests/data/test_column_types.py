@@ -1,4 +1,4 @@
-"""What columns hold, and their values as that."""
+"""Kinds of columns, and their values converted to the kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers that are written with something else, and marks between numbers."""
+"""Numbers with units, currencies or separators, and marks among numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables from whatever a person holds in Python."""
+"""Tables made of Python objects: arrays, lists, dictionaries and data frames."""
 
 from __future__ import annotations
 

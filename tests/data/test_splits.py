@@ -1,4 +1,4 @@
-"""Which rows train and which validate."""
+"""Split into training and validation rows."""
 
 from __future__ import annotations
 

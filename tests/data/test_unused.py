@@ -1,4 +1,4 @@
-"""Columns of any type beside those in use: they are not looked at; in use they are an error that names them."""
+"""Unused columns of any type are not read; used ones of unsupported types are errors that name them."""
 
 from __future__ import annotations
 

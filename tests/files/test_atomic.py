@@ -1,4 +1,4 @@
-"""Saving: the old file or the new one, never half of either, and no temporary file after a failure."""
+"""Atomic writes: the old file or the new one, and no temporary file after a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that were damaged on their way: an error of the right kind, or exactly the model that was saved."""
+"""Damaged files: an error of the right kind, or exactly the model that was saved."""
 
 from __future__ import annotations
 

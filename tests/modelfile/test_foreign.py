@@ -1,4 +1,4 @@
-"""Files that are given by mistake, as a model and as data: one sentence that says what they are, and the cure."""
+"""Foreign files given as a model or as data: one sentence names the format and gives advice."""
 
 from __future__ import annotations
 

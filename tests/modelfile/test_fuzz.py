@@ -1,4 +1,4 @@
-"""Mutants of valid files: refused with an error of mlpkit's, or the same arrays as h5py reads; and the harness that finds what is not."""
+"""Mutants of valid files: refused with an error of mlpkit, or read as h5py reads them; and tests of the fuzzer."""
 
 from __future__ import annotations
 

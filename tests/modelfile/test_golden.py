@@ -1,4 +1,4 @@
-"""Golden files: models that released versions of mlpkit saved are read for ever, and predict what they did."""
+"""Golden files: models saved by released versions of mlpkit can still be read, and predict as before."""
 
 import json
 import warnings

@@ -1,4 +1,4 @@
-"""Saving in processes of its own: killed, with failing system calls, several at once, without permission."""
+"""Saving in separate processes: killed, with failing system calls, concurrently, without permission."""
 
 from __future__ import annotations
 

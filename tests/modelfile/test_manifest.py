@@ -1,4 +1,4 @@
-"""Manifests, JSON and headers that lie, with digests that fit: each is refused with the error of its kind."""
+"""Invalid manifests, JSON and headers with valid digests: each is refused with the error of its kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any contents: what goes in comes out, and the reader finds every dataset where libhdf5 finds it."""
+"""Random contents: they are read as written, and the reader finds every dataset where libhdf5 finds it."""
 
 from __future__ import annotations
 

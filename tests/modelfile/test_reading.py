@@ -1,4 +1,4 @@
-"""Arrays are read side by side, each to its end, and one that cannot be read ends all."""
+"""Arrays are read in parallel, each to its end; an error in one stops all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes in comes out, and the file is what models/FORMAT.md says, as h5py sees it."""
+"""Contents are read as written, and the file follows models/FORMAT.md as seen by h5py."""
 
 from __future__ import annotations
 

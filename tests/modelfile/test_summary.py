@@ -1,4 +1,4 @@
-"""`summary` says what a person asks, in JSON values, without the tensors."""
+"""The summary of a model file in JSON values, without tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns that are constant in training: 0 whatever comes later, in every reader of the file."""
+"""Columns that are constant in training are encoded as 0 in all rows, in every reader of the file."""
 
 from __future__ import annotations
 

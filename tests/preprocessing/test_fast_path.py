@@ -1,4 +1,4 @@
-"""Plain rows are encoded as the table of them is, and all others are left to the table."""
+"""Plain rows are encoded like a table of them; other rows are left to the table."""
 
 from __future__ import annotations
 

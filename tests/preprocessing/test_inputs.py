@@ -1,4 +1,4 @@
-"""Input columns as a network takes them; scikit-learn is the reference."""
+"""Encoded inputs, compared with scikit-learn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels come back as they were; a declared type, or the spec, decides what a class is."""
+"""Labels are returned in the type given; a categorical type or the spec determines the classes."""
 
 from __future__ import annotations
 

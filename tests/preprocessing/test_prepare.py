@@ -1,4 +1,4 @@
-"""From a spec and its data to encoded rows."""
+"""Preparation of a spec and its data as encoded rows."""
 
 from __future__ import annotations
 

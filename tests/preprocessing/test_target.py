@@ -1,4 +1,4 @@
-"""Targets as the loss takes them, and predictions as the user gave them."""
+"""Targets encoded for the loss, and predictions decoded to the form of the given targets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What numbers are scaled by: as the loss wants, unless the spec insists."""
+"""Scaling of numeric targets: declared by the loss unless the spec sets it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights in all that is fitted: a row of weight 0 is not there, and one of weight k counts as k rows."""
+"""Sample weights in fitted statistics: a row of weight 0 is ignored, and one of weight k counts as k rows."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_integer_weights_fit_like_repeated_rows(seed, target):
     weighted, many = prepare(spec, rows, weights=weights), prepare(spec, repeated(rows, weights))
     for one, other in zip(fitted(weighted), fitted(many), strict=True):
         np.testing.assert_allclose(one, other, **EXACT)
-    np.testing.assert_array_equal(weighted.inputs.numbers.gaps, many.inputs.numbers.gaps)
+    np.testing.assert_array_equal(weighted.inputs.numbers.missing_indices, many.inputs.numbers.missing_indices)
     np.testing.assert_allclose(np.repeat(weighted.train.inputs, weights, axis=0), many.train.inputs, **EXACT)
     np.testing.assert_allclose(np.average(weighted.train.weights), 1)
 
@@ -149,7 +149,7 @@ def test_rows_of_weight_zero_are_not_there_on_disk(tmp_path):
         spec = Spec.model_validate(make(data=data, training={"epochs": 2}).to_dict(), folder=tmp_path)
         models.append(mlpkit.train(spec))
     np.testing.assert_allclose(fitted_model(models[0]), fitted_model(models[1]), **EXACT)
-    assert models[0].input_encoder.numbers.gaps.size == 0
+    assert models[0].input_encoder.numbers.missing_indices.size == 0
     measured = [models[1].evaluate(str(tmp_path / name)) for name in ("all.h5", "clean.h5")]
     assert measured[0] == pytest.approx(measured[1], rel=1e-12)
 

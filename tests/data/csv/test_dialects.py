@@ -1,4 +1,4 @@
-"""CSV files without a header, in other encodings and with decimal commas: refused by name, read when it is said."""
+"""CSV files without a header, in other encodings and with decimal commas: detected by errors, and read with the right options."""
 
 from __future__ import annotations
 

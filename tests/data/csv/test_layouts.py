@@ -1,4 +1,4 @@
-"""CSV files as the commonest programs write them: row names, separators at the end of a line, CR alone, long fields."""
+"""CSV files as common programs write them: row names, trailing separators, CR line ends, long fields."""
 
 from __future__ import annotations
 

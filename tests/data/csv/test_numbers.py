@@ -1,4 +1,4 @@
-"""Decimals: the same bits as Python's float, wherever they are not left to it."""
+"""Decimal numbers are read with the same bits as Python's float."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows on disk that cannot be used, or not stay there: what is wrong, where, and what to do."""
+"""Errors for rows on disk that cannot be used or cannot stay on disk, with position and advice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The batches of rows on disk: each row once per epoch, an order that follows from the generator, a reader that ends."""
+"""Batches of rows on disk: each row once per epoch, an order that depends only on the generator, a reader thread that ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns on disk: what is read, fitted and encoded is what the same rows give in memory, and what cannot be is an error."""
+"""Columns on disk: reading, fitting and encoding give the same results as in memory; unsupported columns are errors."""
 
 from __future__ import annotations
 

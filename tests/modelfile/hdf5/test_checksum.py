@@ -1,4 +1,4 @@
-"""The checksums of many blocks at once are those of each, computed by itself from the published description."""
+"""Checksums of many blocks at once, compared with the published algorithm for single blocks."""
 
 from __future__ import annotations
 

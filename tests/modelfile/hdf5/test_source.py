@@ -1,4 +1,4 @@
-"""What is no readable file at all."""
+"""Sources that are not readable files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The viewer and files from strangers: their texts stay texts, damage is told, and nothing reaches a network."""
+"""The viewer and untrusted files: texts are shown as texts, damage is reported, and nothing is sent over the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The viewer shows what mlpkit.inspect tells of a model, and predicts as the model does."""
+"""The viewer shows the facts of mlpkit.inspect, and predicts as the model does."""
 
 from __future__ import annotations
 
