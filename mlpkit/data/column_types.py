@@ -185,8 +185,8 @@ def _blanked(column: Column, missing: Collection[str]) -> Column:
 # -- errors
 
 
-def _check(table: Table, name: str, values: NDArray[Any], wrong: Any, what: str) -> None:
-    """Raise DataError at the first value for which `wrong` returns True; `what` ends the message."""
+def _check(table: Table, name: str, values: NDArray[Any], wrong: Any, problem: str) -> None:
+    """Raise DataError at the first value for which `wrong` returns True; `problem` ends the message."""
     for rows in row_blocks(len(values), CHECKED):
         found = wrong(values[rows])
         if found.any():
@@ -194,7 +194,7 @@ def _check(table: Table, name: str, values: NDArray[Any], wrong: Any, what: str)
             value = values[rows][row, *column]
             row += rows.start
             label = f"{name}{column[0]}" if column else name
-            raise table.error(f"the column {label!r} has {value} in {table.place(row)}, {what}", row, "correct or remove the row")
+            raise table.error(f"the column {label!r} has {value} in {table.place(row)}, {problem}", row, "correct or remove the row")
 
 
 def _no_number(
@@ -203,14 +203,14 @@ def _no_number(
     column = table[name].tolist()
     present = ((row, text) for row, text in enumerate(column) if text is not None and text not in missing)
     row, text = next(found for found in present if (_boolean(found[1]) is None if boolean else read_number(found[1]) is None))
-    what = "is true or false" if boolean else "holds numbers"
+    contents = "is true or false" if boolean else "holds numbers"
     wrong = f"has {text!r}" if len(marks) < 2 else f"has {text!r}; it has {', '.join(map(repr, marks))}"
     cure = f'"missing": {json.dumps(list(marks or [text]), ensure_ascii=False)}'
     help = f"correct it; if it stands for a missing value, add it to data.missing: {cure}; or, if these are categories: {_one_hot(name)}"
     if table.text_file and "," in text and _COMMA.fullmatch(text):
         advice = f'set "decimal": "," in "data"{f"; {advice}" if advice else ""}'
     advice = advice or help
-    return table.error(f"the column {name!r} {what}, but {table.place(row)} {wrong}", row, advice)
+    return table.error(f"the column {name!r} {contents}, but {table.place(row)} {wrong}", row, advice)
 
 
 def _one_hot(name: str) -> str:

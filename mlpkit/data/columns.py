@@ -95,8 +95,8 @@ def as_column(values: Any, name: str) -> Column:
         return array
     if kind in "OUST" and array.ndim == 1:
         return _from_objects(array.astype(object, copy=False), name)
-    what = f"values of type {array.dtype}" + (" in two dimensions" if array.ndim == 2 else "")
-    raise DataError(f"the column {name!r} has {what}", help="give numbers, booleans or texts in one dimension")
+    contents = f"values of type {array.dtype}" + (" in two dimensions" if array.ndim == 2 else "")
+    raise DataError(f"the column {name!r} has {contents}", help="give numbers, booleans or texts in one dimension")
 
 
 def object_column(values: list[Any]) -> Column:

@@ -101,9 +101,9 @@ def _kind(text: str) -> str | None:
 def refuse_decorated(name: str, counts: Mapping[str, int], advice: str) -> None:
     """Raise DataError if the numbers of a column have a unit, a sign or separators; `advice` is added to the help."""
     if found := decoration(counts):
-        what, example = found
-        message = f"the column {name!r} has numbers with {what}, such as {example!r}"
-        raise DataError(message, help=f"{PLAIN[what]}; {advice}")
+        decorated, example = found
+        message = f"the column {name!r} has numbers with {decorated}, such as {example!r}"
+        raise DataError(message, help=f"{PLAIN[decorated]}; {advice}")
 
 
 def marks(counts: Mapping[str, int]) -> list[str]:

@@ -42,7 +42,7 @@ def open_file(path: str | Path) -> Any:
     if not head:
         raise data_error(f"{path} is empty", str(path), help="copy or download it again")
     if found := recognised(head):
-        raise data_error(f"{path} is {found.what}", str(path), help=found.help)
+        raise data_error(f"{path} is {found.name}", str(path), help=found.help)
     with hdf5_errors(path):
         return h5py.File(path, "r")
 
@@ -109,8 +109,8 @@ def _check_links(file: Any, path: str | Path, names: Collection[str]) -> None:
         for part in name.split("/"):
             link = group.get(part, getlink=True) if part and isinstance(group, h5py.Group) else None
             if isinstance(link, (h5py.SoftLink, h5py.ExternalLink)):
-                what = "another file" if isinstance(link, h5py.ExternalLink) else "another place"
-                raise data_error(f"the column {name!r} of {path} is a link to {what}, and links are not followed", str(path), help=INSIDE)
+                goal = "another file" if isinstance(link, h5py.ExternalLink) else "another object"
+                raise data_error(f"the column {name!r} of {path} is a link to {goal}, and links are not followed", str(path), help=INSIDE)
             if link is None:
                 break
             group = group[part]

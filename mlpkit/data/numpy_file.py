@@ -77,7 +77,7 @@ def _archive(path: str | Path, columns: Collection[str] | None, allow_large: boo
         if head.startswith(b"PK"):
             raise ValueError("it is a ZIP archive whose end is missing")
         if foreign := recognised(head):
-            raise data_error(f"{path} is {foreign.what}", str(path), help=foreign.help)
+            raise data_error(f"{path} is {foreign.name}", str(path), help=foreign.help)
         raise ValueError("it has neither format" if head else "it is empty")
     with zipfile.ZipFile(path) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist() if info.filename.endswith(".npy")}

@@ -198,8 +198,8 @@ def _column(values: Any, name: str) -> Column:
 
 
 def _unreadable(name: str, error: Exception) -> DataError:
-    what = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-    return DataError(f"the column {name!r} cannot be read as an array: {what}", help="give numbers, booleans or texts in one dimension")
+    reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    return DataError(f"the column {name!r} cannot be read as an array: {reason}", help="give numbers, booleans or texts in one dimension")
 
 
 def column_width(column: Column) -> int:

@@ -11,7 +11,7 @@ from mlpkit.errors import DataError, Problem
 class Foreign(NamedTuple):
     """Description of a format, advice if data are expected, and True if the advice also applies if a model is expected."""
 
-    what: str
+    name: str
     help: str
     always: bool = False
 
@@ -70,5 +70,5 @@ def check_data(head: bytes, source: str) -> None:
     if found is None and head.startswith(b"\x93NUMPY"):
         found = Foreign("an NPY file", "rename it to end with .npy, or set the format to npy")
     if found is not None:
-        message = f"{source} is {found.what}"
+        message = f"{source} is {found.name}"
         raise DataError(message, help=found.help, problems=[Problem(message, help=found.help, file=source)])

@@ -60,7 +60,7 @@ def decode(data: bytes, file: str = "") -> str:
     wide = next((name for mark, name in _MARKS if data.startswith(mark)), _without_mark(data))
     foreign = recognised(data[:4096]) or (Foreign("an HDF5 file, such as a model", "") if data.startswith(b"\x89HDF") else None)
     if foreign is not None:
-        message, help = f"it is {foreign.what}, not a JSON spec", foreign.help or "give a JSON file; mlpkit info --spec prints a model's"
+        message, help = f"it is {foreign.name}, not a JSON spec", foreign.help or "give a JSON file; mlpkit info --spec prints a model's"
     elif wide:
         message = f"it is {wide} text, not UTF-8"
     else:

@@ -48,7 +48,7 @@ def parse(
         return json.loads(text.removeprefix("\ufeff"), parse_int=integer, parse_float=number, **hooks)
     except json.JSONDecodeError as error:
         mark = len(text) - len(error.doc)
-        problem = at_offset(text, error.pos + mark, file, *what_else(error.doc, error.pos, error.msg))
+        problem = at_offset(text, error.pos + mark, file, *describe_error(error.doc, error.pos, error.msg))
     except _RepeatedKey:
         at, key = _repeated(text)
         problem = at_offset(text, at, file, f"the key {key!r} is written twice", "keep one of them")
@@ -79,7 +79,7 @@ def _refuse_constant(name: str) -> None:
     raise _Constant(name)
 
 
-def what_else(text: str, at: int, reason: str) -> tuple[str, str]:
+def describe_error(text: str, at: int, reason: str) -> tuple[str, str]:
     """Return a message and advice for invalid JSON, based on frequent mistakes.
 
     Parameters

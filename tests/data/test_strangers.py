@@ -87,7 +87,7 @@ OUTSIDE = {
     "a virtual dataset of the file itself": (virtual_in_itself, "is virtual"),
     "a virtual dataset without an end": (virtual_without_end, "is virtual"),
     "an external link": (external_link, "is a link to another file|there is no column 'x'"),
-    "a soft link": (soft_link, "is a link to another place|there is no column 'x'"),
+    "a soft link": (soft_link, "is a link to another object|there is no column 'x'"),
     "a filter of a library": (unknown_filter, "needs the filter 32008, which HDF5 would load from a library"),
 }
 

@@ -85,8 +85,8 @@ def split_plain(raw: bytes, separator: str, columns: int, line: int) -> tuple[Bl
         blank = (counts == 1) & (starts[last] == ends[last])
         if (counts[~blank] != columns).any():
             return None
-        there = np.repeat(~blank, counts)
-        starts, ends, lines = starts[there], ends[there], lines[~blank]
+        kept = np.repeat(~blank, counts)
+        starts, ends, lines = starts[kept], ends[kept], lines[~blank]
     if b'"' in raw:
         quoted = data[starts] == _QUOTE
         starts += quoted

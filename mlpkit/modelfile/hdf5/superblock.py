@@ -66,7 +66,7 @@ def _not_hdf5(metadata: Metadata) -> NotAModelFile:
             "it is empty, not an HDF5 file", help="copy or download it again, or train the model again", rule=Rule.SUPERBLOCK
         )
     found = recognised(head)
-    message = f"it is {found.what}, not an HDF5 file" if found else "it is not an HDF5 file, so it is not a model file"
+    message = f"it is {found.name}, not an HDF5 file" if found else "it is not an HDF5 file, so it is not a model file"
     return NotAModelFile(message, help=found.help if found and found.always else "give a file that mlpkit saved", rule=Rule.SUPERBLOCK)
 
 
