@@ -53,7 +53,9 @@ if TYPE_CHECKING:
     from mlpkit.plugin import Optimizer as Optimizer
     from mlpkit.plugin import Plugin as Plugin
     from mlpkit.plugin import Progress as Progress
+    from mlpkit.plugin import Reader as Reader
     from mlpkit.plugin import Schedule as Schedule
+    from mlpkit.plugin import Source as Source
     from mlpkit.plugin import Wrapper as Wrapper
     from mlpkit.plugin import plugins as plugins
     from mlpkit.plugin import refresh_plugins as refresh_plugins
@@ -77,7 +79,8 @@ _HOMES = {  # module -> its public names
     "modelfile.array_loading": "load_arrays",
     "engine.network": "Network",
     "plugin": (
-        "Activation Elementwise Gated Initializer Loss Metric Minimizer Optimizer Plugin Progress Schedule Wrapper plugins refresh_plugins"
+        "Activation Elementwise Gated Initializer Loss Metric Minimizer Optimizer Plugin Progress Reader Schedule Source "
+        "Wrapper plugins refresh_plugins"
     ),
     "plugin.registry": "PluginInfo",
     "plugin.since": "Since",

@@ -1,33 +1,30 @@
-"""Readers: a path becomes a table, by the file's suffix or a given format."""
+"""Reading of files: a path becomes tables, by the reader of its suffix or of a given format."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mlpkit.data.array_files import iter_arrays, open_hdf5, open_npy
-from mlpkit.data.csv.dialect import Dialect
-from mlpkit.data.csv.reader import read_csv
+from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
+
 from mlpkit.data.disk.table import StoredTable
+from mlpkit.data.frames import as_table
 from mlpkit.data.table import Table, data_error
-from mlpkit.errors import DataError
+from mlpkit.errors import DataError, MissingPlugin, PluginError, SpecError
 from mlpkit.files.paths import as_path
+from mlpkit.plugin import REGISTRIES, Reader, Source, is_outside
+from mlpkit.plugin.base import resolve
+from mlpkit.plugin.error_attribution import blaming
+from mlpkit.plugin.registry import NAME, Registry
 from mlpkit.spec.csv_options import MISSING
 
-FORMATS = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".npy": "npy",
-    ".npz": "npz",
-    ".h5": "hdf5",
-    ".hdf5": "hdf5",
-    ".hdf": "hdf5",
-}
+_REGISTRY: Registry[Reader] = REGISTRIES["readers"]
+FORMATS = {f".{name}": _REGISTRY.aliases.get(name, name) for name in (*_REGISTRY.builtins, *_REGISTRY.aliases)}  # by suffix
 UNREADABLE = (
     ".parquet",
     ".feather",
@@ -44,12 +41,13 @@ UNREADABLE = (
     ".zip",
     ".zst",
 )
+_OF_CSV = ("mlpkit.data.formats:CSV", "mlpkit.data.formats:TSV")
 
 
 def read_table(
     path: str | Path,
     *,
-    format: str | None = None,
+    format: str | Mapping[str, Any] | None = None,
     columns: Collection[str] | None = None,
     missing: Collection[str] = MISSING,
     allow_large: bool = False,
@@ -60,9 +58,10 @@ def read_table(
     Parameters
     ----------
     path : str or Path
-        Path of a file, or "-" for CSV from stdin.
-    format : {"csv", "tsv", "npy", "npz", "hdf5"}, optional
-        The default follows from the file's suffix, and is CSV for an unknown suffix. Stdin is CSV or TSV.
+        Path of a file, or "-" for stdin.
+    format : str or mapping, optional
+        Name of a reader, or a mapping with that as its type and its options. The default follows from the file's suffix, and is
+        CSV for an unknown suffix. Stdin is CSV or TSV.
     columns : collection of str, optional
         Read only these arrays of an NPZ or HDF5 file, which may hold others of other lengths. All are read if the file has none of them.
     missing : collection of str
@@ -70,7 +69,7 @@ def read_table(
     allow_large : bool
         True to accept an NPZ or HDF5 file whose headers declare far more memory than the file has bytes.
     **options
-        Other fields of the `Dialect` of a CSV file: separator, header, encoding and decimal.
+        Other options of CSV files: separator, header, encoding and decimal. Other readers do not get them.
 
     Returns
     -------
@@ -81,33 +80,36 @@ def read_table(
     ------
     DataError
         The file cannot be read as a table.
+    PluginError
+        The reader is not installed, or fails.
     """
-    path, kind = _located(path), _format(path, format)
-    with _readable(path):
-        if kind in ("csv", "tsv"):
-            return next(read_csv(path, _dialect(kind, missing, options)))
-        [table] = iter_arrays(path, kind, rows=None, columns=columns, allow_large=allow_large)
-        return table
+    reader = _reader(path, format, {"missing": {"only": list(missing)}, **options})
+    path = _located(path, reader)
+    with _readable(path), blaming():
+        return _as_table(reader, reader.open(Source(str(path), columns, allow_large)), path)
 
 
-def open_table(path: str | Path, format: str | None, columns: Collection[str] | None, *, allow_large: bool = False) -> StoredTable | None:
+def open_table(
+    path: str | Path, format: str | Mapping[str, Any] | None, columns: Collection[str] | None, *, allow_large: bool = False
+) -> StoredTable | None:
     """Return the columns of an NPY or HDF5 file without reading them, or None for a file of another format.
 
     See `read_table` for parameters and errors.
     """
-    kind = _format(path, format)
-    if kind not in ("npy", "hdf5"):
+    reader = _reader(path, format, {})
+    if type(reader).on_disk is Reader.on_disk:
         return None
-    path = _located(path)
-    with _readable(path):
-        return open_npy(path) if kind == "npy" else open_hdf5(path, columns, allow_large)
+    path = _located(path, reader)
+    with _readable(path), blaming():
+        found: StoredTable | None = reader.on_disk(Source(str(path), columns, allow_large))
+        return found
 
 
 def iter_tables(
     path: str | Path,
     *,
     rows: int,
-    format: str | None = None,
+    format: str | Mapping[str, Any] | None = None,
     columns: Collection[str] | None = None,
     missing: Collection[str] = MISSING,
     allow_large: bool = False,
@@ -117,33 +119,73 @@ def iter_tables(
 
     See `read_table` for parameters and errors.
     """
-    path, kind = _located(path), _format(path, format)
-    with _readable(path):
-        if kind in ("csv", "tsv"):
-            yield from read_csv(path, _dialect(kind, missing, options), rows=rows)
-        else:
-            yield from iter_arrays(path, kind, rows=rows, columns=columns, allow_large=allow_large)
+    reader = _reader(path, format, {"missing": {"only": list(missing)}, **options})
+    path = _located(path, reader)
+    with _readable(path), blaming():
+        for batch in reader.batches(Source(str(path), columns, allow_large), rows):
+            table = _as_table(reader, batch, path)
+            if table.rows <= rows:
+                yield table
+            else:
+                yield from (table.take(slice(start, start + rows)) for start in range(0, table.rows, rows))
 
 
-def _format(path: str | Path, format: str | None) -> str:
-    if str(path) == "-":
-        return "tsv" if format == "tsv" else "csv"
-    suffix = Path(path).suffix.lower()
-    if format is None and suffix in UNREADABLE:
-        packed = suffix in (".gz", ".zip", ".zst")
-        help = "unpack it" if packed else "read it with pandas or polars and hand over the table in Python, or save it as CSV"
-        raise data_error(f"{path}: {suffix} files are not supported", str(path), help=help)
-    return format or FORMATS.get(suffix, "csv")
+def _as_table(reader: Reader, found: Any, path: str | Path) -> Table:
+    """Return what a reader gave as a table with the file's name for errors."""
+    if not is_outside(reader):
+        return found  # type: ignore[no-any-return]  # mlpkit's own give a Table
+    table = as_table(found)
+    table.source = str(path)
+    return table
+
+
+def _reader(path: str | Path, format: str | Mapping[str, Any] | None, of_csv: Mapping[str, Any]) -> Reader:
+    """Return the reader of a file; those of CSV files get the options `of_csv` beside their own."""
+    options = dict(format) if isinstance(format, Mapping) else {}
+    name = options.pop("type", None) if isinstance(format, Mapping) else format
+    cls = _class_of_suffix(path) if name is None else _REGISTRY.get(name)
+    if str(path) == "-" and not cls.stdin:  # stdin is text
+        cls, options = _REGISTRY.get("csv"), {}
+    if _REGISTRY.info(cls).target in _OF_CSV:
+        options = {**of_csv, **options}
+    try:
+        reader: Reader = resolve(Reader, {"type": _REGISTRY.info(cls).full_name, **options})
+    except PydanticCustomError as error:
+        raise _wrong_options(cls, error) from error
+    return reader
+
+
+def _class_of_suffix(path: str | Path) -> type[Reader]:
+    """Return the reader of a file's suffix: CSV for stdin and for a suffix that no installed reader has."""
+    suffix = "" if str(path) == "-" else Path(path).suffix.lower()
+    if suffix in FORMATS:
+        return _REGISTRY.get(FORMATS[suffix])
+    try:
+        return _REGISTRY.get(suffix[1:]) if NAME.match(suffix[1:]) else _REGISTRY.get("csv")
+    except MissingPlugin:
+        if suffix not in UNREADABLE:
+            return _REGISTRY.get("csv")
+    packed = suffix in (".gz", ".zip", ".zst")
+    other = f"install a plugin with the reader {suffix[1:]!r}, or read it with pandas or polars and hand over the table in Python"
+    help = "unpack it" if packed else other
+    raise data_error(f"{path}: {suffix} files are not supported", str(path), help=help)
+
+
+def _wrong_options(cls: type[Reader], error: PydanticCustomError) -> Exception:
+    """Return the error for options of a reader that is looked up when data are read."""
+    context = error.context or {}
+    cause = context.get("error")
+    if isinstance(cause, PluginError):
+        return cause
+    info = _REGISTRY.info(cls)
+    problems = cause.errors() if isinstance(cause, ValidationError) else []
+    shown = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in problems) or str(error)
+    return SpecError.at("data.format", f"wrong options of {info.described}: {shown}", f"'mlpkit plugins show {info.full_name}' lists them")
 
 
 def default_separator(path: str | Path) -> str:
     """Return the separator of CSV or TSV files with this suffix."""
-    return "\t" if _format(path, None) == "tsv" else ","
-
-
-def _dialect(kind: str, missing: Collection[str], options: dict[str, Any]) -> Dialect:
-    dialect = Dialect(missing=frozenset(missing), **options)
-    return dialect._replace(separator="\t") if kind == "tsv" and dialect.separator is None else dialect
+    return "\t" if FORMATS.get(Path(path).suffix.lower()) == "tsv" else ","
 
 
 @contextmanager
@@ -161,9 +203,9 @@ def _readable(path: str | Path) -> Iterator[None]:
         ) from error
 
 
-def _located(path: str | Path) -> str | Path:
+def _located(path: str | Path, reader: Reader) -> str | Path:
     """Return a path that can be opened, or "-" for stdin. Raise DataError for a folder, a device or an invalid path."""
-    if str(path) == "-":
+    if str(path) == "-" and reader.stdin:
         return path
     found = as_path(path, DataError, "the data")
     try:

@@ -30,6 +30,7 @@ from mlpkit.plugin.optimizer import (
     is_elementwise,
     learning_rate_of,
 )
+from mlpkit.plugin.reader import Reader, Source
 
 __all__ = [
     "CONTRACTS",
@@ -49,7 +50,9 @@ __all__ = [
     "Plugin",
     "Problem",
     "Progress",
+    "Reader",
     "Schedule",
+    "Source",
     "TargetScale",
     "Targets",
     "Task",

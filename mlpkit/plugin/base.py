@@ -173,7 +173,7 @@ def plugins(kind: str | None = None) -> tuple[PluginInfo, ...]:
     Parameters
     ----------
     kind : str, optional
-        "activations", "losses", "optimizers", "initializers", "schedules" or "metrics"; all of them when left out.
+        "activations", "losses", "optimizers", "initializers", "schedules", "metrics" or "readers"; all of them when left out.
 
     Returns
     -------

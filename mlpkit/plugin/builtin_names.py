@@ -42,7 +42,10 @@ CLASSES: dict[str, dict[str, str]] = {
         "subset_accuracy": "SubsetAccuracy",
         "hamming_loss": "HammingLoss",
     },
+    "readers": {"csv": "CSV", "tsv": "TSV", "npy": "NPY", "npz": "NPZ", "hdf5": "HDF5"},
 }
+
+MODULES = {"readers": "mlpkit.data.formats"}  # of the kinds whose module is not mlpkit.KIND
 
 ALIASES: dict[str, dict[str, str]] = {
     "activations": {"identity": "linear", "logistic": "sigmoid"},
@@ -61,4 +64,5 @@ ALIASES: dict[str, dict[str, str]] = {
         "kaiming_normal": "he_normal",
     },
     "metrics": {"mean_squared_error": "mse", "root_mean_squared_error": "rmse", "mean_absolute_error": "mae"},
+    "readers": {"tab": "tsv", "h5": "hdf5", "hdf": "hdf5"},
 }

@@ -34,7 +34,7 @@ class PluginInfo:
     Attributes
     ----------
     kind : str
-        "activations", "losses", "optimizers", "initializers", "schedules" or "metrics".
+        "activations", "losses", "optimizers", "initializers", "schedules", "metrics" or "readers".
     name : str
         The name that a spec uses.
     distribution, version : str or None

@@ -30,6 +30,8 @@ class Since:
         plugin the version of its distribution, such as "0.2".
     values : tuple, optional
         The values that came then, of an option that is older; the option itself is always stored.
+    older : tuple, optional
+        The values of an option that is older which did not come then; the option itself is always stored.
 
     Examples
     --------
@@ -39,10 +41,16 @@ class Since:
 
     version: int | str
     values: tuple[Any, ...] = ()
+    older: tuple[Any, ...] = ()
+
+    @property
+    def of_values(self) -> bool:
+        """Return True if the option is older, and some of its values came later."""
+        return bool(self.values or self.older)
 
     def schema(self, value: Any) -> int:
         """Return the spec schema that a stored value of the option needs."""
-        newer = not self.values or value in self.values
+        newer = value not in self.older if self.older else not self.values or value in self.values
         return self.version if newer and isinstance(self.version, int) else BASE_SCHEMA
 
 
@@ -89,7 +97,7 @@ def marked(cls: type[BaseModel]) -> dict[str, Since]:
 def _of_model(model: BaseModel, full: dict[str, Any], schema: int) -> Stored:
     cls, marks = type(model), marked(type(model))
     keys = {key: name for name, field in cls.model_fields.items() if (key := name if name in full else field.alias) in full}
-    later = [key for key, name in keys.items() if name in marks and not marks[name].values]
+    later = [key for key, name in keys.items() if name in marks and not marks[name].of_values]
     left_out = _at_default(model, {key: _given(getattr(model, name), full[key]) for key, name in keys.items()}, later)
     stored = {key: entry for key, entry in full.items() if key not in left_out}
     for key in stored.keys() & keys.keys():

@@ -32,6 +32,7 @@ def example(kind: str, name: str, output: str = "linear") -> Files:
         "optimizers": "adam",
         "rate": ', "learning_rate": 0.01',
         "metrics": "accuracy" if classes else "rmse",
+        "format": f', "format": "{name}"' if kind == "readers" else "",
     }
     words |= {"rate": f', "learning_rate": "{name}"'} if kind == "schedules" else {kind: name}
     if kind == "optimizers":

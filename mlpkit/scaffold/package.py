@@ -18,6 +18,7 @@ from mlpkit.scaffold.templates import filled
 from mlpkit.scaffold.user_code import Own, plugins_of
 from mlpkit.version import __version__
 
+_KEYS = {"initializers": "weight_initializer", "schedules": "learning_rate", "readers": "format"}  # of a spec, where they are not the kind
 TRAINABLE = ("activations", "losses", "optimizers")  # kinds for which an example is created from a user's file
 
 
@@ -148,7 +149,9 @@ def _with_common_files(names: Names, plugins: Sequence[Own], files: dict[str, by
 
 
 def _usage(plugin: Own) -> str:
-    where = {"initializers": "weight_initializer", "schedules": "learning_rate"}.get(plugin.kind, singular(plugin.kind))
+    where = {"initializers": "weight_initializer", "schedules": "learning_rate", "readers": "format"}.get(
+        plugin.kind, singular(plugin.kind)
+    )
     value = f'["{plugin.name}"]' if plugin.kind == "metrics" else f'"{plugin.name}"'
     return f'"{"metrics" if plugin.kind == "metrics" else where}": {value}'
 

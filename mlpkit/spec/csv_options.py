@@ -19,6 +19,13 @@ _TEXTS_SCHEMA = {"type": "array", "items": {"type": "string"}}
 _NAMES_SCHEMA = {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1}
 
 
+def check_separator(text: str) -> str:
+    """Return a separator; ValueError for a character that CSV gives another meaning."""
+    if text in '\n\r"\0':
+        raise ValueError("cannot be a line end, a quote or NUL, which have a meaning of their own in CSV")
+    return text
+
+
 def _check_encoding(name: str) -> str:
     try:
         codecs.lookup(name)
@@ -36,8 +43,8 @@ def _whole_missing(value: Any) -> Any:
             raise ValueError('should be a list of texts, or {"only": [...]}, which replaces the usual ones')
         if wrong := [Finding(("only", at), "should be a text") for at, text in enumerate(only) if not isinstance(text, str)]:
             raise Findings(wrong)
-        return only
-    return [*value, *(text for text in MISSING if text not in value)] if isinstance(value, (list, tuple)) else value
+        return tuple(only)
+    return (*value, *(text for text in MISSING if text not in value)) if isinstance(value, (list, tuple)) else value
 
 
 def _check_header(value: Any) -> bool | tuple[str, ...]:

@@ -64,7 +64,7 @@ def _with_keys(cls: type[BaseModel], value: Mapping[str, Any], third_party: bool
     marks = marked(cls)
     for name, field in cls.model_fields.items():
         key = field.alias or name
-        if key not in full and name in marks and not marks[name].values:
+        if key not in full and name in marks and not marks[name].of_values:
             default = field.get_default(call_default_factory=True)
             full[key] = to_entry(default) if isinstance(default, Plugin) else to_jsonable_python(default, by_alias=True)
         if key in full:

@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from mlpkit.plugin import REGISTRIES, Activation, Initializer, Plugin
 from mlpkit.plugin.json_schema import Words
 from mlpkit.plugin.since import Since
-from mlpkit.spec.csv_options import MISSING, Encoding, Header, Missing
+from mlpkit.spec.csv_options import MISSING, Encoding, Header, Missing, check_separator
+from mlpkit.spec.file_format import FileFormat, given_twice
 from mlpkit.spec.normalization import BatchNormalization, Normalization
 from mlpkit.spec.part import AnyColumn, ColumnName, Count, Flag, Names, Number, Part, Seed, Text, example, raise_any
 from mlpkit.spec.validation import Finding
@@ -19,12 +20,6 @@ from mlpkit.text.column_names import same_form
 from mlpkit.text.limits import InParts
 
 Treatment = Literal["standardize", "none", "one_hot", "ignore"]
-
-
-def _check_separator(text: str) -> str:
-    if text in '\n\r"\0':
-        raise ValueError("cannot be a line end, a quote or NUL, which have a meaning of their own in CSV")
-    return text
 
 
 def _each_once(value: Any) -> Any:
@@ -58,8 +53,11 @@ class Data(Part):
     model_config = example({"path": "penguins.csv", "target": "species", "inputs": ["island", "body_mass_g"], "split": {"validation": 0.2}})
 
     path: Text | None = Field(None, description="CSV, TSV, NPZ, NPY or HDF5 file, relative to the spec; '-' for stdin")
-    format: Literal["csv", "tsv", "npz", "npy", "hdf5"] | None = Field(None, description="by the file's ending when left out")
-    separator: Annotated[str, Field(strict=True, min_length=1, max_length=1), AfterValidator(_check_separator)] | None = Field(
+    format: Annotated[FileFormat | None, Since(5, older=(None, "csv", "tsv", "npz", "npy", "hdf5"))] = Field(
+        None,
+        description="reader of the file, such as 'csv', or an object with its name as type and its options; by the suffix if left out",
+    )
+    separator: Annotated[str, Field(strict=True, min_length=1, max_length=1), AfterValidator(check_separator)] | None = Field(
         None, description="of CSV files; sniffed when left out"
     )
     in_memory: Flag = Field(
@@ -88,7 +86,7 @@ class Data(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Data:
-        found: list[Finding] = []
+        found = given_twice(self.format, self.model_fields_set)
         if self.split is not None and self.validation is not None:
             found.append(Finding(("validation",), "'split' and 'validation' both choose the validation rows", "keep one of them"))
         special = [("target", name) for name in self.target or ()] + [("weight", self.weight)] * (self.weight is not None)

@@ -130,7 +130,7 @@ def later_options(plugin: Plugin) -> None:
         ours = any(name in getattr(base, "model_fields", ()) for base in cls.__mro__ if base.__module__.startswith("mlpkit."))
         advice = 'write the version of your distribution as a text: Since("0.2")'
         expect(ours or isinstance(mark.version, str), f"{wrong}, a schema of mlpkit's spec", advice)
-        if mark.values:
+        if mark.of_values:
             continue
         required = cls.model_fields[name].is_required()
         expect(not required, f"{wrong} and has no default", "give it the one that does what earlier versions did")

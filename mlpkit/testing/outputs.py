@@ -10,7 +10,7 @@ import numpy as np
 from mlpkit.plugin import Activation, Array, Initializer, Loss, Metric, Minimizer, Optimizer, Plugin
 from mlpkit.plugin.fixed_activation import fixed
 from mlpkit.plugin.single_output import single_output
-from mlpkit.testing import activation_cases, loss_cases, metric_cases
+from mlpkit.testing import activation_cases, loss_cases, metric_cases, readers
 from mlpkit.testing.initializers import accepted, filled
 from mlpkit.testing.row_checks import Sample
 from mlpkit.testing.schedules import places, rate_at
@@ -30,6 +30,7 @@ def answer(plugin: Plugin) -> list[Array]:
         "initializers": lambda each: _filled(each, accepted(each)),
         "schedules": lambda each: [np.array([rate_at(each, *place) for place in places()], "float64")],
         "metrics": lambda each: [np.array([each.compute(*metric_cases.data(each))], "float64")],
+        "readers": readers.answer,
     }
     return ordinary[plugin.kind](plugin)
 
@@ -43,6 +44,7 @@ def wide_answer(plugin: Plugin) -> list[Array]:
         "initializers": lambda each: _filled(each, dict.fromkeys([*accepted(each), *SHAPES])),
         "schedules": lambda each: [np.array([rate_at(each, *place) for place in places(RUNS)], "float64")],
         "metrics": _metric_widely,
+        "readers": lambda each: [],
     }
     with np.errstate(all="ignore"):
         return [*answer(plugin), *wide[plugin.kind](plugin)]

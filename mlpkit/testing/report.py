@@ -45,7 +45,7 @@ class Report:
     plugin : str
         Its full name.
     kind : str
-        "activations", "losses", "optimizers", "initializers", "schedules" or "metrics".
+        "activations", "losses", "optimizers", "initializers", "schedules", "metrics" or "readers".
     distribution, version : str or None
         The installed distribution it comes from; None for a class of one's own.
     options : mapping

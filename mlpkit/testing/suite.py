@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mlpkit.plugin import Loss, Minimizer, Plugin
+from mlpkit.plugin import Loss, Minimizer, Plugin, Reader
 from mlpkit.plugin.fixed_activation import fixed
 from mlpkit.plugin.since import marked
-from mlpkit.testing import activations, common, effect_checks, engine, initializers, losses, metrics, optimizers, schedules, smoke
+from mlpkit.testing import activations, common, effect_checks, engine, initializers, losses, metrics, optimizers, readers, schedules, smoke
 from mlpkit.testing.check_run import CheckFunction
 from mlpkit.testing.failure_messages import NotApplicable
 from mlpkit.testing.variants import at_limits, changed, usual, variants
@@ -20,6 +20,7 @@ KINDS: dict[str, dict[str, CheckFunction]] = {
     "initializers": initializers.CHECKS,
     "schedules": schedules.CHECKS,
     "metrics": metrics.CHECKS,
+    "readers": readers.CHECKS,
 }
 AGAIN: dict[str, tuple[str, ...]] = {  # what is checked again with other options
     "activations": (
@@ -56,6 +57,9 @@ ONLY_WHERE: dict[str, tuple[Callable[[Any], bool], str]] = {  # by check: whethe
 
 def checks_of(plugin: Plugin) -> dict[str, CheckFunction]:
     """The checks of a plugin: those of all kinds, those of its own, and those that train with it."""
+    if isinstance(plugin, Reader):  # it trains nothing
+        readers.prepare(plugin, *variants(plugin))
+        return {**common.CHECKS, **common.AFTER_RUNS, **KINDS[plugin.kind]}
     own = {**KINDS[plugin.kind], **(optimizers.OF_MINIMIZERS if isinstance(plugin, Minimizer) else {})}
     last = {"effects": effect_checks.effects, "other_options": other_options, **engine.CHECKS[plugin.kind]}
     found = {**before_runs(), **common.AFTER_RUNS, **own, **last}

@@ -171,6 +171,7 @@ def test_the_names_of_the_checks_are_a_promise():
         "initializers": [*of_all, "fills", "reproducible", "shapes", "size", "threads", *last, "saved_model"],
         "schedules": [*of_all, "rates", "short_runs", "returns_float", "memory", *last, "resume", "learns", "saved_model"],
         "metrics": [*of_all, *metrics, *last, "evaluate", "saved_model"],
+        "readers": [name for name in of_all if name not in ("side_effects", "runs")] + ["reads", "in_batches", "used_columns", "refuses"],
     }
 
 

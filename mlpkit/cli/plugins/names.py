@@ -28,6 +28,7 @@ class Group(StrEnum):
     initializers = "initializers"
     schedules = "schedules"
     metrics = "metrics"
+    readers = "readers"
 
 
 GroupOption = Annotated[Group | None, typer.Option("-g", "--group", help="Only one kind of plugin.", show_default=False)]

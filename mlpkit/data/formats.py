@@ -1,0 +1,115 @@
+"""The built-in readers: CSV, TSV, NPY, NPZ and HDF5 files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
+
+from mlpkit.data.csv.dialect import Dialect
+from mlpkit.data.csv.reader import read_csv
+from mlpkit.data.disk.table import StoredTable
+from mlpkit.data.table import Table
+from mlpkit.plugin import Reader, Source
+from mlpkit.spec.csv_options import MISSING, Encoding, Header, Missing, check_separator
+
+
+class CSV(Reader):
+    """Comma-separated values; other separators are found, and other encodings and decimal commas are options."""
+
+    since: ClassVar[int] = 5  # the spec schema
+    stdin: ClassVar[bool] = True
+    separator: Annotated[str, Field(min_length=1, max_length=1), AfterValidator(check_separator)] | None = Field(
+        None, description="between the fields; found when left out"
+    )
+    missing: Missing = Field(MISSING, description='texts that mean a missing value, beside the usual ones; or {"only": [...]}')
+    header: Header | None = Field(None, description="false: there is no line of names; a list names the columns")
+    encoding: Encoding = Field("utf-8", description="of the text")
+    decimal: Literal[".", ","] = Field(".", description="of the numbers")
+
+    usual: ClassVar[str | None] = None  # separator, found if it is None
+
+    @property
+    def dialect(self) -> Dialect:
+        """Return the options as the parser takes them."""
+        return Dialect(self.separator or self.usual, frozenset(self.missing), self.header, self.encoding, self.decimal)
+
+    def open(self, source: Source) -> Table:
+        return next(read_csv(source.path, self.dialect))
+
+    def batches(self, source: Source, rows: int) -> Iterator[Table]:
+        return read_csv(source.path, self.dialect, rows=rows)
+
+    def write_example(self, path: Path) -> None:
+        lines = (("name", "size"), ("ann", f"1{self.decimal}5"), ("bob", ""), ("eve", f"2{self.decimal}25"))
+        separator = self.separator or self.usual or (";" if self.decimal == "," else ",")
+        header = slice(1, None) if self.header is False or isinstance(self.header, tuple) else slice(None)
+        path.write_text("".join(f"{separator.join(line)}\n" for line in lines[header]), encoding=self.encoding)
+
+
+class TSV(CSV):
+    """Tab-separated values; another separator is an option."""
+
+    usual: ClassVar[str | None] = "\t"
+
+
+class _Arrays(Reader):
+    """A file of arrays."""
+
+    since: ClassVar[int] = 5  # the spec schema
+    format: ClassVar[str]
+
+    def open(self, source: Source) -> Table:
+        [table] = self.batches(source, 0)
+        return table
+
+    def batches(self, source: Source, rows: int) -> Iterator[Table]:
+        from mlpkit.data.array_files import iter_arrays
+
+        return iter_arrays(source.path, self.format, rows=rows or None, columns=source.columns, allow_large=source.allow_large)
+
+
+class NPY(_Arrays):
+    """One array of shape (rows, columns), whose columns are x0, x1 and so on, or with named fields."""
+
+    format: ClassVar[str] = "npy"
+
+    def on_disk(self, source: Source) -> StoredTable | None:
+        from mlpkit.data.array_files import open_npy
+
+        return open_npy(source.path)
+
+    def write_example(self, path: Path) -> None:
+        import numpy as np
+
+        np.save(path, np.arange(12.0).reshape(4, 3))
+
+
+class NPZ(_Arrays):
+    """Arrays of equal length, each a column or a block of columns of its name."""
+
+    format: ClassVar[str] = "npz"
+
+    def write_example(self, path: Path) -> None:
+        import numpy as np
+
+        np.savez(path, a=np.arange(4.0), word=np.array(["x", "y", "x", "y"]))
+
+
+class HDF5(_Arrays):
+    """Datasets of equal length in the root of a file, each a column or a block of columns of its name."""
+
+    format: ClassVar[str] = "hdf5"
+
+    def on_disk(self, source: Source) -> StoredTable | None:
+        from mlpkit.data.array_files import open_hdf5
+
+        return open_hdf5(source.path, source.columns, source.allow_large)
+
+    def write_example(self, path: Path) -> None:
+        import h5py
+
+        with h5py.File(path, "w") as file:
+            file["a"], file["b"] = [1.0, 2.0, 3.0], [4, 5, 6]

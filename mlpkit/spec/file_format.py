@@ -1,0 +1,61 @@
+"""FileFormat: the reader of a file of data, as a spec names it.
+
+A reader of another package is not looked up here: a model that was trained on its files must load without it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Set
+from typing import Annotated, Any
+
+from pydantic import PlainSerializer, PlainValidator, ValidationError
+from pydantic_core import PydanticCustomError
+
+from mlpkit.plugin import REGISTRIES, Reader
+from mlpkit.plugin.json_schema import entries_schema
+from mlpkit.spec.validation import Finding
+
+_NAME = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,99}:)?[a-z][a-z0-9_]{0,99}")
+
+
+def _check(value: Any) -> str | dict[str, Any]:
+    """Return the name of a reader, or its entry with options; those of mlpkit's own readers are checked."""
+    if isinstance(value, type) and issubclass(value, Reader):
+        value = REGISTRIES["readers"].info(value).full_name
+    if isinstance(value, Reader):
+        value = {"type": REGISTRIES["readers"].info(type(value)).full_name, **value.model_dump(mode="json")}
+    name, options = (value, {}) if isinstance(value, str) else _entry(value)
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise PydanticCustomError("reader", "should be the name of a reader, or an object with that as its type and its options")
+    registry = REGISTRIES["readers"]
+    own = registry.aliases.get(name, name)
+    if own not in registry.builtins:
+        return {"type": name, **options} if options else name
+    try:
+        registry.get(own).model_validate(options)
+    except ValidationError as error:
+        raise PydanticCustomError("plugin_options", "wrong options", {"plugin": registry.get(own), "error": error}) from error
+    return {"type": own, **options} if options else own
+
+
+def _entry(value: Any) -> tuple[Any, dict[str, Any]]:
+    options = dict(value) if isinstance(value, Mapping) else {}
+    return options.pop("type", None), options
+
+
+class _Schema:
+    """The JSON Schema, made when somebody asks for it."""
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return entries_schema(REGISTRIES["readers"])
+
+
+FileFormat = Annotated[str | dict[str, Any], PlainValidator(_check), PlainSerializer(lambda value: value), _Schema()]
+
+
+def given_twice(format: str | dict[str, Any] | None, keys: Set[str]) -> list[Finding]:
+    """Return the options of `data.format` that are given as keys of `data` too."""
+    options = format if isinstance(format, dict) else {}
+    both = [key for key in options if key in keys and key != "type"]
+    return [Finding((key,), f"{key!r} is given here and in 'format'", "give it once") for key in both]
