@@ -58,3 +58,15 @@ def test_the_tour_runs(tmp_path):
     assert shown in done.stderr
     assert shown in README
     assert "Adelie,Torgersen,39.1,18.7,181,3750,male,2007,Adelie" in done.stdout
+
+
+def test_every_file_and_function_in_the_map_of_the_code_is_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    found = re.findall(r"`((?:mlpkit/)?[\w/]+\.py)`(?: \(`(\w+)`\))?", text)
+    assert len(found) > 20
+    for name, function in found:
+        if "NAME" in name or name.startswith("tests/"):
+            continue
+        path = ROOT / "mlpkit" / name.removeprefix("mlpkit/")
+        assert path.exists() or (path.parent / "training" / name).exists(), name
+        assert not function or f"def {function}(" in path.read_text(encoding="utf-8"), name

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
 from mlpkit.plugin import REGISTRIES, Plugin
 from mlpkit.plugin.registry import singular
-from mlpkit.plugin.since import marked
+from mlpkit.plugin.since import Since, marked
 from mlpkit.spec.forms import models_in
 from mlpkit.spec.spec import Spec
 
@@ -76,7 +76,7 @@ def _kind(kind: str) -> str:
     for name in registry.builtins:
         cls = registry.get(name)
         aliases = ", ".join(_code(alias) for alias, other in registry.aliases.items() if other == name)
-        plugins.append([f"`{name}`", aliases, _cell(_docstring(cls)) + _since(getattr(cls, "since", None))])
+        plugins.append([f"`{name}`", aliases, _cell(_docstring(cls)) + _since(Since(cls.since) if hasattr(cls, "since") else None)])
         options += [[f"`{name}`", f"`{key}`", *cells] for key, cells in _keys(cls)]
     tables = [_table(["name", "other names", "meaning"], plugins)]
     tables += [_table([singular(kind), "option", "type", "default", "meaning"], options)] if options else []
@@ -88,11 +88,9 @@ def _keys(model: type[BaseModel]) -> Iterator[tuple[str, list[str]]]:
     properties, marks = model.model_json_schema(by_alias=True)["properties"], marked(model)
     for name, field in model.model_fields.items():
         key = field.alias or name
-        mark = marks.get(name)
-        values = () if mark is None else mark.values
         part = isinstance(field.default, BaseModel) and not isinstance(field.default, Plugin)
         default = "required" if field.is_required() else _code({} if part else properties[key]["default"])
-        meaning = _cell(_sentence(field.description or "")) + _since(None if mark is None else mark.version, values)
+        meaning = _cell(_sentence(field.description or "")) + _since(marks.get(name))
         yield key, [_type(properties[key]), default, meaning]
 
 
@@ -116,10 +114,12 @@ def _type(schema: dict[str, Any]) -> str:
     return f"{NAMES[schema['type']]} {limits}".rstrip() if "type" in schema else "any"
 
 
-def _since(version: int | str | None, values: Iterable[Any] = ()) -> str:
-    if version is None:
+def _since(mark: Since | None) -> str:
+    """Return a sentence on the schema that brought an option or some of its values; empty for one of the first release."""
+    if mark is None:
         return ""
-    return f" {' and '.join(map(_code, values))} since schema {version}." if values else f" Since schema {version}."
+    values = " and ".join(map(_code, mark.values)) or (f"Other values than {', '.join(map(_code, mark.older))}" if mark.older else "")
+    return f" {values} since schema {mark.version}." if values else f" Since schema {mark.version}."
 
 
 def _docstring(model: type[BaseModel]) -> str:

@@ -51,6 +51,7 @@ def test_later_keys_and_values_name_their_schema():
     meanings = {row[0].strip("`"): row[-1] for row in ROWS if len(row) == 4}
     assert meanings["data.header"].endswith(" Since schema 4.")
     assert meanings["preprocessing.target"].endswith(' `"robust"` since schema 4.')
+    assert meanings["data.format"].endswith(' Other values than `null`, `"csv"`, `"tsv"`, `"npz"`, `"npy"`, `"hdf5"` since schema 5.')
     assert "since schema" not in meanings["training.epochs"].lower()
 
 
