@@ -45,7 +45,11 @@ class SGD(Optimizer):
             if self.nesterov:  # grad becomes g + momentum v with no second array
                 np.multiply(grad, 1.0 / self.momentum, grad)
                 np.add(grad, velocity, grad)
-                np.multiply(grad, lr * self.momentum, grad)
+                if isinstance(lr, float):
+                    np.multiply(grad, lr * self.momentum, grad)
+                else:  # an array: see `Optimizer.step`
+                    np.multiply(grad, self.momentum, grad)
+                    np.multiply(grad, lr, grad)
             else:
                 np.multiply(velocity, lr, grad)
         else:
@@ -88,7 +92,11 @@ class Adam(Optimizer):
         np.sqrt(square, grad)
         np.add(grad, self.epsilon / root, grad)
         np.divide(mean, grad, grad)
-        np.multiply(grad, lr * (1.0 - self.beta1) / (1.0 - self.beta1**t) / root, grad)
+        if isinstance(lr, float):
+            np.multiply(grad, lr * (1.0 - self.beta1) / (1.0 - self.beta1**t) / root, grad)
+        else:  # an array: see `Optimizer.step`
+            np.multiply(grad, (1.0 - self.beta1) / (1.0 - self.beta1**t) / root, grad)
+            np.multiply(grad, lr, grad)
         np.subtract(w, grad, w)
 
 

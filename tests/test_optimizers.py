@@ -170,3 +170,72 @@ def test_a_rule_of_tensors_has_a_scalar_for_each(tmp_path):
     model.save(tmp_path / "model.h5")
     loaded = mlpkit.load(tmp_path / "model.h5", plugins=[CountedRows])
     np.testing.assert_array_equal(loaded.training_state.arrays["optimizer/count"], [9.0] * 4)
+
+
+# -- rates of layers, and tensors by role
+
+
+def layered(factors, optimizer="adam", **changes):
+    layers = [{"units": 8, "activation": "tanh", "learning_rate_factor": factors[0]}, {"learning_rate_factor": factors[1]}]
+    return spec(optimizer, network={"layers": layers}, data={}, **changes)
+
+
+@pytest.mark.parametrize("name", sorted(set(builtins("optimizers")) - {"clipping", "averaging"}))
+def test_a_factor_multiplies_the_rate_of_its_layer(name):
+    """With the rate 0.01 and factors 3 and 0.5, each layer's first step is that of a run with its own rate."""
+    once = {"epochs": 1, "batch_size": None}
+
+    def views(factors, rate):
+        return mlpkit.train(layered(factors, {"type": name, "learning_rate": rate}, training=once), X, Y).network.parameters.views
+
+    found, three, half = views((3.0, 0.5), 0.01), views((1.0, 1.0), 0.03), views((1.0, 1.0), 0.005)
+    for view in found:
+        expected = three if view.startswith("layers.0") else half
+        np.testing.assert_allclose(found[view], expected[view], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "optimizer", [averaged("nadam"), {"type": "clipping", "inner": {"type": "sgd", "momentum": 0.9, "nesterov": True}, "norm": 1.0}]
+)
+def test_factors_of_one_change_nothing_and_others_resume_to_the_same_bits(optimizer, tmp_path):
+    training = {"epochs": 4, "batch_size": 16, "keep_state": True}
+    whole = mlpkit.train(layered((3.0, 0.5), optimizer, training=training), X, Y)
+    part = mlpkit.train(layered((3.0, 0.5), optimizer, training={**training, "epochs": 2}), X, Y)
+    part.save(tmp_path / "part.h5")
+    resumed = mlpkit.train(layered((3.0, 0.5), optimizer, training=training), X, Y, resume=tmp_path / "part.h5")
+    np.testing.assert_array_equal(resumed.network.parameters.vector, whole.network.parameters.vector)
+
+
+def test_factors_of_many_parameters_in_pieces_and_on_threads(monkeypatch):
+    expected = mlpkit.train(layered((3.0, 0.5)), X, Y).network.parameters.vector
+    monkeypatch.setattr("mlpkit.training.update.MANY", 1)
+    monkeypatch.setattr("mlpkit.training.update.PIECE", 7)
+    np.testing.assert_array_equal(mlpkit.train(layered((3.0, 0.5)), X, Y).network.parameters.vector, expected)
+
+
+def test_an_optimizer_of_the_whole_problem_takes_no_factors():
+    with pytest.raises(mlpkit.SpecError, match=r"layers\[0\]\.learning_rate_factor: lbfgs chooses its own steps"):
+        mlpkit.Spec.model_validate(layered((2.0, 1.0), "lbfgs"))
+
+
+PLACES = set()
+
+
+class ByRole(Optimizer):
+    """Moves weights alone."""
+
+    scope = "tensor"
+
+    def step(self, w, grad, *state, lr, t, role="", layer=0):
+        PLACES.add((role, layer, w.ndim))
+        if role == "weight":
+            w -= lr * grad
+
+
+def test_a_rule_of_tensors_gets_role_and_layer():
+    PLACES.clear()
+    layers = [{"units": 8, "activation": "prelu", "normalization": "layer"}, {}]
+    model = mlpkit.train(spec(ByRole, network={"layers": layers}, data={}), X, Y)
+    parts = [("weight", 2), ("bias", 1), ("normalization.scale", 1), ("normalization.shift", 1), ("activation.slope", 1)]
+    assert {(role, 0, rank) for role, rank in parts} | {("weight", 1, 2), ("bias", 1, 1)} == PLACES
+    assert not model.network.parameters.views["layers.0.bias"].any()

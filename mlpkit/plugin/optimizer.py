@@ -191,6 +191,11 @@ class Optimizer(Plugin):
             The learning rate of this step, an array where layers have factors: only multiply by it.
         t : int
             The number of this step, from 1.
+
+        Notes
+        -----
+        A rule of the scope "tensor" that takes the keywords `role` and `layer` gets the part of the layer that `w` is, such as
+        "weight", "bias", "normalization.scale" or "activation.slope", and the index of the layer.
         """
 
 

@@ -147,6 +147,7 @@ class Layer(Part):
         Initializer | None, BeforeValidator(lambda value: None if value == "auto" else value), Words(("auto",))
     ] = Field(None, description="'auto', the default: what the activation recommends")
     bias_initializer: Initializer = Field("zeros", validate_default=True, description="initial bias")
+    learning_rate_factor: Annotated[Number, Field(gt=0), Since(5)] = Field(1.0, description="times the learning rate, for this layer")
     trainable: Annotated[Flag, Since(5)] = Field(
         True, description="false: the layer keeps its weights, and its batch normalization the running averages"
     )

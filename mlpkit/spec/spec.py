@@ -128,6 +128,9 @@ class Spec(Part):
         found, name = [], plugin_name(self.optimizer)
         for index, layer in enumerate(self.network.layers):
             path = ("network", "layers", index)
+            if layer.learning_rate_factor != 1:
+                message = f"{name} chooses its own steps, for all layers at once"
+                found.append(Finding((*path, "learning_rate_factor"), message, "leave it out, or choose another optimizer, such as 'adam'"))
             if layer.dropout:
                 message = f"dropout draws anew at each call, and {name} needs a loss that stays the same"
                 found.append(Finding((*path, "dropout"), message, "leave it out, or choose another optimizer, such as 'adam'"))

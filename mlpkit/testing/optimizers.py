@@ -101,6 +101,14 @@ def _unwritten(optimizer: Any) -> set[str]:
     return {name for name, array in zip(kept_by(optimizer), walked(optimizer, 3).state, strict=True) if not array.any()}
 
 
+def rates(optimizer: Optimizer) -> None:
+    """The learning rate may be an array like w, of the rate of each number: equal ones do what one number does."""
+    shape, lr = shape_of(optimizer), rate_of(optimizer)
+    w, gradients = Quadratic(shape).start, [np.random.default_rng(15).standard_normal(shape) for _ in range(3)]
+    expected, found = driven(optimizer, w, gradients, lr), driven(optimizer, w, gradients, np.full(shape, lr))  # type: ignore[arg-type]
+    expect_close(found, expected, "parameters after steps with an array of equal rates", "only multiply by lr", rtol=1e-9, atol=1e-12)
+
+
 def zero_rate(optimizer: Optimizer) -> None:
     """A learning rate of 0 moves nothing from the start, and makes nothing infinite later."""
     walk = Walk(optimizer, Quadratic(shape_of(optimizer)))
@@ -243,6 +251,6 @@ def lets_exceptions_through(optimizer: Minimizer) -> None:
 
 CHECKS: dict[str, CheckFunction] = {
     check.__name__: check
-    for check in (falls, in_place, state, zero_rate, zero_gradient, zero_parameters, downhill, scopes, sizes, dtype, threads)
+    for check in (falls, in_place, state, rates, zero_rate, zero_gradient, zero_parameters, downhill, scopes, sizes, dtype, threads)
 }
 OF_MINIMIZERS: dict[str, CheckFunction] = {"lets_exceptions_through": lets_exceptions_through}

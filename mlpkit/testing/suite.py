@@ -31,7 +31,7 @@ AGAIN: dict[str, tuple[str, ...]] = {  # what is checked again with other option
         *("gradient", "joint", "rows", "shapes", "dtype", "inputs_untouched", "buffers", "special_values", "right_costs_less"),
         *("threads", "zero_at_target", "large_scores", "several_outputs", "predictions"),
     ),
-    "optimizers": ("in_place", "state", "zero_rate", "zero_gradient", "zero_parameters", "downhill", "scopes", "dtype", "threads"),
+    "optimizers": ("in_place", "state", "rates", "zero_rate", "zero_gradient", "zero_parameters", "downhill", "scopes", "dtype", "threads"),
     "initializers": ("fills", "reproducible", "shapes"),
     "schedules": ("rates", "returns_float", "memory"),
     "metrics": ("finite", "weights", "order", "sizes", "special_values", "buffers", "threads", "inputs_untouched"),
@@ -51,6 +51,7 @@ ONLY_WHERE: dict[str, tuple[Callable[[Any], bool], str]] = {  # by check: whethe
     "downhill": (lambda optimizer: not isinstance(optimizer, Minimizer), "a minimizer may choose its own steps"),
     "sizes": (lambda plugin: not isinstance(plugin, Minimizer), "a minimizer may take any time with many parameters"),
     "effects": (lambda plugin: any(usual(plugin).values()), "it has no options whose values are known"),
+    "rates": (lambda plugin: not isinstance(plugin, Minimizer), "a minimizer may choose its own steps"),
     "zero_rate": (lambda optimizer: not isinstance(optimizer, Minimizer), "a minimizer may choose its own steps"),
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from inspect import signature
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -36,8 +37,9 @@ class Found(NamedTuple):
 class Update:
     """The optimizer with its state and the learning rate of each step.
 
-    The order of a step: the gradient of the mean loss; the optimizer's rule with the learning rate of the step, times the
-    layer's factor. Weights to predict with, where an optimizer averages, are derived from its state when they are needed.
+    The order of a step: the gradient of the mean loss; the optimizer's rule, with the learning rate of the step times the
+    layer's factor. What later versions add has its place here: penalties and clipping before the rule, decay and
+    constraints after it. Weights to predict with, where an optimizer averages, are derived from its state when they are needed.
 
     Attributes
     ----------
@@ -65,18 +67,28 @@ class Update:
         self.scalars = tuple(np.zeros(() if self.tensors is None else len(self.tensors)) for _ in optimizer.scalars)
         self.before = 0
         self.history = EpochColumns() if self.schedule is not None and self.schedule.once_per_epoch else None
+        self.factors = layer_factors(network)
+        self.rates = None if self.factors is None else np.empty_like(self.factors)  # of each parameter, in the step that is taken
         self._kept = -1, 0.0  # the last epoch for which such a schedule was asked, and its rate
         self.threads = 1
+        self.places = {"role", "layer"} <= signature(optimizer.step).parameters.keys()
         by_pieces = is_elementwise(optimizer) and len(self.trained) >= MANY
         self.whole = self.tensors is None and not by_pieces  # one call for all of it
 
-    def _tensor_slices(self) -> list[tuple[slice, tuple[int, ...]]]:
-        """Return the slice of the vector that each weight matrix, bias and so on has, and its shape."""
+    def _tensor_slices(self) -> list[tuple[str, slice, tuple[int, ...]]]:
+        """Return the name of each weight matrix, bias and so on, its slice of the vector, and its shape."""
         found, start = [], 0
-        for view in islice(self.parameters.views.values(), self.parameters.trained_tensors):
-            found.append((slice(start, start + view.size), view.shape))
+        for name, view in islice(self.parameters.views.items(), self.parameters.trained_tensors):
+            found.append((name, slice(start, start + view.size), view.shape))
             start += view.size
         return found
+
+    def _place(self, name: str) -> dict[str, Any]:
+        """Return role and layer of a tensor, if the optimizer's `step` takes them."""
+        if not self.places:
+            return {}
+        _, layer, role = name.split(".", 2)
+        return {"role": role, "layer": int(layer)}
 
     def rate(self, steps: int, steps_per_epoch: int) -> float:
         """Return the learning rate after so many steps."""
@@ -95,15 +107,18 @@ class Update:
 
     def apply(self, gradient: Array, step: int, steps_per_epoch: int) -> None:
         """Step number `step`: move the parameters along the gradient, which is scratch space afterwards."""
-        lr = self.constant if self.schedule is None else self._rate_of_step(step - 1, steps_per_epoch)
+        lr: Any = self.constant if self.schedule is None else self._rate_of_step(step - 1, steps_per_epoch)
         w, step = self.trained, step + self.before
+        if self.factors is not None and self.rates is not None:
+            lr = np.multiply(self.factors, lr, out=self.rates)
         if self.whole:
             self.optimizer.step(w, gradient, *self.state, *self.scalars, lr=lr, t=step)
         elif self.tensors is None:
             self._apply_by_pieces(w, gradient, lr, step)
         else:
-            for part, shape, *state in self._by_tensor():
-                self.optimizer.step(w[part].reshape(shape), gradient[part].reshape(shape), *state, lr=lr, t=step)
+            for name, part, shape, *state in self._by_tensor():
+                rate = lr if self.rates is None else self.rates[part].reshape(shape)
+                self.optimizer.step(w[part].reshape(shape), gradient[part].reshape(shape), *state, lr=rate, t=step, **self._place(name))
 
     def _rate_of_step(self, steps: int, steps_per_epoch: int) -> float:
         assert self.schedule is not None
@@ -115,9 +130,15 @@ class Update:
         return self._kept[1]
 
     def _by_tensor(self) -> Iterator[tuple[Any, ...]]:
-        """Yield the slice and the shape of each tensor, with the optimizer's arrays and scalars of it."""
-        for index, (part, shape) in enumerate(self.tensors or ()):
-            yield part, shape, *[array[part].reshape(shape) for array in self.state], *[numbers[index, ...] for numbers in self.scalars]
+        """Yield name, slice and shape of each tensor, with the optimizer's arrays and scalars of it."""
+        for index, (name, part, shape) in enumerate(self.tensors or ()):
+            yield (
+                name,
+                part,
+                shape,
+                *[array[part].reshape(shape) for array in self.state],
+                *[numbers[index, ...] for numbers in self.scalars],
+            )
 
     def average(self, out: Array) -> bool:
         """Fill `out`, shaped like the trained vector, with the weights to predict with; False where they are the trained ones."""
@@ -125,7 +146,7 @@ class Update:
         if self.tensors is None:
             return self.optimizer.weights(w, out, *self.state, *self.scalars)
         filled = [
-            self.optimizer.weights(w[part].reshape(shape), out[part].reshape(shape), *state) for part, shape, *state in self._by_tensor()
+            self.optimizer.weights(w[part].reshape(shape), out[part].reshape(shape), *state) for _, part, shape, *state in self._by_tensor()
         ]
         return all(filled)
 
@@ -156,6 +177,18 @@ class Update:
 
         def apply(part: slice) -> None:
             scalars = self.scalars if part.start == 0 else [number.copy() for number in before]
-            self.optimizer.step(w[part], gradient[part], *[array[part] for array in self.state], *scalars, lr=lr, t=step)
+            rate: Any = lr if self.rates is None else self.rates[part]
+            self.optimizer.step(w[part], gradient[part], *[array[part] for array in self.state], *scalars, lr=rate, t=step)
 
         in_parallel(apply, len(w), self.threads, PIECE)
+
+
+def layer_factors(network: Network) -> Array | None:
+    """Return the factor of the learning rate for each trained parameter, or None if all are 1."""
+    layers = network.spec.layers
+    if all(layer.learning_rate_factor == 1 for layer in layers):
+        return None
+    parameters = network.parameters
+    views = islice(parameters.views.items(), parameters.trained_tensors)
+    parts = [np.full(view.size, layers[int(name.split(".", 2)[1])].learning_rate_factor, view.dtype) for name, view in views]
+    return np.concatenate(parts)

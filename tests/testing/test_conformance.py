@@ -36,6 +36,7 @@ OTHERS = (
 )
 EVERY = [*BUILTINS, *OTHERS, *good.GOOD]
 APPLY_TO_SOME = {
+    "rates",
     *("inputs_gradient", "trained_parameters", "several_outputs", "predictions"),
     *("joint", "zero_at_target", "right_costs_less", "effects", "other_options", "output"),
     *("zero_rate", "downhill", "sizes", "size", "later_options"),
@@ -161,7 +162,7 @@ def test_the_names_of_the_checks_are_a_promise():
     activations += ["large_scores", "output", "speed", "inputs_gradient", "trained_parameters"]
     losses = ["gradient", "joint", "rows", "shapes", "dtype", "inputs_untouched", "buffers", "special_values"]
     losses += ["right_costs_less", "threads", "zero_at_target", "large_scores", "several_outputs", "predictions"]
-    optimizers = ["falls", "in_place", "state", "zero_rate", "zero_gradient", "zero_parameters", "downhill"]
+    optimizers = ["falls", "in_place", "state", "rates", "zero_rate", "zero_gradient", "zero_parameters", "downhill"]
     optimizers += ["scopes", "sizes", "dtype", "threads"]
     metrics = ["finite", "weights", "order", "sizes", "special_values", "buffers", "threads", "inputs_untouched", "direction"]
     assert names == {
