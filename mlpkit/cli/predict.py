@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -14,6 +14,8 @@ from mlpkit.cli.predictions import Columns, Format, write
 from mlpkit.text.shown import counted, one_line
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mlpkit.data.table import Table
     from mlpkit.model.model import Model
 
@@ -28,6 +30,9 @@ def predict(
         typer.Option("--format", help="Format of the output; by default from the file's suffix, else csv.", show_default=False),
     ] = None,
     proba: Annotated[bool, typer.Option("--proba", help="Write the probability of each class instead of the class.")] = False,
+    parts: Annotated[
+        bool, typer.Option("--parts", help="Write all that the loss predicts of numbers, such as y.mean and y.deviation.")
+    ] = False,
     keep_columns: Annotated[bool, typer.Option("--keep-columns", help="Write the columns of DATA before the predictions.")] = False,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Number of rows in memory at once.")] = 8192,
     code: Code = None,
@@ -46,15 +51,25 @@ def predict(
     load_code(code)
     if chosen is Format.npy and (output == "-" or keep_columns):
         raise typer.BadParameter("npy needs --output FILE, and does not go with --keep-columns", param_hint="--format")
+    if proba and parts:
+        raise typer.BadParameter("--proba is for classes, and --parts for numbers: use one of them", param_hint="--parts")
     check_output(output, force=force, reads=[model, data])
     loaded = load(model, allow_surrogate=allow_surrogate)
     with console.binary() if output == "-" else written(output, replace=force) as stream:
-        rows = write(stream, chosen, _batches(loaded, data, batch_size, proba, keep_columns and chosen, allow_large))
+        rows = write(stream, chosen, _batches(loaded, data, batch_size, _predictor(proba, parts), keep_columns and chosen, allow_large))
     if output != "-":
         console.say(one_line(f"saved {output}: {counted(rows, 'prediction')}"))
 
 
-def _batches(model: Model, data: str, rows: int, proba: bool, keep: Format | Literal[False], allow_large: bool) -> Iterator[Columns]:
+Predict = Callable[["Model", "Table"], Columns]
+
+
+def _predictor(proba: bool, parts: bool) -> Predict:
+    """Return the function that predicts what the options ask for."""
+    return _probabilities if proba else _parts if parts else _predictions
+
+
+def _batches(model: Model, data: str, rows: int, predict: Predict, keep: Format | Literal[False], allow_large: bool) -> Iterator[Columns]:
     """Yield the columns to write, batch by batch, including columns of the data if they are kept."""
     from mlpkit.data.readers import iter_tables
     from mlpkit.data.sources import reading
@@ -65,19 +80,31 @@ def _batches(model: Model, data: str, rows: int, proba: bool, keep: Format | Lit
     if keep and keep.separator:
         options["missing"] = ()  # missing values are written as they are in the data
     for table in iter_tables(data, rows=rows, columns=needed, **options):
-        predicted = _predicted(model, table, proba)
+        predicted = predict(model, table)
         kept = _kept(model, table, keep) if keep else {}
         clash = not kept.keys().isdisjoint(predicted)
         yield kept | ({f"predicted_{name}": column for name, column in predicted.items()} if clash else predicted)
 
 
-def _predicted(model: Model, table: Table, proba: bool) -> Columns:
-    """Return predictions by column name."""
-    target = model.target_encoder
-    names = ("prediction",) if target is None else target.names
-    values = model.predict_proba(table) if proba else model.predict(table)
-    if proba and model.classes is not None:
-        names = tuple(f"{names[0]}={label}" for label in model.classes.tolist())
+def _predictions(model: Model, table: Table) -> Columns:
+    """Return predictions by the name of the target."""
+    names = ("prediction",) if model.target_encoder is None else model.target_encoder.names
+    return _named(names, model.predict(table))
+
+
+def _probabilities(model: Model, table: Table) -> Columns:
+    """Return the probability of each class, or of each label."""
+    values = model.predict_proba(table)
+    names = () if model.target_encoder is None else model.target_encoder.names
+    return _named(names if model.classes is None else [f"{names[0]}={label}" for label in model.classes.tolist()], values)
+
+
+def _parts(model: Model, table: Table) -> Columns:
+    """Return all that the loss predicts, by name."""
+    return model.predict(table, parts=True)
+
+
+def _named(names: Sequence[str], values: NDArray[Any]) -> Columns:
     columns = values[:, None] if values.ndim == 1 else values
     return dict(zip(names, columns.T, strict=True))
 

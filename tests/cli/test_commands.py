@@ -5,6 +5,7 @@ import io
 import json
 import os
 import stat
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -398,3 +399,24 @@ def test_a_metric_with_options_is_measured_as_the_model_has_it(project, run):
     done = run("evaluate", "model.h5", "shapes.csv", "-c", "own.py", "--fail-under", "sure=0.1")
     assert (done.code, "internal error" in done.err) == (2, False)
     assert "error: sure needs options: limit" in done.err
+
+
+def test_predict_writes_all_that_a_loss_predicts(folder, run):
+    x = np.linspace(-2, 2, 60)
+    np.savetxt("wave.csv", np.column_stack([x, 3 * np.sin(x)]), delimiter=",", header="x,y", comments="")
+    spec = {
+        "data": {"path": "wave.csv", "target": "y"},
+        "network": {"layers": [{"units": 8, "activation": "tanh"}, {}]},
+        "loss": "gaussian_nll",
+        "training": {"epochs": 5},
+    }
+    Path("wave.json").write_text(json.dumps(spec))
+    assert run("train", "wave.json", "-o", "wave.h5").code == 0
+    done = run("predict", "wave.h5", "wave.csv", "--parts")
+    assert done.out.splitlines()[0] == "y.mean,y.deviation"
+    parts = mlpkit.load("wave.h5").predict("wave.csv", parts=True)
+    np.testing.assert_allclose(np.loadtxt(done.out.splitlines()[1:], delimiter=","), np.column_stack(list(parts.values())), rtol=1e-5)
+    assert run("predict", "wave.h5", "wave.csv").out.splitlines()[0] == "y"
+    both = run("predict", "wave.h5", "wave.csv", "--parts", "--proba")
+    assert both.code == 2
+    assert "use one of them" in both.err
