@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .benchmarks import costs, modelfile, networks, pairing, tables, training
+from .benchmarks import costs, modelfile, networks, pairing, tables, training, trips
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,6 +40,17 @@ def test_scikit_learn_and_the_products_train_what_mlpkit_trains(monkeypatch):
     for _ in range(60):
         losses.append(epoch(training.np.arange(60)))
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_six_hops_lead_from_train_to_the_step_of_the_optimizer():
+    path = trips.hops()
+    assert (path[0], path[-1]) == ("model/train.py: train", "optimizers.py: Adam.step")
+    assert len(path) <= 6
+
+
+def test_the_modules_that_train_enters_are_counted():
+    modules, hops = trips.rows(quick=True)
+    assert modules.mlpkit > hops.mlpkit == len(trips.hops())
 
 
 def test_every_plugin_has_its_costs(monkeypatch):

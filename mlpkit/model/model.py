@@ -149,7 +149,7 @@ class Model(Predictor):
         self._adopt(prepared)
         folder, save = checkpoint_folder(self.spec, checkpoints), partial(self.save, training_state=True)
         own = None if folder is None else lambda place: Checkpoints(self.spec, folder, place, save, replace=replace)
-        return self._runs.keep(Session(self.network, self.spec, prepared, self.history, begin, stop, own), self)
+        return self._runs.epochs(Session(self.network, self.spec, prepared, self.history, begin, stop, own), self)
 
     @property
     def training_state(self) -> TrainingState | None:

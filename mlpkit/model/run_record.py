@@ -66,19 +66,36 @@ class Runs:
             return WarmStart.of_state(self.left, spec, network)
         return self.warm_start
 
-    def keep(self, session: Session, model: Any) -> Generator[Epoch, None, None]:
+    def epochs(self, session: Session, model: Any) -> Generator[Epoch, None, None]:
         """Return the epochs of a run, which begins with the first of them, if no other has begun since this call."""
-        return self._keep(session, model, self.begun)
+        return self._epochs(session, model, self.begun)
 
-    def _keep(self, session: Session, model: Any, begun: int) -> Generator[Epoch, None, None]:
-        """Yield the epochs of a run, and keep what it leaves, whatever ends it. An error has the model, if an epoch was finished."""
+    def _epochs(self, session: Session, model: Any, begun: int) -> Generator[Epoch, None, None]:
+        """Yield the epochs of a run, and keep what it leaves, whatever ends it. An error has the model, if an epoch was finished.
+
+        At the end the network has the weights that early stopping restores.
+        """
         self.check_idle()
         if self.begun != begun:
             help = "call mlpkit.epochs anew, which goes on from where the model is"
             raise TrainingError("the model has been trained since this loop was made", help=help)
         try:
             self.begun, self.session, self.left = begun + 1, session, None
-            yield from session.epochs()
+            try:
+                session.go_on()
+                while (epoch := session.run.next_epoch()) is not None:
+                    session.after_epoch()
+                    yield epoch
+                session.after_training()
+            except KeyboardInterrupt:
+                session.interrupted = True
+                raise
+            finally:
+                try:
+                    session.settle()
+                except KeyboardInterrupt:
+                    session.settle()
+                    raise
         except MLPKitError as error:
             error.model = model if model.history else None
             raise

@@ -19,7 +19,7 @@ from mlpkit.engine.network import BLOCK, Network
 from mlpkit.engine.workspace import Workspace
 from mlpkit.errors import MLPKitError, warn
 from mlpkit.numerics.numpy_errstate import quiet_context
-from mlpkit.plugin import Array, Minimizer, Targets, averages
+from mlpkit.plugin import Array, Minimizer, averages
 from mlpkit.plugin.error_attribution import blaming
 from mlpkit.spec import Spec
 from mlpkit.spec.normalization import BatchNormalization
@@ -145,31 +145,25 @@ class Run:
             self.thread = get_ident()
             self.interrupts.begin()
             with blaming(), self.share.products() if self.share.split else NOTHING:
-                epoch = self._interruptible_epoch()
+                self.interrupts.let()
+                try:
+                    started, rate = time.perf_counter(), self.update.rate(self.epoch * self.steps_per_epoch, self.steps_per_epoch)
+                    epoch = self._finished_epoch(started, rate) if self.quiet.run(self._pass_over_rows) else None
+                finally:
+                    self.interrupts.held = True  # until the BLAS has its number of threads back
             self.interrupts.let()
             return epoch
         finally:
             self.interrupts.end()
             self.thread = None
 
-    def _interruptible_epoch(self) -> Epoch | None:
-        """Train one epoch; Ctrl-C is held back before and after it, where the BLAS gets its number of threads."""
-        self.interrupts.let()
-        try:
-            return self._next_epoch()
-        finally:
-            self.interrupts.held = True
-
     def use_threads(self, count: int) -> None:
         self.threads = self.update.threads = count
         for workspace in self.workspaces.values():
             workspace.set_threads(count)
 
-    def _next_epoch(self) -> Epoch | None:
-        started = time.perf_counter()
-        rate = self.update.rate(self.epoch * self.steps_per_epoch, self.steps_per_epoch)
-        if not self.quiet.run(self._pass_over_rows):
-            return None
+    def _finished_epoch(self, started: float, rate: float) -> Epoch:
+        """Return the record of an epoch whose steps are done, with what is measured after them."""
         validation_loss, metrics = self._evaluate()
         seconds = time.perf_counter() - started
         epoch = Epoch(self.done + self.epoch + 1, self.loss / self.rows, validation_loss, metrics, rate, seconds)
@@ -202,7 +196,15 @@ class Run:
         for inputs, targets, weights in self.batches.after(self.step - self.epoch * self.steps_per_epoch):
             if self.stop is not None and self.stop():
                 return False
-            self._take_step(inputs, targets, weights)
+            self._begin_change()
+            workspace = self.workspaces[len(inputs)]
+            loss = workspace.loss_and_gradient(inputs, targets, weights)
+            if not math.isfinite(loss):
+                raise self._diverged(inputs, loss)
+            self.loss += loss
+            self.step += 1
+            self.update.apply(workspace.gradient.trained, self.step, self.steps_per_epoch)
+            self._end_change()
         vector = self.network.parameters.vector
         if not math.isfinite(vector.dot(vector)) and not np.isfinite(vector).all():  # by the last step, which no loss has seen
             raise self._diverged(self.train.inputs[: self.batch_size], math.nan)
@@ -225,17 +227,6 @@ class Run:
         self.loss, self.step, self.converged = problem.loss * self.rows, self.step + 1, found.converged
         self._end_change()
         return True
-
-    def _take_step(self, inputs: Array, targets: Targets, weights: Array | None) -> None:
-        self.interrupts.held, self.whole = True, False
-        workspace = self.workspaces[len(inputs)]
-        loss = workspace.loss_and_gradient(inputs, targets, weights)
-        if not math.isfinite(loss):
-            raise self._diverged(inputs, loss)
-        self.loss += loss
-        self.step += 1
-        self.update.apply(workspace.gradient.trained, self.step, self.steps_per_epoch)
-        self._end_change()
 
     def _evaluate(self) -> tuple[float | None, Mapping[str, float]]:
         if not self.evaluated:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from functools import cached_property
 
 from mlpkit.engine.network import Network
@@ -14,7 +14,6 @@ from mlpkit.spec import Spec
 from mlpkit.training.average_loss import Answers
 from mlpkit.training.checkpoints import Checkpoints
 from mlpkit.training.data_digest import Fingerprint, fingerprint
-from mlpkit.training.epoch import Epoch
 from mlpkit.training.evaluation import measure, warn_undefined
 from mlpkit.training.history import History
 from mlpkit.training.run import Run
@@ -71,7 +70,8 @@ class Session:
         self.spec, self.prepared, self.history, self.begin, self.stop = spec, prepared, history, begin, stop
         self.left = begin if isinstance(begin, TrainingState) else None
         self.warm_start = begin if isinstance(begin, WarmStart) else None
-        self.restored, self.settled, self.told, self.interrupted = begin is None, False, False, False
+        self.restored, self.settled, self.told = begin is None, False, False
+        self.interrupted = False  # by Ctrl-C: then the state is kept, even at the very end
         self.ranges: Ranges | None = None
         place = begin.place if isinstance(begin, TrainingState) else Place(len(history), 0)
         self.checkpoints = None if checkpoints is None else checkpoints(place)
@@ -80,38 +80,29 @@ class Session:
         done = len(history)
         self.run = Run(network, spec, prepared.train, prepared.validation, metrics, before_step, done, history.append)
 
-    def epochs(self) -> Generator[Epoch, None, None]:
-        """Train; yields each epoch. When it ends, whatever ended it, the network has the weights that early stopping restores."""
-        try:
-            yield from self._epochs()
-            self.ranges = self.score_ranges(self.run.best_network())
-        except KeyboardInterrupt:
-            self.interrupted = True
-            raise
-        finally:
-            try:
-                self.settle()
-            except KeyboardInterrupt:
-                self.settle()
-                raise
-
-    def _epochs(self) -> Generator[Epoch, None, None]:
+    def go_on(self) -> None:
+        """Go on from where an earlier run stands, or with what it has left."""
         if isinstance(self.begin, TrainingState):
             restore(self.run, self.begin, self.history)
         elif isinstance(self.begin, WarmStart):
             go_on_from(self.run, self.begin)
         self.restored = True
-        while (epoch := self.run.next_epoch()) is not None:
-            if self.checkpoints is not None:
-                with self.run.interrupts.holding():
-                    self.checkpoints.after_epoch(self.run.place, self.history)
-            yield epoch
+
+    def after_epoch(self) -> None:
+        """Write a checkpoint if it is time for one."""
+        if self.checkpoints is not None:
+            with self.run.interrupts.holding():
+                self.checkpoints.after_epoch(self.run.place, self.history)
+
+    def after_training(self) -> None:
+        """Write the last checkpoint of a finished run, and find the scores of the best network."""
         if self.checkpoints is not None and self.run.finished:
             with self.run.interrupts.holding():
                 self.checkpoints.write(self.run.place, self.history)
+        self.ranges = self.score_ranges(self.run.best_network())
 
     def settle(self) -> None:
-        """End the run: keep where it stands, give the network its weights, let threads and folder go. Once more does no harm."""
+        """End the run: keep where it stands, give the network its weights, let threads and folder go. A second call changes nothing."""
         if self.restored and not self.settled and not sys.is_finalizing():  # at its end Python imports no more
             kept = not self.run.finished or self.spec.training.keep_state or self.interrupted
             self.left = self.state() if kept else None

@@ -56,7 +56,7 @@ class Interrupting:
         sys.setprofile(None)
 
     def __call__(self, frame, event, argument):
-        self.begun = self.begun or frame.f_code.co_qualname == "Runs._keep"
+        self.begun = self.begun or frame.f_code.co_qualname == "Runs._epochs"
         if (self.begun and frame.f_code.co_name != "__exit__") or frame.f_globals.get("__name__") != __name__:
             self.seen += self.begun
             if self.begun and self.seen == self.at:
