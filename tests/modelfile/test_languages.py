@@ -98,8 +98,13 @@ FORMS = {  # target columns, last activation, loss
     "binary": (["large"], "sigmoid", "binary_crossentropy"),
     "classes": (["species"], "softmax", "categorical_crossentropy"),
     "indicators": (["code"], "softmax", "mean_squared_error"),
+    "means": (["mass", "depth"], "linear", "gaussian_nll"),
 }
-HIDDEN = [{"units": 5, "activation": {"type": "leaky_relu", "negative_slope": 0.2}, "normalization": "batch"}, {"units": 4, "bias": False}]
+HIDDEN = [
+    {"units": 5, "activation": {"type": "leaky_relu", "negative_slope": 0.2}, "normalization": "batch"},
+    {"units": 4, "activation": "glu", "bias": False},
+    {"units": 4, "activation": "prelu"},
+]
 
 
 def make_model(folder, name, spec, data=None):

@@ -10,6 +10,8 @@ const ACTIVATIONS = {
   tanh: (z) => z.map(Math.tanh),
   relu: (z) => z.map((value) => Math.max(value, 0)),
   leaky_relu: (z, { negative_slope: slope }) => z.map((value) => (value > 0 ? value : slope * value)),
+  prelu: (z, options, slope) => z.map((value, unit) => (value > 0 ? value : slope[unit] * value)),
+  glu: (z) => z.slice(0, z.length / 2).map((value, unit) => value / (1 + Math.exp(-z[z.length / 2 + unit]))),
   softmax: (z) => z.map((value) => Math.exp(value - Math.max(...z))).map((power, _, powers) => power / powers.reduce((a, b) => a + b)),
 };
 const LIBRARIES = { // how each opens a file: the values of a path, and of an attribute of the root
@@ -75,19 +77,21 @@ function normalized(options, part, z) {
 }
 
 function forward(spec, arrays, row) {
-  return spec.network.layers.reduce((x, { units, activation, normalization }, index) => {
+  return spec.network.layers.reduce((x, { activation, normalization }, index) => {
     const name = `/tensors/layers.${index}`, weight = arrays.get(`${name}/weight`), bias = arrays.get(`${name}/bias`);
-    const score = (unit) => x.reduce((sum, value, at) => sum + value * weight[at * units + unit], bias?.[unit] ?? 0);
-    const z = Array.from({ length: units }, (_, unit) => score(unit)), part = (key) => arrays.get(`${name}.normalization/${key}`);
-    return ACTIVATIONS[activation.type ?? activation](normalized(normalization, part, z), activation);
+    const width = weight.length / x.length;
+    const score = (unit) => x.reduce((sum, value, at) => sum + value * weight[at * width + unit], bias?.[unit] ?? 0);
+    const z = Array.from({ length: width }, (_, unit) => score(unit)), part = (key) => arrays.get(`${name}.normalization/${key}`);
+    const slope = arrays.get(`${name}.activation/slope`);
+    return ACTIVATIONS[activation.type ?? activation](normalized(normalization, part, z), activation, slope);
   }, row);
 }
 
-function decode({ task, form, classes }, arrays, outputs) { // a prediction, and the probabilities or values that it comes from
+function decode({ task, form, classes, outputs_per_target: several = 1 }, arrays, outputs) { // a prediction, and the probabilities or values that it comes from
   if (task === "multilabel") return [outputs.map((value) => Number(value > 0.5)), outputs];
   if (form === "numbers") {
     const [scale, center] = ["scale", "center"].map((name) => arrays.get(`/preprocess/target/${name}`));
-    const values = outputs.map((value, at) => value * scale[at] + center[at]);
+    const values = outputs.filter((_, at) => at % several === 0).map((value, at) => value * scale[at] + center[at]);
     return [values, values];
   }
   const chances = form === "binary" ? [1 - outputs[0], outputs[0]] : outputs;

@@ -17,6 +17,8 @@ ACTIVATIONS = {
     "tanh": np.tanh,
     "relu": lambda z: np.maximum(z, 0),
     "leaky_relu": lambda z, negative_slope: np.where(z > 0, z, negative_slope * z),
+    "prelu": lambda z, slope, initial=None: np.where(z > 0, z, slope * z),
+    "glu": lambda z: np.hsplit(z, 2)[0] / (1 + np.exp(-np.hsplit(z, 2)[1])),
     "softmax": lambda z: np.exp(z - z.max(axis=1, keepdims=True)) / np.exp(z - z.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True),
 }
 
@@ -76,6 +78,9 @@ def forward(spec, arrays, x):
             z = (z - mean) / np.sqrt(variance + options["epsilon"]) * part["scale"] + part["shift"]
         activation = layer["activation"]
         options = {"type": activation} if isinstance(activation, str) else dict(activation)
+        options |= {
+            path.rpartition("/")[2]: array.astype(float) for path, array in arrays.items() if path.startswith(f"{name}.activation/")
+        }
         x = ACTIVATIONS[options.pop("type")](z, **options)
     return x
 
@@ -85,6 +90,7 @@ def decode(target, arrays, outputs):
     if target["task"] == "multilabel":
         return (outputs > 0.5).astype(int), outputs
     if target["form"] == "numbers":
+        outputs = outputs[:, :: target.get("outputs_per_target", 1)]  # of gaussian_nll, the means
         values = outputs * arrays["/preprocess/target/scale"] + arrays["/preprocess/target/center"]
         return values, values
     chances = np.hstack([1 - outputs, outputs]) if target["form"] == "binary" else outputs

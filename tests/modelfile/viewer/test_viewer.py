@@ -133,10 +133,13 @@ TARGETS = {
     "labels": (["large", "spotted"], "sigmoid", "binary_crossentropy"),
     "truth": ("large", "sigmoid", "binary_crossentropy"),
     "codes": ("code", "softmax", "mean_squared_error"),
+    "means": (["mass", "depth"], "linear", "gaussian_nll"),
 }
 LAYERS = [
     {"units": 5, "activation": {"type": "leaky_relu", "negative_slope": 0.2}, "normalization": "batch"},
-    *[{"units": 4, "activation": "tanh", "normalization": "layer", "bias": False}] * 12,  # more links than a header holds
+    {"units": 4, "activation": "glu", "normalization": "layer"},
+    {"units": 4, "activation": "prelu"},
+    *[{"units": 4, "activation": "tanh", "normalization": "layer", "bias": False}] * 10,  # more links than a header holds
 ]
 
 
