@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import mlpkit
-from mlpkit.plugin import REGISTRIES, Metric
+from mlpkit.plugin import REGISTRIES, Metric, Optimizer
 from mlpkit.spec import Spec
 
 from ...builtins import OPTIONS, written
@@ -38,6 +38,40 @@ def test_stopped_anywhere_with_any_optimizer(table, spec_with, saved, assert_goe
     expected = saved(mlpkit.train(spec, table), tmp_path / "unbroken.h5")
     for steps in range(8):
         assert_goes_on(spec, [steps], tmp_path, expected=expected)
+
+
+class Tensorwise(Optimizer):
+    """A rule of tensors with an array and a scalar."""
+
+    scope: ClassVar[str] = "tensor"
+    state: ClassVar[tuple[str, ...]] = ("sum",)
+    scalars: ClassVar[tuple[str, ...]] = ("steps",)
+
+    def step(self, w, grad, *state, lr, t):
+        total, steps = state
+        steps += 1
+        total += grad
+        w -= lr * total / np.sqrt(float(steps))
+
+
+INNER = ["sgd", "adam", "nadam", {"type": "sgd", "momentum": 0.9, "nesterov": True}, {"type": "adam", "amsgrad": True}, Tensorwise]
+WRAPPERS = {
+    "clipping": lambda inner: {"type": "clipping", "inner": inner, "norm": 0.1, "value": 0.2},
+    "averaging": lambda inner: {"type": "averaging", "inner": inner, "decay": 0.9},
+    "averaging, clipped": lambda inner: {"type": "clipping", "inner": {"type": "averaging", "inner": inner}, "norm": 0.1},
+    "averaging twice": lambda inner: {"type": "averaging", "inner": {"type": "averaging", "inner": inner, "decay": 0.5}},
+}
+
+
+@pytest.mark.parametrize(
+    "inner", INNER, ids=lambda inner: "-".join(inner) if isinstance(inner, dict) else getattr(inner, "__name__", inner)
+)
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+@pytest.mark.parametrize("stopping", [None, pytest.param({"patience": 50}, marks=pytest.mark.slow)], ids=["plain", "stopping"])
+def test_200_steps_of_every_wrapper_around_every_optimizer(spec_with, assert_goes_on, wrapper, inner, stopping, tmp_path):
+    """50 epochs of 4 steps, which are stopped twice, in the middle of epochs."""
+    spec = spec_with(optimizer=WRAPPERS[wrapper](inner), training__epochs=50, training__early_stopping=stopping)
+    assert_goes_on(spec, [33, 97], tmp_path)
 
 
 VARIANTS = [
