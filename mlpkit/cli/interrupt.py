@@ -18,20 +18,22 @@ class Interrupt:
     ----------
     stopped : bool
         True if a call has returned True: the run was cut short, and did not only finish at that moment.
+    running : bool
+        True once the run has asked, that is, before its first step.
     code : int
         Exit code by the first signal: 130, 143 or 129.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
-        self.stopped = False
+        self.stopped = self.running = False
         self.code = INTERRUPTED
         self._asked = False
         self._pending = ""
         self._handling: AbstractContextManager[None] = handling(self._handle)
 
     def __call__(self) -> bool:
-        self.stopped = self._asked
+        self.running, self.stopped = True, self._asked
         if self._pending:
             text, self._pending = self._pending, ""
             self.say(text)

@@ -26,18 +26,18 @@ class RunSummary:
     ----------
     output : str
         Model file that is written.
-    source : str or None
-        File that the run was resumed from.
     resume_command, evaluate : callable
         Functions from the model file to the command that resumes it, and the command that evaluates it.
+    source : str or None
+        File that the run was resumed from.
     weighted : {"none", "loss", "loss and metrics"}
         Figures that use sample weights.
     """
 
     output: str
-    source: str | None
     resume_command: Callable[[str], str]
     evaluate: Callable[[str], str]
+    source: str | None = None
     weighted: str = "none"
 
     def text(self, model: Model, done: int, *, interrupted: bool) -> str:

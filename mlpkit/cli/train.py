@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,13 +21,12 @@ from mlpkit.cli.overrides import Setting
 from mlpkit.cli.progress import Progress, Style
 from mlpkit.cli.run_summary import RunSummary, resume_command
 from mlpkit.cli.spec_file import SpecFile
-from mlpkit.text.shown import counted, one_line
+from mlpkit.text.shown import one_line
 
 if TYPE_CHECKING:
     from mlpkit.model.model import Model
-    from mlpkit.preprocessing.prepare import Prepared
+    from mlpkit.model.train import Start
     from mlpkit.spec import Spec
-    from mlpkit.training.epoch import Epoch
 
 
 Settings = Annotated[
@@ -74,27 +73,19 @@ def train(
     file = SpecFile(spec, changes)
     with file.places():
         parsed = file.read()
+        replaces = force or same_file(output, resume)
         if not dry_run:
-            check_output(output, force=force or same_file(output, resume), reads=[spec, *_data_files(parsed, data)])
+            check_output(output, force=replaces, reads=[spec, *_data_files(parsed, data)])
             check_ending(output, MODELS, "a model")
-        start, source = _start(console, parsed, resume)
-        model, prepared = _ready(parsed, data, start)
-        summary = {**facts(model, prepared), "resumed_from": source, "epochs_done": len(model.history)}
-        _show(console, summary, as_data=dry_run and not json)
-        ended = 0
-        if not dry_run:
-            ending = RunSummary(
-                output,
-                source,
-                lambda path: resume_command(spec, data, path, changes, code),
-                lambda path: with_code(f"mlpkit evaluate {shlex.quote(path)} DATA", code),
-                summary["weights"],
-            )
-            folder = _checkpoints(parsed, output)
-            ended, found = _Training(console, model, ending, folder, force, force or same_file(output, resume)).run(prepared, progress)
-            summary |= found
+        ending = RunSummary(
+            output,
+            lambda path: resume_command(spec, data, path, changes, code),
+            lambda path: with_code(f"mlpkit evaluate {shlex.quote(path)} DATA", code),
+        )
+        training = _Training(console, ending, progress, _checkpoints(parsed, output), force, replaces, dry_run, json)
+        ended = training.run(parsed, data, resume)
     if json:
-        console.json(summary)
+        console.json(training.summary)
     if ended:
         raise typer.Exit(ended)
 
@@ -131,18 +122,6 @@ def _data_files(spec: Spec, data: str | None) -> list[str | Path]:
     return [*([] if data is None else [data]), *(spec.resolve_path(path) for path in named if path is not None)]
 
 
-def _start(console: Console, spec: Spec, resume: str | None) -> tuple[Model | None, str | None]:
-    """Return the model of the run to resume and its file, or None and None for a new run."""
-    if resume is None:
-        return None, None
-    from mlpkit.model.train import resumed
-
-    model, file = resumed(spec, resume)
-    if model.training_state is not None:
-        console.say(one_line(f"resuming from {file}, after {model.training_state.place}"))
-    return model, str(file)
-
-
 def _checkpoints(spec: Spec, output: str) -> Path | None:
     """Return the folder of the checkpoints: the spec's, or one named after the output; None without checkpoints."""
     options = spec.training.checkpoint
@@ -151,28 +130,11 @@ def _checkpoints(spec: Spec, output: str) -> Path | None:
     return Path(output).with_suffix(".checkpoints") if options.folder is None else spec.resolve_path(options.folder)
 
 
-def _ready(spec: Spec, data: str | None, start: Model | None) -> tuple[Model, Prepared]:
-    """Return an untrained model, or the model of the run to resume, with its prepared data."""
-    from mlpkit.model.model import Model
-    from mlpkit.model.train import prepare_for
-    from mlpkit.preprocessing.prepare import prepare
-    from mlpkit.training.resume import resumable
-
-    if start is None:
-        prepared = prepare(spec, data)
-        return Model.for_data(spec, prepared), prepared
-    prepared = prepare_for(start, data, resume=True)
-    resumable(start.training_state, prepared)
-    return start, prepared
+class _DryRun(Exception):
+    """Raised when all is shown, and nothing is to be trained."""
 
 
-def _show(console: Console, summary: dict[str, Any], *, as_data: bool) -> None:
-    """Show the facts, on stdout if there is no other output."""
-    (console.out if as_data else console.say)(facts_text(summary))
-    console.detail(columns_text(summary["columns"]))
-
-
-@dataclass(frozen=True)
+@dataclass
 class _Training:
     """Run that shows its progress, and saves the model for any end of the run.
 
@@ -182,42 +144,95 @@ class _Training:
         Folder of the checkpoints.
     clear, replace : bool
         True to remove checkpoints of an earlier run, and to replace the output.
+    dry, json : bool
+        True to report only, and to write the summary as JSON.
+    summary : dict
+        JSON values: facts before training, and the result after it.
     """
 
     console: Console
-    model: Model
     ending: RunSummary
+    style: Style
     folder: Path | None
     clear: bool
     replace: bool
+    dry: bool
+    json: bool
+    summary: dict[str, Any] = field(default_factory=dict)
 
-    def run(self, prepared: Prepared, style: Style) -> tuple[int, dict[str, Any]]:
-        """Train and save. Return the exit code and the summary as JSON values.
+    def run(self, spec: Spec, data: str | None, resume: str | None) -> int:
+        """Train and save. Return the exit code.
 
         An error that ends the run is raised after the model was saved.
         """
-        done, failure = len(self.model.history), None
-        progress = Progress(self.console, style, self.model.spec.training.epochs, done, self.ending.weighted)
-        with Interrupt(self.console.say) as interrupt:
-            epochs = self._begin(prepared, interrupt)
+        with ExitStack() as self.signals:
+            self.interrupt = Interrupt(self.console.say)
             try:
-                for epoch in epochs:
-                    progress.show(epoch)
+                model = self._train(spec, data, resume)
+            except _DryRun:
+                return 0
             except Exception as error:
-                failure = error
-            finally:
-                progress.close()
-            if failure is not None:
-                self._save_after_failure()
-                raise failure
-            output = self._save(interrupt.stopped)
-        ending = replace(self.ending, output=output)
-        self.console.say(ending.text(self.model, done, interrupted=interrupt.stopped))
-        return interrupt.code if interrupt.stopped else 0, ending.values(self.model, interrupted=interrupt.stopped)
+                if self.interrupt.running:
+                    self._save_after_failure()
+                self._advise(error)
+                raise
+            stopped = self.interrupt.stopped
+            self.ending = replace(self.ending, output=self._save(stopped))
+        self.console.say(self.ending.text(model, self.summary["epochs_done"], interrupted=stopped))
+        self.summary |= self.ending.values(model, interrupted=stopped)
+        return self.interrupt.code if stopped else 0
+
+    def _train(self, spec: Spec, data: str | None, resume: str | None) -> Model:
+        from mlpkit.model.train import train
+
+        self.model: Model | None = None
+        self.progress: Progress | None = None
+        try:
+            return train(
+                spec,
+                data,
+                resume=resume,
+                checkpoints=self.folder,
+                replace_checkpoints=self.clear,
+                stop=self.interrupt,
+                on_start=self._begin,
+                on_epoch=lambda epoch: self.progress.show(epoch) if self.progress is not None else None,
+            )
+        finally:
+            if self.progress is not None:
+                self.progress.close()
+
+    def _begin(self, start: Start) -> None:
+        """Show the facts, on stdout if there is no other output. From here on, a signal ends the run with a saved model."""
+        model, data, file = start
+        if model.training_state is not None:
+            self.console.say(one_line(f"resuming from {file}, after {model.training_state.place}"))
+        done = len(model.history)
+        source = None if file is None else str(file)
+        self.summary |= {**facts(model, data), "resumed_from": source, "epochs_done": done}
+        (self.console.out if self.dry and not self.json else self.console.say)(facts_text(self.summary))
+        self.console.detail(columns_text(self.summary["columns"]))
+        if self.dry:
+            raise _DryRun
+        self.ending = replace(self.ending, source=source, weighted=self.summary["weights"])
+        self.model, self.progress = model, Progress(self.console, self.style, model.spec.training.epochs, done, self.ending.weighted)
+        self.signals.enter_context(self.interrupt)
+
+    def _advise(self, error: Exception) -> None:
+        """Raise an error about the folder of the checkpoints with the advice for the command line."""
+        from mlpkit.errors import EarlierCheckpoints, ModelFileError
+
+        if self.model is None or self.interrupt.running:
+            return
+        if isinstance(error, EarlierCheckpoints):
+            help = f"--resume {shlex.quote(str(self.folder))} resumes that run, --force removes its checkpoints"
+            raise ModelFileError(error.message, help=help) from error
+        if isinstance(error, ModelFileError):
+            raise OutputError(error.message, help=error.help) from error
 
     def _save_after_failure(self) -> None:
         """Save the model of a failed run if it has a finished epoch. The failure is reported in any case."""
-        if not self.model.history:
+        if self.model is None or not self.model.history:
             return
         try:
             output = self._save(self.model.training_state is not None)
@@ -226,27 +241,11 @@ class _Training:
         else:
             self.console.say(replace(self.ending, output=output).failed(self.model))
 
-    def _begin(self, prepared: Prepared, stop: Interrupt) -> Iterator[Epoch]:
-        from mlpkit.errors import EarlierCheckpoints, ModelFileError
-        from mlpkit.training.checkpoints import checkpoints_in
-
-        before = 0 if self.folder is None else len(checkpoints_in(self.folder))
-        try:
-            epochs = self.model.epochs(prepared, stop, resume=self.ending.source is not None, checkpoints=self.folder, replace=self.clear)
-        except EarlierCheckpoints as error:
-            help = f"--resume {shlex.quote(str(self.folder))} resumes that run, --force removes its checkpoints"
-            raise ModelFileError(error.message, help=help) from error
-        except ModelFileError as error:
-            raise OutputError(error.message, help=error.help) from error
-        removed = 0 if self.folder is None else before - len(checkpoints_in(self.folder))
-        if removed:
-            self.console.say(f"removed {counted(removed, 'checkpoint')} of an earlier run from {self.folder}")
-        return epochs
-
     def _save(self, training_state: bool) -> str:
         """Write the model and return its path. If another program has created the file, write to a similar name."""
         from mlpkit.errors import FileTaken, ModelFileError
 
+        assert self.model is not None
         output, number = self.ending.output, 1
         while True:
             try:

@@ -1,14 +1,15 @@
 """The two ways to train: `train` runs a spec through, `epochs` puts the loop into the caller's hands.
 
-Both can go on with a run that was stopped.
+Both can go on with a run that was stopped. `mlpkit train` calls `train`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlpkit.errors import ModelFileError, TrainingInterrupted
 from mlpkit.files.paths import as_path
@@ -18,7 +19,25 @@ from mlpkit.preprocessing.prepare import Prepared, prepare
 from mlpkit.spec import Spec, as_spec
 from mlpkit.training.checkpoints import read_checkpoint
 from mlpkit.training.epoch import Epoch
-from mlpkit.training.resume import check_spec
+from mlpkit.training.resume import check_spec, resumable
+
+
+class Start(NamedTuple):
+    """A run before its first step.
+
+    Attributes
+    ----------
+    model : Model
+        Untrained, or as it stands in the file to resume from.
+    data : Prepared
+        Its rows as the network gets them: `data.train` and `data.validation`, or None, with `inputs`, `targets` and `weights`.
+    resumed_from : Path or None
+        The file that the run is resumed from.
+    """
+
+    model: Model
+    data: Prepared
+    resumed_from: Path | None
 
 
 def train(
@@ -30,6 +49,10 @@ def train(
     weights: Any = None,
     resume: str | Path | None = None,
     checkpoints: str | Path | None = None,
+    replace_checkpoints: bool = False,
+    stop: Callable[[], bool] | None = None,
+    on_start: Callable[[Start], object] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
 ) -> Model:
     """Train a model as a spec says.
 
@@ -52,6 +75,16 @@ def train(
     checkpoints : str or Path, optional
         The folder of the run's checkpoints, which need not be asked for in the spec then. By default the one that the
         spec names, or one that is named after the spec.
+    replace_checkpoints : bool
+        Remove checkpoints of an earlier run that are further than this one, with a warning; by default they are an error.
+    stop : callable, optional
+        Called before each step. If it returns True, training ends there: the model stands between two steps, and
+        ``model.save(path, training_state=True)`` writes a file to resume from. `model.training_state` is None after a run that ended
+        by itself.
+    on_start : callable, optional
+        Called once with a `Start` (`model`, `data`, `resumed_from`), before anything is trained or written.
+    on_epoch : callable, optional
+        Called with each finished `Epoch`. An exception of `on_start` or `on_epoch` ends the run, and is raised.
 
     Returns
     -------
@@ -67,19 +100,30 @@ def train(
     ModelFileError
         There is nothing to resume from, or the folder of checkpoints is in use or has some of another run.
     """
-    spec = as_spec(spec)
-    if resume is None:
-        prepared = prepare(spec, rows, y, validation=validation, weights=weights)
-        model = Model.for_data(spec, prepared)
-    else:
-        model, _ = resumed(spec, resume)
-        prepared = prepare_for(model, rows, y, validation=validation, weights=weights, resume=True)
+    start = _start(as_spec(spec), rows, y, validation=validation, weights=weights, resume=resume)
+    model, prepared, resumed_from = start
+    if on_start is not None:
+        if resumed_from is not None:
+            resumable(model.training_state, prepared)  # before the caller shows what is going to be trained
+        on_start(start)
+    run = model.epochs(prepared, stop, resume=resumed_from is not None, checkpoints=checkpoints, replace=replace_checkpoints)
     try:
-        for _ in model.epochs(prepared, resume=resume is not None, checkpoints=checkpoints):
-            pass
+        with closing(run):
+            for epoch in run:
+                if on_epoch is not None:
+                    on_epoch(epoch)
         return model
     except KeyboardInterrupt:
         raise TrainingInterrupted(model) from None
+
+
+def _start(spec: Spec, rows: Any, y: Any, *, validation: Any, weights: Any, resume: str | Path | None) -> Start:
+    """Return the model of a new run, or of the one to resume, and its data; parameters are those of `train`."""
+    if resume is None:
+        prepared = prepare(spec, rows, y, validation=validation, weights=weights)
+        return Start(Model.for_data(spec, prepared), prepared, None)
+    model, file = resumed(spec, resume)
+    return Start(model, prepare_for(model, rows, y, validation=validation, weights=weights, resume=True), file)
 
 
 def epochs(
@@ -92,6 +136,8 @@ def epochs(
     resume: bool = False,
     keep_optimizer: bool = True,
     checkpoints: str | Path | None = None,
+    replace_checkpoints: bool = False,
+    stop: Callable[[], bool] | None = None,
 ) -> Generator[Epoch, None, None]:
     """Train a model epoch by epoch, in the caller's own loop.
 
@@ -112,7 +158,7 @@ def epochs(
     if not isinstance(resume, bool):
         raise TypeError(f"resume must be True or False, not {resume!r}: load the file, and give the loaded model")
     prepared = prepare_for(model, rows, y, validation=validation, weights=weights, resume=resume)
-    return model.epochs(prepared, resume=resume, keep_optimizer=keep_optimizer, checkpoints=checkpoints)
+    return model.epochs(prepared, stop, resume=resume, keep_optimizer=keep_optimizer, checkpoints=checkpoints, replace=replace_checkpoints)
 
 
 def resumed(spec: Spec, path: str | Path) -> tuple[Model, Path]:

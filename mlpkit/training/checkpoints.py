@@ -18,6 +18,7 @@ from mlpkit.files.folder_lock import FolderLock
 from mlpkit.modelfile import reader
 from mlpkit.modelfile.contents import Contents
 from mlpkit.spec import Checkpoint, Spec
+from mlpkit.text.shown import counted
 from mlpkit.training.early_stopping import Monitor
 from mlpkit.training.epoch import Epoch
 from mlpkit.training.state import Place
@@ -147,7 +148,7 @@ class Checkpoints:
     clock : callable, optional
         Seconds from any start.
     replace : bool
-        Whether checkpoints that are further than the run are removed; else they are an error.
+        True to remove checkpoints that are further than the run, with a warning; else they are an error.
 
     Raises
     ------
@@ -187,7 +188,8 @@ class Checkpoints:
             raise EarlierCheckpoints(what, help=f"go on with them: resume={str(self.folder)!r}; or remove them")
         for path in beyond:
             path.unlink(missing_ok=True)
-        self.removed = len(beyond)
+        if beyond:
+            warn(UserWarning(f"removed {counted(len(beyond), 'checkpoint')} of an earlier run from {self.folder}"))
         for path in self.folder.iterdir():
             if STALE.fullmatch(path.name):
                 with suppress(OSError):

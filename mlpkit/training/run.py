@@ -148,7 +148,7 @@ class Run:
                 self.interrupts.let()
                 try:
                     started, rate = time.perf_counter(), self.update.rate(self.epoch * self.steps_per_epoch, self.steps_per_epoch)
-                    epoch = self._finished_epoch(started, rate) if self.quiet.run(self._pass_over_rows) else None
+                    epoch = self._finished_epoch(started, rate) if self.quiet.run(self._take_steps) else None
                 finally:
                     self.interrupts.held = True  # until the BLAS has its number of threads back
             self.interrupts.let()
@@ -186,7 +186,7 @@ class Run:
         self.whole = True
         self.interrupts.let()
 
-    def _pass_over_rows(self) -> bool:
+    def _take_steps(self) -> bool:
         """One step per batch that the epoch has left; False when asked to stop."""
         if self.problem is not None:
             return self._minimize(self.problem)
