@@ -183,7 +183,7 @@ def test_one_that_fails_on_its_probe_has_drifted(trained):
 def test_every_builtin_has_a_probe_that_it_gives_again(kind, dtype):
     for name, plugin in builtins(kind).items():
         probe = plugin_probe.make_probe(plugin, dtype)
-        if kind == "initializers":
+        if kind in ("initializers", "readers"):  # a model does not depend on them
             assert probe is None
             continue
         assert json.loads(json.dumps(probe)) == probe
