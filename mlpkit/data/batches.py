@@ -1,14 +1,28 @@
-"""Batches of an epoch, from rows in memory."""
+"""Batches of an epoch: from rows in memory here, from rows on disk in `disk/stream.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mlpkit.data.dataset import Dataset
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import Array, Targets
+
+if TYPE_CHECKING:  # imported where it is used: rows in memory do not need it
+    from mlpkit.data.disk.dataset import StoredDataset
+    from mlpkit.data.disk.stream import Stream
+
+
+def batches_of(data: Dataset | StoredDataset, size: int, shuffle: bool, join: bool = False) -> Batches | Stream:
+    """Return the batches of rows in memory or on disk. Parameters are those of `Batches`."""
+    if isinstance(data, Dataset):
+        return Batches(data, size, shuffle, join)
+    from mlpkit.data.disk.stream import Stream
+
+    return Stream(data, size, shuffle, join)
 
 
 def steps_of(rows: int, size: int, join: bool) -> tuple[int, int]:

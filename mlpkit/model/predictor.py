@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.frames import as_table, is_empty, plain_array
 from mlpkit.engine.network import Network
 from mlpkit.errors import DataError
-from mlpkit.preprocessing.encode_rows import encoded_rows
 from mlpkit.spec import Spec
 
 if TYPE_CHECKING:  # imported where they are used: to predict needs none of them
@@ -211,4 +212,23 @@ class Predictor:
         return evaluate(self.spec, self.network, self.target_encoder, labelled, metrics)
 
     def _encode(self, rows: Any, allow_large: bool) -> Array:
-        return encoded_rows(self._spec.allowing_large() if allow_large else self._spec, self.input_encoder, rows)
+        """Return encoded rows, shape (rows, inputs).
+
+        A few rows given as dictionaries take the fast path; all others become a table. A network without fitted preprocessing
+        accepts an array of numbers.
+        """
+        spec = self._spec.allowing_large() if allow_large else self._spec
+        encoder = self.input_encoder
+        width = spec.network.inputs if encoder is None else encoder.width
+        if is_empty(rows):
+            return np.empty((0, width or 0), spec.dtype)
+        if encoder is None:
+            return plain_array(rows, width, spec.dtype)
+        encoded = encoder.plain.encode(rows, spec.dtype)
+        if encoded is not None:
+            return encoded
+        if isinstance(rows, (str, Path)):
+            from mlpkit.data.sources import read_source
+
+            return encoder.encode(read_source(spec, rows, encoder.order), spec.dtype)
+        return encoder.encode(as_table(rows), spec.dtype)

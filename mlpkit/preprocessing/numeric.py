@@ -127,9 +127,7 @@ class NumberEncoder:
             for rows in row_blocks(table.rows, len(block)):
                 part = block[: rows.stop - rows.start]
                 _gather(columns, rows, part)
-                part -= self.center
-                part /= self.scale
-                self._level(part)
+                self.standardize(part)
                 if not _within(part, limit):
                     if np.isinf(part).any():
                         self._explain(table, names)
@@ -163,17 +161,20 @@ class NumberEncoder:
         except OverflowError:  # an integer beyond the range of float64
             return False
         with np.errstate(all="ignore"):
-            part -= self.center
-            part /= self.scale
-            self._level(part)
+            self.standardize(part)
             flat = part.reshape(-1)
             if not flat.dot(flat) <= PLAIN:  # NaN fails the comparison too
                 return False
         out[:, :width] = part
         return True
 
-    def _level(self, part: Vector) -> None:
-        """Set scaled values of constant columns to 0. Missing and infinite values stay, to be handled later."""
+    def standardize(self, part: Vector) -> None:
+        """Subtract the center of each column and divide by its scale, in place; constant columns become 0.
+
+        Missing and infinite values stay, to be handled later.
+        """
+        part -= self.center
+        part /= self.scale
         if self.constant.size:
             values = part[:, self.constant]
             part[:, self.constant] = np.where(np.isfinite(values), 0.0, values)

@@ -233,12 +233,8 @@ class ScannedRows:
         )
 
     def _encode(self, parts: Sequence[NDArray[Any]], out: Array, scratch: NDArray[np.float64]) -> None:
-        scaled, width, first = scratch[: len(out)], len(self.numbers.fill), 0
-        for values in parts:
-            place = slice(first, first + values.shape[1])
-            np.subtract(values, self.numbers.center[place], out=scaled[:, place], dtype=np.float64, casting="unsafe")
-            first = place.stop
-        scaled /= self.numbers.scale
+        scaled, width = scratch[: len(out)], len(self.numbers.fill)
+        np.concatenate(parts, axis=1, out=scaled, casting="unsafe")
+        self.numbers.standardize(scaled)
         out[:, width:] = self.numbers.fill_missing(scaled) if self.has_missing else 0
-        scaled[:, self.numbers.constant] = 0.0
         out[:, :width] = scaled

@@ -1,28 +1,40 @@
-"""Metrics of a model: which fit its task, and their values on its outputs."""
+"""Evaluation of a model: its mean loss on a data set, the metrics that fit its task, and their values on its outputs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from mlpkit.data.dataset import Dataset
+from mlpkit.data.disk.dataset import StoredDataset
+from mlpkit.engine.network import Network
+from mlpkit.engine.workspace import is_joint
 from mlpkit.errors import BrokenPlugin, PluginError, SpecError, UndefinedMetricWarning, warn
-from mlpkit.plugin import REGISTRIES, Array, Metric
+from mlpkit.numerics.blocks import row_blocks
+from mlpkit.plugin import REGISTRIES, Array, Metric, Targets
 from mlpkit.plugin.error_attribution import blaming
 from mlpkit.plugin.registry import PluginInfo
 from mlpkit.provenance.placeholders import require
 from mlpkit.spec.parts import plugin_name
 
 if TYPE_CHECKING:
-    from mlpkit.engine.network import Network
     from mlpkit.preprocessing import TargetEncoder
     from mlpkit.preprocessing.prepare import Labelled
     from mlpkit.spec import Spec
 
 USUAL = {"classification": ("accuracy", "log_loss"), "regression": ("rmse", "mae", "r2"), "multilabel": ("subset_accuracy", "hamming_loss")}
+FEWEST = 2**10  # rows of a block, where rows are wide
+
+
+class Answers(NamedTuple):
+    """The last layer's pre-activations for some rows, and the outputs of the network, shape (rows, units)."""
+
+    scores: Array
+    outputs: Array
 
 
 def choose_metrics(metrics: str | Metric | Sequence[str | Metric], task: str) -> tuple[Metric, ...]:
@@ -105,11 +117,42 @@ def evaluate(
     spec: Spec, network: Network, target: TargetEncoder, labelled: Labelled, metrics: str | Metric | Sequence[str | Metric]
 ) -> dict[str, float]:
     """Return "loss" and metrics by name, those of the spec or else the usual ones where none are named; a warning for NaN."""
-    from mlpkit.training.average_loss import mean_loss
-
     chosen = choose_metrics(metrics or spec.metrics, target.task)
     loss, answers = mean_loss(network, spec, labelled.data)
     figures = target.scores(answers.outputs, spec.network.layers[-1].activation, answers.scores, spec.loss)
     measured = measure(chosen, figures, labelled.values, labelled.data.weights)
     warn_undefined(measured, figures, "given")
     return {"loss": loss, **measured}
+
+
+def mean_loss(network: Network, spec: Spec, data: Dataset | StoredDataset) -> tuple[float, Answers]:
+    """Return the weighted mean loss on a data set, and the network's answers."""
+    with np.errstate(all="ignore"), blaming():
+        if isinstance(data, Dataset):
+            losses, answers = _losses(network, spec, data.inputs, data.targets)
+        else:
+            losses, answers = _losses_by_blocks(network, spec, data)
+        return float(np.average(losses, weights=data.weights)), answers
+
+
+def _losses(network: Network, spec: Spec, inputs: Array, targets: Targets) -> tuple[Array, Answers]:
+    """Return the loss of each row, and the network's answers."""
+    loss = spec.loss
+    scores, outputs = network.forward(inputs)
+    losses = np.empty(len(scores), scores.dtype)
+    if is_joint(loss, network):
+        loss.joint(scores.copy(), targets, losses, np.empty_like(scores))
+    else:
+        loss.value_and_grad(outputs, targets, losses, np.empty_like(outputs))
+    return losses, Answers(scores, outputs)
+
+
+def _losses_by_blocks(network: Network, spec: Spec, data: StoredDataset) -> tuple[Array, Answers]:
+    """Return the same for inputs on disk, of which a block at a time is in memory."""
+    rows, columns, dtype = len(data.inputs), network.layers[-1].weight.shape[1], data.inputs.dtype
+    losses = np.empty(rows, dtype)
+    answers = Answers(np.empty((rows, columns), dtype), np.empty((rows, network.units), dtype))
+    for block in row_blocks(rows, max(data.inputs.step, FEWEST)):
+        losses[block], some = _losses(network, spec, data.inputs[block], data.targets[block])
+        answers.scores[block], answers.outputs[block] = some
+    return losses, answers

@@ -12,9 +12,9 @@ from threading import get_ident
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.batches import batches_of
 from mlpkit.data.dataset import Dataset
 from mlpkit.data.disk.dataset import StoredDataset, StoredInputs
-from mlpkit.data.disk.stream import batches_of
 from mlpkit.engine.network import BLOCK, Network
 from mlpkit.engine.workspace import Workspace
 from mlpkit.errors import MLPKitError, warn
@@ -25,11 +25,11 @@ from mlpkit.spec import Spec
 from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.text.shown import counted
 from mlpkit.threads import LARGE, Share, may_be_split
-from mlpkit.training.average_loss import Answers, mean_loss
 from mlpkit.training.batch_statistics import measure_batch_statistics
 from mlpkit.training.divergence import broken, divergence
 from mlpkit.training.early_stopping import Best
 from mlpkit.training.epoch import Epoch
+from mlpkit.training.evaluation import Answers, mean_loss
 from mlpkit.training.interrupts import Interrupts
 from mlpkit.training.objective import ROWS, Stopped, TrainingProblem
 from mlpkit.training.random_generators import generator_state, random_stream

@@ -11,10 +11,9 @@ from mlpkit.plugin.base import RAISED
 from mlpkit.preprocessing.prepare import Prepared
 from mlpkit.provenance.score_ranges import Ranges, score_ranges
 from mlpkit.spec import Spec
-from mlpkit.training.average_loss import Answers
 from mlpkit.training.checkpoints import Checkpoints
 from mlpkit.training.data_digest import Fingerprint, fingerprint
-from mlpkit.training.evaluation import measure, warn_undefined
+from mlpkit.training.evaluation import Answers, measure, warn_undefined
 from mlpkit.training.history import History
 from mlpkit.training.run import Run
 from mlpkit.training.run_state import go_on_from, restore, state_of, warm_start_of

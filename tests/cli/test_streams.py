@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import mlpkit
-from mlpkit.cli.interrupt import Interrupt
+from mlpkit.cli.signals import Interrupt
 
 LONG = ("--epochs", "1000000", "-s", "data.split=null")
 

@@ -16,7 +16,7 @@ from mlpkit.engine.workspace import Workspace
 from mlpkit.optimizers import Adam
 from mlpkit.plugin import Activation, Loss, Optimizer
 from mlpkit.spec import Spec
-from mlpkit.training.average_loss import mean_loss
+from mlpkit.training.evaluation import mean_loss
 from mlpkit.training.random_generators import random_stream
 from mlpkit.training.run import Run
 

@@ -15,20 +15,13 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.batches import Batches, steps_of
-from mlpkit.data.dataset import Dataset
+from mlpkit.data.batches import steps_of
 from mlpkit.data.disk.dataset import StoredDataset
 from mlpkit.data.disk.table import Span
 from mlpkit.plugin import Array, Targets
 
 CHUNK = 2**24  # bytes of encoded rows in a chunk; two chunks are in memory
 Batch: TypeAlias = "tuple[Array, Targets, Array | None]"
-
-
-def batches_of(data: Dataset | StoredDataset, size: int, shuffle: bool, join: bool = False) -> Batches | Stream:
-    """Return the batches of rows in memory or on disk. Parameters are those of `Batches`."""
-    kind = Batches if isinstance(data, Dataset) else Stream
-    return kind(data, size, shuffle, join)  # type: ignore[arg-type]
 
 
 class _Chunk(NamedTuple):

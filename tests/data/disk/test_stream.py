@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import mlpkit
+from mlpkit.data.batches import batches_of
 from mlpkit.data.disk import stream, table
 from mlpkit.preprocessing.prepare import prepare
 from mlpkit.spec import Spec
@@ -49,7 +50,7 @@ def small(monkeypatch):
 
 def batches(path, shuffle=True, **data):
     prepared = prepare(Spec.model_validate({**SPEC, "data": {**DATA, **data}}), path)
-    return stream.batches_of(prepared.train, SIZE, shuffle), prepared
+    return batches_of(prepared.train, SIZE, shuffle), prepared
 
 
 def rows_of(found):
@@ -95,7 +96,7 @@ def test_rows_that_are_not_shuffled_come_in_order(path):
 
 
 def test_a_batch_of_all_rows(path):
-    found = stream.batches_of(prepare(Spec.model_validate(SPEC), path).train, ROWS, True)
+    found = batches_of(prepare(Spec.model_validate(SPEC), path).train, ROWS, True)
     assert rows_of(found.after(0)) == [list(range(ROWS))]
 
 
@@ -237,7 +238,7 @@ def test_a_last_row_of_its_own_joins_the_batch_before_it_where_that_is_asked_for
     monkeypatch.setattr(type(data.inputs), "__len__", lambda self: rows)
     bounds = [bound for bound in data.inputs.runs() if bound < rows]
     monkeypatch.setattr(type(data.inputs), "runs", lambda self: np.array([*bounds, rows]))
-    found = stream.batches_of(data, size, True, join=True)
+    found = batches_of(data, size, True, join=True)
     found.shuffle(np.random.default_rng(3))
     whole = [inputs[:, 3].astype(int).tolist() for inputs, _, _ in found.after(0)]
     assert sorted(chain(*whole)) == list(range(rows))
