@@ -172,10 +172,12 @@ def _plugin(plugin: dict[str, Any]) -> str:
 
 def _tables(plugins: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """Return the accuracy of the lookup tables that replace missing plugins."""
-    from mlpkit.provenance.lookup_table import how_good
+    from mlpkit.provenance.lookup_table import accuracy_text
 
     surrogates = {plugin["name"]: plugin["surrogate"] for plugin in plugins if plugin.get("surrogate") is not None}
-    return [("table", f"of {shortened(name, 100)}: {how_good(surrogate)}") for name, surrogate in list(surrogates.items())[:MOST_TABLES]]
+    return [
+        ("table", f"of {shortened(name, 100)}: {accuracy_text(surrogate)}") for name, surrogate in list(surrogates.items())[:MOST_TABLES]
+    ]
 
 
 def _tensors(found: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from mlpkit.plugin import Plugin
 from mlpkit.plugin.environment import strict as strict_by_environment
 from mlpkit.plugin.user_code import register
 from mlpkit.provenance.drift import check_completed, check_drift
-from mlpkit.provenance.placeholders import StandIn
+from mlpkit.provenance.placeholders import Placeholder
 from mlpkit.spec import Spec
 from mlpkit.spec.plugins import plugin_objects
 
@@ -85,7 +85,7 @@ def load(
 
     if strict_by_environment() if strict is None else strict:
         parts = parts._replace(spec=complete())
-    waiting = complete if any(isinstance(plugin, StandIn) for plugin in plugin_objects(parts.spec)) else None
+    waiting = complete if any(isinstance(plugin, Placeholder) for plugin in plugin_objects(parts.spec)) else None
     if verify == "lazy":
         return Model.from_parts(parts, verify_all, waiting)
     verify_all()

@@ -199,7 +199,7 @@ class Model(Predictor):
         state = self._runs.to_save(training_state, self.spec.training.keep_state)
         if state is not None and session is not None:
             network = session.run.best_network()
-        ranges = self._runs.ranges if session is None else session.score_ranges(network)
+        ranges = self._runs.ranges if session is None else session.preactivation_ranges(network)
         parts = Stored(self.spec, network, self.input_encoder, self.target_encoder, self.history, self.metadata, state, ranges)
         data = writer.to_bytes(to_contents(parts))
         if self._runs.moment() != moment:

@@ -11,7 +11,7 @@ from mlpkit.errors import MLPKitError, TrainingError
 
 if TYPE_CHECKING:  # imported where they are used: to load a model and predict needs none of them
     from mlpkit.engine.network import Network
-    from mlpkit.provenance.score_ranges import Ranges
+    from mlpkit.provenance.preactivation_ranges import Ranges
     from mlpkit.spec import Spec
     from mlpkit.training.epoch import Epoch
     from mlpkit.training.session import Session
@@ -102,7 +102,7 @@ class Runs:
         finally:
             session.settle()
             self.session, self.left, self.warm_start = None, session.left, session.warm_start
-            self.ranges = session.score_ranges(session.run.network) if session.ranges is None else session.ranges
+            self.ranges = session.preactivation_ranges(session.run.network) if session.ranges is None else session.ranges
 
     def moment(self) -> tuple[int, int] | None:
         """Return where the run stands, None without one; TrainingError when another thread is at work on it."""

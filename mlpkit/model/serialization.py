@@ -30,7 +30,7 @@ from mlpkit.text.shown import first_few, shortened
 from mlpkit.training.history import FIXED, History
 
 if TYPE_CHECKING:
-    from mlpkit.provenance.score_ranges import Ranges
+    from mlpkit.provenance.preactivation_ranges import Ranges
     from mlpkit.training.state import TrainingState
 
 MAX_METRICS = 1000
@@ -75,7 +75,7 @@ def to_contents(stored: Stored) -> Contents:
 def from_contents(contents: Contents, path: ModelSource) -> Stored:
     """The parts of a model that a file holds; `path` is named in errors.
 
-    In the place of a missing plugin that no prediction needs, or whose table may be predicted through, stands a `StandIn`.
+    In the place of a missing plugin that no prediction needs, or whose table may be predicted through, stands a `Placeholder`.
 
     Raises
     ------

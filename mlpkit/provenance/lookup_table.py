@@ -1,7 +1,6 @@
-"""Surrogates: a table of an elementwise activation, through which a model still predicts where the plugin is missing.
+"""Lookup tables of elementwise activations, which allow predictions where the plugin is missing.
 
-Between the points of a grid the table is a cubic with the values and the derivatives at both (Hermite's), beyond its ends
-a straight line.
+The table interpolates between grid points by cubic Hermite polynomials, and extrapolates linearly.
 """
 
 from __future__ import annotations
@@ -17,22 +16,22 @@ from numpy.typing import NDArray
 from mlpkit.plugin import Activation, Array, Gated
 from mlpkit.plugin.base import RAISED
 
-DEFAULT = (-8.0, 8.0)  # scores of a network of which no training is known
+DEFAULT = (-8.0, 8.0)  # range of pre-activations if no training is known
 WIDEST = 1e6
 FEWEST, MOST = 64, 8192  # intervals of a grid
 CLOSE = 1e-7  # error, relative to the largest value or 1, at which a grid is fine enough
-BETWEEN = np.array([0.25, 0.5, 0.75])  # where in each interval the error is measured
+BETWEEN = np.array([0.25, 0.5, 0.75])  # positions within each interval at which the error is measured
 
 
 class Table(NamedTuple):
-    """An activation on a grid.
+    """Lookup table: values and derivatives of an activation on a regular grid.
 
     Attributes
     ----------
     start, stop : float
-        The scores at its ends.
+        First and last grid point.
     points : array of float64, shape (2, grid)
-        Values, and derivatives.
+        Values and derivatives.
     """
 
     start: float
@@ -41,11 +40,11 @@ class Table(NamedTuple):
 
     @property
     def step(self) -> float:
-        """From one point of the grid to the next."""
+        """Distance between two grid points."""
         return (self.stop - self.start) / float(self.points.shape[1] - 1)
 
     def __call__(self, z: Array) -> NDArray[np.float64]:
-        """The values at scores of any shape; NaN for NaN."""
+        """Return the values at pre-activations of any shape; NaN for NaN."""
         inside = np.clip(z.astype(np.float64), self.start, self.stop)
         beyond = z - inside
         place = (inside - self.start) / self.step
@@ -53,15 +52,15 @@ class Table(NamedTuple):
         t = place - index
         (y0, d0), (y1, d1) = self.points[:, index], self.points[:, index + 1]
         slope = np.where(beyond < 0, self.points[1, 0], self.points[1, -1])
-        with np.errstate(all="ignore"):  # a file may have numbers at the end of their range
+        with np.errstate(all="ignore"):  # numbers in a file may be close to overflow
             blend = t * t * (3.0 - 2.0 * t)
             bend = t * (1.0 - t) * self.step * (d0 * (1.0 - t) - d1 * t)
             return np.asarray(y0 * (1.0 - blend) + y1 * blend + bend + beyond * slope, np.float64)
 
     def difference(self, activation: Activation, within: Sequence[float] | None = None) -> tuple[float, str]:
-        """The largest difference to an activation on the points within these scores, relative to the largest number; and in what.
+        """Return the largest difference to an activation at the grid points in a range, relative to the largest value, and its part.
 
-        Infinity where the activation is not finite, or fails.
+        The part is "outputs" or "derivatives". The difference is infinite if the activation fails or is not finite.
         """
         low, high = within or (self.start, self.stop)
         grid = np.linspace(self.start, self.stop, self.points.shape[1])
@@ -77,15 +76,15 @@ class Table(NamedTuple):
 
 
 class Sampled(NamedTuple):
-    """A table with the range of scores that it is for, and the largest error that was measured in it.
+    """Lookup table with the range of pre-activations in training and the largest error measured in that range.
 
     Attributes
     ----------
     table : Table
     trained : tuple of float, or None
-        The lowest and the highest pre-activation of a sample of the training rows; None when no training is known.
+        Lowest and highest pre-activation of a sample of the training rows; None if no training is known.
     error : float
-        The largest difference to the activation there, or in the whole table.
+        Largest difference to the activation in that range, or in the whole table without one.
     """
 
     table: Table
@@ -94,7 +93,7 @@ class Sampled(NamedTuple):
 
     @classmethod
     def of(cls, activation: Activation, trained: tuple[float, float] | None) -> Self | None:
-        """A table that is fine enough for an activation, or as fine as one may be; None for one that is not elementwise."""
+        """Return a table of sufficient accuracy, or the finest one allowed; None for an activation that is not elementwise."""
         low, high = DEFAULT if trained is None else trained
         margin = max(high - low, 1.0) / 4.0
         start, stop = max(low - margin, -WIDEST), min(high + margin, WIDEST)
@@ -110,16 +109,16 @@ class Sampled(NamedTuple):
         return None
 
 
-def how_good(surrogate: Mapping[str, Any]) -> str:
-    """Return what the record of a table says of its error, in words."""
+def accuracy_text(surrogate: Mapping[str, Any]) -> str:
+    """Return a description of the error of a table, from its record."""
     trained = surrogate["trained"]
     if trained is None:
-        return f"right to {surrogate['error']:.1g} (the scores of training are not known)"
-    return f"right to {surrogate['error']:.1g} on the scores of training, {trained[0]:.3g} to {trained[1]:.3g}"
+        return f"error {surrogate['error']:.1g} (the pre-activations in training are not known)"
+    return f"error {surrogate['error']:.1g} for the pre-activations in training, {trained[0]:.3g} to {trained[1]:.3g}"
 
 
 def key_of(entry: Any) -> str:
-    """A plugin's entry in a spec, or its options, as one text; 2 and 2.0 are the same there."""
+    """Return a plugin's entry in a spec, or its options, as canonical text, in which 2 and 2.0 are equal."""
     return json.dumps(_plain(entry), sort_keys=True)
 
 
@@ -132,9 +131,9 @@ def _plain(value: Any) -> Any:
 
 
 def is_elementwise(activation: Activation) -> bool:
-    """Return True if each value is one function of its own pre-activation, as far as some pre-activations show it.
+    """Return True if each output depends on its own pre-activation only, by one function for all units, on some test values.
 
-    A gated activation is none, nor is one with trained parameters, which are others in each unit.
+    False for gated activations, and for those with trained parameters, whose values differ between units.
     """
     if isinstance(activation, Gated) or activation.parameters:
         return False
@@ -159,7 +158,7 @@ def _tabulate(activation: Activation, start: float, stop: float, intervals: int)
 
 
 def _at(activation: Activation, scores: Array) -> NDArray[np.float64] | None:
-    """Values and derivatives at some scores, shape (2, scores); None where one is not finite, or the activation fails."""
+    """Return values and derivatives, shape (2, scores); None if a value is not finite or the activation fails."""
     z = scores[:, None].copy()
     out, grad = np.empty_like(z), np.ones_like(z)
     try:
@@ -174,7 +173,7 @@ def _at(activation: Activation, scores: Array) -> NDArray[np.float64] | None:
 
 
 def _error(activation: Activation, table: Table, measured: tuple[float, float]) -> float:
-    """The largest difference between points of the grid, in a range; at its ends too."""
+    """Return the largest error of a table between its grid points and at the ends of a range."""
     grid = np.linspace(table.start, table.stop, table.points.shape[1])
     z = (grid[:-1, None] + BETWEEN * table.step).reshape(-1)
     z = np.concatenate([z[(z >= measured[0]) & (z <= measured[1])], measured])

@@ -1,6 +1,6 @@
-"""The probe: a few rows with what a network gave for them where it was saved, so that it can be asked the same elsewhere.
+"""Self-test of a network: a few input rows with the outputs computed when the model was saved.
 
-Another answer means that a plugin computes something else than it did, or that the arithmetic of the machine is wrong.
+Other outputs mean that a plugin has changed, or that this machine computes wrongly.
 """
 
 from __future__ import annotations
@@ -14,40 +14,40 @@ from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import Array
 
 ROWS = 4
-MOST_ROWS = 64  # that a file may have
-CELLS = 2**20  # numbers of a layer that are computed at once
+MOST_ROWS = 64  # allowed in a file
+CELLS = 2**20  # numbers of one layer that are computed at once
 
 
 def make_probe(network: Network) -> dict[str, Array]:
-    """Rows drawn by a generator, and so nobody's data: "inputs" of shape (rows, inputs), "outputs" of shape (rows, units)."""
+    """Return random inputs of shape (rows, inputs), which reveal no training data, and their outputs of shape (rows, units)."""
     inputs = np.random.default_rng(0).standard_normal((ROWS, network.layers[0].weight.shape[0])).astype(network.dtype)
-    return {"inputs": inputs, "outputs": _answer(network, inputs)}
+    return {"inputs": inputs, "outputs": _outputs(network, inputs)}
 
 
 def probe_difference(network: Network, probe: dict[str, Array]) -> float:
-    """The largest difference between what a network gives for a probe and what it gave, relative to the largest output.
+    """Return the largest difference to the stored outputs, relative to the largest stored output.
 
-    Infinity when one is finite and the other is not.
+    It is infinity if one value is finite and the other is not.
 
     Raises
     ------
     Corrupt
-        The probe is not one of this network.
+        The arrays do not fit this network.
     """
     inputs, outputs = probe.get("inputs"), probe.get("outputs")
     if inputs is None or outputs is None or not _fits(network, inputs, outputs):
-        raise Corrupt(f"its probe is not one of this network, of 1 to {MOST_ROWS} rows", rule=Rule.PROBE)
-    answer = _answer(network, inputs)
+        raise Corrupt(f"its self-test does not fit its network, or does not have 1 to {MOST_ROWS} rows", rule=Rule.PROBE)
+    answer = _outputs(network, inputs)
     if not (np.isfinite(answer) == np.isfinite(outputs)).all():
         return float("inf")
     finite = np.isfinite(outputs)
-    with np.errstate(all="ignore"):  # two numbers at the ends of their range may differ by more than it holds: by infinity
+    with np.errstate(all="ignore"):  # the difference of two finite numbers may overflow to infinity
         difference = np.abs(answer[finite].astype(np.float64) - outputs[finite]).max(initial=0.0)
         return float(difference / max(np.abs(outputs[finite]).max(initial=0.0), np.finfo(network.dtype).tiny))
 
 
 def tolerance(network: Network) -> float:
-    """The difference up to which it is rounding: the square root of the machine's epsilon."""
+    """Return the largest difference that rounding can explain: the square root of the machine epsilon."""
     return float(np.sqrt(np.finfo(network.dtype).eps))
 
 
@@ -58,8 +58,8 @@ def _fits(network: Network, inputs: Array, outputs: Array) -> bool:
     return 1 <= rows <= MOST_ROWS and same and inputs.dtype == outputs.dtype == network.dtype
 
 
-def _answer(network: Network, inputs: Array) -> Array:
-    """Return what the network gives; no more rows at once than it takes little memory for, as a file chooses both rows and widths."""
+def _outputs(network: Network, inputs: Array) -> Array:
+    """Return the outputs of a network, in blocks of rows that limit memory, because the file chooses both rows and widths."""
     block = max(1, CELLS // max(layer.weight.shape[1] for layer in network.layers))
-    with np.errstate(all="ignore"):  # what a plugin does far from its training data is not asked here
+    with np.errstate(all="ignore"):  # a plugin may overflow far from its training data
         return np.concatenate([network.predict(inputs[rows]) for rows in row_blocks(len(inputs), block)])

@@ -1,7 +1,7 @@
-"""Stand-ins: what takes the place of the plugins of a model that are missing where it is loaded.
+"""Placeholders for plugins that are not installed.
 
-A network predicts without its loss, its optimizer, its initializers and its metrics: in place of each stands a plugin that
-says what to install when it is asked for. An activation is needed; in its place stands its table, if the user wants that.
+A network predicts without its loss, optimizer, initializers and metrics. The placeholder of each raises an error with the command
+to install it when it is used. An activation is needed for predictions; its lookup table replaces it if the user allows that.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ CONTRACT = {contract.kind: contract for contract in CONTRACTS}
 
 
 class Missing(NamedTuple):
-    """The records of a model file about a plugin that is not here.
+    """Records of a model file for a plugin that is missing.
 
     Attributes
     ----------
     info : PluginInfo
-        As it was where the model was saved.
+        Name, distribution and version when the model was saved.
     help : str
-        What to install or to pass.
+        Advice for the error message: the package to install or the code to pass.
     records : dict of str to dict
-        What the file says of it, by the text of its options.
+        Record for each set of options, by the canonical text of the options.
     tables : dict of str to Table
-        Of an activation, by the same; empty when it must not be predicted through one.
+        Lookup tables of an activation, by the same keys; empty if they must not be used.
     broken : PluginError or None
-        What is wrong with a plugin that is here and cannot be imported.
+        Error of a plugin that is installed but unusable.
     """
 
     info: PluginInfo
@@ -46,26 +46,26 @@ class Missing(NamedTuple):
 
     @property
     def error(self) -> PluginError:
-        """The error of whoever needs the plugin itself."""
+        """Error to raise where the plugin itself is needed."""
         if self.broken is not None:
             return self.broken
-        return MissingPlugin(f"the model was trained with {self.info.full_name!r}, which is not here", help=self.help)
+        return MissingPlugin(f"the model was trained with {self.info.full_name!r}, which is not installed", help=self.help)
 
 
-class StandIn(Plugin):
-    """Base of the stand-ins: it has whatever options the plugin has."""
+class Placeholder(Plugin):
+    """Base class of placeholders, which accept any options."""
 
     model_config = ConfigDict(extra="allow")
     missing: ClassVar[Missing]
     stands_for: ClassVar[PluginInfo]
 
     def model_post_init(self, context: Any) -> None:
-        """Raise ValueError for options that the file has no record of."""
+        """Raise ValueError if the file has no record of these options."""
         if self._key not in self.missing.records:
-            raise ValueError("has options of which the list of plugins says nothing")
+            raise ValueError("has options that the file's list of plugins does not contain")
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, StandIn) and self.record == other.record
+        return isinstance(other, Placeholder) and self.record == other.record
 
     def __hash__(self) -> int:
         return hash(self._key)
@@ -76,26 +76,26 @@ class StandIn(Plugin):
 
     @property
     def record(self) -> dict[str, Any]:
-        """Return what the file says of the plugin with these options."""
+        """Record of the plugin with these options in the file."""
         return dict(self.missing.records[self._key])
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _remade, (self.missing, self.model_dump(mode="json"))
+        return _rebuilt, (self.missing, self.model_dump(mode="json"))
 
 
-class Surrogate(StandIn, Activation):
-    """An activation through its table, for prediction alone."""
+class LookupActivation(Placeholder, Activation):
+    """Activation computed from its lookup table, for prediction only."""
 
     @property
     def table(self) -> Table:
-        """The table of the activation with these options."""
+        """Lookup table of the activation with these options."""
         return self.missing.tables[self._key]
 
     def forward(self, z: Array, out: Array) -> None:
         table = self.table
         if ((z < table.start) | (z > table.stop)).any():
             name, ends = shortened(self.stands_for.full_name, 100), f"{table.start:.4g} to {table.stop:.4g}"
-            message = f"some scores are beyond the table of {name} ({ends}), which goes on as a straight line there"
+            message = f"some pre-activations are outside the table of {name} ({ends}), which extrapolates linearly"
             warn(SurrogateWarning(message))
         out[...] = table(z)
 
@@ -103,30 +103,30 @@ class Surrogate(StandIn, Activation):
         raise self.missing.error
 
 
-def stand_in(missing: Missing) -> type[Plugin]:
-    """The class that stands for a plugin."""
+def placeholder_class(missing: Missing) -> type[Plugin]:
+    """Return a placeholder class for a plugin."""
     kind, contract = missing.info.kind, CONTRACT[missing.info.kind]
-    any_options = ConfigDict(extra="allow")  # said again: that of the contract would prevail
+    any_options = ConfigDict(extra="allow")  # repeated here, because the contract's configuration would override it
     values: dict[str, Any] = {"missing": missing, "stands_for": missing.info, "__module__": __name__, "model_config": any_options}
     if kind == "metrics":
         values |= {"higher_is_better": True, "task": "regression"}
     if kind == "activations" and missing.tables:
         output = next(iter(missing.records.values()))["surrogate"]["output"]
-        return new_class("Surrogate", (Surrogate,), exec_body=lambda body: body.update(values, output=output))
+        return new_class("LookupActivation", (LookupActivation,), exec_body=lambda body: body.update(values, output=output))
 
     def fail(self: Plugin, *arguments: Any, **options: Any) -> Any:
         raise missing.error
 
     methods = dict.fromkeys(getattr(contract, "__abstractmethods__", ()), fail)
-    return new_class("StandIn", (StandIn, contract), exec_body=lambda body: body.update(values, **methods))
+    return new_class("Placeholder", (Placeholder, contract), exec_body=lambda body: body.update(values, **methods))
 
 
-def _remade(missing: Missing, options: dict[str, Any]) -> Plugin:
-    return stand_in(missing).model_validate(options)
+def _rebuilt(missing: Missing, options: dict[str, Any]) -> Plugin:
+    return placeholder_class(missing).model_validate(options)
 
 
 def require(*plugins: Plugin) -> None:
-    """Raise MissingPlugin or BrokenPlugin when something stands for one of these plugins, which are needed now."""
+    """Raise MissingPlugin or BrokenPlugin if one of these plugins is a placeholder."""
     for plugin in plugins:
-        if isinstance(plugin, StandIn):
+        if isinstance(plugin, Placeholder):
             raise plugin.missing.error

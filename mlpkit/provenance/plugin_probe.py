@@ -1,6 +1,6 @@
-"""The probe of a plugin: some inputs with what it made of them where a model was saved, so that it can be asked the same elsewhere.
+"""Check values of a plugin: fixed inputs with the outputs computed when a model was saved.
 
-An initializer has none: a trained model does not use it again, and NumPy may change what its generators draw.
+Initializers have none: a trained model does not use them again, and NumPy may change the streams of its generators.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from mlpkit.plugin.fixed_activation import fixed
 from mlpkit.plugin.single_output import single_output
 
 COUNT = 17
-UNITS = 3  # of the rows that losses and metrics are asked for
+UNITS = 3  # units of the rows given to losses and metrics
 STEPS = 3
-MOST_CALLS = 200  # that a minimizer may make: nobody waits for a long one when a model is saved or loaded
+MOST_CALLS = 200  # calls allowed to a full-batch optimizer, which must not delay saving or loading
 EPOCHS = 16
-FORMS = {  # by the task of a metric: what its outputs and its targets are
+FORMS = {  # kinds of outputs and targets, by the task of a metric
     "classification": ("distribution", "classes"),
     "regression": ("real", "numbers"),
     "multilabel": ("probability", "binary"),
 }
 
 PluginProbe: TypeAlias = "dict[str, list[float | None]]"  # "inputs", "outputs" and by kind "targets", "derivatives"; None: not finite
-LENGTHS = {  # by kind: how many numbers each has, "targets" of classes being one a row
+LENGTHS = {  # number of values of each, by kind; "targets" of classes has one value per row
     "activations": {"inputs": COUNT, "outputs": COUNT, "derivatives": COUNT},
     "losses": {"inputs": COUNT * UNITS, "outputs": COUNT, "derivatives": COUNT * UNITS},
     "optimizers": {"inputs": COUNT, "outputs": COUNT},
@@ -39,34 +39,34 @@ LENGTHS = {  # by kind: how many numbers each has, "targets" of classes being on
 
 
 def make_probe(plugin: Plugin, dtype: str) -> PluginProbe | None:
-    """The probe of a plugin in a network of this dtype; None of an initializer, and of what fails on it."""
+    """Return the check values of a plugin in a network of this dtype; None for initializers and for plugins that fail."""
     if plugin.kind not in LENGTHS:
         return None
-    inputs, targets = _questions(plugin, _dtype(plugin, dtype))
+    inputs, targets = _arguments(plugin, _dtype(plugin, dtype))
     try:
-        answers = _answers(plugin, inputs, targets)
-    except RAISED:  # an option may make it fit for some shapes only
+        results = _results(plugin, inputs, targets)
+    except RAISED:  # with some options a plugin fits certain shapes only
         return None
-    values = {"inputs": inputs, **({} if targets is None else {"targets": targets}), **answers}
+    values = {"inputs": inputs, **({} if targets is None else {"targets": targets}), **results}
     return {name: _listed(array) for name, array in values.items()}
 
 
 class Drift(NamedTuple):
-    """The largest difference between what a plugin gives and what it gave, relative to the largest number, and in what."""
+    """Largest difference to the stored check values, relative to the largest of them, and the part that differs most."""
 
     size: float
     part: str  # "outputs" or "derivatives"
 
 
 def drift(plugin: Plugin, probe: Mapping[str, Sequence[float | None]], dtype: str) -> Drift:
-    """The largest difference between what a plugin gives for a probe and what it gave.
+    """Return the largest difference between the stored check values and those that a plugin computes here.
 
-    Infinity when one is finite and the other is not, and when the plugin fails on it.
+    It is infinity if one value is finite and the other is not, or if the plugin fails.
 
     Raises
     ------
     ValueError
-        It is no probe of such a plugin.
+        The stored values do not fit a plugin of this kind.
     """
     kind = _dtype(plugin, dtype)
     with np.errstate(over="ignore"):
@@ -74,21 +74,21 @@ def drift(plugin: Plugin, probe: Mapping[str, Sequence[float | None]], dtype: st
     lengths = LENGTHS.get(plugin.kind, {})
     targets = found.pop("targets", None)
     if {name: len(array) for name, array in found.items()} != lengths or not np.isfinite(found["inputs"]).all():
-        raise ValueError(f"its numbers are not {lengths}")
-    questions = _questions(plugin, kind)[1]
-    if (targets is None) != (questions is None) or (targets is not None and questions is not None and targets.size != questions.size):
-        raise ValueError("its targets are not those of such a plugin")
+        raise ValueError(f"inputs are not finite, or the numbers of values are not {lengths}")
+    arguments = _arguments(plugin, kind)[1]
+    if (targets is None) != (arguments is None) or (targets is not None and arguments is not None and targets.size != arguments.size):
+        raise ValueError("the targets do not fit a plugin of this kind")
     inputs = found.pop("inputs")
     try:
-        shaped = None if targets is None or questions is None else targets.astype(questions.dtype).reshape(questions.shape)
-        answers = _answers(plugin, inputs.reshape(-1, UNITS) if isinstance(plugin, (Loss, Metric)) else inputs, shaped)
+        shaped = None if targets is None or arguments is None else targets.astype(arguments.dtype).reshape(arguments.shape)
+        results = _results(plugin, inputs.reshape(-1, UNITS) if isinstance(plugin, (Loss, Metric)) else inputs, shaped)
     except RAISED:
         return Drift(math.inf, "outputs")
-    return max(Drift(_difference(answers[name].reshape(-1), then), name) for name, then in found.items())
+    return max(Drift(_difference(results[name].reshape(-1), then), name) for name, then in found.items())
 
 
 def _dtype(plugin: Plugin, dtype: str) -> np.dtype[Any]:
-    """Metrics and schedules compute in float64 in every network."""
+    """Return the dtype of the check values: float64 for metrics and schedules, else the network's."""
     return np.dtype("float64" if isinstance(plugin, (Metric, Schedule)) else dtype)
 
 
@@ -105,13 +105,13 @@ def _difference(now: Array, then: Array) -> float:
 
 
 def _listed(array: Array) -> list[float | None]:
-    """Numbers as JSON has them, in the fewest digits that give them back."""
+    """Return numbers for JSON in their shortest exact decimal form; None for those that are not finite."""
     texts = (np.format_float_scientific(value) for value in array.reshape(-1))
     return [float(text) if math.isfinite(float(text)) else None for text in texts]
 
 
-def _questions(plugin: Plugin, dtype: np.dtype[Any]) -> tuple[Array, Any]:
-    """Return what a plugin is asked for: inputs, and targets where it needs some. Round numbers beside those where kinks are."""
+def _arguments(plugin: Plugin, dtype: np.dtype[Any]) -> tuple[Array, Any]:
+    """Return inputs, and targets where a plugin needs them. The inputs avoid integers and halves, where kinks are common."""
     steps = (np.arange(COUNT) - COUNT // 2 + 0.25) / 2.0  # from -3.875 to 4.125
     if isinstance(plugin, Schedule):
         return np.arange(float(COUNT)), None
@@ -124,7 +124,7 @@ def _questions(plugin: Plugin, dtype: np.dtype[Any]) -> tuple[Array, Any]:
 
 
 def _rows(steps: Array, output: str, dtype: np.dtype[Any]) -> Array:
-    """Outputs of shape (COUNT, UNITS) of the sort that an activation gives."""
+    """Return outputs of shape (COUNT, UNITS) in the range of this kind of output activation."""
     z = np.stack([np.roll(steps, 5 * unit) for unit in range(UNITS)], axis=1)
     if output == "distribution":
         e = np.exp(z)
@@ -142,7 +142,7 @@ def _targets(kind: str, dtype: np.dtype[Any]) -> Any:
     return (cells % 2 if kind == "binary" else (cells * 7 % 11 - 5) / 4.0).astype(dtype)
 
 
-def _answers(plugin: Plugin, inputs: Array, targets: Any) -> dict[str, Array]:
+def _results(plugin: Plugin, inputs: Array, targets: Any) -> dict[str, Array]:
     with np.errstate(all="ignore"):
         if isinstance(plugin, Activation):
             return _of_activation(plugin, inputs)
@@ -151,7 +151,7 @@ def _answers(plugin: Plugin, inputs: Array, targets: Any) -> dict[str, Array]:
             single_output(plugin).value_and_grad(inputs.copy(), targets.copy(), losses, grad)
             return {"outputs": losses, "derivatives": grad}
         if isinstance(plugin, Optimizer):
-            return {"outputs": _moved(plugin, inputs)}
+            return {"outputs": _after_steps(plugin, inputs)}
         if isinstance(plugin, Schedule):
             return {"outputs": np.array([plugin.rate(float(epoch), EPOCHS) for epoch in inputs])}
         assert isinstance(plugin, Metric)
@@ -160,7 +160,7 @@ def _answers(plugin: Plugin, inputs: Array, targets: Any) -> dict[str, Array]:
 
 
 def _of_activation(activation: Activation, inputs: Array) -> dict[str, Array]:
-    """Its values on one row, and the derivative of each by its own score, whatever it does with a row."""
+    """Return the values on one row, and the derivative of each with respect to its own pre-activation."""
     z = np.tile(inputs, (COUNT, 1))
     out, grad = np.empty_like(z), np.eye(COUNT, dtype=z.dtype)
     function = fixed(activation)
@@ -170,11 +170,11 @@ def _of_activation(activation: Activation, inputs: Array) -> dict[str, Array]:
     return {"outputs": values, "derivatives": grad.diagonal().copy()}
 
 
-def _moved(optimizer: Optimizer, start: Array) -> Array:
-    """Return where some steps down half the sum of squares end, whose gradient is the place itself."""
+def _after_steps(optimizer: Optimizer, start: Array) -> Array:
+    """Return the parameters after some steps on half the sum of squares, whose gradient equals the parameters."""
     w, state, scalars = start.copy(), [np.zeros_like(start) for _ in optimizer.state], [np.zeros(()) for _ in optimizer.scalars]
     if isinstance(optimizer, Minimizer):
-        optimizer.minimize(w, _bowl(w.dtype), *state, *scalars, lr=0.1, t=1)
+        optimizer.minimize(w, _half_square_sum(w.dtype), *state, *scalars, lr=0.1, t=1)
         return w
     if optimizer.scope == "tensor":
         w, state = w[:, None], [array[:, None] for array in state]
@@ -183,13 +183,13 @@ def _moved(optimizer: Optimizer, start: Array) -> Array:
     return w.reshape(-1)
 
 
-def _bowl(dtype: np.dtype[Any]) -> Problem:
-    """Half the sum of squares, with its gradient, as a problem that may be asked so often."""
+def _half_square_sum(dtype: np.dtype[Any]) -> Problem:
+    """Return half the sum of squares with its gradient, as an objective that fails after MOST_CALLS evaluations."""
     calls = itertools.count(1)
 
     def problem(x: Array) -> tuple[float, Array]:
         if next(calls) > MOST_CALLS:
-            raise RuntimeError(f"it asks more than {MOST_CALLS} times")
+            raise RuntimeError(f"more than {MOST_CALLS} evaluations of the objective")
         return float(x @ x) / 2.0, x.astype(dtype)
 
     return problem

@@ -1,4 +1,4 @@
-"""Provenance: where each plugin of a model came from, what it computed there, and whether its name means the same here."""
+"""Records of the plugins of a model: origin, options and check values, and comparison with the plugins installed here."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from mlpkit.plugin.registry import BUILTIN
 from mlpkit.plugin.since import stored_entry
 from mlpkit.provenance import plugin_probe
 from mlpkit.provenance.lookup_table import Sampled, Table, key_of
-from mlpkit.provenance.placeholders import StandIn
+from mlpkit.provenance.placeholders import Placeholder
 from mlpkit.provenance.resolve import is_here
 from mlpkit.text.shown import shortened
 
 if TYPE_CHECKING:
-    from mlpkit.provenance.score_ranges import Ranges
+    from mlpkit.provenance.preactivation_ranges import Ranges
 
-Tables = dict[str, NDArray[np.float64]]  # by the name that a record has for one
+Tables = dict[str, NDArray[np.float64]]  # by the value of "array" in a record
 
 
 def records(plugins: Sequence[Plugin], dtype: str, ranges: Ranges) -> tuple[list[dict[str, Any]], Tables]:
-    """Return what a model file says of its plugins, each once, and the tables of those that can be predicted through one.
+    """Return the records of the plugins in a model file, without duplicates, and the lookup tables of their activations.
 
     Parameters
     ----------
     plugins : sequence of Plugin
     dtype : str
-        Of the network.
+        Dtype of the network.
     ranges : dict
-        What is known of the scores of its own activations.
+        Known ranges of the pre-activations of third-party activations.
     """
     found: dict[str, dict[str, Any]] = {}
     tables: Tables = {}
@@ -40,16 +40,16 @@ def records(plugins: Sequence[Plugin], dtype: str, ranges: Ranges) -> tuple[list
         key = f"{plugin.kind} {key_of(stored_entry(plugin))}"
         if key in found:
             continue
-        if isinstance(plugin, StandIn):
+        if isinstance(plugin, Placeholder):
             found[key] = record = plugin.record
             table = plugin.missing.tables.get(key_of(plugin.model_dump(mode="json")))
         else:
             found[key] = record = _record(plugin, dtype)
-            table = _add_surrogate(record, plugin, ranges)
+            table = _add_table(record, plugin, ranges)
         if table is not None:
             record["surrogate"] = {**record["surrogate"], "array": f"{len(tables)}"}
             tables[f"{len(tables)}"] = table.points
-        elif isinstance(plugin, StandIn):
+        elif isinstance(plugin, Placeholder):
             record.pop("surrogate", None)
     return list(found.values()), tables
 
@@ -72,8 +72,8 @@ def _record(plugin: Plugin, dtype: str) -> dict[str, Any]:
     return record
 
 
-def _add_surrogate(record: dict[str, Any], plugin: Plugin, ranges: Ranges) -> Table | None:
-    """The table of an elementwise activation that mlpkit does not bring, which is then told of in its record."""
+def _add_table(record: dict[str, Any], plugin: Plugin, ranges: Ranges) -> Table | None:
+    """Return the lookup table of an elementwise third-party activation, and describe it in the record."""
     if not isinstance(plugin, Activation) or not is_outside(plugin):
         return None
     sampled = Sampled.of(plugin, ranges.get(key_of(stored_entry(plugin))))
@@ -90,7 +90,7 @@ def _add_surrogate(record: dict[str, Any], plugin: Plugin, ranges: Ranges) -> Ta
 
 
 def known_ranges(plugins: Sequence[dict[str, Any]]) -> Ranges:
-    """The ranges of scores that the records of a file tell of."""
+    """Return the ranges of pre-activations in the records of a file."""
     found: Ranges = {}
     for record in plugins:
         if (trained := (record.get("surrogate") or {}).get("trained")) is not None:
@@ -99,9 +99,9 @@ def known_ranges(plugins: Sequence[dict[str, Any]]) -> Ranges:
 
 
 def changed_plugins(plugins: Sequence[dict[str, Any]]) -> list[str]:
-    """Return what distributions have another version here than where a model was saved, and what files of code are others, in words.
+    """Return descriptions of distributions with another version than at save time, and of changed code files.
 
-    mlpkit itself does not count, nor what is missing.
+    mlpkit itself and missing plugins are not included.
     """
     changed: dict[str, str] = {}
     for record in plugins:
@@ -113,5 +113,7 @@ def changed_plugins(plugins: Sequence[dict[str, Any]]) -> list[str]:
             changed[distribution] = shortened(f"{distribution} {then} then, {here.version} now")
         code = record.get("code")
         if code and here.code and here.code.sha256 != code["sha256"]:
-            changed[code["name"]] = shortened(f"{here.code.name} is not the {code['name']} that it was trained with: its SHA-256 differs")
+            changed[code["name"]] = shortened(
+                f"{here.code.name} differs from the {code['name']} that it was trained with: its SHA-256 does not match"
+            )
     return list(changed.values())

@@ -1,4 +1,4 @@
-"""Missing plugins: those of a model file that are not here, what takes their place, and what to do about the others."""
+"""Resolution of the plugins of a model file: installed plugins, placeholders for missing ones, and advice."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from mlpkit.plugin.environment import PLUGINS, counts
 from mlpkit.plugin.registry import BUILTIN, PluginInfo
 from mlpkit.provenance import plugin_probe
 from mlpkit.provenance.lookup_table import Table, key_of
-from mlpkit.provenance.placeholders import Missing, stand_in
+from mlpkit.provenance.placeholders import Missing, placeholder_class
 from mlpkit.spec.validation import findings
 from mlpkit.text.shown import DISTRIBUTION, FILE, VERSION, shortened
 
-MOST_MISSING = 10  # plugins that are not here and are named
-MOST_REPLACED = 50  # that something takes the place of
+MOST_MISSING = 10  # missing plugins named in an error
+MOST_REPLACED = 50  # plugins that placeholders may replace
 Record = dict[str, Any]
 Classes = dict[tuple[str, str], type[Plugin]]  # by kind and name
 
@@ -35,34 +35,34 @@ def replacements(
     own: Sequence[type[Plugin]] = (),
     predicting: bool = False,
 ) -> Classes:
-    """Hold what each plugin's name means here to what it meant where the model was trained.
+    """Compare the plugins of a file with the installed ones and return replacements for those that are missing.
 
     Parameters
     ----------
     plugins, tables, dtype
-        The records of a file, the tables of its activations, and the dtype of its network.
+        Records of a file, lookup tables of its activations, and dtype of its network.
     path : str
-        Named in errors.
+        File name for error messages.
     surrogates : bool
-        Whether an activation may be replaced by its table.
+        True if lookup tables may replace activations.
     own : sequence of type
-        Classes that the user has passed: each is taken for the plugin of its name, whatever distribution that was from.
+        Classes passed by the user. Each is used for the plugin of its name, whatever the distribution of that plugin.
     predicting : bool
-        Whether something stands for all that other distributions bring and no prediction needs, so that nothing of it is imported.
+        True to replace all third-party plugins that predictions do not need by placeholders, without importing them.
 
     Returns
     -------
     dict
-        What takes the place of plugins that are not here: the user's own class of the same name, if it computes the same; a
-        table, also of an activation that is broken or computes something else; or what only says that it is missing.
+        Replacements by kind and name: the user's class of the same name, if it gives the same check values; a lookup table, also for
+        an activation that is broken or computes other values; or a placeholder.
 
     Raises
     ------
     MissingPlugin
-        With what to install or to pass, when an activation is not there or the name means that of another distribution,
-        and nothing may take its place.
+        An activation is not installed, or its name belongs to another distribution, and nothing may replace it. The message
+        contains the command to install or the code to pass.
     AmbiguousPlugin
-        Two distributions have it.
+        Two distributions provide it.
     """
     passed = {(cls.kind, REGISTRIES[cls.kind].info(cls).name): cls for cls in own}
     found: Classes = {
@@ -74,30 +74,30 @@ def replacements(
     absent = _absent(asked, dtype, surrogates)
     _check_activations(asked, absent)
     for key, same, error in _not_needed(asked, absent, predicting):
-        found[key] = stand_in(_told_of(same, {})._replace(broken=error))
+        found[key] = placeholder_class(_missing(same, {})._replace(broken=error))
     refused: list[Record] = []
     for (kind, name), same in absent.items():
-        cls = _own_class(same, dtype) or _stand_in(same, tables if surrogates else {})
+        cls = _own_class(same, dtype) or _placeholder_class(same, tables if surrogates else {})
         if cls is not None and len(absent) <= MOST_REPLACED:
             found[kind, name] = cls
         elif len(refused) < MOST_MISSING:
             refused.append(same[0])
     if refused:
-        advice = dict.fromkeys(f"{what_to_do(record)}{_about_table(record, surrogates)}" for record in refused)
+        advice = dict.fromkeys(f"{advice_for(record)}{_table_advice(record, surrogates)}" for record in refused)
         names = ", ".join(repr(shortened(record["name"], 100)) for record in refused)
-        raise MissingPlugin(f"{path}: the model was trained with {names}, which is not here", help="; ".join(map(shortened, advice)))
+        raise MissingPlugin(f"{path}: the model was trained with {names}, which is not installed", help="; ".join(map(shortened, advice)))
     return found
 
 
 def _not_needed(
     plugins: Sequence[Record], absent: Mapping[tuple[str, str], Any], predicting: bool
 ) -> Iterator[tuple[tuple[str, str], list[Record], PluginError | None]]:
-    """The plugins that are here and that no prediction needs: all of them when it `predicts`, else those that are broken.
+    """Yield plugins that predictions do not need and that placeholders replace: all if `predicting`, else the unusable ones.
 
     Yields
     ------
     key, records, error
-        Kind and name; what the file says of it; and what is wrong with it, None where it was not looked at.
+        Kind and name; the records of the file; the error of an unusable plugin, or None if it was not imported.
     """
     outside = [record for record in plugins if record["kind"] != "activations" and record["distribution"] not in (None, BUILTIN)]
     groups: dict[tuple[str, str], list[Record]] = {}
@@ -112,7 +112,7 @@ def _not_needed(
 
 
 def _check_activations(plugins: Sequence[Record], absent: Mapping[tuple[str, str], Any]) -> None:
-    """Raise DriftedPlugin for an activation of another distribution that does not take its options any more."""
+    """Raise DriftedPlugin for a third-party activation that no longer accepts its options."""
     for record in plugins:
         if (
             record["kind"] == "activations"
@@ -125,7 +125,7 @@ def _check_activations(plugins: Sequence[Record], absent: Mapping[tuple[str, str
 
 
 def _unusable(record: Record) -> PluginError | None:
-    """Return what is wrong with a plugin that is installed: it cannot be imported, or does not take its options; None when nothing is."""
+    """Return an error if an installed plugin cannot be imported or does not accept its options; else None."""
     kind, name, options = record["kind"], record["name"], record["options"]
     try:
         plugin = REGISTRIES[kind].get(name)
@@ -136,27 +136,27 @@ def _unusable(record: Record) -> PluginError | None:
         found = next(findings(error, plugin, options))
         then, now = record["version"], REGISTRIES[kind].find(name).version
         message = (
-            f"the plugin {shortened(name, 100)!r} has changed since the model was saved and does not take its options: {found.message}"
+            f"the plugin {shortened(name, 100)!r} has changed since the model was saved and does not accept its options: {found.message}"
         )
-        table = "; or predict through the table of it in the file: --allow-surrogate, load(..., allow_surrogate=True)"
+        table = "; or predict with its lookup table in the file: --allow-surrogate, load(..., allow_surrogate=True)"
         known = DISTRIBUTION.fullmatch(record["distribution"]) and VERSION.fullmatch(then or "")
         install = (
             f"pip install {record['distribution']}=={then}  (if you trust it)" if known else "install the version that it was trained with"
         )
         help = f"{install}{table if record.get('surrogate') is not None else ''}"
         return DriftedPlugin(f"{message} ({record['distribution']} {then} then, {now} now)", help=help)
-    except Exception:  # a check of the plugin's own, which says so where it is used
+    except Exception:  # an error in user code, reported where the plugin is used
         return None
     return None
 
 
 def _absent(plugins: Sequence[Record], dtype: str, surrogates: bool) -> dict[tuple[str, str], list[Record]]:
-    """The records of the plugins that are not here, by kind and name; of no more than one beyond `MOST_REPLACED`."""
+    """Return the records of missing plugins by kind and name, at most one more than `MOST_REPLACED`."""
     names: set[tuple[str, str]] = set()
     for record in plugins:
         kind, name = record["kind"], record["name"]
         if kind not in REGISTRIES:
-            message = f"it was trained with a plugin of the kind {shortened(kind, 100)!r}, which this mlpkit does not know"
+            message = f"the model has a plugin of the kind {shortened(kind, 100)!r}, which this mlpkit does not know"
             raise ModelFileError(message, rule=Rule.SPEC)
         as_package = record["distribution"] is None and _computes_the_same(record, dtype)
         useless = surrogates and record.get("surrogate") is not None and not _computes_the_same(record, dtype)
@@ -172,7 +172,7 @@ def _absent(plugins: Sequence[Record], dtype: str, surrogates: bool) -> dict[tup
 
 
 def is_here(record: Record) -> bool:
-    """Return whether the name of a plugin means here what it meant where the model was saved."""
+    """Return True if the name of a plugin belongs to the same distribution as when the model was saved."""
     try:
         return bool(REGISTRIES[record["kind"]].find(record["name"]).distribution == record["distribution"])
     except MissingPlugin:
@@ -180,7 +180,7 @@ def is_here(record: Record) -> bool:
 
 
 def _computes_the_same(record: Record, dtype: str, name: str = "") -> bool:
-    """Return whether what a name means here can be used with the options of a record, and gives its probe."""
+    """Return True if the plugin of this name accepts the options of a record and gives its check values."""
     probe = record.get("probe")
     if probe is None:
         return False
@@ -192,7 +192,7 @@ def _computes_the_same(record: Record, dtype: str, name: str = "") -> bool:
 
 
 def _own_class(same: list[Record], dtype: str) -> type[Plugin] | None:
-    """The user's own class with the bare name of a package's plugin, if it computes the same: the code that the package was made of."""
+    """Return the user's class with the name of a packaged plugin, if it computes the same: usually the source of that package."""
     registry, bare = REGISTRIES[same[0]["kind"]], same[0]["name"].rpartition(":")[2]
     try:
         own = same[0]["distribution"] is not None and registry.find(bare).distribution is None
@@ -204,27 +204,29 @@ def _own_class(same: list[Record], dtype: str) -> type[Plugin] | None:
     return cls
 
 
-def _stand_in(same: list[Record], tables: Mapping[str, NDArray[Any]]) -> type[Plugin] | None:
-    """Return what stands for one plugin, which a file may have with several options; None for an activation without a table for each."""
-    told = _told_of(same, tables)
-    if same[0]["kind"] == "activations" and len(told.tables) < len(told.records):
+def _placeholder_class(same: list[Record], tables: Mapping[str, NDArray[Any]]) -> type[Plugin] | None:
+    """Return a placeholder for one plugin with all its options; None for an activation without a lookup table for each."""
+    missing = _missing(same, tables)
+    if same[0]["kind"] == "activations" and len(missing.tables) < len(missing.records):
         return None
-    return stand_in(told)
+    return placeholder_class(missing)
 
 
-def _told_of(same: list[Record], tables: Mapping[str, NDArray[Any]]) -> Missing:
-    """Return what a file says of one plugin, which it may have with several options."""
+def _missing(same: list[Record], tables: Mapping[str, NDArray[Any]]) -> Missing:
+    """Return the records of one plugin with all its options."""
     by_options = {key_of(record["options"]): record for record in same}
-    told = {key: record["surrogate"] for key, record in by_options.items() if record.get("surrogate") is not None}
-    stood_for = {key: Table(surrogate["start"], surrogate["stop"], tables[surrogate["array"]]) for key, surrogate in told.items() if tables}
+    surrogates = {key: record["surrogate"] for key, record in by_options.items() if record.get("surrogate") is not None}
+    loaded_tables = {
+        key: Table(surrogate["start"], surrogate["stop"], tables[surrogate["array"]]) for key, surrogate in surrogates.items() if tables
+    }
     first = same[0]
     bare = first["name"].rpartition(":")[2]
     info = PluginInfo(first["kind"], bare, first["distribution"], first["version"], first["target"])
-    return Missing(info, what_to_do(first), by_options, stood_for)
+    return Missing(info, advice_for(first), by_options, loaded_tables)
 
 
-def what_to_do(record: Record) -> str:
-    """Return how to get a plugin that is missing, as a line to copy; what a stranger's file says of it is first looked through."""
+def advice_for(record: Record) -> str:
+    """Return the command to install a missing plugin, or the code to pass. Text from the file is validated first."""
     distribution, version, name = record["distribution"], record["version"], shortened(record["name"], 100)
     if distribution is None:
         code, cls = record.get("code"), record["target"].rpartition(":")[2].rpartition(".")[2]
@@ -233,18 +235,18 @@ def what_to_do(record: Record) -> str:
         shown = cls if cls.isidentifier() and len(cls) <= 100 else "..."
         return f"pass the code of {name!r}: --code {file} or load(..., plugins=[{shown}]){which}"
     if not DISTRIBUTION.fullmatch(distribution) or not VERSION.fullmatch(version or ""):
-        return f"{name!r} is of a distribution whose name or version is not one: {shortened(repr((distribution, version)), 100)}"
+        return f"{name!r} has an invalid distribution name or version: {shortened(repr((distribution, version)), 100)}"
     here = {point.version for point in entry_points.entry_points() if point.distribution == distribution}
     if here and not counts(distribution):
-        return f"{PLUGINS} shuts it out: unset it, or add {distribution} to it"
+        return f"{PLUGINS} excludes it: unset it, or add {distribution} to it"
     if here:
-        return f"pip install {distribution}=={version}  (if you trust it; the {here.pop()} that is installed has no {name!r})"
+        return f"pip install {distribution}=={version}  (if you trust it; the installed version {here.pop()} has no {name!r})"
     return f"pip install {distribution}  (if you trust it; trained with {version})"
 
 
-def _about_table(record: Record, allowed: bool) -> str:
+def _table_advice(record: Record, allowed: bool) -> str:
     surrogate = record.get("surrogate")
     if surrogate is None:
-        return " (the file has no table of it to predict through)" if allowed else ""
+        return " (the file has no lookup table of it)" if allowed else ""
     error = f"{surrogate['error']:.1g}"
-    return f", or predict through the table of it in the file, right to {error}: --allow-surrogate, load(..., allow_surrogate=True)"
+    return f", or predict with its lookup table in the file, error {error}: --allow-surrogate, load(..., allow_surrogate=True)"

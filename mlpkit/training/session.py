@@ -9,7 +9,7 @@ from functools import cached_property
 from mlpkit.engine.network import Network
 from mlpkit.plugin.base import RAISED
 from mlpkit.preprocessing.prepare import Prepared
-from mlpkit.provenance.score_ranges import Ranges, score_ranges
+from mlpkit.provenance.preactivation_ranges import Ranges, preactivation_ranges
 from mlpkit.spec import Spec
 from mlpkit.training.checkpoints import Checkpoints
 from mlpkit.training.data_digest import Fingerprint, fingerprint
@@ -98,7 +98,7 @@ class Session:
         if self.checkpoints is not None and self.run.finished:
             with self.run.interrupts.holding():
                 self.checkpoints.write(self.run.place, self.history)
-        self.ranges = self.score_ranges(self.run.best_network())
+        self.ranges = self.preactivation_ranges(self.run.best_network())
 
     def settle(self) -> None:
         """End the run: keep where it stands, give the network its weights, let threads and folder go. A second call changes nothing."""
@@ -129,12 +129,12 @@ class Session:
             warn_undefined(measured, figures, "training" if self.prepared.validation is None else "validation")
         return measured
 
-    def score_ranges(self, network: Network) -> Ranges:
+    def preactivation_ranges(self, network: Network) -> Ranges:
         """The scores that a network's own activations meet on the training rows; none when a plugin fails."""
         if sys.is_finalizing():  # at its end Python imports no more
             return {}
         try:
-            return score_ranges(network, self.prepared.train.inputs)
+            return preactivation_ranges(network, self.prepared.train.inputs)
         except RAISED:  # what ended the run has been said
             return {}
 

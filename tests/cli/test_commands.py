@@ -314,7 +314,7 @@ def test_info_needs_no_plugin(project, run):
     assert "wave (user code, own.py)" in run("info", "model.h5").out
     without = run("predict", "model.h5", "shapes.csv")
     assert (with_code.code, without.code) == (0, 3)
-    assert "trained with 'wave', which is not here" in without.err
+    assert "trained with 'wave', which is not installed" in without.err
     assert "--code own.py" in without.err
 
 

@@ -24,8 +24,7 @@ def test_the_error_for_a_missing_activation_gives_advice(model, run, command):
     done = run(command, model, "rows.csv")
     assert (done.code, done.out) == (3, "")
     assert (
-        "pip install mlpkit-snake  (if you trust it; trained with 0.1.0), or predict through the table of it in the file, right to"
-        in done.err
+        "pip install mlpkit-snake  (if you trust it; trained with 0.1.0), or predict with its lookup table in the file, error" in done.err
     )
     assert "--allow-surrogate" in done.err
 
@@ -34,8 +33,8 @@ def test_it_predicts_through_the_lookup_table_and_warns_once(model, run):
     done = run("predict", model, "rows.csv", "--allow-surrogate", "--batch-size", "1000")
     assert done.code == 0
     assert len(done.out.splitlines()) == 5003
-    assert done.err.count("predicts through the table of mlpkit-snake:snake, right to") == 1
-    assert done.err.count("some scores are beyond the table") == 1
+    assert done.err.count("uses the lookup table of mlpkit-snake:snake, error") == 1
+    assert done.err.count("some pre-activations are outside the table") == 1
     assert "rmse" in run("evaluate", model, "rows.csv", "--allow-surrogate").out
 
 
@@ -43,7 +42,7 @@ def test_info_needs_no_plugin_and_describes_the_lookup_table(model, run):
     done = run("info", model)
     assert done.code == 0
     assert "mlpkit-snake:snake from mlpkit-snake 0.1.0" in done.out
-    assert "of mlpkit-snake:snake: right to" in done.out
+    assert "of mlpkit-snake:snake: error" in done.out
     assert "not verified, since a plugin cannot be used" in run("info", model, "--verify").out
 
 
@@ -86,5 +85,5 @@ def test_a_missing_loss_is_reported_with_its_file(project, site, run):
     mlpkit.plugin.REGISTRIES["losses"]._own.clear()
     done = run("evaluate", "model.h5", "shapes.csv")
     assert (done.code, done.out) == (3, "")
-    assert "error: model.h5: the model was trained with 'halved', which is not here" in done.err
+    assert "error: model.h5: the model was trained with 'halved', which is not installed" in done.err
     assert "--code own.py" in done.err

@@ -92,18 +92,18 @@ HOSTILE = [
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: ascii(name[:12]))
 def test_invalid_names_are_refused(model, run, name):
     model(dist(name))
-    refused(run, "distribution that cannot be one")
+    refused(run, "invalid distribution name")
 
 
 @pytest.mark.parametrize("version", ["1.0 --hash=sha256:0", "1.0\n-e .", "1.0\n", "1.0;x", "*", "", None, "1" * 100_000, ">=1"])
 def test_invalid_versions_are_refused(model, run, version):
     model(dist("fine", version))
-    refused(run, "version of fine that cannot be one")
+    refused(run, "invalid version of fine")
 
 
 def test_an_invalid_version_of_mlpkit_is_refused(model, run):
     model(producer={"mlpkit": "0.2.0\nevil"})
-    refused(run, "version of mlpkit that cannot be one")
+    refused(run, "invalid version of mlpkit")
 
 
 @pytest.mark.parametrize("name", ["mlpkit", "Mlpkit", "MLPKIT"])

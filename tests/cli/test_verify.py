@@ -70,7 +70,7 @@ def test_a_probe_that_is_answered_otherwise_breaks_a_rule(trained, run):
     assert "rule 25 of models/FORMAT.md" in done.err
     warned = run("predict", "model.h5", "shapes.csv")
     assert warned.code == 0
-    assert "predicts otherwise here" in warned.err
+    assert "predictions differ from those at save time" in warned.err
 
 
 def test_a_file_of_the_first_version_has_no_self_test(run):
@@ -94,7 +94,7 @@ def test_checks_that_need_a_missing_plugin_are_left_out_unless_code_defines_it(p
         (project / "own.py").write_text(OWN.format(factor=2.0))
         done = run("info", "model.h5", "--verify", "-c", "own.py")
         assert done.code == 3
-        assert "wave by 1 relative to the largest of its outputs (own.py is not the own.py that it was trained with" in done.err
+        assert "wave by 1 relative to the largest of its outputs (own.py differs from the own.py that it was trained with" in done.err
     finally:
         REGISTRIES["activations"]._own.clear()
 

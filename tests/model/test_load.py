@@ -227,7 +227,7 @@ def test_a_plugin_that_changed_is_noticed(way, bent):
         warnings.simplefilter("error")
         mlpkit.load(bent, **way).predict(X)
     FACTOR[0] = 1.001
-    with pytest.warns(mlpkit.PluginDriftWarning, match=r"bent\.h5: computes otherwise here .* curved by 0\.001 .*has changed"):
+    with pytest.warns(mlpkit.PluginDriftWarning, match=r"bent\.h5: plugins compute other values .* curved by 0\.001 .*has changed"):
         mlpkit.load(bent, **way).predict(X)
 
 
@@ -252,7 +252,7 @@ def test_a_probe_of_another_network_is_refused(change, path):
     contents = read(path)
     change(contents.probe)
     write(path, contents)
-    with pytest.raises(Corrupt, match=r"model\.h5: its probe is not one of this network") as caught:
+    with pytest.raises(Corrupt, match=r"model\.h5: its self-test does not fit its network") as caught:
         mlpkit.load(path)
     assert caught.value.rule == 25
 

@@ -223,7 +223,7 @@ def test_a_model_with_an_own_plugin(tmp_path):
     own = registry._own.pop("bent")
     try:
         with pytest.raises(
-            mlpkit.MissingPlugin, match=r"model\.h5: .* with 'bent', which is not here\n.*--code test_model\.py .*plugins=\[Bent\]\)"
+            mlpkit.MissingPlugin, match=r"model\.h5: .* with 'bent', which is not installed\n.*--code test_model\.py .*plugins=\[Bent\]\)"
         ):
             mlpkit.load(tmp_path / "model.h5")
         assert mlpkit.inspect(tmp_path / "model.h5")["plugins"][0]["name"] == "bent"
@@ -243,7 +243,7 @@ def test_a_name_that_means_another_plugin_here_is_not_taken_for_it(tmp_path):
     mlpkit.train({**REGRESS, "network": {"layers": layers}}, TABLE).save(tmp_path / "model.h5")
     registry._own.pop("snake")
     assert registry.find("snake").distribution == "mlpkit-snake"
-    with pytest.raises(mlpkit.MissingPlugin, match="trained with 'snake', which is not here"):
+    with pytest.raises(mlpkit.MissingPlugin, match="trained with 'snake', which is not installed"):
         mlpkit.load(tmp_path / "model.h5")
 
 

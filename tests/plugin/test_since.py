@@ -77,7 +77,7 @@ def test_an_older_version_of_the_plugin_reads_a_model_that_does_not_use_the_opti
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.array_equal(mlpkit.load(tmp_path / "plain.h5").predict(X), expected)
-    with pytest.raises(mlpkit.DriftedPlugin, match=r"does not take its options: unknown option 'shift'"):
+    with pytest.raises(mlpkit.DriftedPlugin, match=r"does not accept its options: unknown option 'shift'"):
         mlpkit.load(tmp_path / "shifted.h5")
 
 

@@ -120,14 +120,14 @@ def test_a_plugin_that_computes_something_else_is_told_with_the_difference(train
     code, change = PLUGINS[kind]
     path = trained(kind, code, code.replace(*change))
     words = (
-        r"model\.h5: computes otherwise here .*: dist-odd:odd by 0\.\d+ relative to the largest of its (outputs|derivatives) "
+        r"model\.h5: plugins compute other values .*: dist-odd:odd by 0\.\d+ relative to the largest of its (outputs|derivatives) "
         r"\(dist-odd 1\.2 then, 2\.0 now\)"
     )
     if not kind.startswith("activations"):  # no prediction needs it, so it is not looked at before it is asked for
         mlpkit.load(path, **way).predict(X)
     with pytest.warns(errors.PluginDriftWarning, match=words):
         used(path, **way)
-    with pytest.raises(errors.DriftedPlugin, match="computes otherwise") as caught:
+    with pytest.raises(errors.DriftedPlugin, match="compute other values") as caught:
         mlpkit.load(path, strict=True, **way).predict(X)
     assert caught.value.code == "drifted_plugin"
     assert "mlpkit plugins freeze" in caught.value.help
@@ -249,7 +249,9 @@ def test_another_file_of_code_is_told_when_it_computes_something_else(by_file, c
     if not changed:
         mlpkit.load(by_file / "model.h5", strict=True)
         return
-    with pytest.warns(errors.PluginDriftWarning, match=r"curved\.py is not the curved\.py that it was trained with: its SHA-256 differs"):
+    with pytest.warns(
+        errors.PluginDriftWarning, match=r"curved\.py differs from the curved\.py that it was trained with: its SHA-256 does not match"
+    ):
         mlpkit.load(by_file / "model.h5")
 
 
@@ -314,7 +316,7 @@ def test_an_option_that_is_gone_is_told_as_a_change_of_the_plugin(trained, kind)
     if kind == "activations":
         with pytest.raises(errors.DriftedPlugin, match=words) as caught:
             mlpkit.load(path)
-        assert "pip install dist-odd==1.2  (if you trust it); or predict through the table" in caught.value.help
+        assert "pip install dist-odd==1.2  (if you trust it); or predict with its lookup table" in caught.value.help
         with pytest.warns(errors.SurrogateWarning):
             model = mlpkit.load(path, allow_surrogate=True)
         assert model.predict(X).shape == (len(X),)

@@ -41,7 +41,9 @@ def test_a_model_predicts_through_the_table_of_a_missing_activation(tmp_path, al
     alone()
     with pytest.raises(errors.MissingPlugin, match=r"pip install mlpkit-snake .*--allow-surrogate, load\(\.\.\., allow_surrogate=True\)"):
         mlpkit.load(tmp_path / "model.h5", **way)
-    words = r"the table of mlpkit-snake:snake, right to \de-\d+ on the scores of training, -\d.* to \d.*; the .*probe differs by \de-\d"
+    words = (
+        r"lookup table of mlpkit-snake:snake, error \de-\d+ for the pre-activations in training, -\d.* to \d.*check values differ by \de-\d"
+    )
     with pytest.warns(errors.SurrogateWarning, match=words) as told:
         found = mlpkit.load(tmp_path / "model.h5", allow_surrogate=True, **way).predict(X)
     assert {warning.filename for warning in told} == {__file__}
@@ -84,7 +86,7 @@ def test_beyond_its_table_it_goes_on_as_a_line_and_says_so(tmp_path, alone):
     alone()
     model = load(tmp_path / "model.h5")
     model.predict(X)
-    with pytest.warns(errors.SurrogateWarning, match="some scores are beyond the table of mlpkit-snake:snake"):
+    with pytest.warns(errors.SurrogateWarning, match="some pre-activations are outside the table of mlpkit-snake:snake"):
         far = model.predict(100 * X)
     assert np.isfinite(far).all()
 
@@ -134,7 +136,7 @@ def test_what_works_on_a_whole_row_has_no_table(install, tmp_path, alone):
     mlpkit.train(spec("centred"), X, Y).save(tmp_path / "model.h5")
     assert reader.read(tmp_path / "model.h5").surrogates == {}
     alone()
-    with pytest.raises(errors.MissingPlugin, match="the file has no table of it"):
+    with pytest.raises(errors.MissingPlugin, match="the file has no lookup table of it"):
         mlpkit.load(tmp_path / "model.h5", allow_surrogate=True)
 
 
@@ -187,7 +189,8 @@ def test_no_prediction_needs_another_plugin(install, tmp_path, alone, place):
     assert reader.read(tmp_path / "again.h5").spec == reader.read(tmp_path / "model.h5").spec
     assert reader.read(tmp_path / "again.h5").plugins == reader.read(tmp_path / "model.h5").plugins
     with pytest.raises(
-        errors.MissingPlugin, match=r"'dist-odd:odd', which is not here\nhelp: pip install dist-odd  \(if you trust it; trained with 1\.2\)"
+        errors.MissingPlugin,
+        match=r"'dist-odd:odd', which is not installed\nhelp: pip install dist-odd  \(if you trust it; trained with 1\.2\)",
     ):
         next(mlpkit.epochs(loaded, X, Y))
     if place in ("loss", "metrics"):
@@ -234,7 +237,7 @@ def test_a_stranger_puts_nothing_into_the_line_to_copy(tmp_path, alone, distribu
     with pytest.raises(errors.MissingPlugin) as caught:
         mlpkit.load(tmp_path / "other.h5")
     assert "pip install" not in caught.value.help
-    assert "whose name or version is not one" in caught.value.help
+    assert "has an invalid distribution name or version" in caught.value.help
     assert "\n" not in caught.value.help
 
 
@@ -271,7 +274,7 @@ def test_the_switch_that_shuts_a_plugin_out_is_named(tmp_path, monkeypatch):
     with monkeypatch.context() as switched:
         switched.setenv("MLPKIT_PLUGINS", "0")
         mlpkit.refresh_plugins()
-        with pytest.raises(errors.MissingPlugin, match="MLPKIT_PLUGINS shuts it out: unset it, or add mlpkit-snake to it"):
+        with pytest.raises(errors.MissingPlugin, match="MLPKIT_PLUGINS excludes it: unset it, or add mlpkit-snake to it"):
             mlpkit.load(tmp_path / "model.h5")
     mlpkit.refresh_plugins()
 
@@ -282,7 +285,7 @@ def test_a_package_that_has_the_plugin_no_more_is_named_with_its_version(install
     (install.site / "dist_row-1.2.dist-info" / "entry_points.txt").write_text("[mlpkit.activations]\nother = dist_row:Plugin\n")
     mlpkit.refresh_plugins()
     with pytest.raises(
-        errors.MissingPlugin, match=r"pip install dist-row==1\.2  \(if you trust it; the 1\.2 that is installed has no 'dist-row:centred'\)"
+        errors.MissingPlugin, match=r"pip install dist-row==1\.2  \(if you trust it; the installed version 1\.2 has no 'dist-row:centred'\)"
     ):
         mlpkit.load(tmp_path / "model.h5")
 
@@ -363,7 +366,7 @@ def test_what_the_spec_says_and_the_list_of_plugins_does_not_is_not_valid(tmp_pa
         if fits:
             load(tmp_path / "other.h5").predict(X)
         else:
-            with pytest.raises(errors.ModelFileError, match="options of which the list of plugins says nothing"):
+            with pytest.raises(errors.ModelFileError, match=r"options that the file.s list of plugins does not contain"):
                 mlpkit.load(tmp_path / "other.h5", allow_surrogate=True)
 
 

@@ -120,7 +120,7 @@ def test_a_class_of_a_file_is_found_in_a_new_process(tmp_path):
     ("before", "slope", "words"),
     [
         ("assert 'pytest' in sys.modules", "2", "BrokenPlugin: .*AssertionError"),
-        ("FACTOR = 2.0 if 'pytest' in sys.modules else 3.0", "2", "computes otherwise here than where the model was saved"),
+        ("FACTOR = 2.0 if 'pytest' in sys.modules else 3.0", "2", "compute other values than when the model was saved"),
     ],
     ids=["does not import", "computes otherwise"],
 )

@@ -228,7 +228,7 @@ def test_a_checkpoint_is_finished_first(options, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", SPECS)
 def test_an_interrupt_after_the_last_step_leaves_a_state_too(name, tmp_path, monkeypatch):
     unbroken = mlpkit.train(spec(name), X, Y)
-    monkeypatch.setattr(Session, "score_ranges", Interrupted(lambda network: {}, 1))
+    monkeypatch.setattr(Session, "preactivation_ranges", Interrupted(lambda network: {}, 1))
     with pytest.raises(mlpkit.TrainingInterrupted) as caught:
         mlpkit.train(spec(name), X, Y)
     caught.value.model.save(tmp_path / "part.h5", training_state=True)

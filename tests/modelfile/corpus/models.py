@@ -104,7 +104,7 @@ CASES = {
     "dunder key in a layer": Case(spec_with(lambda spec: spec["network"]["layers"][0].update(__init__="x")), *SPEC),
     "dunder option of a plugin": Case(activation_is({"type": "tanh", "__class__": "os:system"}), *SPEC),
     "code in a plugin's target": Case(
-        plugin_is(name="swish", distribution=None, target="bait:Swish"), MissingPlugin, None, "'swish', which is not here", LOADING
+        plugin_is(name="swish", distribution=None, target="bait:Swish"), MissingPlugin, None, "'swish', which is not installed", LOADING
     ),
     "kind of plugin that is a module": Case(plugin_is(kind="os"), ModelFileError, Rule.SPEC, "kind 'os'", LOADING),
     # plugins that cannot be used

@@ -1,4 +1,4 @@
-"""Ranges of the pre-activations that third-party activations meet on a sample of the training rows: what a lookup table must cover."""
+"""Ranges of the pre-activations of third-party activations on a sample of the training rows, which lookup tables must cover."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from mlpkit.plugin import Array, is_outside
 from mlpkit.plugin.since import stored_entry
 from mlpkit.provenance.lookup_table import is_elementwise, key_of
 
-BLOCKS, ROWS = 16, 256  # the sample: blocks of so many rows, spread evenly over the data
+BLOCKS, ROWS = 16, 256  # the sample: blocks of 256 rows, spread evenly over the data
 
-Ranges = dict[str, tuple[float, float]]  # by the text of an activation's entry: the lowest and the highest score
+Ranges = dict[str, tuple[float, float]]  # lowest and highest pre-activation, by the canonical text of an activation's entry
 
 
-def score_ranges(network: Network, inputs: Array | StoredInputs) -> Ranges:
-    """Return the ranges of the elementwise third-party activations whose pre-activations are finite on a sample of at most 4096 rows."""
+def preactivation_ranges(network: Network, inputs: Array | StoredInputs) -> Ranges:
+    """Return ranges of pre-activations of elementwise third-party activations, on at most 4096 rows, if they are finite."""
     outside = [layer.activation for layer in network.layers if is_outside(layer.activation)]
     wanted = {key_of(stored_entry(activation)) for activation in outside if is_elementwise(activation)}
     if not wanted:
@@ -31,12 +31,12 @@ def score_ranges(network: Network, inputs: Array | StoredInputs) -> Ranges:
                 scores, x = network.layer_outputs(index, x)
                 if keys[index] in wanted:
                     low, high = found.get(keys[index], (np.inf, -np.inf))
-                    found[keys[index]] = float(np.minimum(low, scores.min())), float(np.maximum(high, scores.max()))  # NaN stays
+                    found[keys[index]] = float(np.minimum(low, scores.min())), float(np.maximum(high, scores.max()))  # NaN propagates
     return {key: ends for key, ends in found.items() if np.isfinite(ends).all()}
 
 
 def _sample(rows: int) -> list[slice]:
-    """Return the rows that are measured: all of them, or blocks that are spread evenly from the first row to the last."""
+    """Return the rows of the sample: all rows, or blocks spread evenly from the first row to the last."""
     if rows <= BLOCKS * ROWS:
         return [slice(0, rows)]
     return [slice(start, start + ROWS) for start in (number * (rows - ROWS) // (BLOCKS - 1) for number in range(BLOCKS))]
