@@ -18,7 +18,7 @@ from .texts import spec_is
 
 LIMIT = ResourceLimit, Rule.LIMITS
 SPEC = ModelFileError, Rule.SPEC
-PROBE = Corrupt, Rule.PROBE, "not one of this network, of 1 to 64 rows", LOADING
+PROBE = Corrupt, Rule.PROBE, "does not fit its network, or does not have 1 to 64 rows", LOADING
 KEYS = {f"unit{number}": 0 for number in range(30_000)}
 MANY = [f"c{number}" for number in range(30_000)]
 

@@ -183,9 +183,9 @@ CASES = {
     "epoch 0": Case(array_is("history/epoch", np.zeros(2)), ModelFileError, Rule.HISTORY, "epoch", LOADING),
     "epoch that is NaN": Case(array_is("history/epoch", np.full(2, np.nan)), ModelFileError, Rule.HISTORY, "epoch", LOADING),
     "probe of another width": Case(
-        array_is("probe/inputs", np.zeros((4, 9), "f4")), Corrupt, Rule.PROBE, "not one of this network", LOADING
+        array_is("probe/inputs", np.zeros((4, 9), "f4")), Corrupt, Rule.PROBE, "does not fit its network", LOADING
     ),
-    "probe without inputs": Case(forged(without_probe_inputs), Corrupt, Rule.PROBE, "not one of this network", LOADING),
+    "probe without inputs": Case(forged(without_probe_inputs), Corrupt, Rule.PROBE, "does not fit its network", LOADING),
     "probe with other outputs": Case(
         array_is("probe/outputs", np.zeros((4, 2), "f4")), Corrupt, Rule.PROBE, "answers its probe otherwise", VERIFYING
     ),

@@ -17,7 +17,7 @@ from .forger import Forger, saved
 
 TABLE = "surrogate/0"
 BROKEN = Corrupt, Rule.PLUGINS, "."
-PROBE = Corrupt, Rule.PLUGINS, "the probe of the plugin", LOADING
+PROBE = Corrupt, Rule.PLUGINS, "the check values of the plugin", LOADING
 
 
 @cache
