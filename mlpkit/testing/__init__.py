@@ -1,17 +1,17 @@
-"""The conformance kit: whether a plugin keeps its contract, asked by calling it as mlpkit does.
+"""Conformance kit: checks that a plugin fulfils its contract, by calling it as mlpkit does.
 
 >>> from mlpkit.testing import check_plugin
 >>> print(check_plugin("relu"))                     # doctest: +SKIP
 
-In a test file, every check as a test of its own:
+In a test file, with one test per check:
 
 >>> from mlpkit.testing import parametrize_with_checks
 >>> @parametrize_with_checks([Swish, Swish(beta=2.0)])   # doctest: +SKIP
 ... def test_swish(check):
 ...     check()
 
-Each check draws its arrays by seed, so that it finds the same each time, and puts back what a plugin changes in the process.
-The names of the checks are a promise. `runs` comes before those that call the plugin: they are skipped where it fails.
+Each check generates its arrays from a fixed seed, so that results are reproducible, and restores process state that a plugin
+changes. The names of the checks are stable. `runs` comes before the checks that call the plugin; they are skipped if it fails.
 """
 
 from mlpkit.testing.conformance import check_plugin

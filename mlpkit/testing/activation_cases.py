@@ -1,4 +1,4 @@
-"""Scores that an activation takes, and what it makes of them."""
+"""Pre-activations for the checks of an activation, and its outputs and gradients."""
 
 from __future__ import annotations
 
@@ -10,23 +10,34 @@ from numpy.typing import DTypeLike
 from mlpkit.plugin import Activation, Array
 from mlpkit.testing.row_checks import Rule, Sample
 
-NEAR = 1e-3  # scores nearer to a kink are moved away from it
+NEAR = 1e-3  # pre-activations closer to a kink are moved away from it
 SHAPES = ((1, 1), (1, 7), (7, 1), (4, 2), (32, 16), (2, 128), (80, 70), (3, 4100), (5000, 3))
 SIZES = (1e-8, 1e-4, 1.0, 1e2, 1e4, 1e8)
-SMALL = 1e-2  # sizes up to it are those of scores beside 0
-UNEVEN = (1.0, 1e4, 1e-8, 30.0, -1e3, 1e8, 100.0, -50.0, 1e-3, -1e4)  # sizes of rows; of those below 0 all scores are
-GRID = 12.0  # scores up to which an activation is looked at closely
+SMALL = 1e-2  # sizes up to this are treated as close to 0
+UNEVEN = (
+    1.0,
+    1e4,
+    1e-8,
+    30.0,
+    -1e3,
+    1e8,
+    100.0,
+    -50.0,
+    1e-3,
+    -1e4,
+)  # sizes of rows; in rows with a negative size all pre-activations are negative
+GRID = 12.0  # range of pre-activations that is checked on a dense grid
 
 
 def forward(activation: Activation, z: Array) -> Array:
-    """The outputs, in a new array that was NaN; the scores stay as they are, so that each fault is found by one check."""
+    """Return the outputs, in a new array filled with NaN; a copy of the pre-activations is passed."""
     out = np.full_like(z, np.nan)
     activation.forward(z.copy(order="K"), out)
     return out
 
 
 def backward(activation: Activation, z: Array, upstream: Array) -> Array:
-    """dL/dz, from scores and dL/dout, which stay as they are."""
+    """Return dL/dz for pre-activations and dL/dout; copies of both are passed."""
     z, out, grad = z.copy(order="K"), np.full_like(z, np.nan), upstream.copy(order="K")
     activation.forward(z, out)
     activation.backward(z, out, grad)
@@ -34,26 +45,26 @@ def backward(activation: Activation, z: Array, upstream: Array) -> Array:
 
 
 def scores(activation: Activation, shape: tuple[int, int], dtype: DTypeLike = "float64", seed: int = 0) -> Array:
-    """Scores of several sizes, none of them at a kink."""
+    """Return pre-activations of several sizes, none of them at a kink."""
     z: Array = np.random.default_rng(seed).standard_normal(shape)
     z *= np.resize([0.1, 1.0, 3.0, 10.0], shape[0])[:, None]
     return away_from_kinks(activation, z).astype(dtype)
 
 
 def away_from_kinks(activation: Activation, z: Array) -> Array:
-    """Scores of which none is at a kink: those that are near to one are moved, in place."""
-    for kink in sorted(activation.kinks):  # from one to the next, where they are many
+    """Move pre-activations away from kinks, in place."""
+    for kink in sorted(activation.kinks):  # in ascending order, because kinks may be close to each other
         z[np.abs(z - kink) < NEAR] = kink + 1.5 * NEAR
     return z
 
 
 def upstream(shape: tuple[int, int], dtype: DTypeLike = "float64") -> Array:
-    """Some dL/dout."""
+    """Return random values for dL/dout."""
     return np.random.default_rng(99).standard_normal(shape).astype(dtype)
 
 
 def rule_of(activation: Activation) -> Rule:
-    """The activation as a rule of rows; dL/dout is what stands beside the scores."""
+    """Return the activation as a row-wise function; its second argument is dL/dout."""
 
     def compute(z: Array, weights: Any) -> tuple[Array, Array]:
         return forward(activation, z), backward(activation, z, weights)
@@ -66,18 +77,18 @@ def rule_of(activation: Activation) -> Rule:
 
 
 def of_size(shape: tuple[int, int], size: float, seed: int = 0) -> Sample:
-    """Scores of one size."""
+    """Return pre-activations of one size."""
     return Sample(size * np.random.default_rng((seed, *shape)).standard_normal(shape), upstream(shape), size)
 
 
 def uneven(shape: tuple[int, int] = (20, 6), seed: int = 0) -> Sample:
-    """Rows of very different sizes, some of them below 0."""
+    """Return rows of very different sizes, some of them negative."""
     z = np.random.default_rng(seed).standard_normal(shape)
     sizes = np.resize(UNEVEN, shape[0])[:, None]
     return Sample(np.where(sizes > 0, z * sizes, sizes * np.abs(z)), upstream(shape), max(UNEVEN))
 
 
 def grid() -> Array:
-    """Scores from one end to the other, close to each other, and far ones; in one column."""
+    """Return one column of pre-activations: a dense grid, and large values on both sides."""
     far = np.logspace(1.1, 4, 12)
     return np.concatenate([-far[::-1], np.linspace(-GRID, GRID, 2401), far])[:, None]

@@ -1,4 +1,4 @@
-"""Cases: for each kind a small spec in which a plugin is used, and rows that are easy to learn."""
+"""Test cases: for each kind a small spec that uses a plugin, and data that are easy to learn."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from mlpkit.testing.trajectories import expect_names
 
 ROWS = 90
 LAST = {"real": "linear", "bounded": "tanh", "nonnegative": "sigmoid", "probability": "sigmoid", "distribution": "softmax"}
-TRUNCATING = 16  # rows of a batch: the last one of an epoch is smaller
+TRUNCATING = 16  # batch size that leaves a smaller last batch
 
 
 class Case(NamedTuple):
-    """A spec, with rows and targets for it."""
+    """Spec with rows and targets for it."""
 
     spec: dict[str, Any]
     rows: NDArray[np.float64]
     y: NDArray[Any]
 
     def training(self, **options: Any) -> Case:
-        """The same with other options of the training."""
+        """Return the case with other training options."""
         return self._replace(spec={**self.spec, "training": {**self.spec["training"], **options}})
 
 
 def case_of(plugin: Plugin) -> Case:
-    """A case that uses a plugin, whatever its kind."""
+    """Return a case that uses a plugin of any kind."""
     if isinstance(plugin, Loss):
         return _of_loss(plugin)
     if isinstance(plugin, Initializer):
@@ -62,7 +62,7 @@ def _case(hidden: dict[str, Any], last: dict[str, Any], spec: dict[str, Any], in
 
 
 def _of_initializer(initializer: Initializer) -> Case:
-    """Layers of a shape that it fills."""
+    """Return a case with layers whose shape the initializer accepts."""
     shape = accepted(initializer)[0]
     which = "weight_initializer" if len(shape) == 2 else "bias_initializer"
     return _case({"units": shape[-1], which: initializer}, {}, {}, inputs=shape[0] if len(shape) == 2 else 6)
@@ -89,6 +89,6 @@ def _of_loss(loss: Loss) -> Case:
     if loss.targets == "binary":
         right = case.y > 0
         return case._replace(y=np.column_stack([right, ~right]).astype(int) if output == "distribution" else right.astype(int))
-    y = np.column_stack([case.y, case.rows[:, 0]])  # two, since a loss may look at their direction
+    y = np.column_stack([case.y, case.rows[:, 0]])  # two targets, because a loss may use their direction
     scaled = {"bounded": np.tanh(y), "nonnegative": 1 / (1 + np.exp(-2 * y)), "probability": 1 / (1 + np.exp(-2 * y))}
     return case._replace(y=scaled.get(output, y))

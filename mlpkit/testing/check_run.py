@@ -1,4 +1,4 @@
-"""Trial: one check of one plugin, run so that nothing a plugin does ends more than the check."""
+"""Run of one check of one plugin, isolated from errors and side effects of the plugin."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from mlpkit.testing.report import Check, Status
 from mlpkit.testing.side_effects import deeds_of, home_of, streams
 
 CheckFunction = Callable[[Any], None]
-CHANGES = "the process is not as it was before"
-UNTOLD = ("runs",)  # checks that say nothing of the process, since another one does
-LEAVE_IT = "a plugin computes, and leaves files, streams and what belongs to the whole process to its caller"
+CHANGES = "it leaves the process changed"
+UNTOLD = ("runs",)  # checks that do not report changes of the process, because another check does
+LEAVE_IT = "a plugin must not touch files, streams or process-wide state: leave these to its caller"
 
 
 def run_check(name: str, function: CheckFunction, plugin: Plugin, expected: str | None = None) -> Check:
-    """Run a check with warnings as errors, and put back what was changed in the process meanwhile.
+    """Run a check with warnings as errors, and restore the process state that it changes.
 
-    `expected` is why it should fail, None when it should not.
+    `expected` is the reason of an expected failure, None if the check should pass.
     """
     started = time.perf_counter()
     status, reason = _outcome(name, function, plugin)
@@ -36,9 +36,9 @@ def run_check(name: str, function: CheckFunction, plugin: Plugin, expected: str 
     if expected is not None and status == "failed":
         status, reason = "expected", expected
     elif expected is not None and status == "passed":
-        status, reason = "failed", f"it was expected to fail ({expected}) and passed: take it out of expected_failures"
+        status, reason = "failed", f"it was expected to fail ({expected}) but passed: remove it from expected_failures"
     elif expected is not None:
-        status, reason = "failed", f"it was expected to fail ({expected}) and does not apply ({reason}): take it out of expected_failures"
+        status, reason = "failed", f"it was expected to fail ({expected}) but does not apply ({reason}): remove it from expected_failures"
     return Check(name, status, reason, seconds)
 
 
@@ -51,13 +51,13 @@ def _outcome(name: str, function: CheckFunction, plugin: Plugin) -> tuple[Status
         return "failed", str(error) or _described(error, plugin)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # SystemExit too: a plugin must not end who checks it
+    except BaseException as error:  # SystemExit too: a plugin must not end the process that checks it
         return "failed", _described(error, plugin)
     return "passed", ""
 
 
 def _run_watched(function: CheckFunction, plugin: Plugin, told: bool) -> None:
-    """Raise AssertionError when a check passes, but something is left changed; once more where an import may have done it."""
+    """Raise AssertionError if a check passes but leaves the process changed; repeat it once if an import may be the cause."""
     for last in (False, True):
         known = set(sys.modules)
         with _watched(plugin) as changes:
@@ -70,7 +70,7 @@ def _run_watched(function: CheckFunction, plugin: Plugin, told: bool) -> None:
 
 @contextmanager
 def _watched(plugin: Plugin) -> Iterator[list[str]]:
-    """A context with warnings as errors; the value is filled at the end with what has been done to the process in it."""
+    """Return a context with warnings as errors; its value lists the changes of the process at the end."""
     told: list[str] = []
     with guarded() as changes, warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -81,7 +81,7 @@ def _watched(plugin: Plugin) -> Iterator[list[str]]:
 
 
 def _described(error: BaseException, plugin: Plugin) -> str:
-    """The type and message of an exception, and the last line of the plugin's module on the way to it."""
+    """Return the type and message of an exception, and the last line of the plugin's module in its traceback."""
     if isinstance(error, MLPKitError):
         return error.message
     file = getattr(sys.modules.get(type(plugin).__module__), "__file__", None)
@@ -91,7 +91,7 @@ def _described(error: BaseException, plugin: Plugin) -> str:
 
 
 def check_expected(expected_failures: Mapping[str, str], *known: Mapping[str, CheckFunction]) -> None:
-    """Raise TypeError or ValueError for expected failures without a reason, or of a check that there is not."""
+    """Raise TypeError or ValueError for expected failures that are not valid: no reason, or an unknown check."""
     example = 'write {"NAME OF A CHECK": "why it fails"}'
     if not isinstance(expected_failures, Mapping):
         raise TypeError(f"expected_failures is a {type(expected_failures).__name__}: {example}")
@@ -99,7 +99,7 @@ def check_expected(expected_failures: Mapping[str, str], *known: Mapping[str, Ch
     unknown = [name for name in expected_failures if name not in names]
     if unknown:
         raise ValueError(
-            f"expected_failures names {', '.join(map(repr, unknown))}, which is no check of this kind; one of {', '.join(names)}"
+            f"expected_failures names {', '.join(map(repr, unknown))}, which is not a check of this kind; use one of {', '.join(names)}"
         )
     for name, why in expected_failures.items():
         if not isinstance(why, str):

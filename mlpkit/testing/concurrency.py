@@ -1,4 +1,4 @@
-"""A crowd: other threads that call the same plugin, at the same time or in the middle of a call."""
+"""Concurrency: other threads that call the same plugin, at the same time or in the middle of a call."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from mlpkit.plugin import Array
 from mlpkit.testing.failure_messages import expect_close
 from mlpkit.testing.instruction_count import instructions, observed
 
-TURNS = 60  # in which a call is held up, at most
-COUNTED = 50_000  # instructions of a call
-PATIENCE = 1.0  # seconds that another thread is waited for, which is held up itself where a lock is
-KEEP_NONE = "keep no array outside of a call: scratch space is made in each, or is the caller's"
+TURNS = 60  # times at most that a call is interrupted
+COUNTED = 50_000  # most instructions of a call that are counted
+PATIENCE = 1.0  # seconds to wait for another thread, which may be blocked by a lock
+KEEP_NONE = "keep no array outside of a call: allocate scratch space in each call, or use the caller's"
 Call = Callable[[], Sequence[Array]]
 
 
 def at_once(actions: Sequence[Callable[[], object]]) -> None:
-    """Run each action on a thread of its own, all begun at the same moment, and raise what the first of them raised."""
+    """Run each action on its own thread, all started at once, and raise the first exception."""
     begin, raised = Barrier(len(actions)), dict[int, BaseException]()
 
     def run(number: int) -> None:
@@ -29,7 +29,7 @@ def at_once(actions: Sequence[Callable[[], object]]) -> None:
         try:
             with np.errstate(all="ignore"):  # as in training
                 actions[number]()
-        except BaseException as error:  # SystemExit too, which would end the thread alone
+        except BaseException as error:  # SystemExit too, which would only end its thread
             raised[number] = error
 
     threads = [Thread(target=run, args=(number,)) for number in range(len(actions))]
@@ -42,10 +42,10 @@ def at_once(actions: Sequence[Callable[[], object]]) -> None:
 
 
 def expect_undisturbed(call: Call, other: Call, turns: int = TURNS) -> None:
-    """Raise AssertionError unless a call gives the same numbers alone, and while another thread makes another one.
+    """Raise AssertionError unless a call gives the same numbers alone and while another thread makes another call.
 
-    The other one is made as a whole wherever the first one may be held up, between any two of Python's instructions: so
-    what two threads share is found at once, and not by chance. At last both run freely side by side.
+    The other call is made completely at points between two Python instructions of the first call. This finds shared state
+    reliably, not by chance. Finally both calls run in parallel.
     """
     with np.errstate(all="ignore"):
         alone, apart = call(), other()
@@ -63,17 +63,17 @@ def expect_undisturbed(call: Call, other: Call, turns: int = TURNS) -> None:
 
 def _expect_same(found: Sequence[Array], expected: Sequence[Array]) -> None:
     for array, right in zip(found, expected, strict=True):
-        what = "numbers of one thread beside another and of one alone"
+        what = "results of one thread beside another and of one alone"
         expect_close(array, right, what, KEEP_NONE, rtol=1e-6, atol=1e-9, nan=True)
 
 
 def interrupted(call: Call, other: Callable[[], object], turns: int) -> Sequence[Array]:
-    """Return what a call gives in whose middle, some `turns` times, another thread makes another call."""
+    """Return the result of a call that is interrupted about `turns` times by another call on another thread."""
     stride = -(-instructions(call, COUNTED) // turns)
     count, late = 0, list[Thread]()
 
     def run_other() -> None:
-        with np.errstate(all="ignore"), suppress(Exception):  # which is raised when both run freely
+        with np.errstate(all="ignore"), suppress(Exception):  # raised again when both run in parallel
             other()
 
     def each() -> None:
@@ -83,7 +83,7 @@ def interrupted(call: Call, other: Callable[[], object], turns: int) -> Sequence
             thread = Thread(target=run_other)
             thread.start()
             thread.join(PATIENCE)
-            if thread.is_alive():  # it waits for a lock that this thread holds: well done
+            if thread.is_alive():  # it waits for a lock that this thread holds, which is correct
                 late.append(thread)
 
     try:

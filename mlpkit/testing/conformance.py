@@ -1,4 +1,4 @@
-"""Every check of a plugin, and the report of what came of them."""
+"""Entry points that run all checks of a plugin and return a report."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ def check_plugin(plugin: Plugin | type[Plugin] | str, *, kind: str | None = None
     Parameters
     ----------
     plugin : Plugin, class or str
-        An object; a class or a name stands for an object with the default options.
+        An object, or a class or a name, of which an object with the default options is checked.
     kind : str, optional
-        The kind of a name that several kinds have, such as "constant".
+        Kind of plugin, for a name that several kinds have, such as "constant".
     expected_failures : mapping of str to str
-        Names of checks that should fail, each with the reason. One that passes, or does not apply, counts as failed.
+        Names of checks that should fail, each with the reason. A check that passes or does not apply counts as failed.
 
     Returns
     -------
     Report
-        Whatever the plugin raises is in it; only KeyboardInterrupt comes out.
+        Exceptions of the plugin are part of the report; only KeyboardInterrupt is raised.
 
     Raises
     ------
     PluginError
-        There is no such plugin, or it has options without a default.
+        The plugin does not exist, or it has options without a default.
     ValueError
-        `expected_failures` names no check of this kind, or gives no reason.
+        `expected_failures` has an unknown check, or no reason for one.
     TypeError
-        `expected_failures` is no mapping from names to texts.
+        `expected_failures` is not a mapping from names to strings.
     """
     return examine(as_plugin(plugin, kind), expected_failures)
 
 
 def examine(plugin: Plugin, expected_failures: Mapping[str, str] = NONE, without: Collection[str] = ()) -> Report:
-    """The report of a plugin object; the checks named in `without` are not run."""
+    """Return the report of a plugin object, without the checks named in `without`."""
     checks = checks_of(plugin)
     check_expected(expected_failures, checks)
     info, options = info_of(plugin), options_of(plugin)

@@ -1,4 +1,4 @@
-"""The checks of what a plugin does besides its answers: what its options change, and what it changes in the process."""
+"""Checks of the effects of options and of side effects on the process."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from mlpkit.testing.variants import NOT_VARIED, others, usual, variants
 
 
 def effects(plugin: Plugin) -> None:
-    """Each option changes what the plugin computes; which need not, the class variable `without_effect` names."""
+    """Check that each option changes a result, unless the class variable `without_effect` lists it."""
     spared = plugin.without_effect
     wrong = [name for name in spared if name not in type(plugin).model_fields]
-    expect(not wrong, f"without_effect names {', '.join(map(repr, wrong))}", "name options of the class, in a tuple")
+    expect(not wrong, f"without_effect names {', '.join(map(repr, wrong))}", "list options of the class, in a tuple")
     own = wide_answer(plugin)
     for name in type(plugin).model_fields:
         if name == NOT_VARIED or name in spared:
@@ -30,12 +30,12 @@ def effects(plugin: Plugin) -> None:
         if not tried or any(_differ(own, variant) for variant in tried) or _differs_beside_others(plugin, name):
             continue
         values = ", ".join(dict.fromkeys(repr(getattr(variant, name)) for variant in tried[:6]))
-        found = f"nothing that it computes is another with {name} = {values} in place of {getattr(plugin, name)!r}"
-        expect(False, found, f"use the option, take it out, or say in the class that it changes no number: without_effect = ({name!r},)")
+        found = f"no result changes with {name} = {values} instead of {getattr(plugin, name)!r}"
+        expect(False, found, f"use the option, remove it, or declare that it changes no result: without_effect = ({name!r},)")
 
 
 def _differ(own: list[Array], variant: Plugin) -> bool:
-    """Return whether a variant computes something else; it does where it fails, of which another check tells."""
+    """Return True if a variant computes other values or fails; another check reports the failure."""
     try:
         found = wide_answer(variant)
     except Exception:
@@ -44,7 +44,7 @@ def _differ(own: list[Array], variant: Plugin) -> bool:
 
 
 def _differs_beside_others(plugin: Plugin, name: str) -> bool:
-    """Return whether an option counts beside other values of another one, as one does that a flag switches on."""
+    """Return True if an option has an effect with another value of a second option, such as a flag that enables it."""
     for other, found in usual(plugin).items():
         for variant in found if other != name else ():
             try:
@@ -57,9 +57,9 @@ def _differs_beside_others(plugin: Plugin, name: str) -> bool:
 
 
 def side_effects(plugin: Plugin) -> None:
-    """It prints nothing, writes no files, and leaves the process as it was: with other options, and in a training, too."""
+    """Check that a plugin prints nothing, writes no files and restores process state, with other options and in training too."""
     with descriptors() as written:
-        with suppress(*RAISED):  # of which `runs` tells
+        with suppress(*RAISED):  # reported by `runs`
             answer(plugin)
             wide_answer(plugin)
             trained(case_of(plugin).training(epochs=4))

@@ -1,4 +1,4 @@
-"""The checks that train, save and load with a plugin, as mlpkit's users do."""
+"""Checks that train, save and load models with a plugin."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from mlpkit.testing.failure_messages import NotApplicable, expect, expect_close,
 from mlpkit.testing.fresh_process import answers_of, predicted_elsewhere
 from mlpkit.testing.variants import variants
 
-EPOCHS = 60  # in which an easy problem is learned
+EPOCHS = 60  # enough for an easy problem
 TARGETS = ("numbers", "binary", "classes")
 STEPS_OF_4 = 4  # epochs of six batches each
-SHARE = 0.1  # of the first loss, by which it falls at least
+SHARE = 0.1  # smallest relative decrease of the loss
 
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """A folder for the time of a check."""
+    """Return a temporary folder for one check."""
     with TemporaryDirectory(prefix="mlpkit-testing-") as name:
         yield Path(name)
 
 
 def trained(case: Case) -> Model:
-    """A model trained on a case."""
+    """Return a model trained on a case."""
     return train(case.spec, case.rows, case.y)
 
 
 def saved_model(plugin: Plugin) -> None:
-    """A model with it, saved, and loaded in a new process, predicts the same bits."""
+    """Check that a saved model, loaded in a new process, predicts the same bits."""
     case = case_of(plugin)
     model = trained(case.training(epochs=1))
     with folder() as place:
@@ -54,7 +54,7 @@ def saved_model(plugin: Plugin) -> None:
 
 
 def trains(plugin: Plugin) -> None:
-    """A training of some 20 steps ends, with the same bits each time, whatever was trained in between."""
+    """Check that training for about 20 steps completes and gives identical bits, whatever was trained in between."""
     case = case_of(plugin).training(epochs=STEPS_OF_4)
     vectors = []
     for between in ([], variants(plugin)[:1], []):
@@ -63,21 +63,25 @@ def trains(plugin: Plugin) -> None:
                 trained(case_of(other).training(epochs=1))
         vectors.append(trained(case).network.parameters.vector.copy())
     advice = "compute from the arguments and the options alone, and keep nothing between calls"
-    expect_finite(vectors[0], "after a training, a parameter", "see the other checks, and the learning rate")
+    expect_finite(vectors[0], "after a training, a parameter", "see the other checks, or change the learning rate")
     for vector in vectors[1:]:
         expect_same_bits(vector, vectors[0], "parameters of the same training twice", advice)
 
 
 def learns(plugin: Plugin) -> None:
-    """A small network with it lowers its loss on an easy problem."""
+    """Check that a small network reduces its loss on an easy problem."""
     history = trained(case_of(plugin).training(epochs=EPOCHS)).history
     first, last = history[0].loss, history[-1].loss
     found = f"the loss went from {first:.4g} to {last:.4g} in {len(history)} epochs of an easy problem"
-    expect(first - last > SHARE * abs(first), found, f"it should fall by {SHARE:.0%} at least: see the other checks, and the learning rate")
+    expect(
+        first - last > SHARE * abs(first),
+        found,
+        f"it should fall by {SHARE:.0%} at least: see the other checks, or change the learning rate",
+    )
 
 
 def resume(plugin: Optimizer | Schedule) -> None:
-    """A run that was stopped and goes on ends with the bits of one that ran through."""
+    """Check that a resumed run gives the bits of an uninterrupted run."""
     case = case_of(plugin).training(epochs=4)
     spec = as_spec(case.spec)
     with folder() as place:
@@ -85,17 +89,17 @@ def resume(plugin: Optimizer | Schedule) -> None:
         with closing(epochs(model, case.rows, case.y)) as run:
             reached = [epoch.number for epoch in islice(run, 2)]
             if len(reached) < 2:
-                raise NotApplicable("its run is over in the first epoch")
+                raise NotApplicable("its run ends in the first epoch")
             model.save(place / "half.h5", training_state=True)
         unbroken = train(spec, case.rows, case.y)
         again = train(as_spec(spec.to_dict()), case.rows, case.y, resume=place / "half.h5")
-    advice = "name in the class variable state what is kept from one step to the next, and keep nothing elsewhere"
+    advice = "list all arrays kept between steps in the class variable state, and keep nothing elsewhere"
     vectors = again.network.parameters.vector, unbroken.network.parameters.vector
-    expect_same_bits(*vectors, "parameters of a resumed and of an unbroken run", advice)
+    expect_same_bits(*vectors, "parameters of a resumed and of an uninterrupted run", advice)
 
 
 def wrong_targets(loss: Loss) -> None:
-    """Targets that do not fit are refused before any training, with an error that says so."""
+    """Check that targets that do not fit are rejected before training with a clear error."""
     expect(loss.targets in TARGETS, f"targets is {loss.targets!r}", f"make it one of {', '.join(TARGETS)}")
     case = case_of(loss)
     for what, y in _wrong(loss, case.y):
@@ -105,26 +109,30 @@ def wrong_targets(loss: Loss) -> None:
             continue
         except Exception as error:
             found = f"targets {what} end in {type(error).__name__}: {error}"
-            expect(False, found, "leave it to mlpkit to check targets, by the class variable targets")
-        expect(False, f"targets {what} are trained on", "say in the class variable targets what the loss takes: numbers, binary or classes")
+            expect(False, found, "let mlpkit check the targets by the class variable targets")
+        expect(
+            False,
+            f"targets {what} are trained on",
+            "declare in the class variable targets what the loss accepts: numbers, binary or classes",
+        )
 
 
 def _wrong(loss: Loss, y: NDArray[Any]) -> Iterator[tuple[str, NDArray[Any]]]:
-    yield "of which a row is missing", y[:-1]
-    yield "that are all the same", np.repeat(y[:1], len(y), axis=0)
+    yield "with a missing row", y[:-1]
+    yield "with one value only", np.repeat(y[:1], len(y), axis=0)
     if y.dtype.kind == "f":
-        yield "that are three texts", np.resize(["low", "middle", "high"], len(y))
-        yield "of which one is NaN", np.concatenate([y[:1] * np.nan, y[1:]])
+        yield "with three strings", np.resize(["low", "middle", "high"], len(y))
+        yield "with a NaN", np.concatenate([y[:1] * np.nan, y[1:]])
     if loss.targets == "binary":
         yield "of three classes", np.resize([0, 1, 2], len(y))
         yield "of 0, 0.5 and 1", np.resize([[0.0, 1.0], [0.5, 0.0]], (len(y), 2))
     if loss.targets == "classes":
-        yield "that are two columns", np.column_stack([y, y])
-        yield "that are real numbers", np.random.default_rng(0).standard_normal(len(y))
+        yield "in two columns", np.column_stack([y, y])
+        yield "with real numbers", np.random.default_rng(0).standard_normal(len(y))
 
 
 def evaluate(metric: Metric) -> None:
-    """`model.evaluate` gives its figure, which is that of the model's predictions."""
+    """Check that `model.evaluate` reports the metric of the model's predictions."""
     case = case_of(metric)
     model = trained(case)
     weights = np.resize([1.0, 2.0, 0.5], len(case.rows))
@@ -137,8 +145,8 @@ def evaluate(metric: Metric) -> None:
     elif metric.task == "regression":
         answers, targets = answers[:, None], targets[:, None]
     figure = metric.compute(answers, targets.astype(float) if metric.task == "multilabel" else targets, weights)
-    advice = "compute the figure from outputs, targets and weights alone"
-    expect_close(np.array(found), np.array(figure), "the figure of evaluate, against that of the predictions,", advice, rtol=1e-5)
+    advice = "compute the value from outputs, targets and weights alone"
+    expect_close(np.array(found), np.array(figure), "the value of evaluate, against that of the predictions,", advice, rtol=1e-5)
     expect(name in model.history[-1].metrics, f"training does not report {name!r}", "see mlpkit.Metric")
 
 

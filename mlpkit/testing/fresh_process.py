@@ -1,6 +1,6 @@
-"""A new process that loads a model and predicts, as a user of the plugin does who has not trained it.
+"""New process that loads a model and predicts, like a user who has not trained it.
 
-``python -m mlpkit.testing.fresh_process REQUEST`` reads what to do from a JSON file.
+``python -m mlpkit.testing.fresh_process REQUEST`` reads the request from a JSON file.
 """
 
 from __future__ import annotations
@@ -26,60 +26,60 @@ from mlpkit.plugin.user_code import register, register_file
 from mlpkit.testing.failure_messages import NotApplicable, expect
 
 SECONDS = 120
-OF_FILES = "mlpkit_code_"  # what names of modules begin with that `register_file` made
-ADVICE = "keep what it computes from in its options, and import nothing that only the training process has"
+OF_FILES = "mlpkit_code_"  # prefix of the module names that `register_file` generates
+ADVICE = "compute from the options alone, and use nothing that only the training process has"
 
 
 def answers_of(model: Model, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Predictions as numbers: the values, or each class's probability."""
+    """Return predictions as numbers: values, or the probability of each class."""
     regression = model.target_encoder is not None and model.target_encoder.task == "regression"
     return np.asarray(model.predict(rows) if regression else model.predict_proba(rows), np.float64)
 
 
 def predicted_elsewhere(plugin: Plugin, model: Path, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what a model in a file predicts in a new process.
+    """Return the predictions of a model file in a new process.
 
     Raises
     ------
     NotApplicable
-        The plugin's class is where no other process can find it.
+        The plugin's class is defined where no other process can import it.
     AssertionError
-        The process failed; the last line of what it said.
+        The process failed; the message contains its last line of output.
     """
     request, given, found = (model.with_suffix(ending) for ending in (".json", ".rows.npy", ".found.npy"))
     np.save(given, rows)
     homes = [_home(cls) for cls in _own_classes(plugin)]
     request.write_text(json.dumps({"model": str(model), "rows": str(given), "found": str(found), "homes": homes}), encoding="utf-8")
     if not sys.executable:
-        raise NotApplicable("there is no Python to start another process with")
+        raise NotApplicable("no Python interpreter is known to start another process")
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
     command = [sys.executable, "-P", "-m", "mlpkit.testing.fresh_process", str(request)]
     environment = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=SECONDS, check=False)
     said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
-    expect(done.returncode == 0, f"a new process that loads the model ends with {done.returncode} and says: {said}", ADVICE)
+    expect(done.returncode == 0, f"a new process that loads the model exits with {done.returncode}: {said}", ADVICE)
     answers: NDArray[np.float64] = np.load(found)
     return answers
 
 
 def _own_classes(plugin: Plugin) -> list[type[Plugin]]:
-    """Its class and those of the plugins among its options, as far as no distribution brings them."""
+    """Return the class of a plugin and those of its plugin options that belong to no distribution."""
     inner = [cls for _, value in plugin if isinstance(value, Plugin) for cls in _own_classes(value)]
     own = REGISTRIES[plugin.kind].info(type(plugin)).distribution is None
     return [*inner, *([type(plugin)] if own else [])]
 
 
 def _home(cls: type[Plugin]) -> dict[str, str]:
-    """Return where another process finds a class."""
+    """Return the module, name and file by which another process imports a class."""
     if cls.__module__ == "__main__" or "<locals>" in cls.__qualname__:
-        where = "in the program that runs" if cls.__module__ == "__main__" else "inside a function"
-        raise NotApplicable(f"its class is defined {where}, where no other process finds it: put it in a file")
+        where = "in the main program" if cls.__module__ == "__main__" else "inside a function"
+        raise NotApplicable(f"its class is defined {where}, where another process cannot import it: put it in a file")
     file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
     return {"module": cls.__module__, "name": cls.__qualname__, "file": file}
 
 
 def _find(home: dict[str, str]) -> None:
-    """Make a class known that lives in a module or a file."""
+    """Register a class from its module or file."""
     if home["module"].startswith(OF_FILES):
         register_file(home["file"])
         return
@@ -90,7 +90,7 @@ def _find(home: dict[str, str]) -> None:
 
 
 def _module(name: str, file: str) -> Any:
-    """A module by its name; by its file when the name means nothing, as of some test modules."""
+    """Return a module by its name, or from its file if the name cannot be imported, as for some test modules."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -103,12 +103,12 @@ def _module(name: str, file: str) -> Any:
 
 
 def main(request: str) -> None:
-    """Load, predict and save the answers."""
+    """Load the model, predict, and save the predictions."""
     what = json.loads(Path(request).read_text(encoding="utf-8"))
     try:
         for home in what["homes"]:
             _find(home)
-        warnings.simplefilter("error")  # not sooner: what else the module imports may warn
+        warnings.simplefilter("error")  # not earlier: imports may warn
         model = load(what["model"])
     except MLPKitError as error:
         sys.exit(f"{type(error).__name__}: {error.message}")

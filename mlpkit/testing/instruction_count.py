@@ -1,4 +1,4 @@
-"""Counting what Python does while a function runs: a measure of its speed that does not depend on the machine."""
+"""Count of Python instructions of a call: a measure of speed that does not depend on the machine."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Result = TypeVar("Result")
 
 
 def instructions(function: Callable[[], object], most: int) -> int:
-    """Return how many of Python's instructions a call takes on this thread; it is left alone once there are more than `most`.
+    """Return the number of Python instructions of a call on this thread; counting stops after `most`.
 
-    NumPy's own work is not counted: an operation on a whole array is a few instructions, a loop over its numbers is many.
+    Work inside NumPy is not counted: an operation on a whole array takes few instructions, a loop over its elements takes many.
     """
     count = 0
 
@@ -30,7 +30,7 @@ def instructions(function: Callable[[], object], most: int) -> int:
 
 
 def observed(function: Callable[[], Result], each: Callable[[], None]) -> Result:
-    """Return what a function gives; `each` is called before each of Python's instructions of it on this thread."""
+    """Return the result of a function; `each` is called before each of its Python instructions on this thread."""
 
     def within(frame: FrameType, event: str, argument: Any) -> Any:
         if event == "opcode":
@@ -50,4 +50,4 @@ def observed(function: Callable[[], Result], each: Callable[[], None]) -> Result
 
 
 class _Enough(BaseException):
-    """There are so many instructions that it is clear."""
+    """Raised if the limit of instructions is exceeded."""

@@ -1,4 +1,4 @@
-"""Outputs and targets that a loss takes, by what it says of itself."""
+"""Outputs and targets for a loss, according to its declarations."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from mlpkit.testing.row_checks import Rule, Sample
 
 SHAPES = ((1, 1), (1, 7), (7, 1), (4, 2), (32, 10), (2, 128), (80, 70), (3, 1031), (5000, 3))
 SIZES = (1e-8, 1e-4, 1.0, 1e2, 1e4, 1e8)
-UNEVEN = (1.0, 1e4, 1e-8, 30.0, -1e3, 1e6, 100.0, -50.0, 1e-3, -1e4)  # sizes of rows; of those below 0 all numbers are
+UNEVEN = (1.0, 1e4, 1e-8, 30.0, -1e3, 1e6, 100.0, -50.0, 1e-3, -1e4)  # sizes of rows; in rows with a negative size all numbers are negative
 RANGES: dict[OutputKind, tuple[float, float]] = {"bounded": (-1.0, 1.0), "probability": (0.0, 1.0), "distribution": (0.0, 1.0)}
 
 
 class Batch(NamedTuple):
-    """The outputs of a network, and their targets."""
+    """Outputs of a network and their targets."""
 
     outputs: Array  # (rows, units)
     targets: Targets
 
 
 def fewest_units(loss: Loss) -> int:
-    """Of the last layer: classes and distributions need two."""
+    """Return the smallest number of units of the last layer: two for classes and distributions."""
     return 2 if loss.targets == "classes" or loss.output == "distribution" else 1
 
 
@@ -33,7 +33,7 @@ FAR: dict[OutputKind, tuple[float, float]] = {"nonnegative": (0.5, 30.0), "real"
 
 
 def outputs_of(kind: OutputKind, shape: tuple[int, int], rng: np.random.Generator, *, far: bool = False) -> Array:
-    """Numbers as an activation with this output gives them, away from the ends of their range; `far` is far from 0, where it has no end."""
+    """Return outputs of this kind, away from the limits of their range; with `far`, far from 0 if the range is unbounded."""
     if kind == "distribution":
         return 0.05 / shape[1] + 0.95 * rng.dirichlet(np.ones(shape[1]), shape[0])
     near = {"bounded": (-0.9, 0.9), "nonnegative": (0.1, 3.0), "probability": (0.05, 0.95), "real": (-2.0, 2.0)}
@@ -42,7 +42,7 @@ def outputs_of(kind: OutputKind, shape: tuple[int, int], rng: np.random.Generato
 
 
 def targets_for(loss: Loss, shape: tuple[int, int], dtype: DTypeLike, rng: np.random.Generator, *, far: bool = False) -> Targets:
-    """Targets of the kind that the loss takes."""
+    """Return targets of the kind that the loss accepts."""
     if loss.targets == "classes":
         return rng.integers(0, shape[1], shape[0])
     if loss.targets == "binary":
@@ -51,14 +51,14 @@ def targets_for(loss: Loss, shape: tuple[int, int], dtype: DTypeLike, rng: np.ra
 
 
 def batch(loss: Loss, rows: int = 7, units: int = 3, dtype: DTypeLike = "float64", seed: int = 0) -> Batch:
-    """Some rows that the loss takes."""
+    """Return rows that the loss accepts."""
     rng = np.random.default_rng(seed)
     outputs = outputs_of(loss.output, (rows, units), rng).astype(dtype)
     return Batch(outputs, targets_for(loss, (rows, units), dtype, rng))
 
 
 def far_batch(loss: Loss, rows: int, units: int) -> Batch | None:
-    """Outputs far from 0, and from their targets; None where they cannot be."""
+    """Return outputs far from 0 and from their targets; None if their range is bounded."""
     if loss.output not in FAR:
         return None
     rng = np.random.default_rng(6)
@@ -67,14 +67,14 @@ def far_batch(loss: Loss, rows: int, units: int) -> Batch | None:
 
 
 def at_target(loss: Loss, dtype: DTypeLike) -> Batch:
-    """Outputs that are the targets."""
+    """Return outputs equal to the targets."""
     targets = batch(loss, dtype=dtype).targets
     outputs = np.eye(3, dtype=dtype)[targets] if loss.targets == "classes" else targets.copy()
     return Batch(outputs, targets)
 
 
 def extreme(loss: Loss) -> Batch:
-    """Outputs at the ends of their range, against every sort of target, in float32."""
+    """Return outputs at the limits of their range with all kinds of targets, in float32."""
     rng = np.random.default_rng(3)
     if loss.output == "distribution":
         outputs = np.eye(3)[[0, 1, 2, 0, 1, 2, 0, 1, 2]]
@@ -88,7 +88,7 @@ def extreme(loss: Loss) -> Batch:
 
 
 def rules_of(loss: Loss) -> list[Rule]:
-    """The loss as a rule of rows, and its joint form where it has one; targets are what stands beside the outputs or scores."""
+    """Return the loss as a row-wise function, and its fused form if it has one; the second argument are the targets."""
 
     def total(losses: Array, targets: Any) -> Array:
         return losses
@@ -100,12 +100,12 @@ def rules_of(loss: Loss) -> list[Rule]:
 
 
 def kind_of(loss: Loss, rule: Rule) -> OutputKind:
-    """Return what a rule's points are: any number where they are scores."""
+    """Return the kind of a rule's points: real for pre-activations, else that of the outputs."""
     return "real" if rule.points == "scores" else loss.output
 
 
 def of_size(loss: Loss, rule: Rule, shape: tuple[int, int], size: float = 1.0, seed: int = 0) -> Sample:
-    """Points of one size, as far as they may have one, and targets of the same size."""
+    """Return points and targets of one size, if their range allows it."""
     rng = np.random.default_rng((seed, *shape))
     shape = shape[0], max(shape[1], fewest_units(loss))
     kind = kind_of(loss, rule)
@@ -119,7 +119,7 @@ def of_size(loss: Loss, rule: Rule, shape: tuple[int, int], size: float = 1.0, s
 
 
 def uneven(loss: Loss, rule: Rule, units: int = 6) -> Sample:
-    """Rows of very different sizes, some of them below 0 where they may be."""
+    """Return rows of very different sizes, some of them negative if the range allows it."""
     sample = of_size(loss, rule, (20, units), 1.0, 0)
     if kind_of(loss, rule) in RANGES:
         return sample
@@ -133,7 +133,7 @@ def uneven(loss: Loss, rule: Rule, units: int = 6) -> Sample:
 
 
 def direction_of(kind: OutputKind, points: Array, size: float, seed: int) -> Array:
-    """A direction for each row that does not lead out of the range of the outputs."""
+    """Return a direction for each row that stays within the range of the outputs."""
     drawn = np.random.default_rng(seed + 50).standard_normal(points.shape)
     if kind == "distribution":
         moved: Array = points * (drawn - np.einsum("ij,ij->i", points, drawn)[:, None])
@@ -144,7 +144,7 @@ def direction_of(kind: OutputKind, points: Array, size: float, seed: int) -> Arr
 
 
 def special(loss: Loss) -> Iterator[tuple[str, Sample]]:
-    """Outputs and targets at which formulas break: equal ones, zeros, one class alone, numbers below 0."""
+    """Yield outputs and targets that break formulas: equal values, zeros, a single class, negative numbers."""
     units = max(3, fewest_units(loss))
     plain = of_size(loss, rules_of(loss)[0], (6, units))
     low, high = RANGES.get(loss.output, (0.0, 0.0))
@@ -177,14 +177,14 @@ def _special_numbers(loss: Loss, plain: Sample) -> Iterator[tuple[str, Sample]]:
 
 
 def losses_and_grad(loss: Loss, outputs: Array, targets: Targets) -> tuple[Array, Array]:
-    """Return what `value_and_grad` fills, in arrays that were NaN; outputs and targets stay as they are."""
+    """Return the losses and gradients of `value_and_grad`, in arrays filled with NaN; copies of the arguments are passed."""
     losses, grad = np.full(len(outputs), np.nan, outputs.dtype), np.full_like(outputs, np.nan)
     loss.value_and_grad(outputs.copy(), targets.copy(), losses, grad)
     return losses, grad
 
 
 def joint_losses_and_grad(loss: Loss, scores: Array, targets: Targets) -> tuple[Array, Array]:
-    """Return what `joint` fills, in arrays that were NaN; scores and targets stay as they are."""
+    """Return the losses and gradients of `joint`, in arrays filled with NaN; copies of the arguments are passed."""
     losses, grad = np.full(len(scores), np.nan, scores.dtype), np.full_like(scores, np.nan)
     loss.joint(scores.copy(), targets.copy(), losses, grad)
     return losses, grad

@@ -1,4 +1,4 @@
-"""The checks of losses at special targets, and of what they say is right."""
+"""Checks of losses at special targets, and of the order of right and wrong outputs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mlpkit.testing.failure_messages import expect, expect_finite
 from mlpkit.testing.loss_cases import RANGES, fewest_units, losses_and_grad, of_size, rules_of, special
 from mlpkit.testing.row_checks import Rule, Sample
 
-POINTS = 1200  # of a line
+POINTS = 1200  # points on a line
 HALVINGS = 40
 
 
 def expect_no_jump(loss: Loss) -> None:
-    """Raise AssertionError where a loss jumps on a line that leads past its targets."""
+    """Raise AssertionError if a loss is discontinuous along a line through its targets."""
     rule, units = rules_of(loss)[0], fewest_units(loss)
     if loss.output == "distribution":
         return
@@ -39,19 +39,19 @@ def expect_no_jump(loss: Loss) -> None:
                 left, right = (left, middle) if abs(costs[1] - costs[0]) >= abs(costs[2] - costs[1]) else (middle, right)
             costs = at(np.array([left, right]))[0]
             found = f"where the target is {target} the loss jumps at outputs of {left:.6g}, from {costs[0]:.6g} to {costs[1]:.6g}"
-            expect(abs(costs[1] - costs[0]) < 0.3 * jump, found, "let its parts meet")
+            expect(abs(costs[1] - costs[0]) < 0.3 * jump, found, "make it continuous")
 
 
 def _along(rule: Rule, target: NDArray[Any], units: int, outputs: Array) -> tuple[Array, Array]:
-    """Losses and slopes where all outputs are the same number."""
+    """Return losses and slopes at points with the same value for all outputs."""
     points = np.repeat(outputs[:, None], units, axis=1)
     losses, grad = rule.at(Sample(points, np.repeat(target[None], len(outputs), axis=0)))
     return losses, grad.sum(axis=1)
 
 
 def special_values(loss: Loss) -> None:
-    """Outputs that are the targets, zeros, one class alone and numbers below 0 give finite losses and gradients."""
-    advice = "keep divisors, roots and logarithms away from 0 by a little number, and give the derivative of a side at a kink"
+    """Check that outputs equal to the targets, zeros, a single class and negative numbers give finite losses and gradients."""
+    advice = "add a small constant to divisors and arguments of roots and logarithms, and use a one-sided derivative at a kink"
     rule = rules_of(loss)[0]
     for what, sample in special(loss):
         for name in ("float64", "float32"):
@@ -61,7 +61,7 @@ def special_values(loss: Loss) -> None:
 
 
 def right_costs_less(loss: Loss) -> None:
-    """In each row right outputs cost less than wrong ones, where the targets are classes, be they few or many."""
+    """Check that right outputs have a lower loss than wrong ones in each row, for few and many classes."""
     for units in {fewest_units(loss), 4, 300}:
         targets = of_size(loss, rules_of(loss)[0], (40, units)).beside
         chosen = np.eye(units)[targets] if loss.targets == "classes" else targets
@@ -73,4 +73,4 @@ def right_costs_less(loss: Loss) -> None:
         costs = [losses_and_grad(loss, points, targets)[0] for points in (right, wrong)]
         for row in np.flatnonzero(~(costs[0] < costs[1]))[:1]:
             found = f"in a row with {units} units right outputs cost {costs[0][row]:.4g} and wrong ones {costs[1][row]:.4g}"
-            expect(False, found, "correct the sign of the loss, or which class a target means")
+            expect(False, found, "correct the sign of the loss, or the class of a target")

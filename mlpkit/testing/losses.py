@@ -1,4 +1,4 @@
-"""The checks of losses."""
+"""Checks of losses."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from mlpkit.testing.loss_targets import expect_no_jump, right_costs_less, specia
 from mlpkit.testing.row_checks import Rule, Sample, expect_alive, expect_no_nan, expect_parts, expect_single, expect_slopes
 from mlpkit.testing.wide_losses import predictions, several_outputs
 
-STEP = 1e-6  # of the differences
-FAR_STEP = 1e-4  # far from 0, where losses are large and lose digits
-STEP_OF_SMALL = 1e-3  # share of outputs that are near to 0
-DIGITS = 1e-14  # share of a loss that may be lost by rounding
-HELD = 1e30  # up to which float32 holds what float64 does
+STEP = 1e-6  # step of the finite differences
+FAR_STEP = 1e-4  # far from 0, where losses are large and lose precision
+STEP_OF_SMALL = 1e-3  # relative step for outputs close to 0
+DIGITS = 1e-14  # relative rounding error of a loss
+HELD = 1e30  # largest value that is compared in float32
 MANY = 20_000  # rows
-ALONE = "let each row depend on itself alone, whatever the others are: the mean over the rows and their weights are the engine's"
+ALONE = "let each row depend on itself alone, not on other rows: mlpkit computes the mean and applies sample weights"
 Form = Callable[[Loss, Array, Targets], tuple[Array, Array]]
 
 
@@ -49,7 +49,7 @@ def _scores(shape: tuple[int, int]) -> Array:
 
 
 def gradient(loss: Loss) -> None:
-    """The gradient agrees with differences of the losses, near to the targets and far from them."""
+    """Check that the gradient agrees with finite differences, close to the targets and far from them."""
     expect(loss.output in SUITABLE, f"output is {loss.output!r}", f"make it one of {', '.join(SUITABLE)}")
     for units in {fewest_units(loss), 4}:
         outputs, targets = batch(loss, 9, units)
@@ -61,13 +61,13 @@ def gradient(loss: Loss) -> None:
 
 
 def _expect_slopes(loss: Loss, rule: Rule) -> None:
-    """In batches of every shape, and of outputs of every size."""
-    expect_alive(rule, [of_size(loss, rule, (40, 5), size) for size in (1.0, 1e2)], "let every output count")
+    """Compare gradients with differences for batches of every shape and outputs of every size."""
+    expect_alive(rule, [of_size(loss, rule, (40, 5), size) for size in (1.0, 1e2)], "let the loss depend on every output")
     advice = f"correct the {rule.gradients}: d losses[i] / d {rule.points}[i], not divided by the rows"
     for shape in SHAPES:
         expect_slopes(rule, partial(_drawn, loss, rule, shape, 1.0), advice)
     for size in SIZES[:-1]:
-        if size >= 1 or kind_of(loss, rule) == "real":  # numbers that are not below 0 are often kept a little above it
+        if size >= 1 or kind_of(loss, rule) == "real":  # small nonnegative outputs are often clipped
             expect_slopes(rule, partial(_drawn, loss, rule, (40, 5), size), advice)
 
 
@@ -77,7 +77,7 @@ def _drawn(loss: Loss, rule: Rule, shape: tuple[int, int], size: float, seed: in
 
 
 def joint(loss: Loss) -> None:
-    """`joint` agrees with differences, and with `value_and_grad` behind the activation."""
+    """Check that `joint` agrees with finite differences, and with `value_and_grad` after the activation."""
     activation = _joint_activation(loss)
     for units in {fewest_units(loss), 4}:
         scores, targets = _scores((9, units)), batch(loss, 9, units).targets
@@ -85,7 +85,7 @@ def joint(loss: Loss) -> None:
         _compare(joint_losses_and_grad, loss, 3 * scores, targets, "joint", step=FAR_STEP)
         losses, grad = losses_and_grad(loss, forward(activation, scores), targets)
         found = joint_losses_and_grad(loss, scores, targets)
-        advice = f"joint is the same loss, on the scores before {loss.joint_with}"
+        advice = f"joint must compute the same loss, from the pre-activations of {loss.joint_with}"
         expect_close(found[0], losses, "losses of joint, against those of value_and_grad,", advice, rtol=1e-7, atol=1e-9)
         expected = backward(activation, scores, grad)
         expect_close(found[1], expected, "gradients of joint, against those of value_and_grad,", advice, rtol=1e-6, atol=1e-8, at=scores)
@@ -97,13 +97,17 @@ def _joint_activation(loss: Loss) -> Activation:
     assert name is not None
     registry = REGISTRIES["activations"]
     full = registry.find(name).full_name
-    expect(full == name, f"joint_with is {name!r}, by which no activation is stored", f"write {full!r}: else joint is never used")
+    expect(
+        full == name,
+        f"joint_with is {name!r}, which is not the full name of an activation",
+        f"write {full!r}, otherwise joint is never used",
+    )
     activation: Activation = registry.get(name)()
     return activation
 
 
 def _compare(form: Form, loss: Loss, points: Array, targets: Targets, method: str, *, along_rows: bool = False, step: float = STEP) -> None:
-    """Compare the gradient with differences; `along_rows`, of distributions, which must go on summing to 1."""
+    """Compare the gradient with differences; `along_rows` keeps the row sums of distributions at 1."""
     losses, found = form(loss, points.copy(), targets)
     expect_finite(losses, "a loss", f"{method} fills every entry of losses")
     columns = points.shape[1] - along_rows
@@ -118,15 +122,15 @@ def _compare(form: Form, loss: Loss, points: Array, targets: Targets, method: st
         expected[:, column] = (form(loss, above, targets)[0] - form(loss, below, targets)[0]) / (above[:, column] - below[:, column])
     if along_rows:
         found = found[:, :-1] - found[:, -1:]
-    lost = (DIGITS * np.abs(losses) / step)[:, None]  # in a difference: a row with a large loss tells little of its small gradients
-    advice = f"correct what {method} fills grad with: d losses[i] / d outputs[i], not divided by the rows"
-    called = "the score" if method == "joint" else "the output"
+    lost = (DIGITS * np.abs(losses) / step)[:, None]  # rounding error of a difference: large losses hide small gradients
+    advice = f"correct the gradient of {method}: d losses[i] / d outputs[i], not divided by the number of rows"
+    called = "the pre-activation" if method == "joint" else "the output"
     at = points[:, :columns]
     expect_close(found, expected, f"gradients of {method}", advice, rtol=1e-5, atol=1e-6 + lost, at=at, called=called)
 
 
 def rows(loss: Loss) -> None:
-    """Each row's loss and gradient are filled, and depend on that row alone, however large the others are."""
+    """Check that the loss and gradient of each row are filled and do not depend on other rows, however large those are."""
     order = np.random.default_rng(5).permutation(20)
     for rule in rules_of(loss):
         for sample in (of_size(loss, rule, (20, 3)), uneven(loss, rule), uneven(loss, rule, 1), uneven(loss, rule, 300)):
@@ -138,14 +142,14 @@ def _expect_by_rows(rule: Rule, sample: Sample, order: NDArray[np.int64]) -> Non
     if sample.size == 1.0:
         losses, grad = rule.at(sample)
         where = "joint" if rule.points == "scores" else "value_and_grad"
-        expect_finite(losses, f"what {where} leaves in losses", "fill every entry of losses, whatever was in it")
-        expect_finite(grad, f"what {where} leaves in grad", "fill every entry of grad, whatever was in it")
+        expect_finite(losses, f"an entry of losses after {where}", "fill every entry of losses, whatever was in it")
+        expect_finite(grad, f"an entry of grad after {where}", "fill every entry of grad, whatever was in it")
     one_by_one = [slice(row, row + 1) for row in range(len(sample.points))]
     expect_parts(rule, sample, [*one_by_one, order, order[:2], order[:5]], ALONE)
 
 
 def shapes(loss: Loss) -> None:
-    """No rows, one row, one unit, and many of both: as many losses as there are, each as in a small batch."""
+    """Check batches with no rows, one row, one unit and many of both: all losses are filled, as in small batches."""
     for rule in rules_of(loss):
         for shape in ((0, 3), *SHAPES):
             sample = of_size(loss, rule, shape).astype("float32")
@@ -164,7 +168,7 @@ def shapes(loss: Loss) -> None:
 
 
 def dtype(loss: Loss) -> None:
-    """float32 gives the numbers of float64 but for rounding."""
+    """Check that float32 gives the numbers of float64 up to rounding."""
     advice = "compute in the dtype of outputs with constants that fit both"
     for rule in rules_of(loss):
         for size in SIZES if kind_of(loss, rule) == "real" else (1.0,):
@@ -172,7 +176,7 @@ def dtype(loss: Loss) -> None:
 
 
 def inputs_untouched(loss: Loss) -> None:
-    """The outputs and the targets are left alone."""
+    """Check that outputs and targets are not written to."""
     rule = rules_of(loss)[0]
     for sample in (of_size(loss, rule, (7, 3)), of_size(loss, rule, (80, 70)).astype("float32"), uneven(loss, rule)):
         outputs, targets = sample.points, sample.beside
@@ -188,11 +192,13 @@ def inputs_untouched(loss: Loss) -> None:
             )
             if loss.joint_with is not None:
                 loss.joint(np.resize(_scores((7, 3)), outputs.shape).astype(outputs.dtype), targets, losses, grad)
-                expect_same_bits(targets, before[1], "targets before and after joint", "do not write to targets: scores is scratch space")
+                expect_same_bits(
+                    targets, before[1], "targets before and after joint", "do not write to targets: the pre-activations are scratch space"
+                )
 
 
 def buffers(loss: Loss) -> None:
-    """It keeps nothing between two calls: the same arrays come again with other numbers in them."""
+    """Check that nothing is kept between two calls: arrays are reused with other numbers in them."""
     advice = "compute from the arguments alone, and keep no array of an earlier call"
     for rule in rules_of(loss):
         samples = [of_size(loss, rule, (6, 4), seed=seed) for seed in (1, 2, 1)]
@@ -207,7 +213,7 @@ def buffers(loss: Loss) -> None:
 
 
 def threads(loss: Loss) -> None:
-    """Trainings in several threads at once do not disturb each other."""
+    """Check that runs in several threads at once do not affect each other."""
     for rule in rules_of(loss):
         for shape, turns in (((40, 6), 60), ((600, 32), 20)):
             one, other = (of_size(loss, rule, shape, seed=seed) for seed in (1, 2))
@@ -215,8 +221,8 @@ def threads(loss: Loss) -> None:
 
 
 def zero_at_target(loss: Loss) -> None:
-    """The promise `zero_at_target`: 0 where the outputs are the targets, and nowhere less."""
-    advice = "correct the loss, or take zero_at_target back"
+    """Check the declaration `zero_at_target`: the loss is 0 for outputs equal to the targets, and never negative."""
+    advice = "correct the loss, or remove zero_at_target"
     for name in ("float32", "float64"):
         losses, grad = losses_and_grad(loss, *at_target(loss, name))
         expect_close(losses, np.zeros_like(losses), "losses where the outputs are the targets", advice, atol=10 * float(np.finfo(name).eps))
@@ -227,20 +233,20 @@ def zero_at_target(loss: Loss) -> None:
 
 
 def large_scores(loss: Loss) -> None:
-    """Outputs at the ends of their range overflow nowhere in float32, and ±10,000 gives the numbers of float64.
+    """Check that outputs at the limits of their range do not overflow in float32, and that ±10,000 agrees with float64.
 
-    Not at the ends of probabilities, where a loss keeps them away from 0 by its dtype's resolution.
-    On the way to them `joint` may overflow: the engine calls losses with NumPy's warnings switched off.
+    The comparison excludes the limits of probabilities, where a loss clips by the resolution of its dtype. Intermediate values of `joint`
+    may overflow, because NumPy's warnings are disabled during training.
     """
     outputs, targets = extreme(loss)
-    advice = "keep logarithms and divisors away from 0 by the dtype's resolution, and exponentials from large numbers"
+    advice = "keep logarithms and divisors away from 0 by the dtype's resolution, and do not pass large numbers to exponentials"
     with np.errstate(over="raise", invalid="raise", divide="raise", under="ignore"):
         try:
             losses, grad = losses_and_grad(loss, outputs, targets)
         except FloatingPointError as error:
-            raise AssertionError(f"outputs at the ends of their range, in float32: {error}; {advice}") from error
-    expect_finite(losses, "with outputs at the ends of their range, a loss", advice)
-    expect_finite(grad, "with outputs at the ends of their range, a gradient", advice, at=outputs, called="the output")
+            raise AssertionError(f"outputs at the limits of their range, in float32: {error}; {advice}") from error
+    expect_finite(losses, "with outputs at the limits of their range, a loss", advice)
+    expect_finite(grad, "with outputs at the limits of their range, a gradient", advice, at=outputs, called="the output")
     if loss.output == "real":
         _expect_those_of_float64(loss, outputs, targets)
     if loss.joint_with is not None:
@@ -253,7 +259,7 @@ def large_scores(loss: Loss) -> None:
 
 
 def _expect_those_of_float64(loss: Loss, outputs: Array, targets: Targets) -> None:
-    """The rows whose losses and gradients float32 can hold."""
+    """Compare the rows whose losses and gradients are in the range of float32."""
     found, expected = losses_and_grad(loss, outputs, targets), losses_and_grad(loss, outputs.astype("float64"), _wide(targets))
     held = (np.abs(expected[0]) < HELD) & (np.abs(expected[1]) < HELD).all(axis=1)
     advice = "compute in the dtype of outputs with constants that fit both"
@@ -262,13 +268,13 @@ def _expect_those_of_float64(loss: Loss, outputs: Array, targets: Targets) -> No
 
 
 def _joint_of_large_scores(loss: Loss, scores: Array, targets: Targets) -> None:
-    advice = "take the largest score from the others first, and write it with exp(-abs(z))"
+    advice = "subtract the largest pre-activation first, and write it with exp(-abs(z))"
     with np.errstate(all="ignore"):
         found = joint_losses_and_grad(loss, scores, targets)
         expected = joint_losses_and_grad(loss, scores.astype("float64"), _wide(targets))
     for what, single, double in zip(("losses", "gradients"), found, expected, strict=True):
-        expect_finite(single, f"with scores up to 1e4, what is in the {what} of joint", advice, at=scores)
-        expect_close(single, double, f"with scores up to 1e4, {what} of joint in float32", advice, rtol=1e-3, atol=1e-5, at=scores)
+        expect_finite(single, f"with pre-activations up to 1e4, an entry of the {what} of joint", advice, at=scores)
+        expect_close(single, double, f"with pre-activations up to 1e4, {what} of joint in float32", advice, rtol=1e-3, atol=1e-5, at=scores)
 
 
 def _wide(targets: Targets) -> Targets:
@@ -276,7 +282,7 @@ def _wide(targets: Targets) -> Targets:
 
 
 def of_one_output(check: Callable[[Loss], None]) -> CheckFunction:
-    """Return a check that sees a loss as a function of one output per target."""
+    """Return a check that treats a loss as a function of one output per target."""
     return lambda loss: check(single_output(loss))
 
 

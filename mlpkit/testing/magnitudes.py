@@ -1,4 +1,4 @@
-"""The checks of optimizers at gradients and parameters of every level: 0, tiny and huge."""
+"""Checks of optimizers with gradients and parameters of every magnitude, including 0."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ SIZES = (1e-8, 1e-4, 1.0, 1e4, 1e8)
 TENSORS: list[tuple[int, ...]] = [(6, 4), (5,), (1, 4), (4, 1), (80, 70)]
 VECTORS: list[tuple[int, ...]] = [(24,), (1,), (5,), (5600,)]
 DTYPES = ("float64", "float32")
-EPSILON = "add a small epsilon to what is divided by, outside of the root or in it"
+EPSILON = "add a small epsilon to the divisor, inside or outside of a root"
 
 
 def shapes_of(optimizer: Optimizer) -> list[tuple[int, ...]]:
-    """Shapes of arrays that it takes."""
+    """Return shapes of arrays that the optimizer accepts."""
     return TENSORS if optimizer.scope == "tensor" else VECTORS
 
 
 def zero_gradient(optimizer: Optimizer) -> None:
-    """Where the gradient is exactly 0, everywhere or in places, nothing becomes infinite, and no parameter grows."""
+    """Check that gradients of exactly 0, everywhere or in places, give finite parameters that do not grow."""
     if isinstance(optimizer, Minimizer):
         _expect_rest(optimizer)
         return
@@ -40,28 +40,30 @@ def zero_gradient(optimizer: Optimizer) -> None:
             slack = 4 * float(np.finfo(dtype).eps)
             grown = np.abs(driven(optimizer, w, courses["gradients of 0"])) > np.abs(w) * (1 + slack)
             found = f"with gradients of 0, {grown.sum()} of {w.size} parameters move away from 0"
-            expect(not grown.any(), found, "a decay takes from the parameters: check its sign")
+            expect(not grown.any(), found, "a decay must shrink parameters: check its sign")
     _expect_at_minimum(optimizer)
 
 
 def _expect_at_minimum(optimizer: Optimizer) -> None:
-    """An array that is at its minimum from the first step on, and one that comes there, stay finite."""
+    """Check that parameters starting at the minimum, or reaching it, stay finite."""
     for dtype in DTYPES:
         walk, _ = _from_minimum(optimizer, (6, 4) if optimizer.scope == "tensor" else (24,), dtype, 20)
         expect_finite(walk.w, f"after 20 steps from the minimum of a quadratic, in {dtype}, a parameter", EPSILON)
 
 
 def _expect_rest(optimizer: Minimizer) -> None:
-    """A minimizer that begins at a minimum stays there."""
+    """Check that a full-batch optimizer stays at a minimum."""
     for dtype in DTYPES:
         walk, problem = _from_minimum(optimizer, (24,), dtype, 3)
         expect_finite(walk.w, f"from the minimum of a quadratic, in {dtype}, a parameter", EPSILON)
         loss = problem(walk.w)[0]
-        expect(loss < 1e-6, f"from the minimum of a quadratic it goes to a loss of {loss:.4g}", "stay where no step goes down")
+        expect(
+            loss < 1e-6, f"from the minimum of a quadratic it moves to a loss of {loss:.4g}", "do not move where no step reduces the loss"
+        )
 
 
 def _from_minimum(optimizer: Optimizer | Minimizer, shape: tuple[int, ...], dtype: str, steps: int) -> tuple[Walk, Quadratic]:
-    """Return the walk of some steps from the minimum of a quadratic, and the quadratic."""
+    """Return the trajectory of some steps from the minimum of a quadratic, and the quadratic."""
     problem = Quadratic(shape, dtype)
     problem.start = problem.minimum.astype(dtype)
     problem.minimum = problem.start.astype("float64")
@@ -72,7 +74,7 @@ def _from_minimum(optimizer: Optimizer | Minimizer, shape: tuple[int, ...], dtyp
 
 
 def zero_parameters(optimizer: Optimizer) -> None:
-    """From parameters that are all 0, as biases are at first, it moves."""
+    """Check that an optimizer moves parameters that are all 0, like initial biases."""
     for shape in shapes_of(optimizer)[:3]:
         for dtype in DTYPES:
             if isinstance(optimizer, Minimizer):
@@ -86,13 +88,13 @@ def zero_parameters(optimizer: Optimizer) -> None:
                 moved = driven(optimizer, np.zeros(shape, dtype), gradients, rate_of(optimizer))
             what = f"from parameters of 0 of the shape {shape} in {dtype}"
             expect_finite(moved, f"{what}, after 3 steps a parameter", EPSILON)
-            expect(bool(moved.any()), f"{what} it never moves", "take a step of the usual length where the parameters have none")
+            expect(bool(moved.any()), f"{what} it never moves", "use a minimum step length where the parameters are 0")
 
 
 def downhill(optimizer: Optimizer) -> None:
-    """The first step from parameters of 0 goes down the gradient, whatever its size and the array's shape."""
+    """Check that the first step from parameters of 0 reduces a linear loss, for gradients of any size and shape."""
     if isinstance(optimizer, Minimizer):
-        return  # falls and scopes tell
+        return  # covered by `falls` and `scopes`
     for shape in shapes_of(optimizer):
         for size in SIZES:
             for dtype in DTYPES:
@@ -104,4 +106,4 @@ def downhill(optimizer: Optimizer) -> None:
                     along = float((moved.astype("float64") * (gradient / size)).sum())
                     expect(along <= 0, f"with {what}, the first step goes up the gradient", "subtract it: check the sign of the step")
                     still = shape == shapes_of(optimizer)[0] and not moved.any()
-                    expect(not still, f"with {what}, nothing moves", "scale by nothing that is 0 there")
+                    expect(not still, f"with {what}, nothing moves", "do not scale by a value that is 0 there")

@@ -1,4 +1,4 @@
-"""Outputs, targets and weights that a metric takes: two classes and more, one value per row and more."""
+"""Outputs, targets and weights for metrics: two classes and more, one value per row and more."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlpkit.testing.refusals import is_refusal
 Case = tuple[Array, Targets, Array]  # outputs, targets and weights
 ROWS = 24
 COLUMNS = {"classification": (2, 3), "regression": (1, 2), "multilabel": (2, 3)}  # of outputs
-# so many that a metric of the first few differs
+# enough columns that a metric of the first few differs
 MANY = {
     "classification": (2, 3, 12),
     "regression": (1, 2),
@@ -23,7 +23,7 @@ EVERY = {"classification": (2, 3, 12, 60), "regression": (1, 2, 5), "multilabel"
 
 
 def data(metric: Metric, columns: int | None = None, rows: int = ROWS, seed: int = 2) -> Case:
-    """Outputs that are right for most rows, targets and weights; two classes or one value per row, unless `columns` says more."""
+    """Return mostly right outputs, targets and weights; two classes or one value per row by default."""
     rng = np.random.default_rng(seed)
     if metric.task == "classification":
         classes = columns or 2
@@ -38,7 +38,7 @@ def data(metric: Metric, columns: int | None = None, rows: int = ROWS, seed: int
 
 
 def unbalanced(metric: Metric, columns: int, seed: int = 2) -> Case:
-    """Classes of very different shares, often wrong, or columns of very different sizes; each row with a weight of its own."""
+    """Return unbalanced classes, or columns of very different sizes, with random sample weights."""
     rng = np.random.default_rng(seed)
     weights = rng.uniform(0.2, 3.0, 60)
     if metric.task == "classification":
@@ -54,14 +54,14 @@ def unbalanced(metric: Metric, columns: int, seed: int = 2) -> Case:
 
 
 def _chances(rng: np.random.Generator, targets: Targets, right: float) -> Array:
-    """Return probabilities of labels, of which the share `right` is on the right side of one half."""
+    """Return probabilities of labels, a share `right` of which are on the right side of one half."""
     size = rng.uniform(0.05, 0.45, targets.shape)
     found: Array = 0.5 + np.where(rng.random(targets.shape) < right, size, -size) * (2 * targets - 1)
     return found
 
 
 def cases(metric: Metric, every: Mapping[str, tuple[int, ...]] = COLUMNS) -> list[Case]:
-    """Rows with each number of columns that it does not refuse."""
+    """Return cases with each number of columns that the metric accepts."""
     found = [data(metric, columns) for columns in every[metric.task]]
     taken = [case for case in found if not refused(metric, case)]
     if not taken:
@@ -70,7 +70,7 @@ def cases(metric: Metric, every: Mapping[str, tuple[int, ...]] = COLUMNS) -> lis
 
 
 def refused(metric: Metric, case: Case) -> bool:
-    """Return whether it raises ValueError of its own accord, and not as NumPy does where shapes do not fit."""
+    """Return True if the metric itself raises ValueError, and not NumPy for shapes that do not match."""
     try:
         with np.errstate(all="ignore"):
             metric.compute(*[array.copy() for array in case])
@@ -80,7 +80,7 @@ def refused(metric: Metric, case: Case) -> bool:
 
 
 def special(metric: Metric) -> Iterator[tuple[str, Case]]:
-    """Rows at which formulas break, of which none is out of the ordinary for a user."""
+    """Yield ordinary data that break some formulas."""
     for columns in COLUMNS[metric.task]:
         outputs, targets, weights = data(metric, columns)
         yield "of a single row", (outputs[:1], targets[:1], weights[:1])
@@ -96,13 +96,13 @@ def special(metric: Metric) -> Iterator[tuple[str, Case]]:
 def _special_classes(outputs: Array, targets: Targets, weights: Array) -> Iterator[tuple[str, Case]]:
     classes = outputs.shape[1]
     for number in range(classes):
-        yield f"of class {number} alone", (outputs, np.full_like(targets, number), weights)
+        yield f"of class {number} only", (outputs, np.full_like(targets, number), weights)
         only = targets != number
         yield f"without class {number}", (outputs[only], targets[only], weights[only])
     certain = np.eye(classes)
     yield "with certain and right outputs", (certain[targets], targets, weights)
     yield "with certain and wrong outputs", (certain[(targets + 1) % classes], targets, weights)
-    yield "with outputs that say the same class", (certain[np.zeros_like(targets)], targets, weights)
+    yield "with outputs for the same class", (certain[np.zeros_like(targets)], targets, weights)
     yield "with equal outputs", (np.full_like(outputs, 1 / classes), targets, weights)
 
 
@@ -118,7 +118,7 @@ def _special_labels(outputs: Array, targets: Targets, weights: Array) -> Iterato
 
 
 def _special_values(outputs: Array, targets: Targets, weights: Array) -> Iterator[tuple[str, Case]]:
-    yield "with outputs that are the targets", (targets.copy(), targets, weights)
+    yield "with outputs equal to the targets", (targets.copy(), targets, weights)
     yield "with targets of 0", (outputs, np.zeros_like(targets), weights)
     yield "with outputs and targets of 0", (np.zeros_like(outputs), np.zeros_like(targets), weights)
     yield "with the same target in every row", (outputs, np.full_like(targets, 3.0), weights)

@@ -1,6 +1,6 @@
-"""The checks of metrics, with two classes and three, and one value per row and two.
+"""Checks of metrics, with two classes and three, and one value per row and two.
 
-A metric may refuse three classes, or two values, by raising ValueError: then it is checked without them.
+A metric may reject three classes or two values by raising ValueError. The checks then skip those.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LONG = 1500  # rows
 
 
 def finite(metric: Metric) -> None:
-    """The figure is a finite float, for two classes and more, for one value per row and more; for a single row it may be NaN."""
+    """Check that the value is a finite float for all numbers of classes and columns; it may be NaN for a single row."""
     taken = cases(metric)
     outputs, targets, weights = taken[0]
     for case in (*taken, (outputs[:1], targets[:1], weights[:1])):
@@ -30,21 +30,21 @@ def finite(metric: Metric) -> None:
         what = f"with outputs of the shape {case[0].shape}, the figure"
         expect(isinstance(figure, float), f"{what} is {type(figure).__name__}", "return a float")
         undefined = len(case[0]) == 1 and math.isnan(figure)
-        expect(math.isfinite(figure) or undefined, f"{what} is {figure}", "give a finite figure, or NaN for rows that it has no value on")
+        expect(math.isfinite(figure) or undefined, f"{what} is {figure}", "return a finite value, or NaN for rows without a defined value")
 
 
 def row_weights(metric: Metric) -> None:
-    """A row of weight 2 counts as two rows, and one of weight 0 not at all."""
+    """Check that a sample weight of 2 equals two rows, and a weight of 0 none."""
     counts = np.resize([2, 1, 0, 1, 2], ROWS)
     for outputs, targets, _ in cases(metric):
         expected = metric.compute(np.repeat(outputs, counts, axis=0), np.repeat(targets, counts, axis=0), np.ones(counts.sum()))
         found = metric.compute(outputs, targets, counts.astype("float64"))
-        what = f"figures of weighted rows, against those of repeated ones, with outputs of the shape {outputs.shape}"
+        what = f"values of weighted rows, against those of repeated ones, with outputs of the shape {outputs.shape}"
         expect_close(np.array(found), np.array(expected), what, "weigh each row, such as with np.average(..., weights=weights)")
 
 
 def order(metric: Metric) -> None:
-    """The order of the rows does not matter."""
+    """Check that the order of the rows does not matter."""
     weights = np.random.default_rng(3).uniform(0.5, 2.0, ROWS)
     for outputs, targets, _ in cases(metric):
         expected = np.array(metric.compute(outputs, targets, weights))
@@ -52,12 +52,12 @@ def order(metric: Metric) -> None:
             shuffled = np.random.default_rng(seed).permutation(ROWS)
             found = np.array(metric.compute(outputs[shuffled], targets[shuffled], weights[shuffled]))
             what = f"figures of shuffled rows, with outputs of the shape {outputs.shape}"
-            expect_close(found, expected, what, "let each row count wherever it stands")
+            expect_close(found, expected, what, "let each row count at any position")
 
 
 def sizes(metric: Metric) -> None:
-    """Many rows, and many classes or columns, have the figure of the few rows that they repeat."""
-    advice = "let every row and every class count, however many there are"
+    """Check that many rows, and many classes or columns, give the value of the few weighted rows that they repeat."""
+    advice = "let every row and every class count, for any number of them"
     for columns in EVERY[metric.task]:
         rows = max(ROWS, columns)
         case = data(metric, columns, rows)
@@ -69,14 +69,14 @@ def sizes(metric: Metric) -> None:
         every = np.random.default_rng(9).permutation(every)
         found = metric.compute(outputs[every], targets[every], np.ones(len(every)))
         expected = metric.compute(outputs, targets, counts.astype("float64"))
-        what = f"figures of {len(every)} rows, against those of {rows} that stand for them, with outputs of {columns} columns"
+        what = f"values of {len(every)} rows, against those of {rows} weighted rows, with outputs of {columns} columns"
         expect_close(np.array(found), np.array(expected), what, advice, rtol=1e-7, atol=1e-9)
         if metric.task == "classification" and columns > MANY["classification"][-1]:
             _expect_last_counts(metric, outputs, targets, advice)
 
 
 def _expect_last_counts(metric: Metric, outputs: Array, targets: Targets, advice: str) -> None:
-    """Where each of a few classes counts, the last of many counts too."""
+    """Check that the last of many classes counts, if each of a few classes does."""
     fewest = cases(metric)[0]
     if all(_counts(metric, fewest, part) for part in range(fewest[0].shape[1])):
         columns = outputs.shape[1]
@@ -86,9 +86,9 @@ def _expect_last_counts(metric: Metric, outputs: Array, targets: Targets, advice
 
 
 def special_values(metric: Metric) -> None:
-    """Absent classes, certain outputs, zeros, constant and negative targets give a finite figure, or a ValueError of its own.
+    """Check that absent classes, certain outputs, zeros, constant and negative targets give a finite value or a ValueError.
 
-    NaN is right where a formula has no figure: for one row, or for targets that are all the same.
+    NaN is allowed where a formula is undefined: for one row, or for constant targets.
     """
     for what, case in special(metric):
         if refused(metric, case):
@@ -97,11 +97,11 @@ def special_values(metric: Metric) -> None:
             figure = metric.compute(*[array.copy() for array in case])
         text = f"for rows {what}, with outputs of the shape {case[0].shape}, the figure is {figure}"
         defined = isinstance(figure, float) and (math.isfinite(figure) or (math.isnan(figure) and len(np.unique(case[1], axis=0)) == 1))
-        expect(defined, text, "give a finite figure where the formula has none, such as 0")
+        expect(defined, text, "return a finite value where the formula is undefined, such as 0")
 
 
 def buffers(metric: Metric) -> None:
-    """It keeps nothing between two calls: the same arrays come again with other numbers in them."""
+    """Check that nothing is kept between two calls: arrays are reused with other numbers in them."""
     for outputs, targets, weights in cases(metric):
         same = [np.empty_like(array) for array in (outputs, targets, weights)]
         for seed in (2, 3, 2):
@@ -113,12 +113,12 @@ def buffers(metric: Metric) -> None:
             for array, numbers in zip(same, fresh, strict=True):
                 array[...] = numbers
             found = metric.compute(*same)
-            what = "figures of rows in fresh arrays and in ones that were used before"
+            what = "values of rows in fresh arrays and in ones that were used before"
             expect_same_bits(np.array(found), np.array(expected), what, "compute from the arguments alone, and keep nothing between calls")
 
 
 def threads(metric: Metric) -> None:
-    """Evaluations in several threads at once do not disturb each other."""
+    """Check that evaluations in several threads at once do not affect each other."""
     columns = cases(metric)[0][0].shape[1]
     one, other = (data(metric, columns, ROWS, seed) for seed in (2, 3))
     expect_undisturbed(partial(_figure, metric, one), partial(_figure, metric, other))
@@ -129,7 +129,7 @@ def _figure(metric: Metric, case: Case) -> list[Array]:
 
 
 def inputs_untouched(metric: Metric) -> None:
-    """Outputs, targets and weights are left alone."""
+    """Check that outputs, targets and weights are not written to."""
     far = [case for _, case in special(metric) if not refused(metric, case)]
     for arrays in (*cases(metric), *far):
         before = [array.copy() for array in arrays]
@@ -140,13 +140,13 @@ def inputs_untouched(metric: Metric) -> None:
 
 
 def direction(metric: Metric) -> None:
-    """`higher_is_better` says whether right outputs have the higher figure, and every class or column counts.
+    """Check `higher_is_better` against right and wrong outputs, and that every class or column counts.
 
-    Where the figure is the same with right and with wrong outputs, as the share of rows whose class is among the first
-    two is with two classes, more classes must tell them apart.
+    Some metrics have the same value for right and wrong outputs with two classes, such as a top-2 accuracy. Then more classes must
+    tell them apart.
     """
     higher = getattr(metric, "higher_is_better", None)
-    expect(isinstance(higher, bool), f"higher_is_better is {higher!r}", "say True or False in the class")
+    expect(isinstance(higher, bool), f"higher_is_better is {higher!r}", "set it to True or False in the class")
     found, told_apart = "", False
     for outputs, targets, weights in cases(metric, MANY):
         columns = outputs.shape[1]
@@ -155,9 +155,9 @@ def direction(metric: Metric) -> None:
         )
         of = "" if columns == COLUMNS[metric.task][0] else f" with {columns} {_called(metric)}"
         found = f"right outputs have {good:g} and wrong ones {bad:g}{of}, and higher_is_better is {higher}"
-        expect(good >= bad if higher else good <= bad, found, "correct higher_is_better, or the figure")
+        expect(good >= bad if higher else good <= bad, found, "correct higher_is_better, or the value")
         told_apart |= good != bad
-    expect(told_apart, found, "let the figure tell right outputs from wrong ones")
+    expect(told_apart, found, "let the value differ between right and wrong outputs")
     _expect_all_count(metric)
 
 
@@ -166,12 +166,12 @@ def _called(metric: Metric) -> str:
 
 
 def _right(metric: Metric, targets: Targets, columns: int) -> Array:
-    """Return what the targets are; of classes with a probability of 0.98 or so."""
+    """Return outputs equal to the targets; for classes, probabilities of about 0.98."""
     return 0.02 / columns + 0.98 * np.eye(columns)[targets] if metric.task == "classification" else targets.copy()
 
 
 def _wrong(metric: Metric, targets: Targets, columns: int, by: int = 1) -> Array:
-    """Far from the targets; of classes the one so many further, and the right one has the least probability."""
+    """Return outputs far from the targets; for classes, those of class `target + by`, with the lowest probability for the target."""
     if metric.task == "multilabel":
         return 1.0 - targets
     if metric.task == "regression":
@@ -183,21 +183,21 @@ def _wrong(metric: Metric, targets: Targets, columns: int, by: int = 1) -> Array
 
 
 def _expect_all_count(metric: Metric) -> None:
-    """Where each of the fewest classes counts, each of more counts too; and so of the columns of targets."""
+    """Check that each class of many counts if each of the fewest does; likewise for columns."""
     fewest, *more = cases(metric)
     if not all(_counts(metric, fewest, part) for part in range(fewest[0].shape[1])):
-        return  # such as the share of one class that is found
+        return  # such as the recall of one class
     for case in more:
         columns = case[0].shape[1]
         for part in range(columns):
-            counts = any(_counts(each, case, part) for each in (metric, *variants(metric)))  # others, where an option names the column
+            counts = any(_counts(each, case, part) for each in (metric, *variants(metric)))  # other options may select the column
             what = f"the rows of class {part}" if metric.task == "classification" else f"column {part}"
             found = f"with {columns} {_called(metric)}, the figure is the same whether the outputs of {what} are right or wrong"
-            expect(counts, found, f"let all {_called(metric)} count, or raise ValueError where there are more than you compute with")
+            expect(counts, found, f"let all {_called(metric)} count, or raise ValueError for more than the metric supports")
 
 
 def _counts(metric: Any, case: Case, part: int) -> bool:
-    """Return whether the figure depends on the outputs of one class's rows, or of one column."""
+    """Return True if the value depends on the outputs of one class's rows, or of one column."""
     outputs, targets, weights = case
     columns = outputs.shape[1]
     if metric.task != "classification":

@@ -1,4 +1,4 @@
-"""Kinks: what an activation of single scores is at the scores where its derivative jumps, and that it jumps nowhere else."""
+"""Checks of elementwise activations at kinks, and of continuity everywhere else."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from mlpkit.testing.activation_cases import GRID, NEAR, backward, forward, grid
 from mlpkit.testing.failure_messages import expect, expect_finite
 
 STEP = 1e-6
-MOST = 50  # kinks that are looked at
+MOST = 50  # most kinks that are checked
 HALVINGS = 40
 
 
 def kinks(activation: Activation) -> None:
-    """At a kink, and at exactly 0, the derivative is finite and between those of both sides; the function jumps at no other score."""
+    """Check that the derivative at kinks and at 0 is finite and between both sides, and that the function is continuous."""
     points = sorted({0.0, *activation.kinks[:MOST]})
-    advice = "give the derivative of one of the sides, or a number between them"
+    advice = "give the derivative of one of the sides, or a value between them"
     with np.errstate(all="ignore"):
         for name in ("float32", "float64"):
             z = np.array(points, name)[:, None]
@@ -36,7 +36,7 @@ def _at(activation: Activation, scores: list[float]) -> Array:
 def _expect_between(activation: Activation, point: float, advice: str) -> None:
     z = np.array([point - STEP, point, point + STEP])[:, None]
     below, here, above = backward(activation, z, np.ones_like(z))[:, 0].tolist()
-    sides = [below, above, *([0.0] if point in activation.kinks else [])]  # as the sign of 0 is
+    sides = [below, above, *([0.0] if point in activation.kinks else [])]  # the derivative of a function may be defined as 0 at a kink
     slack = 1e-3 * (1 + max(map(abs, sides)))
     text = f"the derivative at {point:g} is {here:.6g}, where it is {below:.6g} below and {above:.6g} above"
     expect(min(sides) - slack <= here <= max(sides) + slack, text, advice)
@@ -58,4 +58,4 @@ def _expect_no_jump(activation: Activation) -> None:
         left, right = _at(activation, [low, high])
         declared = any(abs(low - kink) < NEAR for kink in activation.kinks)
         text = f"the function jumps at {low:.6g}, from {left:.6g} to {right:.6g}"
-        expect(declared or abs(right - left) < 0.3 * jump, text, "make it continuous, or name the score in the class variable kinks")
+        expect(declared or abs(right - left) < 0.3 * jump, text, "make it continuous, or list the point in the class variable kinks")

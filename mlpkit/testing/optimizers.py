@@ -1,4 +1,4 @@
-"""The checks of optimizers, of those that need the whole problem too."""
+"""Checks of optimizers, including full-batch optimizers."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from mlpkit.testing.trajectories import Quadratic, Raising, Walk, driven, rate_o
 from mlpkit.testing.variants import variants
 
 STEPS = 1000
-CALLS = 200  # of minimize
-NEAR = 1e-4  # share of the loss that a minimizer may leave
+CALLS = 200  # calls of minimize
+NEAR = 1e-4  # share of the loss that a full-batch optimizer may leave
 LONG = 120_000  # numbers
-IN_STATE = "name in the class variable state what is kept from one step to the next, and keep nothing elsewhere"
+IN_STATE = "list all arrays kept between steps in the class variable state, and keep nothing elsewhere"
 TENSORS: list[tuple[int, ...]] = [(5, 4), (4,), (5,), (1, 3), (1, 4), (3, 1), (1,), (1, 1), (80, 70), (3, 410)]
 VECTORS: list[tuple[int, ...]] = [(1,), (2,), (5,), (1000,), (5600,)]
 
 
 def takes_schedules(optimizer: Optimizer) -> None:
-    """The annotation of its learning rate allows a schedule, which a check of its own may refuse."""
-    if isinstance(optimizer, Wrapper):  # which has that of its inner optimizer
+    """Check that the annotation of `learning_rate` allows a schedule; a validator may still reject it."""
+    if isinstance(optimizer, Wrapper):  # it uses the schedule of its inner optimizer
         return
     annotation: Any = type(optimizer).model_fields["learning_rate"].annotation
     allowed = [each for each in (annotation, *get_args(annotation)) if isinstance(each, type) and issubclass(each, Schedule)]
@@ -35,7 +35,7 @@ def takes_schedules(optimizer: Optimizer) -> None:
 
 
 def falls(optimizer: Optimizer) -> None:
-    """A quadratic falls; a minimizer comes near to its minimum."""
+    """Check that the loss of a quadratic decreases; a full-batch optimizer must come close to the minimum."""
     minimizer, lr = isinstance(optimizer, Minimizer), rate_of(optimizer)
     problem = Quadratic(shape_of(optimizer))
     walk, before = Walk(optimizer, problem), problem(problem.start)[0]
@@ -47,47 +47,45 @@ def falls(optimizer: Optimizer) -> None:
         f"a quadratic went from {before:.4g} to {after:.4g} in {walk.done or steps} {'calls' if minimizer else 'steps'} of the rate {lr:g}"
     )
     what = (
-        f"return True where nothing is left to gain, and not after call {walk.done}"
-        if walk.done
-        else "check the sign and size of the steps"
+        f"return True only when no improvement is left, not after call {walk.done}" if walk.done else "check the sign and size of the steps"
     )
     expect(after < share * before, found, f"it should come below {share * before:.4g}: {what}")
 
 
 def in_place(optimizer: Optimizer) -> None:
-    """The parameters are moved in place, and no array is kept from one step to the next."""
+    """Check that parameters are updated in place, and that no array is kept between steps."""
     lr = rate_of(optimizer)
     walk = walked(optimizer, 1)
     expect(
         not np.array_equal(walk.w, walk.problem.start),
-        "w is as it was before the step",
+        "w is unchanged after the step",
         "write into w: w -= ..., or np.subtract(..., out=w)",
     )
     same, fresh = walked(optimizer, 5), Walk(optimizer, Quadratic(shape_of(optimizer)))
     for t in range(1, 6):
         fresh.go(optimizer, [t], lr)
         fresh.renew()
-    advice = "keep no array from one step to the next: each comes as an argument"
+    advice = "keep no array between steps: each is passed as an argument"
     expect_same_bits(fresh.w, same.w, "parameters in the same arrays and in fresh ones at each step", advice)
 
 
 def state(optimizer: Optimizer) -> None:
-    """Six steps are the same as three, and three more by another object that has but the options and the declared state."""
+    """Check that six steps equal three steps and three more by a new object with the same options and declared state."""
     lr = rate_of(optimizer)
-    unbroken, broken = walked(optimizer, 6, seed=7), walked(optimizer, 3, seed=7)  # a walk that no other check has gone
+    unbroken, broken = walked(optimizer, 6, seed=7), walked(optimizer, 3, seed=7)  # a seed that no other check uses
     other = Walk(optimizer, Quadratic(shape_of(optimizer), seed=1))
     other.go(optimizer, range(1, 4), lr)  # another run, in between
-    kept = broken.w, *broken.state  # so that no copy gets their addresses
+    kept = broken.w, *broken.state  # references, so that copies get other addresses
     broken.w, *broken.state = [array.copy() for array in kept]
     broken.go(rebuilt(optimizer), range(4, 7), lr)
-    what = "6 steps unbroken and 3 + 3 with a new object: "
+    what = "6 steps without a break, and 3 + 3 with a new object: "
     expect_same_bits(broken.w, unbroken.w, f"{what}the parameters", IN_STATE)
     for name, found, expected in zip(kept_by(optimizer), broken.state, unbroken.state, strict=True):
         expect_same_bits(found, expected, f"{what}the state {name!r}", IN_STATE)
     unwritten = _unwritten(optimizer)
     for variant in variants(optimizer) if unwritten else ():
         unwritten &= _unwritten(variant) | (unwritten - set(kept_by(variant)))
-    advice = "write into the array, m *= ... or m[...] = ..., since m = ... makes another one; or take its name out of state"
+    advice = "write into the array, m *= ... or m[...] = ..., because m = ... creates a new array; or remove its name from state"
     expect(not unwritten, f"the state {' and '.join(map(repr, sorted(unwritten)))} is never written", advice)
 
 
@@ -97,7 +95,7 @@ def kept_by(optimizer: Any) -> tuple[str, ...]:
 
 
 def _unwritten(optimizer: Any) -> set[str]:
-    """The names of the arrays that are still 0 after some steps."""
+    """Return the names of the state arrays that are still 0 after some steps."""
     return {name for name, array in zip(kept_by(optimizer), walked(optimizer, 3).state, strict=True) if not array.any()}
 
 
@@ -110,20 +108,20 @@ def rates(optimizer: Optimizer) -> None:
 
 
 def zero_rate(optimizer: Optimizer) -> None:
-    """A learning rate of 0 moves nothing from the start, and makes nothing infinite later."""
+    """Check that a learning rate of 0 moves nothing at the start, and gives finite parameters later."""
     walk = Walk(optimizer, Quadratic(shape_of(optimizer)))
     with np.errstate(all="ignore"):
         walk.go(optimizer, range(1, 4), 0.0)
-    advice = "multiply all that is taken from w by lr, a decay of the weights too"
+    advice = "multiply every update of w by lr, including weight decay"
     expect_same_bits(walk.w, walk.problem.start, "parameters before and after steps of the rate 0", advice)
     walk = walked(optimizer, 3)
     with np.errstate(all="ignore"):
         walk.go(optimizer, range(4, 7), 0.0)
-    expect_finite(walk.w, "after steps of the rate 0 behind others, a parameter", "divide by nothing that may be 0 with the rate")
+    expect_finite(walk.w, "after steps of the rate 0 behind others, a parameter", "do not divide by a value that is 0 for a rate of 0")
 
 
 def scopes(optimizer: Optimizer) -> None:
-    """It moves every number of arrays of every shape of its scope; where it promises `elementwise`, pieces as the whole."""
+    """Check that every number of arrays of every shape moves; elementwise rules must give the same for slices of an array."""
     for shape in TENSORS if optimizer.scope == "tensor" else VECTORS:
         _expect_moved(optimizer, shape, 5)
     if is_elementwise(optimizer):
@@ -131,7 +129,7 @@ def scopes(optimizer: Optimizer) -> None:
 
 
 def sizes(optimizer: Optimizer) -> None:
-    """In large arrays every number moves as in small ones, in float32 as in float64; elementwise rules as in pieces."""
+    """Check that large arrays are updated like small ones, and float32 like float64; elementwise rules also in slices."""
     shape = (300, 400) if optimizer.scope == "tensor" else (LONG,)
     _expect_moved(optimizer, shape, 2)
     _expect_single(optimizer, shape)
@@ -140,7 +138,7 @@ def sizes(optimizer: Optimizer) -> None:
 
 
 def _expect_single(optimizer: Optimizer, shape: tuple[int, ...]) -> None:
-    """Two steps of large arrays go as far in float32 as in float64."""
+    """Check that two steps of large arrays agree between float32 and float64."""
     rng = np.random.default_rng(14)
     w, gradients = rng.standard_normal(shape), [rng.standard_normal(shape) for _ in range(2)]
     double, single = (driven(optimizer, w.astype(dtype), gradients) - w.astype(dtype) for dtype in ("float64", "float32"))
@@ -150,7 +148,7 @@ def _expect_single(optimizer: Optimizer, shape: tuple[int, ...]) -> None:
 
 
 def _expect_moved(optimizer: Optimizer, shape: tuple[int, ...], steps: int) -> None:
-    """Every number moves that has a gradient, the loss falls, and float32 does so too."""
+    """Check that every number with a gradient moves, and that the loss decreases, in both dtypes."""
     for dtype in ("float64", "float32"):
         walk = Walk(optimizer, Quadratic(shape, dtype))
         before = walk.problem(walk.w)[0]
@@ -159,8 +157,8 @@ def _expect_moved(optimizer: Optimizer, shape: tuple[int, ...], steps: int) -> N
         expect_finite(walk.w, f"after {steps} {what}, a parameter", f"its scope is {optimizer.scope!r}")
         still = np.argwhere(walk.w == walk.problem.start)
         found = f"{len(still)} of {walk.w.size} numbers have not moved in {steps} {what}"
-        few = walk.w.size // 1000 if dtype == "float32" else 0  # which a tiny step does not move there
-        expect(len(still) <= few, found, "move every number that has a gradient, whatever the shape")
+        few = walk.w.size // 1000 if dtype == "float32" else 0  # tiny steps may be lost to rounding
+        expect(len(still) <= few, found, "move every number that has a gradient, for every shape")
         after = walk.problem(walk.w)[0]
         expect(after < before, f"a quadratic went from {before:.6g} to {after:.6g} in {steps} {what}", "check the rule for that shape")
 
@@ -177,13 +175,13 @@ def _expect_pieces(optimizer: Optimizer) -> None:
         for part in (slice(0, 7), slice(7, 8), slice(8, None)):
             numbers = scalars if part.start == 0 else [number.copy() for number in before]
             optimizer.step(w[part], grad[part], *[array[part] for array in pieces], *numbers, lr=lr, t=t)
-    advice = "take elementwise back: a number's step depends on other numbers, or on how many there are"
+    advice = "set elementwise to False: the step of a number depends on other numbers, or on the size of the array"
     expect_same_bits(walk.w, whole.w, "parameters moved as a whole and in pieces", advice)
 
 
 def _expect_long_pieces(optimizer: Optimizer) -> None:
     lr, rng = rate_of(optimizer), np.random.default_rng(4)
-    advice = "let a number's step not depend on how many there are, or take elementwise back"
+    advice = "let the step of a number not depend on the size of the array, or set elementwise to False"
     levels = np.resize([1.0, 1e-8, 1e4, 1e-3, 1e8], LONG)
     start, gradients = rng.standard_normal(LONG), [levels * rng.standard_normal(LONG) for _ in range(2)]
     moved = driven(optimizer, start, gradients, lr)
@@ -198,7 +196,7 @@ def _expect_long_pieces(optimizer: Optimizer) -> None:
 
 
 def dtype(optimizer: Optimizer) -> None:
-    """float32 and float64 work, without a warning."""
+    """Check that float32 and float64 work without warnings."""
     for name in ("float32", "float64"):
         walk = walked(optimizer, 3, name)
         for what, array in (("w", walk.w), *zip(kept_by(optimizer), walk.state, strict=True)):
@@ -209,7 +207,7 @@ def dtype(optimizer: Optimizer) -> None:
 
 
 def threads(optimizer: Optimizer) -> None:
-    """Trainings in several threads at once do not disturb each other, and no more do the pieces of an elementwise rule."""
+    """Check that runs in several threads at once do not affect each other, nor slices of an elementwise rule."""
     if isinstance(optimizer, Minimizer):
         expect_undisturbed(partial(_minimized, optimizer, 1), partial(_minimized, optimizer, 2))
         return
@@ -232,21 +230,21 @@ def _driven(optimizer: Optimizer, run: tuple[Array, list[Array]]) -> list[Array]
 
 
 def lets_exceptions_through(optimizer: Minimizer) -> None:
-    """What the problem raises comes out: so a run is interrupted."""
+    """Check that exceptions of the objective are not caught, because they interrupt a run."""
     for kind in (RuntimeError, FloatingPointError, KeyboardInterrupt):
         for call in (1, 2):
-            raised = kind("of the problem")
+            raised = kind("of the objective")
             problem = Raising(Quadratic(shape_of(optimizer)), call, raised)
             walk = Walk(optimizer, problem.quadratic)
-            what = f"the problem raised {kind.__name__} in call {call} and "
+            what = f"the objective raised {kind.__name__} in call {call}, and "
             try:
                 optimizer.minimize(walk.w, problem, *walk.state, lr=rate_of(optimizer), t=1)
             except (RuntimeError, FloatingPointError, KeyboardInterrupt) as error:
                 if isinstance(error, KeyboardInterrupt) and error is not raised:
-                    raise  # of who runs the kit
+                    raise  # Ctrl-C of the user who runs the kit
                 expect(error is raised, f"{what}{type(error).__name__} came out: {error}", "let it through")
             else:
-                expect(problem.calls < call, f"{what}nothing came out", "catch nothing that the problem raises")
+                expect(problem.calls < call, f"{what}nothing came out", "do not catch exceptions of the objective")
 
 
 CHECKS: dict[str, CheckFunction] = {

@@ -1,4 +1,4 @@
-"""Answers: what a plugin computes from many sorts of arguments, to be compared with what it, or another object, computes from them."""
+"""Results of a plugin for many kinds of arguments, to be compared between calls and objects."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from mlpkit.testing.row_checks import Sample
 from mlpkit.testing.schedules import places, rate_at
 from mlpkit.testing.trajectories import Quadratic, Valley, Walk, driven, rate_of, shape_of, walked
 
-LEVELS = (1.0, 1.0, 1.0, 30.0, 30.0, *(0.01,) * 12, 0.0, 1.0, -1.0, 1e4, *(1e-3,) * 12, 1e-6, 1.0)  # of a course of gradients
+LEVELS = (1.0, 1.0, 1.0, 30.0, 30.0, *(0.01,) * 12, 0.0, 1.0, -1.0, 1e4, *(1e-3,) * 12, 1e-6, 1.0)  # scales of a sequence of gradients
 SHAPES = ((6, 4), (4,), (80, 70), (3, 410), (50, 3))
 RUNS = (1, 3, 20, 100, 1000)
 
 
 def answer(plugin: Plugin) -> list[Array]:
-    """Return what it computes from a few ordinary arguments; warnings are those of its own."""
+    """Return the results for a few ordinary arguments, with the plugin's warnings."""
     ordinary: dict[str, Callable[[Any], list[Array]]] = {
         "activations": _of_activation,
         "losses": _of_loss,
@@ -36,7 +36,7 @@ def answer(plugin: Plugin) -> list[Array]:
 
 
 def wide_answer(plugin: Plugin) -> list[Array]:
-    """Return what it computes from arguments of all sorts, among them such as make rarely used options count."""
+    """Return the results for many kinds of arguments, including those for which rarely used options matter."""
     wide: dict[str, Callable[[Any], list[Array]]] = {
         "activations": _activation_widely,
         "losses": _loss_widely,

@@ -1,4 +1,4 @@
-"""The checks as tests of pytest."""
+"""Checks of the conformance kit as pytest tests."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Bound:
-    """A check of one plugin, to be called in a test: it fails, is skipped or fails as expected in the manner of pytest."""
+    """Check of one plugin that can be called in a test; it fails, skips or xfails like a pytest test."""
 
     plugin: Plugin
     name: str
     function: CheckFunction
     expected: str | None
-    raises: Callable[[], bool]  # whether the plugin's own code does, so that nothing is known of the rest
+    raises: Callable[[], bool]  # True if user code raises, so that other checks cannot run
 
     def __call__(self) -> None:
         import pytest
@@ -48,27 +48,27 @@ class Bound:
 def parametrize_with_checks(
     plugins: Iterable[Plugin | type[Plugin] | str], expected_failures: Mapping[str, str] | None = None
 ) -> pytest.MarkDecorator:
-    """A decorator of pytest that gives a test function the argument `check`: each check of each plugin, to be called.
+    """Return a pytest decorator that gives a test function the argument `check`: each check of each plugin, to be called.
 
-    A check that says nothing of a plugin, by what that says of itself, is no test; `check_plugin` tells of it. Where the
-    plugin's own code raises, the test of `runs` fails and those that call it are skipped.
+    Checks that do not apply to a plugin are left out; `check_plugin` reports them as skipped. If user code raises, the test of `runs`
+    fails, and the tests that call the plugin are skipped.
 
     Parameters
     ----------
     plugins : iterable of Plugin, class or str
-        As for `check_plugin`.
+        The same values as for `check_plugin`.
     expected_failures : mapping of str to str, optional
-        Names of checks that should fail, each with the reason, for every plugin that has them. One that passes is a
-        failure of its test.
+        Names of checks that should fail, each with the reason, for every plugin that has them. If one of them passes, its test
+        fails.
 
     Raises
     ------
     PluginError
-        There is no such plugin, or it has options without a default.
+        A plugin does not exist, or it has options without a default.
     ValueError
-        `expected_failures` names a check that none of the plugins has, or gives no reason; or there are no plugins.
+        `expected_failures` has a check that no plugin has, or no reason for one; or `plugins` is empty.
     TypeError
-        `expected_failures` is no mapping from names to texts.
+        `expected_failures` is not a mapping from names to strings.
     """
     import pytest
 

@@ -1,4 +1,4 @@
-"""The state of the whole process: a plugin must leave it as it was, and whatever it has changed is put back."""
+"""State of the process: a plugin must leave it unchanged, and changes are undone."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from mlpkit import threads
 FOR_GOOD = ("__builtins__", "_", "__warningregistry__")
 MODULES = ("numpy", "numpy.linalg", "numpy.random", "math", "random", "os", "time", "json", "tempfile", "threading", "builtins")
 OF_SYS = ("stdin", "stdout", "stderr", "argv", "excepthook", "displayhook", "unraisablehook", "dont_write_bytecode", "breakpointhook")
-OF_MLPKIT = "mlpkit"  # what names of threads begin with that mlpkit keeps
+OF_MLPKIT = "mlpkit"  # prefix of the names of mlpkit's own threads
 
 
 class Watched(NamedTuple):
-    """Something of the process."""
+    """Part of the process state, with functions to read and restore it."""
 
     name: str
     read: Callable[[], Any]
@@ -77,7 +77,7 @@ def _signals() -> dict[int, Any]:
 def _set_signals(before: dict[int, Any]) -> None:
     for number, handler in before.items():
         if handler is not None and signal.getsignal(number) != handler:
-            with suppress(ValueError, OSError):  # on another thread than the main one
+            with suppress(ValueError, OSError):  # signal.signal works in the main thread only
                 signal.signal(number, handler)
 
 
@@ -141,7 +141,7 @@ def _cores() -> Any:
 
 
 def _umask() -> str | None:
-    """Return what the system says of it, since a process can read it by setting it alone."""
+    """Return the umask from /proc, because os.umask can only read it by setting it."""
     with suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as file:
         return next((line.split()[1] for line in file if line.startswith("Umask")), None)
     return None
@@ -153,7 +153,7 @@ def _set_umask(before: str | None) -> None:
 
 
 def _blas() -> int | None:
-    """The threads of the OpenBLAS that NumPy brings; None with another BLAS."""
+    """Return the number of threads of NumPy's OpenBLAS; None with another BLAS."""
     found = getattr(threads, "_openblas", lambda: None)()
     return None if found is None else int(found[0]())
 
@@ -219,7 +219,7 @@ OF_IMPORTS = ("the filters of warnings", "os.environ", "logging", "sys.path", "f
 
 
 class Changes:
-    """The changes made meanwhile, by name; what has been printed and done to files stands there too."""
+    """Names of changed parts of the process state, of printed output and of file accesses."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -227,7 +227,7 @@ class Changes:
 
 @contextmanager
 def guarded() -> Iterator[Changes]:
-    """A context after which the process is as it was before; the value says what had to be put back."""
+    """Return a context that restores the process state at its end; its value lists what was restored."""
     changes = Changes()
     before = [(each, each.read()) for each in WATCHED]
     try:
@@ -244,7 +244,7 @@ def guarded() -> Iterator[Changes]:
 def _differs(each: Watched, before: Any) -> bool:
     try:
         now = each.read()
-    except Exception:  # such as a working folder that is gone
+    except Exception:  # such as a deleted working folder
         return True
     if each.read is _threads:
         return bool([thread for thread in now - before if thread.is_alive()])

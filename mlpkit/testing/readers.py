@@ -1,4 +1,4 @@
-"""The checks of readers, on the file that `write_example` writes."""
+"""Checks of readers, on the file that `write_example` writes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from mlpkit.testing.failure_messages import NotApplicable, expect
 FEW = 2  # rows of a batch
 
 
-_folder: list[tempfile.TemporaryDirectory[str]] = []  # with the examples, until the process ends
-_examples: dict[str, Path | None] = {}  # by the reader's entry; None for one that writes none
+_folder: list[tempfile.TemporaryDirectory[str]] = []  # folder of the examples, until the process ends
+_examples: dict[str, Path | None] = {}  # by the reader's entry; None for a reader without an example
 
 
 def prepare(*readers: Any) -> None:
-    """Write the examples of readers, before the checks watch what is written. An error is told by the check that reads it."""
+    """Write the examples of readers, before writing is monitored. Errors are reported by the check that reads the example."""
     if not _folder:
         _folder.append(tempfile.TemporaryDirectory())
     for reader in readers:
@@ -36,7 +36,7 @@ def prepare(*readers: Any) -> None:
         except NotImplementedError:
             _examples[_key(reader)] = None
         except Exception:
-            _examples[_key(reader)] = path  # which does not exist
+            _examples[_key(reader)] = path  # the path does not exist
 
 
 def _key(reader: Reader) -> str:
@@ -44,11 +44,11 @@ def _key(reader: Reader) -> str:
 
 
 def example(reader: Reader) -> Path:
-    """Return the path of the reader's example; NotApplicable for a reader that writes none."""
+    """Return the path of the reader's example; NotApplicable for a reader without `write_example`."""
     path = _examples.get(_key(reader))
     if path is None:
         raise NotApplicable("it defines no write_example, so there is no file to read")
-    expect(path.is_file(), "write_example fails, or writes no file at the path", "write one file there")
+    expect(path.is_file(), "write_example fails, or writes no file at the path", "write one file to the path")
     return path
 
 
@@ -59,7 +59,7 @@ def content(table: Any) -> dict[str, list[str]]:
 
 
 def answer(reader: Reader) -> list[Array]:
-    """Return the bytes of what it reads from its example, as an array; nothing without one."""
+    """Return the text of the data read from the example, as an array of bytes; an empty list without an example."""
     try:
         path = example(reader)
         read = repr(content(reader.open(Source(str(path)))))
@@ -69,7 +69,7 @@ def answer(reader: Reader) -> list[Array]:
 
 
 def reads(reader: Reader) -> None:
-    """`open` reads the example as a table with rows, twice the same, and leaves the file as it was."""
+    """Check that `open` reads the example as a table with rows, twice the same, without changing the file."""
     path = example(reader)
     before = path.read_bytes()
     first, second = content(reader.open(Source(str(path)))), content(reader.open(Source(str(path))))
@@ -79,36 +79,38 @@ def reads(reader: Reader) -> None:
 
 
 def in_batches(reader: Reader) -> None:
-    """`batches` yields the rows of `open` in their order, whatever the number of rows that is asked for."""
+    """Check that `batches` yields the rows of `open` in order, for any number of rows per batch."""
     path = example(reader)
     whole = content(reader.open(Source(str(path))))
     for rows in (1, FEW, 10**6):
         parts = [content(batch) for batch in reader.batches(Source(str(path)), rows)]
         joined = {name: [value for part in parts for value in part.get(name, [])] for name in whole}
-        expect(joined == whole, f"batches of {rows} rows are not the rows of open", "yield every row once, in order, with every column")
+        expect(joined == whole, f"batches of {rows} rows differ from the rows of open", "yield every row once, in order, with every column")
 
 
 def used_columns(reader: Reader) -> None:
-    """With `columns` each of these is read; others may be left out."""
+    """Check that each column listed in `columns` is read; others may be left out."""
     path = example(reader)
     whole = content(reader.open(Source(str(path))))
     for name, values in whole.items():
         found = content(reader.open(Source(str(path), (name,))))
-        expect(found.get(name) == values, f"with columns=({name!r},) that column is not the one of open", "leave out other columns alone")
+        expect(
+            found.get(name) == values, f"with columns=({name!r},) that column differs from the one of open", "leave out only other columns"
+        )
 
 
 def refuses(reader: Reader) -> None:
-    """A file that is not there is an OSError or a DataError, and so is one that is not of the format; neither is read as rows."""
+    """Check that a missing file and one of another format raise OSError or DataError."""
     path = example(reader)
-    for what, other in (("that is not there", path.with_suffix(".none")), ("of zero bytes", path.with_suffix(".empty"))):
+    for what, other in (("that does not exist", path.with_suffix(".none")), ("of zero bytes", path.with_suffix(".empty"))):
         try:
             reader.open(Source(str(other)))
         except (OSError, DataError):
             continue
         except Exception as error:
-            found = f"a file {what} is {type(error).__name__}: {error}"
-            expect(False, found, "raise mlpkit.DataError with what is wrong with the file")
-        expect(False, f"a file {what} is read", "raise mlpkit.DataError")
+            found = f"a file {what} raises {type(error).__name__}: {error}"
+            expect(False, found, "raise mlpkit.DataError with the reason")
+        expect(False, f"a file {what} raises no error", "raise mlpkit.DataError")
 
 
 CHECKS: dict[str, CheckFunction] = {check.__name__: check for check in (reads, in_batches, used_columns, refuses)}

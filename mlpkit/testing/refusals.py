@@ -1,4 +1,4 @@
-"""Refusals: a ValueError that a plugin raises of its own accord, where something does not suit it. One of NumPy's is none."""
+"""Rejections: a ValueError that a plugin raises itself for unsuitable arguments, as opposed to an error of NumPy."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ RAISES = re.compile(r"(^|[:;] *)raise\b")
 
 
 def is_refusal(error: ValueError) -> bool:
-    """Return whether the line that raised an error is a raise statement of somebody's own, and not NumPy's."""
+    """Return True if a raise statement outside NumPy raised the error."""
     *_, (frame, line) = traceback.walk_tb(error.__traceback__)
     if str(frame.f_globals.get("__name__")).startswith("numpy."):
         return False
-    for above in range(line, max(line - 6, frame.f_code.co_firstlineno - 1), -1):  # a statement may go over several lines
+    for above in range(line, max(line - 6, frame.f_code.co_firstlineno - 1), -1):  # a statement may span several lines
         text = linecache.getline(frame.f_code.co_filename, above).strip()
         if not text or RAISES.search(text):
             return True

@@ -1,4 +1,4 @@
-"""Report: what came of the checks of one plugin."""
+"""Report of the checks of one plugin."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 Status = Literal["passed", "failed", "skipped", "expected"]
-SHORTEST = 0.05  # seconds from which it is said how long a check took
-EXCEPTION = re.compile(r"[A-Z]\w+: ")  # in which numbers are those of the call
+SHORTEST = 0.05  # seconds from which the duration of a check is shown
+EXCEPTION = re.compile(r"[A-Z]\w+: ")  # start of an error message, whose numbers depend on the call
 CALLER = re.compile(r"^.* failed in \w+: ", re.DOTALL)
 LOCATION = re.compile(r" *\([^()]+, line \d+\)$")
 NUMBERS = re.compile(r"\(?\d[\d, ]*\)? *")
@@ -23,11 +23,11 @@ class Check:
     ----------
     name : str
     status : {"passed", "failed", "skipped", "expected"}
-        Skipped: it says nothing of this plugin. Expected: it failed, as was said beforehand.
+        "skipped": the check does not apply to this plugin. "expected": it failed, as declared in `expected_failures`.
     reason : str
-        What was found and what to do, or why it was skipped; empty when it passed.
+        Finding and advice, or the reason for skipping; empty if it passed.
     seconds : float
-        What it took.
+        Duration of the check.
     """
 
     name: str
@@ -38,20 +38,20 @@ class Check:
 
 @dataclass(frozen=True)
 class Report:
-    """The results of the checks of one plugin; as text, a table.
+    """Results of the checks of one plugin, with a table as text form.
 
     Attributes
     ----------
     plugin : str
-        Its full name.
+        Full name of the plugin.
     kind : str
         "activations", "losses", "optimizers", "initializers", "schedules", "metrics" or "readers".
     distribution, version : str or None
-        The installed distribution it comes from; None for a class of one's own.
+        Distribution that installs the plugin; None for a user's class.
     options : mapping
-        Those that it was checked with, as JSON values.
+        Options of the checked object, as JSON values.
     checks : tuple of Check
-        In the order in which they ran.
+        Results in the order of execution.
     """
 
     plugin: str
@@ -66,31 +66,31 @@ class Report:
 
     @property
     def passed(self) -> int:
-        """Return how many checks passed."""
+        """Number of checks that passed."""
         return self._count("passed")
 
     @property
     def failed(self) -> int:
-        """Return how many failed that should not have, or passed that should have failed."""
+        """Number of checks that failed unexpectedly, or passed although a failure was expected."""
         return self._count("failed")
 
     @property
     def skipped(self) -> int:
-        """Return how many say nothing of this plugin."""
+        """Number of checks that do not apply to this plugin."""
         return self._count("skipped")
 
     @property
     def expected(self) -> int:
-        """Return how many failed as was said beforehand."""
+        """Number of checks that failed as expected."""
         return self._count("expected")
 
     @property
     def ok(self) -> bool:
-        """Return whether nothing failed and something passed: where no check ran, nothing is known."""
+        """True if nothing failed and at least one check passed."""
         return self.failed == 0 and self.passed > 0
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON values, with the counts and `ok`."""
+        """Return the report as JSON values, with the counts and `ok`."""
         counts = {"ok": self.ok, "passed": self.passed, "failed": self.failed, "skipped": self.skipped, "expected": self.expected}
         return {**asdict(self), "options": dict(self.options), "checks": [asdict(check) for check in self.checks], **counts}
 
@@ -104,20 +104,20 @@ class Report:
     def _summary(self) -> str:
         expected = f", {self.expected} failed as expected" if self.expected else ""
         counts = f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped{expected}"
-        nothing = "" if self.passed or self.failed else ": nothing is known of this plugin"
+        nothing = "" if self.passed or self.failed else ": no check applies to this plugin"
         return f"{'ok' if self.ok else 'NOT OK'}: {len(self.checks)} checks, {counts}{nothing}"
 
 
 def told_once(check: Check, earlier: Sequence[Check]) -> Check:
-    """The check; skipped where an earlier one failed for the same reason, so that one mistake is told once."""
+    """Return the check; skipped if an earlier one failed for the same reason, so that one mistake is reported once."""
     for each in earlier if check.status == "failed" else ():
         if each.status == "failed" and _alike(each.reason) == _alike(check.reason):
-            return replace(check, status="skipped", reason=f"it finds the same as {each.name}")
+            return replace(check, status="skipped", reason=f"same finding as {each.name}")
     return check
 
 
 def _alike(reason: str) -> str:
-    """A reason without what differs where one mistake shows again: the line, who called, and numbers such as shapes."""
+    """Return a reason without the parts that vary for the same mistake: line, caller, and numbers such as shapes."""
     text = LOCATION.sub("", CALLER.sub("", reason))
     return NUMBERS.sub("#", text) if EXCEPTION.match(text) else text
 

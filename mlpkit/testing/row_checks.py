@@ -1,4 +1,4 @@
-"""Rules of rows: an activation, a loss or its joint form, as one function of rows with its gradient, and what holds of every such one."""
+"""Row-wise functions with gradients (an activation, a loss or its fused form), and assertions that hold for all of them."""
 
 from __future__ import annotations
 
@@ -11,50 +11,50 @@ from numpy.typing import NDArray
 from mlpkit.plugin import Array
 from mlpkit.testing.failure_messages import expect, expect_close
 
-RTOL = {np.dtype("float32"): 1e-4, np.dtype("float64"): 1e-9}  # between the same numbers in arrays of other sizes
+RTOL = {np.dtype("float32"): 1e-4, np.dtype("float64"): 1e-9}  # tolerance between arrays of different sizes
 ATOL = {np.dtype("float32"): 1e-5, np.dtype("float64"): 1e-11}
-DISTURBED = 12  # times, to know how much the roundings of float32 matter
-ROUNDING = 8 * float(np.finfo("float32").eps)  # share of a number
+DISTURBED = 12  # number of random perturbations that estimate the effect of rounding to float32
+ROUNDING = 8 * float(np.finfo("float32").eps)  # relative size of a perturbation
 EPS = float(np.finfo("float64").eps)
-ALIVE = 0.2  # share of the rows in which some unit has a gradient, where each unit must have one somewhere
-HELD = 1e30  # up to which float32 holds what float64 does
+ALIVE = 0.2  # share of rows with a gradient in some unit, from which every unit must have one
+HELD = 1e30  # largest value that is compared in float32
 NOT_FAR = 1e5  # size of points up to which float32 must not overflow
 
 
 class Sample(NamedTuple):
-    """Points that a rule takes, and what belongs to their rows."""
+    """Points of a rule and the second argument for their rows."""
 
     points: Array  # (rows, units)
     beside: NDArray[Any]  # dL/dout, or the targets
-    size: float = 1.0  # of the points, roughly
+    size: float = 1.0  # approximate size of the points
 
     def part(self, rows: Any) -> Sample:
-        """Some of the rows."""
+        """Return a subset of the rows."""
         return self._replace(points=self.points[rows], beside=self.beside[rows])
 
     def astype(self, dtype: str) -> Sample:
-        """In another dtype; classes stay integers."""
+        """Return the sample in another dtype; classes stay integers."""
         beside = self.beside.astype(dtype) if self.beside.dtype.kind == "f" else self.beside
         return self._replace(points=self.points.astype(dtype), beside=beside)
 
 
 class Rule(NamedTuple):
-    """A function of rows with its gradient."""
+    """Row-wise function with its gradient."""
 
-    values: str  # what its values are called
+    values: str  # name of the values in messages
     gradients: str
     points: str
-    compute: Callable[[Array, Any], tuple[Array, Array]]  # of points and what is beside them: values and gradients
-    total: Callable[[Array, Any], Array]  # of values: one number per row, whose gradient it is
+    compute: Callable[[Array, Any], tuple[Array, Array]]  # from points and second argument to values and gradients
+    total: Callable[[Array, Any], Array]  # from values to one number per row, whose gradient is checked
 
     def at(self, sample: Sample) -> tuple[Array, Array]:
-        """Values and gradients, with NumPy's warnings switched off as in training."""
+        """Return values and gradients, with NumPy's warnings disabled as in training."""
         with np.errstate(all="ignore"):
             return self.compute(sample.points, sample.beside)
 
 
 def expect_alike(found: Array, expected: Array, what: str, advice: str, sample: Sample, called: str) -> None:
-    """Raise AssertionError unless two arrays are equal but for the last digits of what is largest in each row."""
+    """Raise AssertionError unless two arrays are equal up to rounding, relative to the largest number in each row."""
     with np.errstate(all="ignore"):
         largest = np.maximum(1.0, np.abs(expected).max(axis=-1, keepdims=True, initial=0.0) if expected.ndim == 2 else np.abs(expected))
         atol = ATOL[expected.dtype] * np.where(np.isfinite(largest), largest, 1.0)
@@ -62,7 +62,7 @@ def expect_alike(found: Array, expected: Array, what: str, advice: str, sample: 
 
 
 def expect_parts(rule: Rule, sample: Sample, parts: Sequence[Any], advice: str) -> None:
-    """Raise AssertionError unless some rows without the others have the values and gradients that they have among them."""
+    """Raise AssertionError unless subsets of the rows give the same values and gradients as in the whole array."""
     whole = rule.at(sample)
     where = f"{_shape(sample)} in {sample.points.dtype}"
     for rows in parts:
@@ -77,7 +77,7 @@ def _shape(sample: Sample) -> str:
 
 
 def expect_no_nan(rule: Rule, sample: Sample, advice: str) -> None:
-    """Raise AssertionError for NaN among values and gradients, and for infinity unless the points are far."""
+    """Raise AssertionError for NaN in values or gradients, and for infinity unless the points are very large."""
     for what, found in zip((rule.values, rule.gradients), rule.at(sample), strict=True):
         wrong = np.argwhere(np.isnan(found) if sample.size > NOT_FAR else ~np.isfinite(found))
         for index in [tuple(map(int, place)) for place in wrong[:1]]:
@@ -87,7 +87,7 @@ def expect_no_nan(rule: Rule, sample: Sample, advice: str) -> None:
 
 
 def expect_single(rule: Rule, sample: Sample, advice: str) -> None:
-    """Raise AssertionError unless float32 gives what float64 does, but for what the rounding of the points does to it."""
+    """Raise AssertionError unless float32 agrees with float64, up to the effect of rounding the points."""
     single = sample.astype("float32")
     exact = single.astype("float64")
     expected = rule.at(exact)
@@ -108,18 +108,18 @@ def expect_single(rule: Rule, sample: Sample, advice: str) -> None:
 
 
 def expect_alive(rule: Rule, samples: Sequence[Sample], advice: str) -> None:
-    """Raise AssertionError where the gradients of a unit are 0 in every row, and those of others are not: it counts for nothing."""
+    """Raise AssertionError if one unit has zero gradients in every row and others do not."""
     gradients = np.concatenate([rule.at(sample)[1] for sample in samples])
     shares = (gradients != 0).mean(axis=0)
     for unit in np.flatnonzero((shares == 0) & (shares.max() > ALIVE))[:1]:
-        expect(False, f"{rule.gradients} of unit {unit} of {gradients.shape[1]} are 0 in every row: it counts for nothing", advice)
+        expect(False, f"{rule.gradients} of unit {unit} of {gradients.shape[1]} are 0 in every row: it has no effect", advice)
 
 
 def expect_slopes(rule: Rule, draw: Callable[[int], tuple[Sample, Array, float]], advice: str, *, outwards: bool = False) -> None:
-    """Raise AssertionError unless gradients agree with differences along a direction of each row.
+    """Raise AssertionError unless gradients agree with differences along a direction in each row.
 
-    `draw` gives, by seed, a sample, the direction of each row and the longest of the steps. A row that is wrong in one
-    sample, as one is that happens to have a kink beside it, counts as wrong when the next sample has one too.
+    `draw` returns, for a seed, a sample, a direction for each row and the longest step. A wrong row, which may be close to a kink by
+    chance, counts as an error only if a second sample has one too.
     """
     first = _wrong_row(rule, *draw(0), outwards)
     if first is None or _wrong_row(rule, *draw(1), outwards) is None:
@@ -128,7 +128,7 @@ def expect_slopes(rule: Rule, draw: Callable[[int], tuple[Sample, Array, float]]
 
 
 def _wrong_row(rule: Rule, sample: Sample, direction: Array, step: float, outwards: bool) -> str | None:
-    """Return what is wrong with the row whose gradient is furthest from the differences; None where every row has some step that agrees."""
+    """Return a message about the row with the largest deviation from all differences; None if every row agrees for some step."""
     with np.errstate(all="ignore"):
         values, gradients = rule.at(sample)
         here = rule.total(values, sample.beside)
@@ -149,9 +149,9 @@ def _wrong_row(rule: Rule, sample: Sample, direction: Array, step: float, outwar
     if not len(over) or not over[row] > 0:
         return None
     place = f"row {row} of {rule.points} of {_shape(sample)}, where its first is {sample.points[row, 0]:g}"
-    return f"{rule.gradients} are wrong in {place}: along a line {found[row]:.6g} in place of {slopes[1][row]:.6g}"
+    return f"{rule.gradients} are wrong in {place}: along a line {found[row]:.6g} instead of {slopes[1][row]:.6g}"
 
 
 def _sizes(values: Array, beside: NDArray[Any]) -> Array:
-    """Return what the numbers that make up a row's total sum up to, all taken as positive."""
+    """Return the sum of absolute terms in each row's total."""
     return np.abs(values * beside).sum(axis=1) if values.ndim == 2 else np.abs(values)

@@ -1,4 +1,4 @@
-"""The checks of schedules."""
+"""Checks of schedules."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mlpkit.testing.failure_messages import expect, expect_same_bits
 
 LONG = (7, 100)  # epochs of a run
 EVERY = (1, 2, 3, *LONG, 1000, 10_000)
-MOST = 401  # places of one run
-PARTS = (3, 7, 11, 4)  # steps of an epoch
+MOST = 401  # most positions in one run
+PARTS = (3, 7, 11, 4)  # steps per epoch
 
 
 def places(runs: tuple[int, ...] = LONG) -> list[tuple[float, int]]:
-    """Epochs, with fractions, of runs of several lengths: the steps of short ones, and of long ones so many from the first to the last."""
+    """Return positions (epoch, epochs) in runs of several lengths: all steps of short runs, a regular selection of long ones."""
     found = []
     for epochs in runs:
         for parts in PARTS if epochs < 10 else PARTS[-1:]:
@@ -28,7 +28,7 @@ def places(runs: tuple[int, ...] = LONG) -> list[tuple[float, int]]:
 
 
 def rate_at(schedule: Schedule, epoch: float, epochs: int) -> float:
-    """Return the rate after `epoch` of `epochs` epochs, of a run whose figures fall and then stay."""
+    """Return the rate after `epoch` of `epochs` epochs, in a run whose loss falls and then stays constant."""
     if schedule.once_per_epoch:
         epoch = math.floor(epoch)
     step, steps = math.floor(epoch * PARTS[0]), epochs * PARTS[0]
@@ -36,7 +36,7 @@ def rate_at(schedule: Schedule, epoch: float, epochs: int) -> float:
 
 
 def _history(schedule: Schedule, epochs: int) -> Mapping[str, NDArray[np.float64]]:
-    """Return read-only columns of so many finished epochs; nothing for a schedule that is not `once_per_epoch`."""
+    """Return read-only history columns of finished epochs; empty unless the schedule is `once_per_epoch`."""
     if not schedule.once_per_epoch or not epochs:
         return {}
     column = 1.0 / np.minimum(np.arange(1, epochs + 1, dtype="float64"), 5.0)
@@ -45,7 +45,7 @@ def _history(schedule: Schedule, epochs: int) -> Mapping[str, NDArray[np.float64
 
 
 def rates(schedule: Schedule) -> None:
-    """Every rate is finite and not below 0, in runs of one epoch and of 10,000 too."""
+    """Check that every rate is finite and not negative, in runs of one to 10,000 epochs."""
     for epoch, epochs in places(EVERY):
         rate = rate_at(schedule, epoch, epochs)
         found = f"the rate at epoch {epoch:g} of {epochs} is {rate}"
@@ -53,15 +53,15 @@ def rates(schedule: Schedule) -> None:
 
 
 def short_runs(schedule: Schedule) -> None:
-    """A run of any length has a rate above 0 somewhere: else it trains nothing."""
+    """Check that a run of any length has a positive rate somewhere."""
     for epochs in EVERY:
         largest = max(rate_at(schedule, *place) for place in places((epochs,)))
         found = f"no rate of a run of {epochs} epochs is above 0"
-        expect(largest > 0, found, "let the parts of a schedule be shares of the run, or cut them where it is short")
+        expect(largest > 0, found, "define the phases of the schedule as fractions of the run, or shorten them for short runs")
 
 
 def returns_float(schedule: Schedule) -> None:
-    """Every rate is a float. NumPy's float64 is one of Python's, and computes the same."""
+    """Check that every rate is a float; NumPy's float64 is one."""
     for epoch, epochs in places(EVERY):
         rate = rate_at(schedule, epoch, epochs)
         found = f"the rate at epoch {epoch:g} of {epochs} is {type(rate).__name__}"
@@ -69,11 +69,11 @@ def returns_float(schedule: Schedule) -> None:
 
 
 def memory(schedule: Schedule) -> None:
-    """A rate depends on its arguments alone, in whatever order they come: a run may go on in the middle."""
+    """Check that a rate depends on its arguments only, in any order of calls, because runs may be resumed."""
     every = places((1, *LONG))
     expected = np.array([rate_at(schedule, *place) for place in every], "float64")
     fresh = type(schedule).model_validate_json(schedule.model_dump_json())
-    advice = "compute the rate from epoch and epochs alone, and keep nothing"
+    advice = "compute the rate from epoch and epochs alone, and store nothing"
     for asked in (schedule, fresh):
         for order in (np.arange(len(every))[::-1], np.random.default_rng(0).permutation(len(every))):
             found = np.empty_like(expected)
@@ -84,11 +84,11 @@ def memory(schedule: Schedule) -> None:
 
 
 def _expect_own_length(schedule: Schedule, advice: str) -> None:
-    """The length of a run is that of the call: shares of a run that give other rates in runs of other lengths do so in any order."""
+    """Check that the length of a run is taken from each call, not from an earlier one."""
     alone: dict[int, Array] = {}
     for epochs in (20, 40, 20, 40):
         found = np.array([rate_at(schedule, epochs * share, epochs) for share in (0.1, 0.25, 0.5, 0.9)])
-        expect_same_bits(found, alone.setdefault(epochs, found), "rates of runs of several lengths by turns", advice)
+        expect_same_bits(found, alone.setdefault(epochs, found), "rates of runs of several lengths in turn", advice)
 
 
 CHECKS: dict[str, CheckFunction] = {check.__name__: check for check in (rates, short_runs, returns_float, memory)}

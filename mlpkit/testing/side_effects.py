@@ -1,4 +1,4 @@
-"""The output of a plugin, and what it does to files, processes and the network, while a check runs."""
+"""Output of a plugin, and its accesses to files, processes and the network, during a check."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ DEEDS = (
     *("shutil.rmtree", "shutil.move", "shutil.copyfile", "webbrowser.open", "urllib.Request"),
 )
 CACHES = ("__pycache__", os.devnull)
-OTHERS = frozenset({"mlpkit", "pydantic", "abc", "builtins"})  # packages of classes that every plugin derives from
+OTHERS = frozenset({"mlpkit", "pydantic", "abc", "builtins"})  # packages with base classes of all plugins
 KIT, IMPORTS = "mlpkit.testing", "importlib"
 
-_watching: list[tuple[frozenset[str], list[str]]] = []  # modules and packages whose deeds are noted, and the deeds
+_watching: list[tuple[frozenset[str], list[str]]] = []  # modules and packages whose accesses are recorded, and the records
 _hooked = False
 
 
 def _noted(event: str, arguments: tuple[Any, ...]) -> None:
-    """A hook of Python's audit, which cannot be taken back: it does nothing unless a check asks for it."""
+    """Record an audit event of Python, whose hooks cannot be removed; do nothing unless a check is running."""
     if not _watching or (event != "open" and event not in DEEDS):
         return
     packages, deeds = _watching[-1]
@@ -35,7 +35,7 @@ def _noted(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _opened(arguments: tuple[Any, ...]) -> str | None:
-    """That a file is opened to be written to; None where it is read, or is a cache of Python's."""
+    """Return a description of a file opened for writing; None for reading and for Python's caches."""
     path, mode, flags = (*arguments, None, None)[:3]
     writes = any(letter in mode for letter in "wax+") if isinstance(mode, str) else isinstance(flags, int) and bool(flags & WRITING)
     if not writes or isinstance(path, int) or any(cache in str(path) for cache in CACHES):
@@ -44,7 +44,7 @@ def _opened(arguments: tuple[Any, ...]) -> str | None:
 
 
 def _is_of(packages: frozenset[str], frame: Any) -> bool:
-    """Return whether code of one of these packages does it now, and not an import or the kit."""
+    """Return True if code of these packages caused the event, outside of imports and the kit."""
     while frame is not None:
         name = str(frame.f_globals.get("__name__"))
         if name.startswith((KIT, IMPORTS)):
@@ -56,7 +56,7 @@ def _is_of(packages: frozenset[str], frame: Any) -> bool:
 
 
 def home_of(plugin: object) -> frozenset[str]:
-    """The modules of a plugin's class and of those that it derives from, and their packages, mlpkit's own set aside."""
+    """Return the modules and packages of a plugin's class and its bases, without mlpkit's own."""
     modules = {cls.__module__ for cls in type(plugin).__mro__}
     own = {type(plugin).__module__, *(name for name in modules if name.partition(".")[0] not in OTHERS)}
     return frozenset(own | {name.partition(".")[0] for name in own} - OTHERS)
@@ -64,7 +64,7 @@ def home_of(plugin: object) -> frozenset[str]:
 
 @contextmanager
 def deeds_of(modules: frozenset[str]) -> Iterator[list[str]]:
-    """Record what code of these modules does meanwhile to files, processes and the network."""
+    """Record accesses of these modules to files, processes and the network while the context is open."""
     global _hooked
     if not _hooked:
         sys.addaudithook(_noted)
@@ -78,7 +78,7 @@ def deeds_of(modules: frozenset[str]) -> Iterator[list[str]]:
 
 
 class Printed(io.StringIO):
-    """A stream of text in the place of sys.stdout or sys.stderr."""
+    """Text stream that replaces sys.stdout or sys.stderr."""
 
     def fileno(self) -> int:
         raise io.UnsupportedOperation("fileno")
@@ -86,7 +86,7 @@ class Printed(io.StringIO):
 
 @contextmanager
 def streams() -> Iterator[list[str]]:
-    """Record what is printed to sys.stdout and sys.stderr meanwhile; the value is filled at the end."""
+    """Record output to sys.stdout and sys.stderr while the context is open; the value is filled at its end."""
     told: list[str] = []
     before, ours = (sys.stdout, sys.stderr), (Printed(), Printed())
     sys.stdout, sys.stderr = ours
@@ -94,7 +94,7 @@ def streams() -> Iterator[list[str]]:
         yield told
     finally:
         if (sys.stdout, sys.stderr) != ours:
-            told.append("puts something else in the place of sys.stdout or sys.stderr")
+            told.append("replaces sys.stdout or sys.stderr")
         sys.stdout, sys.stderr = before
         text = "".join(each.getvalue() for each in ours)
         if text:
@@ -103,7 +103,7 @@ def streams() -> Iterator[list[str]]:
 
 @contextmanager
 def descriptors() -> Iterator[list[str]]:
-    """Record what is written to the descriptors of stdout and stderr meanwhile, past sys.stdout; it is passed on at the end."""
+    """Record output written directly to the descriptors of stdout and stderr; it is passed on at the end of the context."""
     told: list[str] = []
     kept: list[tuple[int, int, Any]] = []
     for number in (1, 2):

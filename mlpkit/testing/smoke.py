@@ -1,4 +1,4 @@
-"""The check `runs`: that the author's own code raises nothing, before anything else is asked of it."""
+"""Check `runs`: user code raises no error, which is tested before all other calls."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from mlpkit.testing.schedules import EVERY, places, rate_at
 from mlpkit.testing.trajectories import Quadratic, Walk, rate_of
 
 DTYPES = ("float32", "float64")
-NOT_ASKED = "the plugin's own code raises: see runs"
+NOT_ASKED = "user code raises an error: see runs"
 
 
 def runs(plugin: Plugin) -> None:
-    """It raises nothing for arrays of any shape and size that it must take, nor in a training."""
-    if isinstance(plugin, Reader):  # it computes nothing, and has checks of its own
+    """Check that no error is raised for arrays of all required shapes and sizes, nor in training."""
+    if isinstance(plugin, Reader):  # readers compute nothing, and have their own checks
         return
     with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore", RuntimeWarning)  # of NumPy, of which other checks tell what they mean
+        warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's warnings, whose causes other checks report
         answer(plugin)
         EVERYWHERE[plugin.kind](plugin)
         wide_answer(plugin)

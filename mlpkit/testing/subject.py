@@ -1,4 +1,4 @@
-"""Subject: the plugin object that is checked, from whatever stands for it, and what is known of it without calling it."""
+"""Plugin object to check, from an object, a class or a name, and information about it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mlpkit.plugin.registry import PluginInfo, snake_case
 
 
 def as_plugin(plugin: Plugin | type[Plugin] | str, kind: str | None = None) -> Plugin:
-    """The object to check: itself, or an object of a class or of a name, with its default options.
+    """Return the object to check: the given one, or one with default options from a class or a name.
 
     Raises
     ------
     PluginError
-        It is no plugin, its name means none or several, or it has options without a default.
+        It is not a plugin, its name is unknown or ambiguous, or it has options without a default.
     """
     if kind is not None and kind not in REGISTRIES:
         raise ValueError(f"unknown kind of plugin {kind!r}; one of {', '.join(REGISTRIES)}")
@@ -28,9 +28,11 @@ def as_plugin(plugin: Plugin | type[Plugin] | str, kind: str | None = None) -> P
         plugin = _named(plugin, kind)
     found = plugin if isinstance(plugin, Plugin) else _made(plugin)
     if getattr(found, "kind", None) not in REGISTRIES:
-        raise BrokenPlugin(f"{type(found).__name__} is of no kind of plugin", help="derive it from mlpkit.Elementwise or another contract")
+        raise BrokenPlugin(
+            f"{type(found).__name__} is not of a known kind of plugin", help="derive it from mlpkit.Elementwise or another contract"
+        )
     if kind not in (None, found.kind):
-        raise PluginError(f"{type(found).__name__} is one of the {found.kind}, not of the {kind}", help="leave kind out")
+        raise PluginError(f"{type(found).__name__} belongs to the {found.kind}, not to the {kind}", help="omit kind")
     return found
 
 
@@ -40,8 +42,8 @@ def _named(name: str, kind: str | None) -> type[Plugin]:
         return cls
     kinds = list(_kinds_with(name))
     if len(kinds) > 1:
-        help = f"say which: {' or '.join(f'kind={kind!r}' for kind in kinds)}; or give the class"
-        raise AmbiguousPlugin(f"{name!r} is a name in {' and '.join(kinds)}", help=help)
+        help = f"specify the kind: {' or '.join(f'kind={kind!r}' for kind in kinds)}; or give the class"
+        raise AmbiguousPlugin(f"{name!r} is a name of several kinds: {' and '.join(kinds)}", help=help)
     if kinds:
         return _named(name, kinds[0])
     names = sorted({info.name for registry in REGISTRIES.values() for info in registry.installed()})
@@ -63,9 +65,9 @@ def _kinds_with(name: str) -> Iterator[str]:
 
 
 def _made(cls: Any) -> Plugin:
-    """An object with default options."""
+    """Return an object with default options."""
     if not (isinstance(cls, type) and issubclass(cls, Plugin)):
-        raise PluginError(f"{cls!r} is no plugin", help="give an object, a class or the name of one")
+        raise PluginError(f"{cls!r} is not a plugin", help="give an object, a class or the name of one")
     required = [name for name, field in cls.model_fields.items() if field.is_required()]
     if required:
         example = ", ".join(f"{name}=..." for name in required)
@@ -74,22 +76,22 @@ def _made(cls: Any) -> Plugin:
     try:
         return cls()
     except TypeError as error:  # an abstract class
-        raise BrokenPlugin(f"{cls.__name__} cannot be used: {error}", help="define what is missing") from error
+        raise BrokenPlugin(f"{cls.__name__} cannot be used: {error}", help="define the missing methods") from error
     except (Exception, SystemExit) as error:
         own = "__init__" in vars(cls)
         help = "write no __init__: declare each option in the class, such as beta: float = 1.0" if own else "correct the defaults"
-        raise BrokenPlugin(f"{cls.__name__} does not take its own defaults: {_said(error)}", help=help) from error
+        raise BrokenPlugin(f"{cls.__name__} does not accept its own defaults: {_said(error)}", help=help) from error
 
 
 def _said(error: BaseException) -> str:
-    """Return what an exception says, in a line: of Pydantic's which options it is about."""
+    """Return the message of an exception on one line, with the options that an error of Pydantic refers to."""
     if not isinstance(error, ValidationError) or error.errors()[0]["type"] == "frozen_instance":
         return reason(error)
     return "; ".join(": ".join([".".join(map(str, problem["loc"])), problem["msg"]]) for problem in error.errors())
 
 
 def info_of(plugin: Plugin) -> PluginInfo:
-    """Return where a plugin comes from, also of one whose name its registry refuses."""
+    """Return the origin of a plugin, also for a name that its registry rejects."""
     cls = type(plugin)
     try:
         return REGISTRIES[plugin.kind].info(cls)
@@ -98,7 +100,7 @@ def info_of(plugin: Plugin) -> PluginInfo:
 
 
 def options_of(plugin: Plugin) -> dict[str, Any]:
-    """Its options as JSON values; as texts when they are none, which a check of its own says."""
+    """Return the options as JSON values, or as strings if they are not valid JSON, which another check reports."""
     try:
         return plugin.model_dump(mode="json")
     except Exception:

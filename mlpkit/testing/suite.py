@@ -1,4 +1,4 @@
-"""The checks of each kind, by name and in the order in which they run, and which of them a plugin is asked."""
+"""Checks of each kind, by name in the order of execution, and the conditions under which they apply."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KINDS: dict[str, dict[str, CheckFunction]] = {
     "metrics": metrics.CHECKS,
     "readers": readers.CHECKS,
 }
-AGAIN: dict[str, tuple[str, ...]] = {  # what is checked again with other options
+AGAIN: dict[str, tuple[str, ...]] = {  # checks repeated with other options
     "activations": (
         *("gradient", "kinks", "linear", "shapes", "rows", "dtype", "inputs_untouched", "buffers", "threads", "large_scores"),
         *("output", "inputs_gradient", "trained_parameters"),
@@ -36,29 +36,30 @@ AGAIN: dict[str, tuple[str, ...]] = {  # what is checked again with other option
     "schedules": ("rates", "returns_float", "memory"),
     "metrics": ("finite", "weights", "order", "sizes", "special_values", "buffers", "threads", "inputs_untouched"),
 }
-NOT_AT_LIMITS = ("in_place", "zero_parameters", "downhill", "scopes", "right_costs_less")  # where an option may take all to 0
-ONLY_WHERE: dict[str, tuple[Callable[[Any], bool], str]] = {  # by check: whether a plugin is asked, and why another is not
-    "inputs_gradient": (lambda activation: fixed(activation) is not activation, "gradient tells it of a function of one array"),
+# checks skipped at limits, where an option may reduce everything to 0
+NOT_AT_LIMITS = ("in_place", "zero_parameters", "downhill", "scopes", "right_costs_less")
+ONLY_WHERE: dict[str, tuple[Callable[[Any], bool], str]] = {  # by check: condition for a plugin, and reason if it does not hold
+    "inputs_gradient": (lambda activation: fixed(activation) is not activation, "gradient covers functions of one array"),
     "trained_parameters": (lambda activation: bool(activation.parameters), "it has no trained parameters"),
-    "output": (lambda activation: activation.output != "real", "its output is 'real', which any number is"),
-    "joint": (lambda loss: loss.joint_with is not None, "it names no joint_with"),
-    "zero_at_target": (lambda loss: loss.zero_at_target, "it does not promise zero_at_target"),
+    "output": (lambda activation: activation.output != "real", "its output is 'real', which allows any number"),
+    "joint": (lambda loss: loss.joint_with is not None, "it declares no joint_with"),
+    "zero_at_target": (lambda loss: loss.zero_at_target, "it does not declare zero_at_target"),
     "several_outputs": (lambda loss: loss.outputs_per_target > 1, "it has one output per target"),
-    "predictions": (lambda loss: type(loss).predictions is not Loss.predictions, "it leaves predictions to mlpkit"),
+    "predictions": (lambda loss: type(loss).predictions is not Loss.predictions, "it does not override predictions"),
     "later_options": (lambda plugin: bool(marked(type(plugin))), "none of its options is marked with Since"),
-    "other_options": (lambda plugin: bool(variants(plugin)), "it has no options whose values are known"),
-    "right_costs_less": (lambda loss: loss.targets != "numbers", "what is right for numbers depends on what they mean"),
-    "downhill": (lambda optimizer: not isinstance(optimizer, Minimizer), "a minimizer may choose its own steps"),
-    "sizes": (lambda plugin: not isinstance(plugin, Minimizer), "a minimizer may take any time with many parameters"),
-    "effects": (lambda plugin: any(usual(plugin).values()), "it has no options whose values are known"),
-    "rates": (lambda plugin: not isinstance(plugin, Minimizer), "a minimizer may choose its own steps"),
-    "zero_rate": (lambda optimizer: not isinstance(optimizer, Minimizer), "a minimizer may choose its own steps"),
+    "other_options": (lambda plugin: bool(variants(plugin)), "it has no options that can be varied"),
+    "right_costs_less": (lambda loss: loss.targets != "numbers", "the order of right and wrong depends on the meaning of the numbers"),
+    "downhill": (lambda optimizer: not isinstance(optimizer, Minimizer), "a full-batch optimizer may choose its own steps"),
+    "sizes": (lambda plugin: not isinstance(plugin, Minimizer), "a full-batch optimizer may take long with many parameters"),
+    "effects": (lambda plugin: any(usual(plugin).values()), "it has no options that can be varied"),
+    "rates": (lambda plugin: not isinstance(plugin, Minimizer), "a full-batch optimizer may choose its own steps"),
+    "zero_rate": (lambda optimizer: not isinstance(optimizer, Minimizer), "a full-batch optimizer may choose its own steps"),
 }
 
 
 def checks_of(plugin: Plugin) -> dict[str, CheckFunction]:
-    """The checks of a plugin: those of all kinds, those of its own, and those that train with it."""
-    if isinstance(plugin, Reader):  # it trains nothing
+    """Return the checks of a plugin: those of all kinds, those of its kind, and those that train with it."""
+    if isinstance(plugin, Reader):  # readers are not used in training
         readers.prepare(plugin, *variants(plugin))
         return {**common.CHECKS, **common.AFTER_RUNS, **KINDS[plugin.kind]}
     own = {**KINDS[plugin.kind], **(optimizers.OF_MINIMIZERS if isinstance(plugin, Minimizer) else {})}
@@ -68,15 +69,15 @@ def checks_of(plugin: Plugin) -> dict[str, CheckFunction]:
 
 
 def before_runs() -> dict[str, CheckFunction]:
-    """The checks that call nothing of a plugin, what its first calls do to the process, and whether its code raises."""
+    """Return the checks that precede `runs`: those that call nothing, and those of side effects."""
     return {**common.CHECKS, "side_effects": effect_checks.side_effects, "runs": smoke.runs}
 
 
 def other_options(plugin: Plugin) -> None:
-    """What is right with its own options is right with other values of each, one at a time."""
+    """Check that what holds for the plugin's options holds for other values of each, one at a time."""
     asked = [name for name in AGAIN[plugin.kind] if why_not(name, plugin) is None and _fault(name, plugin) is None]
     if not asked:
-        raise NotApplicable("the checks that it repeats fail with the plugin's own options")
+        raise NotApplicable("the checks to repeat fail with the plugin's own options")
     limits = at_limits(plugin)
     for variant in [*variants(plugin), *limits]:
         for name in [name for name in asked if name not in NOT_AT_LIMITS or variant not in limits]:
@@ -86,7 +87,7 @@ def other_options(plugin: Plugin) -> None:
 
 
 def _fault(name: str, plugin: Plugin) -> str | None:
-    """Return what a check finds; None when it finds nothing."""
+    """Return the finding of a check; None if it passes."""
     try:
         KINDS[plugin.kind][name](plugin)
     except NotApplicable:
@@ -99,7 +100,7 @@ def _fault(name: str, plugin: Plugin) -> str | None:
 
 
 def why_not(name: str, plugin: Plugin) -> str | None:
-    """Return why a check says nothing of a plugin, by what the plugin says of itself; None when it is asked."""
+    """Return the reason for which a check does not apply to a plugin, from its declarations; None if it applies."""
     asked, reason = ONLY_WHERE.get(name, (None, ""))
     return reason if asked is not None and not asked(plugin) else None
 

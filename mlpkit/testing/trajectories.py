@@ -1,4 +1,4 @@
-"""Walks: an optimizer on a bowl, whose minimum is known, or along gradients that are given."""
+"""Trajectories of an optimizer on a quadratic with a known minimum, or along given gradients."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mlpkit.plugin import Array, Minimizer, Optimizer, Schedule, learning_rate_o
 from mlpkit.testing.failure_messages import expect
 from mlpkit.testing.schedules import rate_at
 
-LITTLE = 1e-3  # a learning rate with which one step does not go too far
+LITTLE = 1e-3  # learning rate with which one step does not overshoot
 
 
 class Quadratic:
-    """A bowl: the loss and its gradient at any point, as a `Problem`. The gradient is one array that each call fills anew."""
+    """Quadratic objective with its gradient, as a `Problem`. The gradient is one array that each call overwrites."""
 
     def __init__(self, shape: tuple[int, ...], dtype: DTypeLike = "float64", seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
@@ -31,21 +31,21 @@ class Quadratic:
 
 
 def expect_names(optimizer: Optimizer) -> None:
-    """Raise AssertionError for names of state or scalars that are no tuple."""
+    """Raise AssertionError if names of state or scalars are not a tuple."""
     for kind in ("state", "scalars"):
         found: Any = getattr(optimizer, kind)
-        advice = f"write a tuple: ({found!r},)" if isinstance(found, str) else "write a tuple of names"  # ("m") is none
+        advice = f"write a tuple: ({found!r},)" if isinstance(found, str) else "write a tuple of names"  # ("m") is not a tuple
         expect(isinstance(found, tuple), f"the class variable {kind} is {found!r}, a {type(found).__name__}", advice)
 
 
 def zeros_of(optimizer: Optimizer, w: Array) -> list[Array]:
-    """Return the arrays and scalars that an optimizer keeps, as before the first step."""
+    """Return the state arrays and scalars of an optimizer before the first step."""
     expect_names(optimizer)
     return [*(np.zeros_like(w) for _ in optimizer.state), *(np.zeros(()) for _ in optimizer.scalars)]
 
 
 class Valley(Quadratic):
-    """A curved valley in any number of dimensions, with a minimum of 0 where all are 1. Rosenbrock 1960."""
+    """Rosenbrock function (1960) in any number of dimensions, with a minimum of 0 at ones."""
 
     def __init__(self, size: int) -> None:
         super().__init__((size,))
@@ -61,16 +61,16 @@ class Valley(Quadratic):
 
 
 class Walk:
-    """The parameters that an optimizer has reached, with the arrays of its state."""
+    """Parameters reached by an optimizer, with its state arrays."""
 
     def __init__(self, optimizer: Optimizer, problem: Quadratic) -> None:
         self.problem = problem
         self.w = problem.start.copy()
         self.state = zeros_of(optimizer, self.w)
-        self.done = 0  # the number of the call that said that nothing is left to gain: the walk is over, as a run is
+        self.done = 0  # number of the call that reported convergence, after which no more steps are taken
 
     def go(self, optimizer: Optimizer, steps: Iterable[int], lr: float) -> None:
-        """Take the steps of these numbers, up to the one with which a minimizer is done."""
+        """Take the given steps, up to the one at which a full-batch optimizer has converged."""
         for t in steps:
             if self.done:
                 return
@@ -80,7 +80,7 @@ class Walk:
                 self.done = t
 
     def renew(self) -> None:
-        """Go on in copies of all arrays, and fill the old ones with NaN."""
+        """Continue with copies of all arrays, and fill the old ones with NaN."""
         old = [self.w, *self.state, self.problem.grad]
         self.w, *self.state, self.problem.grad = [array.copy() for array in old]
         for array in old:
@@ -88,30 +88,30 @@ class Walk:
 
 
 def rebuilt(optimizer: Optimizer) -> Optimizer:
-    """An object of the same options, through JSON."""
+    """Return an object with the same options, through JSON."""
     return type(optimizer).model_validate_json(optimizer.model_dump_json())
 
 
 def rate_of(optimizer: Optimizer) -> float:
-    """The learning rate to check with: its own; of a schedule the largest of the first epochs."""
+    """Return the learning rate for the checks: the optimizer's own, or the largest of a schedule's first epochs."""
     rate = learning_rate_of(optimizer)
     return max(rate_at(rate, epoch / 2, 10) for epoch in range(11)) if isinstance(rate, Schedule) else rate
 
 
 def shape_of(optimizer: Optimizer) -> tuple[int, ...]:
-    """The shape of an array that it takes."""
+    """Return a shape of arrays that the optimizer accepts."""
     return (6, 4) if optimizer.scope == "tensor" else (24,)
 
 
 def walked(optimizer: Optimizer, steps: int, dtype: DTypeLike = "float64", seed: int = 0) -> Walk:
-    """So many steps from the start."""
+    """Return the trajectory after `steps` steps."""
     walk = Walk(optimizer, Quadratic(shape_of(optimizer), dtype, seed))
     walk.go(optimizer, range(1, steps + 1), rate_of(optimizer))
     return walk
 
 
 def driven(optimizer: Optimizer, w: Array, gradients: Sequence[Array], lr: float = LITTLE) -> Array:
-    """Return where an optimizer goes from `w` along some gradients, with a state of zeros; not for minimizers."""
+    """Return the parameters after steps along given gradients from `w`, with a state of zeros; not for full-batch optimizers."""
     w = w.copy()
     state = zeros_of(optimizer, w)
     with np.errstate(all="ignore"):
@@ -121,7 +121,7 @@ def driven(optimizer: Optimizer, w: Array, gradients: Sequence[Array], lr: float
 
 
 class Raising:
-    """A problem whose calls raise from a certain one on."""
+    """Objective whose calls raise an error from a certain call on."""
 
     def __init__(self, quadratic: Quadratic, call: int, error: BaseException) -> None:
         self.quadratic, self.call, self.error = quadratic, call, error

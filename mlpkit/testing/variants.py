@@ -1,4 +1,4 @@
-"""Variants: the same plugin with other options. What is right with one value may be wrong with another."""
+"""Variants of a plugin with other options, because checks may fail for some values only."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mlpkit.plugin import REGISTRIES, Plugin
 
 MOST = 16
 USUAL = 2  # values of an option that are tried besides its limits
-NOT_VARIED = "learning_rate"  # of optimizers, which every check of them chooses
-FURTHER = (1e3, 1e-3, 1e6, 1e-6)  # factors of a number, where its double and its half change nothing
-ENDS = {"ge": True, "le": True, "gt": False, "lt": False}  # names of limits; whether the limit is a value
+NOT_VARIED = "learning_rate"  # of optimizers; every check chooses its own
+FURTHER = (1e3, 1e-3, 1e6, 1e-6)  # factors for a number if doubling and halving have no effect
+ENDS = {"ge": True, "le": True, "gt": False, "lt": False}  # names of limits; True if the limit itself is valid
 
 
 def variants(plugin: Plugin) -> list[Plugin]:
-    """The plugin with one of its options changed to two other values, and with all of them changed; the first `MOST`."""
+    """Return variants with one option changed to two other values, and one with all changed; at most `MOST`."""
     by_option = usual(plugin)
     singles = [variant for found in by_option.values() for variant in found[:USUAL]]
     firsts = {name: getattr(found[0], name) for name, found in by_option.items() if found}
@@ -30,7 +30,7 @@ def variants(plugin: Plugin) -> list[Plugin]:
 
 
 def at_limits(plugin: Plugin) -> list[Plugin]:
-    """The plugin with one of its options at a limit that is a value; the first `MOST`."""
+    """Return variants with one option at an inclusive limit; at most `MOST`."""
     found: list[Plugin] = []
     for name, field in _options(plugin):
         ends = [limit for limit, is_value in _limits(field) if is_value and limit != getattr(plugin, name)]
@@ -39,12 +39,12 @@ def at_limits(plugin: Plugin) -> list[Plugin]:
 
 
 def usual(plugin: Plugin) -> dict[str, list[Plugin]]:
-    """By option the plugin with other values of it near to its own, within its limits."""
+    """Return variants by option, with values close to the present one and within limits."""
     return {name: _all_made(plugin, name, _near(getattr(plugin, name), field.annotation, field)) for name, field in _options(plugin)}
 
 
 def others(plugin: Plugin, name: str) -> Iterator[Plugin]:
-    """The plugin with one option changed, by little at first and by much at last; with another one where it does not go alone."""
+    """Yield variants with one option changed, first slightly, then strongly; with another option if it cannot change alone."""
     field = type(plugin).model_fields[name]
     value = getattr(plugin, name)
     alone = _all_made(plugin, name, [*_near(value, field.annotation, field), *_far(value, field)])
@@ -55,7 +55,7 @@ def others(plugin: Plugin, name: str) -> Iterator[Plugin]:
 
 
 def made(plugin: Plugin, changes: dict[str, Any]) -> Plugin | None:
-    """The plugin with some options changed; None where its limits, or a validator of its own, refuse them."""
+    """Return the plugin with some options changed; None if limits or a validator reject them."""
     given = {name: getattr(plugin, name) for name in type(plugin).model_fields}
     try:
         return type(plugin).model_validate({**given, **changes})
@@ -64,7 +64,7 @@ def made(plugin: Plugin, changes: dict[str, Any]) -> Plugin | None:
 
 
 def changed(plugin: Plugin, variant: Plugin) -> str:
-    """Return what is another option in a variant, in words."""
+    """Return the changed options of a variant as text."""
     names = type(plugin).model_fields
     return ", ".join(f"{name}={getattr(variant, name)!r}" for name in names if getattr(variant, name) != getattr(plugin, name))
 
@@ -79,12 +79,12 @@ def _all_made(plugin: Plugin, name: str, values: Iterable[Any]) -> list[Plugin]:
 
 
 def _limits(field: FieldInfo) -> list[tuple[Any, bool]]:
-    """The limits of a number, and of each whether it is a value."""
+    """Return the limits of a number, each with True if it is inclusive."""
     return [(getattr(each, end), is_value) for each in field.metadata for end, is_value in ENDS.items() if hasattr(each, end)]
 
 
 def _near(value: Any, annotation: Any, field: FieldInfo) -> list[Any]:
-    """Other values near to an option's own; none of a text of any letters, of which nothing is known."""
+    """Return values close to an option's own; none for free text."""
     if get_origin(annotation) is Literal:
         return [word for word in get_args(annotation) if word != value]
     if isinstance(value, Enum):
@@ -101,7 +101,7 @@ def _near(value: Any, annotation: Any, field: FieldInfo) -> list[Any]:
 
 
 def _numbers(value: float, field: FieldInfo) -> list[Any]:
-    """The double and the half, or what is half-way to a limit."""
+    """Return the double, the half, and the midpoints to limits."""
     ends = [limit for limit, _ in _limits(field) if limit != value]
     if isinstance(value, int):
         return [value + 1, 2 * value + 2, value - 1, *((value + int(end)) // 2 for end in ends)]
@@ -110,7 +110,7 @@ def _numbers(value: float, field: FieldInfo) -> list[Any]:
 
 
 def _far(value: Any, field: FieldInfo) -> list[Any]:
-    """Values far from an option's own, and its limits."""
+    """Return values far from an option's own, and its limits."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return []
     ends = [limit for limit, is_value in _limits(field) if is_value]
@@ -120,7 +120,7 @@ def _far(value: Any, field: FieldInfo) -> list[Any]:
 
 
 def _tuples(value: tuple[Any, ...], annotation: Any, field: FieldInfo) -> list[Any]:
-    """With every number changed, with the first one changed, without the last and with one more."""
+    """Return the tuple with all numbers changed, with the first changed, the last changed, one fewer and one more."""
     if not value:
         return [(each,) for part in get_args(annotation) for each in _examples(part)]
     every = tuple(next(iter(_near(each, type(each), field)), each) for each in value)
@@ -128,7 +128,7 @@ def _tuples(value: tuple[Any, ...], annotation: Any, field: FieldInfo) -> list[A
 
 
 def _plugins(value: Plugin) -> list[Any]:
-    """Built-ins of the same kind, and the same one with other options."""
+    """Return built-ins of the same kind, and the same one with other options."""
     registry = REGISTRIES[value.kind]
     found: list[Any] = [variant for each in usual(value).values() for variant in each[:1]]
     for name in islice((name for name in registry.builtins), 4):
@@ -140,7 +140,7 @@ def _plugins(value: Plugin) -> list[Any]:
 
 
 def _examples(annotation: Any) -> list[Any]:
-    """Some values of a type, for an option that has none."""
+    """Return values of a type, for an option whose value is None."""
     if get_origin(annotation) is Literal:
         return list(get_args(annotation))
     known: dict[Any, list[Any]] = {float: [0.5, 1.0], int: [1, 2], bool: [True, False], NoneType: []}

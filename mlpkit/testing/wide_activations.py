@@ -1,4 +1,4 @@
-"""The checks of activations with trained parameters, and of gated ones."""
+"""Checks of activations with trained parameters, and of gated activations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROWS, UNITS = 9, 4
 
 
 def _case(activation: Activation, dtype: str = "float64") -> tuple[Array, Array, list[Array]]:
-    """Return pre-activations, dL/dout and parameters that are others in each unit."""
+    """Return pre-activations, dL/dout and parameters that differ between units."""
     rng = np.random.default_rng(11)
     columns = 2 * UNITS if isinstance(activation, Gated) else UNITS
     z = away_from_kinks(activation, 2 * rng.standard_normal((ROWS, columns)))
@@ -56,12 +56,12 @@ def _differences(activation: Activation, z: Array, upstream: Array, parameters: 
 
 
 def trained_parameters(activation: Activation) -> None:
-    """`backward` adds the gradient of each trained parameter, which agrees with differences, and leaves the parameters alone."""
+    """Check that `backward` adds the right gradient of each trained parameter and does not write to the parameters."""
     for name, value in activation.parameters.items():
         expect(np.isfinite(value), f"the initial value of {name!r} is {value}", "give a finite number")
         expect(name.isidentifier(), f"a trained parameter is called {name!r}", "name it with letters, digits and _")
     unknown = [name for name in activation.shared if name not in activation.parameters]
-    expect(not unknown, f"shared names {' and '.join(map(repr, unknown))}, which parameters does not", "name trained parameters alone")
+    expect(not unknown, f"shared names {' and '.join(map(repr, unknown))}, which are not in parameters", "list trained parameters only")
     z, upstream, parameters = _case(activation)
     before = [parameter.copy() for parameter in parameters]
     _, gradients = _backward(activation, z, upstream, parameters)
@@ -71,14 +71,14 @@ def trained_parameters(activation: Activation) -> None:
         expect_same_bits(parameters[number], before[number], f"{name} before and after backward", "do not write to the parameters")
         expected = _differences(activation, z, upstream, parameters, parameters[number])
         expect_close(gradients[number], expected, f"gradients of {name}, against differences,", advice, rtol=1e-5, atol=1e-6)
-        expect_close(added[number] - 1.0, gradients[number], f"what is added to the gradient of {name}", advice, rtol=1e-9, atol=1e-9)
+        expect_close(added[number] - 1.0, gradients[number], f"the amount added to the gradient of {name}", advice, rtol=1e-9, atol=1e-9)
     single = _backward(activation, *_case(activation, "float32"))[1]
     for name, found, exact in zip(activation.parameters, single, gradients, strict=True):
         expect_close(found, exact.astype("float32"), f"gradients of {name} in float32", "compute in the dtype of z", rtol=1e-3, atol=1e-4)
 
 
 def inputs_gradient(activation: Activation) -> None:
-    """dL/dz agrees with differences in every column, with parameters that are others in each unit."""
+    """Check that dL/dz agrees with differences in every column, with parameters that differ between units."""
     z, upstream, parameters = _case(activation)
     found, _ = _backward(activation, z, upstream, parameters)
     expected = _differences(activation, z, upstream, parameters, z)

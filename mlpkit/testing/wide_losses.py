@@ -1,4 +1,4 @@
-"""The checks of losses with several outputs per target, and of those that define how outputs become predictions."""
+"""Checks of losses with several outputs per target, and of losses that define their predictions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROWS, TARGETS = 9, 3
 
 
 def several_outputs(loss: Loss) -> None:
-    """The gradient agrees with differences in every output of every target, and each target depends on its own outputs alone."""
+    """Check that the gradient agrees with differences for all outputs, and that a target depends on its own outputs only."""
     count = loss.outputs_per_target
     expect(loss.targets == "numbers", f"targets is {loss.targets!r}", "take numbers where there are several outputs for each target")
     rng = np.random.default_rng(21)
@@ -34,7 +34,7 @@ def several_outputs(loss: Loss) -> None:
 
 
 def predictions(loss: Loss) -> None:
-    """`predictions` gives finite numbers in the units of the data: one array of shape (rows, targets) for each name."""
+    """Check that `predictions` gives finite numbers in the units of the data, with shape (rows, targets) for each name."""
     rng = np.random.default_rng(22)
     outputs = rng.standard_normal((ROWS, TARGETS * loss.outputs_per_target))
     center, scale = np.array([0.0, 5.0, -3.0]), np.array([1.0, 2.0, 0.5])

@@ -208,4 +208,4 @@ def test_a_report_is_json_and_a_table():
     text = str(report)
     assert text.splitlines()[0] == f"mean_squared_error(), one of the losses of mlpkit {mlpkit.__version__}"
     assert f"ok: {len(report.checks)} checks, {report.passed} passed, 0 failed, 7 skipped" in text
-    assert "it names no joint_with" in text
+    assert "it declares no joint_with" in text

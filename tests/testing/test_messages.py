@@ -91,7 +91,7 @@ def test_what_raises_in_one_check_alone_is_told_by_it(monkeypatch):
     checks = {check.name: check for check in examine(AddsSevenLater(), without=("saved_model",)).checks}
     assert checks["runs"].status == "passed"
     assert "operands could not be broadcast" in checks["gradient"].reason
-    assert (checks["rows"].status, checks["rows"].reason) == ("skipped", "it finds the same as gradient")
+    assert (checks["rows"].status, checks["rows"].reason) == ("skipped", "same finding as gradient")
 
 
 class RateIsANumber(good.RMSProp):
@@ -156,9 +156,9 @@ class DoneAtOnce(Minimizer):
 def test_a_minimizer_that_is_done_at_once_is_accused_of_that_alone():
     found = failed(DoneAtOnce())
     assert set(found) == {"falls", "learns"}
-    assert "return True where nothing is left to gain, and not after call 1" in found["falls"]
+    assert "return True only when no improvement is left, not after call 1" in found["falls"]
     (resume,) = [check for check in examine(DoneAtOnce(), without=("saved_model",)).checks if check.name == "resume"]
-    assert (resume.status, resume.reason) == ("skipped", "its run is over in the first epoch")
+    assert (resume.status, resume.reason) == ("skipped", "its run ends in the first epoch")
 
 
 @pytest.mark.parametrize(

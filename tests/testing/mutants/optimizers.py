@@ -161,7 +161,7 @@ class ForgetsItsStep(good.Backtracking):
 
 OPTIMIZERS = {
     Climbs(): {"falls": r"a quadratic went from [\d.]+ to [\d.]+ in 1000 steps of the rate 0.01", "learns": "the loss went from"},
-    NewArray(): {"in_place": "w is as it was before the step; write into w", "falls": "a quadratic went", "learns": "the loss went from"},
+    NewArray(): {"in_place": "w is unchanged after the step; write into w", "falls": "a quadratic went", "learns": "the loss went from"},
     RebindsState(): {"state": "the state 'velocity' is never written; write into the array, m \\*= ..."},
     StateOnObject(): {"state": "AttributeError: .*_velocity", "resume": "_velocity"},
     StateOnClass(): {
@@ -170,11 +170,11 @@ OPTIMIZERS = {
     },
     StateInModule(): {"in_place": "in fresh ones at each step differ", "state": "the parameters differ", "resume": "differ"},
     DecaysAlways(): {"zero_rate": "before and after steps of the rate 0 differ"},
-    NotElementwise(): {"scopes": "moved as a whole and in pieces differ.*take elementwise back"},
+    NotElementwise(): {"scopes": "moved as a whole and in pieces differ.*set elementwise to False"},
     MatricesOnly(): {"scopes": "ValueError: not enough values to unpack", "learns": "failed in step", "resume": "failed in step"},
     NeedsFloat64(): {"dtype": "UFuncTypeError: Cannot cast ufunc 'subtract'", "learns": "failed in step", "resume": "failed in step"},
-    Swallows(): {"lets_exceptions_through": "the problem raised RuntimeError in call 1 and nothing came out"},
-    Wraps(): {"lets_exceptions_through": "the problem raised KeyboardInterrupt in call 1 and RuntimeError came out"},
-    GivesUp(): {"falls": "in 50 calls of the rate 0.01.*return True where nothing is left to gain, and not after call 50"},
+    Swallows(): {"lets_exceptions_through": "the objective raised RuntimeError in call 1, and nothing came out"},
+    Wraps(): {"lets_exceptions_through": "the objective raised KeyboardInterrupt in call 1, and RuntimeError came out"},
+    GivesUp(): {"falls": "in 50 calls of the rate 0.01.*return True only when no improvement is left, not after call 50"},
     ForgetsItsStep(): {"state": "the parameters differ", "resume": "differ"},
 }

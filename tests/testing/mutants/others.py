@@ -253,19 +253,19 @@ class GivesAnArray(Error):
 
 
 OTHERS = {
-    GlobalRandom(): {"reproducible": "fill moves a global generator", "deterministic": "differ", "pickles": "differ", "copies": "differ"},
-    PythonRandom(): {"reproducible": "fill moves a global generator", "deterministic": "differ", "pickles": "differ", "copies": "differ"},
+    GlobalRandom(): {"reproducible": "fill uses a global generator", "deterministic": "differ", "pickles": "differ", "copies": "differ"},
+    PythonRandom(): {"reproducible": "fill uses a global generator", "deterministic": "differ", "pickles": "differ", "copies": "differ"},
     OwnRandom(): {"reproducible": "same seed differ.*draw from rng", "deterministic": "differ", "pickles": "differ", "copies": "differ"},
-    SeedsAll(): {"reproducible": "fill moves a global generator of numpy.random or random"},
+    SeedsAll(): {"reproducible": "fill uses a global generator of numpy.random or random"},
     LeavesRows(): {"fills": r"in an array of the shape \(6, 4\), an entry at \[20\] is nan", "shapes": "is nan"},
     BindsAnother(): {"fills": r"fill the array itself: array\[...\] = ...", "shapes": "is nan"},
     FailsOnOneInput(): {"shapes": "ZeroDivisionError"},
-    Thousandfold(): {"size": "weights of 200 inputs of unit size give scores of 1.4.*e\\+04; divide by the square root"},
+    Thousandfold(): {"size": "weights for 200 inputs of unit size give pre-activations of 1.4.*e\\+04; divide by the square root"},
     ShortRuns(): {"rates": "IndexError: 10[0-9.]+"},
     Negative(): {"rates": "the rate at epoch 1 of 1 is -1e-06"},
     OneEpoch(): {"rates": "ZeroDivisionError"},
     GivesArray(): {"returns_float": "the rate at epoch 0 of 1 is float32; return a float"},
-    Remembers(): {"memory": "asked for in order and in another order differ", "resume": "of a resumed and of an unbroken run differ"},
+    Remembers(): {"memory": "asked for in order and in another order differ", "resume": "of a resumed and of an uninterrupted run differ"},
     NoRate(): {"learns": "the loss went from .* to .* in 60 epochs"},
     IgnoresWeights(): {"weights": "of weighted rows, against those of repeated ones, .* are wrong.*np.average"},
     FirstRow(): {"order": "figures of shuffled rows, .* are wrong"},
@@ -280,6 +280,6 @@ OTHERS = {
     ByRowOfThree(): {"weights": "are wrong", "order": r"figures of shuffled rows, with outputs of the shape \(24, 3\) are wrong"},
     FirstColumn(): {"direction": "with 2 columns, the figure is the same whether the outputs of column 1 are right or wrong"},
     OneColumn(): dict.fromkeys(("finite", "weights", "order", "inputs_untouched", "direction"), "ValueError: cannot reshape"),
-    TellsNothing(): {"direction": "right outputs have 1 and wrong ones 1 with 12 classes.*tell right outputs from wrong ones"},
+    TellsNothing(): {"direction": "right outputs have 1 and wrong ones 1 with 12 classes.*differ between right and wrong outputs"},
     GivesAnArray(): {"finite": "the figure is ndarray; return a float", "evaluate": "gives ndarray, not a number"},
 }
