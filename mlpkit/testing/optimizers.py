@@ -100,7 +100,7 @@ def _unwritten(optimizer: Any) -> set[str]:
 
 
 def rates(optimizer: Optimizer) -> None:
-    """The learning rate may be an array like w, of the rate of each number: equal ones do what one number does."""
+    """Check that an array of equal learning rates gives the steps of one number."""
     shape, lr = shape_of(optimizer), rate_of(optimizer)
     w, gradients = Quadratic(shape).start, [np.random.default_rng(15).standard_normal(shape) for _ in range(3)]
     expected, found = driven(optimizer, w, gradients, lr), driven(optimizer, w, gradients, np.full(shape, lr))  # type: ignore[arg-type]
