@@ -22,6 +22,7 @@ MOST = {  # files that an addition touches at most
     "training_option": 5,
     "metric": 2,
     "command": 2,
+    "reader": 2,
 }
 # the name of each addition, its changes of the spec, and the plugin that is checked with it
 USES = {
@@ -161,3 +162,28 @@ def test_an_added_command_runs(checkout, tmp_path):
     apply((PATCHES / "command.patch").read_text(encoding="utf-8"), checkout)
     assert "size" in run(["-m", "mlpkit", "--help"], checkout, tmp_path)
     assert run(["-m", "mlpkit", "size", str(ROOT / "models" / "xor" / "model.h5")], checkout, tmp_path) == "33\n"
+
+
+READ = """
+import pathlib
+import mlpkit
+from mlpkit.cli import main
+
+text = "".join(f"{number} {2 * number % 5}\\n" for number in range(20))
+pathlib.Path("rows.fwf").write_text("x y\\n" + text)
+pathlib.Path("rows.txt").write_text("x y\\n" + text)
+layers = {"layers": [{"units": 4, "activation": "tanh"}, {}]}
+spec = {"network": layers, "loss": "mse", "training": {"epochs": 2}, "data": {"path": "rows.fwf", "target": "y"}}
+model = mlpkit.train(spec)
+assert model.predict("rows.fwf").tolist() == model.predict({"x": list(range(20))}).tolist()
+named = mlpkit.train({**spec, "data": {**spec["data"], "path": "rows.txt", "format": "fwf"}})
+assert named.predict("rows.fwf").tolist() == model.predict("rows.fwf").tolist()
+model.save("model.h5")
+assert main(["predict", "model.h5", "rows.fwf"]) == 0
+assert main(["plugins", "check", "fwf"]) == 0
+"""
+
+
+def test_an_added_reader_reads(checkout, tmp_path):
+    apply((PATCHES / "reader.patch").read_text(encoding="utf-8"), checkout)
+    run(["-c", READ], checkout, tmp_path)

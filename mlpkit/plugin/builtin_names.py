@@ -42,7 +42,13 @@ CLASSES: dict[str, dict[str, str]] = {
         "subset_accuracy": "SubsetAccuracy",
         "hamming_loss": "HammingLoss",
     },
-    "readers": {"csv": "CSV", "tsv": "TSV", "npy": "NPY", "npz": "NPZ", "hdf5": "HDF5"},
+    "readers": {
+        "csv": "CSV",
+        "tsv": "TSV",
+        "npy": "NPY",
+        "npz": "NPZ",
+        "hdf5": "HDF5",
+    },
 }
 
 MODULES = {"readers": "mlpkit.data.formats"}  # of the kinds whose module is not mlpkit.KIND

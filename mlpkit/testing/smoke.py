@@ -17,7 +17,7 @@ from mlpkit.testing.cases import case_of
 from mlpkit.testing.engine import trained
 from mlpkit.testing.initializers import SHAPES, filled
 from mlpkit.testing.outputs import answer, wide_answer
-from mlpkit.testing.schedules import EVERY, places, rate_at
+from mlpkit.testing.schedules import lengths, places, rate_at
 from mlpkit.testing.trajectories import Quadratic, Walk, rate_of
 
 DTYPES = ("float32", "float64")
@@ -67,7 +67,7 @@ def _initializer(initializer: Initializer) -> None:
 
 
 def _schedule(schedule: Schedule) -> None:
-    for place in places(EVERY):
+    for place in places(lengths(schedule)):
         rate_at(schedule, *place)
 
 

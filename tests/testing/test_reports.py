@@ -224,7 +224,7 @@ def test_every_check_is_a_test_with_a_name_to_read(tmp_path):
     assert re.findall("FAILED test_own.py::(\\S+)", text) == ["test_wrong[wrong-gradient]", "test_strict[swish-gradient]"]
     assert re.search(r"^wrong-gradient: derivatives, against differences of the function, are wrong", text, re.M)
     assert re.search(r"^swish-gradient: it was expected to fail \(not yet\) but passed", text, re.M)
-    assert "2 failed, 110 passed, 5 deselected, 1 xfailed" in text
+    assert "2 failed, 111 passed, 5 deselected, 1 xfailed" in text
 
 
 def test_wrong_arguments_are_errors_of_the_collection(tmp_path):
