@@ -23,7 +23,7 @@ def run(module: str, *arguments: str, **variables: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("kills", [20, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [8, pytest.param(100, marks=pytest.mark.slow)])
 def test_a_killed_save_leaves_a_whole_model(kills):
     assert f"{kills} kills, a whole model each time" in run("kill", "--kills", str(kills))
 

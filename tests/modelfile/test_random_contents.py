@@ -81,7 +81,7 @@ def test_groups_of_any_size_come_back(count, seed, longest, same):
     assert_read(Contents({}, {}, arrays={name: np.array(float(number)) for number, name in enumerate(names)}), same)
 
 
-@pytest.mark.parametrize("count", [8, 9, 45, 46, 47, 1_000, 5_000])
+@pytest.mark.parametrize("count", [8, 9, 45, 46, 47, 1_000, pytest.param(5_000, marks=pytest.mark.slow)])
 def test_groups_at_the_edges_come_back(count, same):
     """The last of a header, the first of a heap, and on both sides of the second level of its B-tree."""
     assert_read(Contents({}, {}, arrays={f"a{number}": np.zeros(1) for number in range(count)}), same)

@@ -104,7 +104,7 @@ def looped(spec, tmp_path, at):
     return (tmp_path / "end.h5").read_bytes(), came
 
 
-@pytest.mark.parametrize("way", [trained, looped])
+@pytest.mark.parametrize("way", [trained, pytest.param(looped, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", SPECS)
 def test_an_interrupt_at_any_moment(name, way, tmp_path):
     with Interrupting() as counting:
