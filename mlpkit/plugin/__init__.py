@@ -1,6 +1,6 @@
-"""Plugins: the base class, the contract of each kind, and the registry that finds the installed ones.
+"""Plugins: base class, contracts of all kinds, and registries of the installed plugins.
 
-The built-in plugins are modules beside this package; this one knows them by name only.
+The built-in plugins are modules outside this package, which refers to them by name only.
 """
 
 from mlpkit.numerics.arrays import Array, Targets

@@ -1,8 +1,7 @@
-"""Plugin: a frozen Pydantic model that is both the options and the behaviour.
+"""Base class of plugins: a frozen Pydantic model that holds both the options and the behaviour.
 
-A field is an option, with its default, its limits, its documentation and its JSON Schema, written once. A field that
-is annotated with a contract (`activation: Activation`) takes a plugin's name, a mapping with `type` and options, a
-class or an object.
+A field is an option, whose default, limits, documentation and JSON Schema are declared once. A field annotated with a contract
+(`activation: Activation`) accepts the name of a plugin, a mapping with `type` and options, a class or an object.
 """
 
 from __future__ import annotations
@@ -23,28 +22,28 @@ from mlpkit.plugin.json_schema import entries_schema
 from mlpkit.plugin.registry import BUILTIN, PluginInfo, Registry
 from mlpkit.text.limits import check_keys, whole_numbers
 
-REGISTRIES: dict[str, Registry[Any]] = {}  # by kind; filled where the contracts are
+REGISTRIES: dict[str, Registry[Any]] = {}  # by kind; filled by the module of the contracts
 _stand_ins: ContextVar[Mapping[tuple[str, str], type[Plugin]]] = ContextVar("stand_ins", default=MappingProxyType({}))
 
 
 def to_entry(plugin: Plugin) -> str | dict[str, Any]:
-    """A plugin as a spec writes it: its name, or a mapping with ``type`` and every option."""
+    """Return a plugin as in a spec: its name, or a mapping with ``type`` and every option."""
     return entry(REGISTRIES[plugin.kind].info(type(plugin)).full_name, plugin.model_dump(mode="json"))
 
 
 def entry(name: str, options: Mapping[str, Any]) -> str | dict[str, Any]:
-    """A plugin of a full name with all its options, as a spec writes it."""
+    """Return a plugin with a full name and all its options as in a spec."""
     return {"type": name, **options} if options else name
 
 
 def is_outside(plugin: Plugin) -> bool:
-    """Return whether mlpkit does not bring a plugin."""
+    """Return True for a third-party plugin or a user's class, False for a built-in."""
     return REGISTRIES[plugin.kind].info(type(plugin)).distribution != BUILTIN
 
 
 @contextmanager
 def standing_in(classes: Mapping[tuple[str, str], type[Plugin]]) -> Iterator[None]:
-    """A context in which these names, by kind and full name, mean other classes than those that are installed."""
+    """Return a context in which these names, by kind and full name, refer to other classes than the installed ones."""
     token = _stand_ins.set(classes)
     try:
         yield
@@ -53,7 +52,7 @@ def standing_in(classes: Mapping[tuple[str, str], type[Plugin]]) -> Iterator[Non
 
 
 def resolve(contract: type[Plugin], value: Any) -> Any:
-    """The plugin object that `value` stands for: an object, a class, a name, or a mapping with ``type`` and options."""
+    """Return the plugin object for an object, a class, a name, or a mapping with ``type`` and options."""
     registry = REGISTRIES[contract.kind]
     try:
         if isinstance(value, contract):
@@ -71,20 +70,22 @@ def resolve(contract: type[Plugin], value: Any) -> Any:
         if isinstance(error, ValidationError) and not _sets_itself(error):
             raise PydanticCustomError("plugin_options", "wrong options", {"plugin": plugin, "error": error}) from error
         message = f"{registry.info(plugin).described} fails when its options are checked: {reason(error)}"
-        broken = BrokenPlugin(message, help="a check of options raises ValueError: correct the plugin, or tell its author")
+        broken = BrokenPlugin(
+            message, help="a validator of options must raise ValueError: correct the plugin, or report this to its author"
+        )
         raise PydanticCustomError("plugin", "{message}", {"message": broken.message, "error": broken}) from error
 
 
-RAISED = (Exception, SystemExit)  # what the code of a plugin may raise that ends no more than the plugin's part
+RAISED = (Exception, SystemExit)  # exceptions of plugin code that are turned into errors
 
 
 def reason(error: BaseException) -> str:
-    """Return what an exception of a plugin says, in a line; of one that sets an attribute, what to do instead."""
+    """Return the message of an exception of a plugin on one line; for an assignment to an attribute, the alternative."""
     if isinstance(error, ValidationError) and _sets_itself(error):
         name = ".".join(map(str, error.errors()[0]["loc"]))
         return (
-            f"it sets self.{name}, but a plugin never changes: its fields are the options, without an __init__, "
-            "and what an optimizer keeps is named in the class variable state"
+            f"it sets self.{name}, but plugins are immutable: declare options as fields, without an __init__, "
+            "and list the arrays that an optimizer keeps in the class variable state"
         )
     return f"{type(error).__name__}: {error}"
 
@@ -113,21 +114,21 @@ def _as_tuple(value: Any) -> Any:
 
 
 class Plugin(BaseModel, ABC):
-    """Base of all plugins: frozen options, checked when the object is made."""
+    """Base class of all plugins, with frozen options that are validated when an object is created."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False)
 
     kind: ClassVar[str]
-    without_effect: ClassVar[tuple[str, ...]] = ()  # options that change no number, such as the size of a block: see mlpkit.testing
+    without_effect: ClassVar[tuple[str, ...]] = ()  # options that change no result, such as a block size; see mlpkit.testing
 
     @classmethod
     def check_definition(cls) -> None:
-        """Raise TypeError for a class that does not define what its contract needs; warn of an earlier form that still works."""
+        """Raise TypeError if the class lacks definitions that its contract needs; warn of deprecated definitions."""
 
     @model_validator(mode="before")
     @classmethod
     def _lists_are_tuples(cls, options: Any) -> Any:
-        """JSON has no tuples, and an option must not be mutable; and 1e3 is an integer there."""
+        """Convert lists to tuples, because options must be immutable, and floats such as 1e3 to integers."""
         check_keys(options, cls.model_fields)
         if not isinstance(options, dict):
             return options
@@ -135,7 +136,7 @@ class Plugin(BaseModel, ABC):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """A contract as a field takes whatever names one of its plugins; a plugin itself is an ordinary model."""
+        """Return a schema for a field: a contract accepts any reference to a plugin, a plugin itself is an ordinary model."""
         if "kind" not in cls.__dict__:
             return handler(source)
         return core_schema.no_info_plain_validator_function(
@@ -145,40 +146,40 @@ class Plugin(BaseModel, ABC):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: core_schema.CoreSchema, handler: Any) -> dict[str, Any]:
-        """A contract as a field: every installed plugin, by name or with its options."""
+        """Return a JSON Schema for a field: for a contract, all installed plugins by name or with options."""
         if "kind" not in cls.__dict__:
             return dict(handler(schema))
         return entries_schema(REGISTRIES[cls.kind])
 
 
 def declares(plugin: Plugin, promise: str, *methods: str) -> bool:
-    """Return True if every class that defines one of these methods of a plugin declares a promise about it as true.
+    """Return True if every class that defines one of these methods declares a property of them as true.
 
-    A subclass that overrides one of them must declare it anew. A promise may be a class variable or a property of the object.
+    A subclass that overrides one of the methods must declare it again. The declaration is a class variable or a property of the object.
     """
     owners = [next(cls for cls in type(plugin).__mro__ if method in vars(cls)) for method in methods]
     return all(promise in vars(owner) and bool(getattr(plugin, promise)) for owner in owners)
 
 
 def refresh_plugins() -> None:
-    """Look again at what is installed and at MLPKIT_PLUGINS: after an installation in a session that goes on."""
+    """Read the installed distributions and MLPKIT_PLUGINS again, after an installation in a running session."""
     entry_points.forget()
     for registry in REGISTRIES.values():
         registry.refresh()
 
 
 def plugins(kind: str | None = None) -> tuple[PluginInfo, ...]:
-    """Return what is installed, from where, without importing it.
+    """Return the installed plugins with their origin, without importing them.
 
     Parameters
     ----------
     kind : str, optional
-        "activations", "losses", "optimizers", "initializers", "schedules", "metrics" or "readers"; all of them when left out.
+        "activations", "losses", "optimizers", "initializers", "schedules", "metrics" or "readers"; default: all kinds.
 
     Returns
     -------
     tuple of PluginInfo
-        Built-ins first.
+        Built-in plugins come first.
     """
     if kind is not None and kind not in REGISTRIES:
         raise ValueError(f"unknown kind of plugin {kind!r}; one of {', '.join(REGISTRIES)}")

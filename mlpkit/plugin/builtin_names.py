@@ -1,6 +1,6 @@
-"""The names of what mlpkit brings: kind -> name -> class, and the other names that are understood.
+"""Names of the built-in plugins, by kind, with their classes and aliases.
 
-They are no entry points: a built-in name is found without looking at the environment, in frozen applications too.
+They are not entry points, so built-ins are found without reading the environment, also in frozen applications.
 """
 
 CLASSES: dict[str, dict[str, str]] = {
@@ -51,7 +51,7 @@ CLASSES: dict[str, dict[str, str]] = {
     },
 }
 
-MODULES = {"readers": "mlpkit.data.formats"}  # of the kinds whose module is not mlpkit.KIND
+MODULES = {"readers": "mlpkit.data.formats"}  # modules of kinds that are not in mlpkit.KIND
 
 ALIASES: dict[str, dict[str, str]] = {
     "activations": {"identity": "linear", "logistic": "sigmoid"},

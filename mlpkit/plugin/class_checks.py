@@ -1,4 +1,4 @@
-"""Well-formed: what can be seen of a plugin class without running it."""
+"""Checks of a plugin class that do not run it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ MUTABLE = (list, dict, set, bytearray, MutableSequence, MutableMapping, MutableS
 
 
 def check_class(loaded: Any, contract: type[Any]) -> None:
-    """Hold a class to its contract.
+    """Raise an error if a class does not fulfil its contract.
 
     Raises
     ------
     TypeError
-        It is no class of this kind, is not finished, or has options that a spec cannot hold; with the reason.
+        The class is not of this kind, is abstract, or has options that a spec cannot store. The message gives the reason.
     """
     if not (isinstance(loaded, type) and issubclass(loaded, contract)):
         raise TypeError(f"{loaded!r} is not a subclass of {contract.__name__}")
@@ -24,7 +24,7 @@ def check_class(loaded: Any, contract: type[Any]) -> None:
         raise TypeError(f"{name} does not define {', '.join(sorted(getattr(loaded, '__abstractmethods__', ())))}")
     declared = [variable for variable, kind in vars(contract).get("__annotations__", {}).items() if "ClassVar" in str(kind)]
     if missing := [variable for variable in declared if not hasattr(loaded, variable)]:
-        raise TypeError(f"{name} does not say {' and '.join(missing)}, as class variables")
+        raise TypeError(f"{name} does not define the class variables {' and '.join(missing)}")
     check_definition = getattr(loaded, "check_definition", None)
     if check_definition is not None:
         check_definition()
@@ -36,13 +36,13 @@ def _check_options(name: str, options: dict[str, Any], config: dict[str, Any]) -
         raise TypeError(f"{name} has an option called 'type', which is the plugin's name in a spec: rename it")
     for option, field in options.items():
         if found := _mutable(field.annotation):
-            raise TypeError(f"the option {option!r} of {name} is a {found}, which can change: use a tuple")
+            raise TypeError(f"the option {option!r} of {name} is a {found}, which is mutable: use a tuple")
     if not config.get("frozen", True):
-        raise TypeError(f"{name} has options that can change: leave 'frozen' out of its model_config")
+        raise TypeError(f"{name} has mutable options: remove 'frozen' from its model_config")
 
 
 def _mutable(annotation: Any) -> str:
-    """The name of a type in an annotation whose values can change; empty when there is none."""
+    """Return the name of a mutable type in an annotation, empty if there is none."""
     kind = get_origin(annotation) or annotation
     if isinstance(kind, type) and issubclass(kind, MUTABLE):
         return kind.__name__

@@ -1,7 +1,7 @@
-"""The contracts: what an activation, a loss, an optimizer, an initializer, a schedule and a metric must do.
+"""Contracts of activations, losses, initializers and metrics.
 
-A rule is written for ONE array; the engine owns the collection of them, and every buffer. Where a contract takes further
-arguments as `Any`, a plugin that does not need them leaves them out, and a type checker agrees.
+A plugin is written for ONE array; mlpkit owns all buffers and applies the plugin to every array. Further arguments are annotated as
+`Any`: a plugin that does not need them can omit them and still pass a type checker.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TargetScale: TypeAlias = Literal["standard", "robust", "none"]
 Task: TypeAlias = Literal["classification", "regression", "multilabel"]
 OutputKind: TypeAlias = Literal["real", "bounded", "nonnegative", "probability", "distribution"]
 # real: any number; bounded: from -1 to 1; nonnegative: from 0 on; probability: from 0 to 1; distribution: rows that sum to 1
-SUITABLE: dict[OutputKind, tuple[OutputKind, ...]] = {  # what a loss needs: the activations' outputs that it can work on
+SUITABLE: dict[OutputKind, tuple[OutputKind, ...]] = {  # by the output that a loss needs: compatible outputs of the last activation
     "real": ("real", "bounded", "nonnegative", "probability", "distribution"),
     "bounded": ("bounded", "probability", "distribution"),
     "nonnegative": ("nonnegative", "probability", "distribution"),
@@ -36,21 +36,21 @@ SUITABLE: dict[OutputKind, tuple[OutputKind, ...]] = {  # what a loss needs: the
 
 
 class Activation(Plugin):
-    """An activation function, in place: the fast contract. See `Elementwise` for the easy one.
+    """Activation function that works in place: the fast contract. `Elementwise` is the simple one.
 
-    Large layers are worked on by several threads at once, each with rows of its own: keep no scratch space of your own.
+    Several threads may call an activation at once in large layers, each with its own rows. Do not keep scratch buffers in the object.
     """
 
     shared: ClassVar[tuple[str, ...]] = ()  # trained parameters that all units share
 
     kind: ClassVar[str] = "activations"
-    output: ClassVar[OutputKind] = "real"  # what its values are: decides which losses it fits
-    initializer: ClassVar[str] = "glorot_uniform"  # what the weights before it are best drawn from
-    kinks: ClassVar[tuple[float, ...]] = ()  # scores where its derivative jumps: differences say nothing there
+    output: ClassVar[OutputKind] = "real"  # range of the values, which determines the losses that fit
+    initializer: ClassVar[str] = "glorot_uniform"  # default initializer of the weights of its layer
+    kinks: ClassVar[tuple[float, ...]] = ()  # points where the derivative jumps; gradients are not checked there
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Warn of what 0.3 asked for and nothing reads any more."""
+        """Warn of class variables of 0.3 that have no effect any more."""
         super().__pydantic_init_subclass__(**kwargs)
         if "any_order" in vars(cls):
             message = f"{cls.__name__} declares any_order, which has no effect any more: delete the line"
@@ -58,50 +58,50 @@ class Activation(Plugin):
 
     @property
     def parameters(self) -> Mapping[str, float]:
-        """Return the trained parameters: the name of each, with its initial value in every unit.
+        """Trained parameters: the name of each, with its initial value in every unit.
 
-        Each has shape (units,), or (1,) if `shared` names it. The engine trains, saves and resumes them.
+        Each has shape (units,), or (1,) if it is listed in `shared`. mlpkit trains, saves and resumes them.
         """
         return {}
 
     @abstractmethod
     def forward(self, z: Array, out: Array, *parameters: Any, **_: Any) -> None:
-        """Fill `out` with f(`z`), leaving `z` alone.
+        """Fill `out` with f(`z`) without changing `z`.
 
         Parameters
         ----------
         z : array, shape (rows, units)
-            The pre-activations.
+            Pre-activations.
         out : array, same shape and dtype
-            Where the values go; never the memory of `z`.
+            Array for the values; it never shares memory with `z`.
         *parameters : array, shape (units,) or (1,)
-            The trained parameters, in the order of `parameters`.
+            Trained parameters, in the order of `parameters`.
         """
 
     @abstractmethod
     def backward(self, z: Array, out: Array, grad: Array, *parameters_and_gradients: Any, **_: Any) -> None:
-        """Turn dL/d`out`, which `grad` holds, into dL/d`z` in place.
+        """Replace dL/d`out` in `grad` by dL/d`z`, in place.
 
         Parameters
         ----------
         z, out : array, shape (rows, units)
-            As they were after `forward`. Both are dead afterwards: scratch space.
+            The arrays of `forward`. They are not needed afterwards and may be used as scratch space.
         grad : array, same shape and dtype
         *parameters_and_gradients : array, shape (units,) or (1,)
-            The trained parameters, then for each of them an array to which its gradient, summed over the rows, is ADDED.
+            Trained parameters, then one array for each, to which its gradient, summed over the rows, must be ADDED.
         """
 
 
-# so that Pydantic takes a class variable of these names in a subclass for no option
+# for Pydantic: class variables of these names in subclasses are not options
 Activation.__class_vars__ = {*Activation.__class_vars__, "any_order", "parameters"}
 
 
 class Gated(Activation):
-    """An activation of twice as many pre-activations as outputs: `z` has 2 * units columns."""
+    """Activation with two pre-activations per unit: `z` has 2 * units columns."""
 
     @abstractmethod
     def backward(self, z: Array, out: Array, grad: Array, *grad_z_and_parameters: Any, **_: Any) -> None:
-        """Fill `grad_z`, the first of the further arrays, with dL/d`z`; leave `grad`, which holds dL/d`out`, alone.
+        """Fill `grad_z`, the first of the further arrays, with dL/d`z`, without changing `grad`, which holds dL/d`out`.
 
         Parameters
         ----------
@@ -113,9 +113,9 @@ class Gated(Activation):
 
 
 class Elementwise(Activation):
-    """An activation given by two formulas, as in a text book: the easy contract.
+    """Activation defined by two formulas, for the function and its derivative: the simple contract.
 
-    It allocates what its formulas allocate; `Activation` is the same without that.
+    The formulas may allocate arrays; use `Activation` to avoid allocations.
     """
 
     @abstractmethod
@@ -124,7 +124,7 @@ class Elementwise(Activation):
 
     @abstractmethod
     def derivative(self, z: Array, y: Array, *parameters: Any, **_: Any) -> Array:
-        """Return f'(z), elementwise, where `y` is f(z): so sigmoid's is ``y * (1 - y)``."""
+        """Return f'(z), elementwise, where `y` is f(z). Example: ``y * (1 - y)`` for the sigmoid."""
 
     def parameter_derivatives(self, z: Array, y: Array, *parameters: Any, **_: Any) -> tuple[Array, ...]:
         """Return df/dp for each trained parameter p, elementwise, shaped like `z`."""
@@ -133,10 +133,10 @@ class Elementwise(Activation):
     def forward(self, z: Array, out: Array, *parameters: Any, **_: Any) -> None:
         y = self.function(z, *parameters)
         if y is None:
-            raise ValueError("function returns nothing: is there a return?")
+            raise ValueError("function returns None: add a return statement")
         shape = getattr(y, "shape", ())
-        if shape != out.shape:  # NumPy would spread a row or a number over all rows
-            raise ValueError(f"function gives shape {shape} for scores of shape {out.shape}")
+        if shape != out.shape:  # NumPy would broadcast it
+            raise ValueError(f"function returns shape {shape} for pre-activations of shape {out.shape}")
         out[...] = y
 
     def backward(self, z: Array, out: Array, grad: Array, *parameters_and_gradients: Any, **_: Any) -> None:
@@ -150,43 +150,43 @@ class Elementwise(Activation):
 
 
 class Loss(Plugin):
-    """A loss per row and its gradient. The engine applies sample weights and the mean: every loss has them for free."""
+    """Loss per row and its gradient. mlpkit applies sample weights and the mean."""
 
     kind: ClassVar[str] = "losses"
-    output: ClassVar[OutputKind] = "real"  # what it needs the network to put out
+    output: ClassVar[OutputKind] = "real"  # required range of the network's outputs
     targets: ClassVar[Literal["numbers", "binary", "classes"]] = "numbers"
     # numbers: float rows shaped like the outputs (classes become one 0/1 column each)
     # binary:  float rows of 0 and 1 shaped like the outputs;   classes: one integer class per row, shape (rows,)
-    zero_at_target: ClassVar[bool] = False  # it is 0 where the outputs are the targets, and nowhere less
-    joint_with: ClassVar[str | None] = None  # the activation it is computed with in one stable form: see `joint`
+    zero_at_target: ClassVar[bool] = False  # True: the loss is 0 if outputs equal targets, and never negative
+    joint_with: ClassVar[str | None] = None  # activation that the fused form `joint` includes
 
     @property
     def target_scale(self) -> TargetScale:
-        """Return what numbers are scaled by before training, unless the spec says it.
+        """Default scaling of numeric targets, which a spec may override.
 
-        "standard" is mean and deviation, "robust" median and quartile range, for a loss that outliers are not to move, and
-        "none" leaves them as they are.
+        "standard" uses mean and standard deviation. "robust" uses median and quartile range, for losses that are robust to outliers.
+        "none" leaves targets unscaled.
         """
         return "standard"
 
     @property
     def outputs_per_target(self) -> int:
-        """Return the number of the network's outputs for each target; more than 1 needs a linear last layer.
+        """Number of outputs of the network for each target; more than 1 requires a linear last layer.
 
         Column t * k + j of `outputs` is output j of target t.
         """
         return 1
 
     def predictions(self, outputs: Array, center: Array, scale: Array) -> Mapping[str, Array]:
-        """Return what the outputs predict, in the units of the data, by name.
+        """Return predictions in the units of the data, by name.
 
-        The first entry is what `predict` returns and metrics see; the others are named after it, as `y.deviation`.
+        The first entry is used by `predict` and metrics. The others are named after it, such as `y.deviation`.
 
         Parameters
         ----------
         outputs : array, shape (rows, targets * outputs_per_target), float64
         center, scale : array, shape (targets,)
-            The targets were standardized by (y - center) / scale.
+            Targets were standardized by (y - center) / scale.
 
         Returns
         -------
@@ -198,37 +198,37 @@ class Loss(Plugin):
     def value_and_grad(self, outputs: Array, targets: Targets, losses: Array, grad: Array) -> None:
         """Fill `losses` with one loss per row, and `grad` with d losses[i] / d outputs[i].
 
-        Both are filled, and nothing returned, so that a training step need not allocate.
+        The arrays are passed in, so that a training step allocates nothing.
 
         Parameters
         ----------
         outputs : array, shape (rows, units)
-            The network's outputs; leave it alone.
+            Outputs of the network; do not change them.
         targets : array
-            In the form that `targets` of the class declares; numbers have shape (rows, targets).
+            Targets in the form declared by the class variable `targets`; numbers have shape (rows, targets).
         losses : array, shape (rows,)
         grad : array, shape (rows, units)
         """
 
     def joint(self, scores: Array, targets: Targets, losses: Array, grad: Array) -> None:
-        """As `value_and_grad`, on the scores before the activation that `joint_with` names.
+        """Compute the fused form: `value_and_grad`, from the pre-activations of the activation named by `joint_with`.
 
-        The engine uses it unasked when the last layer has that activation. `scores` is scratch space afterwards.
+        mlpkit uses it if the last layer has that activation. `scores` holds the pre-activations and may be used as scratch space.
         """
-        raise NotImplementedError(f"{type(self).__name__} names joint_with but defines no joint")
+        raise NotImplementedError(f"{type(self).__name__} declares joint_with but does not define joint")
 
 
 Loss.__class_vars__ = {*Loss.__class_vars__, "outputs_per_target", "target_scale"}
 
 
 class Initializer(Plugin):
-    """The weights and biases before training."""
+    """Initial values of weights and biases."""
 
     kind: ClassVar[str] = "initializers"
 
     @abstractmethod
     def fill(self, array: Array, rng: np.random.Generator) -> None:
-        """Fill `array` in place, with randomness from `rng` alone.
+        """Fill `array` in place, with `rng` as the only source of randomness.
 
         Parameters
         ----------
@@ -238,7 +238,7 @@ class Initializer(Plugin):
 
 
 class Metric(Plugin):
-    """A figure of merit on a whole set of rows, never averaged over batches."""
+    """Metric on a whole set of rows, never averaged over batches."""
 
     kind: ClassVar[str] = "metrics"
     higher_is_better: ClassVar[bool]
@@ -246,7 +246,7 @@ class Metric(Plugin):
 
     @abstractmethod
     def compute(self, outputs: Array, targets: Targets, weights: Array) -> float:
-        """The figure; NaN where these rows give it no value, as a single row or a constant target may: the user is warned once.
+        """Return the value; NaN where it is undefined, such as for a single row or a constant target. Users are warned once.
 
         Parameters
         ----------
@@ -257,7 +257,7 @@ class Metric(Plugin):
             For classification: class numbers, shape (rows,). For regression: values, shape (rows, units). For multi-label
             classification: 0 or 1 for each label, shape (rows, units).
         weights : array, shape (rows,), float64
-            What each row counts; all ones when nobody gave any.
+            Sample weights; all ones by default.
         """
 
 

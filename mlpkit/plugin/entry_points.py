@@ -1,6 +1,6 @@
-"""Installed: the entry points of the installed distributions, by their metadata alone.
+"""Entry points of the installed distributions, read from their metadata alone.
 
-The standard library's `entry_points` reads the same, but one distribution whose metadata is damaged breaks it for all.
+The standard library's `entry_points` does the same, but fails for all distributions if the metadata of one are damaged.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PREFIX = "mlpkit."
 
 
 class EntryPoint(NamedTuple):
-    """One name that a distribution declares in one of mlpkit's groups."""
+    """Name that a distribution declares in one of mlpkit's groups."""
 
     group: str
     name: str
@@ -29,7 +29,7 @@ class EntryPoint(NamedTuple):
 
 @lru_cache(maxsize=1)
 def entry_points() -> tuple[EntryPoint, ...]:
-    """All in mlpkit's groups; of two copies of a distribution those of the first on the path."""
+    """Return all entry points in mlpkit's groups; of two copies of a distribution, those of the first on the path."""
     found: dict[str, tuple[EntryPoint, ...]] = {}
     for distribution in metadata.distributions():
         if points := _of(distribution):
@@ -38,25 +38,25 @@ def entry_points() -> tuple[EntryPoint, ...]:
 
 
 def forget() -> None:
-    """Look again at the next question."""
+    """Clear the cache, so that the next call reads the metadata again."""
     entry_points.cache_clear()
-    importlib.invalidate_caches()  # of the metadata too
+    importlib.invalidate_caches()  # including those of metadata
 
 
 def _of(distribution: metadata.Distribution) -> tuple[EntryPoint, ...]:
-    """Those of one distribution; none when its metadata cannot be read."""
+    """Return the entry points of one distribution; none if its metadata cannot be read."""
     try:
         text = distribution.read_text("entry_points.txt")
         if text is None or f"[{PREFIX}" not in text:
             return ()
         name, version = normalized(distribution.name), distribution.version or "unknown"
-    except Exception:  # whatever a damaged file or another finder's distribution raises
+    except Exception:  # damaged files and other finders may raise any error
         return ()
     return tuple(EntryPoint(group, point, target, name, version) for group, point, target in _parsed(text))
 
 
 def _parsed(text: str) -> list[tuple[str, str, str]]:
-    """Group, name and target of each line; what is no ``name = target`` has an empty target."""
+    """Return group, name and target of each line; the target is empty if a line is not ``name = target``."""
     group, found = "", []
     for line in map(str.strip, text.splitlines()):
         if line.startswith("["):
@@ -68,13 +68,13 @@ def _parsed(text: str) -> list[tuple[str, str, str]]:
 
 
 def parts(target: str) -> tuple[str, str]:
-    """The module and the class in it of an entry point."""
+    """Return the module and the class name of an entry point."""
     module, _, attribute = target.partition(":")
     return module.strip(), attribute.split("[")[0].strip()
 
 
 def imported(target: str) -> object:
-    """Return what an entry point means, if its module has been imported; None else."""
+    """Return the object of an entry point if its module has been imported, else None."""
     module, attribute = parts(target)
     try:
         return operator.attrgetter(attribute)(sys.modules[module])

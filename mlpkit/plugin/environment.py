@@ -1,7 +1,7 @@
-"""Switches: what of the installed plugins counts, as the environment says.
+"""Environment variables that select the installed plugins and the handling of doubtful ones.
 
-MLPKIT_PLUGINS: ``0`` for none but mlpkit's own, or the distributions that count, with commas between them.
-MLPKIT_STRICT_PLUGINS: ``1`` makes an error of what is else passed over or warned of.
+MLPKIT_PLUGINS: ``0`` to use built-ins only, or a comma-separated list of the distributions to use.
+MLPKIT_STRICT_PLUGINS: ``1`` to raise an error where plugins are ignored or cause a warning otherwise.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ PLUGINS, STRICT = "MLPKIT_PLUGINS", "MLPKIT_STRICT_PLUGINS"
 
 
 def normalized(distribution: str) -> str:
-    """The name of a distribution as it compares: ``My_Plugin`` is ``my-plugin`` (PEP 503)."""
+    """Return the normalized name of a distribution (PEP 503): ``My_Plugin`` is ``my-plugin``."""
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def counts(distribution: str) -> bool:
-    """Return whether the plugins of an installed distribution count."""
+    """Return True if the plugins of an installed distribution are used."""
     chosen = os.environ.get(PLUGINS, "").strip()
     if not chosen:
         return True
@@ -26,5 +26,5 @@ def counts(distribution: str) -> bool:
 
 
 def strict() -> bool:
-    """Return whether what is doubtful is an error."""
+    """Return True if plugin warnings are raised as errors."""
     return os.environ.get(STRICT, "").strip() not in ("", "0")

@@ -1,4 +1,4 @@
-"""Blame: an exception out of the code of a plugin becomes an error that names the plugin, where it is from, and the line."""
+"""Attribution of errors: an exception in the code of a plugin becomes an error with the plugin's name, origin and line."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from mlpkit.errors import BrokenPlugin, MLPKitError, Problem
 from mlpkit.plugin import REGISTRIES, Plugin
 from mlpkit.plugin.base import RAISED, reason
 
-OWN = "mlpkit."  # the modules that are not a plugin author's
+OWN = "mlpkit."  # prefix of mlpkit's own modules
 
 
 class blaming:
-    """A context in which what a plugin raises becomes a `BrokenPlugin`; every other exception goes through.
+    """Context in which exceptions of plugins become `BrokenPlugin`; other exceptions pass unchanged.
 
-    A class and not a generator: it is entered in every epoch and prediction.
+    It is a class, not a generator, because it is entered in every epoch and prediction.
     """
 
     def __enter__(self) -> None:
@@ -27,13 +27,15 @@ class blaming:
 
 
 def blamed(error: BaseException) -> BrokenPlugin | None:
-    """The error of the plugin, not one of mlpkit's own, in whose code, or in what that called, an exception was raised; None for others."""
+    """Return the error of the third-party plugin in whose code an exception was raised; None for other exceptions."""
     if isinstance(error, (MLPKitError, MemoryError)) or not isinstance(error, RAISED):
         return None
     found: tuple[Plugin, FrameType, int] | None = None
     for frame, line in traceback.walk_tb(error.__traceback__):
         plugin = frame.f_locals.get("self")
-        inherited = str(frame.f_globals.get("__name__", "")).startswith("pydantic.")  # what a wrong attribute leads to
+        inherited = str(frame.f_globals.get("__name__", "")).startswith(
+            "pydantic."
+        )  # frames of Pydantic, in which a wrong attribute is reported
         if isinstance(plugin, Plugin) and not type(plugin).__module__.startswith(OWN) and not inherited:
             found = plugin, frame, line
     return None if found is None else _broken(error, *found)
@@ -42,7 +44,7 @@ def blamed(error: BaseException) -> BrokenPlugin | None:
 def _broken(error: BaseException, plugin: Plugin, frame: FrameType, line: int) -> BrokenPlugin:
     info = REGISTRIES[plugin.kind].info(type(plugin))
     message = f"{info.described} failed in {frame.f_code.co_name}: {reason(error)}"
-    help = f"correct it, or tell its author; 'mlpkit plugins check {info.full_name}' tries it by itself"
-    own = str(frame.f_globals.get("__name__", "")).startswith(OWN)  # what it inherits
+    help = f"correct it, or report this to its author; 'mlpkit plugins check {info.full_name}' tests it alone"
+    own = str(frame.f_globals.get("__name__", "")).startswith(OWN)  # an inherited method
     problem = Problem(message, help=help) if own else Problem(message, help=help, file=frame.f_code.co_filename, line=line)
     return BrokenPlugin(message, help=help, problems=[problem])

@@ -1,4 +1,4 @@
-"""An activation as a function of one array: to draw it, to check it and to compare it with what it was."""
+"""Activation as a function of one array, for plots, checks and comparisons."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mlpkit.plugin.contracts import Activation, Gated, OutputKind
 
 
 class FixedActivation(Activation):
-    """An activation with its trained parameters at their initial values; of a gated one both halves are the same array.
+    """Activation with its trained parameters at their initial values; a gated one gets the same array for both halves.
 
     Parameters
     ----------
@@ -22,12 +22,12 @@ class FixedActivation(Activation):
 
     @property
     def kinks(self) -> tuple[float, ...]:  # type: ignore[override]
-        """Return those of the inner activation."""
+        """Kinks of the inner activation."""
         return self.inner.kinks  # type: ignore[no-any-return]
 
     @property
     def output(self) -> OutputKind:  # type: ignore[override]
-        """Return that of the inner activation."""
+        """Output range of the inner activation."""
         return self.inner.output  # type: ignore[no-any-return]
 
     def forward(self, z: Array, out: Array) -> None:
@@ -49,12 +49,12 @@ class FixedActivation(Activation):
 
 
 def fixed(activation: Activation) -> Activation:
-    """Return an activation as a function of one array: itself, if it has no trained parameters and is not gated."""
+    """Return an activation as a function of one array: itself if it has no trained parameters and is not gated."""
     if not isinstance(activation, Gated) and not activation.parameters:
         return activation
     return FixedActivation.model_construct(inner=activation)
 
 
 def initial_parameters(activation: Activation, out: Array) -> list[Array]:
-    """Return the trained parameters before training, for outputs like `out`, shape (rows, units)."""
+    """Return the initial trained parameters for outputs like `out`, shape (rows, units)."""
     return [np.full(1 if name in activation.shared else out.shape[1], value, out.dtype) for name, value in activation.parameters.items()]

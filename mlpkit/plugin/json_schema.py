@@ -1,4 +1,4 @@
-"""The JSON Schema of a field that names a plugin, so that an editor knows every installed one and its options."""
+"""JSON Schema of a field for a plugin, with all installed plugins and their options, for use by editors."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mlpkit.errors import BrokenPlugin, PluginError
 from mlpkit.plugin.environment import strict
 from mlpkit.plugin.registry import PluginInfo, Registry
 
-_open: ContextVar[frozenset[str]] = ContextVar("open", default=frozenset())  # the kinds whose entries are being described
+_open: ContextVar[frozenset[str]] = ContextVar("open", default=frozenset())  # kinds whose schema is being generated
 
 
 def entries_schema(registry: Registry[Any]) -> dict[str, Any]:
     """Return the JSON Schema of a field of this kind: names, or one object per installed plugin.
 
-    A broken one is left out, and with MLPKIT_STRICT_PLUGINS an error. Inside a plugin of the same kind, as the optimizer
-    inside a wrapper, an object is described by its name alone.
+    A broken plugin is left out, or raises an error with MLPKIT_STRICT_PLUGINS. Inside a plugin of the same kind, such as the optimizer
+    inside a wrapper, the schema of an object contains only its name.
     """
     kinds = _open.get()
     token = _open.set(kinds | {registry.kind})
@@ -42,10 +42,10 @@ def _entries_schema(registry: Registry[Any], inside: bool) -> dict[str, Any]:
             if strict():
                 raise
             continue
-        except Exception as error:  # an option, or its default, is of a type that JSON does not have
+        except Exception as error:  # JSON cannot represent the type of an option or of its default
             if strict():
-                message = f"{info.described} has options that JSON does not have: {type(error).__name__}: {error}"
-                raise BrokenPlugin(message, help="use numbers, texts, booleans and tuples of them") from error
+                message = f"{info.described} has options that JSON cannot represent: {type(error).__name__}: {error}"
+                raise BrokenPlugin(message, help="use numbers, strings, booleans and tuples of them") from error
             continue
         names = _names(registry, info)
         every += names
@@ -57,7 +57,7 @@ def _entries_schema(registry: Registry[Any], inside: bool) -> dict[str, Any]:
 
 
 def _names(registry: Registry[Any], info: PluginInfo) -> list[str]:
-    """Every name that means a plugin: the bare one if no other plugin has it, its aliases, the full one."""
+    """Return every name of a plugin: its own name if it is unique, its aliases and the full name."""
     names = dict.fromkeys([info.name, *registry.aliases, info.full_name, f"{info.distribution}:{info.name}"])
     return [name for name in names if _means(registry, name, info)]
 
@@ -71,7 +71,7 @@ def _means(registry: Registry[Any], name: str, info: PluginInfo) -> bool:
 
 @dataclass(frozen=True)
 class Words:
-    """Annotation of a field that takes some words beside its own type: the JSON Schema says so too."""
+    """Annotation of a field that accepts some words besides its own type, for its JSON Schema."""
 
     words: tuple[str, ...]
 

@@ -1,6 +1,6 @@
-"""The contracts of optimizers and of the learning rates that they take.
+"""Contracts of optimizers and of learning-rate schedules.
 
-A rule is written for ONE array; the engine owns the collection of them.
+An optimizer is written for ONE array; mlpkit applies it to all arrays.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Problem: TypeAlias = "Callable[[Array], tuple[float, Array]]"  # from a vector of parameters to the mean loss and its gradient
+Problem: TypeAlias = "Callable[[Array], tuple[float, Array]]"  # objective: from a vector of parameters to the mean loss and its gradient
 
 
 class Progress(NamedTuple):
-    """The point of a run at which a schedule is asked for the learning rate.
+    """Progress of a run, from which a schedule computes the learning rate.
 
     Attributes
     ----------
     fraction : float
-        Share of the run that is done, from 0 to 1.
+        Completed share of the run, from 0 to 1.
     epoch : float
-        Epochs done so far, with fractions: 2.5 is the middle of the third epoch.
+        Completed epochs with fractions: 2.5 is the middle of the third epoch.
     epochs : int
-        Epochs of the whole run.
+        Number of epochs of the whole run.
     step : int
-        Steps done so far.
+        Completed steps.
     steps : int
-        Steps of the whole run.
+        Number of steps of the whole run.
     history : mapping of str to array of float64, shape (finished epochs,)
-        Read-only columns of this run: "loss", "learning_rate", "validation_loss" where there are validation rows, and each
-        metric. Empty in the first epoch, and for a schedule that is not `once_per_epoch`.
+        Read-only columns of this run: "loss", "learning_rate", "validation_loss" if there are validation rows, and each metric. Empty in
+        the first epoch, and for a schedule that is not `once_per_epoch`.
     """
 
     fraction: float
@@ -57,17 +57,17 @@ class Progress(NamedTuple):
 
 
 class Schedule(Plugin):
-    """A learning rate that changes over the run.
+    """Learning rate that changes during a run.
 
-    The method is called `at`, since `value` is an option of the built-in `constant` and of plugins of 0.3.
+    The method is called `at`, because `value` is an option of the built-in `constant` and of plugins for 0.3.
     """
 
     kind: ClassVar[str] = "schedules"
-    once_per_epoch: ClassVar[bool] = False  # asked once at the start of each epoch; only such a schedule sees the history
+    once_per_epoch: ClassVar[bool] = False  # True: called once at the start of each epoch, with the history
 
     @property
     def history_columns(self) -> tuple[str, ...]:
-        """Return the columns of the history that `at` reads: a run that does not measure them is refused."""
+        """Columns of the history that `at` reads. A run that does not measure them raises an error."""
         return ()
 
     def at(self, progress: Progress) -> float:
@@ -82,15 +82,15 @@ class Schedule(Plugin):
         float
             Finite and at least 0.
         """
-        return self.rate(progress.epoch, progress.epochs)  # the form of 0.3
+        return self.rate(progress.epoch, progress.epochs)  # defined by plugins for 0.3
 
     def rate(self, epoch: float, epochs: int) -> float:
-        """Return the learning rate after `epoch` of `epochs` epochs, without a history. Plugins of 0.3 define this instead of `at`."""
+        """Return the learning rate after `epoch` of `epochs` epochs, without a history. Plugins for 0.3 define it instead of `at`."""
         return self.at(Progress(min(epoch / epochs, 1.0), epoch, epochs, math.floor(epoch), epochs))
 
     @classmethod
     def check_definition(cls) -> None:
-        """Raise TypeError unless the class defines `at`, or `rate` as plugins of 0.3 do, which warns."""
+        """Raise TypeError unless the class defines `at`; warn if it defines `rate` instead, as plugins for 0.3 do."""
         if cls.at is not Schedule.at:
             return
         if cls.rate is Schedule.rate:
@@ -99,11 +99,11 @@ class Schedule(Plugin):
         warn(DeprecationWarning(message))
 
 
-Schedule.__class_vars__ = {*Schedule.__class_vars__, "history_columns"}  # so that Pydantic takes a class variable for no option
+Schedule.__class_vars__ = {*Schedule.__class_vars__, "history_columns"}  # for Pydantic: not an option
 
 
 class _LearningRate:
-    """Annotation of a field that is a positive number or a schedule, with one clear error for both."""
+    """Annotation of a field that is a positive number or a schedule, with one error message for both."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
@@ -121,7 +121,7 @@ class _LearningRate:
     @staticmethod
     def check(value: Any) -> float | Schedule:
         if isinstance(value, str) and not NAME.match(value):
-            raise PydanticCustomError("learning_rate", "a learning rate must be a number above 0 or a schedule, not a text")
+            raise PydanticCustomError("learning_rate", "a learning rate must be a number above 0 or a schedule, not a string")
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             schedule: Schedule = resolve(Schedule, value)
             return schedule
@@ -134,43 +134,43 @@ LearningRate = Annotated[float | Schedule, _LearningRate, Field(description="a n
 
 
 class Optimizer(Plugin):
-    """An update rule, written for one array."""
+    """Update rule, written for one array."""
 
     kind: ClassVar[str] = "optimizers"
     scope: ClassVar[Literal["vector", "tensor", "problem"]] = "vector"
-    # "tensor": step is called per weight matrix and bias;   "problem": the rule needs more than one gradient, see `Minimizer`
-    elementwise: ClassVar[bool] = False  # each number moves by itself: step may see a part of w at a time, in any thread
+    # "tensor": step is called per weight matrix and bias;   "problem": the rule needs the whole objective, see `Minimizer`
+    elementwise: ClassVar[bool] = False  # each number is updated independently: step may get slices of w, in any thread
 
     learning_rate: LearningRate = 0.01
 
     @property
     def state(self) -> tuple[str, ...]:
-        """Names of arrays shaped like w, zero at first: allocated, saved and resumed for you.
+        """Names of arrays shaped like w, initially zero, which mlpkit allocates, saves and resumes.
 
-        Those that an object with these options uses; where the options do not matter, a class variable will do:
+        The names may depend on the options. Otherwise a class variable is enough:
         ``state: ClassVar[tuple[str, ...]] = ("velocity",)``.
         """
         return ()
 
     @property
     def scalars(self) -> tuple[str, ...]:
-        """Names of single numbers that a step reads and writes: float64 arrays of shape (), zero at first.
+        """Names of single numbers that a step reads and writes: float64 arrays of shape (), initially zero.
 
-        They come behind the arrays of `state`, and are saved and resumed like those. A class variable will do as well.
+        They are passed after the arrays of `state`, and are saved and resumed too. A class variable may define them as well.
         """
         return ()
 
     def weights(self, w: Array, out: Array, *state: Array) -> bool:
-        """Fill `out` with the weights to predict with, and return True; or return False where they are `w` itself.
+        """Fill `out` with the weights for predictions and return True; or return False if these are `w` itself.
 
-        Validation, early stopping, saving and the trained model use them; training goes on with `w`.
+        They are used for validation, early stopping, saving and the trained model. Training continues with `w`.
 
         Parameters
         ----------
         w, out : array
-            Shaped like the array that `step` takes; leave `w` alone.
+            Arrays with the shape of the array in `step`; do not change `w`.
         *state : array
-            As for `step`; leave them alone.
+            The same arrays as in `step`; do not change them.
         """
         return False
 
@@ -181,109 +181,107 @@ class Optimizer(Plugin):
         Parameters
         ----------
         w : array
-            Parameters: all of them as one vector, or one tensor, as `scope` says.
+            Parameters: all as one vector, or one tensor, as declared by `scope`.
         grad : array, same shape and dtype
-            dL/dw. It is dead afterwards: scratch space.
+            dL/dw. It is not needed afterwards and may be used as scratch space.
         *state : array, same shape and dtype
-            The arrays that `state` names, as the last step left them; update them in place. Behind them those of `scalars`,
-            of shape () and float64.
+            Arrays in the order of `state`, with the values of the last step; update them in place. The arrays of `scalars` follow, with
+            shape () and dtype float64.
         lr : float or array, same shape and dtype as `w`
-            The learning rate of this step, an array where layers have factors: only multiply by it.
+            Learning rate of this step; an array if layers have learning-rate factors. Only multiply by it.
         t : int
-            The number of this step, from 1.
+            Number of this step, from 1.
 
         Notes
         -----
-        A rule of the scope "tensor" that takes the keywords `role` and `layer` gets the part of the layer that `w` is, such as
+        A rule of the scope "tensor" that accepts the keywords `role` and `layer` gets the part of the layer that `w` is, such as
         "weight", "bias", "normalization.scale" or "activation.slope", and the index of the layer.
         """
 
 
-# so that Pydantic takes a class variable of these names in a subclass for no option
+# for Pydantic: class variables of these names in subclasses are not options
 Optimizer.__class_vars__ = {*Optimizer.__class_vars__, "state", "scalars"}
 
 
 class Minimizer(Optimizer):
-    """An optimizer whose rule needs the whole problem: a function from the parameters to the loss and its gradient.
+    """Full-batch optimizer, which evaluates the objective: a function from the parameters to the loss and its gradient.
 
-    Line searches, quasi-Newton methods and what other libraries have of them are written so. An epoch is one call of
-    `minimize` on all rows; `training.batch_size` and `training.shuffle` mean nothing to it.
+    Line searches, quasi-Newton methods and optimizers of other libraries are of this kind. An epoch is one call of `minimize` on all
+    rows; `training.batch_size` and `training.shuffle` have no effect.
     """
 
     scope: ClassVar[Literal["vector", "tensor", "problem"]] = "problem"
 
     @abstractmethod
     def minimize(self, w: Array, problem: Problem, *state: Array, lr: float, t: int) -> bool:
-        """Move `w` in place to where the loss is lower.
+        """Reduce the loss by changing `w` in place.
 
         Parameters
         ----------
         w : array, shape (parameters,)
             All parameters as one vector.
         problem : callable
-            ``loss, grad = problem(x)`` for any vector `x` like `w`, of any float dtype: the mean loss over all training
-            rows, and its gradient in the dtype of `w`. Each call is a pass over the rows. `grad` is one array that the
-            next call fills anew: copy what you keep. What it raises, let through: so a run is interrupted.
+            Objective: ``loss, grad = problem(x)`` for any vector `x` like `w`, of any float dtype. It returns the mean loss over all
+            training rows and its gradient in the dtype of `w`. Each call is a pass over the rows. `grad` is one array that the next call
+            overwrites: copy it to keep it. Do not catch exceptions of the objective, because they interrupt a run.
         *state : array, same shape and dtype as `w`
-            The arrays that `state` names, as the last call left them; update them in place. Whatever else an object
-            keeps between two calls is lost when a run is resumed.
+            Arrays in the order of `state`, with the values of the last call; update them in place. Anything else that an object keeps
+            between calls is lost when a run is resumed.
         lr : float
-            The learning rate of this epoch.
+            Learning rate of this epoch.
         t : int
-            The number of this call, from 1.
+            Number of this call, from 1.
 
         Returns
         -------
         bool
-            Whether there is nothing left to gain: then the run is over.
+            True if no improvement is left, which ends the run.
         """
 
     def step(self, w: Array, grad: Array, *state: Array, lr: float, t: int) -> None:
-        raise TypeError(f"{type(self).__name__} needs the whole problem, not one gradient: call minimize")
+        raise TypeError(f"{type(self).__name__} is a full-batch optimizer and needs the objective, not one gradient: call minimize")
 
 
 class Wrapper(Optimizer):
-    """An optimizer that changes what another one, `inner`, gets or leaves.
+    """Optimizer that changes the inputs or the results of another one, `inner`.
 
-    Learning rate, scope and state are those of the inner optimizer; a wrapper adds `own_state` and `own_scalars`. In `step`
-    and `weights`, `split` parts the arrays into its own and the inner ones. `elementwise` holds only if both declare it.
+    Learning rate, scope and state are those of the inner optimizer. A wrapper adds `own_state` and `own_scalars`. In `step` and
+    `weights`, call `split` to separate its own arrays from the inner ones. `elementwise` holds only if both declare it.
     """
 
     learning_rate: ClassVar[None] = None  # type: ignore[misc]  # removes the inherited option
     own_state: ClassVar[tuple[str, ...]] = ()
     own_scalars: ClassVar[tuple[str, ...]] = ()
-    inner: Optimizer = Field(description="the optimizer that moves the weights")
+    inner: Optimizer = Field(description="the optimizer that updates the weights")
 
     @model_validator(mode="after")
     def _inner_takes_steps(self) -> Self:
         if isinstance(self.inner, Minimizer):
-            raise ValueError(
-                "the inner optimizer needs the whole problem, and cannot be wrapped: choose one that takes steps, such as 'adam'"
-            )
+            raise ValueError("a full-batch optimizer cannot be wrapped: choose an inner optimizer that takes steps, such as 'adam'")
         return self
 
     @property
     def scope(self) -> Literal["vector", "tensor", "problem"]:  # type: ignore[override]
-        """Return the scope of the inner optimizer."""
+        """Scope of the inner optimizer."""
         return self.inner.scope
 
     @property
     def state(self) -> tuple[str, ...]:
-        """Return the names of its own arrays, then those of the inner optimizer with "inner." before them."""
+        """Names of the wrapper's own arrays, then those of the inner optimizer with the prefix "inner."."""
         return (*self.own_state, *(f"inner.{name}" for name in self.inner.state))
 
     @property
     def scalars(self) -> tuple[str, ...]:
-        """Return the names of its own scalars, then those of the inner optimizer with "inner." before them."""
+        """Names of the wrapper's own scalars, then those of the inner optimizer with the prefix "inner."."""
         return (*self.own_scalars, *(f"inner.{name}" for name in self.inner.scalars))
 
     def split(self, arrays: Sequence[Array]) -> tuple[list[Array], list[Array]]:
-        """Return its own arrays and scalars, and those of the inner optimizer, in the order that each declares.
+        """Return the wrapper's own arrays and scalars, and those of the inner optimizer, in the order of each declaration.
 
         Parameters
         ----------
         arrays : sequence of array
-            What `step` or `weights` got as `state`.
+            The `state` argument of `step` or `weights`.
         """
         at, behind = len(self.own_state), len(self.state)
         scalars = behind + len(self.own_scalars)
@@ -295,18 +293,18 @@ class Wrapper(Optimizer):
 
 
 def learning_rate_of(optimizer: Optimizer) -> float | Schedule:
-    """Return the learning rate of an optimizer or its schedule: of a wrapper, that of the innermost optimizer."""
+    """Return the learning rate of an optimizer, or its schedule; of a wrapper, that of the innermost optimizer."""
     return learning_rate_of(optimizer.inner) if isinstance(optimizer, Wrapper) else optimizer.learning_rate
 
 
 def is_elementwise(optimizer: Optimizer) -> bool:
-    """Return True if an optimizer moves each number by itself, so that `step` may get a part of `w` at a time."""
+    """Return True if an optimizer updates each number independently, so that `step` may get slices of `w`."""
     declared = declares(optimizer, "elementwise", "step")
     return declared and (not isinstance(optimizer, Wrapper) or is_elementwise(optimizer.inner))
 
 
 def averages(optimizer: Optimizer) -> bool:
-    """Return True if the weights to predict with may be others than the trained ones: where `weights` is overridden."""
+    """Return True if predictions may use other weights than training, because `weights` is overridden."""
     if type(optimizer).weights not in (Optimizer.weights, Wrapper.weights):
         return True
     return isinstance(optimizer, Wrapper) and averages(optimizer.inner)

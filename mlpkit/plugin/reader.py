@@ -1,4 +1,4 @@
-"""The contract of readers: file formats of data."""
+"""Contract of readers of data files."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from mlpkit.plugin.base import Plugin
 
 
 class Source(NamedTuple):
-    """A file to read.
+    """File to read.
 
     Attributes
     ----------
     path : str
-        Of a file that exists; "-" is stdin, for readers that declare `stdin`.
+        Path of an existing file; "-" is stdin, for readers that declare `stdin`.
     columns : collection of str or None
-        The columns that will be used; others may be left out. None: all.
+        Columns that will be used; others may be left out. None: all columns.
     allow_large : bool
-        True to accept a file that declares far more memory than it has bytes.
+        True to accept a file that declares much more memory than its size.
     """
 
     path: str
@@ -29,14 +29,14 @@ class Source(NamedTuple):
 
 
 class Reader(Plugin):
-    """A file format. Its name is the file's suffix without the dot: `parquet` reads x.parquet.
+    """Reader of a file format. Its name is the suffix of the files without the dot: `parquet` reads x.parquet.
 
-    A reader is looked up when data are read, never when a model is loaded. `data.format` in a spec names one, with its options.
-    OSError and DataError are shown to the user as they are; a file that is not of the format should raise DataError.
+    Readers are looked up when data are read, never when a model is loaded. `data.format` in a spec selects one, with its options.
+    OSError and DataError are shown to users unchanged. Raise DataError for a file of another format.
     """
 
     kind: ClassVar[str] = "readers"
-    stdin: ClassVar[bool] = False  # whether `open` and `batches` read the path "-"
+    stdin: ClassVar[bool] = False  # True if `open` and `batches` accept the path "-"
 
     @abstractmethod
     def open(self, source: Source) -> Any:
@@ -49,20 +49,20 @@ class Reader(Plugin):
         Returns
         -------
         table
-            Whatever mlpkit takes for one: a mapping from names to columns, or a table of pandas, polars or Arrow.
+            A table in any form that mlpkit accepts: a mapping from names to columns, or a table of pandas, polars or Arrow.
         """
 
     def batches(self, source: Source, rows: int) -> Iterator[Any]:
-        """Yield the rows in their order, as tables of about `rows` rows, so that little of a large file is in memory.
+        """Yield all rows in order, in tables of about `rows` rows, so that a large file needs little memory.
 
-        The default reads the file whole. Parameters are those of `open`.
+        The default implementation reads the whole file. The parameters are those of `open`.
         """
         yield self.open(source)
 
     def on_disk(self, source: Source) -> Any:
-        """Return the columns without reading them, or None for a format that is read into memory; for mlpkit's own readers."""
+        """Return the columns without reading them, or None if the format is read into memory; for mlpkit's own readers."""
         return None
 
     def write_example(self, path: Path) -> None:
-        """Write a small file of the format, with several rows and columns, which the checks of `mlpkit.testing` read."""
-        raise NotImplementedError(f"{type(self).__name__} defines no write_example")
+        """Write a small file of the format with several rows and columns, for the checks of `mlpkit.testing`."""
+        raise NotImplementedError(f"{type(self).__name__} does not define write_example")

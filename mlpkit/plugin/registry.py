@@ -1,8 +1,8 @@
-"""Registry: from a name to a plugin class, for one kind of plugin.
+"""Registry of the plugins of one kind: from names to classes.
 
-It reads the metadata of installed distributions (entry points) and imports a plugin only when its name is asked for,
-so one broken plugin breaks nothing but itself. It stands above the contracts in `plugin/`, since a contract's own
-fields are looked up by name too (an optimizer's learning-rate schedule).
+It reads the metadata of installed distributions (entry points) and imports a plugin only when its name is used, so that a broken
+plugin affects nothing else. It is independent of the contracts, because fields of a contract are looked up by name too, such
+as the learning-rate schedule of an optimizer.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from mlpkit.plugin.source_file import SourceFile, source_of
 from mlpkit.plugin.suggestions import installation, suggestion
 from mlpkit.text.shown import shortened
 
-NAME = re.compile(r"^[a-z][a-z0-9_]{0,99}$")  # short enough for a name in a model file
+NAME = re.compile(r"^[a-z][a-z0-9_]{0,99}$")  # at most 100 characters, for names in model files
 BUILTIN = "mlpkit"
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class PluginInfo:
-    """The facts of a plugin that are known without importing it.
+    """Information about a plugin that is known without importing it.
 
     Attributes
     ----------
     kind : str
         "activations", "losses", "optimizers", "initializers", "schedules", "metrics" or "readers".
     name : str
-        The name that a spec uses.
+        Name in a spec.
     distribution, version : str or None
-        The installed distribution it comes from; None for a class of the user's own.
+        Distribution that provides the plugin; None for a user's class.
     target : str
-        Where the class is: ``module:Class``.
+        Location of the class: ``module:Class``.
     code : SourceFile or None
-        The file that defines a class of the user's own.
+        Source file of a user's class.
     """
 
     kind: str
@@ -54,40 +54,40 @@ class PluginInfo:
 
     @property
     def full_name(self) -> str:
-        """The name that stays unambiguous: ``mlpkit-snake:snake``; built-in and own plugins keep the bare one."""
+        """Unambiguous name, such as ``mlpkit-snake:snake``; for built-ins and users' classes, the name alone."""
         bare = self.distribution in (None, BUILTIN)
         return self.name if bare else f"{self.distribution}:{self.name}"
 
     @property
     def singular(self) -> str:
-        """One of its kind: "activation", "loss"."""
+        """Kind of the plugin in the singular, such as "activation" or "loss"."""
         return singular(self.kind)
 
     @property
     def source(self) -> str:
-        """Distribution and version, as a person would say it."""
+        """Distribution and version, or location of a user's class, for messages."""
         return f"{self.distribution} {self.version}" if self.distribution else f"your own class {self.target}"
 
     @property
     def described(self) -> str:
-        """Return what it is and where it is from, as the subject of a sentence."""
+        """Kind, name and origin of the plugin, as the subject of a sentence."""
         entry = f" (entry point {self.target or 'without a target'})" if self.distribution else ""
         return f"the {self.singular} {self.name!r} of {self.source}{entry}"
 
 
 class Registry(Generic[T]):
-    """The plugins of one kind.
+    """Plugins of one kind.
 
     Parameters
     ----------
     kind : str
-        The kind, which is also the entry-point group after ``mlpkit.``.
+        Kind of plugin; the entry-point group is ``mlpkit.`` followed by it.
     base : type
-        The contract: every plugin of this kind derives from it.
+        Contract from which every plugin of this kind derives.
     builtins : mapping of str to str
-        Name to ``module:Class`` for what mlpkit brings.
+        Names and locations (``module:Class``) of the built-ins.
     aliases : mapping of str to str
-        Other names of built-ins; specs are stored with the canonical name.
+        Other names of built-ins. Specs are stored with the canonical name.
     """
 
     def __init__(self, kind: str, base: type[T], builtins: Mapping[str, str], aliases: Mapping[str, str]) -> None:
@@ -101,25 +101,25 @@ class Registry(Generic[T]):
         self._loaded: dict[str, type[T]] = {}
         self._infos: list[PluginInfo] | None = None
 
-    # -- what is there, by metadata alone
+    # -- installed plugins, from metadata alone
 
     def installed(self) -> tuple[PluginInfo, ...]:
-        """Every plugin of this kind, built-ins first; nothing is imported."""
+        """Return every plugin of this kind, built-ins first, without importing them."""
         builtins = [self._builtin_info(name) for name in self.builtins]
         own = [self._own_info(name) for name in self._own]
         return (*builtins, *own, *self._found())
 
     def own(self) -> tuple[type[T], ...]:
-        """The classes of the user's own."""
+        """Return the users' classes."""
         return tuple(self._own.values())
 
     def refresh(self) -> None:
-        """Look again at what is installed."""
+        """Discard cached information about installed plugins."""
         self._infos = None
         self._loaded.clear()
 
     def _found(self) -> list[PluginInfo]:
-        """The plugins of other distributions, read once."""
+        """Return third-party plugins that are enabled, read once."""
         if self._infos is None:
             found = sorted((info for info in self._declared() if counts(info.distribution or "")), key=lambda info: info.full_name)
             if strict():
@@ -128,23 +128,23 @@ class Registry(Generic[T]):
         return self._infos
 
     def _declared(self) -> list[PluginInfo]:
-        """All that other distributions declare, those that do not count included."""
+        """Return all third-party plugins, including disabled ones."""
         points = [point for point in installed.entry_points() if point.group == self.group and point.distribution != BUILTIN]
         return [PluginInfo(self.kind, point.name, point.distribution, point.version, point.target) for point in points]
 
     def _refuse_doubtful(self, found: list[PluginInfo]) -> None:
-        """Raise for the first plugin whose bare name is no name, or means another one."""
+        """Raise BrokenPlugin for the first plugin with an invalid or ambiguous name."""
         for info in found:
             doubles = [other.full_name for other in found if other.name == info.name]
             if info.name in self.builtins or info.name in self.aliases:
-                problem = "its name is that of a built-in, which the bare name always means"
+                problem = "its name is that of a built-in, which has precedence"
             elif len(doubles) > 1:
-                problem = f"the name is that of {' and of '.join(doubles)}"
+                problem = f"the name is shared by {' and '.join(doubles)}"
             elif not NAME.match(info.name):
                 problem = f"its name must match {NAME.pattern}"
             else:
                 continue
-            help = f"uninstall one of them, or unset {STRICT}, which makes an error of it"
+            help = f"uninstall one of them, or unset {STRICT}, which makes this an error"
             raise BrokenPlugin(f"{info.described}: {problem}", help=help)
 
     def _builtin_info(self, name: str) -> PluginInfo:
@@ -159,7 +159,7 @@ class Registry(Generic[T]):
     # -- from a name to its class
 
     def find(self, name: str) -> PluginInfo:
-        """Return what a name means, without importing it.
+        """Return information about the plugin of a name, without importing it.
 
         Parameters
         ----------
@@ -169,9 +169,9 @@ class Registry(Generic[T]):
         Raises
         ------
         MissingPlugin
-            No plugin has this name; the error lists the nearest and the installed ones.
+            No plugin has this name; the message lists similar names and the installed plugins.
         AmbiguousPlugin
-            Several distributions have it; the error shows the full names to choose from.
+            Several distributions have it; the message lists the full names to choose from.
         """
         name = name.removeprefix(f"{BUILTIN}:")
         name = self.aliases.get(name, name)
@@ -191,14 +191,14 @@ class Registry(Generic[T]):
         return matches[0]
 
     def get(self, name: str) -> type[T]:
-        """The class of a name, imported now if it was not yet.
+        """Return the class of a name; import it at first use.
 
         Raises
         ------
         MissingPlugin, AmbiguousPlugin
-            As `find`.
+            Same as for `find`.
         BrokenPlugin
-            It does not import, or is no plugin of this kind.
+            The plugin cannot be imported, or is not a plugin of this kind.
         """
         info = self.find(name)
         if info.distribution is None:
@@ -220,7 +220,7 @@ class Registry(Generic[T]):
             return checked
         except (Exception, SystemExit) as error:
             message = f"{info.described} is broken: {type(error).__name__}: {error}"
-            help = f"reinstall or update {info.distribution}, or tell its author, whom 'mlpkit plugins check {info.full_name}' helps"
+            help = f"reinstall or update {info.distribution}, or report the output of 'mlpkit plugins check {info.full_name}' to its author"
             raise BrokenPlugin(message, help=help) from error
 
     def _missing(self, name: str) -> MissingPlugin:
@@ -228,24 +228,24 @@ class Registry(Generic[T]):
         if shut_out:
             help = f"unset {PLUGINS} or add {shortened(', '.join(map(str, sorted(shut_out, key=str))), 100)} to it"
             return MissingPlugin(f"{PLUGINS} excludes the {singular(self.kind)} {shortened(name, 100)!r}", help=help)
-        name = shortened(name, 100)  # what is longer than any name is near to none, and slow to compare
+        name = shortened(name, 100)  # longer texts are similar to no name, and slow to compare
         here = [info.name for info in self.installed()]
         hint, advice = suggestion(snake_case(name), {*here, *self.aliases}), installation(self.kind, name, snake_case(name))
         known = ", ".join(shortened(name, 100) for name in here)
-        help = f"{advice}installed: {known}; one of your own: --code FILE, or pass its class"
+        help = f"{advice}installed: {known}; for user code: --code FILE, or pass the class"
         return MissingPlugin(f"unknown {singular(self.kind)} {name!r}{hint}", help=help)
 
     # -- from a class to its name
 
     def info(self, cls: type[T]) -> PluginInfo:
-        """Return where a class comes from. One that no distribution brings is added under its own name.
+        """Return information about a class. A class that no distribution provides is registered under its own name.
 
         Raises
         ------
         BrokenPlugin
-            The class breaks the contract, or its name is that of a built-in.
+            The class does not fulfil its contract, or has the name of a built-in.
         """
-        if isinstance(stands_for := vars(cls).get("stands_for"), PluginInfo):  # it takes the place of a plugin that is missing
+        if isinstance(stands_for := vars(cls).get("stands_for"), PluginInfo):  # a placeholder for a missing plugin
             return stands_for
         target = f"{cls.__module__}:{cls.__qualname__}"
         for name, builtin in self.builtins.items():
@@ -257,12 +257,12 @@ class Registry(Generic[T]):
         return self.add(cls)
 
     def add(self, cls: type[T]) -> PluginInfo:
-        """Make a class of the user's own known by its name in snake_case, with no packaging.
+        """Register a user's class under its name in snake_case.
 
         Raises
         ------
         BrokenPlugin
-            The class breaks the contract, or its name is that of a built-in or of another class of yours.
+            The class does not fulfil its contract, or has the name of a built-in or of another user's class.
         """
         name = snake_case(cls.__name__)
         if self._own.get(name) is cls:
@@ -274,7 +274,7 @@ class Registry(Generic[T]):
             if name in self.builtins or name in self.aliases:
                 raise TypeError(f"{name!r} is the name of a built-in: give the class another name")
             if name in self._own and self._own_info(name).target != f"{cls.__module__}:{cls.__qualname__}":
-                raise TypeError(f"{name!r} already means your {self._own_info(name).target}: give the class another name")
+                raise TypeError(f"{name!r} is already the name of your {self._own_info(name).target}: give the class another name")
         except TypeError as error:
             raise BrokenPlugin(f"{cls.__name__} cannot be one of the {self.kind}: {error}") from error
         self._own[name], self._sources[name] = cls, source_of(cls)
@@ -282,11 +282,11 @@ class Registry(Generic[T]):
 
 
 def singular(kind: str) -> str:
-    """One of a kind: "activation", "loss"."""
+    """Return the name of a kind in the singular, such as "activation" or "loss"."""
     return "loss" if kind == "losses" else kind.removesuffix("s")
 
 
 def snake_case(name: str) -> str:
-    """``LeakyReLU`` -> ``leaky_relu``: the plugin name of a class."""
+    """Return the plugin name of a class: ``LeakyReLU`` -> ``leaky_relu``."""
     name = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name.replace("ReLU", "Relu"))
     return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower()

@@ -1,7 +1,7 @@
-"""Since: the mark of options that came later, and the stored form of a value, which leaves them out at their default.
+"""Options added in later versions, and the stored form of values, which omits these options at their defaults.
 
-So a model that does not use a new option has a file that earlier versions read. A built-in plugin, or another value with a type
-of its own, that came later declares the class variable `since`, the spec schema that brought it.
+A model that does not use a new option can thus be read by earlier versions. A later built-in plugin, or another type of value,
+declares the class variable `since`: the spec schema in which it was added.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from pydantic import BaseModel
 
 from mlpkit.plugin.base import Plugin, is_outside, to_entry
 
-BASE_SCHEMA = 3  # of the spec of mlpkit 0.3, whose keys are always stored
+BASE_SCHEMA = 3  # spec schema of mlpkit 0.3, whose keys are always stored
 
 
 @dataclass(frozen=True)
 class Since:
-    """Mark an option that came after the first release: a model file leaves it out while it has its default.
+    """Mark of an option added after the first release: model files omit it if it has its default value.
 
-    The default must do what earlier versions did, for ever.
+    The default must keep the behaviour of earlier versions permanently.
 
     Parameters
     ----------
     version : int or str
-        For keys of the spec and options of built-in plugins the spec schema that brought them; for options of a third-party
-        plugin the version of its distribution, such as "0.2".
+        For keys of the spec and options of built-in plugins, the spec schema in which they were added; for options of a third-party
+        plugin, the version of its distribution, such as "0.2".
     values : tuple, optional
-        The values that came then, of an option that is older; the option itself is always stored.
+        Values added in that version, for an option that is older. The option itself is always stored.
     older : tuple, optional
-        The values of an option that is older which did not come then; the option itself is always stored.
+        Values of an older option that existed before that version. The option itself is always stored.
 
     Examples
     --------
@@ -45,17 +45,17 @@ class Since:
 
     @property
     def of_values(self) -> bool:
-        """Return True if the option is older, and some of its values came later."""
+        """True if the mark applies to some values of an option, not to the option itself."""
         return bool(self.values or self.older)
 
     def schema(self, value: Any) -> int:
-        """Return the spec schema that a stored value of the option needs."""
+        """Return the spec schema that is needed to store a value of the option."""
         newer = value not in self.older if self.older else not self.values or value in self.values
         return self.version if newer and isinstance(self.version, int) else BASE_SCHEMA
 
 
 class Stored(NamedTuple):
-    """The stored form of a value as JSON, and the lowest spec schema that has everything in it."""
+    """Stored form of a value as JSON, and the lowest spec schema that can represent it."""
 
     json: Any
     schema: int
@@ -67,9 +67,9 @@ def stored_form(value: Any, full: Any) -> Stored:
     Parameters
     ----------
     value : object
-        A part of a spec, a plugin, a tuple of them, or any other option.
+        Part of a spec, plugin, tuple of these, or any other option.
     full : object
-        The value as JSON, every default written out.
+        The value as JSON with all defaults.
     """
     if _is_list_of_models(value) and isinstance(full, list) and len(value) == len(full):
         entries = [stored_form(*pair) for pair in zip(value, full, strict=True)]
@@ -83,13 +83,13 @@ def stored_form(value: Any, full: Any) -> Stored:
 
 
 def stored_entry(plugin: Plugin) -> str | dict[str, Any]:
-    """Return a plugin as the spec in a model file names it: without the options that came later and have their default."""
+    """Return a plugin as in the spec of a model file: without later options at their defaults."""
     entry: str | dict[str, Any] = stored_form(plugin, to_entry(plugin)).json
     return entry
 
 
 def marked(cls: type[BaseModel]) -> dict[str, Since]:
-    """Return the mark of each option that has one, by the name of its field."""
+    """Return the `Since` marks of a class, by field name."""
     found = ((name, next((mark for mark in field.metadata if isinstance(mark, Since)), None)) for name, field in cls.model_fields.items())
     return {name: mark for name, mark in found if mark is not None}
 
@@ -109,7 +109,7 @@ def _of_model(model: BaseModel, full: dict[str, Any], schema: int) -> Stored:
 
 
 def _given(value: Any, full: Any) -> Any:
-    """Return what a field takes for its value: JSON, but the objects themselves of parts and plugins, which need no look-up."""
+    """Return the value to validate for a field: JSON, but objects themselves for parts and plugins, which need no lookup."""
     return value if isinstance(value, BaseModel) or _is_list_of_models(value) else full
 
 
@@ -118,7 +118,7 @@ def _is_list_of_models(value: Any) -> bool:
 
 
 def _at_default(model: BaseModel, given: Mapping[str, Any], later: list[str]) -> set[str]:
-    """Return those of the later keys without which the same object is made."""
+    """Return the later keys that can be omitted without changing the object."""
     if not later or _makes(model, given, set(later)):
         return set(later)
     left_out: set[str] = set()
@@ -129,9 +129,9 @@ def _at_default(model: BaseModel, given: Mapping[str, Any], later: list[str]) ->
 
 
 def _makes(model: BaseModel, given: Mapping[str, Any], without: set[str]) -> bool:
-    """Return True if the options without some of them make the same object. Its text tells -0.0 from 0.0 and True from 1."""
+    """Return True if the options without some of them give an equal object. Its repr distinguishes -0.0 from 0.0 and True from 1."""
     try:
         again = type(model).model_validate({key: value for key, value in given.items() if key not in without})
-    except Exception:  # an option without a default, or a check of a plugin's own: it is written out
+    except Exception:  # an option without a default or an error in a validator: the option is stored
         return False
     return again == model and repr(again) == repr(model)

@@ -1,4 +1,4 @@
-"""A loss as a function of one output per target: to check it and to compare it with what it was."""
+"""Loss as a function of one output per target, for checks and comparisons."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from mlpkit.numerics.arrays import Array, Targets
 from mlpkit.plugin.contracts import Loss
 
-RATIO = 0.6  # of each further output of a target to the one before
+RATIO = 0.6  # ratio of consecutive outputs of a target
 
 
 class SingleOutput(Loss):
-    """A loss of several outputs per target, which are fixed multiples of one: 1, 0.6, 0.36 and so on.
+    """Loss with several outputs per target, which are fixed multiples of one output: 1, 0.6, 0.36 and so on.
 
     Parameters
     ----------
@@ -31,5 +31,5 @@ class SingleOutput(Loss):
 
 
 def single_output(loss: Loss) -> Loss:
-    """Return a loss as a function of one output per target: itself, if it has no more."""
+    """Return a loss as a function of one output per target: the loss itself if it has only one."""
     return loss if loss.outputs_per_target == 1 else SingleOutput.model_construct(inner=loss)

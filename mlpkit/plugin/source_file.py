@@ -1,4 +1,4 @@
-"""SourceFile: the file in which a class of the user's own is defined, so that a model can say which one it needs."""
+"""Source file of a user's class, which model files record."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 
 class SourceFile(NamedTuple):
-    """The name of a file, without its folder, and the SHA-256 of what is in it."""
+    """Name of a file without its folder, and the SHA-256 of its content."""
 
     name: str
     sha256: str
 
 
 def source_of(cls: type) -> SourceFile | None:
-    """The file that defines a class; None for one of an interactive session."""
+    """Return the file that defines a class; None for a class of an interactive session."""
     path = getattr(sys.modules.get(cls.__module__), "__file__", None)
     if path is None:
         return None

@@ -1,4 +1,4 @@
-"""Suggestions for a plugin's name that means nothing here: the one that may be meant, and the package that has it."""
+"""Suggestions for an unknown plugin name: similar names, and the package that provides it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Collection
 
 from mlpkit.text.shown import DISTRIBUTION
 
-PACKAGES = {  # the plugins in packages of mlpkit's own, by kind and name
+PACKAGES = {  # plugins of mlpkit's own packages, by kind and name
     ("activations", "snake"): "mlpkit-snake",
     ("losses", "robust"): "mlpkit-robust",
     ("optimizers", "lbfgs"): "mlpkit-scipy",
 }
-# names that other libraries have: the thing of mlpkit that is spelled alike is another one, as relu is for gelu
+# names of other libraries, for which a similar name is no correction: gelu is not a misspelling of relu
 _OF_THE_FIELD = """
 celu elu exponential gelu geglu glu hard_sigmoid hard_silu hard_swish hard_tanh hardtanh log_sigmoid log_softmax maxout mish prelu reglu
 relu6 rrelu selu silu sine soft_shrink softmin softplus softsign sparsemax squareplus swiglu swish tanhshrink
@@ -26,7 +26,7 @@ OF_THE_FIELD = frozenset(_OF_THE_FIELD.split())
 
 
 def suggestion(name: str, names: Collection[str]) -> str:
-    """Return a question after the names that may be meant by one in small letters; empty where it is no slip of the pen."""
+    """Return a question with similar names for one in lowercase; empty if the name is not a likely misspelling."""
     if name in names:
         return f"; did you mean {name!r}?"
     near = [] if name in OF_THE_FIELD else difflib.get_close_matches(name, sorted(names), n=3, cutoff=0.6)
@@ -34,7 +34,7 @@ def suggestion(name: str, names: Collection[str]) -> str:
 
 
 def installation(kind: str, name: str, small: str) -> str:
-    """Return the package to install for a name, as the begin of a sentence; empty where none is known."""
+    """Return the package to install for a name, as the start of a sentence; empty if it is unknown."""
     package = PACKAGES.get((kind, small))
     if package is not None:
         return f"it is in the package {package}: pip install {package}, or in a checkout pip install ./plugins/{package}; "

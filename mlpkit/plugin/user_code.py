@@ -1,4 +1,4 @@
-"""Plugins of the user's own, with no packaging: classes passed in Python, or all that a Python file defines."""
+"""User code: plugin classes passed in Python, or all that a Python file defines."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from mlpkit.files.paths import as_path
 from mlpkit.plugin import REGISTRIES, Plugin
 from mlpkit.plugin.registry import PluginInfo
 
-# what Pydantic says of an option without a type, and of one whose type it does not know
+# messages of Pydantic for an option without a type, and for one of an unsupported type
 UNTYPED = re.compile(r"non-annotated attribute was detected: `(?P<name>\w+) = (?P<value>[^`]*)`")
 SCHEMALESS = re.compile(r"schema for <class '(?P<type>[^']+)'>")
 
 TYPES = {"bool": "True|False", "int": r"-?\d+", "str": r"'.*'|\".*\""}
 
-_modules: dict[str, Path] = {}  # those of files that have been run -> the file
-_helpers: dict[str, Path] = {}  # modules that files have imported from beside them -> the folder
+_modules: dict[str, Path] = {}  # module names of files that have been run, and the files
+_helpers: dict[str, Path] = {}  # modules imported from the folders of these files, and the folders
 
 
 def register(*plugins: type[Plugin]) -> list[PluginInfo]:
-    """Make plugin classes known by their names in snake_case, for specs and model files read from now on.
+    """Register plugin classes by their names in snake_case, for specs and model files read afterwards.
 
     Raises
     ------
     BrokenPlugin
-        A class breaks its contract, or has the name of a built-in.
+        A class does not fulfil its contract, or has the name of a built-in.
     """
     return [REGISTRIES[plugin.kind].info(plugin) for plugin in plugins]
 
 
 def register_file(path: str | Path) -> list[PluginInfo]:
-    """Run a Python file and make every plugin class that it defines known.
+    """Run a Python file and register every plugin class that it defines.
 
-    What is beside it can be imported while it runs, as when Python runs a script.
+    Modules in its folder can be imported while it runs, as for a script.
 
     Raises
     ------
     BrokenPlugin
-        The file cannot be read or run, defines no plugin, or one that breaks its contract.
+        The file cannot be read or run, defines no plugin, or defines one that does not fulfil its contract.
     """
     path = as_path(path, BrokenPlugin, "the file of plugins")
     if not _is_file(path):
@@ -59,7 +59,7 @@ def register_file(path: str | Path) -> list[PluginInfo]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # so that its classes can be pickled and its annotations resolved
     try:
-        with _beside(path.resolve().parent):  # without a cache, which would be a file more, and may be of an earlier text
+        with _beside(path.resolve().parent):  # without a bytecode cache, which would write a file and could be outdated
             exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), vars(module))
     except (Exception, SystemExit) as error:
         del sys.modules[name]
@@ -69,7 +69,7 @@ def register_file(path: str | Path) -> list[PluginInfo]:
 
 
 def _module_name(path: Path) -> str:
-    """The module of a file: named after it, and with a number where the name is that of another file whose plugins are in use."""
+    """Return the module name for a file; it has a number if another file in use has the same name."""
     used = {cls.__module__ for registry in REGISTRIES.values() for cls in registry.own()}
     for number in itertools.count(1):
         name = f"mlpkit_code_{path.stem}" + (f"_{number}" if number > 1 else "")
@@ -81,7 +81,7 @@ def _module_name(path: Path) -> str:
 
 
 def _is_file(path: Path) -> bool:
-    """Return whether there is a file of a name, which may be none."""
+    """Return True if a path is an existing file; False for an invalid path."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -90,7 +90,7 @@ def _is_file(path: Path) -> bool:
 
 @contextmanager
 def _beside(folder: Path) -> Iterator[None]:
-    """A context in which the modules of a folder can be imported, and those of its names from another folder are forgotten."""
+    """Return a context in which modules of a folder can be imported; modules of the same names from other folders are removed."""
     for name, other in list(_helpers.items()):
         if other != folder and is_beside(name.partition(".")[0], folder):
             sys.modules.pop(name, None)
@@ -107,26 +107,29 @@ def _beside(folder: Path) -> Iterator[None]:
 
 
 def is_beside(module: str, folder: Path) -> bool:
-    """Return whether a folder has a module or a package of a name."""
+    """Return True if a folder has a module or package of a name."""
     return (folder / f"{module}.py").is_file() or (folder / module / "__init__.py").is_file()
 
 
 def _what_failed(error: BaseException) -> tuple[str, str]:
-    """Return what the exception of a file says, and what to do."""
+    """Return the message and the advice for an exception raised by a file."""
     if isinstance(error, ModuleNotFoundError) and error.name:
-        return f"it needs the module {error.name!r}, which is not here", "install what brings it, or put it beside the file"
+        return f"it needs the module {error.name!r}, which is not installed", "install it, or put it into the folder of the file"
     if isinstance(error, PydanticUserError) and (found := UNTYPED.search(error.message)):
         name, value = found["name"], found["value"]
-        return f"the option {name!r} has no type", f"give it one: {name}: {_type_of(value)} = {value}"
+        return f"the option {name!r} has no type", f"add one: {name}: {_type_of(value)} = {value}"
     if isinstance(error, PydanticSchemaGenerationError):
         found = SCHEMALESS.search(error.message)
         told = f"an option has the type {found['type']}" if found else "an option has a type"
-        return f"{told}, which is no JSON value", "use float, int, bool, str or a tuple of them in the class, and convert in its methods"
+        return (
+            f"{told}, which JSON cannot represent",
+            "use float, int, bool, str or a tuple of them in the class, and convert in its methods",
+        )
     return f"{type(error).__name__}: {error}", "correct the file"
 
 
 def _type_of(value: str) -> str:
-    """The type of a value as it is written; float where it is none that a spec can hold."""
+    """Return the type of a literal; float if it is not one of the types of a spec."""
     return next((name for name, written in TYPES.items() if re.fullmatch(written, value)), "float")
 
 
@@ -136,7 +139,7 @@ def _plugins(path: Path, module: str, values: Iterable[object]) -> list[type[Plu
     unfinished = [cls for cls in classes if cls not in plugins and not any(issubclass(plugin, cls) for plugin in plugins)]
     if unfinished:
         missing = "; ".join(f"{cls.__name__} does not define {', '.join(sorted(cls.__abstractmethods__))}" for cls in unfinished)
-        raise BrokenPlugin(f"{path}: {missing}", help="define what is missing")
+        raise BrokenPlugin(f"{path}: {missing}", help="define the missing methods")
     if not plugins:
         raise BrokenPlugin(f"{path} defines no plugin", help="derive a class from mlpkit.Elementwise or another contract")
     return plugins

@@ -383,7 +383,7 @@ class Breaks(mlpkit.Elementwise):
     ("function", "words"),
     [
         ("z", ["the activation 'breaks'", "failed in derivative: ValueError: no derivative today", "own.py:6", "correct it"]),
-        ("z[:, :0]", ["the activation 'breaks'", "failed in forward: ValueError: function gives shape"]),
+        ("z[:, :0]", ["the activation 'breaks'", "failed in forward: ValueError: function returns shape"]),
     ],
 )
 def test_a_plugin_that_fails_is_named_with_its_place(project, run, function, words):

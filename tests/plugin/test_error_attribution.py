@@ -32,8 +32,12 @@ CASES = {
     "forward fails": ("activations", activation(function="return z.nothing"), "failed in function: AttributeError"),
     "a wrong name": ("activations", activation(function="return self.witdh * z"), "failed in function: AttributeError: .*witdh"),
     "backward fails": ("activations", activation(derivative="raise ValueError('no')"), "failed in derivative: ValueError: no"),
-    "a sum in place of values": ("activations", activation(function="return z.sum()"), r"function gives shape \(\) for scores of shape"),
-    "one column": ("activations", activation(function="return z[:, :1]"), "function gives shape"),
+    "a sum in place of values": (
+        "activations",
+        activation(function="return z.sum()"),
+        r"function returns shape \(\) for pre-activations of shape",
+    ),
+    "one column": ("activations", activation(function="return z[:, :1]"), "function returns shape"),
     "a wrong shape backward": ("activations", activation(derivative="return z[:0]"), "failed in backward: ValueError"),
     "NaN forward": ("activations", activation(function="return z * np.nan"), "gives NaN for moderate numbers"),
     "NaN backward": ("activations", activation(derivative="return 0 * z / 0"), "gives NaN for moderate numbers"),
@@ -53,7 +57,7 @@ CASES = {
     "rate is NaN": ("schedules", SCHEDULE.format("return float('nan')"), "gives the learning rate nan after 0 epochs"),
     "rate is negative": ("schedules", SCHEDULE.format("return -0.1"), "gives the learning rate -0.1 after 0 epochs"),
     "rate is a text": ("schedules", SCHEDULE.format("return '0.1'"), "gives the learning rate '0.1' after 0 epochs"),
-    "it sets itself": ("optimizers", OPTIMIZER.format("self.m = grad"), "failed in step: it sets self.m, but a plugin never changes"),
+    "it sets itself": ("optimizers", OPTIMIZER.format("self.m = grad"), "failed in step: it sets self.m, but plugins are immutable"),
     "metric fails": ("metrics", METRIC.format("return outputs['x']"), "failed in compute: IndexError"),
     "metric of a wrong type": ("metrics", METRIC.format("return outputs - targets"), "gives ndarray, not a number"),
 }

@@ -106,7 +106,7 @@ def test_the_environment_chooses_the_distributions(install, monkeypatch, value):
     assert activation("relu").__module__ == "mlpkit.activations"
 
 
-DOUBTFUL = {"relu": "is that of a built-in", "same": "of dist-one:same and of dist-two:same", "Bad": "must match"}
+DOUBTFUL = {"relu": "is that of a built-in", "same": "shared by dist-one:same and dist-two:same", "Bad": "must match"}
 
 
 @pytest.mark.parametrize("name", DOUBTFUL)
@@ -134,7 +134,7 @@ def test_options_that_json_does_not_have_break_no_schema_but_a_strict_one(instal
     install("dist-bytes", "bytes_x", PLUGIN.format(cls="Plugin") + "    raw: bytes = b'\\xff'\n")
     assert Spec.model_json_schema()
     monkeypatch.setenv("MLPKIT_STRICT_PLUGINS", "1")
-    with pytest.raises(errors.BrokenPlugin, match=r"'bytes_x' of dist-bytes 1\.2 .* has options that JSON does not have"):
+    with pytest.raises(errors.BrokenPlugin, match=r"'bytes_x' of dist-bytes 1\.2 .* has options that JSON cannot represent"):
         Spec.model_json_schema()
 
 
@@ -188,7 +188,7 @@ BROKEN = {
     "fails": ("raise RuntimeError('no licence')", "no licence"),
     "exits": ("raise SystemExit('no licence')", "SystemExit: no licence"),
     "mutable option": (PLUGIN.format(cls="Plugin") + "    knots: list[float] = []", "the option 'knots' of Plugin is a list"),
-    "options thaw": (PLUGIN.format(cls="Plugin") + "    model_config = {'frozen': False}", "options that can change"),
+    "options thaw": (PLUGIN.format(cls="Plugin") + "    model_config = {'frozen': False}", "mutable options"),
 }
 TARGETS = {
     "a module that is not there": ("dist_away:Plugin", "ModuleNotFoundError"),
@@ -212,7 +212,7 @@ def test_an_entry_point_to_nothing(install, case):
 def test_a_metric_must_say_what_it_measures(install):
     code = "import mlpkit\nclass Plugin(mlpkit.Metric):\n    def compute(self, outputs, targets, weights):\n        return 0.0\n"
     install("dist-metric", "figure", code, group="metrics")
-    with pytest.raises(errors.BrokenPlugin, match="Plugin does not say higher_is_better and task"):
+    with pytest.raises(errors.BrokenPlugin, match="Plugin does not define the class variables higher_is_better and task"):
         REGISTRIES["metrics"].get("figure")
     with pytest.raises(errors.SpecError, match="accuracy cannot measure"):  # and it breaks no message that lists the others
         mlpkit.train({"network": {"layers": [{}]}, "loss": "mse", "metrics": ["accuracy"]}, np.arange(3.0)[:, None], np.arange(3.0))
@@ -326,7 +326,7 @@ def test_an_own_class_must_not_take_the_name_of_another(tmp_path):
         (tmp_path / f"{name}.py").write_text(PLUGIN.format(cls="Twice"))
     mlpkit.register_file(tmp_path / "one.py")
     mlpkit.register_file(tmp_path / "one.py")  # as a notebook does with a cell that is run again
-    with pytest.raises(errors.BrokenPlugin, match="'twice' already means your mlpkit_code_one:Twice"):
+    with pytest.raises(errors.BrokenPlugin, match="'twice' is already the name of your mlpkit_code_one:Twice"):
         mlpkit.register_file(tmp_path / "two.py")
 
 
@@ -370,14 +370,17 @@ UNTYPED = "import mlpkit\nimport numpy as np\nclass A(mlpkit.Loss):\n    width{}
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("import nothing_of_this_name.deep", "needs the module 'nothing_of_this_name', which is not here.*\n.*or put it beside the file"),
+        (
+            "import nothing_of_this_name.deep",
+            "needs the module 'nothing_of_this_name', which is not installed.*\n.*or put it into the folder of the file",
+        ),
         (UNTYPED.format(" = 1.0"), "the option 'width' has no type.*\n.*width: float = 1.0$"),
         (UNTYPED.format(" = -3"), "width: int = -3$"),
         (UNTYPED.format(" = True"), "width: bool = True$"),
         (UNTYPED.format(" = 'a'"), "width: str = 'a'$"),
         (UNTYPED.format(" = np.float32(1)"), "width: float = "),
-        (UNTYPED.format(": np.float32 = 1.0"), "the type numpy.float32, which is no JSON value.*\n.*use float"),
-        (UNTYPED.format(": object() = 1.0"), "no JSON value|PydanticSchemaGenerationError"),
+        (UNTYPED.format(": np.float32 = 1.0"), "the type numpy.float32, which JSON cannot represent.*\n.*use float"),
+        (UNTYPED.format(": object() = 1.0"), "JSON cannot represent|PydanticSchemaGenerationError"),
     ],
 )
 def test_what_to_do_about_a_file_that_does_not_run(tmp_path, code, words):
@@ -439,7 +442,7 @@ def test_two_files_of_one_name_do_not_take_each_others_place(tmp_path):
     (first,) = mlpkit.register_file(tmp_path / "a" / "stretching.py")
     cls = REGISTRIES["activations"].get("stretched")
     with pytest.raises(
-        errors.BrokenPlugin, match=r"'stretched' already means your mlpkit_code_stretching:Stretched: give the class another name"
+        errors.BrokenPlugin, match=r"'stretched' is already the name of your mlpkit_code_stretching:Stretched: give the class another name"
     ):
         mlpkit.register_file(tmp_path / "b" / "stretching.py")
     assert REGISTRIES["activations"].get("stretched") is cls

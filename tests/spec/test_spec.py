@@ -140,7 +140,7 @@ BAD = [  # what is changed, the place, words of the message or the help
     ),
     ({"optimizer": {"type": "sgd", "momentum": "0.9"}}, "optimizer.momentum", "number"),
     ({"optimizer": {"type": "sgd", "momentum": 0.9, "nesterov": "yes"}}, "optimizer.nesterov", "boolean"),
-    ({"optimizer": {"type": "adam", "learning_rate": "0.1"}}, "optimizer.learning_rate", "not a text"),
+    ({"optimizer": {"type": "adam", "learning_rate": "0.1"}}, "optimizer.learning_rate", "not a string"),
     ({"optimizer": {"type": "adam", "learning_rate": 10**400}}, "optimizer.learning_rate", "finite number"),
     ({"network": last_layer(units=2), "loss": "binary_crossentropy"}, "network.layers[1].activation", "'sigmoid'"),
     ({"network": last_layer(units=2, activation="sigmoid"), "loss": "cross_entropy"}, "network.layers[1].activation", "'softmax'"),
