@@ -24,8 +24,9 @@ class Parameters:
     ----------
     trained : mapping of str to tuple of int
         Names and shapes of what the optimizer changes, in the order they have in the vector.
-    statistics : mapping of str to tuple of int
-        Names and shapes of what training measures (running averages); they stand at the end of the vector.
+    fixed : mapping of str to tuple of int
+        Names and shapes of what the optimizer does not change: layers that are not trained, then running averages. They stand at
+        the end of the vector.
     dtype : dtype
         float32 or float64.
 
@@ -41,8 +42,8 @@ class Parameters:
         Views that the optimizer changes: the first ones.
     """
 
-    def __init__(self, trained: Shapes, statistics: Shapes, dtype: np.dtype[np.floating]) -> None:
-        shapes = {**trained, **statistics}
+    def __init__(self, trained: Shapes, fixed: Shapes, dtype: np.dtype[np.floating]) -> None:
+        shapes = {**trained, **fixed}
         self.vector: Array = np.zeros(sum(map(prod, shapes.values())), dtype)
         self.trained: Array = self.vector[: sum(map(prod, trained.values()))]
         self.views: dict[str, Array] = {}
@@ -63,12 +64,12 @@ class MappedParameters(Parameters):
 
     Parameters
     ----------
-    trained, statistics : mapping of str to array
+    trained, fixed : mapping of str to array
         By name, in the order they have in the vector; they need not stand together.
     """
 
-    def __init__(self, trained: Mapping[str, Array], statistics: Mapping[str, Array]) -> None:
-        self.views = {**trained, **statistics}
+    def __init__(self, trained: Mapping[str, Array], fixed: Mapping[str, Array]) -> None:
+        self.views = {**trained, **fixed}
         self.trained_tensors = len(trained)
         self._trained_size = sum(view.size for view in trained.values())
 

@@ -31,13 +31,15 @@ from mlpkit.modelfile.hdf5.structure import WINDOW
 from mlpkit.modelfile.hdf5.superblock import read_superblock
 from mlpkit.modelfile.manifest import MOST_PROBED
 from mlpkit.modelfile.rules import Rule
-from mlpkit.plugin import REGISTRIES, Task
+from mlpkit.plugin import REGISTRIES
+from mlpkit.plugin.since import marked
 from mlpkit.preprocessing.json_state import ColumnState, InputState, TargetState
 from mlpkit.preprocessing.labels import MOST_LETTERS
 from mlpkit.preprocessing.labels import TYPES as CLASS_TYPES
 from mlpkit.preprocessing.target import LABEL_TYPES
 from mlpkit.preprocessing.task import Form
 from mlpkit.provenance.network_probe import MOST_ROWS
+from mlpkit.spec import Data, Layer, Preprocessing, Task, Training
 from mlpkit.training.history import FIXED
 
 from .corpus.forger import valid
@@ -104,3 +106,16 @@ def test_the_flags_of_messages_are_those_that_are_written():
     found = read_header(metadata, root, "the root", metadata.source.window(root, WINDOW))
     flags = {message.type: message.flags for message in found}
     assert (flags[header.ATTRIBUTE], flags[header.ATTRIBUTE_INFO]) == (0, NOT_SHARED)
+
+
+def test_what_each_schema_adds_is_listed():
+    """Every key, value and built-in plugin that is marked as later stands in rule 29 under its schema."""
+    rule = FORMAT.split("29. **")[1].split("A later minor version")[0]
+    by_schema = {int(number): text for number, text in re.findall(r"- Schema (\d) adds (.*?)(?=\n    - Schema|\Z)", rule, re.S)}
+    for kind, registry in REGISTRIES.items():
+        for name in registry.builtins if kind != "readers" else ():  # whose names are those of schema 3
+            since = getattr(registry.get(name), "since", 3)
+            assert since == 3 or f"`{name}`" in by_schema[since], name
+    for prefix, part in (("data.", Data), ("preprocessing.", Preprocessing), ("training.", Training), ("", Layer)):
+        for name, mark in marked(part).items():
+            assert f"`{prefix}{name}`" in by_schema[mark.version], name
