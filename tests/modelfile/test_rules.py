@@ -31,7 +31,7 @@ from mlpkit.modelfile.hdf5.structure import WINDOW
 from mlpkit.modelfile.hdf5.superblock import read_superblock
 from mlpkit.modelfile.manifest import MOST_PROBED
 from mlpkit.modelfile.rules import Rule
-from mlpkit.plugin import REGISTRIES
+from mlpkit.plugin import REGISTRIES, Task
 from mlpkit.plugin.since import marked
 from mlpkit.preprocessing.json_state import ColumnState, InputState, TargetState
 from mlpkit.preprocessing.labels import MOST_LETTERS
@@ -39,7 +39,7 @@ from mlpkit.preprocessing.labels import TYPES as CLASS_TYPES
 from mlpkit.preprocessing.target import LABEL_TYPES
 from mlpkit.preprocessing.task import Form
 from mlpkit.provenance.network_probe import MOST_ROWS
-from mlpkit.spec import Data, Layer, Preprocessing, Task, Training
+from mlpkit.spec import Data, Layer, Preprocessing, Training
 from mlpkit.training.history import FIXED
 
 from .corpus.forger import valid
