@@ -13,10 +13,9 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.draft import XOR, XOR_DATA, Draft, draft
-from mlpkit.cli.file_types import SPECS, check_ending
 from mlpkit.cli.model_facts import kinds_text
 from mlpkit.cli.options import Force
-from mlpkit.cli.output_files import check_output, write_json, written
+from mlpkit.cli.output_files import SPECS, check_ending, check_output, write_json, written
 from mlpkit.cli.schema import spec_schema
 from mlpkit.text.shown import counted, one_line, shortened
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import typer
 
-from mlpkit.cli.file_types import KNOWN, PLAIN, TABLES, ending_of
+from mlpkit.cli.output_files import KNOWN, PLAIN, TABLES, ending_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

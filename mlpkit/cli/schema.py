@@ -8,9 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.file_types import SPECS, check_ending
 from mlpkit.cli.options import Code, load_code
-from mlpkit.cli.output_files import check_output, write_json, written
+from mlpkit.cli.output_files import SPECS, check_ending, check_output, write_json, written
 from mlpkit.text.shown import one_line
 
 MARKDOWN = {".md": "Markdown"}

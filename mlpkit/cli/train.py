@@ -12,10 +12,9 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.errors import OutputError
-from mlpkit.cli.file_types import MODELS, check_ending
 from mlpkit.cli.model_facts import columns_text, facts, facts_text
 from mlpkit.cli.options import Code, Data, Json, load_code, with_code
-from mlpkit.cli.output_files import check_output, same_file
+from mlpkit.cli.output_files import MODELS, check_ending, check_output, same_file
 from mlpkit.cli.overrides import Setting
 from mlpkit.cli.progress import Progress, Style
 from mlpkit.cli.run_summary import RunSummary, resume_command

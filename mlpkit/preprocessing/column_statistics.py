@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mlpkit.data.disk.table import StoredTable, stripes
 from mlpkit.data.table import Rows
-from mlpkit.preprocessing.moments import median, unequal
+from mlpkit.preprocessing.statistics import median, unequal
 
 Vector = NDArray[np.float64]
 

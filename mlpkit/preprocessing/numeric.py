@@ -22,8 +22,7 @@ from mlpkit.plugin import Array
 from mlpkit.preprocessing.categorical import Unseen
 from mlpkit.preprocessing.input_columns import InputColumn, missing_error
 from mlpkit.preprocessing.json_state import InputState, statistics
-from mlpkit.preprocessing.moments import unequal
-from mlpkit.preprocessing.statistics import beyond_error, column_statistics, constant_columns
+from mlpkit.preprocessing.statistics import beyond_error, column_statistics, constant_columns, unequal
 
 if TYPE_CHECKING:  # for data on disk only; loading a model and predicting does not need it
     from mlpkit.preprocessing.column_statistics import RunningStatistics

@@ -20,7 +20,7 @@ from mlpkit.errors import BrokenPlugin, ConstantColumnWarning, DataError, ModelF
 from mlpkit.plugin import Activation, Array, Loss, Targets, TargetScale, Task
 from mlpkit.preprocessing.json_state import TargetState, first_line, statistics
 from mlpkit.preprocessing.labels import TARGET_ADVICE, Labels, class_numbers, find_classes, known_numbers, stored_classes
-from mlpkit.preprocessing.moments import mean_and_deviation, median, robust_scale, unequal
+from mlpkit.preprocessing.statistics import mean_and_deviation, median, robust_scale, unequal
 from mlpkit.preprocessing.task import Form, check_range, class_form, is_classes, target_scale
 from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name

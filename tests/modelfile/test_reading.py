@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mlpkit.errors import Corrupt, ModelFileError
-from mlpkit.modelfile import array_stream
-from mlpkit.modelfile.array_stream import Reading, share
+from mlpkit.modelfile import arrays as arrays_module
+from mlpkit.modelfile.arrays import Reading, share
 from mlpkit.modelfile.hdf5.extent import Extent
 from mlpkit.modelfile.hdf5.source import Source
 from mlpkit.modelfile.manifest import StoredObject
@@ -31,8 +31,8 @@ class Fake:
 
 @pytest.fixture(autouse=True)
 def small_turns(monkeypatch):
-    monkeypatch.setattr(array_stream, "PIECE", 8)
-    monkeypatch.setattr(array_stream, "TURN", 16)
+    monkeypatch.setattr(arrays_module, "PIECE", 8)
+    monkeypatch.setattr(arrays_module, "TURN", 16)
 
 
 def test_the_array_with_the_most_bytes_left_is_continued():
@@ -97,7 +97,7 @@ def test_infinity_in_any_turn_is_found(place):
 
 def test_as_many_threads_as_processors(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {1, 4, 5}, raising=False)
-    assert array_stream.threads() == 3
+    assert arrays_module.threads() == 3
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert array_stream.threads() == 1
+    assert arrays_module.threads() == 1

@@ -12,8 +12,8 @@ import mlpkit
 from mlpkit.data.frames import as_table
 from mlpkit.errors import DataError
 from mlpkit.preprocessing import TargetEncoder
-from mlpkit.preprocessing.moments import mean_and_deviation, median, quantile, robust_scale
 from mlpkit.preprocessing.prepare import encode_labelled, prepare
+from mlpkit.preprocessing.statistics import mean_and_deviation, median, quantile, robust_scale
 from mlpkit.spec import Spec
 
 RNG = np.random.default_rng(3)
