@@ -100,6 +100,7 @@ def train(
     ModelFileError
         There is nothing to resume from, or the folder of checkpoints is in use or has some of another run.
     """
+    _check_callable(stop=stop, on_start=on_start, on_epoch=on_epoch)
     start = _start(as_spec(spec), rows, y, validation=validation, weights=weights, resume=resume)
     model, prepared, resumed_from = start
     if on_start is not None:
@@ -115,6 +116,13 @@ def train(
         return model
     except KeyboardInterrupt:
         raise TrainingInterrupted(model) from None
+
+
+def _check_callable(**functions: object) -> None:
+    """Raise TypeError before any work, if something other than a function is given."""
+    for name, function in functions.items():
+        if function is not None and not callable(function):
+            raise TypeError(f"{name} must be a function or None, not {function!r}")
 
 
 def _start(spec: Spec, rows: Any, y: Any, *, validation: Any, weights: Any, resume: str | Path | None) -> Start:
@@ -147,6 +155,8 @@ def epochs(
     one model at a time are an error. Ctrl-C finishes the step: the model stands between two steps and can be saved with
     its training state.
 
+    With `stop`, the loop ends as after a `break` when it returns True, but in the middle of an epoch too.
+
     With `resume`, the run that `model.training_state` tells of goes on, with its optimizer's state, its random numbers
     and in the middle of its epoch: after a `break`, or in a model that was loaded from a checkpoint. The paths in the spec
     of a model that was loaded are not opened: give the rows, and `checkpoints` where it is to write some.
@@ -157,6 +167,7 @@ def epochs(
     """
     if not isinstance(resume, bool):
         raise TypeError(f"resume must be True or False, not {resume!r}: load the file, and give the loaded model")
+    _check_callable(stop=stop)
     prepared = prepare_for(model, rows, y, validation=validation, weights=weights, resume=resume)
     return model.epochs(prepared, stop, resume=resume, keep_optimizer=keep_optimizer, checkpoints=checkpoints, replace=replace_checkpoints)
 

@@ -70,6 +70,17 @@ def test_the_weights_may_be_set_before_the_first_step():
     assert seen == [1]
 
 
+@pytest.mark.parametrize("name", ["stop", "on_start", "on_epoch"])
+def test_what_is_no_function_is_refused_before_any_work(name):
+    with pytest.raises(TypeError, match=f"{name} must be a function or None, not True"):
+        mlpkit.train("no such file.json", **{name: True})
+
+
+def test_a_loop_refuses_a_stop_that_is_no_function():
+    with pytest.raises(TypeError, match="stop must be a function or None, not 5"):
+        mlpkit.epochs(mlpkit.Model(SPEC, inputs=3), X, Y, stop=5)
+
+
 def test_an_error_at_the_start_ends_the_run_before_anything_is_written(tmp_path):
     def refuse(start):
         raise LookupError("not these rows")
