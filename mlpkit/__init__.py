@@ -5,7 +5,7 @@
 >>> model.save("model.h5")                          # doctest: +SKIP
 >>> mlpkit.load("model.h5").predict("new.csv")      # doctest: +SKIP
 
-Every name below is imported when it is first used, so that `import mlpkit` itself costs nothing.
+Public names are imported on first use, so that `import mlpkit` is fast.
 """
 
 from __future__ import annotations
@@ -91,11 +91,11 @@ _HOMES = {  # module -> its public names
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
-__all__ = sorted(_HOME)  # type checkers take the imports above
+__all__ = sorted(_HOME)  # type checkers use the imports above
 
 
 def _import(name: str) -> Any:
-    """Import a public name from its module, and keep it."""
+    """Import a public name from its module and cache it."""
     module = _HOME.get(name)
     if module is None:
         raise AttributeError(f"module 'mlpkit' has no attribute {name!r}")
@@ -103,7 +103,7 @@ def _import(name: str) -> Any:
     return value
 
 
-if not TYPE_CHECKING:  # a type checker that saw it would accept any name as one of the package's
+if not TYPE_CHECKING:  # type checkers would accept any name of the package because of it
     __getattr__ = _import
 
 

@@ -1,4 +1,4 @@
-"""The built-in activations."""
+"""Built-in activations."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from mlpkit.numerics.blocks import blocks, row_blocks
 from mlpkit.numerics.rowwise import ones, row_max, row_sum
 from mlpkit.plugin import Activation, Array, Gated, OutputKind
 
-LOWEST = {np.dtype("float32"): -88.0, np.dtype("float64"): -709.0}  # exp(-z) is finite above
-TINY = 64  # numbers of which Python finds the largest sooner than NumPy
-CELLS = 8192  # numbers of a temporary: it stays in the first-level cache
+LOWEST = {np.dtype("float32"): -88.0, np.dtype("float64"): -709.0}  # exp(-z) is finite for larger z
+TINY = 64  # number of elements up to which Python finds the maximum faster than NumPy
+CELLS = 8192  # elements of a temporary array that fits in the first-level cache
 
 
 def _sigmoid(z: Array, out: Array) -> None:
@@ -26,7 +26,7 @@ def _sigmoid(z: Array, out: Array) -> None:
 
 
 class Linear(Activation):
-    """z: the output of a regression, of any size and sign."""
+    """Identity z, for outputs of a regression."""
 
     def forward(self, z: Array, out: Array) -> None:
         out[...] = z
@@ -36,7 +36,7 @@ class Linear(Activation):
 
 
 class Sigmoid(Activation):
-    """1 / (1 + exp(-z)): a probability. Rumelhart, Hinton & Williams 1986."""
+    """Logistic function 1 / (1 + exp(-z)), a probability. Rumelhart, Hinton & Williams 1986."""
 
     output: ClassVar[OutputKind] = "probability"
 
@@ -50,7 +50,7 @@ class Sigmoid(Activation):
 
 
 class Tanh(Activation):
-    """tanh(z). LeCun, Bottou, Orr & Müller 1998, Efficient BackProp."""
+    """Hyperbolic tangent tanh(z). LeCun, Bottou, Orr & Müller 1998, Efficient BackProp."""
 
     output: ClassVar[OutputKind] = "bounded"
 
@@ -64,7 +64,7 @@ class Tanh(Activation):
 
 
 class ReLU(Activation):
-    """max(z, 0), with derivative 0 at 0. Nair & Hinton 2010."""
+    """Rectified linear unit max(z, 0), with derivative 0 at 0. Nair & Hinton 2010."""
 
     output: ClassVar[OutputKind] = "nonnegative"
     initializer: ClassVar[str] = "he_normal"
@@ -79,7 +79,7 @@ class ReLU(Activation):
 
 
 class LeakyReLU(Activation):
-    """max(z, 0) + negative_slope min(z, 0). Maas, Hannun & Ng 2013. The slope is PyTorch's; Keras has 0.2."""
+    """Leaky ReLU max(z, 0) + negative_slope min(z, 0). Maas, Hannun & Ng 2013. Default slope as in PyTorch; 0.2 in Keras."""
 
     initializer: ClassVar[str] = "he_normal"
     kinks: ClassVar[tuple[float, ...]] = (0.0,)
@@ -97,9 +97,9 @@ class LeakyReLU(Activation):
 
 
 class PReLU(Activation):
-    """max(z, 0) + slope min(z, 0), with one trained slope for each unit. He et al. 2015, 1502.01852.
+    """Parametric ReLU max(z, 0) + slope min(z, 0), with one trained slope per unit. He et al. 2015, 1502.01852.
 
-    The initial slope is PyTorch's; Keras has 0. There, too, each unit has its own; PyTorch shares one unless asked.
+    Initial slope as in PyTorch; 0 in Keras. PyTorch shares one slope among all units by default.
     """
 
     since: ClassVar[int] = 5  # the spec schema
@@ -109,7 +109,7 @@ class PReLU(Activation):
 
     @property
     def parameters(self) -> Mapping[str, float]:
-        """Return the initial slope."""
+        """Trained slope with its initial value."""
         return {"slope": self.initial}
 
     def forward(self, z: Array, out: Array, *parameters: Array) -> None:
@@ -127,9 +127,9 @@ class PReLU(Activation):
 
 
 class GLU(Gated):
-    """a sigmoid(b), where a is the first half of the pre-activations and b the second: the gated linear unit.
+    """Gated linear unit a sigmoid(b), where a and b are the first and second half of the pre-activations.
 
-    A layer of n units has weights for 2n columns. Dauphin et al. 2017, 1612.08083; PyTorch's.
+    The weights of a layer with n units have 2n columns. Dauphin et al. 2017, 1612.08083; as in PyTorch.
     """
 
     since: ClassVar[int] = 5  # the spec schema
@@ -139,19 +139,19 @@ class GLU(Gated):
         np.multiply(out, z[:, : out.shape[1]], out)
 
     def backward(self, z: Array, out: Array, grad: Array, *grad_z_and_parameters: Array) -> None:
-        """With s = sigmoid(b): dL/da = g s, and dL/db = g a s (1 - s)."""
+        """Compute dL/da = g s and dL/db = g a s (1 - s), where s = sigmoid(b)."""
         (grad_z,) = grad_z_and_parameters
         units = grad.shape[1]
         of_a, of_b = grad_z[:, :units], grad_z[:, units:]
         _sigmoid(z[:, units:], of_a)
         np.subtract(1.0, of_a, of_b)
-        np.multiply(of_b, out, of_b)  # out is a s
+        np.multiply(of_b, out, of_b)  # out holds a s
         np.multiply(of_b, grad, of_b)
         np.multiply(of_a, grad, of_a)
 
 
 class Softmax(Activation):
-    """exp(z_i) / sum_j exp(z_j) over the units: a distribution over classes. Bridle 1990."""
+    """Softmax exp(z_i) / sum_j exp(z_j) over the units, a distribution over classes. Bridle 1990."""
 
     output: ClassVar[OutputKind] = "distribution"
 
@@ -179,8 +179,8 @@ def _softmax_rows(z: Array, out: Array) -> None:
 
 
 def _softmax_row(z: Array, out: Array) -> None:
-    """Compute one row; without this, the prediction of one row by 64-64-10 takes a third longer."""
-    largest = max(z.tolist()[0]) if z.size <= TINY else z.max()  # Python takes half of NumPy's time
+    """Compute one row faster: predicting one row with 64-64-10 takes a third longer without this function."""
+    largest = max(z.tolist()[0]) if z.size <= TINY else z.max()  # Python takes half the time of NumPy here
     np.subtract(z, np.array(largest, z.dtype), out)
     np.exp(out, out)
     np.divide(out, out.dot(ones(z.size, z.dtype)).reshape(()), out)

@@ -1,4 +1,4 @@
-"""The built-in initializers. `fan_in` and `fan_out` are a weight's inputs and units."""
+"""Built-in initializers. `fan_in` and `fan_out` are the numbers of inputs and units of a weight."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Nested = float | tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 
 def fans(array: Array) -> tuple[int, int]:
-    """(fan_in, fan_out): the shape of a weight; of a bias, its units twice."""
+    """Return (fan_in, fan_out): the shape of a weight; for a bias, its number of units twice."""
     return array.shape[0], array.shape[-1]
 
 
 class GlorotUniform(Initializer):
-    """U(-a, a) with a = sqrt(6 / (fan_in + fan_out)): for tanh and sigmoid. Glorot & Bengio 2010."""
+    """Uniform distribution U(-a, a) with a = sqrt(6 / (fan_in + fan_out)), for tanh and sigmoid. Glorot & Bengio 2010."""
 
     def fill(self, array: Array, rng: np.random.Generator) -> None:
         limit = np.sqrt(6.0 / sum(fans(array)))
@@ -26,14 +26,14 @@ class GlorotUniform(Initializer):
 
 
 class GlorotNormal(Initializer):
-    """N(0, 2 / (fan_in + fan_out)): for tanh and sigmoid. Glorot & Bengio 2010. Not truncated, as in PyTorch."""
+    """Normal distribution N(0, 2 / (fan_in + fan_out)), for tanh and sigmoid. Glorot & Bengio 2010. Not truncated, as in PyTorch."""
 
     def fill(self, array: Array, rng: np.random.Generator) -> None:
         array[...] = rng.normal(0.0, np.sqrt(2.0 / sum(fans(array))), array.shape)
 
 
 class HeUniform(Initializer):
-    """U(-a, a) with a = sqrt(6 / fan_in): for the relu family. He, Zhang, Ren & Sun 2015, 1502.01852."""
+    """Uniform distribution U(-a, a) with a = sqrt(6 / fan_in), for ReLU variants. He, Zhang, Ren & Sun 2015, 1502.01852."""
 
     def fill(self, array: Array, rng: np.random.Generator) -> None:
         limit = np.sqrt(6.0 / fans(array)[0])
@@ -41,21 +41,21 @@ class HeUniform(Initializer):
 
 
 class HeNormal(Initializer):
-    """N(0, 2 / fan_in): for the relu family. He, Zhang, Ren & Sun 2015, 1502.01852. Not truncated, as in PyTorch."""
+    """Normal distribution N(0, 2 / fan_in), for ReLU variants. He, Zhang, Ren & Sun 2015, 1502.01852. Not truncated, as in PyTorch."""
 
     def fill(self, array: Array, rng: np.random.Generator) -> None:
         array[...] = rng.normal(0.0, np.sqrt(2.0 / fans(array)[0]), array.shape)
 
 
 class Zeros(Initializer):
-    """0 everywhere: for biases. Weights that are all 0 learn nothing in a network of several layers."""
+    """Zeros, for biases. A network of several layers does not learn from weights that are all 0."""
 
     def fill(self, array: Array, rng: np.random.Generator) -> None:
         array[...] = 0.0
 
 
 class Constant(Initializer):
-    """One number everywhere, or the numbers themselves, nested as the array is: known weights written in a spec."""
+    """Constant: one number for all elements, or given numbers, nested like the array."""
 
     value: Nested = Field(0.0, description="a number, or lists of numbers in the array's shape")
 
@@ -73,12 +73,12 @@ class Constant(Initializer):
     def fill(self, array: Array, rng: np.random.Generator) -> None:
         values = np.asarray(self.value)
         if values.ndim and values.shape != array.shape:
-            raise ValueError(f"the values have shape {values.shape}, but what they initialise has shape {array.shape}")
+            raise ValueError(f"the values have shape {values.shape}, but the array to initialize has shape {array.shape}")
         array[...] = values
 
 
 class RandomNormal(Initializer):
-    """N(mean, stddev^2)."""
+    """Normal distribution N(mean, stddev^2)."""
 
     mean: float = Field(0.0, description="mean")
     stddev: float = Field(0.05, ge=0, description="standard deviation")

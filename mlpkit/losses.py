@@ -1,4 +1,4 @@
-"""The built-in losses. A row's loss is the mean over the outputs; the cross-entropy of classes is a sum over them."""
+"""Built-in losses. The loss of a row is the mean over its outputs; categorical cross-entropy is a sum over classes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from mlpkit.numerics.blocks import blocks, row_blocks
 from mlpkit.numerics.rowwise import ones, row_max, row_sum
 from mlpkit.plugin import Array, Loss, OutputKind, Targets, TargetScale
 
-CELLS = 8192  # numbers of a temporary: it stays in the first-level cache
-FEW = 64  # classes up to which there is a row of zeros and a one for each
-MOST = {np.dtype("float32"): 80.0**2, np.dtype("float64"): 700.0**2}  # sum of squared losses: exp(-80) keeps its digits
+CELLS = 8192  # elements of a temporary array that fits in the first-level cache
+FEW = 64  # number of classes up to which one-hot rows are used
+MOST = {
+    np.dtype("float32"): 80.0**2,
+    np.dtype("float64"): 700.0**2,
+}  # largest sum of squared losses for the unshifted form: exp(-80) is still a normal number
 
 
 class MeanSquaredError(Loss):
-    """mean((outputs - targets)^2)."""
+    """Mean squared error mean((outputs - targets)^2)."""
 
     zero_at_target: ClassVar[bool] = True
 
@@ -35,7 +38,7 @@ class MeanSquaredError(Loss):
 
 
 class MeanAbsoluteError(Loss):
-    """mean(|outputs - targets|), with derivative 0 where they are equal."""
+    """Mean absolute error mean(|outputs - targets|), with derivative 0 where they are equal."""
 
     zero_at_target: ClassVar[bool] = True
 
@@ -49,7 +52,7 @@ class MeanAbsoluteError(Loss):
         row_sum(grad, losses)
         losses /= grad.shape[1]
         np.subtract(outputs, targets, grad)
-        for rows in row_blocks(len(grad), max(1, CELLS // grad.shape[1])):  # np.sign guesses each number's, and takes ten times as long
+        for rows in row_blocks(len(grad), max(1, CELLS // grad.shape[1])):  # 10 times as fast as np.sign, which branches for each element
             block = grad[rows]
             below = block < 0.0
             np.greater(block, 0.0, block)
@@ -58,9 +61,9 @@ class MeanAbsoluteError(Loss):
 
 
 class BinaryCrossentropy(Loss):
-    """mean(-t log(p) - (1 - t) log(1 - p)), jointly with sigmoid computed on the scores. Good 1952.
+    """Binary cross-entropy mean(-t log(p) - (1 - t) log(1 - p)), fused with sigmoid. Good 1952.
 
-    On probabilities, p is kept a dtype's resolution away from 0 and 1.
+    If it is computed from probabilities, p is clipped to the range from eps to 1 - eps of its dtype.
     """
 
     output: ClassVar[OutputKind] = "probability"
@@ -76,9 +79,9 @@ class BinaryCrossentropy(Loss):
         grad /= grad.shape[1]
 
     def joint(self, scores: Array, targets: Targets, losses: Array, grad: Array) -> None:
-        """softplus(z) - t z, and sigmoid(z) = 1 - exp(-softplus(z)).
+        """Compute softplus(z) - t z, with gradient sigmoid(z) - t, where sigmoid(z) = 1 - exp(-softplus(z)).
 
-        softplus(z) = max(z, 0) + log(1 + exp(-|z|)): NumPy's logaddexp is the same, at ten times the time.
+        softplus(z) = max(z, 0) + log(1 + exp(-|z|)). NumPy's logaddexp computes the same in ten times the time.
         """
         np.abs(scores, grad)
         np.negative(grad, grad)
@@ -97,10 +100,10 @@ class BinaryCrossentropy(Loss):
 
 
 class CategoricalCrossentropy(Loss):
-    """-log(p of the right class), jointly with softmax computed on the scores.
+    """Categorical cross-entropy -log(p of the right class), fused with softmax.
 
-    Targets are one class number per row, shape (rows,), or one distribution per row, shape (rows, units), for which it
-    is -sum_j t_j log(p_j). On probabilities, p is kept a dtype's resolution away from 0.
+    Targets are one class number per row, shape (rows,), or one distribution per row, shape (rows, units), with the loss
+    -sum_j t_j log(p_j). If it is computed from probabilities, p is at least eps of its dtype.
     """
 
     output: ClassVar[OutputKind] = "distribution"
@@ -124,9 +127,9 @@ class CategoricalCrossentropy(Loss):
             grad[rows][picked] = -1.0 / p
 
     def joint(self, scores: Array, targets: Targets, losses: Array, grad: Array) -> None:
-        """log(sum_j exp(z_j)) - z_t, and softmax(z) minus the target.
+        """Compute log(sum_j exp(z_j)) - z_t, with gradient softmax(z) minus the target.
 
-        The largest of a row is subtracted first, so that no exponential overflows; small batches first try without it.
+        The maximum of each row is subtracted so that exponentials do not overflow. Small batches are first computed without this.
         """
         small = targets.ndim == 1 and scores.size <= CELLS and scores.shape[1] <= FEW
         if small and _fused_unshifted(scores, targets, losses, grad):
@@ -147,9 +150,9 @@ class CategoricalCrossentropy(Loss):
 
 
 def _fused_unshifted(z: Array, classes: Targets, losses: Array, grad: Array) -> bool:
-    """Compute the loss of classes without subtracting the maximum; return False, with `z` unchanged, where it is needed.
+    """Compute the loss for class numbers without subtracting the maximum; return False, with `z` unchanged, if this overflows.
 
-    This takes 12 % off a step of 2-8-2 in batches of 4, and 8 % off one of 64-64-10 in batches of 32.
+    It saves 12 % of a step of 2-8-2 with batches of 4, and 8 % of one of 64-64-10 with batches of 32.
     """
     row, one_hot = ones(grad.shape[1], grad.dtype), _identity(grad.shape[1], grad.dtype).take(classes, 0)
     np.exp(z, grad)
@@ -157,24 +160,24 @@ def _fused_unshifted(z: Array, classes: Targets, losses: Array, grad: Array) -> 
     if not losses.dot(losses) < np.inf:
         return False
     np.reciprocal(losses, losses)
-    np.multiply(grad, losses[:, None].dot(row[None]), grad)  # as a matrix: to broadcast a column takes longer
+    np.multiply(grad, losses[:, None].dot(row[None]), grad)  # a matrix product, which is faster than broadcasting a column
     np.multiply(grad, one_hot).dot(row, losses)
     np.subtract(grad, one_hot, grad)
     np.log(losses, losses)
-    np.abs(losses, losses)  # a probability that is rounded to more than 1 has no negative loss
+    np.abs(losses, losses)  # avoids negative losses for probabilities that are rounded to more than 1
     return bool(losses.dot(losses) < MOST[grad.dtype])
 
 
 @lru_cache(maxsize=16)
 def _identity(units: int, dtype: np.dtype[np.floating]) -> Array:
-    """Return a row for each class, with 1 in its own column; made once and read-only."""
+    """Return the one-hot row of each class, cached and read-only."""
     rows = np.eye(units, dtype=dtype)
     rows.flags.writeable = False
     return rows
 
 
 def _subtract_classes(scores: Array, classes: Targets, losses: Array, grad: Array) -> None:
-    """Subtract each row's score of its class from its loss, and 1 from its gradient there."""
+    """Subtract the pre-activation of each row's class from its loss, and 1 from its gradient."""
     rows, units = scores.shape
     places = np.arange(0, rows * units, units)
     np.add(places, classes, places)
@@ -183,23 +186,23 @@ def _subtract_classes(scores: Array, classes: Targets, losses: Array, grad: Arra
 
 
 class GaussianNLL(Loss):
-    """Mean over the targets of (log v + (t - m)^2 / v) / 2: the network gives mean m and variance v of each target.
+    """Gaussian negative log-likelihood (log v + (t - m)^2 / v) / 2, averaged over targets; outputs give mean m and variance v.
 
-    Output 0 of a target is m, and output 1 gives v = softplus(output) + epsilon. Nix & Weigend 1994. PyTorch's
-    GaussianNLLLoss takes v itself, and limits it from below where this adds.
+    Output 0 of a target is m, and output 1 gives v = softplus(output) + epsilon. Nix & Weigend 1994. PyTorch's GaussianNLLLoss takes v as
+    an input, and clips it at epsilon.
     """
 
     since: ClassVar[int] = 5  # the spec schema
 
-    epsilon: float = Field(1e-6, gt=0, description="the least variance, of standardized targets")
+    epsilon: float = Field(1e-6, gt=0, description="lower limit of the variance, for standardized targets")
 
     @property
     def outputs_per_target(self) -> int:
-        """Return 2: mean and variance."""
+        """Number of outputs per target: 2, for mean and variance."""
         return 2
 
     def predictions(self, outputs: Array, center: Array, scale: Array) -> Mapping[str, Array]:
-        """Return mean and standard deviation."""
+        """Return the mean and the standard deviation."""
         deviation = np.sqrt(np.logaddexp(0.0, outputs[:, 1::2]) + self.epsilon)
         return {"mean": outputs[:, ::2] * scale + center, "deviation": deviation * scale}
 

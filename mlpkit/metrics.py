@@ -1,4 +1,4 @@
-"""The built-in metrics: exact on the whole set, weighted. Each agrees with scikit-learn's of the same meaning."""
+"""Built-in metrics, computed on whole data sets with sample weights. They agree with the same metrics of scikit-learn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mlpkit.plugin import Array, Metric, Targets, Task
 
 
 class Accuracy(Metric):
-    """Share of the rows whose most probable class is the right one."""
+    """Share of rows whose most probable class is the right one."""
 
     higher_is_better: ClassVar[bool] = True
     task: ClassVar[Task] = "classification"
@@ -20,7 +20,7 @@ class Accuracy(Metric):
 
 
 class LogLoss(Metric):
-    """Mean of -log(probability of the right class), at most 708.4: a probability is at least the least normal float64."""
+    """Mean of -log(probability of the right class), at most 708.4: probabilities are clipped at the smallest normal float64."""
 
     higher_is_better: ClassVar[bool] = False
     task: ClassVar[Task] = "classification"
@@ -31,7 +31,7 @@ class LogLoss(Metric):
 
 
 class MeanSquaredError(Metric):
-    """mean((outputs - targets)^2), in squared units of the target."""
+    """Mean squared error mean((outputs - targets)^2), in squared units of the target."""
 
     higher_is_better: ClassVar[bool] = False
     task: ClassVar[Task] = "regression"
@@ -41,7 +41,7 @@ class MeanSquaredError(Metric):
 
 
 class RootMeanSquaredError(Metric):
-    """sqrt(mean((outputs - targets)^2)) per target, then the mean over targets; in units of the target."""
+    """Root mean squared error sqrt(mean((outputs - targets)^2)) per target, averaged over targets; in units of the target."""
 
     higher_is_better: ClassVar[bool] = False
     task: ClassVar[Task] = "regression"
@@ -51,7 +51,7 @@ class RootMeanSquaredError(Metric):
 
 
 class MeanAbsoluteError(Metric):
-    """mean(|outputs - targets|), in units of the target."""
+    """Mean absolute error mean(|outputs - targets|), in units of the target."""
 
     higher_is_better: ClassVar[bool] = False
     task: ClassVar[Task] = "regression"
@@ -61,9 +61,9 @@ class MeanAbsoluteError(Metric):
 
 
 class R2(Metric):
-    """1 - sum((targets - outputs)^2) / sum((targets - mean)^2) per target, then the mean over the targets that vary.
+    """Coefficient of determination 1 - sum((targets - outputs)^2) / sum((targets - mean)^2), averaged over targets that vary.
 
-    Where none varies, as in a single row, it is not defined, and NaN.
+    NaN if no target varies, such as for a single row.
     """
 
     higher_is_better: ClassVar[bool] = True
@@ -78,7 +78,7 @@ class R2(Metric):
 
 
 class SubsetAccuracy(Metric):
-    """Share of the rows of which every label is right, decided at a probability of 0.5; scikit-learn's accuracy_score of labels."""
+    """Share of rows with all labels right, at a threshold of 0.5; scikit-learn's accuracy_score for multi-label targets."""
 
     since: ClassVar[int] = 5  # the spec schema
     higher_is_better: ClassVar[bool] = True
@@ -89,7 +89,7 @@ class SubsetAccuracy(Metric):
 
 
 class HammingLoss(Metric):
-    """Share of the labels that are wrong, decided at a probability of 0.5; the mean over the labels."""
+    """Share of labels that are wrong, at a threshold of 0.5, averaged over labels."""
 
     since: ClassVar[int] = 5  # the spec schema
     higher_is_better: ClassVar[bool] = False

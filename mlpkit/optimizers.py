@@ -1,4 +1,4 @@
-"""The built-in optimizers."""
+"""Built-in optimizers."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pydantic import Field, model_validator
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import Array, LearningRate, Optimizer, Wrapper
 
-CELLS = 8192  # numbers of a temporary: it stays in the first-level cache
+CELLS = 8192  # elements of a temporary array that fits in the first-level cache
 
 
 class SGD(Optimizer):
-    """Gradient descent: w -= lr g; with momentum, v = momentum v + g and w -= lr v.
+    """Stochastic gradient descent: w -= lr g; with momentum, v = momentum v + g and w -= lr v.
 
-    Nesterov's form steps along g + momentum v. Robbins & Monro 1951; Polyak 1964; Nesterov 1983. As in PyTorch, the
-    rate multiplies the whole velocity (Keras multiplies what enters it: the same path while the rate is constant).
+    Nesterov's form uses g + momentum v. Robbins & Monro 1951; Polyak 1964; Nesterov 1983. The learning rate multiplies the whole
+    velocity, as in PyTorch. Keras multiplies the gradient added to it, which gives the same steps for a constant rate.
     """
 
     elementwise: ClassVar[bool] = True
     learning_rate: LearningRate = 0.01
-    momentum: float = Field(0.0, ge=0, lt=1, description="share of the velocity that a step keeps")
-    nesterov: bool = Field(False, description="look ahead along the velocity")
+    momentum: float = Field(0.0, ge=0, lt=1, description="decay of the velocity in each step")
+    nesterov: bool = Field(False, description="Nesterov's momentum")
 
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> SGD:
@@ -34,7 +34,7 @@ class SGD(Optimizer):
 
     @property
     def state(self) -> tuple[str, ...]:
-        """The velocity, where there is momentum."""
+        """The velocity, if there is momentum."""
         return ("velocity",) if self.momentum else ()
 
     def step(self, w: Array, grad: Array, *state: Array, lr: float, t: int) -> None:
@@ -42,7 +42,7 @@ class SGD(Optimizer):
             (velocity,) = state
             np.multiply(velocity, self.momentum, velocity)
             np.add(velocity, grad, velocity)
-            if self.nesterov:  # grad becomes g + momentum v with no second array
+            if self.nesterov:  # in place: g + momentum v
                 np.multiply(grad, 1.0 / self.momentum, grad)
                 np.add(grad, velocity, grad)
                 if isinstance(lr, float):
@@ -58,28 +58,28 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Steps along the mean of the gradients over the root of the mean of their squares, both decaying and unbiased.
+    """Adam: steps along the mean of gradients divided by the root of the mean of squared gradients, with bias correction.
 
     m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2,
-    w -= lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon). Kingma & Ba 2014, 1412.6980; with `amsgrad`, v is
-    the largest so far, Reddi, Kale & Kumar 2018. Epsilon as in PyTorch; Keras has 1e-7.
+    w -= lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + epsilon). Kingma & Ba 2014, 1412.6980. With `amsgrad`, v is replaced by its
+    maximum over all steps: Reddi, Kale & Kumar 2018. Epsilon as in PyTorch; 1e-7 in Keras.
     """
 
     elementwise: ClassVar[bool] = True
     learning_rate: LearningRate = 0.001
     beta1: float = Field(0.9, ge=0, lt=1, description="decay of the mean of gradients")
     beta2: float = Field(0.999, ge=0, lt=1, description="decay of the mean of squared gradients")
-    epsilon: float = Field(1e-8, gt=0, description="added to the root")
-    amsgrad: bool = Field(False, description="divide by the largest root so far")
+    epsilon: float = Field(1e-8, gt=0, description="added to the root for stability")
+    amsgrad: bool = Field(False, description="AMSGrad: divide by the largest root of all steps")
 
     @property
     def state(self) -> tuple[str, ...]:
-        """The two means, divided by 1 - beta1 and 1 - beta2, and with `amsgrad` the largest of the second."""
+        """Both means, divided by 1 - beta1 and 1 - beta2, and with `amsgrad` the maximum of the second one."""
         return ("mean", "square", "largest") if self.amsgrad else ("mean", "square")
 
     def step(self, w: Array, grad: Array, *state: Array, lr: float, t: int) -> None:
         mean, square, *largest = state
-        # the states are m / (1 - beta1) and v / (1 - beta2): two passes over memory less
+        # the state holds m / (1 - beta1) and v / (1 - beta2), which saves two passes over memory
         np.multiply(mean, self.beta1, mean)
         np.add(mean, grad, mean)
         np.multiply(square, self.beta2, square)
@@ -101,22 +101,22 @@ class Adam(Optimizer):
 
 
 class NAdam(Optimizer):
-    """Adam with Nesterov's momentum: the step looks ahead along the mean of the gradients.
+    """Adam with Nesterov's momentum.
 
-    mu(t) = beta1 (1 - 0.96^(t momentum_decay) / 2) is the momentum of step t, M(t) the product of those so far; m and v are
-    Adam's. w -= lr ((1 - mu(t)) / (1 - M(t)) g + mu(t + 1) / (1 - M(t + 1)) m) / (sqrt(v / (1 - beta2^t)) + epsilon).
-    Dozat 2016; as in PyTorch, where epsilon is the same; Keras has 1e-7 and 0.001.
+    mu(t) = beta1 (1 - 0.96^(t momentum_decay) / 2) is the momentum of step t, and M(t) the product of mu(1) to mu(t). m and v are those of
+    Adam. w -= lr ((1 - mu(t)) / (1 - M(t)) g + mu(t + 1) / (1 - M(t + 1)) m) / (sqrt(v / (1 - beta2^t)) + epsilon).
+    Dozat 2016; defaults as in PyTorch; Keras uses an epsilon of 1e-7 and a learning rate of 0.001.
     """
 
     since: ClassVar[int] = 5  # the spec schema
     elementwise: ClassVar[bool] = True
     state: ClassVar[tuple[str, ...]] = ("mean", "square")
-    scalars: ClassVar[tuple[str, ...]] = ("momentum",)  # the product
+    scalars: ClassVar[tuple[str, ...]] = ("momentum",)  # product of the momenta of all steps
     learning_rate: LearningRate = 0.002
     beta1: float = Field(0.9, ge=0, lt=1, description="decay of the mean of gradients")
     beta2: float = Field(0.999, ge=0, lt=1, description="decay of the mean of squared gradients")
-    epsilon: float = Field(1e-8, gt=0, description="added to the root")
-    momentum_decay: float = Field(0.004, ge=0, description="rate at which the momentum comes to beta1")
+    epsilon: float = Field(1e-8, gt=0, description="added to the root for stability")
+    momentum_decay: float = Field(0.004, ge=0, description="rate at which the momentum approaches beta1")
 
     def step(self, w: Array, grad: Array, *state: Array, lr: float, t: int) -> None:
         mean, square, product = state
@@ -138,15 +138,15 @@ class NAdam(Optimizer):
 
 
 class Clipping(Wrapper):
-    """Limit the gradient before the inner optimizer sees it: each number to +-value, then its length to norm.
+    """Gradient clipping: limit each number to +-value, then the Euclidean norm to norm, before the inner optimizer's step.
 
-    g norm / max(norm, |g|), where |g| is the Euclidean norm of what the inner optimizer gets: all parameters, or one tensor
-    where its scope is "tensor". Pascanu, Mikolov & Bengio 2013, 1211.5063.
+    g norm / max(norm, |g|), where |g| is the norm of the gradient of all parameters, or of one tensor if the scope of the inner
+    optimizer is "tensor". Pascanu, Mikolov & Bengio 2013, 1211.5063.
     """
 
     since: ClassVar[int] = 5  # the spec schema
-    norm: float | None = Field(None, gt=0, description="the longest gradient")
-    value: float | None = Field(None, gt=0, description="the largest size of a number of the gradient")
+    norm: float | None = Field(None, gt=0, description="largest Euclidean norm of the gradient")
+    value: float | None = Field(None, gt=0, description="largest absolute value of a number of the gradient")
 
     @model_validator(mode="after")
     def _limits_something(self) -> Clipping:
@@ -156,7 +156,7 @@ class Clipping(Wrapper):
 
     @property
     def elementwise(self) -> bool:  # type: ignore[override]
-        """Return True where only single numbers are limited."""
+        """True if only single numbers are limited."""
         return self.norm is None
 
     def step(self, w: Array, grad: Array, *state: Array, lr: float, t: int) -> None:
@@ -181,17 +181,17 @@ def _shorten(grad: Array, norm: float) -> None:
 
 
 class Averaging(Wrapper):
-    """Predict with an exponential moving average of the weights that the inner optimizer comes to.
+    """Exponential moving average of the inner optimizer's weights, used for predictions.
 
-    a = decay a + (1 - decay) w after each step, divided by 1 - decay^t, so that the first steps count as much as they should.
-    Polyak & Juditsky 1992; Keras's use_ema, which begins at w and has no such correction.
+    a = decay a + (1 - decay) w after each step, divided by 1 - decay^t to correct the bias of the first steps. Polyak & Juditsky 1992.
+    Keras's use_ema starts from w and has no correction.
     """
 
     since: ClassVar[int] = 5  # the spec schema
     elementwise: ClassVar[bool] = True
     own_state: ClassVar[tuple[str, ...]] = ("average",)
     own_scalars: ClassVar[tuple[str, ...]] = ("share",)
-    decay: float = Field(0.99, ge=0, lt=1, description="share of the average that a step keeps")
+    decay: float = Field(0.99, ge=0, lt=1, description="decay of the average in each step")
 
     def step(self, w: Array, grad: Array, *state: Array, lr: float, t: int) -> None:
         (average, share), inner = self.split(state)

@@ -83,7 +83,7 @@ def test_parts_of_classes_are_refused():
 
 
 def test_the_last_layer_must_be_linear():
-    with pytest.raises(mlpkit.SpecError, match="gaussian_nll takes 2 outputs for each target"):
+    with pytest.raises(mlpkit.SpecError, match="gaussian_nll needs 2 unbounded outputs per target"):
         mlpkit.Spec.model_validate(spec(network={"layers": [{"activation": "sigmoid"}]}))
 
 

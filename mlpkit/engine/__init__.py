@@ -1,4 +1,4 @@
-"""The engine: parameters, network, forward and backward pass, and the buffers for one batch size.
+"""Engine: parameters, network, forward and backward pass, and the buffers for one batch size.
 
-Neither loss averages nor optimizers are here; see training.
+Averaging of losses and optimizers are in training.
 """

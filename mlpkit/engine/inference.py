@@ -1,4 +1,4 @@
-"""The forward pass through layers, in buffers for one number of rows, with its calls written down once."""
+"""Forward pass through layers, in buffers for one number of rows, as a list of calls prepared once."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mlpkit.engine.layers import LayerViews
 from mlpkit.engine.normalization import normalize
 from mlpkit.plugin import Array
 
-Call = tuple[Callable[..., object], tuple[Any, ...]]  # a function with its arguments
+Call = tuple[Callable[..., object], tuple[Any, ...]]  # function with its arguments
 Calls = list[Call]
 
 
 class ForwardBuffers:
-    """Buffers of one layer and the calls of its forward pass, as prediction makes them.
+    """Buffers of one layer and the calls of its forward pass for prediction.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class ForwardBuffers:
     Attributes
     ----------
     z : array, shape (rows, columns)
-        The pre-activations.
+        Pre-activations.
     outputs : array, shape (rows, units)
     """
 
@@ -39,28 +39,28 @@ class ForwardBuffers:
         self.outputs: Array = np.empty((rows, layer.units), dtype)
 
     def product(self, inputs: Array) -> Call:
-        """Return the call that fills `z` with inputs times weights."""
+        """Return the call that writes the product of inputs and weights to `z`."""
         return inputs.dot, (self.layer.weight, self.z)
 
     def shift(self) -> Calls:
-        """Return the calls from that product to the pre-activations: bias and normalization."""
+        """Return the calls that turn this product into pre-activations: bias and normalization."""
         bias = self.layer.bias
         if bias is None:
             return self.normalize()
-        return [(np.add, (self.z, bias[None] if len(self.z) == 1 else bias, self.z)), *self.normalize()]  # one row is not broadcast
+        return [(np.add, (self.z, bias[None] if len(self.z) == 1 else bias, self.z)), *self.normalize()]  # avoids broadcasting for one row
 
     def normalize(self) -> Calls:
-        """Return the call of normalization, if there is one."""
+        """Return the call of normalization, if the layer has one."""
         options = self.layer.spec.normalization
         return [] if options is None else [(normalize, (options, self.z, self.layer.normalization))]
 
     def activate(self) -> Calls:
-        """Return the calls from the pre-activations to the outputs."""
+        """Return the calls that compute the outputs from the pre-activations."""
         return [(self.layer.activation.forward, (self.z, self.outputs, *self.layer.activation_parameters))]
 
 
 class ForwardPass:
-    """Buffers and calls to predict blocks of `rows` rows.
+    """Buffers and calls for predictions in blocks of `rows` rows.
 
     Parameters
     ----------
@@ -71,9 +71,9 @@ class ForwardPass:
     Attributes
     ----------
     z : array, shape (rows, columns of the last layer)
-        Its pre-activations for the block that was last run.
+        Pre-activations of the last layer for the most recent block.
     size : int
-        Numbers in the buffers.
+        Total number of elements in the buffers.
     """
 
     def __init__(self, layers: Sequence[LayerViews], rows: int, dtype: DTypeLike) -> None:
@@ -85,7 +85,7 @@ class ForwardPass:
         self.activation, self.parameters = last.activation.forward, last.activation_parameters
 
     def run(self, inputs: Array, outputs: Array) -> None:
-        """Fill `z`, and the last layer's outputs, shape (rows, units), from inputs of shape (rows, inputs)."""
+        """Fill `z` and the last layer's outputs, shape (rows, units), from inputs of shape (rows, inputs)."""
         inputs.dot(self.weight, self.first)
         for function, arguments in self.calls:
             function(*arguments)
@@ -93,7 +93,7 @@ class ForwardPass:
 
 
 def forward_calls(layers: Sequence[ForwardBuffers]) -> Calls:
-    """Return the calls from the product of inputs and first weights to the last pre-activations."""
+    """Return the calls from the bias of the first layer to the pre-activations of the last layer."""
     calls = layers[0].shift()
     for before, layer in pairwise(layers):
         calls += [*before.activate(), layer.product(before.outputs), *layer.shift()]

@@ -1,4 +1,4 @@
-"""Layers: the names and shapes of a network's parameters, and a layer's options with its views into them."""
+"""Layers: names and shapes of a network's parameters, and a layer's options with its views into them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 class LayerViews(NamedTuple):
-    """A layer's options with its views into the parameters."""
+    """Options of a layer with its views into the parameters."""
 
     spec: Layer
-    weight: Array  # (inputs, columns): columns is units, or twice as many for a gated activation
+    weight: Array  # (inputs, columns); columns: units, or twice as many for a gated activation
     bias: Array | None  # (columns,)
     normalization: dict[str, Array]  # "scale", "shift", for batch normalization "mean", "variance": (columns,) each
     activation_parameters: tuple[Array, ...]  # (units,) each, or (1,) if all units share it
@@ -24,22 +24,22 @@ class LayerViews(NamedTuple):
 
     @property
     def activation(self) -> Activation:
-        """Return the activation object."""
+        """Activation of the layer."""
         return self.spec.activation
 
 
 def parameter_shapes(spec: NetworkSpec) -> tuple[Shapes, Shapes]:
-    """Return names and shapes of a network's parameters, by arithmetic alone.
+    """Return names and shapes of a network's parameters, without allocating them.
 
     Returns
     -------
     trained : dict
-        Of the layers that are trained: each weight with its bias behind it, then normalization's scales and shifts, then the
-        parameters of activations.
+        Parameters of the trained layers: each weight followed by its bias, then normalization scales and shifts, then the parameters of
+        activations.
     fixed : dict
-        The same of the layers that are not trained, then batch normalization's running means and variances.
+        The same for layers that are not trained, then the running means and variances of batch normalization.
     """
-    groups: tuple[list[Shapes], list[Shapes]] = ([{}, {}, {}], [{}, {}, {}])  # trained and not: linear, scales, activations
+    groups: tuple[list[Shapes], list[Shapes]] = ([{}, {}, {}], [{}, {}, {}])  # trained and fixed: linear, scales, activations
     statistics: Shapes = {}
     inputs = spec.inputs
     for index, layer in enumerate(spec.layers):

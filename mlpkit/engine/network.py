@@ -1,6 +1,6 @@
-"""Network: a network's spec and its parameters; it predicts.
+"""Network: spec and parameters, for prediction.
 
-It knows nothing of training: inference needs neither loss nor optimizer nor workspace.
+Inference needs no loss, optimizer or workspace.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from mlpkit.plugin import Array
 from mlpkit.plugin.error_attribution import blaming
 from mlpkit.spec import NetworkSpec
 
-BLOCK = 1024  # rows predicted at once: the scores and outputs of a layer stay in cache, and the calls are few
-KEPT = 2**20  # numbers in the buffers of a prediction up to which it is kept for the next one
-SIZES = 8  # numbers of rows for which there are kept ones
+BLOCK = 1024  # rows predicted at once: pre-activations and outputs of a layer fit in the cache, and there are few calls
+KEPT = 2**20  # largest number of elements in the buffers of a prediction that are kept for the next one
+SIZES = 8  # most numbers of rows for which buffers are kept
 
 
 class Network:
-    """The layers of a spec with their numbers.
+    """Network with its parameters.
 
     Parameters
     ----------
     spec : NetworkSpec
-        With `inputs` and every layer's `units` written out.
+        Spec in which `inputs` and `units` of every layer are set.
     dtype : str or dtype
         "float32" or "float64".
     """
@@ -52,37 +52,37 @@ class Network:
         self.row_shape, self.units = self.layers[0].weight.shape[:1], self.layers[-1].units
         own = all(type(layer.activation).__module__ == "mlpkit.activations" for layer in self.layers)
         self._call = quietly if own else _in_the_callers_context
-        self._spare: dict[int, list[ForwardPass]] = {}  # by their number of rows: threads that predict side by side have one each
+        self._spare: dict[int, list[ForwardPass]] = {}  # by number of rows; concurrent predictions use separate buffers
 
     @classmethod
     def mapped(cls, spec: NetworkSpec, dtype: str, tensors: Mapping[str, Array]) -> Network:
-        """A network over arrays that stand elsewhere and are not copied; `tensors` has one for each parameter, by name."""
+        """Return a network over existing arrays, without copying; `tensors` has one for each parameter, by name."""
         trained, fixed = parameter_shapes(spec)
         network = cls.__new__(cls)
         network._hold(spec, dtype, MappedParameters({name: tensors[name] for name in trained}, {name: tensors[name] for name in fixed}))
         return network
 
     def trainable(self) -> Network:
-        """The network itself, or a copy of one whose parameters stand elsewhere."""
+        """Return the network itself, or a writable copy if its parameters are mapped."""
         return copy.deepcopy(self) if isinstance(self.parameters, MappedParameters) else self
 
     def __getstate__(self) -> tuple[NetworkSpec, str, dict[str, Array]]:
         return self.spec, self.dtype.name, self.parameters.views
 
     def __setstate__(self, state: tuple[NetworkSpec, str, dict[str, Array]]) -> None:
-        """Made anew around a vector: a copied view would no longer be a part of it."""
+        """Restore views into one new vector, because copied views would no longer share its memory."""
         spec, dtype, views = state
         Network.__init__(self, spec, dtype)
         for name, view in views.items():
             self.parameters.views[name][...] = view
 
     def initialize(self, rng: np.random.Generator) -> None:
-        """Draw the weights and biases anew, layer by layer.
+        """Initialize weights and biases, layer by layer.
 
         Raises
         ------
         SpecError
-            An initializer does not fit its array.
+            An initializer does not fit its array, or leaves NaN or infinity.
         """
         with blaming():
             for index, layer in enumerate(self.layers):
@@ -91,11 +91,11 @@ class Network:
                 except ValueError as error:
                     raise SpecError(f"network.layers[{index}]: {error}", help="change the initializer or the layer's width") from error
                 if not np.isfinite(layer.weight).all() or (layer.bias is not None and not np.isfinite(layer.bias).all()):
-                    message = f"network.layers[{index}]: its initializers leave NaN or infinity"
-                    raise SpecError(message, help="correct the initializer: it fills every number")
+                    message = f"network.layers[{index}]: the initializers leave NaN or infinity"
+                    raise SpecError(message, help="correct the initializer, which must fill every element with a finite number")
 
     def predict(self, inputs: Array) -> Array:
-        """Return what the network puts out. Where it overflows that is infinite or NaN, without a warning of NumPy.
+        """Return the network's outputs, infinite or NaN where they overflow, without warnings from NumPy.
 
         Parameters
         ----------
@@ -113,7 +113,7 @@ class Network:
         return outputs
 
     def forward(self, inputs: Array) -> tuple[Array, Array]:
-        """Return the last layer's pre-activations, shape (rows, columns), and its outputs, shape (rows, units); as `predict`."""
+        """Return the last layer's pre-activations, shape (rows, columns), and outputs, shape (rows, units), for `predict`'s inputs."""
         inputs = self._checked(inputs)
         z = np.empty((len(inputs), self.layers[-1].weight.shape[1]), self.dtype)
         outputs = np.empty((len(inputs), self.units), self.dtype)
@@ -121,7 +121,7 @@ class Network:
         return z, outputs
 
     def layer_outputs(self, index: int, inputs: Array) -> tuple[Array, Array]:
-        """Return the pre-activations and the outputs of one layer for its inputs, shape (rows, its inputs)."""
+        """Return the pre-activations and outputs of one layer, for its inputs of shape (rows, inputs)."""
         prediction = ForwardPass(self.layers[index : index + 1], len(inputs), inputs.dtype)
         outputs = np.empty((len(inputs), self.layers[index].units), inputs.dtype)
         prediction.run(inputs, outputs)
@@ -134,7 +134,7 @@ class Network:
         return inputs
 
     def _fill(self, inputs: Array, z: Array | None, outputs: Array) -> None:
-        """Fill the outputs, and the last pre-activations if they are wanted."""
+        """Fill the outputs, and the last pre-activations unless `z` is None."""
         for rows in row_blocks(len(inputs), BLOCK):
             self._fill_block(inputs[rows], None if z is None else z[rows], outputs[rows])
 
@@ -157,7 +157,7 @@ class Network:
 
 
 def _in_the_callers_context(function: Callable[[Array, Array | None, Array], None], *arguments: Any) -> None:
-    """As `quietly`, for plugins, which may use context variables, and for who has switched off other warnings too."""
+    """Call a function like `quietly`, but in the caller's context, because plugins may use context variables."""
     with np.errstate(over="ignore", under="ignore"), blaming():
         function(*arguments)
 

@@ -1,4 +1,4 @@
-"""Batch and layer normalization of a layer's pre-activations: forward and backward pass, in place."""
+"""Batch and layer normalization of pre-activations: forward and backward pass, in place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mlpkit.spec.normalization import BatchNormalization, Normalization
 
 
 def normalize(options: Normalization, z: Array, views: dict[str, Array]) -> None:
-    """Normalize pre-activations in place as prediction does.
+    """Normalize pre-activations in place for prediction.
 
     Parameters
     ----------
@@ -32,16 +32,16 @@ def normalize(options: Normalization, z: Array, views: dict[str, Array]) -> None
 
 
 class Normalizer:
-    """Buffers of one normalized layer in training, with its forward and backward pass.
+    """Buffers of one normalized layer for training, with its forward and backward pass.
 
     Parameters
     ----------
     options : Normalization
     z : array, shape (rows, units)
-        The pre-activations that it works on.
+        Pre-activations to normalize.
     views, gradients : dict of str to array
-        Parameters ("scale", "shift" and, for batch normalization, "mean" and "variance") and the gradients of the
-        first two, each of shape (units,).
+        Parameters ("scale", "shift" and, for batch normalization, "mean" and "variance"), and the gradients of "scale" and "shift", each of
+        shape (units,).
     """
 
     def __init__(
@@ -55,18 +55,18 @@ class Normalizer:
         self.options = options
         self.views = views
         self.gradients = gradients
-        self.by_unit = isinstance(options, BatchNormalization)  # one mean and deviation per unit; else one per row
+        self.by_unit = isinstance(options, BatchNormalization)  # True: one mean and deviation per unit; False: per row
         self.normalized = np.empty_like(z)
         self.ones = np.ones(rows if self.by_unit else units, z.dtype)
         self.mean = np.empty(units if self.by_unit else rows, z.dtype)
         self.deviation = np.empty_like(self.mean)
 
     def _columns(self, array: Array) -> Array:
-        """Return a view in which each column has one mean, so that both kinds are the same arithmetic."""
+        """Return a view in which each column has one mean, so that both kinds use the same code."""
         return array if self.by_unit else array.T
 
     def forward(self, z: Array) -> None:
-        """Normalize pre-activations of shape (rows, units) in place; batch normalization also moves its running averages."""
+        """Normalize pre-activations of shape (rows, units) in place; for batch normalization, also update the running averages."""
         columns, count = self._columns(z), z.dtype.type(len(self.ones))
         self.ones.dot(columns, out=self.mean)
         self.mean /= count
@@ -83,7 +83,7 @@ class Normalizer:
         z += self.views["shift"]
 
     def _move_averages(self, momentum: float, rows: int) -> None:
-        """Update the running averages over batches; `mean` is free as scratch space once the averages have moved."""
+        """Update the running averages over batches; `mean` is overwritten as scratch space."""
         for name, value, correction in (("mean", self.mean, 1.0), ("variance", self.deviation, rows / (rows - 1))):
             running = self.views[name]
             running *= momentum
@@ -91,9 +91,9 @@ class Normalizer:
             running += self.mean
 
     def backward(self, grad: Array) -> None:
-        """Turn the gradient after normalization, shape (rows, units), into the one before it, in place.
+        """Convert the gradient after normalization, shape (rows, units), into the one before it, in place.
 
-        With x the normalized values, g the gradient times scale, and means over the axis that was normalized:
+        With x the normalized values, g the gradient times scale, and means over the normalized axis:
         (g - mean(g) - x mean(g x)) / deviation.
         """
         np.einsum("ij,ij->j", grad, self.normalized, out=self.gradients["scale"])
@@ -111,7 +111,7 @@ class Normalizer:
 
 
 class FrozenBatchNormalizer:
-    """Batch normalization of a layer that is not trained: with its running averages, which stay as they are.
+    """Batch normalization of a layer that is not trained, with constant running averages.
 
     Parameters
     ----------
@@ -128,5 +128,5 @@ class FrozenBatchNormalizer:
         normalize(self.options, z, self.views)
 
     def backward(self, grad: Array) -> None:
-        """Turn the gradient after normalization, shape (rows, units), into the one before it, in place."""
+        """Convert the gradient after normalization, shape (rows, units), into the one before it, in place."""
         grad *= self.views["scale"] / np.sqrt(self.views["variance"] + grad.dtype.type(self.options.epsilon))

@@ -1,7 +1,7 @@
-"""Parameters: every number of a network in one contiguous vector, and named, shaped views into it.
+"""Parameters of a network in one contiguous vector, with named and shaped views into it.
 
-One vector makes an optimizer a handful of array operations for any depth, and a snapshot, a checkpoint, an average or
-a gradient check one line each.
+With one vector, an optimizer needs few array operations for any depth, and snapshots, checkpoints, averages and gradient checks
+are one operation each.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Parameters:
-    """One vector with views by name.
+    """Vector with views by name.
 
     Parameters
     ----------
     trained : mapping of str to tuple of int
-        Names and shapes of what the optimizer changes, in the order they have in the vector.
+        Names and shapes of parameters that the optimizer updates, in the order of the vector.
     fixed : mapping of str to tuple of int
-        Names and shapes of what the optimizer does not change: layers that are not trained, then running averages. They stand at
-        the end of the vector.
+        Names and shapes of parameters that it does not update, at the end of the vector: layers that are not trained, then running
+        averages.
     dtype : dtype
         float32 or float64.
 
     Attributes
     ----------
     vector : array, shape (size,)
-        All of it; zeros at first.
+        All parameters; initially zero.
     trained : array
-        The head of `vector` that the optimizer changes.
+        First part of `vector`, which the optimizer updates.
     views : dict of str to array
-        ``"layers.0.weight"`` and so on: shaped views into `vector`.
+        ``"layers.0.weight"`` and so on: views into `vector`.
     trained_tensors : int
-        Views that the optimizer changes: the first ones.
+        Number of views that the optimizer updates; they come first.
     """
 
     def __init__(self, trained: Shapes, fixed: Shapes, dtype: np.dtype[np.floating]) -> None:
@@ -58,14 +58,14 @@ class Parameters:
 
 
 class MappedParameters(Parameters):
-    """Parameters that stand elsewhere, such as in a file that is mapped into memory: to predict with, not to train.
+    """Parameters in other memory, such as a memory-mapped file, for prediction only.
 
-    `vector` and `trained` are made when somebody asks for them: read-only copies.
+    `vector` and `trained` are read-only copies, created on first access.
 
     Parameters
     ----------
     trained, fixed : mapping of str to array
-        By name, in the order they have in the vector; they need not stand together.
+        Arrays by name, in the order of the vector; they need not be contiguous.
     """
 
     def __init__(self, trained: Mapping[str, Array], fixed: Mapping[str, Array]) -> None:
@@ -75,14 +75,14 @@ class MappedParameters(Parameters):
 
     @cached_property
     def vector(self) -> Array:  # type: ignore[override]
-        """All of them in one array."""
+        """All parameters in one array."""
         vector = np.concatenate([view.reshape(-1) for view in self.views.values()])
         vector.flags.writeable = False
         return vector
 
     @property
     def trained(self) -> Array:  # type: ignore[override]
-        """The head of `vector` that an optimizer would change."""
+        """First part of `vector`, which an optimizer would update."""
         return self.vector[: self._trained_size]
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Probabilities of a network in float64, from the scores before its last activation: exact where one is nearly 0 or 1."""
+"""Probabilities of a network in float64, computed from pre-activations for precision close to 0 and 1."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from mlpkit.plugin import Activation, Array
 def probabilities(outputs: Array, activation: Activation | None, z: Array | None, *, one_unit: bool) -> NDArray[Any]:
     """Return the probability of each class, shape (rows, classes), or of each label, shape (rows, units), in float64.
 
-    In float32 a probability of 1 - 1e-9 is 1, and what is left of it for the other class is 0. So sigmoid and softmax are taken
-    anew from the scores z: P(second class) = 1 / (1 + exp(-z)) and P(first class) = 1 / (1 + exp(z)). The probabilities of
-    other activations are those that they gave; where they are a distribution, each row is divided by its sum.
+    In float32, a probability of 1 - 1e-9 rounds to 1, and the other class gets 0. For sigmoid and softmax, probabilities are therefore
+    computed again from the pre-activations z: P(second class) = 1 / (1 + exp(-z)) and P(first class) = 1 / (1 + exp(z)). Outputs of
+    other activations are used as they are; distributions are divided by their row sums.
 
     Parameters
     ----------
     outputs : array, shape (rows, units)
-        What the network put out.
+        Outputs of the network.
     activation : Activation or None
-        Its last one.
+        Activation of the last layer.
     z : array, shape (rows, units), or None
-        The scores before it.
+        Pre-activations of the last layer.
     one_unit : bool
-        Whether a single unit stands for two classes.
+        True if a single unit represents two classes.
     """
     with np.errstate(all="ignore"):
         found = outputs.astype(np.float64)
@@ -43,9 +43,9 @@ def probabilities(outputs: Array, activation: Activation | None, z: Array | None
 
 
 def choices(outputs: Array, activation: Activation | None, z: Array | None, *, one_unit: bool) -> NDArray[Any]:
-    """Return the number of the most probable class of each row, the first of those alike; parameters as for `probabilities`.
+    """Return the number of the most probable class of each row, the first of equal ones; parameters as for `probabilities`.
 
-    The largest score has the largest probability of softmax, and a score above 0 a probability above one half of sigmoid.
+    The largest pre-activation has the largest softmax probability, and a positive one has a sigmoid probability above one half.
     """
     if z is not None and _is_own(activation, "Softmax"):
         return np.asarray(z.argmax(axis=1))
@@ -55,7 +55,7 @@ def choices(outputs: Array, activation: Activation | None, z: Array | None, *, o
 
 
 def _is_own(activation: Activation | None, name: str) -> bool:
-    """Return whether an activation is the one of mlpkit's own that has this name."""
+    """Return True if an activation is the built-in one of this name."""
     return (type(activation).__module__, type(activation).__name__) == ("mlpkit.activations", name)
 
 

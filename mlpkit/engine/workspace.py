@@ -1,6 +1,6 @@
-"""Workspace: every buffer that training needs for one batch size, and the forward and backward pass in them.
+"""Workspace: all buffers for training with one batch size, with the forward and backward pass.
 
-A pass allocates nothing in proportion to the batch or the network.
+A pass allocates no memory that grows with the batch or the network.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from mlpkit.plugin import REGISTRIES, Array, Gated, Loss, Targets
 from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.threads import in_parallel
 
-MANY = 2**19  # pre-activations of a layer from which its activation works on several threads
-BLOCK = 1024  # rows over which gradients of an activation's parameters are summed at once: in one order, on any number of threads
+MANY = 2**19  # pre-activations of a layer from which its activation runs on several threads
+BLOCK = 1024  # rows over which gradients of activation parameters are summed, so that the order does not depend on the number of threads
 
 
 class LayerBuffers(ForwardBuffers):
-    """Buffers of one layer in training, and the calls of its forward and its backward pass.
+    """Buffers of one layer in training, and the calls of its forward and backward pass.
 
     Parameters
     ----------
     layer, gradient : LayerViews
-        Views into the parameters and into their gradient.
+        Views into the parameters and into their gradients.
     rows : int
     rng : numpy.random.Generator
-        For dropout.
+        Generator for dropout.
 
     Attributes
     ----------
     activated : array, shape (rows, units)
-        The outputs before dropout.
+        Outputs before dropout.
     grad : array, shape (rows, units)
         dL/doutputs.
     grad_z : array, shape (rows, columns)
-        dL/dz: the same memory as `grad`, unless the activation is gated.
+        dL/dz; it shares the memory of `grad` unless the activation is gated.
     """
 
     def __init__(self, layer: LayerViews, gradient: LayerViews, rows: int, rng: np.random.Generator) -> None:
@@ -55,7 +55,7 @@ class LayerBuffers(ForwardBuffers):
         if layer.spec.dropout:
             self.activated, self.mask = np.empty_like(self.outputs), np.empty_like(self.outputs)
         self.normalizer = self._normalizer()
-        self.partial: list[Array] = []  # for each parameter of the activation, its gradient in each block of rows
+        self.partial: list[Array] = []  # gradients in each block of rows, for each parameter of the activation
         if layer.activation_parameters:
             self.blocks = list(row_blocks(rows, BLOCK))
             self.partial = [np.empty((len(self.blocks), *view.shape), view.dtype) for view in layer.activation_parameters]
@@ -69,25 +69,25 @@ class LayerBuffers(ForwardBuffers):
         return Normalizer(spec.normalization, self.z, views, self.gradient.normalization)
 
     def normalize(self) -> Calls:
-        """Return the call of normalization as training does it, if there is one."""
+        """Return the call of normalization for training, if the layer has one."""
         return [] if self.normalizer is None else [(self.normalizer.forward, (self.z,))]
 
     def activate(self) -> Calls:
-        """Return the calls from the pre-activations to the outputs, dropout included."""
+        """Return the calls that compute the outputs from the pre-activations, including dropout."""
         calls = [self._shared(self.layer.activation.forward, self.z, self.activated)]
         if self.mask is not None:
             calls += [(self._draw, (self.mask,)), (np.multiply, (self.activated, self.mask, self.outputs))]
         return calls
 
     def _draw(self, mask: Array) -> None:
-        """Fill with 0 for what is dropped and 1 / (1 - dropout) for what is kept, so that prediction needs no scaling."""
+        """Fill with 0 for dropped outputs and 1 / (1 - dropout) for the others, so that prediction needs no scaling."""
         dropout = self.layer.spec.dropout
         self.rng.random(dtype=mask.dtype.type, out=mask)
         np.greater_equal(mask, dropout, out=mask)
         mask *= 1.0 / (1.0 - dropout)
 
     def through_activation(self) -> Calls:
-        """Return the calls from dL/doutputs to dL/dz, and to the gradients of the activation's parameters."""
+        """Return the calls from dL/doutputs to dL/dz and to the gradients of the activation's parameters."""
         calls: Calls = [] if self.mask is None else [(np.multiply, (self.grad, self.mask, self.grad))]
         if self.partial:
             return [*calls, (self._backward_by_blocks, ())]
@@ -98,7 +98,7 @@ class LayerBuffers(ForwardBuffers):
         return () if self.grad_z is self.grad else (self.grad_z,)
 
     def _backward_by_blocks(self) -> None:
-        """Call `backward` for each block of rows, with gradients of its own, and add these in order."""
+        """Call `backward` for each block of rows with separate gradients, and add these in order."""
         arrays = (self.z, self.activated, self.grad, *self._gated())
         parameters = self.layer.activation_parameters
         for partial in self.partial:
@@ -114,7 +114,7 @@ class LayerBuffers(ForwardBuffers):
             np.add.reduce(partial, axis=0, out=gradient)
 
     def _shared(self, function: Callable[..., None], *arrays: Array) -> Call:
-        """Return a call of an activation, or one that shares the rows of large arrays out to the threads."""
+        """Return a call of an activation; for large arrays, one that divides the rows among threads."""
         parameters = self.layer.activation_parameters
         if self.z.size < MANY:
             return function, (*arrays, *parameters)
@@ -134,7 +134,7 @@ class LayerBuffers(ForwardBuffers):
         return calls if bias is None or not self.layer.spec.trainable else [*calls, (self.ones.dot, (self.grad_z, bias))]
 
     def through_product(self, before: LayerBuffers, further: bool) -> Calls:
-        """Return the calls to the gradient of the weights, and with `further` to dL/doutputs of the layer before."""
+        """Return the calls to the gradient of the weights and, with `further`, to dL/doutputs of the previous layer."""
         calls: Calls = []
         if self.layer.spec.trainable:
             calls.append((before.outputs.T.dot, (self.grad_z, self.gradient.weight)))
@@ -144,26 +144,25 @@ class LayerBuffers(ForwardBuffers):
 class Workspace:
     """Buffers for batches of `rows` rows.
 
-    What a step calls, and with what, is the same each time but for the rows: it is written down once. To look it all up
-    again would take a third of a small network's time.
+    The calls of a step are the same each time, except for the rows, and are prepared once. Looking them up in each step would take a
+    third of the time of a small network.
 
     Parameters
     ----------
     network : Network
-        Whose parameters are read; batch normalization's running averages in it are moved by the forward pass.
+        Network whose parameters are read; the forward pass updates the running averages of batch normalization.
     loss : Loss
     rows : int
-        The size of a batch.
+        Batch size.
     gradient : array, optional
-        Where the gradient goes, of the length of `network.parameters.trained`'s vector; workspaces of several sizes
-        may share it.
+        Buffer for the gradient, shaped like the network's parameters. Workspaces of several sizes may share it.
     rng : numpy.random.Generator, optional
-        For dropout.
+        Generator for dropout.
 
     Attributes
     ----------
     gradient : Parameters
-        dL/dparameters: `gradient.trained` goes with `network.parameters.trained`.
+        dL/dparameters; `gradient.trained` corresponds to `network.parameters.trained`.
     """
 
     def __init__(
@@ -181,10 +180,10 @@ class Workspace:
         self.gradient = Parameters(*parameter_shapes(network.spec), dtype) if gradient is None else gradient
         rng = np.random.default_rng() if rng is None else rng
         self.layers = self._buffers(rng)
-        self.losses: Array = np.full(rows, np.nan, dtype)  # what a loss leaves unfilled is found
+        self.losses: Array = np.full(rows, np.nan, dtype)  # NaN marks entries that a loss does not fill
         self.layers[-1].grad.fill(np.nan)
         self.ones: Array = np.ones(rows, dtype)
-        self.share = np.array(1.0 / rows, dtype)  # what a row counts in the mean
+        self.share = np.array(1.0 / rows, dtype)  # weight of a row in the mean
         self.joint = is_joint(loss, network)
         self.lowest = min(index for index, layer in enumerate(network.layers) if layer.spec.trainable)
         self.forward = forward_calls(self.layers) + ([] if self.joint else self.layers[-1].activate())
@@ -195,9 +194,9 @@ class Workspace:
         return [LayerBuffers(layer, gradient, self.rows, rng) for layer, gradient in zip(self.network.layers, gradients, strict=True)]
 
     def _backward(self) -> Calls:
-        """Return the calls from the loss's gradient to all gradients but that of the first weights.
+        """Return the calls from the gradient of the loss to all gradients except that of the first weights.
 
-        They end at the lowest layer that is trained.
+        They end at the lowest trained layer.
         """
         calls = [] if self.joint else self.layers[-1].through_activation()
         for index in range(len(self.layers) - 1, self.lowest, -1):
@@ -214,20 +213,20 @@ class Workspace:
         return [*lowest.through_shift(), *weights]
 
     def loss_and_gradient(self, inputs: Array, targets: Targets, weights: Array | None = None) -> float:
-        """Run a batch forward and backward.
+        """Run the forward and backward pass on a batch.
 
         Parameters
         ----------
         inputs : array, shape (rows, inputs)
         targets : array
-            In the form that the loss asks for.
+            Targets in the form that the loss declares.
         weights : array, shape (rows,), optional
-            What each row counts; their mean over all training rows is 1.
+            Sample weights, with a mean of 1 over all training rows.
 
         Returns
         -------
         float
-            The sum over the rows of weight times loss. `gradient` holds the gradient of that sum divided by `rows`.
+            Sum over the rows of sample weight times loss. `gradient` holds the gradient of this sum divided by `rows`.
         """
         first, last = self.layers[0], self.layers[-1]
         function, arguments = first.product(inputs)
@@ -248,12 +247,12 @@ class Workspace:
         return float(self.losses.dot(self.ones if weights is None else weights))
 
     def set_threads(self, count: int) -> None:
-        """Let large arrays of the layers be worked on by so many threads."""
+        """Set the number of threads for large arrays."""
         for layer in self.layers:
             layer.threads = count
 
 
 def is_joint(loss: Loss, network: Network) -> bool:
-    """Return whether the loss is computed with the network's last activation in one form, on its pre-activations."""
+    """Return True if the loss has a fused form with the last activation, computed from pre-activations."""
     last = REGISTRIES["activations"].info(type(network.layers[-1].activation))
     return loss.joint_with == last.full_name

@@ -1,6 +1,6 @@
-"""The spec: an immutable tree of values that describes network, loss, optimizer, training and data.
+"""Spec: an immutable tree of values that describes network, loss, optimizer, training and data.
 
-Reading it, its JSON Schema and its versions are here too; nothing in it holds an array.
+This package also reads specs, and contains their JSON Schema and versions. A spec contains no arrays.
 """
 
 from mlpkit.spec.parts import Checkpoint, Data, EarlyStopping, Layer, NetworkSpec, Preprocessing, Split, Training

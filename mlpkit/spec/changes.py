@@ -1,6 +1,6 @@
-"""Differences between the spec that a run began with and the one it is to go on with.
+"""Comparison of the spec of a run with the one that continues it.
 
-Most of a spec cannot change under a run without making it another run. What may change is named in `FREE`.
+Most keys of a spec cannot change when a run is resumed. The keys that may change are listed in `FREE`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from mlpkit.spec.spec import Spec
 from mlpkit.spec.validation import path_text
 
 Path = tuple[str | int, ...]
-Difference = tuple[Path, Any, Any]  # what the old spec has there, and the new one
+Difference = tuple[Path, Any, Any]  # path with the old and the new value
 
-FREE: frozenset[Path] = frozenset(  # of the data, what matters is the rows, and these are compared themselves
+FREE: frozenset[Path] = frozenset(  # of the data, only the rows matter, which are compared separately
     {
         ("name",),
         ("data", "path"),
@@ -33,19 +33,19 @@ FREE: frozenset[Path] = frozenset(  # of the data, what matters is the rows, and
         ("training", "keep_state"),
     }
 )
-LONGEST = 60  # characters of a value that is shown
+LONGEST = 60  # characters of a displayed value
 
 
 def continued(old: Spec, new: Spec) -> Spec:
-    """The spec of a run that began with `old` and is to go on as `new` says: `new`, with the widths of `old`.
+    """Return the spec of a run that started with `old` and continues with `new`: `new` with the widths of `old`.
 
     Raises
     ------
     SpecError
-        With every difference that makes another run of it.
+        The specs differ in keys that cannot change. The message lists all of them.
     """
     network = old.network
-    widths = {("network", "inputs"), ("network", "layers", len(network.layers) - 1, "units")}  # None: as the data say
+    widths = {("network", "inputs"), ("network", "layers", len(network.layers) - 1, "units")}  # None: determined by the data
     found = [
         difference
         for difference in _differences(old.to_dict(), new.to_dict(), ())
@@ -59,7 +59,7 @@ def continued(old: Spec, new: Spec) -> Spec:
 
 
 def _differences(then: Any, now: Any, path: Path) -> Iterator[Difference]:
-    """The smallest parts that differ: two plugins of other types differ as a whole, as do two lists of other lengths."""
+    """Yield the smallest parts that differ; plugins of different types and lists of different lengths differ as a whole."""
     if path in FREE or then == now:
         return
     if isinstance(then, dict) and isinstance(now, dict) and then.get("type") == now.get("type"):
@@ -74,8 +74,8 @@ def _differences(then: Any, now: Any, path: Path) -> Iterator[Difference]:
 
 def _problem(path: Path, then: Any, now: Any) -> Problem:
     key = next(part for part in reversed(path) if isinstance(part, str))
-    message = f"{key!r} is {_shown(now)}, but the run that is to go on has {_shown(then)}"
-    return Problem(message, path_text(path), "put the old value back, or train anew without resume")
+    message = f"{key!r} is {_shown(now)}, but the run to resume has {_shown(then)}"
+    return Problem(message, path_text(path), "restore the old value, or start a new run without resume")
 
 
 def _shown(value: Any) -> str:

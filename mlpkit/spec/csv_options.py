@@ -1,4 +1,4 @@
-"""The keys of a spec that say how a CSV file is written: its missing values, its header and its encoding."""
+"""Keys of a spec for the format of CSV files: missing values, header and encoding."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from mlpkit.text.limits import InParts
 
 MISSING = (
     *("", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None", "none", "?"),
-    *("na", "NaT", "#NA", "#N/A N/A", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN", "\\N"),  # of pandas, C and SQL
+    *("na", "NaT", "#NA", "#N/A N/A", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN", "\\N"),  # pandas, C and SQL
 )
 _TEXTS_SCHEMA = {"type": "array", "items": {"type": "string"}}
 _NAMES_SCHEMA = {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1}
 
 
 def check_separator(text: str) -> str:
-    """Return a separator; ValueError for a character that CSV gives another meaning."""
+    """Return a separator; raise ValueError for a character with a special meaning in CSV."""
     if text in '\n\r"\0':
-        raise ValueError("cannot be a line end, a quote or NUL, which have a meaning of their own in CSV")
+        raise ValueError("cannot be a line end, a quote or NUL, which have a special meaning in CSV")
     return text
 
 
@@ -31,17 +31,17 @@ def _check_encoding(name: str) -> str:
         codecs.lookup(name)
         "".encode(name)
     except (LookupError, ValueError) as error:
-        raise ValueError("is no encoding of text that Python knows, such as 'utf-8', 'cp1252' or 'utf-16'") from error
+        raise ValueError("is not a text encoding of Python, such as 'utf-8', 'cp1252' or 'utf-16'") from error
     return name
 
 
 def _whole_missing(value: Any) -> Any:
-    """Return every text that means a missing value: a list adds to the usual ones, {"only": [...]} replaces them."""
+    """Return all texts for missing values: a list extends the default ones, {"only": [...]} replaces them."""
     if isinstance(value, dict):
         only = value.get("only")
         if set(value) != {"only"} or not isinstance(only, (list, tuple)):
-            raise ValueError('should be a list of texts, or {"only": [...]}, which replaces the usual ones')
-        if wrong := [Finding(("only", at), "should be a text") for at, text in enumerate(only) if not isinstance(text, str)]:
+            raise ValueError('should be a list of strings, or {"only": [...]}, which replaces the default ones')
+        if wrong := [Finding(("only", at), "should be a string") for at, text in enumerate(only) if not isinstance(text, str)]:
             raise Findings(wrong)
         return tuple(only)
     return (*value, *(text for text in MISSING if text not in value)) if isinstance(value, (list, tuple)) else value
@@ -51,10 +51,8 @@ def _check_header(value: Any) -> bool | tuple[str, ...]:
     if isinstance(value, bool):
         return value
     if not isinstance(value, (list, tuple)) or not value:
-        raise ValueError("should be true, false, or a list with a name for each column")
-    if wrong := [
-        Finding((at,), "should be a text that is not empty") for at, name in enumerate(value) if not (isinstance(name, str) and name)
-    ]:
+        raise ValueError("should be true, false, or a list with one name per column")
+    if wrong := [Finding((at,), "should be a nonempty string") for at, name in enumerate(value) if not (isinstance(name, str) and name)]:
         raise Findings(wrong)
     if repeated := [name for name, count in Counter(value).items() if count > 1]:
         raise ValueError(f"names the column {repeated[0]!r} twice")

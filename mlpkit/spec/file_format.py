@@ -1,6 +1,6 @@
-"""FileFormat: the reader of a file of data, as a spec names it.
+"""File format of data in a spec: the name of a reader with its options.
 
-A reader of another package is not looked up here: a model that was trained on its files must load without it.
+A third-party reader is not looked up here, because models trained on its files must load without it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _NAME = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,99}:)?[a-z][a-z0-9_]{0,99}")
 
 
 def _check(value: Any) -> str | dict[str, Any]:
-    """Return the name of a reader, or its entry with options; those of mlpkit's own readers are checked."""
+    """Return the name of a reader, or its entry with options. Options of built-in readers are validated."""
     if isinstance(value, type) and issubclass(value, Reader):
         value = REGISTRIES["readers"].info(value).full_name
     if isinstance(value, Reader):
         value = {"type": REGISTRIES["readers"].info(type(value)).full_name, **value.model_dump(mode="json")}
     name, options = (value, {}) if isinstance(value, str) else _entry(value)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise PydanticCustomError("reader", "should be the name of a reader, or an object with that as its type and its options")
+        raise PydanticCustomError("reader", "should be the name of a reader, or an object with this name as its type, and options")
     registry = REGISTRIES["readers"]
     own = registry.aliases.get(name, name)
     if own not in registry.builtins:
@@ -45,7 +45,7 @@ def _entry(value: Any) -> tuple[Any, dict[str, Any]]:
 
 
 class _Schema:
-    """The JSON Schema, made when somebody asks for it."""
+    """Annotation whose JSON Schema is generated on demand."""
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         return entries_schema(REGISTRIES["readers"])
@@ -55,7 +55,7 @@ FileFormat = Annotated[str | dict[str, Any], PlainValidator(_check), PlainSerial
 
 
 def given_twice(format: str | dict[str, Any] | None, keys: Set[str]) -> list[Finding]:
-    """Return the options of `data.format` that are given as keys of `data` too."""
+    """Return the options of `data.format` that are also set as keys of `data`."""
     options = format if isinstance(format, dict) else {}
     both = [key for key in options if key in keys and key != "type"]
-    return [Finding((key,), f"{key!r} is given here and in 'format'", "give it once") for key in both]
+    return [Finding((key,), f"{key!r} is set here and in 'format'", "set it only once") for key in both]

@@ -1,6 +1,6 @@
-"""The two forms of a spec as JSON: the one that a model file stores, and the full one, with every default written out.
+"""Stored and full form of a spec as JSON. A model file contains the stored form, and the full form has all defaults.
 
-A missing key means its default in both, so that reading a stored spec is reading a spec.
+A missing key has its default value in both forms, so that a stored spec is read like any other spec.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from mlpkit.spec.spec import Spec
 
 
 def stored_spec(spec: Spec, at_least: int = BASE_SCHEMA) -> Stored:
-    """Return a spec as a model file stores it, and the lowest schema, from `at_least` on, that can hold it.
+    """Return the stored form of a spec, and the lowest schema, at least `at_least`, that can represent it.
 
-    It always has the keys of mlpkit 0.3, and a later one only where it is not at its default.
+    The stored form has all keys of mlpkit 0.3, and later keys unless they have their default value.
     """
     stored, needed = stored_form(spec, spec.to_dict())
     schema = max(needed, at_least)
-    if schema < 4:  # where `data.missing` is a list of all the texts
+    if schema < 4:  # schema 3: `data.missing` is a list of all texts
         stored["data"]["missing"] = stored["data"]["missing"]["only"]
     return Stored(stored, schema)
 
 
 def full_spec(stored: Any, third_party: bool = False) -> Any:
-    """Return a stored spec with every later key that it leaves out; what is not valid in it stays.
+    """Return a stored spec with all later keys; invalid parts are kept unchanged.
 
     Parameters
     ----------
     stored : object
-        JSON of today's schema.
+        JSON of the current schema.
     third_party : bool
-        Whether the plugins of other distributions are imported, to write out their options too; those that are missing stay.
+        True to import third-party plugins and add their options; missing plugins are kept unchanged.
     """
     return _filled(Spec, stored, third_party)
 
 
 def _filled(annotation: Any, value: Any, third_party: bool) -> Any:
-    """Return the value of a field with what it leaves out."""
+    """Return the value of a field with its missing keys."""
     models = models_in(annotation)
     if models and isinstance(value, list):
         return [_filled(annotation, entry, third_party) for entry in value]
@@ -78,14 +78,14 @@ def _type_of(cls: type[BaseModel]) -> Any:
 
 
 def models_in(annotation: Any) -> list[type[BaseModel]]:
-    """Return the parts and contracts that an annotation names."""
+    """Return the parts and contracts in an annotation."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [found for part in get_args(annotation) for found in models_in(part)]
 
 
 def _plugin(kind: str, name: Any, third_party: bool) -> type[Plugin] | None:
-    """Return the class of a plugin by its stored name; None when it is not to be imported, or cannot be."""
+    """Return the class of a plugin by its stored name; None if it cannot or must not be imported."""
     registry = REGISTRIES[kind]
     if not isinstance(name, str) or not (third_party or name in registry.builtins):
         return None

@@ -1,4 +1,4 @@
-"""Part: the base of the parts of a spec, and the types of the values in them."""
+"""Base class of the parts of a spec, and types of their values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Flag = Annotated[bool, Field(strict=True)]
 Text = Annotated[str, Field(strict=True, min_length=1)]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 _TEXT_SCHEMA = {"type": "string", "minLength": 1}
-AnyColumn = Annotated[str, AfterValidator(same_form)]  # a file may have one without a name
+AnyColumn = Annotated[str, AfterValidator(same_form)]  # column names in files may be empty
 ColumnName = Annotated[Text, AfterValidator(same_form)]
 Names = Annotated[  # one column or several: "species" or ["height", "weight"]
     tuple[ColumnName, ...],
@@ -33,12 +33,12 @@ P = TypeVar("P", bound="Part")
 
 
 def example(value: Mapping[str, Any]) -> ConfigDict:
-    """Return the configuration of a part with an example, for its JSON Schema and the reference in models/SPEC.md."""
+    """Return the configuration of a part with an example, for its JSON Schema and models/SPEC.md."""
     return ConfigDict(json_schema_extra={"examples": [dict(value)]})
 
 
 class Part(BaseModel):
-    """A part of a spec: frozen, and an unknown key is an error."""
+    """Part of a spec: frozen, with an error for unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
@@ -50,7 +50,7 @@ class Part(BaseModel):
 
 
 def raise_any(part: P, found: list[Finding]) -> P:
-    """The part itself, or all findings at once."""
+    """Return the part, or raise all findings at once."""
     if found:
         raise Findings(found)
     return part

@@ -1,4 +1,4 @@
-"""The parts of a spec: data, preprocessing, network and training, each a frozen value that checks itself."""
+"""Parts of a spec (data, preprocessing, network, training) as frozen values with validation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Treatment = Literal["standardize", "none", "one_hot", "ignore"]
 
 
 def _each_once(value: Any) -> Any:
-    """Return it; an error for a column that is there in two Unicode forms, of which one would be lost."""
+    """Return the value; raise ValueError for a column that appears in two Unicode forms."""
     names = [same_form(name) for name in value if isinstance(name, str)] if isinstance(value, Mapping) else []
     if twice := next((name for name, count in Counter(names).items() if count > 1), None):
         raise ValueError(f"names the column {twice!r} twice, in two Unicode forms")
@@ -31,102 +31,102 @@ def _each_once(value: Any) -> Any:
 
 
 class Split(Part):
-    """The validation rows: a share of them drawn by a generator of its own, or as a column says."""
+    """Validation rows: a random share of the rows, or rows marked in a column."""
 
     model_config = example({"validation": 0.2})
 
     validation: Annotated[Number, Field(gt=0, lt=1)] | None = Field(None, description="share of the rows, between 0 and 1")
-    stratify: Flag = Field(True, description="keep the classes' shares equal in both parts")
-    seed: Seed | None = Field(None, description="of the split alone; the spec's seed when left out")
-    column: ColumnName | None = Field(None, description="a column that says 'train', 'validation' or 'test' for each row")
+    stratify: Flag = Field(True, description="keep the shares of the classes equal in training and validation rows")
+    seed: Seed | None = Field(None, description="seed of the split; default: the seed of the spec")
+    column: ColumnName | None = Field(None, description="column with 'train', 'validation' or 'test' for each row")
 
     @model_validator(mode="after")
     def _one_way(self) -> Split:
         if (self.validation is None) == (self.column is None):
-            raise ValueError("give either 'validation', a share of the rows, or 'column', which says what each row is for")
+            raise ValueError("give either 'validation', a share of the rows, or 'column', the column with the use of each row")
         return self
 
 
 class Data(Part):
-    """The source of the rows and the roles of their columns."""
+    """Source of the rows, and roles of their columns."""
 
     model_config = example({"path": "penguins.csv", "target": "species", "inputs": ["island", "body_mass_g"], "split": {"validation": 0.2}})
 
     path: Text | None = Field(None, description="CSV, TSV, NPZ, NPY or HDF5 file, relative to the spec; '-' for stdin")
     format: Annotated[FileFormat | None, Since(5, older=(None, "csv", "tsv", "npz", "npy", "hdf5"))] = Field(
         None,
-        description="reader of the file, such as 'csv', or an object with its name as type and its options; by the suffix if left out",
+        description="reader of the file, such as 'csv', or an object with its name as type and its options; default: by the suffix",
     )
     separator: Annotated[str, Field(strict=True, min_length=1, max_length=1), AfterValidator(check_separator)] | None = Field(
-        None, description="of CSV files; sniffed when left out"
+        None, description="separator in CSV files; default: detected"
     )
     in_memory: Flag = Field(
-        True, description="false: the inputs of an NPY or HDF5 file stay on disk, and are shuffled in chunks; for data larger than memory"
+        True, description="false: inputs of NPY and HDF5 files stay on disk and are shuffled in chunks, for data larger than memory"
     )
     header: Annotated[Header, Since(4)] = Field(
-        True, description="false: a CSV file has no line of names, and its columns are x0, x1, ...; a list names them"
+        True, description="false: CSV files have no header line, and the columns are x0, x1, ...; a list sets their names"
     )
-    encoding: Annotated[Encoding, Since(4)] = Field("utf-8", description="of CSV files")
-    decimal: Annotated[Literal[".", ","], Since(4)] = Field(".", description="of the numbers in CSV files")
-    allow_large: Annotated[Flag, Since(4)] = Field(False, description="read a file that claims more than 1,000 times its own size")
+    encoding: Annotated[Encoding, Since(4)] = Field("utf-8", description="encoding of CSV files")
+    decimal: Annotated[Literal[".", ","], Since(4)] = Field(".", description="decimal mark in CSV files")
+    allow_large: Annotated[Flag, Since(4)] = Field(False, description="read files that declare more than 1,000 times their own size")
     missing: Missing = Field(
-        MISSING, description='texts that mean a missing value, beside the usual ones; {"only": [...]} in place of the usual ones'
+        MISSING, description='texts for missing values in addition to the default ones; {"only": [...]} replaces the default ones'
     )
-    target: Names | None = Field(None, description="the column, or the columns, to predict")
+    target: Names | None = Field(None, description="column or columns to predict")
     target_type: Annotated[Literal["auto", "number", "class", "text"], Since(4)] = Field(
-        "auto", description="'class': each different value is a class; 'text': each different text is; 'auto': as the loss needs"
+        "auto", description="'class': each distinct value is a class; 'text': each distinct text is a class; 'auto': by the loss"
     )
     missing_target: Annotated[Literal["error", "drop"], Since(4)] = Field(
-        "error", description="what to do with training rows whose target is missing"
+        "error", description="handling of training rows with a missing target"
     )
-    inputs: Names | None = Field(None, description="the columns to predict from: all others when left out")
-    weight: ColumnName | None = Field(None, description="a column with what each row counts")
-    split: Split | None = Field(None, description="the validation rows, taken from the rows of 'path'")
-    validation: Text | None = Field(None, description="a file with the validation rows")
+    inputs: Names | None = Field(None, description="input columns; default: all other columns")
+    weight: ColumnName | None = Field(None, description="column of sample weights")
+    split: Split | None = Field(None, description="validation rows, taken from the rows of 'path'")
+    validation: Text | None = Field(None, description="file with the validation rows")
 
     @model_validator(mode="after")
     def _consistent(self) -> Data:
         found = given_twice(self.format, self.model_fields_set)
         if self.split is not None and self.validation is not None:
-            found.append(Finding(("validation",), "'split' and 'validation' both choose the validation rows", "keep one of them"))
+            found.append(Finding(("validation",), "'split' and 'validation' both select the validation rows", "remove one of them"))
         special = [("target", name) for name in self.target or ()] + [("weight", self.weight)] * (self.weight is not None)
         inputs = set(self.inputs or ())  # a file may name a hundred thousand
         for key, name in special:
             if name in inputs:
-                found.append(Finding((key,), f"the column {name!r} is an input too", "take it out of 'inputs'"))
+                found.append(Finding((key,), f"the column {name!r} is an input too", "remove it from 'inputs'"))
         if self.weight is not None and self.weight in (self.target or ()):
             found.append(Finding(("weight",), f"the column {self.weight!r} is the target too"))
         column = None if self.split is None else self.split.column
         for use, names in (("the target", self.target), ("an input", self.inputs), ("the weight", (self.weight,))):
             if column is not None and column in (names or ()):
-                found.append(Finding(("split", "column"), f"the column {column!r} is {use} too", "name one that is for the split alone"))
+                found.append(Finding(("split", "column"), f"the column {column!r} is {use} too", "use a column that is only for the split"))
         for key, names in (("target", self.target), ("inputs", self.inputs)):
             repeated = sorted(name for name, count in Counter(names).items() if count > 1)
-            found += [Finding((key,), f"the column {name!r} is named twice") for name in repeated]
+            found += [Finding((key,), f"the column {name!r} is listed twice") for name in repeated]
         return raise_any(self, found)
 
 
 class Preprocessing(Part):
-    """The preprocessing of the columns. Everything is fitted on the training rows alone and saved in the model.
+    """Preprocessing of the columns, fitted on the training rows only and saved in the model.
 
-    A text column with more than 20 different texts, of which most rows have one of their own, holds names, dates in words
-    or numbers with units: it is refused, unless `columns` says "ignore", or insists with "one_hot".
+    A text column with more than 20 distinct texts, most of them unique, probably contains names, dates or numbers with units. It raises an
+    error unless `columns` sets it to "ignore" or "one_hot".
     """
 
     model_config = example({"target": "robust", "columns": {"zip": "one_hot", "id": "ignore"}})
 
-    numbers: Literal["standardize", "none"] = Field("standardize", description="to mean 0 and deviation 1")
-    categories: Literal["one_hot", "none"] = Field(
-        "one_hot", description="one 0/1 column per category, which rows must share; 'none' refuses text"
+    numbers: Literal["standardize", "none"] = Field("standardize", description="'standardize': to mean 0 and standard deviation 1")
+    categories: Literal["one_hot", "none"] = Field("one_hot", description="one 0/1 column per category; 'none' raises an error for text")
+    missing: Literal["impute", "none"] = Field(
+        "impute", description="'impute': by the median, with an indicator column; 'none' raises an error for missing values"
     )
-    missing: Literal["impute", "none"] = Field("impute", description="median and an indicator column; 'none' refuses gaps")
     target: Annotated[Literal["auto", "standardize", "robust", "none"], Since(4, values=("robust",))] = Field(
         "auto",
-        description="'auto' scales numbers as the loss wants where the last activation gives any size and sign; "
-        "'standardize' by mean and deviation, 'robust' by median and quartiles; predictions are scaled back",
+        description="'auto' scales numbers as the loss recommends if the last activation is unbounded on both sides; "
+        "'standardize' by mean and standard deviation, 'robust' by median and quartiles; predictions are scaled back",
     )
     columns: Annotated[Mapping[AnyColumn, Treatment], InParts, BeforeValidator(_each_once)] = Field(
-        {}, description="what is done to single columns"
+        {}, description="handling of single columns"
     )
 
 
@@ -134,22 +134,22 @@ NO_PREPROCESSING = {"numbers": "none", "categories": "none", "missing": "none", 
 
 
 class Layer(Part):
-    """One layer: outputs = activation(normalization(x @ weight + bias)), then dropout while it trains."""
+    """Layer: outputs = activation(normalization(x @ weight + bias)), then dropout during training."""
 
     model_config = example({"units": 64, "activation": "relu", "normalization": "batch", "dropout": 0.2})
 
-    units: Count | None = Field(None, description="width; may be left out in the last layer, where the target decides")
+    units: Count | None = Field(None, description="number of units; may be omitted in the last layer, where the target determines it")
     activation: Activation = Field("linear", validate_default=True, description="function of the layer's pre-activations")
-    dropout: Annotated[Number, Field(ge=0, lt=1)] = Field(0.0, description="share of the outputs that training drops (1207.0580)")
+    dropout: Annotated[Number, Field(ge=0, lt=1)] = Field(0.0, description="share of the outputs dropped in training (1207.0580)")
     normalization: Normalization | None = Field(None, description="'batch' or 'layer'")
-    bias: Flag = Field(True, description="a layer with batch normalization has none: its shift does the same")
+    bias: Flag = Field(True, description="add a bias; ignored with batch normalization, whose shift replaces it")
     weight_initializer: Annotated[
         Initializer | None, BeforeValidator(lambda value: None if value == "auto" else value), Words(("auto",))
-    ] = Field(None, description="'auto', the default: what the activation recommends")
+    ] = Field(None, description="initial weights; 'auto': as the activation recommends")
     bias_initializer: Initializer = Field("zeros", validate_default=True, description="initial bias")
     learning_rate_factor: Annotated[Number, Field(gt=0), Since(5)] = Field(1.0, description="times the learning rate, for this layer")
     trainable: Annotated[Flag, Since(5)] = Field(
-        True, description="false: the layer keeps its weights, and its batch normalization the running averages"
+        True, description="false: weights and the running averages of batch normalization are not updated"
     )
 
     @model_validator(mode="after")
@@ -161,57 +161,55 @@ class Layer(Part):
 
     @property
     def has_bias(self) -> bool:
-        """Return whether the layer has a bias of its own."""
+        """True if the layer has a bias of its own."""
         return self.bias and not isinstance(self.normalization, BatchNormalization)
 
 
 class NetworkSpec(Part):
-    """The layers, from the inputs on."""
+    """Layers of the network, in order."""
 
     model_config = example({"layers": [{"units": 32, "activation": "relu"}, {"activation": "softmax"}]})
 
-    inputs: Count | None = Field(None, description="width of the encoded inputs; the data decide when left out")
-    layers: Annotated[tuple[Layer, ...], Field(min_length=1, description="from the first hidden layer to the output layer"), InParts]
+    inputs: Count | None = Field(None, description="number of encoded inputs; default: determined by the data")
+    layers: Annotated[tuple[Layer, ...], Field(min_length=1, description="layers from the first hidden layer to the output layer"), InParts]
 
     @model_validator(mode="after")
     def _consistent(self) -> NetworkSpec:
         found: list[Finding] = []
         for index, layer in enumerate(self.layers[:-1]):
             if layer.units is None:
-                found.append(Finding(("layers", index), "'units' is missing", "only the last layer may leave it out"))
+                found.append(Finding(("layers", index), "'units' is missing", "only the last layer may omit it"))
         last, at = self.layers[-1], len(self.layers) - 1
         if last.dropout:
-            found.append(
-                Finding(("layers", at, "dropout"), "dropout in the last layer would drop predictions", "put it in the layers before")
-            )
+            found.append(Finding(("layers", at, "dropout"), "dropout in the last layer would drop predictions", "use it in earlier layers"))
         found += one_unit_softmax(last.units, last, ("layers", at))
         if not any(layer.trainable for layer in self.layers):
-            found.append(Finding(("layers",), "no layer is trainable", "leave out 'trainable' in at least one layer"))
+            found.append(Finding(("layers",), "no layer is trainable", "remove 'trainable' from at least one layer"))
         return raise_any(self, found)
 
 
 class EarlyStopping(Part):
-    """Stop when the monitored figure has not improved for `patience` epochs. The best weights are always restored."""
+    """Early stopping if the monitored value has not improved for `patience` epochs. The best weights are always restored."""
 
     model_config = example({"monitor": "accuracy", "patience": 20})
 
     monitor: Text = Field("validation_loss", description="'validation_loss', 'training_loss' or the name of one of the metrics")
     patience: Count = Field(10, description="epochs without improvement")
-    min_delta: Annotated[Number, Field(ge=0)] = Field(0.0, description="what counts as an improvement")
+    min_delta: Annotated[Number, Field(ge=0)] = Field(0.0, description="smallest change that counts as an improvement")
 
 
 class Checkpoint(Part):
-    """Files from which a run can go on, written while it trains; the best stays beside the last ones."""
+    """Checkpoints, from which a run can be resumed. The best one is kept in addition to the most recent ones."""
 
     model_config = example({"minutes": 10, "keep": 2})
 
     folder: Annotated[Text | None, Since(4, values=(None,))] = Field(
         None,
-        description="relative to the spec, made when it is not there; each run has its own: one named after the model file if left out",
+        description="folder relative to the spec, created if missing, for one run only; default: named after the model file",
     )
-    epochs: Count | None = Field(None, description="one after every so many epochs; each epoch when 'minutes' is left out too")
-    minutes: Annotated[Number, Field(gt=0)] | None = Field(None, description="one after so many minutes, in the middle of an epoch too")
-    keep: Count = Field(2, description="how many of the last ones stay")
+    epochs: Count | None = Field(None, description="epochs between checkpoints; 1 if 'minutes' is omitted too")
+    minutes: Annotated[Number, Field(gt=0)] | None = Field(None, description="minutes between checkpoints, which may fall within an epoch")
+    keep: Count = Field(2, description="number of recent checkpoints to keep")
 
     @model_validator(mode="after")
     def _some_interval(self) -> Checkpoint:
@@ -221,25 +219,23 @@ class Checkpoint(Part):
 
 
 class Training(Part):
-    """The loop."""
+    """Options of the training loop."""
 
     model_config = example({"epochs": 200, "batch_size": 128, "early_stopping": {"patience": 20}})
 
     epochs: Count = Field(100, description="passes over the training rows")
-    batch_size: Count | None = Field(32, description="rows per step; null: all of them")
-    shuffle: Flag = Field(True, description="draw a new order of the rows in each epoch")
-    early_stopping: EarlyStopping | None = Field(None, description="stop when the monitored figure no longer improves")
-    checkpoint: Checkpoint | None = Field(None, description="write checkpoints; null: none")
+    batch_size: Count | None = Field(32, description="rows per step; null: all rows")
+    shuffle: Flag = Field(True, description="shuffle the rows in each epoch")
+    early_stopping: EarlyStopping | None = Field(None, description="stop when the monitored value no longer improves")
+    checkpoint: Checkpoint | None = Field(None, description="options of checkpoints; null: none")
     keep_state: Annotated[Flag, Since(4)] = Field(
-        False, description="save the optimizer's arrays in the file of a finished run too, so that it can go on"
+        False, description="save the state of the optimizer also after a finished run, so that it can be continued"
     )
-    weighted_metrics: Annotated[Flag, Since(4)] = Field(
-        False, description="weight the rows in the metrics of validation, as they are in the loss"
-    )
+    weighted_metrics: Annotated[Flag, Since(4)] = Field(False, description="apply sample weights in validation metrics, as in the loss")
 
 
 def plugin_name(plugin: Plugin) -> str:
-    """The bare name of a plugin object."""
+    """Return the name of a plugin object, without its distribution."""
     name: str = REGISTRIES[plugin.kind].info(type(plugin)).name
     return name
 
@@ -247,5 +243,5 @@ def plugin_name(plugin: Plugin) -> str:
 def one_unit_softmax(units: int | None, last: Layer, path: tuple[str | int, ...]) -> list[Finding]:
     if units != 1 or last.activation.output != "distribution":
         return []
-    message = f"{plugin_name(last.activation)} over one unit is always 1: nothing could be learned"
+    message = f"{plugin_name(last.activation)} over one unit is always 1, so nothing can be learned"
     return [Finding((*path, "activation"), message, "use 'sigmoid' with 'binary_crossentropy' for two classes, 'linear' for a number")]

@@ -1,4 +1,4 @@
-"""The plugin objects in a spec."""
+"""Plugin objects in a spec."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mlpkit.plugin import Plugin
 
 
 def plugin_objects(part: Any) -> Iterator[Plugin]:
-    """Every plugin object in a spec, those inside other plugins included."""
+    """Yield every plugin object in a spec, including plugins inside plugins."""
     if isinstance(part, Plugin):
         yield part
     if isinstance(part, BaseModel):

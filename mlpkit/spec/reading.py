@@ -1,4 +1,4 @@
-"""The text of a spec, read from a file, a pipe or stdin: never more than a spec can have, and never from a device."""
+"""Text of a spec from a file, a pipe or stdin, limited in size and never read from a device."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ ADVICE = "give the path of a JSON file"
 
 
 def read_text(path: str | Path) -> str:
-    """The text of a spec in a file; "-" is stdin.
+    """Return the text of a spec in a file; "-" is stdin.
 
     Raises
     ------
     SpecError
-        The file cannot be read, is none, is too large or is not UTF-8.
+        The file cannot be read, is not a regular file, is too large or is not UTF-8.
     """
     try:
         if path == "-":
@@ -55,7 +55,7 @@ def _bounded(stream: BinaryIO, name: str) -> bytes:
 
 
 def decode(data: bytes, file: str = "") -> str:
-    """The text of the bytes of a JSON file; SpecError when they are not UTF-8, with what they are when that is known."""
+    """Return the text of a JSON file; raise SpecError with the detected format if it is not UTF-8."""
     message, help, line = "", "save the file as UTF-8", 1
     wide = next((name for mark, name in _MARKS if data.startswith(mark)), _without_mark(data))
     foreign = recognised(data[:4096]) or (Foreign("an HDF5 file, such as a model", "") if data.startswith(b"\x89HDF") else None)
@@ -74,6 +74,6 @@ def decode(data: bytes, file: str = "") -> str:
 
 
 def _without_mark(data: bytes) -> str:
-    """The encoding of text in which each character takes two or four bytes; empty for any other."""
+    """Return the encoding of text with two or four bytes per character; empty for other text."""
     zeros = data[:4].count(0)
     return "" if not zeros or len(data) < 4 else "UTF-32" if zeros > 2 else "UTF-16"

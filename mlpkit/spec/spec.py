@@ -1,7 +1,7 @@
-"""Spec: what is trained, how, and on what, as an immutable tree of values: JSON in, JSON out, plugin objects inside.
+"""Spec of a training run: an immutable tree of values, converted from and to JSON, with plugin objects inside.
 
-It holds no arrays. Equal specs are equal. A default never changes: a key that a model leaves out means today what it meant
-when the model was saved.
+It contains no arrays. Specs are compared by value. Defaults never change, so that a stored spec without a key keeps its meaning
+permanently.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from mlpkit.text import json_text
 from mlpkit.text.limits import InParts
 from mlpkit.text.shown import shortened
 
-OF_HISTORY = {"epoch", "loss", "validation_loss", "training_loss", "learning_rate"}  # the columns beside those of the metrics
-MOST_PROBLEMS = 50  # of one spec that are told at once
+OF_HISTORY = {"epoch", "loss", "validation_loss", "training_loss", "learning_rate"}  # history columns other than metrics
+MOST_PROBLEMS = 50  # most problems reported at once
 
 
 class Spec(Part):
-    """The whole description. `Spec.read` takes a JSON file, `Spec.model_validate` a dictionary."""
+    """Complete spec. `Spec.read` reads a JSON file, `Spec.model_validate` a dictionary."""
 
     model_config = example(
         {
@@ -46,19 +46,19 @@ class Spec(Part):
     )
     schema_uri: str | None = Field(None, alias="$schema", description="path of the JSON Schema, for editors; not stored")
     name: Text = Field("model", description="name of the model, shown by 'mlpkit info'")
-    seed: Seed = Field(0, description="of the initial weights, the shuffling, the dropout and the split")
-    dtype: Literal["float32", "float64"] = Field("float32", description="of the parameters and of all arithmetic")
+    seed: Seed = Field(0, description="seed of the initial weights, shuffling, dropout and the split")
+    dtype: Literal["float32", "float64"] = Field("float32", description="number type of the parameters and of training")
     data: Data = Field(Data(), description="source of the rows and roles of the columns")
     preprocessing: Annotated[
         Preprocessing, BeforeValidator(lambda value: NO_PREPROCESSING if value == "none" else value), Words(("none",))
-    ] = Field(Preprocessing(), description="preparation of the columns; 'none' passes numbers on as they are")
-    network: NetworkSpec = Field(description="the layers")
-    loss: Loss = Field(description="function that training minimizes")
-    optimizer: Optimizer = Field("adam", validate_default=True, description="rule of each training step")
-    training: Training = Field(Training(), description="number of epochs, size of a batch and when to stop")
-    metrics: Annotated[tuple[Metric, ...], InParts] = Field((), description="measured on the validation rows after each epoch")
+    ] = Field(Preprocessing(), description="preprocessing of the columns; 'none' leaves numbers unchanged")
+    network: NetworkSpec = Field(description="network layers")
+    loss: Loss = Field(description="loss function to minimize")
+    optimizer: Optimizer = Field("adam", validate_default=True, description="update rule of the parameters")
+    training: Training = Field(Training(), description="options of the training loop")
+    metrics: Annotated[tuple[Metric, ...], InParts] = Field((), description="metrics on the validation rows after each epoch")
 
-    _folder: str | None = PrivateAttr("")  # what its relative paths start at; None: it came with a model file, and has no paths
+    _folder: str | None = PrivateAttr("")  # folder for relative paths; None: the spec is from a model file and its paths are not opened
 
     @model_validator(mode="after")
     def _consistent(self) -> Spec:
@@ -69,7 +69,7 @@ class Spec(Part):
         activation = self.network.layers[-1].activation
         several = self.loss.outputs_per_target
         if several > 1 and activation.output != "real":
-            message = f"{plugin_name(self.loss)} takes {several} outputs for each target, of any size and sign"
+            message = f"{plugin_name(self.loss)} needs {several} unbounded outputs per target"
             return [Finding(("network", "layers", at, "activation"), message, "make the last activation 'linear'")]
         if activation.output in SUITABLE[self.loss.output]:
             return []
@@ -84,7 +84,7 @@ class Spec(Part):
         return [
             Finding(
                 ("network", "layers", at, "activation"),
-                f"{loss} needs {needs[self.loss.output]}, which the last layer's {name} does not give",
+                f"{loss} needs {needs[self.loss.output]}, but the last layer has {name}",
                 f"make the last activation {advice}, or choose another loss",
             )
         ]
@@ -96,15 +96,17 @@ class Spec(Part):
         known = ["validation_loss", "training_loss", *names]
         if stopping is not None and stopping.monitor not in known:
             path = ("training", "early_stopping", "monitor")
-            found.append(Finding(path, f"nothing measures {stopping.monitor!r}", f"one of {', '.join(known)}; 'metrics' adds more"))
+            found.append(
+                Finding(path, f"{stopping.monitor!r} is not measured", f"use one of {', '.join(known)}, or add a metric to 'metrics'")
+            )
         found += self._schedule_findings(["loss", "validation_loss", *names])
         if len(set(names)) < len(names):
-            found.append(Finding(("metrics",), "a metric is named twice"))
+            found.append(Finding(("metrics",), "a metric is listed twice"))
         for index, name in enumerate(names):
             if name in OF_HISTORY:
-                found.append(Finding(("metrics", index), f"a metric cannot be called {name!r}, as a column of the history is", "rename it"))
+                found.append(Finding(("metrics", index), f"a metric cannot be named {name!r}, like a column of the history", "rename it"))
         if self.training.batch_size is None and not self.data.in_memory:
-            message = "one batch of all rows needs all of them in memory, and 'data.in_memory' is false"
+            message = "a batch of all rows needs them in memory, but 'data.in_memory' is false"
             found.append(Finding(("training", "batch_size"), message, "give a number, such as 128"))
         if self.optimizer.scope == "problem":
             found += self._problem_findings()
@@ -116,15 +118,15 @@ class Spec(Part):
         return found
 
     def _schedule_findings(self, known: list[str]) -> list[Finding]:
-        """Return the columns of the history that the schedule reads and nothing measures."""
+        """Return findings for history columns that the schedule reads but that are not measured."""
         schedule = learning_rate_of(self.optimizer)
         unknown = [name for name in schedule.history_columns if name not in known] if isinstance(schedule, Schedule) else []
         path = ("optimizer", "learning_rate")
-        help = f"one of {', '.join(known)}; 'metrics' adds more"
-        return [Finding(path, f"the schedule monitors {name!r}, which nothing measures", help) for name in unknown]
+        help = f"use one of {', '.join(known)}, or add a metric to 'metrics'"
+        return [Finding(path, f"the schedule monitors {name!r}, which is not measured", help) for name in unknown]
 
     def _problem_findings(self) -> list[Finding]:
-        """Return what would give an optimizer that needs the whole problem another loss at each call for the same parameters."""
+        """Return findings for options with which the objective of a full-batch optimizer is not deterministic."""
         found, name = [], plugin_name(self.optimizer)
         for index, layer in enumerate(self.network.layers):
             path = ("network", "layers", index)
@@ -132,10 +134,10 @@ class Spec(Part):
                 message = f"{name} chooses its own steps, for all layers at once"
                 found.append(Finding((*path, "learning_rate_factor"), message, "leave it out, or choose another optimizer, such as 'adam'"))
             if layer.dropout:
-                message = f"dropout draws anew at each call, and {name} needs a loss that stays the same"
-                found.append(Finding((*path, "dropout"), message, "leave it out, or choose another optimizer, such as 'adam'"))
+                message = f"dropout is random at each call, but {name} needs a deterministic objective"
+                found.append(Finding((*path, "dropout"), message, "remove it, or choose another optimizer, such as 'adam'"))
             if isinstance(layer.normalization, BatchNormalization):
-                message = f"batch normalization moves its averages at each call, and {name} needs a loss that stays the same"
+                message = f"batch normalization updates its averages at each call, but {name} needs a deterministic objective"
                 found.append(Finding((*path, "normalization"), message, "use 'layer' normalization, or another optimizer, such as 'adam'"))
         return found
 
@@ -145,29 +147,29 @@ class Spec(Part):
     def __hash__(self) -> int:
         return hash(json.dumps(self.to_dict(), sort_keys=True))
 
-    # -- JSON in
+    # -- reading
 
     @classmethod
     def read(cls, path: str | Path) -> Spec:
-        """The spec in a JSON file. The paths in it are relative to the file's folder.
+        """Return the spec in a JSON file, whose paths are relative to the file's folder.
 
         Raises
         ------
         SpecError
-            With every problem, its place in the spec, and its line and column. When no problem but plugins that are
-            missing, broken or ambiguous were found: a `PluginError` of that sort.
+            The spec is not valid. The message has every problem with its place in the spec, line and column. If all problems are missing,
+            broken or ambiguous plugins, the error is the `PluginError` of that kind.
         """
         text = read_text(path)
         return cls.from_json(text, file=str(path), folder=as_path(path, SpecError, "the spec").parent)
 
     @classmethod
     def from_json(cls, text: str, *, file: str = "", folder: str | Path = "") -> Spec:
-        """The spec in a JSON text; `file` is named in errors, and paths in the spec are relative to `folder`."""
+        """Return the spec in a JSON text; `file` is the name for errors, and paths in the spec are relative to `folder`."""
         return cls._build(json_text.parse(text, file), text, file, folder)
 
     @classmethod
     def model_validate(cls, obj: Any, *, folder: str | Path = "", **options: Any) -> Spec:
-        """The spec in a dictionary; errors as `Spec.read`, without lines."""
+        """Return the spec in a dictionary; errors are those of `Spec.read`, without lines."""
         return cls._build(obj, "", "", folder)
 
     @classmethod
@@ -179,50 +181,50 @@ class Spec(Part):
         spec._folder = str(folder)
         return spec
 
-    # -- what it says
+    # -- values
 
     @property
     def has_paths(self) -> bool:
-        """Return whether its paths are the caller's own: those of a spec that came with a model file are never opened."""
+        """True if paths may be opened; False for the spec of a model file."""
         return self._folder is not None
 
     def without_paths(self) -> Spec:
-        """Return the same spec as one that came with a model file."""
+        """Return a copy of the spec whose paths are not opened, as for a model file."""
         spec = self.model_copy()
         spec._folder = None
         return spec
 
     def resolve_path(self, path: str) -> Path:
-        """Return a path written in the spec as one that can be opened; SpecError for the spec of a model file."""
+        """Return a path of the spec as one that can be opened; raise SpecError for the spec of a model file."""
         if self._folder is None:
-            help = "give the rows, or the folder, with the call"
-            raise SpecError(f"the spec came with a model file, and the path in it, {shortened(path, 100)!r}, is not opened", help=help)
+            help = "pass the rows, or the folder, as arguments"
+            raise SpecError(f"the spec is from a model file, and its path {shortened(path, 100)!r} is not opened", help=help)
         return Path(self._folder) / expanded(path)
 
     def allowing_large(self, allowed: bool = True) -> Spec:
-        """The same spec, with or without leave to read files that claim far more than their own size."""
+        """Return the spec with or without permission to read files that declare far more than their own size."""
         if self.data.allow_large == allowed:
             return self
         return self.model_copy(update={"data": self.data.model_copy(update={"allow_large": allowed})})
 
     def with_widths(self, inputs: int, outputs: int) -> Spec:
-        """The same spec with the width of the inputs and of the last layer written out.
+        """Return the spec with the number of inputs and the units of the last layer.
 
         Raises
         ------
         SpecError
-            The spec says another width than the data need.
+            The spec has other widths than the data require.
         """
         network, last, at = self.network, self.network.layers[-1], len(self.network.layers) - 1
         for name, width in (("inputs", inputs), ("outputs", outputs)):
             if type(width) is not int or width < 1:
-                raise SpecError(f"{name} is {width!r}, but a width is a whole number of at least 1")
+                raise SpecError(f"{name} is {width!r}, but must be an integer of at least 1")
         found: list[Finding] = []
         if network.inputs not in (None, inputs):
-            found.append(Finding(("network", "inputs"), f"is {network.inputs}, but the encoded data have {inputs} columns", "leave it out"))
+            found.append(Finding(("network", "inputs"), f"is {network.inputs}, but the encoded data have {inputs} columns", "remove it"))
         if last.units not in (None, outputs):
             path = ("network", "layers", at, "units")
-            found.append(Finding(path, f"the last layer has {last.units} units, but the target needs {outputs}", "leave it out"))
+            found.append(Finding(path, f"the last layer has {last.units} units, but the target needs {outputs}", "remove it"))
         found += one_unit_softmax(outputs if last.units is None else None, last, ("network", "layers", at))
         if found:
             _raise_problems(found, "", "")
@@ -230,17 +232,17 @@ class Spec(Part):
         return self.model_copy(update={"network": network.model_copy(update={"inputs": inputs, "layers": layers})})
 
     def to_dict(self) -> dict[str, Any]:
-        """The spec as JSON values, every default written out."""
+        """Return the spec as JSON values with all defaults."""
         try:
             return self.model_dump(mode="json", by_alias=True, exclude={"schema_uri"})
         except PydanticSerializationError as error:
             if isinstance(error.__cause__, Exception) or error.__cause__ is None:
                 raise
-            raise error.__cause__ from None  # Ctrl-C, of which Pydantic makes an error
+            raise error.__cause__ from None  # Ctrl-C, which Pydantic converts to an error
 
 
 def _raise_problems(found: list[Finding], text: str, file: str) -> NoReturn:
-    """Raise all findings as one error, each with its place in the text."""
+    """Raise one error with all findings and their positions in the text."""
     values, keys = json_text.offsets(text) if text else ({}, {})
     problems = []
     for finding in found[:MOST_PROBLEMS]:
@@ -255,7 +257,7 @@ def _raise_problems(found: list[Finding], text: str, file: str) -> NoReturn:
 
 
 def as_spec(spec: Spec | dict[str, Any] | str | Path) -> Spec:
-    """A spec from whatever stands for one: itself, its dictionary, the path of its file."""
+    """Return a spec from a spec, a dictionary or the path of a file."""
     if isinstance(spec, Spec):
         return spec
     return Spec.read(spec) if isinstance(spec, (str, Path)) else Spec.model_validate(spec)

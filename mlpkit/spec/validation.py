@@ -1,4 +1,4 @@
-"""From Pydantic's errors to problems that a person can act on: what, where in the spec, did you mean, what to do."""
+"""Conversion of Pydantic's errors to messages with problem, position in the spec, suggestion and advice."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Finding:
-    """One problem of a spec, before its place in the text is known."""
+    """Problem of a spec, before its position in the text is known."""
 
     path: Path
     message: str
     help: str = ""
-    at_key: bool = False  # the key is wrong, not the value
+    at_key: bool = False  # True: the position is that of the key, not the value
     error: PluginError | None = None
 
 
 class Findings(ValueError):
-    """Several findings at once, raised by a check that sees more than one field."""
+    """Several findings, raised by a validator of several fields."""
 
     def __init__(self, findings: list[Finding]) -> None:
         super().__init__("; ".join(finding.message for finding in findings))
@@ -38,21 +38,21 @@ class Findings(ValueError):
 
 
 def findings(error: ValidationError, model: type[BaseModel], value: Any) -> Iterator[Finding]:
-    """Every problem in a Pydantic error, plugins' options included.
+    """Yield every problem in a Pydantic error, including those of plugin options.
 
     Parameters
     ----------
     error : pydantic.ValidationError
     model : type
-        The class that was validated: unknown keys are compared with its fields.
+        Class that was validated, for comparison of unknown keys with its fields.
     value : object
-        What was validated: the places in the error are places in it.
+        Value that was validated, for the positions in the error.
     """
     entries = error.errors()
     for entry in _one_for_each_union(entries, value):
         path, context = tuple(entry["loc"]), entry.get("ctx", {})
         if entry["type"] == "too_short" and any(other["loc"][:-1][: len(path)] == path for other in entries):
-            continue  # it is short only because its entries are wrong
+            continue  # a consequence of invalid entries
         inner = context.get("error")
         if entry["type"] == "plugin_options" and isinstance(inner, ValidationError):
             for found in findings(inner, context["plugin"], entry["input"]):
@@ -71,10 +71,10 @@ def findings(error: ValidationError, model: type[BaseModel], value: Any) -> Iter
 
 
 def _one_for_each_union(entries: Sequence[Any], value: Any) -> Iterator[Any]:
-    """The entries of an error, but of an option that takes one of several types one entry for all of these.
+    """Yield the entries of an error, with one entry for each value of a union type.
 
-    Pydantic tells what is wrong for each of the types, and puts the name of the type into the place. Of a list that should
-    hold numbers that is a problem of its entry, as no other type gets so far; of a text it is that it is none of them.
+    Pydantic reports the problems with every type of the union and adds the name of the type to the position. For a list of numbers, only
+    the problem of its entry is kept, because it is the most specific. For a string, one message lists all types.
     """
     unions: dict[Path, list[tuple[Path, Any]]] = {}
     for entry in entries:
@@ -84,7 +84,7 @@ def _one_for_each_union(entries: Sequence[Any], value: Any) -> Iterator[Any]:
         else:
             unions.setdefault(at_union, []).append((real, entry))
     for at_union, found in unions.items():
-        real, entry = max(found, key=lambda pair: len(pair[0]))  # the first of the farthest
+        real, entry = max(found, key=lambda pair: len(pair[0]))  # the first of the most specific entries
         if len(real) > len(at_union):
             yield {**entry, "loc": real}
         else:
@@ -94,12 +94,12 @@ def _one_for_each_union(entries: Sequence[Any], value: Any) -> Iterator[Any]:
 
 
 def _place(entry: Any, value: Any) -> tuple[Path, Path | None]:
-    """The place of an entry in what was validated, without the names of types; and the place of the first of these."""
+    """Return the position of an entry in the validated value without names of types, and the position of the union."""
     real: list[str | int] = []
     at_union: Path | None = None
     for index, part in enumerate(entry["loc"]):
         last = isinstance(value, Mapping) and index == len(entry["loc"]) - 1
-        absent_key = last and (entry["type"] == "missing" or entry["input"] is not value)  # of the others, the default is wrong
+        absent_key = last and (entry["type"] == "missing" or entry["input"] is not value)  # otherwise the default is invalid
         if (isinstance(value, Mapping) and part in value) or (isinstance(value, (list, tuple)) and isinstance(part, int)):
             value = value[part]
             real.append(part)
@@ -117,7 +117,7 @@ def path_text(path: Path) -> str:
 
 
 def _message(entry: Any) -> str:
-    """Pydantic's sentence in the words of a spec."""
+    """Return Pydantic's message in the terms of a spec."""
     message: str = entry["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     message = message.replace("Input should be a valid tuple", "should be a list")
     message = message.replace("Input should be a valid dictionary or instance of", "should be an object with the keys of")
@@ -135,7 +135,7 @@ def _message(entry: Any) -> str:
 def _unknown_key(path: Path, model: type[BaseModel]) -> Finding:
     owner = _model_at(model, path[:-1])
     names = [] if owner is None else [field.alias or name for name, field in owner.model_fields.items()]
-    key = shortened(str(path[-1]), 60)  # what is longer than any name is near to none, and slow to compare
+    key = shortened(str(path[-1]), 60)  # longer texts are similar to no name, and slow to compare
     near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     known = ", ".join(names) if names else "none"
@@ -150,7 +150,7 @@ def _of(owner: type[BaseModel] | None) -> str:
 
 
 def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
-    """The Pydantic class of the object at a path, found through the annotations."""
+    """Return the Pydantic class of the object at a path, from the annotations."""
     current: Any = model
     for part in path:
         if isinstance(part, int):

@@ -324,7 +324,7 @@ def test_plugins_are_listed_with_their_source(run):
     losses = run("plugins", "list", "--group", "losses").out.splitlines()
     assert losses[0] == "losses"
     assert [line.split()[0] for line in losses[1:]] == [info.full_name for info in mlpkit.plugins("losses")]
-    assert "jointly with sigmoid" in run("plugins", "list", "-g", "losses", "-v").out
+    assert "fused with sigmoid" in run("plugins", "list", "-g", "losses", "-v").out
 
 
 @pytest.mark.parametrize("info", mlpkit.plugins(), ids=lambda info: f"{info.kind}-{info.name}")

@@ -246,9 +246,9 @@ def test_a_changed_spec_is_shown_at_its_line_or_option(stopped, run, spec):
     (stopped / "other.json").write_text(json.dumps(spec, indent=1))
     done = run("train", "other.json", "--resume", "part.h5", "--seed", "3")
     assert done.code == 2
-    assert "error: 'seed' is 3, but the run that is to go on has 0\n  --> --seed 3" in done.err
+    assert "error: 'seed' is 3, but the run to resume has 0\n  --> --seed 3" in done.err
     line = 1 + json.dumps(spec, indent=1)[: json.dumps(spec, indent=1).index('"batch_size"')].count("\n")
-    assert f"is 15, but the run that is to go on has 16\n  --> other.json:{line}:" in done.err
+    assert f"is 15, but the run to resume has 16\n  --> other.json:{line}:" in done.err
     assert "2 errors" in done.err
     assert not (stopped / "model.h5").exists()
 

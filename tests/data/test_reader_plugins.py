@@ -138,7 +138,7 @@ def test_options_of_csv_files_stand_in_the_format_too(tmp_path):
     [
         ({"format": {"type": "csv", "decimal": ";"}}, r"data\.format\.decimal"),
         ({"format": {"type": "csv", "comma": ","}}, "unknown option 'comma' of csv"),
-        ({"format": {"type": "csv", "decimal": ","}, "decimal": ","}, "'decimal' is given here and in 'format'"),
+        ({"format": {"type": "csv", "decimal": ","}, "decimal": ","}, "'decimal' is set here and in 'format'"),
         ({"format": 3}, "should be the name of a reader"),
         ({"format": "No Name"}, "should be the name of a reader"),
     ],

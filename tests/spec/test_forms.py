@@ -136,5 +136,5 @@ def test_a_model_is_read_resumed_and_shown_in_the_full_form(tmp_path):
     longer = {**model.spec.to_dict(), "training": {**model.spec.to_dict()["training"], "epochs": 4}}
     assert len(mlpkit.train(longer, x, x[:, 0], resume=tmp_path / "model.h5").history) == 4
     other = {**longer, "training": {**longer["training"], "weighted_metrics": True}}
-    with pytest.raises(mlpkit.SpecError, match="'weighted_metrics' is true, but the run that is to go on has false"):
+    with pytest.raises(mlpkit.SpecError, match="'weighted_metrics' is true, but the run to resume has false"):
         mlpkit.train(other, x, x[:, 0], resume=tmp_path / "model.h5")

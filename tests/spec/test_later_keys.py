@@ -56,7 +56,7 @@ next(mlpkit.epochs(model, x, x[:, 0])), model.save("part.h5", training_state=Tru
 try:
     mlpkit.train({**spec, "training": {"epochs": 2, "warmth": 0.5}}, x, x[:, 0], resume="part.h5")
 except mlpkit.SpecError as error:
-    assert "'warmth' is 0.5, but the run that is to go on has 0.0" in str(error), error
+    assert "'warmth' is 0.5, but the run to resume has 0.0" in str(error), error
 else:
     raise AssertionError("resumed with another spec")
 """

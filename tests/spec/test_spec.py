@@ -106,7 +106,7 @@ BAD = [  # what is changed, the place, words of the message or the help
     ({"training": {"epochs": 1.5}}, "training.epochs", "integer"),
     ({"training": {"epochs": True}}, "training.epochs", "integer"),
     ({"training": {"batch_size": -4}}, "training.batch_size", "greater than or equal to 1"),
-    ({"training": {"early_stopping": {"monitor": "acc"}}}, "training.early_stopping.monitor", "nothing measures 'acc'"),
+    ({"training": {"early_stopping": {"monitor": "acc"}}}, "training.early_stopping.monitor", "'acc' is not measured"),
     ({"training": {"early_stopping": {"patience": 0}}}, "training.early_stopping.patience", "greater than or equal to 1"),
     ({"training": {"checkpoint": True}}, "training.checkpoint", "object"),
     ({"training": {"checkpoint": {"minutes": 0}}}, "training.checkpoint.minutes", "greater than 0"),
@@ -290,7 +290,7 @@ def test_widths_come_from_the_data_and_must_fit_them():
 
 @pytest.mark.parametrize("width", [0, -1, 2.0, "3", True])
 def test_a_width_is_a_whole_number(width):
-    with pytest.raises(errors.SpecError, match="whole number of at least 1"):
+    with pytest.raises(errors.SpecError, match="must be an integer of at least 1"):
         Spec.model_validate(XOR).with_widths(width, 1)
 
 
@@ -359,9 +359,9 @@ def test_only_replaces_the_usual_missing_texts_and_is_what_is_stored():
     ("missing", "place", "message"),
     [
         ("-", "data.missing", "should be a list"),
-        ({"only": "-"}, "data.missing", "replaces the usual ones"),
-        ({"only": ["-"], "also": []}, "data.missing", "replaces the usual ones"),
-        ({"only": ["-", 3]}, "data.missing.only[1]", "should be a text"),
+        ({"only": "-"}, "data.missing", "replaces the default ones"),
+        ({"only": ["-"], "also": []}, "data.missing", "replaces the default ones"),
+        ({"only": ["-", 3]}, "data.missing.only[1]", "should be a string"),
         (["-", 3], "data.missing[1]", "string"),
     ],
 )
@@ -375,7 +375,7 @@ def test_missing_texts_that_are_none(missing, place, message):
     [
         ("no", "data.header", "true, false"),
         ([], "data.header", "true, false"),
-        (["a", ""], "data.header[1]", "not empty"),
+        (["a", ""], "data.header[1]", "nonempty"),
         (["a", "b", "a"], "data.header", "twice"),
     ],
 )

@@ -36,7 +36,7 @@ def test_early_stopping_needs_something_to_watch():
 
 @pytest.mark.parametrize("name", ["Epoch", "Loss", "LearningRate", "ValidationLoss", "TrainingLoss"])
 def test_a_metric_cannot_be_called_as_a_column_of_the_history(name):
-    with pytest.raises(mlpkit.SpecError, match=r"metrics\[0\]: a metric cannot be called '[a-z_]+', as a column of the history is"):
+    with pytest.raises(mlpkit.SpecError, match=r"metrics\[0\]: a metric cannot be named '[a-z_]+', like a column of the history"):
         mlpkit.train({**SPEC, "metrics": [metric(name)]}, X, Y)
 
 

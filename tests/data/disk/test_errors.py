@@ -116,7 +116,7 @@ def test_booleans_of_another_type_than_in_training_are_refused(tmp_path):
 
 
 def test_all_rows_in_a_batch_are_in_memory():
-    with pytest.raises(SpecError, match="one batch of all rows needs all of them in memory") as caught:
+    with pytest.raises(SpecError, match="a batch of all rows needs them in memory") as caught:
         spec_with(training={"batch_size": None})
     assert caught.value.problems[0].path == "training.batch_size"
 

@@ -112,7 +112,7 @@ def test_changed_rows_on_disk_are_named(rows, table, on_disk, run_until, tmp_pat
 
 def test_a_run_on_disk_does_not_go_on_in_memory(rows, on_disk, run_until, tmp_path):
     run_until(on_disk(), 6, tmp_path / "part.h5", rows)
-    with pytest.raises(mlpkit.SpecError, match="'in_memory' is true, but the run that is to go on has false"):
+    with pytest.raises(mlpkit.SpecError, match="'in_memory' is true, but the run to resume has false"):
         mlpkit.train(on_disk(data__in_memory=True), rows, resume=tmp_path / "part.h5")
 
 
