@@ -180,8 +180,8 @@ def test_checkpoints_by_the_minute_hold_the_start_of_the_epoch(data, tmp_path, m
 @pytest.mark.parametrize(
     ("layer", "words"),
     [
-        ({"dropout": 0.1}, "dropout draws anew at each call, and descent"),
-        ({"normalization": "batch"}, "batch normalization moves its averages"),
+        ({"dropout": 0.1}, "dropout is random at each call, but descent"),
+        ({"normalization": "batch"}, "batch normalization updates its averages"),
     ],
 )
 def test_what_changes_the_loss_between_two_calls_is_refused(layer, words):

@@ -87,7 +87,7 @@ CASES = {
     "probe without rows": Case(probe_rows(0), *PROBE),
     "probe of 1,000 rows for a wide network": Case(wide_probe, *PROBE),
     "30,000 inputs, the target one of them": Case(data_says(target=MANY, inputs=MANY), *SPEC, "the column 'c0' is an input too", LOADING),
-    "30,000 inputs of one name": Case(data_says(inputs=["c"] * 30_000), *SPEC, "the column 'c' is named twice", LOADING),
+    "30,000 inputs of one name": Case(data_says(inputs=["c"] * 30_000), *SPEC, "the column 'c' is listed twice", LOADING),
     "30,000 inputs that are no texts": Case(data_says(inputs=[0] * 30_000), *SPEC, r"data.inputs\[0\].*", LOADING),
     "30,000 unknown treatments": Case(
         spec_with(lambda spec: spec["preprocessing"].update(columns=dict.fromkeys(MANY, "bogus"))),

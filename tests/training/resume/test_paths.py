@@ -44,7 +44,7 @@ def test_a_strangers_paths_are_not_opened(stranger, table, opened, tmp_path):
 
 def test_without_rows_in_the_call_nothing_is_read(stranger, opened):
     opened.clear()
-    with pytest.raises(mlpkit.SpecError, match=r"(?s)came with a model file.*secret\.csv.*is not opened.*give the rows"):
+    with pytest.raises(mlpkit.SpecError, match=r"(?s)is from a model file.*secret\.csv.*is not opened.*pass the rows"):
         mlpkit.epochs(stranger)
     assert not [path for path in opened if "secret" in path]
 
