@@ -1,4 +1,4 @@
-"""Model: the object that a user holds, and how it is trained, saved, loaded and verified.
+"""Models: training, prediction, saving, loading and verification.
 
-Everything here is over the packages below; the command line is over this one.
+This package uses the packages below, and the command line uses this package.
 """

@@ -1,4 +1,4 @@
-"""Inspection: a model file described, with its whole spec, without its plugins."""
+"""Description of a model file with its complete spec, without its plugins."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from mlpkit.spec.forms import full_spec
 
 
 def inspect(path: ModelSource) -> dict[str, Any]:
-    """Describe a model file, without needing its plugins.
+    """Return a description of a model file, without its plugins.
 
-    Structure, manifest, spec and history are verified; the tensors are not read.
+    Structure, manifest, spec and history are verified; tensors are not read.
 
     Returns
     -------
     dict
-        JSON values under the keys path, file_bytes, container, spec_schema, required_features, producer, manifest_sha256,
-        spec (every default written out, but for options of third-party plugins that the file leaves out), plugins,
-        preprocessing, columns, classes, history (columns, epochs, last: the last row by column, None where nothing was
-        measured), tensors (name to dtype and shape), parameters (how many numbers they hold), metadata, training (where a
+        JSON values under the keys path, file_bytes, container, spec_schema, required_features, producer, manifest_sha256, spec (with all
+        defaults, except for options of third-party plugins that the file omits), plugins, preprocessing, columns, classes, history
+        (columns, epochs, last: the last row by column, None if not measured), tensors (name to dtype and shape), parameters (their
+        number), metadata, training (state of a run that can be resumed; None if it is finished).
         run stands that can go on; None when it is finished).
 
     Raises
     ------
     ModelFileError
-        One of its kinds; the message names the file.
+        The file cannot be read or is not valid. The message names the file; subclasses distinguish the causes.
     """
     found = summary(path)
     return {**found, "spec": full_spec(found["spec"])}

@@ -1,4 +1,4 @@
-"""From a file to a model: everything is checked before it is believed."""
+"""Loading of a model from a file, with verification before use."""
 
 from __future__ import annotations
 
@@ -26,45 +26,44 @@ def load(
     allow_surrogate: bool = False,
     strict: bool | None = None,
 ) -> Model:
-    """The model in a file, checked before it is believed.
+    """Return the model in a file, verified before use.
 
     Parameters
     ----------
     path : str, Path, bytes or a binary file object
-        Of a file object what is left from its position on.
+        File objects are read from their current position.
     plugins : sequence of type
-        Plugin classes that the model was trained with. One is taken for the plugin of its name, whatever distribution that was
-        from; what it computes otherwise is warned of.
+        Plugin classes of the model. Each is used for the plugin of its name, whatever the distribution of that plugin. Different results
+        cause a warning.
     mmap : bool
-        Map the file into memory in place of reading the network's numbers: they share their memory with every other
-        process that maps the file. Such a file must not be written over in place; mlpkit itself never does. Training
-        such a model copies them.
+        Map the file into memory instead of reading the parameters, which then share memory with every other process that maps the file.
+        Such a file must not be overwritten in place; mlpkit never does that. Training such a model copies the parameters.
     verify : "full" or "lazy"
-        Whether the network's numbers are verified now, or, with `mmap`, when the network is used first.
+        "full" verifies the parameters now; "lazy" needs `mmap` and verifies them when the network is first used.
     allow_surrogate : bool
-        Predict through the table that the file has of an activation which is missing here. Other plugins that are
-        missing, such as the loss, are no obstacle to predictions: what needs them says so.
+        Allow predictions with the lookup table in the file if an activation is not installed. Other missing plugins, such as the loss, do
+        not prevent predictions; an error is raised where they are needed.
     strict : bool, optional
-        Whether what is else warned of is an error; as MLPKIT_STRICT_PLUGINS says when left out.
+        True to raise plugin warnings as errors; default: as set by MLPKIT_STRICT_PLUGINS.
 
     Raises
     ------
     ModelFileError
-        The file is no model, or is damaged or unsafe.
+        The file is not a model file, or is damaged or unsafe.
     MissingPlugin, AmbiguousPlugin, BrokenPlugin
-        An activation that the model was trained with cannot be used; the error says which distribution to install. Of other
-        plugins that mlpkit does not bring none is imported before it is needed.
+        An activation of the model cannot be used; the message names the distribution to install. Other third-party plugins are imported
+        only when they are needed.
     DriftedPlugin
-        With `strict`, when a plugin computes otherwise than where the model was saved.
+        With `strict`: a plugin computes other values than when the model was saved.
 
     Warns
     -----
     PluginDriftWarning
-        A plugin computes otherwise than where the model was saved; of those that no prediction needs, when one is needed.
+        A plugin computes other values than when the model was saved. Plugins that predictions do not need are checked on first use.
     ProbeWarning
-        The network answers otherwise than where it was saved.
+        The network computes other predictions than when it was saved.
     SurrogateWarning
-        The model predicts through a table, and how good that is.
+        The model uses a lookup table; the message gives its accuracy.
     """
     check_verify(verify, mmap)
     register(*plugins)

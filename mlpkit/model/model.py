@@ -1,6 +1,6 @@
-"""Model: what a user holds. A spec, its network, the fitted preprocessing and the history; raw rows in, answers out.
+"""Model: a spec, its network, the fitted preprocessing and the history, with predictions from raw rows.
 
-While it is trained it knows its run, so that a file from which the run can go on is written at any time.
+During training it refers to its run, so that it can be saved at any time in a form that can be resumed.
 """
 
 from __future__ import annotations
@@ -19,41 +19,41 @@ from mlpkit.modelfile import writer
 from mlpkit.spec import Spec, as_spec
 from mlpkit.training.history import History
 
-if TYPE_CHECKING:  # imported where they are used: to load a model and predict needs none of them
+if TYPE_CHECKING:  # imported where they are used, because loading and predicting need none of them
     from mlpkit.preprocessing.prepare import Prepared
     from mlpkit.training.epoch import Epoch
     from mlpkit.training.session import Stop
     from mlpkit.training.state import TrainingState
 
 WITHOUT_COMPAT = (
-    "leave compat out: mlpkit 0.3 reads every model that uses nothing newer; for mlpkit 0.1 or 0.2, load such a file with "
+    "omit compat: mlpkit 0.3 reads every model without newer features; for mlpkit 0.1 or 0.2, load such a file with "
     'mlpkit 0.4 and save it there with compat="1.1"'
 )
 
 
 class Model(Predictor):
-    """A network with its spec, untrained at first, initialised from the spec's seed.
+    """Network with its spec, initialized from the seed of the spec.
 
     Parameters
     ----------
     spec : Spec, dict, str or Path
         A spec, its dictionary, or the path of its JSON file.
     inputs : int
-        The width of the encoded inputs.
+        Number of encoded inputs.
     outputs : int, optional
-        The width of the last layer, when the spec leaves it to the data.
+        Number of units of the last layer, if the spec does not set it.
 
     Attributes
     ----------
     spec : Spec
-        With every width written out.
+        Spec with the units of every layer.
     network : Network
-        `network.parameters.vector` is the one array of all parameters, `network.parameters.views` names its parts.
+        `network.parameters.vector` holds all parameters, `network.parameters.views` named views into it.
     input_encoder, target_encoder : InputEncoder, TargetEncoder or None
-        The preprocessing, fitted on the training rows; None before any training.
+        Preprocessing fitted on the training rows; None before training.
     history : History, a sequence of Epoch
     metadata : dict
-        Anything of the user's own that JSON can hold; saved with the model.
+        User data that JSON can represent; saved with the model.
     """
 
     def __init__(self, spec: Spec | dict[str, Any] | str | Path, inputs: int, outputs: int | None = None) -> None:
@@ -62,7 +62,7 @@ class Model(Predictor):
         spec = as_spec(spec)
         units = spec.network.layers[-1].units if outputs is None else outputs
         if units is None:
-            raise SpecError("the width of the last layer is not known", help="give outputs=, or write its units in the spec")
+            raise SpecError("the number of units of the last layer is not known", help="pass outputs=, or set the units in the spec")
         spec = spec.with_widths(inputs, units)
         network = Network(spec.network, spec.dtype)
         network.initialize(random_stream(spec.seed, "weights"))
@@ -81,7 +81,7 @@ class Model(Predictor):
 
     @classmethod
     def for_data(cls, spec: Spec, prepared: Prepared) -> Model:
-        """An untrained model that fits prepared data; SpecError when its metrics or its early stopping do not."""
+        """Return an untrained model for prepared data; raise SpecError if its metrics or early stopping do not fit."""
         from mlpkit.training.preflight import check_measured
 
         check_measured(spec, prepared)
@@ -91,7 +91,7 @@ class Model(Predictor):
 
     @classmethod
     def from_parts(cls, parts: Stored, verify: Callable[[], None] | None = None, complete: Callable[[], Spec] | None = None) -> Model:
-        """A model of what a file holds, without drawing weights that it replaces.
+        """Return a model from the content of a file, without initializing weights.
 
         Parameters
         ----------
@@ -99,7 +99,7 @@ class Model(Predictor):
         verify : callable, optional
             Called before the network is used.
         complete : callable, optional
-            Gives the spec with the plugins that a prediction does not need.
+            Function that returns the spec with the plugins that predictions do not need.
         """
         model = cls.__new__(cls)
         model._hold(parts, verify, complete)
@@ -115,24 +115,24 @@ class Model(Predictor):
         checkpoints: str | Path | None = None,
         replace: bool = False,
     ) -> Generator[Epoch, None, None]:
-        """Train on prepared data; yields each epoch and keeps it in `history`, and writes checkpoints if the spec asks for them.
+        """Train on prepared data; yield each epoch, append it to `history`, and write checkpoints if requested.
 
         Parameters
         ----------
         prepared : Prepared
         stop : callable, optional
-            Asked before each step; when it says True the run ends there.
+            Called before each step. The run ends if it returns True.
         resume, keep_optimizer, checkpoints
-            As for `mlpkit.epochs`.
+            The same as for `mlpkit.epochs`.
         replace : bool
-            Whether checkpoints of an earlier run in that folder are removed; else they are an error.
+            True to remove checkpoints of an earlier run in the folder; otherwise they cause an error.
 
         Raises
         ------
         DataError
-            The rows are not those that the run began with.
+            The rows differ from those of the run to resume.
         TrainingError
-            There is no run to go on with, or the model is being trained already.
+            There is no run to resume, or the model is already being trained.
         ModelFileError
             The folder of checkpoints cannot be used.
         """
@@ -153,13 +153,13 @@ class Model(Predictor):
 
     @property
     def training_state(self) -> TrainingState | None:
-        """Return where the run stands that is not finished, or that the model's file tells of; None when there is none."""
+        """State of the present run, or of the run stored in the model's file; None if there is none."""
         return self._runs.state
 
     def _adopt(self, prepared: Prepared) -> None:
-        """Take over the preprocessing of prepared data, if the network has their widths; SpecError otherwise.
+        """Use the preprocessing of prepared data; raise SpecError if the widths of the network do not fit.
 
-        What is always 0 has no weight from the beginning, so that every reader of the model's file predicts the same.
+        Weights of inputs that are always 0 are set to 0, so that all readers of the file make the same predictions.
         """
         self.spec.with_widths(prepared.inputs.width, prepared.target.outputs)
         if prepared.inputs is not self.input_encoder and prepared.inputs.zeros:
@@ -171,30 +171,30 @@ class Model(Predictor):
     def save(
         self, path: str | Path | BinaryIO, *, training_state: bool | None = None, replace: bool = True, compat: str | None = None
     ) -> None:
-        """Write the model into one HDF5 file: the old file stays until the new one is complete.
+        """Write the model to an HDF5 file, which is replaced only when the new one is complete.
 
         Parameters
         ----------
         path : str, Path or a binary file object
-            In a file object it is written at its position.
+            File objects are written at their current position.
         training_state : bool, optional
-            Write as well where the run stands, so that it can go on: in the loop over `mlpkit.epochs`, between two
-            epochs, or after the loop was left before its end. The model in it is the one that predicts best. When left out:
-            only with `training.keep_state` in the spec, after a run that is finished.
+            Also save the state of the run, so that it can be resumed: in the loop over `mlpkit.epochs` between two epochs, or
+            after leaving the loop early. The saved model has the best weights. By default, only after a finished run with
+            `training.keep_state` in the spec.
         replace : bool
-            Whether a file that is there is replaced; else it is an error.
+            True to replace an existing file; otherwise it causes an error.
         compat : None
-            No longer taken: a model that uses nothing newer is readable by mlpkit 0.3 anyway.
+            No longer supported; models without newer features are readable by mlpkit 0.3.
 
         Raises
         ------
         ModelFileError
-            The file cannot be written; `FileTaken` when it is there and is not to be replaced.
+            The file cannot be written; `FileTaken` if it exists and must not be replaced.
         TrainingError
-            There is no run that could go on.
+            There is no run that could be resumed.
         """
         if compat is not None:
-            raise ModelFileError("save() no longer takes compat, and writes no earlier version on request", help=WITHOUT_COMPAT)
+            raise ModelFileError("save() no longer supports compat, and cannot write earlier versions", help=WITHOUT_COMPAT)
         moment, session, network = self._runs.moment(), self._runs.session, self.network
         state = self._runs.to_save(training_state, self.spec.training.keep_state)
         if state is not None and session is not None:

@@ -1,4 +1,4 @@
-"""Predictor: a network with its spec and its fitted preprocessing; raw rows in, answers out."""
+"""Predictor: a network with its spec and fitted preprocessing, with predictions from raw rows."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from mlpkit.engine.network import Network
 from mlpkit.errors import DataError
 from mlpkit.spec import Spec
 
-if TYPE_CHECKING:  # imported where they are used: to predict needs none of them
+if TYPE_CHECKING:  # imported where they are used, because predicting needs none of them
     from mlpkit.plugin import Activation, Array, Loss, Metric
     from mlpkit.preprocessing import InputEncoder, TargetEncoder
 
 
 class Predictor:
-    """The part of a model that predicts, and measures its predictions.
+    """Part of a model that predicts and evaluates.
 
     Parameters
     ----------
     spec : Spec
     network : Network
     encoders : (InputEncoder, TargetEncoder)
-        None of each before any training.
+        None for each before training.
     verify : callable, optional
         Called before the network is used.
     complete : callable, optional
-        Gives the spec with the plugins that a prediction does not need.
+        Function that returns the spec with the plugins that predictions do not need.
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class Predictor:
         self.input_encoder, self.target_encoder = encoders
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy has the weights of the moment."""
+        """Return the state for pickling and copying, with the present weights."""
         return {**self.__dict__, "_network": self.network, "_verify": None, "_complete": None, "_spec": self.spec}
 
     @property
     def spec(self) -> Spec:
-        """The spec; of a model that was loaded, the plugins that no prediction needs are imported when it is asked for first.
+        """Spec of the model; plugins that predictions do not need are imported on first access.
 
-        What is missing or broken says so where it is used.
+        Missing or broken plugins raise an error where they are used.
         """
         if self._complete is not None:
             complete, self._complete = self._complete, None
@@ -67,7 +67,7 @@ class Predictor:
 
     @property
     def network(self) -> Network:
-        """The network; of a model that was loaded with ``verify="lazy"`` it is verified when it is asked for first."""
+        """Network of the model; after loading with ``verify="lazy"``, it is verified on first access."""
         if self._verify is not None:
             self._verify()
             self._verify = None
@@ -75,7 +75,7 @@ class Predictor:
 
     @property
     def classes(self) -> NDArray[Any] | None:
-        """The classes, in the order of `predict_proba`'s columns; None for a regression."""
+        """Classes in the order of `predict_proba`'s columns; None for regression."""
         return None if self.target_encoder is None else self.target_encoder.classes
 
     @overload
@@ -83,30 +83,30 @@ class Predictor:
     @overload
     def predict(self, rows: Any, *, allow_large: bool = False, parts: Literal[True]) -> dict[str, NDArray[Any]]: ...
     def predict(self, rows: Any, *, allow_large: bool = False, parts: bool = False) -> NDArray[Any] | dict[str, NDArray[Any]]:
-        """Predict.
+        """Return predictions for raw rows.
 
         Parameters
         ----------
         rows : array, table, str or Path
-            Raw rows as the model was trained on: an array of shape (rows, inputs), a table with named columns (a
-            dictionary of columns, pandas, polars, Arrow), a list of dictionaries, or the path of a file.
+            Raw rows in the form of the training data: an array of shape (rows, inputs), a table with named columns (a dictionary of
+            columns, pandas, polars, Arrow), a list of dictionaries, or the path of a file.
         allow_large : bool
-            Read a file that claims more than 1,000 times its own size.
+            Read files that declare more than 1,000 times their own size.
         parts : bool
-            Return everything that the loss predicts of numbers, by name: with "gaussian_nll", "y.mean" and "y.deviation".
+            True to return all predictions that the loss defines, by name: "y.mean" and "y.deviation" for "gaussian_nll". Regression only.
 
         Returns
         -------
         array, or dict of str to array with `parts`
-            As the target was given: class labels or numbers, shape (rows,), or (rows, targets) for several targets. Each part has
-            shape (rows,).
+            Class labels or numbers in the form of the training targets: shape (rows,), or (rows, targets) for several targets. Each part
+            has shape (rows,).
 
         Raises
         ------
         DataError
-            A column is missing or holds what it cannot; or parts are asked of a model of classes.
+            A column is missing or has invalid values; or `parts` is set for a classification model.
         MissingPlugin
-            The loss is not installed, and defines how outputs become predictions.
+            The loss defines the predictions and is not installed.
         """
         encoded, target = self._encode(rows, allow_large), self.target_encoder
         if parts:
@@ -120,7 +120,7 @@ class Predictor:
     def _parts(self, encoded: Array) -> dict[str, NDArray[Any]]:
         target = self.target_encoder
         if target is None or target.task != "regression":
-            raise DataError("only a model of numbers predicts parts", help="use predict_proba for the probability of each class")
+            raise DataError("only regression models predict parts", help="use predict_proba for the probability of each class")
         found = target.parts(self.network.predict(encoded), self._decoding_loss())
         return {
             f"{name}.{part}" if part else name: values[:, column]
@@ -129,7 +129,7 @@ class Predictor:
         }
 
     def _decoding_loss(self) -> Loss | None:
-        """Return the loss if it defines how outputs become predictions; MissingPlugin if it is not installed."""
+        """Return the loss if it defines the predictions, else None; raise MissingPlugin if it is not installed."""
         from mlpkit.provenance.placeholders import require
 
         if self.target_encoder is None or not self.target_encoder.decoded_by_loss:
@@ -138,22 +138,22 @@ class Predictor:
         return self.spec.loss
 
     def _answers(self, encoded: Array) -> tuple[Array, Activation, Array]:
-        """Return what the network puts out, its last activation, and the scores before it."""
+        """Return the outputs of the network, its last activation, and the pre-activations of the last layer."""
         z, outputs = self.network.forward(encoded)
         return outputs, self._spec.network.layers[-1].activation, z
 
     def predict_proba(self, rows: Any, *, allow_large: bool = False) -> NDArray[np.float64]:
-        """The probability of each class, shape (rows, classes), in the order of `classes`; each row sums to 1 in float64.
+        """Return the probability of each class, shape (rows, classes), in the order of `classes`; rows sum to 1 in float64.
 
-        Parameters are those of `predict`.
+        The parameters are those of `predict`.
 
         Raises
         ------
         DataError
-            As `predict`, and when the target is not a class.
+            The same as for `predict`, or the target is not a class.
         """
         if self.target_encoder is None:
-            raise DataError("the model has not been trained, so its classes are not known", help="predict gives the network's outputs")
+            raise DataError("the model has not been trained, so its classes are not known", help="use predict for the network's outputs")
         if self.target_encoder.task == "regression":
             raise DataError("this model predicts numbers, not classes, so there are no probabilities", help="use predict")
         return self.target_encoder.scores(*self._answers(self._encode(rows, allow_large)))
@@ -168,29 +168,27 @@ class Predictor:
         allow_large: bool = False,
         weighted: bool | None = None,
     ) -> dict[str, float]:
-        """The loss and metrics on rows with known targets; rows without one are left out, with a warning that counts them.
+        """Return the loss and metrics on rows with known targets; rows without target are ignored, with a warning.
 
         Parameters
         ----------
         rows : as for `predict`
-            When `y` is left out, the target column is in it.
+            If `y` is omitted, the rows must contain the target columns.
         y : array, optional
             Targets, shape (rows,) or (rows, targets).
         metrics : str, Metric, or sequence of them
-            The spec's when empty; and when that has none, the usual ones for the task.
+            Metrics to compute; default: those of the spec, or else common ones for the task.
         weights : array, shape (rows,), optional
-            What each row counts. A row of weight 0 is not there, nor is one to which the spec's column of weights, where the
-            rows have it, gives 0.
+            Sample weights. Rows of weight 0 are ignored, as are rows of weight 0 in the spec's weight column, if the rows have it.
         weighted : bool, optional
-            Whether loss and metrics are weighted, by `weights` or else by the spec's column of weights. When left out, they are if
-            `weights` are given.
+            True to weight loss and metrics, by `weights` or by the spec's weight column; default: True if `weights` are passed.
         allow_large : bool
-            As for `predict`.
+            The same as for `predict`.
 
         Returns
         -------
         dict of str to float
-            "loss" and each metric by name; NaN, with a warning, for a metric that has no value on these rows.
+            "loss" and each metric by name; NaN, with a warning, for a metric that is undefined on these rows.
         """
         from mlpkit.preprocessing.prepare import encode_labelled
         from mlpkit.provenance.placeholders import require
@@ -214,8 +212,8 @@ class Predictor:
     def _encode(self, rows: Any, allow_large: bool) -> Array:
         """Return encoded rows, shape (rows, inputs).
 
-        A few rows given as dictionaries take the fast path; all others become a table. A network without fitted preprocessing
-        accepts an array of numbers.
+        A few rows in dictionaries use a fast path; all other rows are converted to a table. A network without fitted preprocessing accepts
+        an array of numbers.
         """
         spec = self._spec.allowing_large() if allow_large else self._spec
         encoder = self.input_encoder

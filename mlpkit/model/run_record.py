@@ -1,4 +1,4 @@
-"""Runs: what a model knows of its training, the run that goes on and what the last one has left."""
+"""Record of a model's training: the present run, and the state left by the last one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlpkit.errors import MLPKitError, TrainingError
 
-if TYPE_CHECKING:  # imported where they are used: to load a model and predict needs none of them
+if TYPE_CHECKING:  # imported where they are used, because loading and predicting need none of them
     from mlpkit.engine.network import Network
     from mlpkit.provenance.preactivation_ranges import Ranges
     from mlpkit.spec import Spec
@@ -21,20 +21,20 @@ if TYPE_CHECKING:  # imported where they are used: to load a model and predict n
 
 @dataclass
 class Runs:
-    """The record of a model's training.
+    """Record of a model's training.
 
     Attributes
     ----------
     left : TrainingState or None
-        Where the last run stands if it can go on.
+        State of the last run, if it can be resumed.
     ranges : dict
-        The scores that the model's own activations have met.
+        Ranges of the pre-activations of the model's third-party activations.
     session : Session or None
-        The run that goes on.
+        Present run.
     warm_start : WarmStart or None
-        What the last run has left to the next one.
+        State of the optimizer from the last run, for the next one.
     begun : int
-        The runs so far.
+        Number of runs so far.
     """
 
     left: TrainingState | None
@@ -44,22 +44,22 @@ class Runs:
     begun: int = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy is not in the middle of a run."""
+        """Return the state for copying, without the present run."""
         return {**self.__dict__, "session": None}
 
     @property
     def state(self) -> TrainingState | None:
-        """Return where the run stands that goes on, or the last one that can go on."""
+        """State of the present run, or of the last one if it can be resumed."""
         return self.left if self.session is None else self.session.state()
 
     def check_idle(self) -> None:
-        """Raise TrainingError while a run goes on."""
+        """Raise TrainingError during a run."""
         if self.session is not None:
-            help = "let the other loop end, or close() its iterator, before you begin another one"
-            raise TrainingError("the model is being trained already, by another loop over its epochs", help=help)
+            help = "finish the other loop, or close() its iterator, before starting another one"
+            raise TrainingError("the model is already being trained by another loop over its epochs", help=help)
 
     def warm(self, spec: Spec, network: Network) -> WarmStart | None:
-        """Return what an earlier run has left to a new one, in memory or in the model's file."""
+        """Return the state of the optimizer from an earlier run, in memory or from the model's file."""
         from mlpkit.training.warm_start import WarmStart
 
         if self.warm_start is None and self.left is not None:
@@ -67,18 +67,18 @@ class Runs:
         return self.warm_start
 
     def epochs(self, session: Session, model: Any) -> Generator[Epoch, None, None]:
-        """Return the epochs of a run, which begins with the first of them, if no other has begun since this call."""
+        """Return an iterator over the epochs of a run, which starts at the first epoch, unless another run has started by then."""
         return self._epochs(session, model, self.begun)
 
     def _epochs(self, session: Session, model: Any, begun: int) -> Generator[Epoch, None, None]:
-        """Yield the epochs of a run, and keep what it leaves, whatever ends it. An error has the model, if an epoch was finished.
+        """Yield the epochs of a run, and keep its state, however it ends. Errors get the model as an attribute after the first epoch.
 
-        At the end the network has the weights that early stopping restores.
+        At the end, the network has the weights that early stopping restores.
         """
         self.check_idle()
         if self.begun != begun:
-            help = "call mlpkit.epochs anew, which goes on from where the model is"
-            raise TrainingError("the model has been trained since this loop was made", help=help)
+            help = "call mlpkit.epochs again, which continues from the present weights"
+            raise TrainingError("the model has been trained since this loop was created", help=help)
         try:
             self.begun, self.session, self.left = begun + 1, session, None
             try:
@@ -105,7 +105,7 @@ class Runs:
             self.ranges = session.preactivation_ranges(session.run.network) if session.ranges is None else session.ranges
 
     def moment(self) -> tuple[int, int] | None:
-        """Return where the run stands, None without one; TrainingError when another thread is at work on it."""
+        """Return epoch and step of the present run, None without one; raise TrainingError while another thread trains."""
         if self.session is None:
             return None
         if self.session.run.thread not in (None, get_ident()):
@@ -113,33 +113,33 @@ class Runs:
         return self.session.run.epoch, self.session.run.step
 
     def to_save(self, wanted: bool | None, keep: bool) -> TrainingState | None:
-        """Return the state that a file is to have.
+        """Return the training state to save.
 
         Parameters
         ----------
         wanted : bool or None
-            As `Model.save` has it.
+            The argument of `Model.save`.
         keep : bool
-            Whether the spec asks for that of a finished run.
+            True if the spec requests the state of a finished run.
 
         Raises
         ------
         TrainingError
-            It is wanted, and there is none.
+            A state was requested, and there is none.
         """
         if wanted is None:
             return self.left if self.session is None and keep else None
         state = self.state if wanted else None
         if wanted and state is None:
             help = (
-                "save it inside of the loop over mlpkit.epochs, let training.checkpoint in the spec write files, or set "
+                "save inside the loop over mlpkit.epochs, set training.checkpoint in the spec, or set "
                 "training.keep_state to true, which keeps the state of a finished run"
             )
-            raise TrainingError("there is no run that could go on", help=help)
+            raise TrainingError("there is no run that could be resumed", help=help)
         return state
 
 
 def elsewhere() -> TrainingError:
-    """Return the error of a save while another thread trains."""
-    help = "save it between two epochs, in the loop that trains it, or let training.checkpoint in the spec write files"
-    return TrainingError("the model is being trained in another thread: its numbers change while they are saved", help=help)
+    """Return the error for saving while another thread trains."""
+    help = "save between two epochs in the training loop, or set training.checkpoint in the spec"
+    return TrainingError("the model is being trained in another thread, and its parameters would change while they are saved", help=help)

@@ -1,4 +1,4 @@
-"""Between the parts of a model and what its file holds: plain JSON values and named arrays."""
+"""Conversion between the parts of a model and the content of its file: JSON values and named arrays."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from mlpkit.training.state import TrainingState
 
 MAX_METRICS = 1000
-STATE_SCHEMA = 4  # of a spec beside the state of a run: mlpkit 0.3 refuses it, and would misread a state of container 1.4
+STATE_SCHEMA = 4  # schema of a spec with a training state, which mlpkit 0.3 rejects because it would misread the state
 
 
 class Stored(NamedTuple):
-    """The parts of a model, checked and ready to be put together."""
+    """Validated parts of a model."""
 
     spec: Spec
     network: Network
@@ -47,11 +47,11 @@ class Stored(NamedTuple):
     history: History
     metadata: dict[str, Any]
     state: TrainingState | None = None
-    ranges: Ranges | None = None  # of the scores of its own activations
+    ranges: Ranges | None = None  # ranges of the pre-activations of third-party activations
 
 
 def to_contents(stored: Stored) -> Contents:
-    """The contents of a model file."""
+    """Return the contents of a model file."""
     encoders = {"inputs": stored.input_encoder, "target": stored.target_encoder}
     fitted = {name: encoder for name, encoder in encoders.items() if encoder is not None}
     plugins, surrogates = records(list(plugin_objects(stored.spec)), stored.spec.dtype, stored.ranges or {})
@@ -73,16 +73,16 @@ def to_contents(stored: Stored) -> Contents:
 
 
 def from_contents(contents: Contents, path: ModelSource) -> Stored:
-    """The parts of a model that a file holds; `path` is named in errors.
+    """Return the parts of a model from the contents of a file; `path` is the name for errors.
 
-    In the place of a missing plugin that no prediction needs, or whose table may be predicted through, stands a `Placeholder`.
+    Missing plugins that predictions do not need, or that have a lookup table to use, are replaced by a `Placeholder`.
 
     Raises
     ------
     ModelFileError
-        The spec or the training state is not valid, or the arrays are not those that they need.
+        The spec or the training state is not valid, or the arrays do not fit them.
     MissingPlugin, AmbiguousPlugin, BrokenPlugin
-        A plugin cannot be used; the error says what to install or to pass.
+        A plugin cannot be used; the message names the package to install or the code to pass.
     """
     with naming(path):
         spec = _valid_spec(contents, contents.tensors, named(path), allow_surrogate=False)
@@ -94,9 +94,9 @@ def from_contents(contents: Contents, path: ModelSource) -> Stored:
 
 
 def read_parts(path: ModelSource, allow_surrogate: bool = False, own: Sequence[type[Plugin]] = ()) -> tuple[Stored, Contents]:
-    """The parts of a model, and the contents of its file but for the tensors, which are read to where they are used.
+    """Return the parts of a model, and the contents of its file without tensors, which are read into the network.
 
-    Raises as `from_contents`.
+    The errors are those of `from_contents`.
     """
     with open_model(path) as file:
         contents, spec, listed = _without_tensors(file, named(path), allow_surrogate, own)
@@ -108,7 +108,7 @@ def read_parts(path: ModelSource, allow_surrogate: bool = False, own: Sequence[t
 def map_parts(
     path: ModelSource, allow_surrogate: bool = False, own: Sequence[type[Plugin]] = ()
 ) -> tuple[Stored, Contents, Callable[[], None]]:
-    """The same over the mapped file, and a function that verifies the tensors, which have not been. Raises as `from_contents`."""
+    """Return the same from a mapped file, and a function that verifies the tensors. Errors are those of `from_contents`."""
     with open_model(path, map_file=True) as file:
         contents, spec, listed = _without_tensors(file, named(path), allow_surrogate, own)
         network = Network.mapped(spec.network, spec.dtype, {name: file.arrays.mapped(stored) for name, stored in listed.items()})
@@ -121,12 +121,12 @@ def map_parts(
 
 
 def whole_spec(contents: Contents, spec: Spec, path: str, allow_surrogate: bool, own: Sequence[type[Plugin]]) -> Spec:
-    """The spec of a model that was read to predict, with the plugins of which nothing was imported for that.
+    """Return the spec of a loaded model with the plugins that predictions do not need.
 
     Raises
     ------
     MissingPlugin, AmbiguousPlugin, BrokenPlugin
-        As `from_contents`.
+        The same as for `from_contents`.
     """
     return _valid_spec(contents, contents.tensors or ("",) * len(spec.network.layers), path, allow_surrogate, own)
 
@@ -134,7 +134,7 @@ def whole_spec(contents: Contents, spec: Spec, path: str, allow_surrogate: bool,
 def _without_tensors(
     file: OpenFile, path: str, allow_surrogate: bool, own: Sequence[type[Plugin]]
 ) -> tuple[Contents, Spec, dict[str, StoredObject]]:
-    """The contents of a file, its spec, and the entries of the tensors, which are those that the spec needs."""
+    """Return the contents of a file, its spec, and the entries of the tensors, after comparing them with the spec."""
     contents, listed = file.contents(tensors={}), file.listed("tensor")
     spec = _valid_spec(contents, listed, path, allow_surrogate, own, predicting=True)
     _check_tensors(spec, {name: (tuple(stored.shape), stored.dtype) for name, stored in listed.items()})
@@ -150,40 +150,40 @@ def _valid_spec(
     predicting: bool = False,
 ) -> Spec:
     _check_length(contents.spec, tensors)
-    dtype = "float64" if contents.spec.get("dtype") == "float64" else "float32"  # what else it may say is an error of the spec
+    dtype = "float64" if contents.spec.get("dtype") == "float64" else "float32"  # other values raise an error in the spec
     classes = replacements(contents.plugins, contents.surrogates, dtype, path, allow_surrogate, own, predicting)
     try:
         with standing_in(classes):
             spec = Spec.model_validate(contents.spec)
-            return spec.without_paths().allowing_large(False)  # both are for the reader to say, not for the file
+            return spec.without_paths().allowing_large(False)  # decided by the user, not by the file
     except SpecError as error:
         raise ModelFileError(f"the spec in it is not valid: {error.message}", rule=Rule.SPEC) from error
 
 
 def _check_length(spec: dict[str, Any], tensors: Collection[str]) -> None:
-    """Hold the layers in a spec to the tensors before each of them is looked at: a file can name a million."""
+    """Check the number of layers and metrics before validating each, because a file can list a million."""
     network, metrics = spec.get("network"), spec.get("metrics")
     layers = network.get("layers") if isinstance(network, dict) else None
     if isinstance(layers, list) and len(layers) > len(tensors):
-        raise TensorMismatch(f"its spec has {len(layers)} layers, but there are {len(tensors)} tensors", rule=Rule.TENSORS)
+        raise TensorMismatch(f"the spec has {len(layers)} layers, but there are {len(tensors)} tensors", rule=Rule.TENSORS)
     if isinstance(metrics, list) and len(metrics) > MAX_METRICS:
-        raise ResourceLimit(f"its spec has {len(metrics)} metrics, more than {MAX_METRICS}", rule=Rule.LIMITS)
+        raise ResourceLimit(f"the spec has {len(metrics)} metrics, more than {MAX_METRICS}", rule=Rule.LIMITS)
 
 
 def _stored(contents: Contents, spec: Spec, network: Network) -> Stored:
     if not all(np.isfinite(table).all() for table in contents.surrogates.values()):
-        raise ModelFileError("the table of an activation holds NaN or infinity", rule=Rule.PLUGINS)
+        raise ModelFileError("the lookup table of an activation holds NaN or infinity", rule=Rule.PLUGINS)
     inputs, target = _encoders(contents, spec)
     history = _history(contents.history)
     state = None if contents.training is None else _training_state(contents.training, contents.state, spec, network)
     if state is not None and len(history) != state.place.epochs:
-        what = f"it stands after {state.place.epochs} epochs, and the history has {len(history)}"
+        what = f"it is after {state.place.epochs} epochs, but the history has {len(history)}"
         raise ModelFileError(f"the training state in it does not fit its history: {what}", rule=Rule.STATE)
     return Stored(spec, network, inputs, target, history, contents.metadata, state, known_ranges(contents.plugins))
 
 
 def _encoders(contents: Contents, spec: Spec) -> tuple[InputEncoder | None, TargetEncoder | None]:
-    """The fitted preprocessing, of the widths of the network."""
+    """Return the fitted preprocessing, if its widths fit the network."""
     states = contents.preprocessing
     try:
         inputs = InputEncoder.from_state(states["inputs"], _arrays(contents, "inputs")) if "inputs" in states else None
@@ -194,12 +194,14 @@ def _encoders(contents: Contents, spec: Spec) -> tuple[InputEncoder | None, Targ
     widths = spec.network.inputs, spec.network.layers[-1].units
     found = widths[0] if inputs is None else inputs.width, widths[1] if target is None else target.outputs
     if found != widths:
-        raise ModelFileError(f"its preprocessing is for a network from {found[0]} to {found[1]}, not {widths}", rule=Rule.PREPROCESSING)
+        raise ModelFileError(
+            f"the preprocessing is for a network with {found[0]} inputs and {found[1]} outputs, not {widths}", rule=Rule.PREPROCESSING
+        )
     return inputs, target
 
 
 def _check_tensors(spec: Spec, found: dict[str, tuple[tuple[int, ...], str]]) -> None:
-    """Hold the tensors, shape and dtype by name, to what the spec needs, by arithmetic, before anything is allocated."""
+    """Compare the tensors' shapes and dtypes, by name, with those of the spec, before any allocation."""
     try:
         needed = {name: shape for part in parameter_shapes(spec.network) for name, shape in part.items()}
     except ValueError as error:
@@ -207,9 +209,9 @@ def _check_tensors(spec: Spec, found: dict[str, tuple[tuple[int, ...], str]]) ->
     for name in sorted(needed.keys() | found.keys()):
         shape, dtype = found.get(name, ("missing", spec.dtype))
         if needed.get(name) != shape:
-            raise TensorMismatch(f"the tensor {name} is {shape}, the spec needs {needed.get(name, 'none')}", rule=Rule.TENSORS)
+            raise TensorMismatch(f"the tensor {name} is {shape}, but the spec requires {needed.get(name, 'none')}", rule=Rule.TENSORS)
         if dtype != spec.dtype:
-            raise TensorMismatch(f"the tensor {name} is {dtype}, the spec says {spec.dtype}", rule=Rule.TENSORS)
+            raise TensorMismatch(f"the tensor {name} is {dtype}, but the spec has {spec.dtype}", rule=Rule.TENSORS)
 
 
 def _training_state(values: dict[str, Any], arrays: dict[str, NDArray[Any]], spec: Spec, network: Network) -> TrainingState:
@@ -231,12 +233,12 @@ def _arrays(contents: Contents, prefix: str) -> dict[str, NDArray[Any]]:
 
 
 def _history(columns: dict[str, NDArray[np.float64]]) -> History:
-    """The epochs in the columns of a file; ModelFileError when they are not those of a training."""
+    """Return the history from the columns of a file; raise ModelFileError if they are not valid."""
     numbers = columns.get("epoch", np.zeros(0))
     if columns and not columns.keys() >= set(FIXED):
         problem = f"it has the columns {first_few(list(columns))}, not {', '.join(FIXED)}"
     elif not np.isfinite(numbers).all() or not ((numbers >= 1) & (numbers < 2**53) & (numbers == np.floor(numbers))).all():
-        problem = "the numbers of its epochs are not whole ones from 1 on"
+        problem = "the numbers of its epochs are not positive integers"
     else:
         return History(columns)
-    raise ModelFileError(f"its history is not that of a training: {problem}", rule=Rule.HISTORY)
+    raise ModelFileError(f"the history is not valid: {problem}", rule=Rule.HISTORY)

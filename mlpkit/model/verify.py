@@ -1,4 +1,4 @@
-"""Everything that can be verified of a model file, for `mlpkit info --verify`: more than loading it asks."""
+"""Complete verification of a model file, for `mlpkit info --verify`."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from mlpkit.provenance.plugin_records import changed_plugins
 
 
 def verify(path: str | Path) -> list[tuple[str, str]]:
-    """Verify a model file.
+    """Return the results of verifying a model file.
 
     Returns
     -------
     list of (str, str)
-        What was verified, and the result in words. What needs a plugin that is not here is said to be left out.
+        Verified parts and results. Checks that need a missing plugin are reported as not done.
 
     Raises
     ------
     ModelFileError
-        It breaks a rule of the format; `rule` says which.
+        The file breaks a rule of the format, given by the attribute `rule`.
     DriftedPlugin
-        A plugin computes otherwise than where the model was saved.
+        A plugin computes other values than when the model was saved.
     """
     contents = reader.read(path)
     arrays = len(contents.tensors) + len(contents.arrays) + len(contents.history) + len(contents.probe) + len(contents.state)
     done = [
-        ("structure", "keeps the rules of the container"),
-        ("digests", f"those of the manifest, the spec and {arrays} arrays are right"),
+        ("structure", "follows the rules of the container"),
+        ("digests", f"correct for the manifest, the spec and {arrays} arrays"),
         ("numbers", f"all of {sum(tensor.size for tensor in contents.tensors.values()):,} parameters are finite"),
     ]
     try:
         parts = from_contents(contents, path)
     except PluginError as error:
-        return [*done, ("spec", f"not verified, since a plugin cannot be used: {error.message}")]
-    done.append(("spec", "is valid, and the tensors are those that it needs"))
+        return [*done, ("spec", f"not verified, because a plugin cannot be used: {error.message}")]
+    done.append(("spec", "valid, and the tensors fit it"))
     if changed := changed_plugins(contents.plugins):
         done.append(("plugins", f"have other versions here: {'; '.join(changed)}"))
     if drifted := drifted_plugins(contents, parts.spec):
-        raise DriftedPlugin(f"{path}: computes otherwise here than where the model was saved: {'; '.join(drifted)}", help=ADVICE)
+        raise DriftedPlugin(f"{path}: plugins compute other values than when the model was saved: {'; '.join(drifted)}", help=ADVICE)
     if not contents.probe:
-        return [*done, ("probe", "there is none")]
+        return [*done, ("probe", "not in the file")]
     network = parts.network
     with naming(path):
         difference = probe_difference(network, contents.probe)
         if difference > tolerance(network):
-            raise Corrupt(f"the network answers its probe otherwise than where it was saved, by {difference:.2g}", rule=Rule.PROBE)
-    return [*done, ("probe", f"the network answers as where it was saved, to {difference:.2g}")]
+            raise Corrupt(f"the network computes other check values than when it was saved, by {difference:.2g}", rule=Rule.PROBE)
+    return [*done, ("probe", f"the network computes the stored check values, up to {difference:.2g}")]

@@ -1,4 +1,4 @@
-"""Training: a run step by step, the update, early stopping, checkpoints, and the state with which a run resumes.
+"""Training: runs, updates, early stopping, checkpoints, and the state for resuming a run.
 
-What a user holds and calls is in model.
+The public functions and the class Model are in the package model.
 """

@@ -1,4 +1,4 @@
-"""The statistics of batch normalization, measured on all rows with the weights that a network has now."""
+"""Statistics of batch normalization, measured on all rows with the present weights of a network."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from mlpkit.engine.network import Network
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.spec.normalization import BatchNormalization
 
-ROWS = 4096  # of a block
+ROWS = 4096  # rows of a block
 
 
 def measure_batch_statistics(network: Network, inputs: Any) -> None:
     """Replace the running means and variances of batch normalization by those of all rows, layer by layer.
 
-    The variance is the unbiased one, as in training. Networks without batch normalization, or with fewer than two rows,
-    stay as they are.
+    The variance is unbiased, as in training. Networks without batch normalization, or with fewer than two rows, are not changed.
 
     Parameters
     ----------
     network : Network
     inputs : array or stored inputs, shape (rows, inputs)
-        Encoded rows; those on disk are read once for each such layer.
+        Encoded rows. Rows on disk are read once for each such layer.
     """
     if len(inputs) < 2:
         return
@@ -38,7 +37,7 @@ def _moments(network: Network, index: int, inputs: Any) -> tuple[Any, Any]:
     """Return mean and variance of the product of a layer's inputs and weights, shape (units,) each, in float64."""
     weight = network.layers[index].weight
     total, squares, rows = np.zeros(weight.shape[1]), np.zeros(weight.shape[1]), len(inputs)
-    shift: Any = None  # a mean of the first block, so that the sums of squares lose no digits
+    shift: Any = None  # the mean of the first block, which keeps the sums of squares precise
     for block in row_blocks(rows, ROWS):
         values = inputs[block]
         for before in range(index):

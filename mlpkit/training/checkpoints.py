@@ -1,8 +1,8 @@
-"""Checkpoints: the files that a run writes while it trains, so that it can go on after whatever ended it.
+"""Checkpoints: files that a run writes during training, from which it can be resumed.
 
-Their names say how far training had come, in the order of time: ``epoch-000012.h5`` after twelve epochs,
-``epoch-000013-step-000345.h5`` after 345 steps of the thirteenth. A folder is one run's: a run that finds it in use, or
-with checkpoints that are further than it, is refused, and a run removes only checkpoints that it has written or gone on from.
+Their names give the progress of training and sort by time: ``epoch-000012.h5`` after twelve epochs,
+``epoch-000013-step-000345.h5`` after 345 steps of the thirteenth. A folder belongs to one run. A run raises an error if the folder is
+in use or contains more advanced checkpoints, and removes only checkpoints that it has written or that it was resumed from.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from mlpkit.training.epoch import Epoch
 from mlpkit.training.state import Place
 
 NAME = re.compile(r"epoch-([0-9]{6,})(?:-step-([0-9]{6,}))?\.h5")
-STALE = re.compile(rf"\.{NAME.pattern}\.[0-9]+-[0-9a-f]+\.tmp")  # of a save that was killed
+STALE = re.compile(rf"\.{NAME.pattern}\.[0-9]+-[0-9a-f]+\.tmp")  # files of a save that was killed
 
-DAMAGE = (NotAModelFile, Truncated, Corrupt, TensorMismatch, NonFinite)  # nothing can go on from such a file
-_PLAIN = re.compile(r"[^\w .-]")  # what a name of a spec has, and that of a folder should not
+DAMAGE = (NotAModelFile, Truncated, Corrupt, TensorMismatch, NonFinite)  # errors for files from which no run can be resumed
+_PLAIN = re.compile(r"[^\w .-]")  # characters of a spec's name that a folder name should not contain
 
 
 def checkpoint_name(place: Place) -> str:
-    """The name of the checkpoint of a place."""
+    """Return the file name of the checkpoint at a place."""
     return f"epoch-{place.epochs + 1:06}-step-{place.steps:06}.h5" if place.steps else f"epoch-{place.epochs:06}.h5"
 
 
 def checkpoints_in(folder: Path) -> list[tuple[Place, Path]]:
-    """The checkpoints of a folder by how far they have come, by their names alone; none when there is no folder.
+    """Return the checkpoints of a folder in order of progress, from their names alone; none if there is no folder.
 
     Raises
     ------
@@ -58,14 +58,14 @@ def _place(match: re.Match[str]) -> Place:
 
 
 def checkpoint_folder(spec: Spec, named: str | Path | None) -> Path | None:
-    """Return the folder of a run's checkpoints; None for a run that writes none.
+    """Return the folder of a run's checkpoints; None for a run without checkpoints.
 
     Parameters
     ----------
     spec : Spec
-        One that came with a model file names no folder.
+        Spec of the run. A spec from a model file has no folder.
     named : str, Path or None
-        The folder that the caller names; then checkpoints are written, whatever the spec says.
+        Folder passed by the caller, which enables checkpoints.
     """
     options = spec.training.checkpoint
     if named is not None:
@@ -73,43 +73,43 @@ def checkpoint_folder(spec: Spec, named: str | Path | None) -> Path | None:
     if options is None:
         return None
     if not spec.has_paths:
-        message = "the checkpoints that the model's spec asks for are not written: name a folder, checkpoints=..., to have them"
+        message = "the spec of a loaded model requests checkpoints, which are not written: pass checkpoints=FOLDER to write them"
         warn(UserWarning(message))
         return None
     return spec.resolve_path(options.folder or f"{_PLAIN.sub('_', spec.name)[:100]}.checkpoints")
 
 
 def is_sound(path: Path) -> bool:
-    """Return whether a checkpoint is whole; False for what is damaged or no model at all.
+    """Return True if a checkpoint is valid; False if it is damaged or not a model file.
 
     Raises
     ------
     ModelFileError
-        It cannot be read for another reason: a newer mlpkit wrote it, or the system does not let it be read.
+        It cannot be read for another reason: a newer mlpkit wrote it, or permissions are missing.
     """
     try:
         reader.read(path)
     except DAMAGE:
         return False
     except ModelFileError as error:
-        help = f"{error.help}; or name another folder" if error.help else "name another folder"
+        help = f"{error.help}; or choose another folder" if error.help else "choose another folder"
         raise type(error)(f"the folder of checkpoints cannot be used: {error.message}", help=help, rule=error.rule) from error
     return True
 
 
 def read_checkpoint(path: str | Path) -> tuple[Path, Contents]:
-    """The file that a run is to go on from, and its contents: `path`, or the furthest checkpoint in it that verifies.
+    """Return the file to resume from and its contents: `path`, or the most advanced valid checkpoint in this folder.
 
     Raises
     ------
     ModelFileError
-        It is not one, or a checkpoint in the folder is of a newer mlpkit or may not be read; if all are damaged, what is wrong
-        with each.
+        The file is not a valid checkpoint, or a checkpoint in the folder is from a newer mlpkit or cannot be read. If all checkpoints are
+        damaged, the message gives the reason for each.
 
     Warns
     -----
     UserWarning
-        A checkpoint is damaged, and an earlier one is taken.
+        A checkpoint is damaged, and an earlier one is used.
     """
     folder = Path(path)
     if not folder.is_dir():
@@ -122,38 +122,38 @@ def read_checkpoint(path: str | Path) -> tuple[Path, Contents]:
             damaged.append(error.message)
             continue
         for reason in damaged:
-            warn(UserWarning(f"passed over a checkpoint: {reason}"))
+            warn(UserWarning(f"a checkpoint was skipped: {reason}"))
         return file, contents
     if damaged:
-        raise ModelFileError(f"no checkpoint in {path} can be used: {'; '.join(damaged)}", help="train anew without resume")
+        raise ModelFileError(f"no checkpoint in {path} can be used: {'; '.join(damaged)}", help="start a new run without resume")
     raise ModelFileError(
         f"{path} has no checkpoints",
-        help="give the folder that training.checkpoint names, or a file; checkpoints are named like epoch-000012.h5",
+        help="use the folder of training.checkpoint, or a file; checkpoints have names such as epoch-000012.h5",
     )
 
 
 class Checkpoints:
-    """Writes the checkpoints of a run as its spec says, and removes those that are no longer kept.
+    """Writer of the checkpoints of a run, which also removes old ones.
 
-    A checkpoint that cannot be written is a warning: a long run must not die of a full disk.
+    A checkpoint that cannot be written causes a warning, so that a full disk does not end a long run.
 
     Parameters
     ----------
     spec : Spec
     folder : Path
     place : Place
-        Where the run begins.
+        Progress at the beginning of the run.
     save : callable
-        Writes a checkpoint to a path.
+        Function that writes a checkpoint to a path.
     clock : callable, optional
-        Seconds from any start.
+        Function that returns seconds from an arbitrary start.
     replace : bool
-        True to remove checkpoints that are further than the run, with a warning; else they are an error.
+        True to remove checkpoints that are more advanced than the run, with a warning; otherwise they cause an error.
 
     Raises
     ------
     ModelFileError
-        The folder cannot be made or read, is in use, or has checkpoints that are further than the run: those of another.
+        The folder cannot be created or read, is in use, or has more advanced checkpoints, which belong to another run.
     """
 
     def __init__(
@@ -179,13 +179,13 @@ class Checkpoints:
             raise
 
     def _begin(self, place: Place, replace: bool) -> dict[Place, Path]:
-        """The checkpoints that the run goes on from; those of another run are removed or refused."""
+        """Return the earlier checkpoints of the run; remove those of another run, or raise EarlierCheckpoints."""
         found = checkpoints_in(self.folder)
         sound = {other: path for other, path in found if is_sound(path)}
         beyond = [path for other, path in sound.items() if other > place]
         if beyond and not replace:
             what = f"{self.folder} has checkpoints of an earlier run, such as {beyond[-1].name}"
-            raise EarlierCheckpoints(what, help=f"go on with them: resume={str(self.folder)!r}; or remove them")
+            raise EarlierCheckpoints(what, help=f"resume from them: resume={str(self.folder)!r}; or remove them")
         for path in beyond:
             path.unlink(missing_ok=True)
         if beyond:
@@ -197,7 +197,7 @@ class Checkpoints:
         return {other: path for other, path in sound.items() if other <= place}
 
     def close(self) -> None:
-        """Let another run have the folder."""
+        """Release the folder for other runs."""
         self.lock.release()
 
     def _make_folder(self) -> None:
@@ -205,21 +205,21 @@ class Checkpoints:
             self.folder.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             reason = getattr(error, "strerror", None) or str(error)
-            help = "change training.checkpoint.folder, or name another one with the call"
-            raise ModelFileError(f"cannot make the folder {self.folder}: {reason}", help=help) from error
+            help = "change training.checkpoint.folder, or pass another one as an argument"
+            raise ModelFileError(f"cannot create the folder {self.folder}: {reason}", help=help) from error
 
     def before_step(self, place: Place, history: Sequence[Epoch]) -> None:
-        """Write one when it is time for that."""
+        """Write a checkpoint if the time between checkpoints has passed."""
         if self.options.minutes is not None and self.clock() - self.last >= 60 * self.options.minutes:
             self.write(place, history)
 
     def after_epoch(self, place: Place, history: Sequence[Epoch]) -> None:
-        """Write one when so many epochs are done."""
+        """Write a checkpoint if the number of epochs between checkpoints is reached."""
         if self.options.epochs is not None and place.epochs % self.options.epochs == 0:
             self.write(place, history)
 
     def write(self, place: Place, history: Sequence[Epoch]) -> None:
-        """Write one, unless it is written, and remove those that are neither among the last nor the best."""
+        """Write a checkpoint unless it exists, and remove old ones."""
         if place == self.written:
             return
         path = self.folder / checkpoint_name(place)
@@ -228,7 +228,7 @@ class Checkpoints:
             self.save(path)
         except ModelFileError as error:
             if not self.failing:
-                warn(UserWarning(f"a checkpoint was not written, and training goes on: {error.message}"))
+                warn(UserWarning(f"a checkpoint was not written, and training continues: {error.message}"))
             self.failing = True
         else:
             if self.failing:
@@ -238,7 +238,7 @@ class Checkpoints:
         self.last = self.clock()
 
     def _remove_old(self, history: Sequence[Epoch]) -> None:
-        """Remove those of the run that are neither among the last nor the best."""
+        """Remove checkpoints of the run that are neither among the most recent nor the best."""
         best = Place(self._best({other.epochs for other in self.own if not other.steps}, history), 0)
         for other in sorted(self.own)[: -self.options.keep]:
             if other != best:
@@ -249,7 +249,7 @@ class Checkpoints:
                     warn(UserWarning(f"cannot remove the old checkpoint {self.own[other]}: {error.strerror}"))
 
     def _best(self, numbers: set[int], history: Sequence[Epoch]) -> int:
-        """The best of the epochs that have a checkpoint; 0 when there are none."""
+        """Return the number of the best epoch that has a checkpoint; 0 if there is none."""
         monitor = Monitor(self.spec)
         for epoch in history:
             if epoch.number in numbers:

@@ -1,7 +1,7 @@
-"""Fingerprint: digests of the encoded rows of a run, column by column, to notice at resuming which of them changed.
+"""Fingerprint: digests of the encoded rows of a run, by column, to detect changes when it is resumed.
 
-A digest covers the numbers that the network sees and how they came from the table, so a column in other units is
-noticed even where standardising hides it. It is the head of a SHA-256: a change is noticed, a forger is not meant.
+A digest covers the encoded numbers and the fitted preprocessing of a column, so that other units are detected even if they are hidden by
+standardization. It is the beginning of a SHA-256. It detects accidental changes and is not a security measure.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from mlpkit.preprocessing.prepare import Prepared
 from mlpkit.text.limits import InParts
 from mlpkit.text.shown import first_few
 
-DIGITS = 16  # hexadecimal: a table may have 100,000 columns
-MOST_NAMED = 10  # columns in one sentence
+DIGITS = 16  # hexadecimal digits; few, because a table may have 100,000 columns
+MOST_NAMED = 10  # most columns named in one message
 
 
 class RowsDigest(BaseModel):
-    """Digests of some rows: of each column of the table, of the targets, and of the weights when there are any."""
+    """Digests of a set of rows: of each column, of the targets, and of the sample weights if there are any."""
 
     model_config = ConfigDict(frozen=True, strict=True)
     rows: int = Field(ge=0, lt=2**63)
@@ -38,7 +38,7 @@ class RowsDigest(BaseModel):
 
 
 class Fingerprint(BaseModel):
-    """The input columns in the order of the table, and the digests of the training and the validation rows, if any."""
+    """Input columns in the order of the table, and digests of the training and validation rows."""
 
     model_config = ConfigDict(frozen=True, strict=True)
     columns: Annotated[list[str], InParts]
@@ -48,12 +48,12 @@ class Fingerprint(BaseModel):
     @model_validator(mode="after")
     def _one_digest_per_column(self) -> Fingerprint:
         if any(rows is not None and len(rows.inputs) != len(self.columns) for rows in (self.training, self.validation)):
-            raise ValueError("there are more columns than digests, or fewer")
+            raise ValueError("the numbers of columns and digests differ")
         return self
 
 
 def fingerprint(prepared: Prepared) -> Fingerprint:
-    """The digests of prepared data."""
+    """Return the fingerprint of prepared data."""
     training = _digests(prepared.train, prepared.inputs, prepared.target)
     validation = None if prepared.validation is None else _digests(prepared.validation, prepared.inputs, prepared.target)
     return Fingerprint(columns=list(prepared.inputs.order), training=training, validation=validation)
@@ -68,9 +68,9 @@ def _digests(data: Dataset | StoredDataset, inputs: InputEncoder, target: Target
 
 
 def _input_digests(inputs: NDArray[Any] | StoredInputs, encoder: InputEncoder) -> list[str]:
-    """One digest per column of the table, over its encoded columns; in blocks of rows, so that memory is read once.
+    """Return one digest for each column of the table, over its encoded columns, computed in blocks of rows for speed.
 
-    Of inputs on disk there are digests of the raw values already.
+    For inputs on disk, digests of the raw values already exist.
     """
     places, seeds = _places(encoder), _seeds(encoder)
     if isinstance(inputs, StoredInputs):
@@ -85,7 +85,7 @@ def _input_digests(inputs: NDArray[Any] | StoredInputs, encoder: InputEncoder) -
 
 
 def _places(encoder: InputEncoder) -> dict[str, list[int]]:
-    """Return where each column of the table stands in the encoded ones: its values, its gap indicators, its categories."""
+    """Return the encoded columns of each column of the table: values, indicators of missing values, and categories."""
     values = [column.name for column in encoder.numbers.columns for _ in range(column.width)]
     indicators = [values[index] for index in encoder.numbers.missing_indices]
     categories = [column.name for column in encoder.categories.columns for _ in column.categories]
@@ -96,7 +96,7 @@ def _places(encoder: InputEncoder) -> dict[str, list[int]]:
 
 
 def _seeds(encoder: InputEncoder) -> dict[str, bytes]:
-    """Return what was learned of each column: its kind and categories, and what is filled in, subtracted and divided by."""
+    """Return the fitted preprocessing of each column: kind and categories; fill value, center and scale."""
     numbers, start = encoder.numbers, 0
     seeds = {column.name: _seed(column.to_state()) for column in encoder.categories.columns}
     for column in numbers.columns:
@@ -117,22 +117,22 @@ def _digest(array: NDArray[Any], seed: bytes = b"") -> str:
 
 
 def _little(array: NDArray[Any]) -> NDArray[Any]:
-    """The array in little-endian order, which it has on almost every machine."""
+    """Return the array in little-endian order, without a copy on most machines."""
     return array.astype(array.dtype.newbyteorder("<"), copy=False)
 
 
-# -- comparing
+# -- comparison
 
 
 def differences(then: Fingerprint, now: Fingerprint) -> list[str]:
-    """Return what changed from one to the other, in words; empty when nothing did."""
+    """Return descriptions of the differences; empty if there are none."""
     found = list(_column_differences(then.columns, now.columns))
     found += _rows_differences("training", then, now, then.training, now.training)
     if then.validation is None or now.validation is None:
         if then.validation is not now.validation:
             counts = ["none" if part is None else str(part.rows) for part in (then.validation, now.validation)]
             found.append(f"the validation rows: {counts[0]} then, {counts[1]} now")
-    elif not found:  # after a change in the training rows, those for validation are encoded in another way
+    elif not found:  # other training rows change the encoding of the validation rows
         found += _rows_differences("validation", then, now, then.validation, now.validation)
     return found
 

@@ -1,4 +1,4 @@
-"""The diagnosis of a run that diverged: in which layer, or in which plugin."""
+"""Diagnosis of a diverged run: the layer or the plugin that caused it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mlpkit.provenance.plugin_probe import make_probe
 from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name
 
-ROWS = 2**13  # that go through the network at once
-MODERATE = 1e4  # a plugin must be finite up to here
+ROWS = 2**13  # rows processed at once
+MODERATE = 1e4  # size of numbers up to which plugins must return finite values
 
 
 def divergence(network: Network, spec: Spec, inputs: Array | StoredInputs, loss: float, when: str, rate: float) -> MLPKitError:
-    """The error of a run whose loss is not finite: a plugin's, when it makes NaN of moderate numbers, or else the training's."""
+    """Return the error for a loss that is not finite: of a plugin that gives NaN for moderate numbers, else of training."""
     for plugin in (*(layer.activation for layer in network.layers), spec.loss, spec.optimizer):
         if is_outside(plugin) and _gives_nan(plugin, spec.dtype):
             return broken(plugin, "gives NaN for moderate numbers")
@@ -29,30 +29,31 @@ def divergence(network: Network, spec: Spec, inputs: Array | StoredInputs, loss:
         if where := _in_block(network, inputs[rows]):
             break
     if isinstance(where, Plugin):
-        return broken(where, "gives NaN for finite scores")
+        return broken(where, "gives NaN for finite pre-activations")
     if not where and math.isnan(loss) and is_outside(spec.loss):
         return broken(spec.loss, "gives NaN for finite outputs")
-    where = where or "every layer is finite, so it is the loss itself that overflows"
+    where = where or "all layers are finite, so the loss itself overflows"
     help = f"lower the learning rate (it was {rate:g}), standardize the inputs and the target, or use fewer or narrower layers"
     return TrainingError(f"the loss became {loss} {when}; {where}", help=help)
 
 
 def broken(plugin: Plugin, fault: str) -> BrokenPlugin:
-    """The error of a plugin that gives what it must not."""
+    """Return the error of a plugin with invalid results."""
     info = REGISTRIES[plugin.kind].info(type(plugin))
     return BrokenPlugin(
-        f"{info.described} {fault}", help=f"correct it, or tell its author; 'mlpkit plugins check {info.full_name}' tries it by itself"
+        f"{info.described} {fault}",
+        help=f"correct it, or report this to its author; 'mlpkit plugins check {info.full_name}' tests it alone",
     )
 
 
 def _gives_nan(plugin: Plugin, dtype: str) -> bool:
-    """Return whether a plugin gives NaN or infinity at its probe: in values, derivatives or where it moves parameters to."""
+    """Return True if the check values of a plugin contain NaN or infinity."""
     probe = make_probe(plugin, dtype)
     return probe is not None and any(value is None for values in probe.values() for value in values)
 
 
 def _in_block(network: Network, x: Array) -> str | Plugin:
-    """The place, or the plugin, where NaN or infinity first stands on the way of some rows through the network; else ""."""
+    """Return the layer or the plugin with the first NaN or infinity in the forward pass of some rows; "" if there is none."""
     with np.errstate(all="ignore"):
         for index, layer in enumerate(network.layers):
             name = f"layer {index} ({plugin_name(layer.activation)}, {layer.weight.shape[1]} units)"
@@ -61,6 +62,6 @@ def _in_block(network: Network, x: Array) -> str | Plugin:
                 return f"the weights of {name} are no longer finite"
             scores, x = network.layer_outputs(index, x)
             if not np.isfinite(x).all():
-                moderate = np.abs(scores).max() <= MODERATE  # False where one is NaN
+                moderate = np.abs(scores).max() <= MODERATE  # False for NaN
                 return layer.activation if moderate and is_outside(layer.activation) else f"the outputs of {name} are no longer finite"
     return ""

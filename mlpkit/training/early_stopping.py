@@ -1,4 +1,4 @@
-"""The state of early stopping: which epoch was the best so far, how long ago, and the weights that it had."""
+"""Early stopping: the best epoch, the number of epochs since then, and the best weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mlpkit.training.epoch import Epoch
 
 
 class Monitor:
-    """The best epoch by what the spec's early stopping watches; without it, by the validation loss, or else the loss.
+    """Best epoch by the monitored value of early stopping; without early stopping by the validation loss, or the loss.
 
     Parameters
     ----------
@@ -21,14 +21,14 @@ class Monitor:
     Attributes
     ----------
     value : float
-        What was measured in the best epoch, with its sign changed where more is better.
+        Monitored value of the best epoch, negated if higher is better.
     best : int or None
-        Its number.
+        Number of the best epoch.
     waited : int
-        Epochs since it.
+        Number of epochs since then.
     validation_loss : float
-        That of the best epoch; infinity without one. It decides between epochs of the same value: of two with all classes
-        right, the later one is the surer. An epoch that is better by it alone does not renew patience.
+        Validation loss of the best epoch; infinity without one. It decides between epochs with the same monitored value, such as an
+        accuracy of 1. An epoch that is better only by it does not reset `waited`.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -43,11 +43,11 @@ class Monitor:
 
     @property
     def exhausted(self) -> bool:
-        """Return whether patience is at its end."""
+        """True if the patience of early stopping is exhausted."""
         return self.options is not None and self.waited >= self.options.patience
 
     def improved(self, epoch: Epoch) -> bool:
-        """Take the next epoch; True when it is the best so far."""
+        """Record the next epoch; return True if it is the best so far."""
         value, loss = self._value(epoch), _finite_or_infinite(epoch.validation_loss)
         if self.best is None or value < self.value - (self.options.min_delta if self.options else 0.0):
             self.waited = 0
@@ -59,7 +59,7 @@ class Monitor:
         return True
 
     def go_on(self, value: float, best: int | None, waited: int, history: Sequence[Epoch]) -> None:
-        """Stand where a run stood; the validation loss of its best epoch is read from the history."""
+        """Restore the state of a run; the validation loss of its best epoch is read from the history."""
         self.value, self.best, self.waited = value, best, waited
         found = [epoch.validation_loss for epoch in history if epoch.number == best]
         self.validation_loss = _finite_or_infinite(found[-1] if found else None)
@@ -72,29 +72,29 @@ class Monitor:
 
 
 def _finite_or_infinite(value: float | None) -> float:
-    """Return a figure of which less is better, infinity where nothing was measured."""
+    """Return a value for which lower is better; infinity for None and NaN."""
     return math.inf if value is None or math.isnan(value) else value
 
 
 class Best:
-    """The weights of the best epoch: by the spec's early stopping, else by the validation loss, else the last one that was finished.
+    """Weights of the best epoch by early stopping, else by the validation loss, else of the last finished epoch.
 
-    Early stopping restores them. A run that diverges, or breaks in the middle of a step, falls back on them.
+    Early stopping restores them. They are also restored after divergence or an error in the middle of a step.
 
     Parameters
     ----------
     network : Network
-        The one that is trained, and gets the kept weights.
+        Network that is trained, and to which the weights are restored.
     predicting : Network
-        The one whose weights are kept: the same, or where the optimizer averages the one with the averaged weights.
+        Network whose weights are kept: the same one, or the one with averaged weights if the optimizer averages.
     spec : Spec
     validated : bool
-        Whether there are validation rows.
+        True if there are validation rows.
 
     Attributes
     ----------
     number : int or None
-        The epoch that the kept weights are from; None before one was finished.
+        Epoch of the kept weights; None before the first finished epoch.
     """
 
     def __init__(self, network: Network, predicting: Network, spec: Spec, validated: bool) -> None:
@@ -111,10 +111,10 @@ class Best:
             self.keep(epoch.number)
 
     def keep(self, number: int | None) -> None:
-        """Keep the weights of the moment."""
+        """Keep the present weights."""
         self.kept[...] = self.source
         self.number = number
 
     def restore(self) -> None:
-        """Give the network the kept weights; those from before the run when no epoch was finished."""
+        """Restore the kept weights, or the initial ones if no epoch was finished."""
         self.vector[...] = self.kept

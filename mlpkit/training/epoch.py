@@ -1,4 +1,4 @@
-"""Epoch: the record that training yields."""
+"""Epoch: the record that training yields for each epoch."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from typing import NamedTuple
 
 
 class Epoch(NamedTuple):
-    """The results of one epoch of training.
+    """Results of one epoch of training.
 
     Attributes
     ----------
     number : int
-        From 1.
+        Number of the epoch, from 1.
     loss : float
-        Mean over the epoch's rows, each measured before its step.
+        Mean loss over the rows of the epoch, each measured before its step.
     validation_loss : float or None
-        Mean over the validation rows after the epoch; None without any.
+        Mean loss over the validation rows after the epoch; None without validation rows.
     metrics : mapping of str to float
-        After the epoch, on the validation rows, or on the training rows when there are no validation rows; weighted only if
-        `training.weighted_metrics` says so. Also "training_loss", the weighted loss on all training rows, when early stopping
-        watches it.
+        Metrics after the epoch on the validation rows, or else on the training rows. They use sample weights only with
+        `training.weighted_metrics`. "training_loss", the weighted loss on all training rows, is included if early stopping monitors it.
     learning_rate : float
-        Of the epoch's first step.
+        Learning rate of the first step.
     seconds : float
-        What the epoch took, validation included.
+        Duration of the epoch, including validation.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""Evaluation of a model: its mean loss on a data set, the metrics that fit its task, and their values on its outputs."""
+"""Evaluation of a model: mean loss on a data set, selection of metrics, and their values."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ FEWEST = 2**10  # rows of a block, where rows are wide
 
 
 class Answers(NamedTuple):
-    """The last layer's pre-activations for some rows, and the outputs of the network, shape (rows, units)."""
+    """Pre-activations of the last layer for some rows, and the outputs of the network, shape (rows, units)."""
 
     scores: Array
     outputs: Array
 
 
 def choose_metrics(metrics: str | Metric | Sequence[str | Metric], task: str) -> tuple[Metric, ...]:
-    """Metric objects from names or objects, the usual ones for the task when there are none.
+    """Return metric objects from names or objects; by default, common ones for the task.
 
     Raises
     ------
     MissingPlugin
-        A name means nothing.
+        A name is unknown.
     SpecError
-        One does not fit the task, or has no value without options.
+        A metric does not fit the task, or has options without a default.
     """
     named = (metrics,) if isinstance(metrics, (str, Metric)) else metrics
     chosen = tuple(_by_name(metric) if isinstance(metric, str) else metric for metric in named or USUAL[task])
@@ -59,11 +59,11 @@ def _by_name(name: str) -> Metric:
         return metric()
     except ValidationError as error:
         options = ", ".join(sorted({str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}))
-        raise SpecError.at("metrics", f"{name} needs options: {options}", "write it with them in the spec's metrics") from error
+        raise SpecError.at("metrics", f"{name} needs options: {options}", "set them in the metrics of the spec") from error
 
 
 def _task(info: PluginInfo) -> str | None:
-    """Return what a metric measures; None for a plugin that is broken."""
+    """Return the task of a metric; None for a broken plugin."""
     try:
         return str(REGISTRIES["metrics"].get(info.full_name).task)
     except PluginError:
@@ -71,13 +71,13 @@ def _task(info: PluginInfo) -> str | None:
 
 
 def check_metrics(metrics: Sequence[Metric], task: str) -> None:
-    """Raise SpecError for metrics that do not fit the task, and MissingPlugin for one that is missing."""
+    """Raise SpecError for metrics that do not fit the task, and MissingPlugin for a missing one."""
     require(*metrics)
     wrong = [metric for metric in metrics if metric.task != task]
     if wrong:
         names = ", ".join(plugin_name(metric) for metric in wrong)
         known = [info.name for info in REGISTRIES["metrics"].installed() if _task(info) == task]
-        raise SpecError.at("metrics", f"the task is {task}, which {names} cannot measure", f"these can: {', '.join(known) or 'none'}")
+        raise SpecError.at("metrics", f"the metrics {names} do not fit the task {task}", f"use one of {', '.join(known) or 'none'}")
 
 
 def measure(metrics: Sequence[Metric], figures: NDArray[Any], values: NDArray[Any], weights: Array | None) -> dict[str, float]:
@@ -87,7 +87,7 @@ def measure(metrics: Sequence[Metric], figures: NDArray[Any], values: NDArray[An
     ----------
     metrics : sequence of Metric
     figures : array, shape (rows, columns)
-        What `TargetEncoder.scores` makes of a network's outputs.
+        Result of `TargetEncoder.scores` for the outputs of a network.
     values : array
         Targets in the units of the data.
     weights : array, shape (rows,), or None
@@ -98,25 +98,25 @@ def measure(metrics: Sequence[Metric], figures: NDArray[Any], values: NDArray[An
 
 
 def warn_undefined(measured: Mapping[str, float], figures: NDArray[Any], what: str) -> None:
-    """Warn of metrics that have no value on the rows that they were measured on; not where the network's outputs are no numbers."""
+    """Warn of metrics that are undefined on their rows, unless the outputs of the network are not finite."""
     undefined = [name for name, value in measured.items() if np.isnan(value)]
     if undefined and np.isfinite(figures).all():
-        message = f"{', '.join(undefined)} cannot be measured on the {what} rows, and is NaN there: give more rows, of different targets"
+        message = f"{', '.join(undefined)} cannot be computed on the {what} rows, and is NaN: use more rows with different targets"
         warn(UndefinedMetricWarning(message))
 
 
 def _figure(metric: Metric, value: Any) -> float:
     if not isinstance(value, (float, int, np.number)):
         info = REGISTRIES["metrics"].info(type(metric))
-        help = f"return float(...), or tell its author; 'mlpkit plugins check {info.full_name}' tries it by itself"
-        raise BrokenPlugin(f"{info.described} gives {type(value).__name__}, not a number", help=help)
+        help = f"return float(...), or report this to its author; 'mlpkit plugins check {info.full_name}' tests it alone"
+        raise BrokenPlugin(f"{info.described} returns {type(value).__name__} instead of a number", help=help)
     return float(value)
 
 
 def evaluate(
     spec: Spec, network: Network, target: TargetEncoder, labelled: Labelled, metrics: str | Metric | Sequence[str | Metric]
 ) -> dict[str, float]:
-    """Return "loss" and metrics by name, those of the spec or else the usual ones where none are named; a warning for NaN."""
+    """Return "loss" and metrics by name: the given ones, those of the spec, or common ones. Warn of NaN."""
     chosen = choose_metrics(metrics or spec.metrics, target.task)
     loss, answers = mean_loss(network, spec, labelled.data)
     figures = target.scores(answers.outputs, spec.network.layers[-1].activation, answers.scores, spec.loss)
@@ -126,7 +126,7 @@ def evaluate(
 
 
 def mean_loss(network: Network, spec: Spec, data: Dataset | StoredDataset) -> tuple[float, Answers]:
-    """Return the weighted mean loss on a data set, and the network's answers."""
+    """Return the weighted mean loss on a data set, and the outputs of the network."""
     with np.errstate(all="ignore"), blaming():
         if isinstance(data, Dataset):
             losses, answers = _losses(network, spec, data.inputs, data.targets)
@@ -136,7 +136,7 @@ def mean_loss(network: Network, spec: Spec, data: Dataset | StoredDataset) -> tu
 
 
 def _losses(network: Network, spec: Spec, inputs: Array, targets: Targets) -> tuple[Array, Answers]:
-    """Return the loss of each row, and the network's answers."""
+    """Return the loss of each row, and the outputs of the network."""
     loss = spec.loss
     scores, outputs = network.forward(inputs)
     losses = np.empty(len(scores), scores.dtype)
@@ -148,7 +148,7 @@ def _losses(network: Network, spec: Spec, inputs: Array, targets: Targets) -> tu
 
 
 def _losses_by_blocks(network: Network, spec: Spec, data: StoredDataset) -> tuple[Array, Answers]:
-    """Return the same for inputs on disk, of which a block at a time is in memory."""
+    """Return the same for inputs on disk, with one block in memory at a time."""
     rows, columns, dtype = len(data.inputs), network.layers[-1].weight.shape[1], data.inputs.dtype
     losses = np.empty(rows, dtype)
     answers = Answers(np.empty((rows, columns), dtype), np.empty((rows, network.units), dtype))

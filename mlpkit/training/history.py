@@ -1,4 +1,4 @@
-"""History: the epochs of a model. Those that a file holds stay columns until they are asked for: it may have a million."""
+"""History: the epochs of a model. Stored epochs stay columns until they are accessed, because there may be a million."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 
 from mlpkit.training.epoch import Epoch
 
-FIXED = ("epoch", "loss", "validation_loss", "learning_rate")  # the columns that every history has; metrics have the others
+FIXED = ("epoch", "loss", "validation_loss", "learning_rate")  # columns of every history; other columns are metrics
 
-SHOWN = 3  # epochs up to which a history shows all
+SHOWN = 3  # most epochs that are shown completely
 
 Columns = Mapping[str, NDArray[np.float64]]
-_NOT_TIMED = float("nan")  # seconds differ from run to run, and are not kept
+_NOT_TIMED = float("nan")  # seconds are not stored, because they differ between runs
 
 
 class History(Sequence[Epoch]):
-    """The epochs of a model, in their order.
+    """Epochs of a model, in order.
 
     Parameters
     ----------
     columns : mapping of str to array of float64, shape (epochs,)
-        As a file holds them; NaN where nothing was measured.
+        Columns of a model file; NaN for values that were not measured.
     """
 
     def __init__(self, columns: Columns | None = None) -> None:
@@ -49,27 +49,27 @@ class History(Sequence[Epoch]):
         if place >= self._length:
             return self._new[place - self._length]
         number, loss, validation_loss, rate = (float(self._stored[name][place]) for name in FIXED)
-        metrics = {name: float(self._stored[name][place]) for name in self._metrics}  # NaN is what was measured
+        metrics = {name: float(self._stored[name][place]) for name in self._metrics}  # NaN is a measured value here
         return Epoch(int(number), loss, None if np.isnan(validation_loss) else validation_loss, metrics, rate, _NOT_TIMED)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, (History, list)) and len(self) == len(other) and all(map(Epoch.__eq__, self, other))
 
-    __hash__ = None  # type: ignore[assignment]  # it grows
+    __hash__ = None  # type: ignore[assignment]  # it is mutable
 
     def __repr__(self) -> str:
-        """The first, the last and the epoch of the least validation loss, or loss: a notebook would print them all."""
+        """Return the first, last and best epoch, by validation loss or loss, so that notebooks stay readable."""
         if len(self) <= SHOWN:
             return repr(list(self))
         best = min(self, key=lambda epoch: (math.inf, epoch.number) if math.isnan(_loss(epoch)) else (_loss(epoch), epoch.number))
         return f"<History of {len(self):,} epochs: first {self[0]}, last {self[-1]}, best {best}>"
 
     def append(self, epoch: Epoch) -> None:
-        """Add the epoch that follows."""
+        """Append the next epoch."""
         self._new.append(epoch)
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
-        """Columns of equal length, NaN where nothing was measured; without seconds."""
+        """Return columns of equal length, with NaN for values that were not measured; without seconds."""
         new = _columns(self._new)
         missing = np.full(self._length, np.nan), np.full(len(self._new), np.nan)
         names = dict.fromkeys([*self._stored, *new])
@@ -77,17 +77,17 @@ class History(Sequence[Epoch]):
 
 
 class EpochColumns:
-    """The finished epochs of one run, as a schedule reads them."""
+    """Finished epochs of one run, as columns for a schedule."""
 
     def __init__(self) -> None:
         self._epochs: list[Epoch] = []
 
     def append(self, epoch: Epoch) -> None:
-        """Add the epoch that follows."""
+        """Append the next epoch."""
         self._epochs.append(epoch)
 
     def columns(self, epochs: int) -> Columns:
-        """Return the first `epochs` epochs as read-only columns, none for none; without "validation_loss" where none was measured."""
+        """Return the first `epochs` epochs as read-only columns, without "validation_loss" if it was never measured."""
         if not epochs:
             return {}
         found = _columns(self._epochs[:epochs])

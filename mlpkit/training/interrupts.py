@@ -1,4 +1,4 @@
-"""Interrupts: Ctrl-C in Python, held back while a step runs, so that a run stands between two steps whatever stops it."""
+"""Interrupts: Ctrl-C, delayed during a step so that a run always stops between two steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-try:  # the functions beneath Python's own, which look up enumerations at each call: a small epoch takes 10 us
+try:  # the functions that Python's own call after enumeration lookups, which take 10 us per epoch
     from _signal import getsignal  # type: ignore[import-not-found]
     from _signal import signal as set_signal
 except ImportError:
@@ -16,26 +16,26 @@ except ImportError:
 
 
 class Interrupts:
-    """Between `begin` and `end` Ctrl-C raises KeyboardInterrupt, but not while `held` is True, as it is from `begin` on: then `let` does.
+    """Handler of Ctrl-C between `begin` and `end`, which delays KeyboardInterrupt while `held` is True.
 
-    A second Ctrl-C meanwhile raises at once. It stands in for Python's default handler in the main thread alone: other
-    handlers are their owner's, and no other thread is interrupted. Whatever raises puts the default handler back first, so
-    that none is left behind where the interrupt comes in the middle of `begin` or `end`.
+    `begin` sets `held`, and `let` resets it and raises a delayed interrupt. A second Ctrl-C raises at once. The handler replaces
+    only Python's default handler and only in the main thread. Before raising, it restores the default handler, so that an
+    interrupt in the middle of `begin` or `end` leaves the default handler in place.
 
     Attributes
     ----------
     held : bool
     pending : bool
-        Whether Ctrl-C came while it was held.
+        True if Ctrl-C was pressed while it was held.
     """
 
     def __init__(self) -> None:
         self.held = self.pending = False
         self._installed = False
-        self._handler = self._handle  # one object, as each `self._handle` would be another
+        self._handler = self._handle  # one object, because each access to `self._handle` creates a new one
 
     def begin(self) -> None:
-        """Take Python's handler over, and hold Ctrl-C back."""
+        """Replace Python's handler, and delay Ctrl-C."""
         self.held = True
         if getsignal(signal.SIGINT) is signal.default_int_handler:
             try:
@@ -45,21 +45,21 @@ class Interrupts:
                 self._installed = False
 
     def end(self) -> None:
-        """Put Python's handler back."""
+        """Restore Python's handler."""
         self.held = self.pending = False
         if self._installed:
-            set_signal(signal.SIGINT, signal.default_int_handler)  # which first calls the handler of a signal that has come
+            set_signal(signal.SIGINT, signal.default_int_handler)  # calls the handler of a pending signal first
             self._installed = False
 
     def let(self) -> None:
-        """Hold Ctrl-C back no longer; KeyboardInterrupt if it came meanwhile."""
+        """Stop delaying Ctrl-C; raise KeyboardInterrupt if it was pressed meanwhile."""
         self.held = False
         if self.pending:
             self.raise_pending()
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """Return a context in which Ctrl-C is held back: KeyboardInterrupt comes at its end, if nothing else is raised there."""
+        """Return a context that delays Ctrl-C; at its end, KeyboardInterrupt is raised unless there is another exception."""
         own = not self._installed
         if own:
             self.begin()
@@ -73,7 +73,7 @@ class Interrupts:
                 self.end()
 
     def raise_pending(self) -> None:
-        """Raise the KeyboardInterrupt that was held back."""
+        """Raise the delayed KeyboardInterrupt."""
         self.end()
         raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""TrainingProblem: the mean loss over all training rows as a function of the parameters, for an optimizer that needs the whole of it."""
+"""Training objective: the mean loss over all training rows as a function of the parameters, for full-batch optimizers."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from mlpkit.engine.network import Network
 from mlpkit.engine.workspace import Workspace
 from mlpkit.plugin import Array
 
-ROWS = 4096  # that go through the network at once
+ROWS = 4096  # rows processed at once
 
 
 class Stopped(Exception):
-    """The run was asked to stop while an optimizer was at work on its problem."""
+    """Raised if the run is stopped while a full-batch optimizer evaluates the objective."""
 
 
 class TrainingProblem:
-    """From a vector of parameters to the mean loss and its gradient. Each call is a pass over the rows.
+    """Objective from a vector of parameters to the mean loss and its gradient. Each call is a pass over the rows.
 
-    Between two calls the network has the parameters that the epoch began with: a run that is stopped or broken stands there.
+    Between two calls the network has the parameters of the beginning of the epoch, also after a stop or an error.
 
     Parameters
     ----------
     network : Network
     batches : Batches or Stream
-        Of all rows, in an order that stays.
+        All rows in a fixed order.
     workspaces : dict of int to Workspace
-        By the number of rows; they share one gradient.
+        Workspaces by number of rows, which share one gradient.
     stop : callable or None
-        Asked before each pass.
+        Called before each pass.
 
     Attributes
     ----------
     passes : int
-        Calls since `begin`.
+        Number of calls since `begin`.
     loss : float
-        What the first of them gave.
+        Loss of the first call.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class TrainingProblem:
         self.passes, self.loss = 0, 0.0
 
     def begin(self) -> None:
-        """An epoch begins at the network's parameters."""
+        """Begin an epoch at the network's parameters."""
         self.start[...] = self.parameters
         self.passes, self.loss = 0, 0.0
 
@@ -70,11 +70,11 @@ class TrainingProblem:
         return loss, self.gradient
 
     def _over_blocks(self) -> float:
-        """The mean loss at the network's parameters; its gradient is in `gradient` afterwards."""
+        """Return the mean loss at the network's parameters, and store its gradient in `gradient`."""
         rows, total = self.batches.rows, 0.0
         for index, (inputs, targets, weights) in enumerate(self.batches.after(0)):
             total += self.workspaces[len(inputs)].loss_and_gradient(inputs, targets, weights)
-            if self.gradient is not self.block:  # that of a block is of the mean over its rows
+            if self.gradient is not self.block:  # the gradient of a block is that of the mean over its rows
                 self.block *= len(inputs) / rows
                 np.add(self.gradient, self.block, self.gradient) if index else np.copyto(self.gradient, self.block)
         return total / rows

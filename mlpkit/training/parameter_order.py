@@ -1,7 +1,7 @@
-"""The order of the parameters in a saved state, as models/FORMAT.md says.
+"""Order of the parameters in a saved state, as defined in models/FORMAT.md.
 
-Weights, biases, scales and shifts of normalization, parameters of activations, statistics of batch normalization; each by
-layer. In memory each weight has its bias behind it, and layers that are not trained come last.
+Weights, biases, scales and shifts of normalization, parameters of activations, statistics of batch normalization, each by layer. In
+memory, each bias follows its weight, and layers that are not trained come last.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from mlpkit.engine.parameters import Parameters
 from mlpkit.plugin import Array
 
 GROUPS = ("weight", "bias", "normalization.scale", "normalization.shift", "activation", "normalization.mean", "normalization.variance")
-RANKS = (0, 1, 2, 2, 3, 4, 4)  # scale and shift of a layer stand together, and so do mean and variance
+RANKS = (0, 1, 2, 2, 3, 4, 4)  # scale and shift of a layer are adjacent, as are mean and variance
 
 
 def to_file_order(parameters: Parameters, array: Array) -> Array:
-    """A copy of `array`, shape (trained,) or (all,), which has a number for each parameter in the order of memory."""
+    """Return a copy of `array`, shape (trained,) or (all,), with the parameters in file order instead of memory order."""
     return np.concatenate([array[part] for part in _parts(parameters, len(array))])
 
 
 def from_file_order(parameters: Parameters, stored: Array, out: Array) -> None:
-    """Fill `out` with what `to_file_order` made of it."""
+    """Fill `out` with the memory order of an array in file order."""
     start = 0
     for part in _parts(parameters, len(out)):
         size = part.stop - part.start

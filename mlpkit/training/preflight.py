@@ -1,4 +1,4 @@
-"""Storable: whether a model could be measured in its training and saved after it, which is asked before."""
+"""Checks before training that a model can be measured during training and saved afterwards."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from mlpkit.training.evaluation import check_metrics
 
 
 def check_storable(spec: Spec, inputs: InputEncoder, target: TargetEncoder) -> None:
-    """Raise DataError, before any training, for what no model file could hold after it."""
+    """Raise DataError or BrokenPlugin before training if the model could not be saved."""
     columns = list(inputs.order)
-    digests = [["0" * DIGITS] * len(columns)] * 2  # those of the state of a run: of its training and its validation rows
+    digests = [["0" * DIGITS] * len(columns)] * 2  # digests of the training and validation rows in a training state
     for what, value in (("the spec", spec.to_dict()), ("the preprocessing", [inputs.to_state(), target.to_state(), columns, digests])):
         try:
             text = strict_json.encode(value, what)
@@ -32,24 +32,24 @@ def check_storable(spec: Spec, inputs: InputEncoder, target: TargetEncoder) -> N
             raise DataError(message, help="use fewer columns, categories or classes, or shorter names of plain characters") from error
     if wrong := [name for name in (*spec.optimizer.state, *spec.optimizer.scalars) if not is_path(f"{FOLDERS['state']}optimizer/{name}")]:
         message = f"the state {shortened(wrong[0], 100)!r} of the optimizer {plugin_name(spec.optimizer)!r} cannot be saved"
-        raise BrokenPlugin(message, help="name it with letters, digits and _, 128 of them at most")
+        raise BrokenPlugin(message, help="use a name of at most 128 letters, digits and _")
 
 
 def check_trainable(spec: Spec, prepared: Prepared) -> None:
-    """Raise as `check_measured` and `check_storable`, MissingPlugin where something stands for a plugin, DataError for too few rows."""
+    """Raise the errors of `check_measured` and `check_storable`, MissingPlugin for placeholders, and DataError for too few rows."""
     require(*plugin_objects(spec))
     if len(prepared.train.inputs) < 2 and any(isinstance(layer.normalization, BatchNormalization) for layer in spec.network.layers):
-        raise DataError("batch normalization needs at least two training rows", help="give more rows, or use 'layer' normalization")
+        raise DataError("batch normalization needs at least two training rows", help="use more rows, or use 'layer' normalization")
     check_measured(spec, prepared)
     check_storable(spec, prepared.inputs, prepared.target)
 
 
 def check_measured(spec: Spec, prepared: Prepared) -> None:
-    """Raise SpecError when the metrics, the early stopping or the schedule of a spec do not fit the data."""
+    """Raise SpecError if the metrics, early stopping or the schedule of a spec do not fit the data."""
     check_metrics(spec.metrics, prepared.target.task)
     stopping = spec.training.early_stopping
     if stopping is not None and stopping.monitor == "validation_loss" and prepared.validation is None:
-        message = "early stopping watches the validation loss, but there are no validation rows"
+        message = "early stopping monitors the validation loss, but there are no validation rows"
         advice = "add data.split.validation, such as 0.2, or set the monitor to 'training_loss'"
         raise SpecError.at("training.early_stopping", message, advice)
     schedule = learning_rate_of(spec.optimizer)

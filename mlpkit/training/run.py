@@ -1,4 +1,4 @@
-"""Run: one training run, epoch by epoch and step by step, that can be stopped before any step and go on from there."""
+"""Run: training epoch by epoch and step by step, which can be stopped before any step and resumed."""
 
 from __future__ import annotations
 
@@ -42,32 +42,32 @@ Record = Callable[[Epoch], None]
 
 
 class Run:
-    """A training run: optimizer state, step, order of the rows, generators, best weights.
+    """Training run: optimizer state, step, order of the rows, generators, best weights.
 
     Parameters
     ----------
     network : Network
-        It is trained from the weights it has.
+        Network to train from its present weights.
     spec : Spec
-        Its loss, optimizer, training and seed are used.
+        Spec whose loss, optimizer, training options and seed are used.
     train, validation : Dataset or StoredDataset
     measure : callable or None
-        From the network's outputs on the validation rows (the training rows if there are none) to named metrics.
+        Function from the network's outputs on the validation rows (or else the training rows) to named metrics.
     stop : callable or None
-        Called before each step; the run ends there if it returns True.
+        Called before each step; the run ends if it returns True.
     done : int
-        Epochs that the network was trained for before: numbers and random generators go on from there.
+        Number of epochs of earlier runs, from which epoch numbers and random generators continue.
     record : callable, optional
-        Called with each finished epoch, before any interrupt is let through.
+        Called with each finished epoch, before an interrupt is raised.
 
     Attributes
     ----------
     epoch, step : int
-        Finished epochs, and steps of them and of the unfinished one.
+        Numbers of finished epochs, and of steps including those of the unfinished epoch.
     thread : int or None
-        That is at work on an epoch.
+        Thread that is running an epoch.
     whole : bool
-        Whether it stands between two steps. After an exception in the middle of one it does not, and has no state.
+        True if the run is between two steps. After an exception in the middle of a step it is False, and there is no state.
     """
 
     def __init__(
@@ -88,24 +88,24 @@ class Run:
         self.done = done
         self.epoch = 0
         self.step = 0
-        self.loss = 0.0  # summed over the rows of the unfinished epoch
+        self.loss = 0.0  # sum over the rows of the unfinished epoch
         self.whole = True
         self.thread: int | None = None
-        self.converged = False  # the optimizer of the whole problem says that nothing is left to gain
+        self.converged = False  # the full-batch optimizer reports that no improvement is left
         minimizes = isinstance(spec.optimizer, Minimizer)
         self.batch_size = min(ROWS if minimizes else spec.training.batch_size or self.rows, self.rows)
         self.shuffle_rng = random_stream(spec.seed, "shuffle", done)
         self.dropout_rng = random_stream(spec.seed, "dropout", done)
         self.quiet = quiet_context()
         self.averaged = deepcopy(network) if averages(spec.optimizer) else None
-        self.given: Array | None = None  # the averaged weights, once the network has them
+        self.given: Array | None = None  # averaged weights, once the network has them
         self.best = Best(network, self.averaged or network, spec, validation is not None)
         self.evaluated = not (validation is None and measure is None and not self.best.stopping)
         shapes = [layer.weight.shape for layer in network.layers]
         large = max(self.batch_size * inputs * units for inputs, units in shapes) >= LARGE
         self.share = Share(large, may_be_split(max(self.batch_size, BLOCK if self.evaluated else 1), shapes))
-        self.threads: int | None = None  # decided when the run begins
-        self.order: NDArray[np.uint64] | None = None  # the generator that shuffled the unfinished epoch, before it did
+        self.threads: int | None = None  # set when the run begins
+        self.order: NDArray[np.uint64] | None = None  # state of the shuffle generator before the unfinished epoch
         shuffle = spec.training.shuffle and not minimizes
         join = any(isinstance(layer.normalization, BatchNormalization) for layer in spec.network.layers)
         self.batches = batches_of(train, self.batch_size, shuffle, join)
@@ -115,7 +115,7 @@ class Run:
         self.problem = TrainingProblem(network, self.batches, self.workspaces, stop) if minimizes else None
 
     def _workspaces(self) -> dict[int, Workspace]:
-        """A workspace for a whole batch and one for the last batch of an epoch, with one gradient."""
+        """Return workspaces for a full batch and for the last batch of an epoch, which share one gradient."""
         whole = Workspace(self.network, self.spec.loss, self.batch_size, rng=self.dropout_rng)
         last = self.rows - (len(self.batches) - 1) * self.batch_size
         if last == self.batch_size:
@@ -124,19 +124,19 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Return whether all epochs are done, early stopping has seen enough, or nothing is left to gain."""
-        converged = self.converged and self.step == self.epoch  # and that epoch is done
+        """True if all epochs are done, patience is exhausted, or a full-batch optimizer has converged."""
+        converged = self.converged and self.step == self.epoch  # and the epoch is finished
         return converged or self.epoch >= self.spec.training.epochs or self.best.monitor.exhausted
 
     @property
     def place(self) -> Place:
-        """Return how far it has come."""
+        """Progress of the run."""
         return Place(self.done + self.epoch, self.step - self.epoch * self.steps_per_epoch)
 
     # -- training
 
     def next_epoch(self) -> Epoch | None:
-        """Train one epoch, or what is left of it; None when the run is over, or was asked to stop."""
+        """Train one epoch or the rest of it; return None if the run is finished or stopped."""
         if self.finished:
             return None
         if self.threads is None:
@@ -150,7 +150,7 @@ class Run:
                     started, rate = time.perf_counter(), self.update.rate(self.epoch * self.steps_per_epoch, self.steps_per_epoch)
                     epoch = self._finished_epoch(started, rate) if self.quiet.run(self._take_steps) else None
                 finally:
-                    self.interrupts.held = True  # until the BLAS has its number of threads back
+                    self.interrupts.held = True  # until the number of BLAS threads is restored
             self.interrupts.let()
             return epoch
         finally:
@@ -163,7 +163,7 @@ class Run:
             workspace.set_threads(count)
 
     def _finished_epoch(self, started: float, rate: float) -> Epoch:
-        """Return the record of an epoch whose steps are done, with what is measured after them."""
+        """Return the record of an epoch whose steps are done, with its validation."""
         validation_loss, metrics = self._evaluate()
         seconds = time.perf_counter() - started
         epoch = Epoch(self.done + self.epoch + 1, self.loss / self.rows, validation_loss, metrics, rate, seconds)
@@ -178,7 +178,7 @@ class Run:
         return epoch
 
     def _begin_change(self) -> None:
-        """Begin what must not be left half done: Ctrl-C waits for its end."""
+        """Begin a change that must be completed, for which Ctrl-C is delayed."""
         self.interrupts.held = True
         self.whole = False
 
@@ -187,7 +187,7 @@ class Run:
         self.interrupts.let()
 
     def _take_steps(self) -> bool:
-        """One step per batch that the epoch has left; False when asked to stop."""
+        """Take the remaining steps of the epoch, one per batch; return False if stopped."""
         if self.problem is not None:
             return self._minimize(self.problem)
         if self.batches.shuffled:
@@ -206,13 +206,15 @@ class Run:
             self.update.apply(workspace.gradient.trained, self.step, self.steps_per_epoch)
             self._end_change()
         vector = self.network.parameters.vector
-        if not math.isfinite(vector.dot(vector)) and not np.isfinite(vector).all():  # by the last step, which no loss has seen
+        if (
+            not math.isfinite(vector.dot(vector)) and not np.isfinite(vector).all()
+        ):  # caused by the last step, after which no loss is computed
             raise self._diverged(self.train.inputs[: self.batch_size], math.nan)
         return True
 
     def _minimize(self, problem: TrainingProblem) -> bool:
-        """The epoch of an optimizer that needs the whole problem; False when asked to stop: then it has not begun."""
-        if self.step > self.epoch:  # only the validation of the epoch is missing
+        """Run an epoch of a full-batch optimizer; return False, without any change, if stopped."""
+        if self.step > self.epoch:  # only validation remains
             return True
         try:
             found = self.update.minimize(problem, self.step + 1)
@@ -247,15 +249,14 @@ class Run:
         rate = self.update.rate(max(self.step - 1, 0), self.steps_per_epoch)
         number, last = self.done + self.epoch + 1, self.done + self.spec.training.epochs
         error = divergence(self.network, self.spec, inputs, loss, f"in epoch {number} of {last}", rate)
-        kept = f"; the model has the weights of epoch {self.best.number}, the best that was finished" if self.best.number else ""
+        kept = f"; the model has the weights of epoch {self.best.number}, the best finished one" if self.best.number else ""
         return type(error)(error.message, help=error.help + kept)
 
     def close(self) -> None:
-        """Give the network the weights to predict with, and the threads to other runs. A second call changes nothing.
+        """Set the network's weights for prediction, and release threads. Further calls have no effect.
 
-        With early stopping, and after a run that broke in the middle of a step, these are the weights of the best finished
-        epoch; else, where the optimizer averages, the average. The statistics of batch normalization are then those of the
-        trained weights, and are measured anew.
+        With early stopping, and after an error in the middle of a step, these are the weights of the best finished epoch; else the averaged
+        weights if the optimizer averages. The statistics of batch normalization belong to the trained weights and are then measured again.
         """
         self.share.close()
         if self.best.stopping or not self.whole:
@@ -267,7 +268,7 @@ class Run:
             measure_batch_statistics(self.network, self.train.inputs)
 
     def predicting_network(self) -> Network:
-        """Return the network with the weights to predict with now: itself, or where the optimizer averages another one."""
+        """Return the network with the present weights for prediction: itself, or another one if the optimizer averages."""
         if self.averaged is None:
             return self.network
         self.averaged.parameters.vector[...] = self.network.parameters.vector
@@ -276,7 +277,7 @@ class Run:
         return self.averaged
 
     def best_network(self) -> Network:
-        """Return the network that predicts best: with early stopping a copy, with the weights of the best epoch."""
+        """Return the network with the best weights: a copy with those of the best epoch, if there is early stopping."""
         if not self.best.stopping:
             return self.predicting_network()
         network = deepcopy(self.network)
@@ -284,11 +285,11 @@ class Run:
         return network
 
     def go_on_with_threads(self, threads: int | None) -> None:
-        """Take the number of threads with which the run began, unless somebody has set another one."""
+        """Use the number of threads of the interrupted run, unless the user has set another one."""
         if threads is None:
             return
         count = self.share.begin(threads)
         self.use_threads(count)
         if count != threads:
-            message = f"the run began with {counted(threads, 'thread')} and goes on with {count}"
-            warn(UserWarning(f"{message}: the last bits may differ from those of an unbroken run"))
+            message = f"the run began with {counted(threads, 'thread')} and is resumed with {count}"
+            warn(UserWarning(f"{message}: the last bits may differ from those of an uninterrupted run"))

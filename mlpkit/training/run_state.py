@@ -1,4 +1,4 @@
-"""Between a run and what is kept of it: the state in a file, and what the next run on the same model begins with."""
+"""Conversion of a run to its saved state and to the warm start of the next run on the same model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mlpkit.training.warm_start import WarmStart
 
 
 def state_of(run: Run, data: Fingerprint) -> TrainingState:
-    """Return where the run stands; copies, so that it may go on. Only when it is `whole`. `data` are those of its rows."""
+    """Return the state of a run that is `whole`, with copies of arrays, so that training may continue."""
     order = generator_state(run.shuffle_rng) if run.order is None else run.order
     parameters = run.network.parameters
     arrays: dict[str, NDArray[Any]] = {
@@ -53,15 +53,15 @@ def state_of(run: Run, data: Fingerprint) -> TrainingState:
 
 
 def restore(run: Run, state: TrainingState, history: Sequence[Epoch] = ()) -> None:
-    """Let a new run stand where `state` says. The network has the parameters that it had in the file; `history` those epochs.
+    """Restore a run from its state. The network must have the parameters of the file; `history` has its epochs.
 
     Raises
     ------
     ModelFileError
-        The state is not one of a run on these rows.
+        The state does not fit the rows.
     """
     if state.steps_per_epoch != run.steps_per_epoch:
-        message = f"the training state has {state.steps_per_epoch} steps per epoch, and these rows have {run.steps_per_epoch}"
+        message = f"the training state has {state.steps_per_epoch} steps per epoch, but these rows have {run.steps_per_epoch}"
         raise ModelFileError(message, help="use another checkpoint")
     run.whole = False
     run.go_on_with_threads(state.threads)
@@ -87,7 +87,7 @@ def restore(run: Run, state: TrainingState, history: Sequence[Epoch] = ()) -> No
 
 
 def warm_start_of(run: Run) -> WarmStart:
-    """Return what the next run on the network can go on from. Only when the run is `whole`, before it is closed."""
+    """Return the warm start for the next run on the network. The run must be `whole` and not closed."""
     optimizer, update = run.spec.optimizer, run.update
     arrays = dict(zip((*optimizer.state, *optimizer.scalars), (*update.state, *update.scalars), strict=True))
     last, left = None, None
@@ -97,7 +97,7 @@ def warm_start_of(run: Run) -> WarmStart:
 
 
 def go_on_from(run: Run, start: WarmStart) -> None:
-    """Take over what an earlier run on the network has left, where the optimizer is the same."""
+    """Apply the state of an earlier run on the network, if the optimizer is the same."""
     run.whole = False
     start.restore_last(run.network.parameters.vector)
     if start.fits(run.spec, run.update):

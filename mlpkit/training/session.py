@@ -1,4 +1,4 @@
-"""Session: a model's run on its data, with the history that it writes, the metrics that it measures and its checkpoints."""
+"""Session: a model's run on its data, with history, metrics and checkpoints."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Stop = Callable[[], bool]
 
 
 class Session:
-    """A run on prepared data.
+    """Run on prepared data.
 
     Parameters
     ----------
@@ -32,13 +32,13 @@ class Session:
     spec : Spec
     prepared : Prepared
     history : History
-        Of what was trained before; each epoch is added to it.
+        History of earlier training, to which each epoch is appended.
     begin : TrainingState, WarmStart or None
-        Where the run goes on; or what an earlier run on the network has left to it.
+        State to resume from, or state that an earlier run has left for the next one.
     stop : callable or None
-        Asked before each step.
+        Called before each step.
     checkpoints : callable or None
-        From the place where the run begins to its checkpoints.
+        Function from the beginning of the run to its checkpoints.
 
     Raises
     ------
@@ -48,12 +48,12 @@ class Session:
     Attributes
     ----------
     left : TrainingState or None
-        Where the run stood when it ended; None when it was finished, unless `training.keep_state` asks for it or Ctrl-C came at its
-        very end, or broke in the middle of a step.
+        State of the run at its end; None if it was finished (except with `training.keep_state`, or for Ctrl-C at the very end) or failed in
+        the middle of a step.
     ranges : dict or None
-        The scores that the network's own activations meet, once the run is over; None for one that was left or has failed.
+        Ranges of the pre-activations of third-party activations after a finished run; None for one that was left or failed.
     warm_start : WarmStart or None
-        What it leaves to the next run; None when it broke in the middle of a step.
+        State for the next run; None if this one failed in the middle of a step.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Session:
         self.left = begin if isinstance(begin, TrainingState) else None
         self.warm_start = begin if isinstance(begin, WarmStart) else None
         self.restored, self.settled, self.told = begin is None, False, False
-        self.interrupted = False  # by Ctrl-C: then the state is kept, even at the very end
+        self.interrupted = False  # by Ctrl-C, after which the state is kept even at the very end
         self.ranges: Ranges | None = None
         place = begin.place if isinstance(begin, TrainingState) else Place(len(history), 0)
         self.checkpoints = None if checkpoints is None else checkpoints(place)
@@ -80,7 +80,7 @@ class Session:
         self.run = Run(network, spec, prepared.train, prepared.validation, metrics, before_step, done, history.append)
 
     def go_on(self) -> None:
-        """Go on from where an earlier run stands, or with what it has left."""
+        """Restore the state of an earlier run, or apply its warm start."""
         if isinstance(self.begin, TrainingState):
             restore(self.run, self.begin, self.history)
         elif isinstance(self.begin, WarmStart):
@@ -88,21 +88,21 @@ class Session:
         self.restored = True
 
     def after_epoch(self) -> None:
-        """Write a checkpoint if it is time for one."""
+        """Write a checkpoint if one is due."""
         if self.checkpoints is not None:
             with self.run.interrupts.holding():
                 self.checkpoints.after_epoch(self.run.place, self.history)
 
     def after_training(self) -> None:
-        """Write the last checkpoint of a finished run, and find the scores of the best network."""
+        """Write the last checkpoint of a finished run, and measure the ranges of pre-activations of the best network."""
         if self.checkpoints is not None and self.run.finished:
             with self.run.interrupts.holding():
                 self.checkpoints.write(self.run.place, self.history)
         self.ranges = self.preactivation_ranges(self.run.best_network())
 
     def settle(self) -> None:
-        """End the run: keep where it stands, give the network its weights, let threads and folder go. A second call changes nothing."""
-        if self.restored and not self.settled and not sys.is_finalizing():  # at its end Python imports no more
+        """End the run: keep its state, set the network's weights, release threads and folder. Further calls have no effect."""
+        if self.restored and not self.settled and not sys.is_finalizing():  # no imports are possible while Python exits
             kept = not self.run.finished or self.spec.training.keep_state or self.interrupted
             self.left = self.state() if kept else None
             self.warm_start = warm_start_of(self.run) if self.run.whole else None
@@ -124,23 +124,23 @@ class Session:
         activation = self.spec.network.layers[-1].activation
         figures = self.prepared.target.scores(answers.outputs, activation, answers.scores, self.spec.loss)
         measured = measure(self.spec.metrics, figures, values, weights)
-        if not self.told:  # of what no epoch can measure, once
+        if not self.told:  # warn once of metrics that no epoch can measure
             self.told = True
             warn_undefined(measured, figures, "training" if self.prepared.validation is None else "validation")
         return measured
 
     def preactivation_ranges(self, network: Network) -> Ranges:
-        """The scores that a network's own activations meet on the training rows; none when a plugin fails."""
-        if sys.is_finalizing():  # at its end Python imports no more
+        """Return the ranges of pre-activations of third-party activations on the training rows; empty if a plugin fails."""
+        if sys.is_finalizing():  # no imports are possible while Python exits
             return {}
         try:
             return preactivation_ranges(network, self.prepared.train.inputs)
-        except RAISED:  # what ended the run has been said
+        except RAISED:  # the error that ended the run has been reported
             return {}
 
     def state(self) -> TrainingState | None:
-        """Return where the run stands; None when it broke in the middle of a step."""
-        if not self.restored:  # it was interrupted while it was brought to where it goes on: it stands there still
+        """Return the state of the run; None after an error in the middle of a step."""
+        if not self.restored:  # interrupted while restoring; the earlier state is still valid
             return self.left
         return state_of(self.run, self._fingerprint) if self.run.whole else None
 

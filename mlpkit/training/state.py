@@ -1,5 +1,6 @@
-"""TrainingState: where a run stands. With the parameters and the history of the model it is all that the run needs to
-go on, on the same data, to the same bits.
+"""State of a run, for resuming it with identical results.
+
+Together with the parameters and the history of the model, and with the same data, it is all that a run needs.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ Size = Annotated[int, Field(ge=0, lt=2**53)]
 
 
 class Place(NamedTuple):
-    """The place that training has reached: places compare as they follow each other.
+    """Progress of training; places are ordered by time.
 
     Attributes
     ----------
     epochs : int
-        Finished epochs, those of earlier runs included.
+        Finished epochs, including those of earlier runs.
     steps : int
-        Steps of the epoch that is not finished.
+        Steps of the unfinished epoch.
     """
 
     epochs: int
@@ -41,40 +42,38 @@ class Place(NamedTuple):
 
 
 class TrainingState(BaseModel):
-    """The state of a run.
+    """State of a run.
 
     Attributes
     ----------
     done : int
-        Epochs that the network was trained for before this run.
+        Number of epochs before this run.
     epoch : int
-        Finished epochs of this run.
+        Number of finished epochs of this run.
     step : int
-        Steps of this run.
+        Number of steps of this run.
     steps_per_epoch : int
     waited : int
-        What early stopping counts: epochs since the best one; 0 without it.
+        Epochs since the best one; 0 without early stopping.
     best : int or None
-        The number of the best epoch; None before the first one, and without early stopping.
+        Number of the best epoch; None before the first one, and without early stopping.
     data : Fingerprint
-        Of the rows that it is trained on.
+        Fingerprint of the rows.
     versions : dict of str to str
-        Of NumPy and of each distribution that the spec's plugins are from.
+        Versions of NumPy and of each distribution that provides plugins of the spec.
     threads : int or None
-        On how many it is computed, which the last bits depend on; None before its first epoch, and in files of 0.2.0.
+        Number of threads, which affects the last bits; None before the first epoch, and in files of 0.2.0.
     before : int
-        Steps of earlier runs whose arrays the optimizer went on with; 0 in files from before container 1.4.
+        Steps of earlier runs whose state the optimizer has continued; 0 in files before container 1.4.
     converged : bool
-        Whether the optimizer said that nothing is left to gain; False in files from before container 1.3.
+        True if the full-batch optimizer reported that no improvement is left; False in files before container 1.3.
     arrays : dict of str to array
-        "optimizer/NAME", shaped like the trained parameters, one for each name in the optimizer's `state`, and for each in its
-        `scalars` one of float64, shape (1,), or (tensors,) for a rule whose scope is "tensor";
-        "rng/shuffle", of the start of the epoch, and "rng/dropout", as `generator_state` gives them;
+        "optimizer/NAME", shaped like the trained parameters, for each name in the optimizer's `state`, and for each name in its `scalars`
+        with dtype float64 and shape (1,), or (tensors,) if the scope is "tensor";
+        "rng/shuffle" at the start of the epoch, and "rng/dropout", as returned by `generator_state`;
         "loop/loss", shape (1,), the sum of losses over the rows of the unfinished epoch;
-        "loop/parameters", the vector that training has come to, where the model has the best or an averaged one: with early
-        stopping, or an optimizer that averages;
-        "loop/monitored", shape (1,), with early stopping: the best value of the monitored figure, with its sign changed where
-        more is better.
+        "loop/parameters", the trained parameters, if the model has other ones: the best ones by early stopping, or averaged ones;
+        "loop/monitored", shape (1,), with early stopping: the best monitored value, negated if higher is better.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -93,17 +92,17 @@ class TrainingState(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainingState:
-        if not 0 <= self.place.steps <= self.steps_per_epoch:  # all of them: only the validation of the epoch is missing
-            raise ValueError(f"{self.step} steps are not {self.epoch} epochs of {self.steps_per_epoch} and a part of another")
+        if not 0 <= self.place.steps <= self.steps_per_epoch:  # equality: only validation remains
+            raise ValueError(f"{self.step} steps do not fit {self.epoch} epochs of {self.steps_per_epoch} steps and a part of another")
         return self
 
     @property
     def place(self) -> Place:
-        """Return how far training has come."""
+        """Progress of training."""
         return Place(self.done + self.epoch, self.step - self.epoch * self.steps_per_epoch)
 
     def problem(self, spec: Spec, parameters: Parameters) -> str:
-        """Return what is wrong with the arrays for a network with these parameters; empty when nothing is."""
+        """Return a description of an array that does not fit the network; empty if all fit."""
         shapes = array_shapes(spec, parameters)
         for name, (dtype, shape) in shapes.items():
             found: NDArray[Any] | None = self.arrays.get(name)
@@ -112,12 +111,12 @@ class TrainingState(BaseModel):
             if (found.dtype, found.shape) != (np.dtype(dtype), shape):
                 return f"the array {name} is {found.dtype} {found.shape}, not {dtype} {shape}"
             if name.startswith("rng/") and not is_generator_state(found):
-                return f"the array {name} is no state of a generator"
+                return f"the array {name} is not a valid state of a generator"
         return ""
 
 
 def keeps_parameters(spec: Spec) -> bool:
-    """Return True if the model of a run has other weights than training has come to: the best ones, or averages."""
+    """Return True if a model has other weights than its run: the best ones, or averages."""
     return spec.training.early_stopping is not None or averages(spec.optimizer)
 
 

@@ -1,6 +1,6 @@
 """Update: the optimizer with its state, and the learning rate of each step.
 
-The optimizer's rule is written for one array; here it meets the vector of all parameters, or each tensor of it.
+The rule of the optimizer is applied to the vector of all parameters, or to each tensor.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from mlpkit.training.divergence import broken
 from mlpkit.training.history import EpochColumns
 from mlpkit.training.objective import TrainingProblem
 
-PIECE = 2**18  # parameters that an elementwise optimizer moves at once
-MANY = 2**20  # parameters from which pieces pay, and threads
+PIECE = 2**18  # parameters that an elementwise optimizer updates at once
+MANY = 2**20  # parameters from which slices and threads are faster
 
 
 class Found(NamedTuple):
-    """The parameters that an optimizer found, its state with them, and whether nothing is left to gain."""
+    """Parameters found by a full-batch optimizer, with its state, and True if it has converged."""
 
     w: Array
     state: list[Array]
@@ -35,24 +35,24 @@ class Found(NamedTuple):
 
 
 class Update:
-    """The optimizer with its state and the learning rate of each step.
+    """Optimizer with its state and the learning rate of each step.
 
-    The order of a step: the gradient of the mean loss; the optimizer's rule, with the learning rate of the step times the
-    layer's factor. What later versions add has its place here: penalties and clipping before the rule, decay and
-    constraints after it. Weights to predict with, where an optimizer averages, are derived from its state when they are needed.
+    The order of a step: the gradient of the mean loss; then the optimizer's rule, with the learning rate times the factor of the layer.
+    Penalties and clipping belong before the rule; decay and constraints after it. If the optimizer averages, the weights for
+    prediction are computed from its state when they are needed.
 
     Attributes
     ----------
     state : tuple of array
         One array like the trained vector for each name in the optimizer's `state`.
     scalars : tuple of array
-        One for each name in the optimizer's `scalars`, float64: shape (), or (tensors,) where its scope is "tensor".
+        One array for each name in the optimizer's `scalars`, float64: shape (), or (tensors,) if its scope is "tensor".
     before : int
-        Steps of earlier runs whose arrays the optimizer goes on with: step number t of the rule counts them too.
+        Steps of earlier runs whose state the optimizer continues. They count in the step number t of the rule.
     history : EpochColumns or None
-        Of this run, for a schedule that reads it.
+        Epochs of this run, for a schedule that reads them.
     threads : int
-        On which an elementwise optimizer works when there are many parameters.
+        Number of threads for an elementwise optimizer with many parameters.
     """
 
     def __init__(self, network: Network, spec: Spec) -> None:
@@ -68,15 +68,15 @@ class Update:
         self.before = 0
         self.history = EpochColumns() if self.schedule is not None and self.schedule.once_per_epoch else None
         self.factors = layer_factors(network)
-        self.rates = None if self.factors is None else np.empty_like(self.factors)  # of each parameter, in the step that is taken
-        self._kept = -1, 0.0  # the last epoch for which such a schedule was asked, and its rate
+        self.rates = None if self.factors is None else np.empty_like(self.factors)  # learning rate of each parameter in the present step
+        self._kept = -1, 0.0  # epoch and rate of the last call of a `once_per_epoch` schedule
         self.threads = 1
         self.places = {"role", "layer"} <= signature(optimizer.step).parameters.keys()
         by_pieces = is_elementwise(optimizer) and len(self.trained) >= MANY
-        self.whole = self.tensors is None and not by_pieces  # one call for all of it
+        self.whole = self.tensors is None and not by_pieces  # one call for all parameters
 
     def _tensor_slices(self) -> list[tuple[str, slice, tuple[int, ...]]]:
-        """Return the name of each weight matrix, bias and so on, its slice of the vector, and its shape."""
+        """Return name, slice of the vector and shape of each trained tensor."""
         found, start = [], 0
         for name, view in islice(self.parameters.views.items(), self.parameters.trained_tensors):
             found.append((name, slice(start, start + view.size), view.shape))
@@ -84,14 +84,14 @@ class Update:
         return found
 
     def _place(self, name: str) -> dict[str, Any]:
-        """Return role and layer of a tensor, if the optimizer's `step` takes them."""
+        """Return role and layer of a tensor, if the optimizer's `step` accepts them."""
         if not self.places:
             return {}
         _, layer, role = name.split(".", 2)
         return {"role": role, "layer": int(layer)}
 
     def rate(self, steps: int, steps_per_epoch: int) -> float:
-        """Return the learning rate after so many steps."""
+        """Return the learning rate after `steps` steps."""
         if self.schedule is None:
             return self.constant
         epochs, rest = divmod(steps, steps_per_epoch)
@@ -102,11 +102,11 @@ class Update:
         progress = Progress(min(done / self.epochs, 1.0), done, self.epochs, steps, self.epochs * steps_per_epoch, history)
         rate = self.schedule.at(progress)
         if not isinstance(rate, (int, float, np.floating)) or not 0 <= rate < math.inf:
-            raise broken(self.schedule, f"gives the learning rate {shortened(repr(rate), 100)} after {done:g} epochs")
+            raise broken(self.schedule, f"returns the learning rate {shortened(repr(rate), 100)} after {done:g} epochs")
         return float(rate)
 
     def apply(self, gradient: Array, step: int, steps_per_epoch: int) -> None:
-        """Step number `step`: move the parameters along the gradient, which is scratch space afterwards."""
+        """Apply step number `step`. The gradient is overwritten."""
         lr: Any = self.constant if self.schedule is None else self._rate_of_step(step - 1, steps_per_epoch)
         w, step = self.trained, step + self.before
         if self.factors is not None and self.rates is not None:
@@ -130,7 +130,7 @@ class Update:
         return self._kept[1]
 
     def _by_tensor(self) -> Iterator[tuple[Any, ...]]:
-        """Yield name, slice and shape of each tensor, with the optimizer's arrays and scalars of it."""
+        """Yield name, slice and shape of each tensor, with its state arrays and scalars."""
         for index, (name, part, shape) in enumerate(self.tensors or ()):
             yield (
                 name,
@@ -141,7 +141,7 @@ class Update:
             )
 
     def average(self, out: Array) -> bool:
-        """Fill `out`, shaped like the trained vector, with the weights to predict with; False where they are the trained ones."""
+        """Fill `out`, shaped like the trained vector, with averaged weights; return False if there are none."""
         w = self.trained
         if self.tensors is None:
             return self.optimizer.weights(w, out, *self.state, *self.scalars)
@@ -151,27 +151,27 @@ class Update:
         return all(filled)
 
     def minimize(self, problem: TrainingProblem, step: int) -> Found:
-        """Return what an optimizer that needs the whole problem finds in epoch number `step`; it works on copies."""
+        """Return the result of a full-batch optimizer for epoch number `step`, which works on copies."""
         assert isinstance(self.optimizer, Minimizer)
         problem.begin()
         w, state, scalars = self.trained.copy(), [array.copy() for array in self.state], [number.copy() for number in self.scalars]
-        with np.errstate(all="ignore"):  # a line search may look at points where the loss overflows
+        with np.errstate(all="ignore"):  # a line search may evaluate points where the loss overflows
             lr = self._rate_of_step(step - 1, 1) if self.schedule is not None else self.constant
             converged = self.optimizer.minimize(w, problem, *state, *scalars, lr=lr, t=step + self.before)
-        if not problem.passes:  # it did not ask for the loss
+        if not problem.passes:  # the optimizer did not evaluate the objective
             problem(w)
         return Found(w, [*state, *scalars], bool(converged))
 
     def adopt(self, found: Found) -> None:
-        """Give the network and the optimizer's state what `minimize` found."""
+        """Set the network's parameters and the optimizer's state to a result of `minimize`."""
         self.trained[...] = found.w
         for array, changed in zip((*self.state, *self.scalars), found.state, strict=True):
             array[...] = changed
 
     def _apply_by_pieces(self, w: Array, gradient: Array, lr: float, step: int) -> None:
-        """The same numbers as in one piece, each piece in a core's cache from the first operation to the last.
+        """Update slices of the vector, which stay in the cache for all operations; results are the same as for the whole.
 
-        Each piece has the scalars as the last step left them, and all leave the same.
+        Each slice gets a copy of the scalars before the step, and all give the same new values.
         """
         before = [number.copy() for number in self.scalars]
 
@@ -184,7 +184,7 @@ class Update:
 
 
 def layer_factors(network: Network) -> Array | None:
-    """Return the factor of the learning rate for each trained parameter, or None if all are 1."""
+    """Return the learning-rate factor of each trained parameter, or None if all are 1."""
     layers = network.spec.layers
     if all(layer.learning_rate_factor == 1 for layer in layers):
         return None

@@ -1,4 +1,4 @@
-"""The versions that the bits of a run depend on: of NumPy, and of the distributions that its plugins are from."""
+"""Versions on which results depend: of NumPy, and of the distributions that provide plugins."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from mlpkit.version import __version__
 
 
 def versions(spec: Spec) -> dict[str, str]:
-    """By distribution; plugins of the user's own have none."""
+    """Return versions by distribution; user code has none."""
     infos = [REGISTRIES[plugin.kind].info(type(plugin)) for plugin in plugin_objects(spec)]
     of_plugins = {info.distribution: info.version for info in infos if info.distribution and info.version}
     return {"numpy": np.__version__, "mlpkit": __version__, **of_plugins}
 
 
 def changed_versions(then: dict[str, str], now: dict[str, str]) -> list[str]:
-    """Return what differs, in words; a distribution that is not named on both sides does not count."""
+    """Return descriptions of changed versions; distributions that are missing on one side are ignored."""
     return [f"{name} {then[name]} then, {now[name]} now" for name in then if name in now and then[name] != now[name]]

@@ -1,4 +1,4 @@
-"""WarmStart: what an ended run leaves to the next one on the same model: the optimizer's arrays and the weights that it had come to."""
+"""Warm start: the state of an ended run for the next run on the same model."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from mlpkit.training.update import Update
 
 @dataclass(frozen=True)
 class WarmStart:
-    """The arrays that a run leaves.
+    """State of an ended run: optimizer arrays and weights.
 
     Attributes
     ----------
     optimizer : Optimizer
-        The one that these arrays are of.
+        Optimizer of the arrays.
     arrays : dict of str to array
-        By the names in the optimizer's `state`, shape (trained,) and in the order of memory, then by those in its `scalars`.
+        Arrays by name in the optimizer's `state`, shape (trained,) and in memory order, then those of its `scalars`.
     step : int
-        The steps that they have seen.
+        Number of steps taken.
     last, left : array, shape (parameters,), or None
-        The vector that training had come to, and the one that the network has in its place, by early stopping or as an average;
-        None where they are the same.
+        Parameters at the end of training, and the parameters of the network instead of them, from early stopping or averaging; None if they
+        are the same.
     """
 
     optimizer: Optimizer
@@ -39,7 +39,7 @@ class WarmStart:
 
     @classmethod
     def of_state(cls, state: TrainingState, spec: Spec, network: Network) -> WarmStart:
-        """Return that of a run whose state stands in a file."""
+        """Return the warm start from a state in a file."""
         parameters = network.parameters
 
         def read(name: str, like: Array) -> Array:
@@ -57,18 +57,18 @@ class WarmStart:
         return cls(spec.optimizer, {**arrays, **numbers}, state.before + state.step, last, left)
 
     def fits(self, spec: Spec, update: Update) -> bool:
-        """Return True if the optimizer of a spec can go on with the arrays: it is the same rule, whatever its rate and options."""
+        """Return True if the optimizer of a spec can use the arrays: same classes, regardless of rates and options."""
         names = *spec.optimizer.state, *spec.optimizer.scalars
         if _types(spec.optimizer) != _types(self.optimizer) or tuple(self.arrays) != names:
             return False
         return [array.shape for array in self.arrays.values()] == [array.shape for array in (*update.state, *update.scalars)]
 
     def restore_last(self, vector: Array) -> None:
-        """Give a network the weights that training had come to, unless somebody has changed those that it was left with."""
+        """Set a network's weights to those at the end of training, unless they have been changed since."""
         if self.last is not None and self.left is not None and np.array_equal(vector, self.left):
             vector[...] = self.last
 
 
 def _types(optimizer: Optimizer) -> list[type[Optimizer]]:
-    """Return the class of an optimizer, and of those that it wraps."""
+    """Return the class of an optimizer, and those of the optimizers that it wraps."""
     return [type(optimizer), *(_types(optimizer.inner) if isinstance(optimizer, Wrapper) else ())]

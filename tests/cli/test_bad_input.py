@@ -395,7 +395,7 @@ def test_a_plugin_that_fails_is_named_with_its_place(project, run, function, wor
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ({"metrics": ["r2"]}, ["the task is classification, which r2 cannot measure", "(metrics)"]),
+        ({"metrics": ["r2"]}, ["the metrics r2 do not fit the task classification", "(metrics)"]),
         (
             {"data": {"path": "shapes.csv", "target": "shape"}, "training": {"early_stopping": {}}},
             ["no validation rows", "(training.early_stopping)"],

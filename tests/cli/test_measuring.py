@@ -97,7 +97,7 @@ def test_a_figure_without_a_value_is_null(trainable, run):
     (folder / "one.csv").write_text("\n".join((folder / "t.csv").read_text().splitlines()[:2]) + "\n")
     done = run("evaluate", "model.h5", "one.csv", "--json", "--metric", "r2")
     assert json.loads(done.out)["r2"] is None
-    assert "r2 cannot be measured" in done.err
+    assert "r2 cannot be computed" in done.err
     assert run("evaluate", "model.h5", "one.csv", "--fail-under", "r2=0").code == 4
 
 

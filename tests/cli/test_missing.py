@@ -43,7 +43,7 @@ def test_info_needs_no_plugin_and_describes_the_lookup_table(model, run):
     assert done.code == 0
     assert "mlpkit-snake:snake from mlpkit-snake 0.1.0" in done.out
     assert "of mlpkit-snake:snake: error" in done.out
-    assert "not verified, since a plugin cannot be used" in run("info", model, "--verify").out
+    assert "not verified, because a plugin cannot be used" in run("info", model, "--verify").out
 
 
 def test_info_shows_each_plugin_with_its_options(model, run):

@@ -175,7 +175,7 @@ def test_a_dry_run_checks_everything_and_writes_nothing(stopped, run, shapes):
     (stopped / "shapes.csv").write_text(shapes(63))
     done = run("train", "spec.json", "--resume", "part.h5", "-n")
     assert done.code == 2
-    assert "the data are not those that the run began with: the training rows: 45 then, 47 now" in done.err
+    assert "the data differ from those of the run: the training rows: 45 then, 47 now" in done.err
     assert sorted(path.name for path in stopped.iterdir()) == before
 
 
@@ -259,7 +259,7 @@ def test_a_changed_spec_is_shown_at_its_line_or_option(stopped, run, spec):
         ("none.h5", "none.h5"),
         ("spec.json", "spec.json: "),
         (".", ". has no checkpoints"),
-        ("finished.h5", "finished.h5: the model is finished: it has no training state"),
+        ("finished.h5", "finished.h5: the model is finished and has no training state"),
         ("damaged.h5", "damaged.h5: "),
         ("damaged", "no checkpoint in damaged can be used: damaged/epoch-000001.h5: "),
     ],
@@ -280,7 +280,7 @@ def test_files_that_cannot_be_resumed(stopped, run, source, words):
 def test_a_folder_that_cannot_be_made_ends_the_run_before_it_begins(project, run):
     done = run("train", "spec.json", "-s", "training.checkpoint.folder=spec.json")
     assert done.code == 1
-    assert "cannot make the folder spec.json" in done.err
+    assert "cannot create the folder spec.json" in done.err
     assert not (project / "model.h5").exists()
 
 
@@ -290,14 +290,14 @@ def test_a_damaged_checkpoint_is_warned_of(project, run):
     newest.write_bytes(newest.read_bytes()[:5000])
     done = run("train", "spec.json", "-s", "training.checkpoint={}", "--resume", "model.checkpoints", "-o", "again.h5")
     assert done.code == 0
-    assert "warning: passed over a checkpoint: model.checkpoints/epoch-000003.h5: " in done.err
+    assert "warning: a checkpoint was skipped: model.checkpoints/epoch-000003.h5: " in done.err
     assert (project / "again.h5").read_bytes() == (project / "model.h5").read_bytes()
 
 
 def test_a_folder_that_is_not_there_is_answered_with_that_of_the_spec(project, run):
     done = run("train", "spec.json", "-s", 'training.checkpoint={"epochs": 1, "folder": "points"}', "--resume", "nowhere")
     assert done.code == 2
-    assert "error: nowhere: there is no such file or folder\nhelp: the spec keeps its checkpoints in points" in done.err
+    assert "error: nowhere: no such file or folder\nhelp: the checkpoints of the spec are in points" in done.err
     assert "help: check the path" in run("train", "spec.json", "--resume", "nowhere").err
 
 

@@ -94,7 +94,7 @@ def test_a_run_that_diverges_saves_its_best_epoch(project, run):
         history = mlpkit.load("model.h5").history
         assert len(history) == 20
         best = min(history, key=lambda epoch: epoch.validation_loss)
-        assert f"the model has the weights of epoch {best.number}, the best that was finished" in done.err
+        assert f"the model has the weights of epoch {best.number}, the best finished one" in done.err
         assert mlpkit.load("model.h5").evaluate("shapes.csv")["loss"] < 2
 
 

@@ -29,9 +29,9 @@ def test_a_valid_file_is_verified(trained, run):
     assert (done.code, done.err) == (0, "")
     facts = dict(re.split(r"  +", line, maxsplit=1) for line in done.out.splitlines())
     assert list(facts) == ["structure", "digests", "numbers", "spec", "probe"]
-    assert re.fullmatch(r"those of the manifest, the spec and \d+ arrays are right", facts["digests"])
+    assert re.fullmatch(r"correct for the manifest, the spec and \d+ arrays", facts["digests"])
     assert f"{len(mlpkit.load('model.h5').network.parameters)} parameters" in facts["numbers"]
-    assert facts["probe"] == "the network answers as where it was saved, to 0"
+    assert facts["probe"] == "the network computes the stored check values, up to 0"
     found = json.loads(run("info", "model.h5", "--verify", "--json").out)
     assert {check["what"]: check["result"] for check in found} == facts
 
@@ -66,7 +66,7 @@ def test_a_probe_that_is_answered_otherwise_breaks_a_rule(trained, run):
     write("model.h5", contents)
     done = run("info", "model.h5", "--verify")
     assert done.code == 2
-    assert re.search(r"answers its probe otherwise than where it was saved, by 0\.\d+", done.err)
+    assert re.search(r"computes other check values than when it was saved, by 0\.\d+", done.err)
     assert "rule 25 of models/FORMAT.md" in done.err
     warned = run("predict", "model.h5", "shapes.csv")
     assert warned.code == 0
@@ -76,7 +76,7 @@ def test_a_probe_that_is_answered_otherwise_breaks_a_rule(trained, run):
 def test_a_file_of_the_first_version_has_no_self_test(run):
     done = run("info", str(GOLDEN / "1.0-xor.h5"), "--verify")
     assert done.code == 0
-    assert "there is none" in done.out.splitlines()[-1]
+    assert "not in the file" in done.out.splitlines()[-1]
 
 
 def test_checks_that_need_a_missing_plugin_are_left_out_unless_code_defines_it(project, run):
@@ -87,9 +87,9 @@ def test_checks_that_need_a_missing_plugin_are_left_out_unless_code_defines_it(p
         REGISTRIES["activations"]._own.clear()
     done = run("info", "model.h5", "--verify")
     assert done.code == 0
-    assert "not verified, since a plugin cannot be used" in done.out
+    assert "not verified, because a plugin cannot be used" in done.out
     try:
-        assert "answers as where it was saved" in run("info", "model.h5", "--verify", "-c", "own.py").out
+        assert "computes the stored check values" in run("info", "model.h5", "--verify", "-c", "own.py").out
         REGISTRIES["activations"]._own.clear()
         (project / "own.py").write_text(OWN.format(factor=2.0))
         done = run("info", "model.h5", "--verify", "-c", "own.py")

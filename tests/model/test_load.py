@@ -269,7 +269,7 @@ def test_a_file_without_a_probe_is_loaded(model, path):
 
 @pytest.mark.parametrize("version", ["1.0", "1.3", "1.4", "2.0", ""])
 def test_no_version_is_written_on_request(version, model, tmp_path):
-    with pytest.raises(ModelFileError, match=r"no longer takes compat.*\n.*0\.3 reads every model that uses nothing newer.*mlpkit 0\.4"):
+    with pytest.raises(ModelFileError, match=r"no longer supports compat.*\n.*0\.3 reads every model without newer features.*mlpkit 0\.4"):
         model.save(tmp_path / "model.h5", compat=version)
     assert list(tmp_path.iterdir()) == []
 

@@ -110,7 +110,7 @@ def test_the_file_that_a_run_is_resumed_from_is_named(tmp_path):
     seen = []
     model = mlpkit.train(SPEC, X, Y, resume=tmp_path / "kept", on_start=seen.append)
     assert (seen[0].model, seen[0].resumed_from) == (model, tmp_path / "kept" / "epoch-000001.h5")
-    with pytest.raises(mlpkit.DataError, match="the data are not those that the run began with"):
+    with pytest.raises(mlpkit.DataError, match="the data differ from those of the run"):
         mlpkit.train(SPEC, X + 1, Y, resume=tmp_path / "kept", on_start=seen.append)
     assert len(seen) == 1
 

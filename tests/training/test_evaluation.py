@@ -201,7 +201,7 @@ def test_rows_without_any_target_are_an_error():
 def test_a_metric_that_is_not_defined_is_nan_with_one_warning():
     model = mlpkit.train(make(**REGRESSION), X, X[:, 0])
     for rows in (X[:1], X[:5]):
-        with pytest.warns(UndefinedMetricWarning, match="r2 cannot be measured on the given rows") as caught:
+        with pytest.warns(UndefinedMetricWarning, match="r2 cannot be computed on the given rows") as caught:
             measured = model.evaluate(rows, np.ones(len(rows)), metrics=["rmse", "r2"])
         assert len(caught) == 1
         assert math.isnan(measured["r2"])
@@ -211,7 +211,7 @@ def test_a_metric_that_is_not_defined_is_nan_with_one_warning():
 def test_training_warns_once_of_a_metric_that_is_not_defined():
     stopping = {"monitor": "r2", "patience": 5}
     spec = make(**REGRESSION, metrics=["r2"]) | {"training": {"epochs": 4, "early_stopping": stopping}}
-    with pytest.warns(UndefinedMetricWarning, match="r2 cannot be measured on the validation rows") as caught:
+    with pytest.warns(UndefinedMetricWarning, match="r2 cannot be computed on the validation rows") as caught:
         model = mlpkit.train(spec, X, X[:, 0], validation=(X[:3], np.ones(3)))
     assert [warning.category for warning in caught] == [UndefinedMetricWarning]
     assert all(math.isnan(epoch.metrics["r2"]) for epoch in model.history)

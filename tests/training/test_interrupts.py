@@ -254,9 +254,9 @@ def test_two_loops_over_one_model_are_an_error():
     first = mlpkit.epochs(model, X, Y)
     second = mlpkit.epochs(model, X, Y)  # not begun
     next(first)
-    with pytest.raises(mlpkit.TrainingError, match="is being trained already"):
+    with pytest.raises(mlpkit.TrainingError, match="is already being trained"):
         next(second)
-    with pytest.raises(mlpkit.TrainingError, match=r"let the other loop end, or close\(\) its iterator"):
+    with pytest.raises(mlpkit.TrainingError, match=r"finish the other loop, or close\(\) its iterator"):
         mlpkit.epochs(model, X, Y)
     next(first)
     first.close()
@@ -269,7 +269,7 @@ def test_an_iterator_that_was_made_before_another_loop_trained_is_an_error():
     model = mlpkit.Model(spec("one batch"), inputs=3, outputs=1)
     first, second = mlpkit.epochs(model, X, Y), mlpkit.epochs(model, X, Y)
     list(first)
-    with pytest.raises(mlpkit.TrainingError, match=r"has been trained since this loop was made\nhelp: .* anew"):
+    with pytest.raises(mlpkit.TrainingError, match=r"has been trained since this loop was created\nhelp: .* again"):
         next(second)
     assert [epoch.number for epoch in model.history] == [*range(1, 10)]
     assert next(mlpkit.epochs(model, X, Y)).number == 10

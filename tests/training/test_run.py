@@ -451,7 +451,7 @@ def test_a_run_that_diverges_leaves_the_best_finished_epoch(stopping, split):
         "optimizer": {"type": "sgd", "learning_rate": Jump()},
         "training": {"epochs": 50, "batch_size": 10, "early_stopping": stopping},
     }
-    with pytest.raises(mlpkit.TrainingError, match=r"the model has the weights of epoch \d, the best that was finished") as caught:
+    with pytest.raises(mlpkit.TrainingError, match=r"the model has the weights of epoch \d, the best finished one") as caught:
         mlpkit.train(spec, ROWS, TARGETS)
     model = caught.value.model
     assert len(model.history) == 5

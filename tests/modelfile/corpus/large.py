@@ -127,5 +127,5 @@ CASES = {
         many_plugins("nope"), MissingPlugin, None, "'nope0', .*'nope9', which is not installed", LOADING
     ),
     "12,000 plugins of long names": Case(many_plugins("relu" + "u" * 700), MissingPlugin, None, "which is not installed", LOADING),
-    "200,000 epochs, the last infinite": Case(epochs(200_000), ModelFileError, Rule.HISTORY, "whole ones from 1 on", LOADING),
+    "200,000 epochs, the last infinite": Case(epochs(200_000), ModelFileError, Rule.HISTORY, "positive integers", LOADING),
 }

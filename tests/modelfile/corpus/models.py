@@ -132,8 +132,8 @@ CASES = {
         "layers.2",
         LOADING,
     ),
-    "tensor of another precision": Case(dtype_is("f8"), TensorMismatch, Rule.TENSORS, "is float64, the spec says float32", LOADING),
-    "tensor of integers": Case(dtype_is("i4"), TensorMismatch, Rule.TENSORS, "is int32, the spec says float32", LOADING),
+    "tensor of another precision": Case(dtype_is("f8"), TensorMismatch, Rule.TENSORS, "is float64, but the spec has float32", LOADING),
+    "tensor of integers": Case(dtype_is("i4"), TensorMismatch, Rule.TENSORS, "is int32, but the spec has float32", LOADING),
     "tensor that no layer needs": Case(array_is("tensors/layers.0/more", np.zeros(1, "f4")), TensorMismatch, Rule.TENSORS, "none", LOADING),
     # preprocessing
     "inputs that are none": Case(forged(lambda f: f.manifest["preprocessing"].update(inputs=[])), *PREPROCESSING),

@@ -134,9 +134,9 @@ DATA = [  # what becomes of the table, and words of the error; without a split, 
 def test_changed_data_are_named(table, spec_with, run_until, change, words, tmp_path):
     spec = spec_with(data__split=None, training__early_stopping=None)
     run_until(spec, 6, tmp_path / "part.h5")
-    with pytest.raises(mlpkit.DataError, match=rf"not those that the run began with: {words}") as caught:
+    with pytest.raises(mlpkit.DataError, match=rf"differ from those of the run: {words}") as caught:
         mlpkit.train(spec, change(table), resume=tmp_path / "part.h5")
-    assert "train anew without resume" in caught.value.help
+    assert "start a new run without resume" in caught.value.help
 
 
 def test_changed_validation_rows_and_weights_are_named(table, spec_with, fitted, tmp_path):
@@ -160,7 +160,7 @@ def test_changed_validation_rows_and_weights_are_named(table, spec_with, fitted,
 
 def test_a_schedule_that_depends_on_the_number_of_epochs_is_warned_of(table, spec_with, run_until, tmp_path):
     run_until(spec_with(), 6, tmp_path / "cosine.h5")
-    with pytest.warns(UserWarning, match=r"the schedule 'cosine' would have given other learning rates .* 4 epochs .* the 3 "):
+    with pytest.warns(UserWarning, match=r"the schedule 'cosine' gives other learning rates .* 4 epochs .* the 3 "):
         mlpkit.train(spec_with(training__epochs=4), table, resume=tmp_path / "cosine.h5")
     stepwise = {"type": "step", "initial": 0.1, "every": 1}
     run_until(spec_with(optimizer__learning_rate=stepwise), 6, tmp_path / "step.h5")
@@ -222,5 +222,5 @@ def test_a_state_that_is_not_valid_is_refused_when_it_is_read(spec_with, run_unt
 def test_a_state_of_other_steps_is_refused(table, spec_with, run_until, tmp_path):
     run_until(spec_with(), 6, tmp_path / "part.h5")
     bad = rewritten(tmp_path / "part.h5", tmp_path / "bad.h5", lambda contents: contents.training.update(steps_per_epoch=5))
-    with pytest.raises(mlpkit.ModelFileError, match="5 steps per epoch, and these rows have 4"):
+    with pytest.raises(mlpkit.ModelFileError, match="5 steps per epoch, but these rows have 4"):
         mlpkit.train(spec_with(), table, resume=bad)

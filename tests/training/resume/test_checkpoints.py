@@ -118,7 +118,7 @@ def test_a_checkpoint_that_cannot_be_written_is_a_warning(table, spec_with, fitt
     next(loop), next(loop)
     shutil.rmtree(folder)
     folder.touch()
-    with pytest.warns(UserWarning, match=r"a checkpoint was not written, and training goes on: .*points"):
+    with pytest.warns(UserWarning, match=r"a checkpoint was not written, and training continues: .*points"):
         next(loop)
     with warnings.catch_warnings():
         next(loop)  # it has been said
@@ -133,7 +133,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_before_training(table, spec_wi
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "points", "nul\0"):
         spec = spec_with(training__checkpoint={"folder": str(folder)})
-        with pytest.raises(mlpkit.ModelFileError, match="cannot make the folder"):
+        with pytest.raises(mlpkit.ModelFileError, match="cannot create the folder"):
             mlpkit.train(spec, table)
 
 
@@ -142,7 +142,7 @@ def test_a_new_run_does_not_mix_its_checkpoints_with_those_of_another(table, spe
     mlpkit.train(spec, table)
     before = {path.name: path.read_bytes() for path in (tmp_path / "points").iterdir()}
     with pytest.raises(
-        mlpkit.ModelFileError, match=r"points has checkpoints of an earlier run, .*\nhelp: go on with them: resume='.*points'"
+        mlpkit.ModelFileError, match=r"points has checkpoints of an earlier run, .*\nhelp: resume from them: resume='.*points'"
     ):
         mlpkit.train({**spec, "seed": 5}, table)
     assert {path.name: path.read_bytes() for path in (tmp_path / "points").iterdir()} == before
@@ -159,7 +159,7 @@ def test_a_damaged_checkpoint_is_passed_over_by_name(table, spec_with, saved, tm
     spec = spec_with(training__checkpoint={"folder": str(points), "keep": 3})
     expected = saved(mlpkit.train(spec, table), tmp_path / "unbroken.h5")
     flip(points / "epoch-000003.h5")
-    with pytest.warns(UserWarning, match=r"passed over a checkpoint: .*epoch-000003\.h5: ") as told:
+    with pytest.warns(UserWarning, match=r"a checkpoint was skipped: .*epoch-000003\.h5: ") as told:
         model = mlpkit.train(spec, table, resume=points)
     assert {warning.filename for warning in told} == {__file__}
     assert saved(model, tmp_path / "resumed.h5") == expected

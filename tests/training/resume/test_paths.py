@@ -36,7 +36,7 @@ def stranger(table, spec_with, tmp_path):
 def test_a_strangers_paths_are_not_opened(stranger, table, opened, tmp_path):
     before = {path: path.read_bytes() for path in (tmp_path / "stranger").iterdir()}
     opened.clear()
-    with pytest.warns(UserWarning, match=r"checkpoints .* are not written: name a folder, checkpoints="):
+    with pytest.warns(UserWarning, match=r"requests checkpoints, which are not written: pass checkpoints="):
         list(mlpkit.epochs(stranger, table, validation=table))
     assert not [path for path in opened if "stranger" in path or "secret" in path]
     assert {path: path.read_bytes() for path in (tmp_path / "stranger").iterdir()} == before

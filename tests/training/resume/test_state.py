@@ -30,7 +30,7 @@ def test_a_finished_model_has_no_state_and_a_loaded_checkpoint_is_a_model(table,
     assert (tmp_path / "again.h5").read_bytes() == (tmp_path / "part.h5").read_bytes()
     finished = mlpkit.train(spec_with(), table)
     assert finished.training_state is None
-    with pytest.raises(mlpkit.TrainingError, match=r"no run that could go on\n.*inside of the loop"):
+    with pytest.raises(mlpkit.TrainingError, match=r"no run that could be resumed\n.*inside the loop"):
         finished.save(tmp_path / "finished.h5", training_state=True)
     assert not (tmp_path / "finished.h5").exists()
 
@@ -82,7 +82,7 @@ def test_an_exception_between_two_steps_leaves_a_state_and_one_within_a_step_lea
         for _ in mlpkit.epochs(model, table):
             pass
     assert model.training_state is None
-    with pytest.raises(mlpkit.TrainingError, match="no run that could go on"):
+    with pytest.raises(mlpkit.TrainingError, match="no run that could be resumed"):
         model.save(tmp_path / "torn.h5", training_state=True)
     model = fitted(spec_with())
     loop = mlpkit.epochs(model, table)
@@ -135,7 +135,7 @@ def test_copies_in_the_middle_of_a_run_and_after_it(table, spec_with, saved, fit
 
 def test_a_model_with_no_state_does_not_go_on(table, spec_with, tmp_path):
     model = mlpkit.train(spec_with(), table)
-    with pytest.raises(mlpkit.TrainingError, match="no training state to go on from"):
+    with pytest.raises(mlpkit.TrainingError, match="no training state to resume from"):
         mlpkit.epochs(model, table, resume=True)
     model.save(tmp_path / "model.h5")
     with pytest.raises(mlpkit.ModelFileError, match=r"model\.h5: the model is finished.*\n.*mlpkit\.epochs"):

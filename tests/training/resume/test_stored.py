@@ -100,7 +100,7 @@ def test_changed_rows_on_disk_are_named(rows, table, on_disk, run_until, tmp_pat
         (table.assign(y=table["y"] + 1), "the targets of the training rows are not the same"),
     ):
         write(change, tmp_path / "changed.h5")
-        with pytest.raises(mlpkit.DataError, match=f"not those that the run began with: {words}"):
+        with pytest.raises(mlpkit.DataError, match=f"differ from those of the run: {words}"):
             mlpkit.train(on_disk(), tmp_path / "changed.h5", resume=tmp_path / "part.h5")
     held_out = prepare(Spec.model_validate(on_disk()), rows).validation.inputs.table.index
     other = table.copy()
