@@ -78,7 +78,7 @@ def test_parts_of_a_plain_loss_are_the_predictions():
 def test_parts_of_classes_are_refused():
     table = TABLE.assign(y=np.where(TABLE["y"] > 50, "high", "low"))
     model = mlpkit.train(spec("binary_crossentropy", network={"layers": [{"activation": "sigmoid"}]}, metrics=[]), table)
-    with pytest.raises(errors.DataError, match="only a model of numbers predicts parts"):
+    with pytest.raises(errors.DataError, match="only regression models predict parts"):
         model.predict(table, parts=True)
 
 

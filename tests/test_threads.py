@@ -280,7 +280,7 @@ def test_a_resumed_run_keeps_its_number_of_threads(told, large, tmp_path):
     assert told == [6, 3, 6, 3, 6, 3, 6]
     model = half()
     threads.use(2)
-    with pytest.warns(UserWarning, match="began with 3 threads and goes on with 2: the last bits may differ"):
+    with pytest.warns(UserWarning, match="began with 3 threads and is resumed with 2: the last bits may differ"):
         list(mlpkit.epochs(model, X, Y, resume=True))
     assert told[9:] == [2, 6, 2, 6]
 

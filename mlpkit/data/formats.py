@@ -1,4 +1,4 @@
-"""The built-in readers: CSV, TSV, NPY, NPZ and HDF5 files."""
+"""Built-in readers: CSV, TSV, NPY, NPZ and HDF5 files."""
 
 from __future__ import annotations
 
@@ -17,23 +17,25 @@ from mlpkit.spec.csv_options import MISSING, Encoding, Header, Missing, check_se
 
 
 class CSV(Reader):
-    """Comma-separated values; other separators are found, and other encodings and decimal commas are options."""
+    """Comma-separated values; other separators are detected, and encodings and decimal commas are options."""
 
     since: ClassVar[int] = 5  # the spec schema
     stdin: ClassVar[bool] = True
     separator: Annotated[str, Field(min_length=1, max_length=1), AfterValidator(check_separator)] | None = Field(
-        None, description="between the fields; found when left out"
+        None, description="separator between fields; default: detected"
     )
-    missing: Missing = Field(MISSING, description='texts that mean a missing value, beside the usual ones; or {"only": [...]}')
-    header: Header | None = Field(None, description="false: there is no line of names; a list names the columns")
-    encoding: Encoding = Field("utf-8", description="of the text")
-    decimal: Literal[".", ","] = Field(".", description="of the numbers")
+    missing: Missing = Field(
+        MISSING, description='texts for missing values in addition to the default ones; {"only": [...]} replaces the default ones'
+    )
+    header: Header | None = Field(None, description="false: there is no header line; a list sets the names of the columns")
+    encoding: Encoding = Field("utf-8", description="encoding of the text")
+    decimal: Literal[".", ","] = Field(".", description="decimal mark in numbers")
 
     usual: ClassVar[str | None] = None  # separator, found if it is None
 
     @property
     def dialect(self) -> Dialect:
-        """Return the options as the parser takes them."""
+        """Options for the parser."""
         return Dialect(self.separator or self.usual, frozenset(self.missing), self.header, self.encoding, self.decimal)
 
     def open(self, source: Source) -> Table:
@@ -56,7 +58,7 @@ class TSV(CSV):
 
 
 class _Arrays(Reader):
-    """A file of arrays."""
+    """File of arrays."""
 
     since: ClassVar[int] = 5  # the spec schema
     format: ClassVar[str]

@@ -41,7 +41,7 @@ CASES = {
     "a wrong shape backward": ("activations", activation(derivative="return z[:0]"), "failed in backward: ValueError"),
     "NaN forward": ("activations", activation(function="return z * np.nan"), "gives NaN for moderate numbers"),
     "NaN backward": ("activations", activation(derivative="return 0 * z / 0"), "gives NaN for moderate numbers"),
-    "NaN for some": ("activations", activation(function="return np.where(abs(z) > 30, np.nan, z)"), "gives NaN for finite scores"),
+    "NaN for some": ("activations", activation(function="return np.where(abs(z) > 30, np.nan, z)"), "gives NaN for finite pre-activations"),
     "loss fails": ("losses", LOSS.format("losses[:] = targets.nothing"), "failed in value_and_grad: AttributeError"),
     "loss of a wrong shape": ("losses", LOSS.format("losses[:] = outputs - targets"), "failed in value_and_grad: ValueError"),
     "loss is NaN": ("losses", LOSS.format("losses[:] = np.nan; grad[:] = 0"), "gives NaN for moderate numbers"),
@@ -54,12 +54,12 @@ CASES = {
     "a minimizer ends at NaN": ("optimizers", MINIMIZER.replace("w[1:])", "w); w *= np.nan; return True"), "leaves NaN or infinity"),
     "gradient of a loss is NaN": ("losses", LOSS.format("losses[:] = 0; grad[:] = np.nan"), "gives NaN for moderate numbers"),
     "gradient of a loss is not filled": ("losses", LOSS.format("losses[:] = 0"), "gives NaN for moderate numbers"),
-    "rate is NaN": ("schedules", SCHEDULE.format("return float('nan')"), "gives the learning rate nan after 0 epochs"),
-    "rate is negative": ("schedules", SCHEDULE.format("return -0.1"), "gives the learning rate -0.1 after 0 epochs"),
-    "rate is a text": ("schedules", SCHEDULE.format("return '0.1'"), "gives the learning rate '0.1' after 0 epochs"),
+    "rate is NaN": ("schedules", SCHEDULE.format("return float('nan')"), "returns the learning rate nan after 0 epochs"),
+    "rate is negative": ("schedules", SCHEDULE.format("return -0.1"), "returns the learning rate -0.1 after 0 epochs"),
+    "rate is a text": ("schedules", SCHEDULE.format("return '0.1'"), "returns the learning rate '0.1' after 0 epochs"),
     "it sets itself": ("optimizers", OPTIMIZER.format("self.m = grad"), "failed in step: it sets self.m, but plugins are immutable"),
     "metric fails": ("metrics", METRIC.format("return outputs['x']"), "failed in compute: IndexError"),
-    "metric of a wrong type": ("metrics", METRIC.format("return outputs - targets"), "gives ndarray, not a number"),
+    "metric of a wrong type": ("metrics", METRIC.format("return outputs - targets"), "returns ndarray instead of a number"),
 }
 
 
@@ -105,7 +105,7 @@ def test_it_is_named_when_predicting(install):
 
 def test_an_initializer_that_leaves_NaN_is_told(install):
     install("dist-odd", "odd", INITIALIZER.format("array[:] = np.nan"), group="initializers")
-    with pytest.raises(errors.SpecError, match=r"network\.layers\[0\]: its initializers leave NaN"):
+    with pytest.raises(errors.SpecError, match=r"network\.layers\[0\]: the initializers leave NaN"):
         mlpkit.train(spec("initializers"), ROWS, ROWS[:, 0])
 
 

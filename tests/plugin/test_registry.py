@@ -214,7 +214,7 @@ def test_a_metric_must_say_what_it_measures(install):
     install("dist-metric", "figure", code, group="metrics")
     with pytest.raises(errors.BrokenPlugin, match="Plugin does not define the class variables higher_is_better and task"):
         REGISTRIES["metrics"].get("figure")
-    with pytest.raises(errors.SpecError, match="accuracy cannot measure"):  # and it breaks no message that lists the others
+    with pytest.raises(errors.SpecError, match="accuracy do not fit the task"):  # and it breaks no message that lists the others
         mlpkit.train({"network": {"layers": [{}]}, "loss": "mse", "metrics": ["accuracy"]}, np.arange(3.0)[:, None], np.arange(3.0))
 
 

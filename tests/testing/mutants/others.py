@@ -281,5 +281,5 @@ OTHERS = {
     FirstColumn(): {"direction": "with 2 columns, the figure is the same whether the outputs of column 1 are right or wrong"},
     OneColumn(): dict.fromkeys(("finite", "weights", "order", "inputs_untouched", "direction"), "ValueError: cannot reshape"),
     TellsNothing(): {"direction": "right outputs have 1 and wrong ones 1 with 12 classes.*differ between right and wrong outputs"},
-    GivesAnArray(): {"finite": "the figure is ndarray; return a float", "evaluate": "gives ndarray, not a number"},
+    GivesAnArray(): {"finite": "the figure is ndarray; return a float", "evaluate": "returns ndarray instead of a number"},
 }
