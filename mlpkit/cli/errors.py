@@ -18,9 +18,9 @@ class OutputError(MLPKitError):
 
 def exit_code(error: BaseException) -> int:
     """Return the exit code for an exception that ends a command."""
-    from mlpkit.plugin.error_attribution import blamed
+    from mlpkit.plugin.error_attribution import plugin_error
 
-    if isinstance(error, PluginError) or blamed(error):
+    if isinstance(error, PluginError) or plugin_error(error):
         return 3
     failed = isinstance(error, (TrainingError, OutputError))
     return 2 if isinstance(error, MLPKitError) and not failed else 1
@@ -47,9 +47,9 @@ def problems_of(error: Exception) -> tuple[Problem, ...]:
     """Return the problems of an exception, described for the person who can solve them."""
     if isinstance(error, MLPKitError):
         return error.problems
-    from mlpkit.plugin.error_attribution import blamed
+    from mlpkit.plugin.error_attribution import plugin_error
 
-    if broken := blamed(error):
+    if broken := plugin_error(error):
         return broken.problems
     if isinstance(error, MemoryError):
         return (Problem("not enough memory", help="use fewer rows or columns, narrower layers, or a smaller batch"),)

@@ -17,9 +17,9 @@ from mlpkit.data.frames import as_table
 from mlpkit.data.table import Table, data_error
 from mlpkit.errors import DataError, MissingPlugin, PluginError, SpecError
 from mlpkit.files.paths import as_path
-from mlpkit.plugin import REGISTRIES, Reader, Source, is_outside
+from mlpkit.plugin import REGISTRIES, Reader, Source, is_third_party
 from mlpkit.plugin.base import resolve
-from mlpkit.plugin.error_attribution import blaming
+from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.plugin.registry import NAME, Registry
 from mlpkit.spec.csv_options import MISSING
 
@@ -85,7 +85,7 @@ def read_table(
     """
     reader = _reader(path, format, {"missing": {"only": list(missing)}, **options})
     path = _located(path, reader)
-    with _readable(path), blaming():
+    with _readable(path), attributing_errors():
         return _as_table(reader, reader.open(Source(str(path), columns, allow_large)), path)
 
 
@@ -100,7 +100,7 @@ def open_table(
     if type(reader).on_disk is Reader.on_disk:
         return None
     path = _located(path, reader)
-    with _readable(path), blaming():
+    with _readable(path), attributing_errors():
         found: StoredTable | None = reader.on_disk(Source(str(path), columns, allow_large))
         return found
 
@@ -121,7 +121,7 @@ def iter_tables(
     """
     reader = _reader(path, format, {"missing": {"only": list(missing)}, **options})
     path = _located(path, reader)
-    with _readable(path), blaming():
+    with _readable(path), attributing_errors():
         for batch in reader.batches(Source(str(path), columns, allow_large), rows):
             table = _as_table(reader, batch, path)
             if table.rows <= rows:
@@ -132,7 +132,7 @@ def iter_tables(
 
 def _as_table(reader: Reader, found: Any, path: str | Path) -> Table:
     """Return what a reader gave as a table with the file's name for errors."""
-    if not is_outside(reader):
+    if not is_third_party(reader):
         return found  # type: ignore[no-any-return]  # mlpkit's own give a Table
     table = as_table(found)
     table.source = str(path)

@@ -19,7 +19,7 @@ from mlpkit.errors import SpecError
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.numerics.numpy_errstate import quietly
 from mlpkit.plugin import Array
-from mlpkit.plugin.error_attribution import blaming
+from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.spec import NetworkSpec
 
 BLOCK = 1024  # rows predicted at once: pre-activations and outputs of a layer fit in the cache, and there are few calls
@@ -84,7 +84,7 @@ class Network:
         SpecError
             An initializer does not fit its array, or leaves NaN or infinity.
         """
-        with blaming():
+        with attributing_errors():
             for index, layer in enumerate(self.layers):
                 try:
                     _initialize(layer, rng)
@@ -158,7 +158,7 @@ class Network:
 
 def _in_the_callers_context(function: Callable[[Array, Array | None, Array], None], *arguments: Any) -> None:
     """Call a function like `quietly`, but in the caller's context, because plugins may use context variables."""
-    with np.errstate(over="ignore", under="ignore"), blaming():
+    with np.errstate(over="ignore", under="ignore"), attributing_errors():
         function(*arguments)
 
 

@@ -17,7 +17,7 @@ from mlpkit.modelfile.hdf5.source import ModelSource, named
 from mlpkit.modelfile.manifest import StoredObject
 from mlpkit.modelfile.reader import OpenFile, naming, open_model
 from mlpkit.modelfile.rules import Rule
-from mlpkit.plugin import Plugin, standing_in
+from mlpkit.plugin import Plugin, use_replacements
 from mlpkit.plugin.since import BASE_SCHEMA
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.provenance.network_probe import make_probe
@@ -153,7 +153,7 @@ def _valid_spec(
     dtype = "float64" if contents.spec.get("dtype") == "float64" else "float32"  # other values raise an error in the spec
     classes = replacements(contents.plugins, contents.surrogates, dtype, path, allow_surrogate, own, predicting)
     try:
-        with standing_in(classes):
+        with use_replacements(classes):
             spec = Spec.model_validate(contents.spec)
             return spec.without_paths().allowing_large(False)  # decided by the user, not by the file
     except SpecError as error:

@@ -4,7 +4,7 @@ The built-in plugins are modules outside this package, which refers to them by n
 """
 
 from mlpkit.numerics.arrays import Array, Targets
-from mlpkit.plugin.base import REGISTRIES, Plugin, declares, entry, is_outside, plugins, refresh_plugins, standing_in, to_entry
+from mlpkit.plugin.base import REGISTRIES, Plugin, declares, entry, is_third_party, plugins, refresh_plugins, to_entry, use_replacements
 from mlpkit.plugin.contracts import (
     CONTRACTS,
     SUITABLE,
@@ -61,10 +61,10 @@ __all__ = [
     "declares",
     "entry",
     "is_elementwise",
-    "is_outside",
+    "is_third_party",
     "learning_rate_of",
     "plugins",
     "refresh_plugins",
-    "standing_in",
     "to_entry",
+    "use_replacements",
 ]

@@ -23,7 +23,7 @@ from mlpkit.plugin.registry import BUILTIN, PluginInfo, Registry
 from mlpkit.text.limits import check_keys, whole_numbers
 
 REGISTRIES: dict[str, Registry[Any]] = {}  # by kind; filled by the module of the contracts
-_stand_ins: ContextVar[Mapping[tuple[str, str], type[Plugin]]] = ContextVar("stand_ins", default=MappingProxyType({}))
+_replacements: ContextVar[Mapping[tuple[str, str], type[Plugin]]] = ContextVar("replacements", default=MappingProxyType({}))
 
 
 def to_entry(plugin: Plugin) -> str | dict[str, Any]:
@@ -36,19 +36,19 @@ def entry(name: str, options: Mapping[str, Any]) -> str | dict[str, Any]:
     return {"type": name, **options} if options else name
 
 
-def is_outside(plugin: Plugin) -> bool:
+def is_third_party(plugin: Plugin) -> bool:
     """Return True for a third-party plugin or a user's class, False for a built-in."""
     return REGISTRIES[plugin.kind].info(type(plugin)).distribution != BUILTIN
 
 
 @contextmanager
-def standing_in(classes: Mapping[tuple[str, str], type[Plugin]]) -> Iterator[None]:
+def use_replacements(classes: Mapping[tuple[str, str], type[Plugin]]) -> Iterator[None]:
     """Return a context in which these names, by kind and full name, refer to other classes than the installed ones."""
-    token = _stand_ins.set(classes)
+    token = _replacements.set(classes)
     try:
         yield
     finally:
-        _stand_ins.reset(token)
+        _replacements.reset(token)
 
 
 def resolve(contract: type[Plugin], value: Any) -> Any:
@@ -61,7 +61,7 @@ def resolve(contract: type[Plugin], value: Any) -> Any:
         if isinstance(value, type) and issubclass(value, contract):
             value = registry.info(value).full_name
         name, options = _name_and_options(registry, value)
-        plugin = _stand_ins.get().get((contract.kind, name)) or registry.get(name)
+        plugin = _replacements.get().get((contract.kind, name)) or registry.get(name)
     except PluginError as error:
         raise PydanticCustomError("plugin", "{message}", {"message": error.message, "error": error}) from error
     try:

@@ -12,7 +12,7 @@ from mlpkit.plugin.base import RAISED, reason
 OWN = "mlpkit."  # prefix of mlpkit's own modules
 
 
-class blaming:
+class attributing_errors:
     """Context in which exceptions of plugins become `BrokenPlugin`; other exceptions pass unchanged.
 
     It is a class, not a generator, because it is entered in every epoch and prediction.
@@ -22,11 +22,11 @@ class blaming:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if error is not None and (broken := blamed(error)) is not None:
+        if error is not None and (broken := plugin_error(error)) is not None:
             raise broken from error
 
 
-def blamed(error: BaseException) -> BrokenPlugin | None:
+def plugin_error(error: BaseException) -> BrokenPlugin | None:
     """Return the error of the third-party plugin in whose code an exception was raised; None for other exceptions."""
     if isinstance(error, (MLPKitError, MemoryError)) or not isinstance(error, RAISED):
         return None

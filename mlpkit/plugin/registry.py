@@ -245,8 +245,8 @@ class Registry(Generic[T]):
         BrokenPlugin
             The class does not fulfil its contract, or has the name of a built-in.
         """
-        if isinstance(stands_for := vars(cls).get("stands_for"), PluginInfo):  # a placeholder for a missing plugin
-            return stands_for
+        if isinstance(replaced_plugin := vars(cls).get("replaced_plugin"), PluginInfo):  # a placeholder for a missing plugin
+            return replaced_plugin
         target = f"{cls.__module__}:{cls.__qualname__}"
         for name, builtin in self.builtins.items():
             if builtin == target:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from mlpkit.plugin.base import Plugin, is_outside, to_entry
+from mlpkit.plugin.base import Plugin, is_third_party, to_entry
 
 BASE_SCHEMA = 3  # spec schema of mlpkit 0.3, whose keys are always stored
 
@@ -76,7 +76,7 @@ def stored_form(value: Any, full: Any) -> Stored:
         return Stored([entry.json for entry in entries], max((entry.schema for entry in entries), default=BASE_SCHEMA))
     if not isinstance(value, BaseModel):
         return Stored(full, BASE_SCHEMA)
-    own = BASE_SCHEMA if isinstance(value, Plugin) and is_outside(value) else getattr(type(value), "since", BASE_SCHEMA)
+    own = BASE_SCHEMA if isinstance(value, Plugin) and is_third_party(value) else getattr(type(value), "since", BASE_SCHEMA)
     if not isinstance(full, dict):
         return Stored(full, own)
     return _of_model(value, full, own)

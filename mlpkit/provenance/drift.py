@@ -14,7 +14,7 @@ from mlpkit.modelfile.reader import naming
 from mlpkit.modelfile.rules import Rule
 from mlpkit.plugin import Activation, Plugin, entry, to_entry
 from mlpkit.plugin.environment import strict as strict_by_environment
-from mlpkit.plugin.error_attribution import blaming
+from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.plugin.registry import BUILTIN
 from mlpkit.plugin.since import stored_entry
 from mlpkit.provenance import plugin_probe
@@ -50,7 +50,7 @@ def check_drift(spec: Spec, network: Network, contents: Contents, path: str, str
     strict = strict_by_environment() if strict is None else strict
     with naming(path):
         drifted = drifted_plugins(contents, spec)
-        with blaming():
+        with attributing_errors():
             difference = probe_difference(network, contents.probe) if contents.probe else 0.0
     if surrogates := _lookup_activations(spec):
         warn(SurrogateWarning(_table_message(surrogates, difference, path)))
@@ -147,7 +147,7 @@ def _lookup_activations(spec: Spec) -> Sequence[LookupActivation]:
 
 def _table_message(surrogates: Sequence[LookupActivation], difference: float, path: str) -> str:
     """Return a message with the activations computed through a table, the tables' errors and the drift of the network's check values."""
-    records = {plugin.stands_for.full_name: plugin.record["surrogate"] for plugin in surrogates}
+    records = {plugin.replaced_plugin.full_name: plugin.record["surrogate"] for plugin in surrogates}
     shown = [f"{shortened(name, 100)}, {accuracy_text(surrogate)}" for name, surrogate in records.items()]
     effect = f"; the network's check values differ by {difference:.1g} relative to the largest output"
     return f"{path}: uses the lookup table of {'; '.join(shown)}{effect}"

@@ -57,7 +57,7 @@ class Placeholder(Plugin):
 
     model_config = ConfigDict(extra="allow")
     missing: ClassVar[Missing]
-    stands_for: ClassVar[PluginInfo]
+    replaced_plugin: ClassVar[PluginInfo]
 
     def model_post_init(self, context: Any) -> None:
         """Raise ValueError if the file has no record of these options."""
@@ -94,7 +94,7 @@ class LookupActivation(Placeholder, Activation):
     def forward(self, z: Array, out: Array) -> None:
         table = self.table
         if ((z < table.start) | (z > table.stop)).any():
-            name, ends = shortened(self.stands_for.full_name, 100), f"{table.start:.4g} to {table.stop:.4g}"
+            name, ends = shortened(self.replaced_plugin.full_name, 100), f"{table.start:.4g} to {table.stop:.4g}"
             message = f"some pre-activations are outside the table of {name} ({ends}), which extrapolates linearly"
             warn(SurrogateWarning(message))
         out[...] = table(z)
@@ -107,7 +107,7 @@ def placeholder_class(missing: Missing) -> type[Plugin]:
     """Return a placeholder class for a plugin."""
     kind, contract = missing.info.kind, CONTRACT[missing.info.kind]
     any_options = ConfigDict(extra="allow")  # repeated here, because the contract's configuration would override it
-    values: dict[str, Any] = {"missing": missing, "stands_for": missing.info, "__module__": __name__, "model_config": any_options}
+    values: dict[str, Any] = {"missing": missing, "replaced_plugin": missing.info, "__module__": __name__, "model_config": any_options}
     if kind == "metrics":
         values |= {"higher_is_better": True, "task": "regression"}
     if kind == "activations" and missing.tables:

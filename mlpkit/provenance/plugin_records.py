@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.plugin import REGISTRIES, Activation, Plugin, entry, is_outside
+from mlpkit.plugin import REGISTRIES, Activation, Plugin, entry, is_third_party
 from mlpkit.plugin.registry import BUILTIN
 from mlpkit.plugin.since import stored_entry
 from mlpkit.provenance import plugin_probe
@@ -74,7 +74,7 @@ def _record(plugin: Plugin, dtype: str) -> dict[str, Any]:
 
 def _add_table(record: dict[str, Any], plugin: Plugin, ranges: Ranges) -> Table | None:
     """Return the lookup table of an elementwise third-party activation, and describe it in the record."""
-    if not isinstance(plugin, Activation) or not is_outside(plugin):
+    if not isinstance(plugin, Activation) or not is_third_party(plugin):
         return None
     sampled = Sampled.of(plugin, ranges.get(key_of(stored_entry(plugin))))
     if sampled is None:

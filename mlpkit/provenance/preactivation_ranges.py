@@ -6,7 +6,7 @@ import numpy as np
 
 from mlpkit.data.disk.dataset import StoredInputs
 from mlpkit.engine.network import Network
-from mlpkit.plugin import Array, is_outside
+from mlpkit.plugin import Array, is_third_party
 from mlpkit.plugin.since import stored_entry
 from mlpkit.provenance.lookup_table import is_elementwise, key_of
 
@@ -17,7 +17,7 @@ Ranges = dict[str, tuple[float, float]]  # lowest and highest pre-activation, by
 
 def preactivation_ranges(network: Network, inputs: Array | StoredInputs) -> Ranges:
     """Return ranges of pre-activations of elementwise third-party activations, on at most 4096 rows, if they are finite."""
-    outside = [layer.activation for layer in network.layers if is_outside(layer.activation)]
+    outside = [layer.activation for layer in network.layers if is_third_party(layer.activation)]
     wanted = {key_of(stored_entry(activation)) for activation in outside if is_elementwise(activation)}
     if not wanted:
         return {}

@@ -10,7 +10,7 @@ from mlpkit.data.disk.dataset import StoredInputs
 from mlpkit.engine.network import Network
 from mlpkit.errors import BrokenPlugin, MLPKitError, TrainingError
 from mlpkit.numerics.blocks import row_blocks
-from mlpkit.plugin import REGISTRIES, Array, Plugin, is_outside
+from mlpkit.plugin import REGISTRIES, Array, Plugin, is_third_party
 from mlpkit.provenance.plugin_probe import make_probe
 from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name
@@ -22,7 +22,7 @@ MODERATE = 1e4  # size of numbers up to which plugins must return finite values
 def divergence(network: Network, spec: Spec, inputs: Array | StoredInputs, loss: float, when: str, rate: float) -> MLPKitError:
     """Return the error for a loss that is not finite: of a plugin that gives NaN for moderate numbers, else of training."""
     for plugin in (*(layer.activation for layer in network.layers), spec.loss, spec.optimizer):
-        if is_outside(plugin) and _gives_nan(plugin, spec.dtype):
+        if is_third_party(plugin) and _gives_nan(plugin, spec.dtype):
             return broken(plugin, "gives NaN for moderate numbers")
     where: str | Plugin = ""
     for rows in row_blocks(len(inputs), ROWS):
@@ -30,7 +30,7 @@ def divergence(network: Network, spec: Spec, inputs: Array | StoredInputs, loss:
             break
     if isinstance(where, Plugin):
         return broken(where, "gives NaN for finite pre-activations")
-    if not where and math.isnan(loss) and is_outside(spec.loss):
+    if not where and math.isnan(loss) and is_third_party(spec.loss):
         return broken(spec.loss, "gives NaN for finite outputs")
     where = where or "all layers are finite, so the loss itself overflows"
     help = f"lower the learning rate (it was {rate:g}), standardize the inputs and the target, or use fewer or narrower layers"
@@ -63,5 +63,5 @@ def _in_block(network: Network, x: Array) -> str | Plugin:
             scores, x = network.layer_outputs(index, x)
             if not np.isfinite(x).all():
                 moderate = np.abs(scores).max() <= MODERATE  # False for NaN
-                return layer.activation if moderate and is_outside(layer.activation) else f"the outputs of {name} are no longer finite"
+                return layer.activation if moderate and is_third_party(layer.activation) else f"the outputs of {name} are no longer finite"
     return ""

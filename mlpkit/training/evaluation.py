@@ -16,7 +16,7 @@ from mlpkit.engine.workspace import is_joint
 from mlpkit.errors import BrokenPlugin, PluginError, SpecError, UndefinedMetricWarning, warn
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import REGISTRIES, Array, Metric, Targets
-from mlpkit.plugin.error_attribution import blaming
+from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.plugin.registry import PluginInfo
 from mlpkit.provenance.placeholders import require
 from mlpkit.spec.parts import plugin_name
@@ -93,7 +93,7 @@ def measure(metrics: Sequence[Metric], figures: NDArray[Any], values: NDArray[An
     weights : array, shape (rows,), or None
     """
     ones = np.ones(len(figures)) if weights is None else weights.astype(np.float64)
-    with blaming():
+    with attributing_errors():
         return {plugin_name(metric): _figure(metric, metric.compute(figures, values, ones)) for metric in metrics}
 
 
@@ -127,7 +127,7 @@ def evaluate(
 
 def mean_loss(network: Network, spec: Spec, data: Dataset | StoredDataset) -> tuple[float, Answers]:
     """Return the weighted mean loss on a data set, and the outputs of the network."""
-    with np.errstate(all="ignore"), blaming():
+    with np.errstate(all="ignore"), attributing_errors():
         if isinstance(data, Dataset):
             losses, answers = _losses(network, spec, data.inputs, data.targets)
         else:

@@ -20,7 +20,7 @@ from mlpkit.engine.workspace import Workspace
 from mlpkit.errors import MLPKitError, warn
 from mlpkit.numerics.numpy_errstate import quiet_context
 from mlpkit.plugin import Array, Minimizer, averages
-from mlpkit.plugin.error_attribution import blaming
+from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.spec import Spec
 from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.text.shown import counted
@@ -144,7 +144,7 @@ class Run:
         try:
             self.thread = get_ident()
             self.interrupts.begin()
-            with blaming(), self.share.products() if self.share.split else NOTHING:
+            with attributing_errors(), self.share.products() if self.share.split else NOTHING:
                 self.interrupts.let()
                 try:
                     started, rate = time.perf_counter(), self.update.rate(self.epoch * self.steps_per_epoch, self.steps_per_epoch)
