@@ -111,7 +111,7 @@ CHANGES = {
     "a new major version": (attribute("format_major", np.uint32(2)), "it has container version 2"),
     "another format": (attribute("format", np.bytes_("keras!")), "not a model of mlpkit"),
     "a fifth attribute": (attribute("extra", np.uint32(1)), "the attributes of its root"),
-    "a feature": (manifest_with(required_features=["sparse"]), "what this page does not know: sparse"),
+    "a feature": (manifest_with(required_features=["sparse"]), "features that this page does not support: sparse"),
     "a new schema": (manifest_with(spec_schema=99), "schema 99"),
 }
 UNPREDICTED = {  # whole files whose parts do not fit
