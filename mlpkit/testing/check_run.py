@@ -17,11 +17,11 @@ from mlpkit.plugin.base import reason
 from mlpkit.testing.failure_messages import NotApplicable
 from mlpkit.testing.process_state import OF_IMPORTS, guarded
 from mlpkit.testing.report import Check, Status
-from mlpkit.testing.side_effects import deeds_of, home_of, streams
+from mlpkit.testing.side_effects import accesses_of, modules_of, streams
 
 CheckFunction = Callable[[Any], None]
 CHANGES = "it leaves the process changed"
-UNTOLD = ("runs",)  # checks that do not report changes of the process, because another check does
+UNREPORTED = ("runs",)  # checks that do not report changes of the process, because another check does
 LEAVE_IT = "a plugin must not touch files, streams or process-wide state: leave these to its caller"
 
 
@@ -44,7 +44,7 @@ def run_check(name: str, function: CheckFunction, plugin: Plugin, expected: str 
 
 def _outcome(name: str, function: CheckFunction, plugin: Plugin) -> tuple[Status, str]:
     try:
-        _run_watched(function, plugin, told=name not in UNTOLD)
+        _run_watched(function, plugin, told=name not in UNREPORTED)
     except NotApplicable as reason:
         return "skipped", str(reason)
     except AssertionError as error:
@@ -74,10 +74,10 @@ def _watched(plugin: Plugin) -> Iterator[list[str]]:
     told: list[str] = []
     with guarded() as changes, warnings.catch_warnings():
         warnings.simplefilter("error")
-        with guarded() as within, deeds_of(home_of(plugin)) as deeds, streams() as printed:
+        with guarded() as within, accesses_of(modules_of(plugin)) as accesses, streams() as printed:
             yield told
     names = dict.fromkeys([*within.names, *changes.names])
-    told += [*printed, *deeds, *(f"changes {name}" for name in names)]
+    told += [*printed, *accesses, *(f"changes {name}" for name in names)]
 
 
 def _described(error: BaseException, plugin: Plugin) -> str:

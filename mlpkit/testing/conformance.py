@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from mlpkit.plugin import Plugin
 from mlpkit.testing.check_run import check_expected, run_check
-from mlpkit.testing.report import Check, Report, told_once
-from mlpkit.testing.smoke import NOT_ASKED
+from mlpkit.testing.report import Check, Report, without_repetition
+from mlpkit.testing.smoke import USER_CODE_FAILS
 from mlpkit.testing.subject import as_plugin, info_of, options_of
 from mlpkit.testing.suite import before_runs, checks_of
 
@@ -54,8 +54,8 @@ def examine(plugin: Plugin, expected_failures: Mapping[str, str] = NONE, without
         if name in without:
             continue
         if name not in before_runs() and any(check.name == "runs" and check.status != "passed" for check in done):
-            done.append(Check(name, "skipped", NOT_ASKED, 0.0))
+            done.append(Check(name, "skipped", USER_CODE_FAILS, 0.0))
         else:
             check = run_check(name, function, plugin, expected_failures.get(name))
-            done.append(told_once(check, done))
+            done.append(without_repetition(check, done))
     return Report(info.full_name, plugin.kind, info.distribution, info.version, options, tuple(done))

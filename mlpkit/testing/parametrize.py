@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from mlpkit.plugin import Plugin
 from mlpkit.testing.check_run import CheckFunction, check_expected, run_check
-from mlpkit.testing.smoke import NOT_ASKED, runs
+from mlpkit.testing.smoke import USER_CODE_FAILS, runs
 from mlpkit.testing.subject import as_plugin, info_of
-from mlpkit.testing.suite import before_runs, checks_of, why_not
+from mlpkit.testing.suite import before_runs, checks_of, reason_not_applicable
 
 if TYPE_CHECKING:
     import pytest
@@ -32,7 +32,7 @@ class Bound:
 
         __tracebackhide__ = True
         if self.name not in before_runs() and self.raises():
-            pytest.skip(NOT_ASKED)
+            pytest.skip(USER_CODE_FAILS)
         check = run_check(self.name, self.function, self.plugin, self.expected)
         if check.status == "skipped":
             pytest.skip(check.reason)
@@ -88,7 +88,7 @@ def parametrize_with_checks(
 
 
 def _asked_of(plugin: Plugin) -> dict[str, CheckFunction]:
-    return {name: check for name, check in checks_of(plugin).items() if why_not(name, plugin) is None}
+    return {name: check for name, check in checks_of(plugin).items() if reason_not_applicable(name, plugin) is None}
 
 
 def _raises(plugin: Plugin) -> bool:

@@ -108,7 +108,7 @@ class Report:
         return f"{'ok' if self.ok else 'NOT OK'}: {len(self.checks)} checks, {counts}{nothing}"
 
 
-def told_once(check: Check, earlier: Sequence[Check]) -> Check:
+def without_repetition(check: Check, earlier: Sequence[Check]) -> Check:
     """Return the check; skipped if an earlier one failed for the same reason, so that one mistake is reported once."""
     for each in earlier if check.status == "failed" else ():
         if each.status == "failed" and _alike(each.reason) == _alike(check.reason):

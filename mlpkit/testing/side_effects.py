@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-DEEDS = (
+AUDITED_EVENTS = (
     *("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "os.chmod", "os.chown", "os.kill"),
     *("os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "subprocess.Popen", "socket.connect", "socket.bind"),
     *("shutil.rmtree", "shutil.move", "shutil.copyfile", "webbrowser.open", "urllib.Request"),
@@ -26,12 +26,12 @@ _hooked = False
 
 def _noted(event: str, arguments: tuple[Any, ...]) -> None:
     """Record an audit event of Python, whose hooks cannot be removed; do nothing unless a check is running."""
-    if not _watching or (event != "open" and event not in DEEDS):
+    if not _watching or (event != "open" and event not in AUDITED_EVENTS):
         return
-    packages, deeds = _watching[-1]
-    deed = _opened(arguments) if event == "open" else f"calls {event}"
-    if deed is not None and _is_of(packages, sys._getframe(1)):
-        deeds.append(deed)
+    packages, accesses = _watching[-1]
+    access = _opened(arguments) if event == "open" else f"calls {event}"
+    if access is not None and _is_of(packages, sys._getframe(1)):
+        accesses.append(access)
 
 
 def _opened(arguments: tuple[Any, ...]) -> str | None:
@@ -55,7 +55,7 @@ def _is_of(packages: frozenset[str], frame: Any) -> bool:
     return False
 
 
-def home_of(plugin: object) -> frozenset[str]:
+def modules_of(plugin: object) -> frozenset[str]:
     """Return the modules and packages of a plugin's class and its bases, without mlpkit's own."""
     modules = {cls.__module__ for cls in type(plugin).__mro__}
     own = {type(plugin).__module__, *(name for name in modules if name.partition(".")[0] not in OTHERS)}
@@ -63,16 +63,16 @@ def home_of(plugin: object) -> frozenset[str]:
 
 
 @contextmanager
-def deeds_of(modules: frozenset[str]) -> Iterator[list[str]]:
+def accesses_of(modules: frozenset[str]) -> Iterator[list[str]]:
     """Record accesses of these modules to files, processes and the network while the context is open."""
     global _hooked
     if not _hooked:
         sys.addaudithook(_noted)
         _hooked = True
-    deeds: list[str] = []
-    _watching.append((modules, deeds))
+    accesses: list[str] = []
+    _watching.append((modules, accesses))
     try:
-        yield deeds
+        yield accesses
     finally:
         _watching.pop()
 

@@ -21,7 +21,7 @@ from mlpkit.testing.schedules import lengths, places, rate_at
 from mlpkit.testing.trajectories import Quadratic, Walk, rate_of
 
 DTYPES = ("float32", "float64")
-NOT_ASKED = "user code raises an error: see runs"
+USER_CODE_FAILS = "user code raises an error: see runs"
 
 
 def runs(plugin: Plugin) -> None:

@@ -65,7 +65,7 @@ def checks_of(plugin: Plugin) -> dict[str, CheckFunction]:
     own = {**KINDS[plugin.kind], **(optimizers.OF_MINIMIZERS if isinstance(plugin, Minimizer) else {})}
     last = {"effects": effect_checks.effects, "other_options": other_options, **engine.CHECKS[plugin.kind]}
     found = {**before_runs(), **common.AFTER_RUNS, **own, **last}
-    return {name: check if (reason := why_not(name, plugin)) is None else _not_asked(reason) for name, check in found.items()}
+    return {name: check if (reason := reason_not_applicable(name, plugin)) is None else _not_asked(reason) for name, check in found.items()}
 
 
 def before_runs() -> dict[str, CheckFunction]:
@@ -75,13 +75,13 @@ def before_runs() -> dict[str, CheckFunction]:
 
 def other_options(plugin: Plugin) -> None:
     """Check that what holds for the plugin's options holds for other values of each, one at a time."""
-    asked = [name for name in AGAIN[plugin.kind] if why_not(name, plugin) is None and _fault(name, plugin) is None]
+    asked = [name for name in AGAIN[plugin.kind] if reason_not_applicable(name, plugin) is None and _fault(name, plugin) is None]
     if not asked:
         raise NotApplicable("the checks to repeat fail with the plugin's own options")
     limits = at_limits(plugin)
     for variant in [*variants(plugin), *limits]:
         for name in [name for name in asked if name not in NOT_AT_LIMITS or variant not in limits]:
-            fault = _fault(name, variant) if why_not(name, variant) is None else None
+            fault = _fault(name, variant) if reason_not_applicable(name, variant) is None else None
             if fault is not None:
                 raise AssertionError(f"with {changed(plugin, variant)}, {name}: {fault}")
 
@@ -99,7 +99,7 @@ def _fault(name: str, plugin: Plugin) -> str | None:
     return None
 
 
-def why_not(name: str, plugin: Plugin) -> str | None:
+def reason_not_applicable(name: str, plugin: Plugin) -> str | None:
     """Return the reason for which a check does not apply to a plugin, from its declarations; None if it applies."""
     asked, reason = ONLY_WHERE.get(name, (None, ""))
     return reason if asked is not None and not asked(plugin) else None

@@ -284,7 +284,7 @@ class Run:
         network.parameters.vector[...] = self.best.kept
         return network
 
-    def go_on_with_threads(self, threads: int | None) -> None:
+    def restore_threads(self, threads: int | None) -> None:
         """Use the number of threads of the interrupted run, unless the user has set another one."""
         if threads is None:
             return

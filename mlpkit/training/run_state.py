@@ -64,7 +64,7 @@ def restore(run: Run, state: TrainingState, history: Sequence[Epoch] = ()) -> No
         message = f"the training state has {state.steps_per_epoch} steps per epoch, but these rows have {run.steps_per_epoch}"
         raise ModelFileError(message, help="use another checkpoint")
     run.whole = False
-    run.go_on_with_threads(state.threads)
+    run.restore_threads(state.threads)
     run.done, run.epoch, run.step, run.loss = state.done, state.epoch, state.step, float(state.arrays["loop/loss"][0])
     run.converged, run.update.before = state.converged, state.before
     parameters, optimizer = run.network.parameters, run.spec.optimizer
@@ -96,7 +96,7 @@ def warm_start_of(run: Run) -> WarmStart:
     return WarmStart(run.spec.optimizer, arrays, run.update.before + run.step, last, left)
 
 
-def go_on_from(run: Run, start: WarmStart) -> None:
+def apply_warm_start(run: Run, start: WarmStart) -> None:
     """Apply the state of an earlier run on the network, if the optimizer is the same."""
     run.whole = False
     start.restore_last(run.network.parameters.vector)

@@ -16,7 +16,7 @@ from mlpkit.training.data_digest import Fingerprint, fingerprint
 from mlpkit.training.evaluation import Answers, measure, warn_undefined
 from mlpkit.training.history import History
 from mlpkit.training.run import Run
-from mlpkit.training.run_state import go_on_from, restore, state_of, warm_start_of
+from mlpkit.training.run_state import apply_warm_start, restore, state_of, warm_start_of
 from mlpkit.training.state import Place, TrainingState
 from mlpkit.training.warm_start import WarmStart
 
@@ -84,7 +84,7 @@ class Session:
         if isinstance(self.begin, TrainingState):
             restore(self.run, self.begin, self.history)
         elif isinstance(self.begin, WarmStart):
-            go_on_from(self.run, self.begin)
+            apply_warm_start(self.run, self.begin)
         self.restored = True
 
     def after_epoch(self) -> None:

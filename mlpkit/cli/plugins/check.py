@@ -84,9 +84,9 @@ def _applicable_failures(plugin: Plugin, expected: dict[str, str]) -> dict[str, 
     """Return the expected failures whose check applies to a plugin."""
     if not expected:
         return {}
-    from mlpkit.testing.suite import checks_of, why_not
+    from mlpkit.testing.suite import checks_of, reason_not_applicable
 
-    return {name: expected[name] for name in checks_of(plugin) if name in expected and why_not(name, plugin) is None}
+    return {name: expected[name] for name in checks_of(plugin) if name in expected and reason_not_applicable(name, plugin) is None}
 
 
 def _check_known(expected: dict[str, str], failures: list[dict[str, str]]) -> None:
