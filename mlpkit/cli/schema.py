@@ -40,7 +40,7 @@ def schema(
 
 
 def _reference(console: Console, output: str) -> None:
-    from mlpkit.spec.reference import spec_reference
+    from mlpkit.spec.markdown_reference import spec_reference
 
     if output == "-":
         console.out(spec_reference().rstrip("\n"))

@@ -93,7 +93,7 @@ class SpecFile:
     @cached_property
     def _offsets(self) -> dict[str, int]:
         """Offset of each value in the text, by its path in the form used by errors."""
-        from mlpkit.spec.validation import path_text
+        from mlpkit.spec.findings import path_text
         from mlpkit.text import json_text
 
         return {path_text(path): offset for path, offset in json_text.offsets(self.text)[0].items() if path}

@@ -14,7 +14,7 @@ from mlpkit.plugin.user_code import register
 from mlpkit.provenance.drift import check_completed, check_drift
 from mlpkit.provenance.placeholders import Placeholder
 from mlpkit.spec import Spec
-from mlpkit.spec.plugins import plugin_objects
+from mlpkit.spec.plugin_objects import plugin_objects
 
 
 def load(

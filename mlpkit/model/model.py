@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from mlpkit.engine.network import Network
 from mlpkit.errors import ModelFileError, SpecError
 from mlpkit.model.predictor import Predictor
-from mlpkit.model.run_record import Runs, elsewhere
+from mlpkit.model.runs import Runs, elsewhere
 from mlpkit.model.serialization import Stored, to_contents
 from mlpkit.modelfile import writer
 from mlpkit.spec import Spec, as_spec
@@ -138,7 +138,7 @@ class Model(Predictor):
         """
         from mlpkit.training.checkpoints import Checkpoints, checkpoint_folder
         from mlpkit.training.preflight import check_trainable
-        from mlpkit.training.resume import resumable
+        from mlpkit.training.resume_checks import resumable
         from mlpkit.training.session import Session
 
         self._runs.check_idle()

@@ -25,7 +25,7 @@ from mlpkit.provenance.plugin_records import known_ranges, records
 from mlpkit.provenance.resolve import replacements
 from mlpkit.spec import Spec
 from mlpkit.spec.forms import stored_spec
-from mlpkit.spec.plugins import plugin_objects
+from mlpkit.spec.plugin_objects import plugin_objects
 from mlpkit.text.shown import first_few, shortened
 from mlpkit.training.history import FIXED, History
 

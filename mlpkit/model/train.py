@@ -19,7 +19,7 @@ from mlpkit.preprocessing.prepare import Prepared, prepare
 from mlpkit.spec import Spec, as_spec
 from mlpkit.training.checkpoints import read_checkpoint
 from mlpkit.training.epoch import Epoch
-from mlpkit.training.resume import check_spec, resumable
+from mlpkit.training.resume_checks import check_spec, resumable
 
 
 class Start(NamedTuple):

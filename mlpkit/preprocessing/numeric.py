@@ -25,7 +25,7 @@ from mlpkit.preprocessing.json_state import InputState, statistics
 from mlpkit.preprocessing.statistics import beyond_error, column_statistics, constant_columns, unequal
 
 if TYPE_CHECKING:  # for data on disk only; loading a model and predicting does not need it
-    from mlpkit.preprocessing.column_statistics import RunningStatistics
+    from mlpkit.preprocessing.running_statistics import RunningStatistics
 
 Vector = NDArray[np.float64]
 

@@ -23,10 +23,10 @@ from mlpkit.errors import SpecError
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import Array
 from mlpkit.preprocessing.categorical import CategoryEncoder
-from mlpkit.preprocessing.column_statistics import RunningStatistics, scan_rows
 from mlpkit.preprocessing.input_columns import InputColumn, input_columns, missing_error
 from mlpkit.preprocessing.inputs import InputEncoder, warn_unseen
 from mlpkit.preprocessing.numeric import NumberEncoder
+from mlpkit.preprocessing.running_statistics import RunningStatistics, scan_rows
 from mlpkit.preprocessing.statistics import empty_error, indistinct_error
 from mlpkit.spec import Preprocessing
 

@@ -24,7 +24,7 @@ from mlpkit.provenance.placeholders import LookupActivation, Placeholder
 from mlpkit.provenance.plugin_probe import Drift
 from mlpkit.provenance.plugin_records import changed_plugins
 from mlpkit.spec import Spec
-from mlpkit.spec.plugins import plugin_objects
+from mlpkit.spec.plugin_objects import plugin_objects
 from mlpkit.text.shown import shortened
 from mlpkit.version import __version__
 

@@ -17,7 +17,7 @@ from mlpkit.plugin.registry import BUILTIN, PluginInfo
 from mlpkit.provenance import plugin_probe
 from mlpkit.provenance.lookup_table import Table, key_of
 from mlpkit.provenance.placeholders import Missing, placeholder_class
-from mlpkit.spec.validation import findings
+from mlpkit.spec.findings import findings
 from mlpkit.text.shown import DISTRIBUTION, FILE, VERSION, shortened
 
 MOST_MISSING = 10  # missing plugins named in an error

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlpkit.errors import Problem, SpecError, join_problems
+from mlpkit.spec.findings import path_text
 from mlpkit.spec.spec import Spec
-from mlpkit.spec.validation import path_text
 
 Path = tuple[str | int, ...]
 Difference = tuple[Path, Any, Any]  # path with the old and the new value

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
-from mlpkit.spec.validation import Finding, Findings
+from mlpkit.spec.findings import Finding, Findings
 from mlpkit.text.limits import InParts
 
 MISSING = (

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from mlpkit.plugin import REGISTRIES, Reader
 from mlpkit.plugin.json_schema import entries_schema
-from mlpkit.spec.validation import Finding
+from mlpkit.spec.findings import Finding
 
 _NAME = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,99}:)?[a-z][a-z0-9_]{0,99}")
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from mlpkit.spec.validation import Finding, Findings
+from mlpkit.spec.findings import Finding, Findings
 from mlpkit.text.column_names import same_form
 from mlpkit.text.limits import InParts, check_keys, whole_numbers
 

@@ -13,9 +13,9 @@ from mlpkit.plugin.json_schema import Words
 from mlpkit.plugin.since import Since
 from mlpkit.spec.csv_options import MISSING, Encoding, Header, Missing, check_separator
 from mlpkit.spec.file_format import FileFormat, given_twice
+from mlpkit.spec.findings import Finding
 from mlpkit.spec.normalization import BatchNormalization, Normalization
 from mlpkit.spec.part import AnyColumn, ColumnName, Count, Flag, Names, Number, Part, Seed, Text, example, raise_any
-from mlpkit.spec.validation import Finding
 from mlpkit.text.column_names import same_form
 from mlpkit.text.limits import InParts
 

@@ -18,11 +18,11 @@ from mlpkit.errors import Problem, SpecError, join_problems
 from mlpkit.files.paths import as_path, expanded
 from mlpkit.plugin import SUITABLE, Loss, Metric, Optimizer, Schedule, learning_rate_of
 from mlpkit.plugin.json_schema import Words
+from mlpkit.spec.findings import Finding, findings, path_text
 from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.spec.part import Part, Seed, Text, example, raise_any
 from mlpkit.spec.parts import NO_PREPROCESSING, Data, NetworkSpec, Preprocessing, Training, one_unit_softmax, plugin_name
 from mlpkit.spec.reading import read_text
-from mlpkit.spec.validation import Finding, findings, path_text
 from mlpkit.text import json_text
 from mlpkit.text.limits import InParts
 from mlpkit.text.shown import shortened

@@ -12,7 +12,7 @@ from mlpkit.provenance.placeholders import require
 from mlpkit.spec import Spec
 from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.spec.parts import plugin_name
-from mlpkit.spec.plugins import plugin_objects
+from mlpkit.spec.plugin_objects import plugin_objects
 from mlpkit.text.shown import shortened
 from mlpkit.training.data_digest import DIGITS
 from mlpkit.training.evaluation import check_metrics

@@ -6,7 +6,7 @@ import numpy as np
 
 from mlpkit.plugin import REGISTRIES
 from mlpkit.spec import Spec
-from mlpkit.spec.plugins import plugin_objects
+from mlpkit.spec.plugin_objects import plugin_objects
 from mlpkit.version import __version__
 
 

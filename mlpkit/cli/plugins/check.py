@@ -170,7 +170,7 @@ def _with_options(info: PluginInfo, plugin: type[Plugin], changes: list[Setting]
     """Return a plugin object, or the problems of its options."""
     from pydantic import ValidationError
 
-    from mlpkit.spec.validation import findings, path_text
+    from mlpkit.spec.findings import findings, path_text
 
     options: Any = {}
     for change in changes:

@@ -190,7 +190,7 @@ def test_an_interpreter_that_ends_in_the_middle_of_an_epoch_does_not_hang(tmp_pa
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr("mlpkit.preprocessing.column_statistics.SAMPLE", 10**4)
+    monkeypatch.setattr("mlpkit.preprocessing.running_statistics.SAMPLE", 10**4)
     monkeypatch.setattr(stream, "CHUNK", 10**5)
     monkeypatch.setattr(table, "BLOCK", 10**5)
     peaks = []

@@ -13,8 +13,8 @@ from mlpkit.data.disk import table as stored
 from mlpkit.data.disk.arrays import stored_source
 from mlpkit.data.readers import iter_tables, read_table
 from mlpkit.errors import ConstantColumnWarning, SpecError
-from mlpkit.preprocessing.column_statistics import scan_rows
 from mlpkit.preprocessing.prepare import prepare
+from mlpkit.preprocessing.running_statistics import scan_rows
 
 from .layouts import RNG, ROWS, X, Y, datasets, matrix, spec_with, structured
 
@@ -170,8 +170,8 @@ def test_a_constant_column_on_disk_is_one_in_memory(tmp_path):
 
 
 def test_medians_of_many_rows_are_those_of_a_sample(tmp_path, monkeypatch):
-    monkeypatch.setattr("mlpkit.preprocessing.column_statistics.SAMPLE", 2000)
-    monkeypatch.setattr("mlpkit.preprocessing.column_statistics.FEWEST", 100)
+    monkeypatch.setattr("mlpkit.preprocessing.running_statistics.SAMPLE", 2000)
+    monkeypatch.setattr("mlpkit.preprocessing.running_statistics.FEWEST", 100)
     values = RNG.normal(0, 1, (20_000, 2))
     values[1:, 1] = np.nan
     np.save(tmp_path / "x.npy", values)

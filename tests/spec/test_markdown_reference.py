@@ -7,7 +7,7 @@ import pytest
 
 import mlpkit
 from mlpkit.plugin import REGISTRIES
-from mlpkit.spec.reference import spec_reference
+from mlpkit.spec.markdown_reference import spec_reference
 
 REFERENCE = spec_reference()
 ROWS = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in REFERENCE.splitlines() if line.startswith("| `")]
