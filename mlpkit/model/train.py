@@ -152,6 +152,9 @@ def epochs(
     optimizer; with ``keep_optimizer=False`` it starts from the present weights with a new state. Two simultaneous loops over one
     model raise an error. Ctrl-C completes the present step, so that the model can be saved with its training state.
 
+    If the optimizer averages the weights, the losses and metrics of the epochs and the files saved in the loop are those of the averaged
+    weights. `model.predict` uses the trained weights until the loop ends, and the averaged ones afterwards.
+
     With `stop`, the loop ends when it returns True, as after a `break`, but possibly in the middle of an epoch.
 
     With `resume`, the run of `model.training_state` is resumed with the state of its optimizer and random generators, in the middle of

@@ -56,10 +56,11 @@ def _in_block(network: Network, x: Array) -> str | Plugin:
     """Return the layer or the plugin with the first NaN or infinity in the forward pass of some rows; "" if there is none."""
     with np.errstate(all="ignore"):
         for index, layer in enumerate(network.layers):
-            name = f"layer {index} ({plugin_name(layer.activation)}, {layer.weight.shape[1]} units)"
-            views = [layer.weight, *([] if layer.bias is None else [layer.bias]), *layer.normalization.values()]
+            name = f"layer {index} ({plugin_name(layer.activation)}, {layer.units} units)"
+            bias = [] if layer.bias is None else [layer.bias]
+            views = [layer.weight, *bias, *layer.normalization.values(), *layer.activation_parameters]
             if not all(np.isfinite(view).all() for view in views):
-                return f"the weights of {name} are no longer finite"
+                return f"the parameters of {name} are no longer finite"
             scores, x = network.layer_outputs(index, x)
             if not np.isfinite(x).all():
                 moderate = np.abs(scores).max() <= MODERATE  # False for NaN

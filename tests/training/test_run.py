@@ -16,6 +16,7 @@ from mlpkit.engine.workspace import Workspace
 from mlpkit.optimizers import Adam
 from mlpkit.plugin import Activation, Loss, Optimizer
 from mlpkit.spec import Spec
+from mlpkit.training.divergence import divergence
 from mlpkit.training.evaluation import mean_loss
 from mlpkit.training.random_generators import random_stream
 from mlpkit.training.run import Run
@@ -219,10 +220,19 @@ def test_a_run_that_diverges_names_epoch_layer_and_remedy(activation):
     )
     data = Dataset(ROWS.astype("f4"), TARGETS.astype("f4"))
     with pytest.raises(
-        mlpkit.TrainingError, match=r"the loss became (nan|inf) in epoch \d+ of 200; the (weights|outputs) of layer \d"
+        mlpkit.TrainingError, match=r"the loss became (nan|inf) in epoch \d+ of 200; the (parameters|outputs) of layer \d"
     ) as caught:
         list(epochs(network, spec, data))
     assert "learning rate (it was 1e+06)" in caught.value.help
+
+
+@pytest.mark.parametrize(("activation", "part"), [("prelu", "activation"), ("glu", "weight")])
+def test_the_diagnosis_counts_units_and_sees_every_parameter(activation, part):
+    network, spec = make(hidden={"activation": activation})
+    views = [view for name, view in network.parameters.views.items() if name.startswith(f"layers.0.{part}")]
+    views[0].flat[0] = np.nan
+    error = divergence(network, spec, ROWS, math.nan, "in epoch 1 of 5", 0.1)
+    assert f"the parameters of layer 0 ({activation}, 6 units) are no longer finite" in error.message
 
 
 def test_a_diverged_run_with_early_stopping_leaves_the_best_weights():
@@ -238,7 +248,7 @@ def test_a_diverged_run_with_early_stopping_leaves_the_best_weights():
 
 def test_divergence_in_the_last_step_is_noticed():
     network, spec = make({"epochs": 1, "batch_size": None}, optimizer={"type": "sgd", "learning_rate": 1e300}, dtype="float32")
-    with pytest.raises(mlpkit.TrainingError, match="epoch 1 of 1; the weights of layer 0"):
+    with pytest.raises(mlpkit.TrainingError, match="epoch 1 of 1; the parameters of layer 0"):
         list(epochs(network, spec, Dataset(ROWS.astype("f4"), TARGETS.astype("f4"))))
 
 
