@@ -99,6 +99,7 @@ class Run:
         self.quiet = quiet_context()
         self.averaged = deepcopy(network) if averages(spec.optimizer) else None
         self.given: Array | None = None  # averaged weights, once the network has them
+        self.closed = False
         self.best = Best(network, self.averaged or network, spec, validation is not None)
         self.evaluated = not (validation is None and measure is None and not self.best.stopping)
         shapes = [layer.weight.shape for layer in network.layers]
@@ -259,6 +260,8 @@ class Run:
         weights if the optimizer averages. The statistics of batch normalization belong to the trained weights and are then measured again.
         """
         self.share.close()
+        if self.closed:
+            return
         if self.best.stopping or not self.whole:
             self.best.restore()
         elif self.averaged is not None:
@@ -266,6 +269,7 @@ class Run:
             self.network.parameters.vector[...] = self.given
         if self.averaged is not None:
             measure_batch_statistics(self.network, self.train.inputs)
+        self.closed = True  # only now: a call that Ctrl-C ended is made again
 
     def predicting_network(self) -> Network:
         """Return the network with the present weights for prediction: itself, or another one if the optimizer averages."""

@@ -439,7 +439,7 @@ def test_a_validation_that_diverges_is_an_error_and_no_warning():
 # -- what a run leaves that fails
 
 
-class Jump(mlpkit.Schedule):
+class FarStep(mlpkit.Schedule):
     """A good rate for some epochs, then one that overflows."""
 
     good: float = 5.0
@@ -458,7 +458,7 @@ def test_a_run_that_diverges_leaves_the_best_finished_epoch(stopping, split):
         "data": {"split": split},
         "network": {"layers": [{"units": 4, "activation": "tanh"}, {"units": 2}]},
         "loss": "mse",
-        "optimizer": {"type": "sgd", "learning_rate": Jump()},
+        "optimizer": {"type": "sgd", "learning_rate": FarStep()},
         "training": {"epochs": 50, "batch_size": 10, "early_stopping": stopping},
     }
     with pytest.raises(mlpkit.TrainingError, match=r"the model has the weights of epoch \d, the best finished one") as caught:
