@@ -13,7 +13,7 @@ from mlpkit.plugin.single_output import single_output
 from mlpkit.testing import activation_cases, loss_cases, metric_cases, readers
 from mlpkit.testing.initializers import accepted, filled
 from mlpkit.testing.row_checks import Sample
-from mlpkit.testing.schedules import places, rate_at
+from mlpkit.testing.schedules import lengths, places, rate_at
 from mlpkit.testing.trajectories import Quadratic, Valley, Walk, driven, rate_of, shape_of, walked
 
 LEVELS = (1.0, 1.0, 1.0, 30.0, 30.0, *(0.01,) * 12, 0.0, 1.0, -1.0, 1e4, *(1e-3,) * 12, 1e-6, 1.0)  # scales of a sequence of gradients
@@ -42,7 +42,7 @@ def wide_answer(plugin: Plugin) -> list[Array]:
         "losses": _loss_widely,
         "optimizers": _optimizer_widely,
         "initializers": lambda each: _filled(each, dict.fromkeys([*accepted(each), *SHAPES])),
-        "schedules": lambda each: [np.array([rate_at(each, *place) for place in places(RUNS)], "float64")],
+        "schedules": lambda each: [np.array([rate_at(each, *place) for place in places(lengths(each, RUNS))], "float64")],
         "metrics": _metric_widely,
         "readers": lambda each: [],
     }

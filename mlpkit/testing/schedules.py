@@ -19,8 +19,8 @@ PARTS = (3, 7, 11, 4)  # steps per epoch
 
 
 def lengths(schedule: Schedule, runs: tuple[int, ...] = EVERY) -> tuple[int, ...]:
-    """Return the lengths of runs that are asked for: shorter ones of a schedule that reads the whole history each time."""
-    return tuple(epochs for epochs in runs if epochs <= 1000 or not schedule.once_per_epoch)
+    """Return the lengths of runs to check; only shorter ones for a schedule that reads the whole history in every call."""
+    return tuple(epochs for epochs in runs if epochs <= LONG[-1] or not schedule.once_per_epoch)
 
 
 def places(runs: tuple[int, ...] = LONG) -> list[tuple[float, int]]:

@@ -53,11 +53,11 @@ def dense(small) -> Contents:
     return replace(small, arrays={f"inputs/{number}": np.ones(1) for number in range(12)})
 
 
-def test_a_flipped_bit_in_any_byte_of_a_heap_is_an_error_or_changes_nothing(dense, same):
+def test_a_flipped_bit_in_every_third_byte_of_a_heap_is_an_error_or_changes_nothing(dense, same):
     data = to_bytes(dense)
     start = data.index(b"FRHP")
     assert b"BTHD" in data[start:]
-    bits = [8 * position + position * 5 % 8 for position in range(start, len(data))]
+    bits = [8 * position + position * 5 % 8 for position in range(start, len(data), 3)]
     assert unnoticed_flips(dense, same, bits) < len(bits) / 2  # the padding, and what libhdf5 keeps free in a node
 
 

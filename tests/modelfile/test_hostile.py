@@ -75,7 +75,21 @@ def outcomes():
 HERE = {"inspect": inspect, "read": read, "load": mlpkit.load}
 
 
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.error is not AmbiguousPlugin and name not in large.CASES])
+SLOW = {  # a second or more each; the rest of this file's slow tests read all files in a process of its own
+    "messages without contents",
+    "gaps without contents",
+    "15,000 continuations",
+    "15,000 continuations, each of the one before",
+    "100,000 layers",
+    "100,000 empty layers",
+    "200,000 links",
+    "20,001 objects",
+    "3,000 integers of 4,000 digits",
+}
+SMALL = [name for name, case in CASES.items() if case.error is not AmbiguousPlugin and name not in large.CASES]
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else ()) for name in SMALL])
 def test_a_hostile_file_is_refused(name, tmp_path):
     case, path = CASES[name], tmp_path / file_name(name)
     path.write_bytes(case.build())

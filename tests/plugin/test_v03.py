@@ -30,6 +30,7 @@ def install(package, site):
     (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
 
 
+@pytest.mark.slow
 def test_the_packages_of_0_3_train_save_load_and_resume(tmp_path):
     site = tmp_path / "site"
     for package in sorted(V03.glob("mlpkit-*")):

@@ -81,6 +81,7 @@ def densest(signs, each):
     return text + b',"b":"' + b"b" * max(0, each * (signs + 40) - len(text) - 8) + b'"}'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("signs", "each"), [(MAX_JSON_SIGNS, 1), (MAX_JSON_SIGNS_OF_LONG, LONG_SIGN_BYTES)])
 def test_json_takes_80_bytes_for_each_sign(signs, each):
     data = densest(signs - 10, each)

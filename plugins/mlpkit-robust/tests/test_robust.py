@@ -41,7 +41,7 @@ def exact(alpha, scale, errors):
         return np.array(values, np.float64), np.array(derivatives, np.float64)
 
 
-@parametrize_with_checks([Robust(), *(Robust(alpha=alpha, scale=0.3) for alpha in (2.0, 0.0, -2.0, -1e20))])
+@parametrize_with_checks([Robust(), *(Robust(alpha=alpha, scale=0.3) for alpha in (0.0, -1e20))])
 def test_contract(check):
     check()
 
