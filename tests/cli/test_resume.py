@@ -62,7 +62,7 @@ def saved_parts(path):
     return model.network.parameters.vector.tobytes(), [epoch[:5] for epoch in model.history]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_run_shows_the_command_that_resumes_it(long_project, start, run, number):
     interruptions = 0
     command = ["train", "spec.json"]

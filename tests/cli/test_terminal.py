@@ -107,7 +107,10 @@ def every_run(run, name):
     yield run("train", f"--{name}")
 
 
-@pytest.mark.parametrize("kind", NASTY)
+QUICK = ("escape", "C1")  # what a terminal obeys: the other kinds are slow tests
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=() if kind in QUICK else pytest.mark.slow) for kind in NASTY])
 def test_no_command_writes_control_sequences(folder, run, kind):
     for number, done in enumerate(every_run(run, NASTY[kind])):
         assert harmless(done.out), (number, done.out)

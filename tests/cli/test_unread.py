@@ -12,6 +12,7 @@ import pytest
 
 import mlpkit
 
+SIGNALS = [signal.SIGTERM, *(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGHUP, signal.SIGINT))]
 TRAIN = ("train", "spec.json", "--progress", "plain")
 
 
@@ -86,7 +87,7 @@ def test_a_file_does_not_take_the_place_of_a_closed_stream(project, environment)
     assert mlpkit.inspect("model.h5")["history"]["epochs"] == 3
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_that_is_ignored_stays_ignored(project, start, number):
     def ignore():
         signal.signal(number, signal.SIG_IGN)
@@ -100,7 +101,7 @@ def test_a_signal_that_is_ignored_stays_ignored(project, start, number):
     assert (process.returncode, len(mlpkit.load("model.h5").history)) == (0, 400)
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_every_command_handles_its_ending(trained, start, number):
     """As process 1 of a container a signal without a handler has no effect."""
     process = start("predict", "model.h5", "-", "--batch-size", "1", stdin=subprocess.PIPE)

@@ -105,7 +105,9 @@ def test_a_hostile_file_is_refused(name, tmp_path):
             assert getattr(caught.value, "rule", None) == case.rule
 
 
-@pytest.mark.parametrize("name", large.CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name.startswith("12,000 plugins") else ()) for name in large.CASES]
+)
 def test_a_large_file_costs_little_and_is_refused_in_few_words(name, tmp_path):
     case, path = large.CASES[name], tmp_path / "large.h5"
     path.write_bytes(case.build())

@@ -65,6 +65,7 @@ def test_names_of_columns_that_no_file_holds(name):
         mlpkit.train({**SPEC, "data": {"target": "y"}}, table)
 
 
+@pytest.mark.slow
 def test_json_of_a_wide_table_fits_and_costs_what_format_says():
     """100,000 columns with the digests of a run's state: as `storable` counts them."""
     column = {"categories": [], "kind": "number", "treatment": "standardize", "width": 1}

@@ -42,7 +42,7 @@ class Wall:
         return float(x[0] - np.log(x[0])), 1 - 1 / x
 
 
-@parametrize_with_checks([LBFGS(), LBFGS(iterations=3, memory=2)])
+@parametrize_with_checks([LBFGS(iterations=3, memory=2)])
 def test_contract(check):
     check()
 

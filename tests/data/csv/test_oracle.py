@@ -90,7 +90,7 @@ def taken(tables):
     return found, None
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(FILES, MISSING_TEXTS, st.integers(1, 5), st.sampled_from([1, 7, 40, 2**20]), FEW)
 @example(b"a\n\r", frozenset(), 1, 7, 0)
 def test_rows_lines_and_errors_are_those_of_the_csv_module(path, content, missing, rows, block, few):
@@ -121,7 +121,7 @@ def test_rows_lines_and_errors_are_those_of_the_csv_module(path, content, missin
     assert error.problems[0].line == refused.line
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(PLAIN, min_size=1, max_size=40), MISSING_TEXTS, MISSING_TEXTS, FEW, st.data())
 def test_a_column_has_the_numbers_gaps_and_texts_of_its_strings(path, texts, missing, more, few, data):
     path.write_text("a\n" + "\n".join(texts) + "\n", encoding="utf-8", newline="")

@@ -167,7 +167,7 @@ def test_damage_is_found_or_harmless(page):
       const counts = {refused: 0, same: 0, other: []}, arrays = ([path, {shape, bytes}]) => [path, shape, Array.from(bytes.raw)];
       const told = ({digest, manifest, datasets}) => JSON.stringify([digest, manifest, Array.from(datasets, arrays).sort()]);
       const expected = told(await openModel(whole));
-      for (let at = 0; at < bytes.length; at += 7) {
+      for (let at = 0; at < bytes.length; at += 14) {
         const before = bytes[at];
         bytes[at] ^= 1 << (at % 8);
         try {
@@ -182,7 +182,7 @@ def test_damage_is_found_or_harmless(page):
       return counts;
     })()""")
     assert result["other"] == []
-    assert result["refused"] > 1000
+    assert result["refused"] > 500
 
 
 @pytest.mark.parametrize("links", [1, 8, 9, 60, 400, 6000])

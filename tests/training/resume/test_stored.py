@@ -45,8 +45,8 @@ def on_disk(spec_with):
 
 VARIANTS = [
     {},
-    {"training__shuffle": False},
-    {"training__early_stopping": None, "metrics": []},
+    pytest.param({"training__shuffle": False}, marks=pytest.mark.slow),
+    pytest.param({"training__early_stopping": None, "metrics": []}, marks=pytest.mark.slow),
     {"training__early_stopping": {"monitor": "training_loss"}},
 ]
 
