@@ -42,7 +42,7 @@ def test_it_is_exact_wherever_the_pre_activations_are(scale, shift, shape):
     assert (found >= 0).all()
 
 
-def test_what_is_too_large_turns_to_the_general_form_at_once(monkeypatch):
+def test_large_contents_use_the_general_form_at_once(monkeypatch):
     """A memorised batch: the sum of the exponentials overflows, and nothing else has been computed by then."""
     z = np.zeros((4, 2), np.float32)
     z[:, 1] = 100.0

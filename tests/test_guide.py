@@ -75,7 +75,7 @@ def test_nothing_is_installed_but_what_is_beside_the_reader_and_its_tools():
 
 
 @pytest.mark.slow
-def test_what_the_guide_does_with_files_and_python(tmp_path):
+def test_the_guide_runs_with_files_and_python(tmp_path):
     """In the order of the guide: files are written, Python is run, and the commands of mlpkit that need nothing installed."""
     env = {name: value for name, value in os.environ.items() if name not in EMPTY} | {"PYTHONPATH": str(tmp_path)}
     packaged = False

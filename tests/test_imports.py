@@ -1,4 +1,4 @@
-"""What imports what: a module imports from its own package and from layers below, and importing mlpkit costs nothing."""
+"""Test the layers: a module imports from its own package and from layers below, and importing mlpkit costs nothing."""
 
 import ast
 import subprocess

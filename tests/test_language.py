@@ -1,4 +1,4 @@
-"""The language of mlpkit's own source: docstrings begin with a verb in the imperative or with a noun."""
+"""The language of mlpkit's own source and tests: docstrings begin with a verb in the imperative or with a noun."""
 
 import ast
 import re
@@ -11,6 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "mlpkit"
 IGNORES = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["tool"]["ruff"]["lint"]["per-file-ignores"]
 FILES = sorted(PACKAGE.rglob("*.py"))
+TESTS = [path for folder in ("tests", "plugins") for path in sorted((PACKAGE.parent / folder).rglob("*.py"))]
 PROPERTIES = {"property", "cached_property"}
 QUESTION = re.compile(r"\W*(what|how|where|which|whether|who|whom|whose|when|why)(ever)?\b", re.IGNORECASE)
 DEFINITIONS = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
@@ -26,6 +27,19 @@ def docstrings(source: str) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_no_docstring_begins_with_a_question_word(path: Path) -> None:
     wrong = {name: text.partition("\n")[0] for name, text in docstrings(path.read_text("utf-8")) if QUESTION.match(text)}
+    assert not wrong
+
+
+def test_no_docstring_or_name_of_a_test_begins_with_a_question_word() -> None:
+    wrong = [
+        f"{path.relative_to(PACKAGE.parent)}: {name}"
+        for path in TESTS
+        for name, text in docstrings(path.read_text("utf-8"))
+        if QUESTION.match(text)
+    ]
+    wrong += [
+        name for path in TESTS for name in re.findall(r"def test_(\w+)", path.read_text("utf-8")) if QUESTION.match(name.replace("_", " "))
+    ]
     assert not wrong
 
 

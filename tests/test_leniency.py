@@ -1,4 +1,4 @@
-"""What was refused although it means one thing: no rows, whole numbers with an exponent, true and false as numbers."""
+"""Test unambiguous input that was refused: no rows, whole numbers with an exponent, true and false as numbers."""
 
 from __future__ import annotations
 

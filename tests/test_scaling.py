@@ -84,7 +84,7 @@ def test_names_are_compared_in_proportion(make):
 
 
 def calls(function):
-    """How many calls a function makes, of Python and C."""
+    """Return the number of calls of Python and C functions that a function makes."""
     count = 0
 
     def seen(frame, event, argument):

@@ -147,7 +147,7 @@ def test_an_invalid_number_of_threads_is_an_error(monkeypatch):
 
 @pytest.fixture
 def told(monkeypatch):
-    """What the BLAS is told; on 8 cores, it has 6 threads at first."""
+    """Record the calls to the BLAS; on 8 cores, it has 6 threads at first."""
     numbers = [6]
     monkeypatch.setattr(threads, "_openblas", lambda: (lambda: numbers[-1], numbers.append))
     monkeypatch.setattr(threads, "cores", lambda: 8)

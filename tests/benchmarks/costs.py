@@ -1,4 +1,4 @@
-"""What each installed optimizer, activation and loss costs a number, against the fewest passes over memory it could take.
+"""Measure the cost per number of each installed optimizer, activation and loss, against the fewest passes over memory.
 
 A pass is measured on arrays of the same size: an array read counts as much as an array written, from `np.copyto`. The
 floor of an activation is to read z and write out, then to read out, to read and to write grad; that of an optimizer to

@@ -31,7 +31,7 @@ class Row:
 
 
 def timed(run: Run) -> float:
-    """What a run took, in seconds, unless it says so itself."""
+    """Return the seconds of a run, unless it measures them itself."""
     started = time.perf_counter()
     figure = run()
     return time.perf_counter() - started if figure is None else figure

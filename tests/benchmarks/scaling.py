@@ -1,4 +1,4 @@
-"""How the time grows with the rows and with the parameters: it should not, for a row and for a parameter."""
+"""Measure the time per row and per parameter, which should not grow with their number."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def against(runs: dict[str, Callable[[], Run]], usual: str, what: str, unit: str
 
 
 def extra_memory(few: int, many: int) -> list[Row]:
-    """What an epoch allocates at most, of few rows and of many."""
+    """Measure the most memory that an epoch allocates, with few rows and with many."""
     peaks = []
     for count in (many, few):
         run = epoch(count)

@@ -1,4 +1,4 @@
-"""What a new process takes: `--help`, and from its start to the first prediction with a saved model."""
+"""Measure a new process: `--help`, and the time from its start to the first prediction with a saved model."""
 
 from __future__ import annotations
 

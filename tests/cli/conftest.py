@@ -31,7 +31,7 @@ SPEC = {
 
 
 class Done(NamedTuple):
-    """How a run ended."""
+    """Result of a command: exit code and output."""
 
     code: int
     out: str

@@ -57,7 +57,7 @@ def last_line(err):
 
 
 def saved_parts(path):
-    """What a file has but for the folder of checkpoints in its spec: the weights and the history."""
+    """Return weights and history of a file, without the folder of checkpoints in its spec."""
     model = mlpkit.load(path)
     return model.network.parameters.vector.tobytes(), [epoch[:5] for epoch in model.history]
 

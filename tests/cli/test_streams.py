@@ -254,7 +254,7 @@ HEAVY = ("numpy", "h5py", "pydantic", "mlpkit.spec", "mlpkit.plugin")
     [(["--help"], HEAVY), (["--version"], HEAVY), (["train", "--help"], set(HEAVY) - {"pydantic"}), ([], set(HEAVY) - {"pydantic"})],
 )
 def test_help_imports_nothing_heavy(environment, argv, heavy):
-    """Where a command was named, Typer of today imports Pydantic itself."""
+    """Ignore Pydantic for a named command, because Typer imports it."""
     command = [sys.executable, "-X", "importtime", "-m", "mlpkit", *argv]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}

@@ -30,7 +30,7 @@ NASTY = {
 
 
 def harmless(text):
-    """Whether a terminal shows a text as it is, and no line of it looks like a message that mlpkit did not write."""
+    """Return True if a terminal shows a text unchanged, and no line looks like a message of mlpkit that it did not write."""
     plain = all(sign.isprintable() or sign in "\n\t" for sign in text)
     return plain and not any(line.startswith(FORGED) for line in text.split("\n"))
 

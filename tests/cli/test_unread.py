@@ -77,7 +77,7 @@ def test_a_spec_from_a_closed_stdin_is_an_error(project, environment):
 
 
 def test_a_file_does_not_take_the_place_of_a_closed_stream(project, environment):
-    """Whatever is printed would go into it."""
+    """Printed text would go into the file."""
     (project / "noisy.py").write_text(
         "import os, mlpkit\nclass Noisy(mlpkit.Elementwise):\n"
         "    def function(self, z):\n        os.write(2, b'noise')\n        return z\n"

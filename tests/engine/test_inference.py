@@ -103,7 +103,7 @@ def test_a_prediction_keeps_nothing_of_its_callers_context():
     assert reference() is None
 
 
-def test_what_overflows_is_no_number_and_no_warning():
+def test_overflow_gives_no_number_and_no_warning():
     network = network_of("softmax", dtype="float32")
     network.layers[0].weight[...] = 1e30  # the scores are infinite, and softmax takes one from the others
     assert np.isnan(network.predict(np.full((1, 4), 1e20))).all()

@@ -64,7 +64,7 @@ class Dataset(NamedTuple):
 
 @dataclass
 class Anatomy:
-    """What stands where in a valid file; `explore` fills it."""
+    """Positions of the structures of a valid file; `explore` fills them."""
 
     data: bytes
     blocks: list[Block] = field(default_factory=list)
@@ -175,7 +175,7 @@ class Anatomy:
             offset += size
 
     def _records(self, node: int, count: int, depth: int, tree: int) -> Iterator[int]:
-        """Where the heap identifiers of a node and all below it stand."""
+        """Return the positions of the heap identifiers of a node and of all nodes below it."""
         child = 8 + 1 + (1 if depth > 1 else 0)
         children = node + 6 + 11 * count
         end = children + child * (count + 1) * (depth > 0)

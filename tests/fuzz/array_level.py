@@ -44,7 +44,7 @@ def _arrays(golden: Golden) -> Arrays:
 
 
 def stored_dtype(name: str) -> np.dtype[Any]:
-    """How an array of a listed dtype stands in the file."""
+    """Return the form of an array of a listed dtype in the file."""
     return np.dtype("u1" if name == "bool" else name).newbyteorder("<")
 
 

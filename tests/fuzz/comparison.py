@@ -1,4 +1,4 @@
-"""What h5py reads from a file that mlpkit took: it must be the same arrays, or two readers disagree about one file."""
+"""Compare an accepted file with the arrays that h5py reads: two readers must agree about one file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class OtherReader(Exception):
 
 
 def difference(data: bytes, contents: Contents) -> str:
-    """Where h5py and mlpkit read other things from the same bytes; empty when nowhere.
+    """Return the differences between h5py and mlpkit for the same bytes; empty if there are none.
 
     Raises
     ------

@@ -45,7 +45,7 @@ class Save(NamedTuple):
     is_link: bool
 
     def problem(self) -> str:
-        """What is wrong; empty when nothing is."""
+        """Return the faults; empty if there are none."""
         if self.others:
             return f"these files are left: {self.others}"
         if self.is_link != self.target.startswith("a link"):

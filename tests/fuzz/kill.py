@@ -36,7 +36,7 @@ LONGEST = (0.0, 0.0001, 0.001, 0.005)  # seconds that a killer waits at most in 
 
 
 class Progress:
-    """How far a child is, in memory that its parent sees: which model it saves, and in which phase it is."""
+    """Progress of a child in shared memory: the model that it saves, and the phase."""
 
     def __init__(self) -> None:
         self.memory = mmap.mmap(-1, STATE.size)
@@ -159,7 +159,7 @@ def stored_turn(path: Path) -> int:
 
 
 def temporary_files(path: Path, pid: int) -> int:
-    """How many temporary files a child left, which go; no other file may be there."""
+    """Delete the temporary files that a child left and return their number; no other file may be there."""
     others = [name for name in os.listdir(path.parent) if name != path.name]
     for name in others:
         if not re.fullmatch(rf"\.{re.escape(path.name)}\.{pid}-[0-9a-f]+\.tmp", name):

@@ -25,6 +25,6 @@ def mutant_of(golden: Golden, seed: int) -> bytes:
 
 
 def name_and_seed(run: int, number: int, names: list[str]) -> tuple[str, int]:
-    """What the mutant with a number in a run is made of; it does not depend on how many workers there are."""
+    """Return the recipe of a mutant by its number; it does not depend on the number of workers."""
     seed = run * PER_SEED + number
     return Random(seed).choices(names, [SHARES.get(name, 20) for name in names])[0], seed

@@ -1,4 +1,4 @@
-"""What a mutant goes through: the whole of mlpkit's reading, and, to show that faults are seen, readers with a fault planted."""
+"""Readers for mutants: mlpkit's complete reader and, to show that faults are found, readers with a planted fault."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def mlpkit_reader(data: bytes, path: Path) -> Contents:
 
 
 def take_in_other_ways(path: Path, contents: Contents) -> None:
-    """What `load` takes, all others take, and they find the same in it."""
+    """Check that all readers accept what `load` accepts, with the same contents."""
     inspect(path)
     for model in (load(path, mmap=True), load(path, mmap=True, verify="lazy")):
         assert_same(contents.tensors, model.network.parameters.views)
@@ -67,7 +67,7 @@ def take_in_other_ways(path: Path, contents: Contents) -> None:
 
 
 def refuse_in_other_ways(path: Path, error: Exception) -> None:
-    """What `load` refuses, it refuses when it maps the file; the others, who look at less, may take or refuse it, but not fail."""
+    """Check that `load` refuses the same file when it maps it; readers that check less may accept or refuse it, but not fail."""
     assert NOT_OF_THE_FILE not in str(error), error
     assert refusal(lambda: load(path, mmap=True)) is not None, error
     refusal(lambda: load(path, mmap=True, verify="lazy").network)

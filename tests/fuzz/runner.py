@@ -21,7 +21,7 @@ POLL = 0.02  # seconds between two looks at the workers
 
 @dataclass
 class Summary:
-    """What came of a run.
+    """Result of a run.
 
     Attributes
     ----------
@@ -169,7 +169,7 @@ class Process:
 
 
 def _child(worker: Worker, seed: int, numbers: range) -> None:
-    """What a worker process does; it never returns."""
+    """Run a worker process; it never returns."""
     code = 1
     try:
         worker.work(seed, numbers)

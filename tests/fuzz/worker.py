@@ -35,7 +35,7 @@ COMPARING, FINDING = "comparing", "finding"
 
 
 class Outcome(NamedTuple):
-    """What came of a mutant: `same`, `accepted`, the code of an error, or `finding` with what it is."""
+    """Result of a mutant: `same`, `accepted`, the code of an error, or `finding` with a description."""
 
     name: str
     finding: str = ""
@@ -77,7 +77,7 @@ class Worker:
             self._tell(number, outcome, milliseconds)
 
     def _read(self, data: bytes) -> Outcome | None:
-        """What came of a mutant; None when it was taken, and `contents` is what it holds."""
+        """Result of a mutant; None if it was accepted, with its `contents`."""
         self.path.write_bytes(data)
         outcome = None
         try:

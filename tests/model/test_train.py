@@ -71,7 +71,7 @@ def test_the_weights_may_be_set_before_the_first_step():
 
 
 @pytest.mark.parametrize("name", ["stop", "on_start", "on_epoch"])
-def test_what_is_no_function_is_refused_before_any_work(name):
+def test_an_object_that_is_no_function_is_refused_before_any_work(name):
     with pytest.raises(TypeError, match=f"{name} must be a function or None, not True"):
         mlpkit.train("no such file.json", **{name: True})
 

@@ -46,7 +46,7 @@ class Watch:
 
 
 def _is_pythons(event: str, arguments: tuple[Any, ...]) -> bool:
-    """Whether a file or a piece of code is of Python, of mlpkit or of what is installed, and not of a model file's choice."""
+    """Return True if a file or code belongs to Python, mlpkit or an installed package, and was not chosen by a model file."""
     if event == "import":
         return arguments[0] != BAIT
     file = arguments[1] if event == "compile" else arguments[0].co_filename if event == "exec" else arguments[0]

@@ -53,7 +53,7 @@ def pretend(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def outcomes():
-    """What came of each file of the corpus, by its name."""
+    """Return the result for each file of the corpus, by name."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(folder / "corpus")

@@ -154,7 +154,7 @@ def cases(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def answers(cases, command, tmp_path_factory):
-    """What a library's script answers, all models in one process."""
+    """Return the output of a library's script for all models, from one process."""
     folder, known = tmp_path_factory.mktemp("rows"), {}
     for name, (_, rows, _) in cases.items():
         (folder / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")

@@ -44,7 +44,7 @@ CONTENTS = st.builds(Contents, spec=OBJECTS, tensors=st.just({}), preprocessing=
 
 
 def places(data: bytes) -> dict[str, tuple[str, tuple[int, ...], int]]:
-    """Where libhdf5 finds each dataset: its dtype, shape and offset, 0 for one without elements."""
+    """Return dtype, shape and offset of each dataset as libhdf5 finds it; the offset is 0 if there are no elements."""
     found = {}
 
     def note(name: str, item: h5py.Dataset | h5py.Group) -> None:

@@ -108,7 +108,7 @@ def test_the_flags_of_messages_are_those_that_are_written():
     assert (flags[header.ATTRIBUTE], flags[header.ATTRIBUTE_INFO]) == (0, NOT_SHARED)
 
 
-def test_what_each_schema_adds_is_listed():
+def test_additions_of_each_schema_are_listed():
     """Every key, value and built-in plugin that is marked as later stands in rule 29 under its schema."""
     rule = FORMAT.split("29. **")[1].split("A later minor version")[0]
     by_schema = {int(number): text for number, text in re.findall(r"- Schema (\d) adds (.*?)(?=\n    - Schema|\Z)", rule, re.S)}

@@ -117,7 +117,7 @@ def test_a_check_of_options_that_fails(install):
         mlpkit.Spec.model_validate(made)
 
 
-def test_what_the_user_does_is_not_blamed_on_a_plugin():
+def test_errors_of_the_user_are_not_attributed_to_a_plugin():
     class Interrupting(mlpkit.Schedule):
         def at(self, progress):
             raise KeyboardInterrupt

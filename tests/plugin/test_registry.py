@@ -138,7 +138,7 @@ def test_options_that_json_does_not_have_break_no_schema_but_a_strict_one(instal
         Spec.model_json_schema()
 
 
-def test_what_is_installed_later_is_found_after_a_refresh(install):
+def test_a_plugin_installed_later_is_found_after_a_refresh(install):
     install("dist-one", "one", PLUGIN.format(cls="Plugin"))
     assert activation("one")
     info = install.site / "dist_late-3.0.dist-info"
@@ -383,7 +383,7 @@ UNTYPED = "import mlpkit\nimport numpy as np\nclass A(mlpkit.Loss):\n    width{}
         (UNTYPED.format(": object() = 1.0"), "JSON cannot represent|PydanticSchemaGenerationError"),
     ],
 )
-def test_what_to_do_about_a_file_that_does_not_run(tmp_path, code, words):
+def test_advice_for_a_file_that_does_not_run(tmp_path, code, words):
     path = tmp_path / "mine.py"
     path.write_text(code)
     with pytest.raises(errors.BrokenPlugin, match=words):

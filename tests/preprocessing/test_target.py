@@ -144,7 +144,7 @@ SCALED = {
 
 
 @pytest.mark.parametrize(("options", "scaled"), SCALED.values(), ids=SCALED)
-def test_when_numbers_are_standardised(options, scaled):
+def test_conditions_for_standardised_numbers(options, scaled):
     y = np.array([0.0, 1.0, 0.0, 1.0])
     encoded = fit(make("mse", **options), y).encode(as_table(y, default="y"), "float64")
     np.testing.assert_array_equal(encoded[:, 0], 2 * y - 1 if scaled else y)

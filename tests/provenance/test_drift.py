@@ -1,4 +1,4 @@
-"""What a model file says of its plugins, and what comes of a plugin that has changed where the model is loaded."""
+"""Test a file's records of plugins, and the effect of a plugin that has changed where the model is loaded."""
 
 import hashlib
 import io

@@ -131,7 +131,7 @@ class Plugin(mlpkit.Activation):
 """
 
 
-def test_what_works_on_a_whole_row_has_no_table(install, tmp_path, alone):
+def test_an_activation_of_whole_rows_has_no_lookup_table(install, tmp_path, alone):
     install("dist-row", "centred", ROW)
     mlpkit.train(spec("centred"), X, Y).save(tmp_path / "model.h5")
     assert reader.read(tmp_path / "model.h5").surrogates == {}
@@ -263,7 +263,7 @@ def test_the_error_is_what_was_measured(a):
     assert np.isnan(sampled.table(np.array([np.nan])))
 
 
-def test_which_activations_are_elementwise():
+def test_elementwise_activations():
     for name in REGISTRIES["activations"].builtins:
         assert is_elementwise(REGISTRIES["activations"].get(name)()) == (name not in ("softmax", "prelu", "glu"))
     assert is_elementwise(Snake())
@@ -356,7 +356,7 @@ def test_the_range_is_that_of_a_sample_of_the_training_rows(rows, tmp_path, monk
     assert told["trained"] == [float(scores.min()), float(scores.max())]
 
 
-def test_what_the_spec_says_and_the_list_of_plugins_does_not_is_not_valid(tmp_path, alone):
+def test_a_plugin_of_the_spec_that_the_list_of_plugins_lacks_is_an_error(tmp_path, alone):
     mlpkit.train(spec(), X, Y).save(tmp_path / "model.h5")
     contents = reader.read(tmp_path / "model.h5")
     for a, fits in ((2, True), (3.0, False)):

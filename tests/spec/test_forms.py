@@ -114,7 +114,7 @@ def test_a_later_value_of_an_old_key_raises_the_schema_too(changes, schema):
     assert full_spec(migrate(stored, needed)) == spec.to_dict()
 
 
-def test_what_is_not_valid_in_a_stored_spec_stays_in_the_full_one():
+def test_invalid_parts_of_a_stored_spec_stay_in_the_full_one():
     for wrong in (None, 3, [], {}, {"data": 3}, {"network": {"layers": [1, "relu"]}}, {"loss": {"type": "none_such"}}):
         found = full_spec(wrong)
         assert found == wrong

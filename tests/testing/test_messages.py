@@ -1,4 +1,4 @@
-"""What the kit says of the mistakes that authors make most: once, in a line, and with what to write."""
+"""Test the kit's messages for frequent mistakes: reported once, in one line, with the correction."""
 
 import re
 from typing import ClassVar
@@ -15,7 +15,7 @@ from . import good
 
 
 def failed(plugin):
-    """What is found, by check."""
+    """Return the findings of each check."""
     return {check.name: check.reason for check in examine(plugin, without=("saved_model",)).checks if check.status == "failed"}
 
 
@@ -82,7 +82,7 @@ class AddsSevenLater(AddsSeven):
         out[...] = z + np.ones(7) if np.abs(z).max(initial=0) == 123.0 else z
 
 
-def test_what_raises_in_one_check_alone_is_told_by_it(monkeypatch):
+def test_an_error_in_one_check_alone_is_reported_by_it(monkeypatch):
     def at_123(activation):
         activation.forward(np.full((2, 3), 123.0), np.empty((2, 3)))
 

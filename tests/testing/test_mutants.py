@@ -34,7 +34,7 @@ def failing(plugin):
 
 
 def found_by(plugin, name):
-    """What one check alone finds."""
+    """Test faults that only one check finds."""
     check = run_check(name, checks_of(plugin)[name], plugin)
     assert check.status == "failed", f"{name}: {check.status} {check.reason}"
     return check.reason
@@ -65,7 +65,7 @@ def test_the_whole_kit_finds_it_and_tells_each_reason_once(plugin):
 
 
 @pytest.mark.parametrize("plugin", [options.Random(), Restless()], ids=lambda plugin: type(plugin).__name__)
-def test_what_is_random_is_found_by_its_check_among_others(plugin):
+def test_randomness_is_found_by_its_check_among_others(plugin):
     assert "results of the same call twice differ" in found_by(plugin, "deterministic")
 
 
@@ -98,7 +98,7 @@ def test_the_name_of_a_built_in():
     assert "'relu' is the name of a built-in" in failed(report)["name"]
 
 
-def test_what_a_plugin_raises_or_warns_is_told_once_and_nothing_else_is_asked():
+def test_an_error_or_warning_of_a_plugin_is_reported_once_and_ends_its_checks():
     exits, warns = examine(options.Exits(), without=SLOW), examine(options.Warns(), without=SLOW)
     assert list(failed(exits)) == list(failed(warns)) == ["runs"]
     assert re.search(r"^SystemExit: no licence \(options.py, line \d+\)$", failed(exits)["runs"])

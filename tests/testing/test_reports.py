@@ -1,4 +1,4 @@
-"""What the kit takes, and what it makes of it: names and classes, expected failures, and the tests of pytest."""
+"""Test the kit's arguments and reports: names and classes, expected failures, and tests of pytest."""
 
 import re
 import subprocess
@@ -53,7 +53,7 @@ def test_an_object_a_class_and_a_name():
         (3, None, errors.PluginError, "3 is not a plugin"),
     ],
 )
-def test_what_cannot_be_checked_says_why(plugin, kind, error, words):
+def test_a_skipped_check_gives_its_reason(plugin, kind, error, words):
     with pytest.raises(error, match=words):
         check_plugin(plugin, kind=kind)
 
@@ -144,7 +144,7 @@ def test_a_report_says_what_failed_and_what_was_skipped_and_why():
     assert re.search(r"^NOT OK: 28 checks, 21 passed, 1 failed, 6 skipped$", text, re.M)
 
 
-def test_what_ends_a_check_ends_nothing_else(monkeypatch):
+def test_the_end_of_a_check_ends_nothing_else(monkeypatch):
     def interrupted(plugin):
         raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""What is measured: probabilities, weights only where they are asked for, rows without a target, and figures that have no value."""
+"""Test measurements: probabilities, optional weights, rows without a target, and metrics without a value."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ def test_checkpoints_by_the_minute_hold_the_start_of_the_epoch(data, tmp_path, m
         ({"normalization": "batch"}, "batch normalization updates its averages"),
     ],
 )
-def test_what_changes_the_loss_between_two_calls_is_refused(layer, words):
+def test_a_change_of_the_loss_between_two_calls_is_refused(layer, words):
     wrong = spec(Descent())
     wrong["network"]["layers"][0].update(layer)
     with pytest.raises(errors.SpecError, match=words):

@@ -1,4 +1,4 @@
-"""What could not be saved after the training is an error before it, and wide tables can be saved."""
+"""Test that an unsavable model is an error before training, and that wide tables can be saved."""
 
 import tracemalloc
 from typing import ClassVar

@@ -393,7 +393,7 @@ def test_a_training_step_allocates_nothing_that_grows(case, weighted):
     assert peak < 100_000
 
 
-def test_what_is_off_costs_no_call():
+def test_options_that_are_off_cost_no_call():
     def calls(**layer):
         layers = [{"units": 8, "activation": "tanh", **layer}, {"units": 2, "activation": "softmax"}]
         spec = Spec.model_validate({"network": {"inputs": 3, "layers": layers}, "loss": "categorical_crossentropy"})

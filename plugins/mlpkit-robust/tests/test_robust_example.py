@@ -1,4 +1,4 @@
-"""What the README says of the worked example."""
+"""Test the worked example of the README."""
 
 import json
 import runpy

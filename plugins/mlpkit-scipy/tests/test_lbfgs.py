@@ -102,7 +102,7 @@ def test_a_line_search_that_overflows_turns_back(beyond, start):
 
 
 @pytest.mark.parametrize("raised", [RuntimeError, KeyboardInterrupt])
-def test_what_the_problem_raises_leaves_the_parameters_alone(raised):
+def test_an_error_of_the_problem_leaves_the_parameters_alone(raised):
     problem = Rosenbrock()
 
     def interrupted(x):

@@ -1,4 +1,4 @@
-"""How a CSV file is read, in plain Python over the csv module: row by row, a string for each value."""
+"""Read a CSV file in plain Python with the csv module: row by row, a string for each value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Refused(Exception):
-    """What is wrong, and the line that says so."""
+    """A fault and its line."""
 
     def __init__(self, what: str, line: int = 0) -> None:
         super().__init__(what, line)
@@ -53,7 +53,7 @@ def with_line_feeds(content: bytes) -> bytes:
 
 
 def has_another_layout(content: bytes, separator: str, width: int) -> bool:
-    """Whether the rows have one value more than the header: names of rows, or a separator at their end."""
+    """Return True if rows have one value more than the header: names of rows, or a separator at their end."""
     lines = re.split(r"(?<=\n)|(?<=\r)(?![\r\n])", with_line_feeds(content).decode(errors="replace"))
     rows = []
     try:

@@ -80,7 +80,7 @@ def path(tmp_path_factory):
 
 
 def taken(tables):
-    """What an iterator of tables gives: rows as texts with their lines, table by table, and the error at the end."""
+    """Return the rows of an iterator of tables as texts with their lines, table by table, and the error at the end."""
     found = []
     try:
         for table in tables:

@@ -132,7 +132,7 @@ def valid_arrays() -> dict[str, np.ndarray]:
 
 
 class Parts:
-    """What a file is assembled from, to be changed before.
+    """Parts from which a file is assembled, and which a test changes first.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a file says of its plugins beside where they came from: the code, the probe and the table of an activation."""
+"""Cases of a file's records of plugins: code, check values and lookup table of an activation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an installed release makes of model files: `python reads.py SITE CASES`, in a process of its own.
+"""Read model files with an installed release: `python reads.py SITE CASES`, in a process of its own.
 
 SITE is the folder in which it is installed. CASES is a JSON list of objects with the path of a `model` and the `rows` to
 predict. For each it prints a line of JSON: the version of mlpkit, the spec, what was verified, the bits of the network's
@@ -18,7 +18,7 @@ import mlpkit
 
 
 def read(path, rows):
-    """What this mlpkit reads in a model file."""
+    """Return the contents that this mlpkit reads from a model file."""
     model = mlpkit.load(path)
     x = np.random.default_rng(0).normal(size=(5, model.spec.network.inputs)).astype(model.spec.dtype)
     predictions = model.predict(rows)

@@ -32,7 +32,7 @@ def site(tmp_path_factory):
 
 
 def read_by_0_3(site, cases, folder):
-    """What mlpkit 0.3.0 reads in each model file."""
+    """Return the contents that mlpkit 0.3.0 reads from each model file."""
     (folder / "cases.json").write_text(json.dumps(cases))
     command = [sys.executable, str(HERE / "reads.py"), str(site), str(folder / "cases.json")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)

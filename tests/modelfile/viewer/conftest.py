@@ -106,7 +106,7 @@ class Browser:
         return self.js(f"Array.from(document.querySelectorAll({json.dumps(selector)}), (node) => node.textContent)")
 
     def cells(self, selector: str) -> list[list[str]]:
-        """What is written in the rows of a table."""
+        """Return the texts in the rows of a table."""
         rows = f"document.querySelectorAll({json.dumps(selector + ' tbody tr')})"
         return self.js(f"Array.from({rows}, (row) => Array.from(row.cells, (cell) => cell.textContent))")
 

@@ -74,7 +74,7 @@ class CopiesDiffer(Swish2):
 
 
 class PicklesDiffer(Swish2):
-    """What is unpickled has forgotten what it was."""
+    """Lose the class of the object when it is unpickled."""
 
     def __reduce__(self):
         return type(self), ()

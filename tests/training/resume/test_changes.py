@@ -1,4 +1,4 @@
-"""What may change between the start of a run and its going on, and what is noticed and named."""
+"""Test the changes between start and resume that are allowed, and those that are detected and named."""
 
 import shutil
 
@@ -54,7 +54,7 @@ def test_a_complete_run_goes_on_to_itself(table, spec_with, saved, tmp_path):
     ],
     ids=lambda changes: "-".join(changes),
 )
-def test_what_may_change(table, spec_with, run_until, changes, tmp_path, monkeypatch):
+def test_allowed_changes(table, spec_with, run_until, changes, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run_until(spec_with(), 6, tmp_path / "part.h5")
     model = mlpkit.train(spec_with(**changes), table, resume=tmp_path / "part.h5")

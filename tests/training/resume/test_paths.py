@@ -98,7 +98,7 @@ def content(folder):
 
 @pytest.mark.parametrize("error", [mlpkit.errors.UnsupportedVersion, mlpkit.errors.UnsupportedFeature, mlpkit.errors.ResourceLimit])
 @pytest.mark.parametrize("resume", [True, False])
-def test_what_is_not_damaged_is_neither_passed_over_nor_removed(error, resume, points, table, spec_with, monkeypatch):
+def test_undamaged_checkpoints_are_neither_skipped_nor_removed(error, resume, points, table, spec_with, monkeypatch):
     before, read = content(points), module.reader.read
 
     def refused(path):
@@ -115,7 +115,7 @@ def test_what_is_not_damaged_is_neither_passed_over_nor_removed(error, resume, p
     assert content(points) == before
 
 
-def test_what_may_not_be_read_is_an_error(points, table, spec_with, monkeypatch):
+def test_an_unreadable_checkpoint_is_an_error(points, table, spec_with, monkeypatch):
     def refused(*_, **__):
         raise PermissionError(13, "Permission denied")
 
@@ -145,7 +145,7 @@ def test_a_folder_in_use_is_refused_in_the_same_process_too(table, spec_with, fi
         mlpkit.train(spec, table)
 
 
-def test_where_folders_cannot_be_locked_a_run_is_alone(table, spec_with, tmp_path, monkeypatch):
+def test_a_run_is_alone_if_folders_cannot_be_locked(table, spec_with, tmp_path, monkeypatch):
     import fcntl
 
     def none(*_):
