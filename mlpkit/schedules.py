@@ -68,13 +68,18 @@ class ReduceOnPlateau(Schedule):
         return (self.monitor,)
 
     def at(self, progress: Progress) -> float:
-        rate, best, bad, rest = self.initial, math.inf, 0, 0
-        for value in progress.history[self.monitor].tolist() if progress.history else ():
-            value = -value if self.higher_is_better else value
-            improved = value < best if best == math.inf else value < best - self.threshold * abs(best)
-            best, bad = (value, 0) if improved else (best, bad + 1)
+        if not progress.history:
+            return self.initial
+        rate, better, bad, rest = self.initial, math.inf, 0, 0
+        threshold, patience = self.threshold, self.patience  # local names, because a long run has many epochs
+        column = progress.history[self.monitor]
+        for value in (-column if self.higher_is_better else column).tolist():
+            if value < better:
+                better, bad = value - (threshold if value > 0 else -threshold) * value, 0
+            else:
+                bad += 1
             if rest:
                 rest, bad = rest - 1, 0
-            if bad > self.patience:
+            elif bad > patience:
                 rate, rest, bad = max(rate * self.factor, self.minimum), self.cooldown, 0
         return rate

@@ -183,6 +183,12 @@ def history(folder, n):
     return use
 
 
+def scheduled(folder, n):
+    rate = {"type": "reduce_on_plateau", "initial": 0.1, "monitor": "loss", "patience": 10_000}
+    spec = {**BASE, "optimizer": {"type": "sgd", "learning_rate": rate}, "training": {"epochs": n}}
+    return lambda: mlpkit.train(spec, np.eye(4), ["a", "b"] * 2)
+
+
 CALLING = {
     "a wide file": reading,
     "its preparation": preparing,
@@ -193,6 +199,7 @@ CALLING = {
     "a long spec that is wrong": wrong_spec,
     "a key twice": repeated_key,
     "many epochs": history,
+    "a schedule that reads the history": scheduled,
 }
 
 

@@ -110,7 +110,7 @@ def _type(schema: dict[str, Any]) -> str:
         return f"object, each value {_type(schema['additionalProperties'])}"
     if schema.get("maxLength") == 1:
         return "one character"
-    limits = ", ".join(f"{sign} {schema[name]:g}" for name, sign in LIMITS.items() if name in schema)
+    limits = ", ".join(f"{sign} {schema[name]}" for name, sign in LIMITS.items() if name in schema)
     return f"{NAMES[schema['type']]} {limits}".rstrip() if "type" in schema else "any"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from mlpkit.training.epoch import Epoch
 FIXED = ("epoch", "loss", "validation_loss", "learning_rate")  # columns of every history; other columns are metrics
 
 SHOWN = 3  # most epochs that are shown completely
+FIRST_EPOCHS = 256  # for which `EpochColumns` has room at first
 
 Columns = Mapping[str, NDArray[np.float64]]
 _NOT_TIMED = float("nan")  # seconds are not stored, because they differ between runs
@@ -77,21 +78,28 @@ class History(Sequence[Epoch]):
 
 
 class EpochColumns:
-    """Finished epochs of one run, as columns for a schedule."""
+    """Finished epochs of one run, as columns for a schedule. They grow in place, so that an epoch costs the same in a long run."""
 
     def __init__(self) -> None:
-        self._epochs: list[Epoch] = []
+        self._length = 0
+        self._columns: dict[str, NDArray[np.float64]] = {}
 
     def append(self, epoch: Epoch) -> None:
         """Append the next epoch."""
-        self._epochs.append(epoch)
+        row = _row(epoch)
+        if not self._columns:
+            self._columns = {name: np.full(FIRST_EPOCHS, np.nan) for name in row}
+        elif self._length == len(self._columns["epoch"]):
+            self._columns = {name: np.concatenate([column, np.full_like(column, np.nan)]) for name, column in self._columns.items()}
+        for name, value in row.items():
+            if value is not None:
+                self._columns[name][self._length] = value
+        self._length += 1
 
     def columns(self, epochs: int) -> Columns:
         """Return the first `epochs` epochs as read-only columns, without "validation_loss" if it was never measured."""
-        if not epochs:
-            return {}
-        found = _columns(self._epochs[:epochs])
-        if np.isnan(found["validation_loss"]).all():
+        found = {name: column[:epochs] for name, column in self._columns.items()} if epochs else {}
+        if epochs and np.isnan(found["validation_loss"]).all():
             del found["validation_loss"]
         for column in found.values():
             column.flags.writeable = False
@@ -102,10 +110,12 @@ def _loss(epoch: Epoch) -> float:
     return epoch.loss if epoch.validation_loss is None else epoch.validation_loss
 
 
+def _row(epoch: Epoch) -> dict[str, float | None]:
+    """Return the values of an epoch by column."""
+    return dict(zip(FIXED, (epoch.number, epoch.loss, epoch.validation_loss, epoch.learning_rate), strict=True)) | dict(epoch.metrics)
+
+
 def _columns(epochs: Iterable[Epoch]) -> dict[str, NDArray[np.float64]]:
-    rows: list[dict[str, Any]] = [
-        dict(zip(FIXED, (epoch.number, epoch.loss, epoch.validation_loss, epoch.learning_rate), strict=True)) | dict(epoch.metrics)
-        for epoch in epochs
-    ]
+    rows = list(map(_row, epochs))
     names = dict.fromkeys([*FIXED, *(name for row in rows for name in row)])
     return {name: np.array([row.get(name) for row in rows], np.float64) for name in names}

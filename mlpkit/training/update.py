@@ -69,7 +69,7 @@ class Update:
         self.history = EpochColumns() if self.schedule is not None and self.schedule.once_per_epoch else None
         self.factors = layer_factors(network)
         self.rates = None if self.factors is None else np.empty_like(self.factors)  # learning rate of each parameter in the present step
-        self._kept = -1, 0.0  # epoch and rate of the last call of a `once_per_epoch` schedule
+        self._last = -1, 0.0  # finished epochs and rate of the last call of the schedule
         self.threads = 1
         self.places = {"role", "layer"} <= signature(optimizer.step).parameters.keys()
         by_pieces = is_elementwise(optimizer) and len(self.trained) >= MANY
@@ -96,6 +96,8 @@ class Update:
             return self.constant
         epochs, rest = divmod(steps, steps_per_epoch)
         if self.schedule.once_per_epoch:
+            if self._last[0] == epochs:
+                return self._last[1]
             steps, rest = epochs * steps_per_epoch, 0
         done = epochs + rest / steps_per_epoch
         history = {} if self.history is None else self.history.columns(epochs)
@@ -103,11 +105,12 @@ class Update:
         rate = self.schedule.at(progress)
         if not isinstance(rate, (int, float, np.floating)) or not 0 <= rate < math.inf:
             raise broken(self.schedule, f"returns the learning rate {shortened(repr(rate), 100)} after {done:g} epochs")
+        self._last = epochs, float(rate)
         return float(rate)
 
     def apply(self, gradient: Array, step: int, steps_per_epoch: int) -> None:
         """Apply step number `step`. The gradient is overwritten."""
-        lr: Any = self.constant if self.schedule is None else self._rate_of_step(step - 1, steps_per_epoch)
+        lr: Any = self.constant if self.schedule is None else self.rate(step - 1, steps_per_epoch)
         w, step = self.trained, step + self.before
         if self.factors is not None and self.rates is not None:
             lr = np.multiply(self.factors, lr, out=self.rates)
@@ -119,15 +122,6 @@ class Update:
             for name, part, shape, *state in self._by_tensor():
                 rate = lr if self.rates is None else self.rates[part].reshape(shape)
                 self.optimizer.step(w[part].reshape(shape), gradient[part].reshape(shape), *state, lr=rate, t=step, **self._place(name))
-
-    def _rate_of_step(self, steps: int, steps_per_epoch: int) -> float:
-        assert self.schedule is not None
-        if not self.schedule.once_per_epoch:
-            return self.rate(steps, steps_per_epoch)
-        epoch = steps // steps_per_epoch
-        if self._kept[0] != epoch:
-            self._kept = epoch, self.rate(steps, steps_per_epoch)
-        return self._kept[1]
 
     def _by_tensor(self) -> Iterator[tuple[Any, ...]]:
         """Yield name, slice and shape of each tensor, with its state arrays and scalars."""
@@ -156,8 +150,7 @@ class Update:
         problem.begin()
         w, state, scalars = self.trained.copy(), [array.copy() for array in self.state], [number.copy() for number in self.scalars]
         with np.errstate(all="ignore"):  # a line search may evaluate points where the loss overflows
-            lr = self._rate_of_step(step - 1, 1) if self.schedule is not None else self.constant
-            converged = self.optimizer.minimize(w, problem, *state, *scalars, lr=lr, t=step + self.before)
+            converged = self.optimizer.minimize(w, problem, *state, *scalars, lr=self.rate(step - 1, 1), t=step + self.before)
         if not problem.passes:  # the optimizer did not evaluate the objective
             problem(w)
         return Found(w, [*state, *scalars], bool(converged))
