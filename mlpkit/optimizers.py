@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -159,12 +159,12 @@ class Clipping(Wrapper):
         """True if only single numbers are limited."""
         return self.norm is None
 
-    def step(self, w: Array, grad: Array, *state: Array, lr: float, t: int) -> None:
+    def step(self, w: Array, grad: Array, *state: Array, lr: float, t: int, **place: Any) -> None:
         if self.value is not None:
             np.clip(grad, -self.value, self.value, out=grad)
         if self.norm is not None:
             _shorten(grad, self.norm)
-        self.inner.step(w, grad, *state, lr=lr, t=t)
+        self.inner.step(w, grad, *state, lr=lr, t=t, **place)
 
 
 def _shorten(grad: Array, norm: float) -> None:
@@ -184,7 +184,8 @@ class Averaging(Wrapper):
     """Exponential moving average of the inner optimizer's weights, used for predictions.
 
     a = decay a + (1 - decay) w after each step, divided by 1 - decay^t to correct the bias of the first steps. Polyak & Juditsky 1992.
-    Keras's use_ema starts from w and has no correction.
+    Keras's use_ema starts from w and has no correction. With batch normalization, its statistics are measured for the averaged weights in
+    a further pass over the training rows after each epoch.
     """
 
     since: ClassVar[int] = 5  # the spec schema
@@ -193,9 +194,9 @@ class Averaging(Wrapper):
     own_scalars: ClassVar[tuple[str, ...]] = ("share",)
     decay: float = Field(0.99, ge=0, lt=1, description="decay of the average in each step")
 
-    def step(self, w: Array, grad: Array, *state: Array, lr: float, t: int) -> None:
+    def step(self, w: Array, grad: Array, *state: Array, lr: float, t: int, **place: Any) -> None:
         (average, share), inner = self.split(state)
-        self.inner.step(w, grad, *inner, lr=lr, t=t)
+        self.inner.step(w, grad, *inner, lr=lr, t=t, **place)
         np.multiply(average, self.decay, average)
         np.multiply(w, 1.0 - self.decay, grad)
         np.add(average, grad, average)

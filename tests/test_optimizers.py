@@ -1,13 +1,15 @@
 """Wrappers and averaging optimizers: the gradient that they pass on, and the weights that a model predicts with."""
 
 import json
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 import mlpkit
 from mlpkit import optimizers
-from mlpkit.plugin import Optimizer
+from mlpkit.optimizers import Averaging, Clipping
+from mlpkit.plugin import Optimizer, Wrapper
 
 from .builtins import builtins
 
@@ -239,3 +241,40 @@ def test_a_rule_of_tensors_gets_role_and_layer():
     parts = [("weight", 2), ("bias", 1), ("normalization.scale", 1), ("normalization.shift", 1), ("activation.slope", 1)]
     assert {(role, 0, rank) for role, rank in parts} | {("weight", 1, 2), ("bias", 1, 1)} == PLACES
     assert not model.network.parameters.views["layers.0.bias"].any()
+
+
+class ByPlace(mlpkit.Optimizer):
+    """Gradient descent that notes the places of the tensors."""
+
+    scope: ClassVar[str] = "tensor"
+
+    def step(self, w, grad, *state, lr, t, role, layer):
+        PLACES.add((layer, role))
+        w -= lr * grad
+
+
+PLACES: set[tuple[int, str]] = set()
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: Clipping(inner=inner, norm=1.0), lambda inner: Averaging(inner=inner)])
+def test_a_wrapper_passes_role_and_layer_to_the_inner_rule(wrap):
+    PLACES.clear()
+    layers = [{"units": 3, "activation": "tanh"}, {"units": 1}]
+    model = mlpkit.Model(
+        {"network": {"layers": layers}, "loss": "mse", "optimizer": wrap(wrap(ByPlace())), "training": {"epochs": 1}}, inputs=2
+    )
+    list(mlpkit.epochs(model, [[0.0, 1.0], [1.0, 0.0]], [0.0, 1.0]))
+    assert {(0, "weight"), (0, "bias"), (1, "weight"), (1, "bias")} == PLACES
+
+
+class Deaf(Wrapper):
+    """A wrapper that passes no place."""
+
+    def step(self, w, grad, *state, lr, t):
+        self.inner.step(w, grad, *state, lr=lr, t=t)
+
+
+def test_a_wrapper_that_cannot_pass_role_and_layer_is_refused():
+    Deaf(inner="sgd")
+    with pytest.raises(ValueError, match=r"Deaf does not pass 'role' and 'layer' to the inner optimizer: define its step with \*\*place"):
+        Deaf(inner=ByPlace())

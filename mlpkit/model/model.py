@@ -152,6 +152,12 @@ class Model(Predictor):
         return self._runs.epochs(Session(self.network, self.spec, prepared, self.history, begin, stop, own), self)
 
     @property
+    def _predicting(self) -> Network:
+        """Network with the weights for predictions: between two epochs of a run, the averaged ones if the optimizer averages."""
+        session = self._runs.session
+        return self.network if session is None or session.run.thread is not None else session.run.predicting_network()
+
+    @property
     def training_state(self) -> TrainingState | None:
         """State of the present run, or of the run stored in the model's file; None if there is none."""
         return self._runs.state
@@ -195,7 +201,7 @@ class Model(Predictor):
         """
         if compat is not None:
             raise ModelFileError("save() no longer supports compat, and cannot write earlier versions", help=WITHOUT_COMPAT)
-        moment, session, network = self._runs.moment(), self._runs.session, self.network
+        moment, session, network = self._runs.moment(), self._runs.session, self._predicting
         state = self._runs.to_save(training_state, self.spec.training.keep_state)
         if state is not None and session is not None:
             network = session.run.best_network()

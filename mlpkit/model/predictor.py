@@ -74,6 +74,11 @@ class Predictor:
         return self._network
 
     @property
+    def _predicting(self) -> Network:
+        """Network with the weights for predictions."""
+        return self.network
+
+    @property
     def classes(self) -> NDArray[Any] | None:
         """Classes in the order of `predict_proba`'s columns; None for regression."""
         return None if self.target_encoder is None else self.target_encoder.classes
@@ -112,16 +117,16 @@ class Predictor:
         if parts:
             return self._parts(encoded)
         if target is None:
-            return self.network.predict(encoded)
+            return self._predicting.predict(encoded)
         if target.task == "regression":
-            return target.decode(self.network.predict(encoded), loss=self._decoding_loss())
+            return target.decode(self._predicting.predict(encoded), loss=self._decoding_loss())
         return target.decode(*self._answers(encoded))
 
     def _parts(self, encoded: Array) -> dict[str, NDArray[Any]]:
         target = self.target_encoder
         if target is None or target.task != "regression":
             raise DataError("only regression models predict parts", help="use predict_proba for the probability of each class")
-        found = target.parts(self.network.predict(encoded), self._decoding_loss())
+        found = target.parts(self._predicting.predict(encoded), self._decoding_loss())
         return {
             f"{name}.{part}" if part else name: values[:, column]
             for part, values in found.items()
@@ -139,7 +144,7 @@ class Predictor:
 
     def _answers(self, encoded: Array) -> tuple[Array, Activation, Array]:
         """Return the outputs of the network, its last activation, and the pre-activations of the last layer."""
-        z, outputs = self.network.forward(encoded)
+        z, outputs = self._predicting.forward(encoded)
         return outputs, self._spec.network.layers[-1].activation, z
 
     def predict_proba(self, rows: Any, *, allow_large: bool = False) -> NDArray[np.float64]:
@@ -207,7 +212,7 @@ class Predictor:
             weights,
             weighted=weighted,
         )
-        return evaluate(self.spec, self.network, self.target_encoder, labelled, metrics)
+        return evaluate(self.spec, self._predicting, self.target_encoder, labelled, metrics)
 
     def _encode(self, rows: Any, allow_large: bool) -> Array:
         """Return encoded rows, shape (rows, inputs).

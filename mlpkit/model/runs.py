@@ -100,8 +100,10 @@ class Runs:
             error.model = model if model.history else None
             raise
         finally:
-            session.settle()
-            self.session, self.left, self.warm_start = None, session.left, session.warm_start
+            try:
+                session.settle()
+            finally:
+                self.session, self.left, self.warm_start = None, session.left, session.warm_start
             self.ranges = session.preactivation_ranges(session.run.network) if session.ranges is None else session.ranges
 
     def moment(self) -> tuple[int, int] | None:

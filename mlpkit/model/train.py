@@ -152,8 +152,8 @@ def epochs(
     optimizer; with ``keep_optimizer=False`` it starts from the present weights with a new state. Two simultaneous loops over one
     model raise an error. Ctrl-C completes the present step, so that the model can be saved with its training state.
 
-    If the optimizer averages the weights, the losses and metrics of the epochs and the files saved in the loop are those of the averaged
-    weights. `model.predict` uses the trained weights until the loop ends, and the averaged ones afterwards.
+    If the optimizer averages the weights, the losses and metrics of the epochs, `model.predict` and `model.save` use the averaged ones.
+    Until the loop ends, `model.network` has the weights that are trained.
 
     With `stop`, the loop ends when it returns True, as after a `break`, but possibly in the middle of an epoch.
 

@@ -23,14 +23,14 @@ from mlpkit.plugin.optimizer import (
     Minimizer,
     Optimizer,
     Problem,
-    Progress,
-    Schedule,
     Wrapper,
     averages,
     is_elementwise,
     learning_rate_of,
+    takes_place,
 )
 from mlpkit.plugin.reader import Reader, Source
+from mlpkit.plugin.schedule import Progress, Schedule
 
 __all__ = [
     "CONTRACTS",
@@ -65,6 +65,7 @@ __all__ = [
     "learning_rate_of",
     "plugins",
     "refresh_plugins",
+    "takes_place",
     "to_entry",
     "use_replacements",
 ]

@@ -13,9 +13,10 @@ from mlpkit.errors import warn
 from mlpkit.numerics.arrays import Array, Targets
 from mlpkit.plugin.base import REGISTRIES, Plugin
 from mlpkit.plugin.builtin_names import ALIASES, CLASSES, MODULES
-from mlpkit.plugin.optimizer import Optimizer, Schedule
+from mlpkit.plugin.optimizer import Optimizer
 from mlpkit.plugin.reader import Reader
 from mlpkit.plugin.registry import Registry
+from mlpkit.plugin.schedule import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,105 +1,26 @@
-"""Contracts of optimizers and of learning-rate schedules.
+"""Contract of optimizers.
 
 An optimizer is written for ONE array; mlpkit applies it to all arrays.
 """
 
 from __future__ import annotations
 
-import math
 import sys
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
+from collections.abc import Callable, Sequence
+from inspect import signature
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Field, GetCoreSchemaHandler, model_validator
 from pydantic_core import PydanticCustomError, core_schema
 
-from mlpkit.errors import warn
 from mlpkit.numerics.arrays import Array
 from mlpkit.plugin.base import REGISTRIES, Plugin, declares, resolve, to_entry
 from mlpkit.plugin.json_schema import entries_schema
 from mlpkit.plugin.registry import NAME
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from mlpkit.plugin.schedule import Schedule
 
 Problem: TypeAlias = "Callable[[Array], tuple[float, Array]]"  # objective: from a vector of parameters to the mean loss and its gradient
-
-
-class Progress(NamedTuple):
-    """Progress of a run, from which a schedule computes the learning rate.
-
-    Attributes
-    ----------
-    fraction : float
-        Completed share of the run, from 0 to 1.
-    epoch : float
-        Completed epochs with fractions: 2.5 is the middle of the third epoch.
-    epochs : int
-        Number of epochs of the whole run.
-    step : int
-        Completed steps.
-    steps : int
-        Number of steps of the whole run.
-    history : mapping of str to array of float64, shape (finished epochs,)
-        Read-only columns of this run: "loss", "learning_rate", "validation_loss" if there are validation rows, and each metric. Empty in
-        the first epoch, and for a schedule that is not `once_per_epoch`.
-    """
-
-    fraction: float
-    epoch: float
-    epochs: int
-    step: int
-    steps: int
-    history: Mapping[str, NDArray[np.float64]] = MappingProxyType({})
-
-
-class Schedule(Plugin):
-    """Learning rate that changes during a run.
-
-    The method is called `at`, because `value` is an option of the built-in `constant` and of plugins for 0.3.
-    """
-
-    kind: ClassVar[str] = "schedules"
-    once_per_epoch: ClassVar[bool] = False  # True: called once at the start of each epoch, with the history
-
-    @property
-    def history_columns(self) -> tuple[str, ...]:
-        """Columns of the history that `at` reads. A run that does not measure them raises an error."""
-        return ()
-
-    def at(self, progress: Progress) -> float:
-        """Return the learning rate: a pure function of `progress`, so a resumed run gets the same rates.
-
-        Parameters
-        ----------
-        progress : Progress
-
-        Returns
-        -------
-        float
-            Finite and at least 0.
-        """
-        return self.rate(progress.epoch, progress.epochs)  # defined by plugins for 0.3
-
-    def rate(self, epoch: float, epochs: int) -> float:
-        """Return the learning rate after `epoch` of `epochs` epochs, without a history. Plugins for 0.3 define it instead of `at`."""
-        return self.at(Progress(min(epoch / epochs, 1.0), epoch, epochs, math.floor(epoch), epochs))
-
-    @classmethod
-    def check_definition(cls) -> None:
-        """Raise TypeError unless the class defines `at`; warn if it defines `rate` instead, as plugins for 0.3 do."""
-        if cls.at is not Schedule.at:
-            return
-        if cls.rate is Schedule.rate:
-            raise TypeError(f"{cls.__name__} does not define at")
-        message = f"{cls.__name__} defines rate(epoch, epochs): define at(progress) with progress.epoch and progress.epochs instead"
-        warn(DeprecationWarning(message))
-
-
-Schedule.__class_vars__ = {*Schedule.__class_vars__, "history_columns"}  # for Pydantic: not an option
 
 
 class _LearningRate:
@@ -246,7 +167,8 @@ class Wrapper(Optimizer):
     """Optimizer that changes the inputs or the results of another one, `inner`.
 
     Learning rate, scope and state are those of the inner optimizer. A wrapper adds `own_state` and `own_scalars`. In `step` and
-    `weights`, call `split` to separate its own arrays from the inner ones. `elementwise` holds only if both declare it.
+    `weights`, call `split` to separate its own arrays from the inner ones. `elementwise` holds only if both declare it. Define `step` with
+    ``**place`` and pass it on, for inner rules that accept `role` and `layer`.
     """
 
     learning_rate: ClassVar[None] = None  # type: ignore[misc]  # removes the inherited option
@@ -258,6 +180,9 @@ class Wrapper(Optimizer):
     def _inner_takes_steps(self) -> Self:
         if isinstance(self.inner, Minimizer):
             raise ValueError("a full-batch optimizer cannot be wrapped: choose an inner optimizer that takes steps, such as 'adam'")
+        if takes_place(self.inner) and not any(each.kind is each.VAR_KEYWORD for each in signature(self.step).parameters.values()):
+            message = f"{type(self).__name__} does not pass 'role' and 'layer' to the inner optimizer"
+            raise ValueError(f"{message}: define its step with **place, and pass it on")
         return self
 
     @property
@@ -283,7 +208,8 @@ class Wrapper(Optimizer):
         arrays : sequence of array
             The `state` argument of `step` or `weights`.
         """
-        at, behind = len(self.own_state), len(self.state)
+        at = len(self.own_state)
+        behind = at + len(self.inner.state)
         scalars = behind + len(self.own_scalars)
         own, inner = [*arrays[:at], *arrays[behind:scalars]], [*arrays[at:behind], *arrays[scalars:]]
         return own, inner
@@ -301,6 +227,13 @@ def is_elementwise(optimizer: Optimizer) -> bool:
     """Return True if an optimizer updates each number independently, so that `step` may get slices of `w`."""
     declared = declares(optimizer, "elementwise", "step")
     return declared and (not isinstance(optimizer, Wrapper) or is_elementwise(optimizer.inner))
+
+
+def takes_place(optimizer: Optimizer) -> bool:
+    """Return True if `step` accepts the keywords `role` and `layer`; of a wrapper, if that of the innermost optimizer does."""
+    if isinstance(optimizer, Wrapper):
+        return takes_place(optimizer.inner)
+    return {"role", "layer"} <= signature(optimizer.step).parameters.keys()
 
 
 def averages(optimizer: Optimizer) -> bool:

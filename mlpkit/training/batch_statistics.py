@@ -16,7 +16,7 @@ ROWS = 4096  # rows of a block
 def measure_batch_statistics(network: Network, inputs: Any) -> None:
     """Replace the running means and variances of batch normalization by those of all rows, layer by layer.
 
-    The variance is unbiased, as in training. Networks without batch normalization, or with fewer than two rows, are not changed.
+    The variance is unbiased, as in training. Layers that are not trained keep theirs. Networks with fewer than two rows are not changed.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def measure_batch_statistics(network: Network, inputs: Any) -> None:
     if len(inputs) < 2:
         return
     for index, layer in enumerate(network.layers):
-        if isinstance(layer.spec.normalization, BatchNormalization):
+        if layer.spec.trainable and isinstance(layer.spec.normalization, BatchNormalization):
             mean, variance = _moments(network, index, inputs)
             layer.normalization["mean"][...] = mean
             layer.normalization["variance"][...] = variance

@@ -25,7 +25,7 @@ from mlpkit.spec import Spec
 from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.text.shown import counted
 from mlpkit.threads import LARGE, Share, may_be_split
-from mlpkit.training.batch_statistics import measure_batch_statistics
+from mlpkit.training.averaged_network import AveragedNetwork
 from mlpkit.training.divergence import broken, divergence
 from mlpkit.training.early_stopping import Best
 from mlpkit.training.epoch import Epoch
@@ -97,10 +97,9 @@ class Run:
         self.shuffle_rng = random_stream(spec.seed, "shuffle", done)
         self.dropout_rng = random_stream(spec.seed, "dropout", done)
         self.quiet = quiet_context()
-        self.averaged = deepcopy(network) if averages(spec.optimizer) else None
-        self.given: Array | None = None  # averaged weights, once the network has them
-        self.closed = False
-        self.best = Best(network, self.averaged or network, spec, validation is not None)
+        self.update = Update(network, spec)
+        self.averaged = AveragedNetwork(network, self.update, train.inputs) if averages(spec.optimizer) else None
+        self.best = Best(network, self.averaged.network if self.averaged else network, spec, validation is not None)
         self.evaluated = not (validation is None and measure is None and not self.best.stopping)
         shapes = [layer.weight.shape for layer in network.layers]
         large = max(self.batch_size * inputs * units for inputs, units in shapes) >= LARGE
@@ -112,7 +111,6 @@ class Run:
         self.batches = batches_of(train, self.batch_size, shuffle, join)
         self.steps_per_epoch = 1 if minimizes else len(self.batches)
         self.workspaces = self._workspaces()
-        self.update = Update(network, spec)
         self.problem = TrainingProblem(network, self.batches, self.workspaces, stop) if minimizes else None
 
     def _workspaces(self) -> dict[int, Workspace]:
@@ -165,7 +163,8 @@ class Run:
 
     def _finished_epoch(self, started: float, rate: float) -> Epoch:
         """Return the record of an epoch whose steps are done, with its validation."""
-        validation_loss, metrics = self._evaluate()
+        network = self.predicting_network()
+        validation_loss, metrics = self._evaluate(network) if self.evaluated else (None, {})
         seconds = time.perf_counter() - started
         epoch = Epoch(self.done + self.epoch + 1, self.loss / self.rows, validation_loss, metrics, rate, seconds)
         self._begin_change()
@@ -231,11 +230,8 @@ class Run:
         self._end_change()
         return True
 
-    def _evaluate(self) -> tuple[float | None, Mapping[str, float]]:
-        if not self.evaluated:
-            return None, {}
+    def _evaluate(self, network: Network) -> tuple[float | None, Mapping[str, float]]:
         data = self.train if self.validation is None else self.validation
-        network = self.predicting_network()
         loss, answers = mean_loss(network, self.spec, data)
         if not math.isfinite(loss):
             raise self._diverged(data.inputs, loss)
@@ -257,28 +253,23 @@ class Run:
         """Set the network's weights for prediction, and release threads. Further calls have no effect.
 
         With early stopping, and after an error in the middle of a step, these are the weights of the best finished epoch; else the averaged
-        weights if the optimizer averages. The statistics of batch normalization belong to the trained weights and are then measured again.
+        weights if the optimizer averages.
         """
         self.share.close()
-        if self.closed:
-            return
         if self.best.stopping or not self.whole:
             self.best.restore()
         elif self.averaged is not None:
-            self.given = self.predicting_network().parameters.vector if self.given is None else self.given
-            self.network.parameters.vector[...] = self.given
-        if self.averaged is not None:
-            measure_batch_statistics(self.network, self.train.inputs)
-        self.closed = True  # only now: a call that Ctrl-C ended is made again
+            self.network.parameters.vector[...] = self.predicting_network().parameters.vector
 
     def predicting_network(self) -> Network:
         """Return the network with the present weights for prediction: itself, or another one if the optimizer averages."""
         if self.averaged is None:
             return self.network
-        self.averaged.parameters.vector[...] = self.network.parameters.vector
-        if not self.update.average(self.averaged.parameters.trained):
-            self.averaged.parameters.vector[...] = self.network.parameters.vector
-        return self.averaged
+        try:
+            return self.averaged.after(self.step)
+        except MLPKitError:  # a plugin fails on the averaged weights
+            self.whole = False
+            raise
 
     def best_network(self) -> Network:
         """Return the network with the best weights: a copy with those of the best epoch, if there is early stopping."""

@@ -107,9 +107,11 @@ class Session:
             self.left = self.state() if kept else None
             self.warm_start = warm_start_of(self.run) if self.run.whole else None
             self.settled = True
-        self.run.close()
-        if self.checkpoints is not None:
-            self.checkpoints.close()
+        try:
+            self.run.close()
+        finally:
+            if self.checkpoints is not None:
+                self.checkpoints.close()
 
     def _before_step(self) -> bool:
         if self.stop is not None and self.stop():

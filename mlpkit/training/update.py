@@ -6,15 +6,13 @@ The rule of the optimizer is applied to the vector of all parameters, or to each
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from inspect import signature
 from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mlpkit.engine.network import Network
-from mlpkit.plugin import Array, Minimizer, Progress, Schedule, is_elementwise, learning_rate_of
+from mlpkit.plugin import Array, Minimizer, Progress, Schedule, is_elementwise, learning_rate_of, takes_place
 from mlpkit.spec import Spec
 from mlpkit.text.shown import shortened
 from mlpkit.threads import in_parallel
@@ -32,6 +30,16 @@ class Found(NamedTuple):
     w: Array
     state: list[Array]
     converged: bool
+
+
+class _Tensor(NamedTuple):
+    """Tensor that an optimizer of the scope "tensor" updates."""
+
+    w: Array
+    part: slice  # of the trained vector
+    state: list[Array]  # arrays like w, then scalars of shape ()
+    rates: Array | None  # learning rate of each parameter, if layers have factors
+    place: dict[str, Any]  # role and layer, if the optimizer's step accepts them
 
 
 class Update:
@@ -63,32 +71,29 @@ class Update:
         self.epochs = spec.training.epochs
         self.parameters, self.trained = network.parameters, network.parameters.trained
         self.state = tuple(np.zeros_like(self.trained) for _ in optimizer.state)
-        self.tensors = self._tensor_slices() if optimizer.scope == "tensor" else None
-        self.scalars = tuple(np.zeros(() if self.tensors is None else len(self.tensors)) for _ in optimizer.scalars)
+        by_tensor = optimizer.scope == "tensor"
+        self.scalars = tuple(np.zeros(self.parameters.trained_tensors if by_tensor else ()) for _ in optimizer.scalars)
         self.before = 0
         self.history = EpochColumns() if self.schedule is not None and self.schedule.once_per_epoch else None
         self.factors = layer_factors(network)
         self.rates = None if self.factors is None else np.empty_like(self.factors)  # learning rate of each parameter in the present step
         self._last = -1, 0.0  # finished epochs and rate of the last call of the schedule
         self.threads = 1
-        self.places = {"role", "layer"} <= signature(optimizer.step).parameters.keys()
+        self.tensors = self._tensors() if by_tensor else None
         by_pieces = is_elementwise(optimizer) and len(self.trained) >= MANY
         self.whole = self.tensors is None and not by_pieces  # one call for all parameters
 
-    def _tensor_slices(self) -> list[tuple[str, slice, tuple[int, ...]]]:
-        """Return name, slice of the vector and shape of each trained tensor."""
+    def _tensors(self) -> list[_Tensor]:
+        """Return the trained tensors, each with its state, in the order of the vector."""
         found, start = [], 0
-        for name, view in islice(self.parameters.views.items(), self.parameters.trained_tensors):
-            found.append((name, slice(start, start + view.size), view.shape))
-            start += view.size
+        for index, (name, w) in enumerate(islice(self.parameters.views.items(), self.parameters.trained_tensors)):
+            part = slice(start, start + w.size)
+            state = [array[part].reshape(w.shape) for array in self.state]
+            scalars = [numbers[index, ...] for numbers in self.scalars]
+            rates = None if self.rates is None else self.rates[part].reshape(w.shape)
+            found.append(_Tensor(w, part, [*state, *scalars], rates, _place(name) if takes_place(self.optimizer) else {}))
+            start += w.size
         return found
-
-    def _place(self, name: str) -> dict[str, Any]:
-        """Return role and layer of a tensor, if the optimizer's `step` accepts them."""
-        if not self.places:
-            return {}
-        _, layer, role = name.split(".", 2)
-        return {"role": role, "layer": int(layer)}
 
     def rate(self, steps: int, steps_per_epoch: int) -> float:
         """Return the learning rate after `steps` steps."""
@@ -119,30 +124,16 @@ class Update:
         elif self.tensors is None:
             self._apply_by_pieces(w, gradient, lr, step)
         else:
-            for name, part, shape, *state in self._by_tensor():
-                rate = lr if self.rates is None else self.rates[part].reshape(shape)
-                self.optimizer.step(w[part].reshape(shape), gradient[part].reshape(shape), *state, lr=rate, t=step, **self._place(name))
-
-    def _by_tensor(self) -> Iterator[tuple[Any, ...]]:
-        """Yield name, slice and shape of each tensor, with its state arrays and scalars."""
-        for index, (name, part, shape) in enumerate(self.tensors or ()):
-            yield (
-                name,
-                part,
-                shape,
-                *[array[part].reshape(shape) for array in self.state],
-                *[numbers[index, ...] for numbers in self.scalars],
-            )
+            for tensor in self.tensors:
+                grad = gradient[tensor.part].reshape(tensor.w.shape)
+                rate: Any = lr if tensor.rates is None else tensor.rates
+                self.optimizer.step(tensor.w, grad, *tensor.state, lr=rate, t=step, **tensor.place)
 
     def average(self, out: Array) -> bool:
         """Fill `out`, shaped like the trained vector, with averaged weights; return False if there are none."""
-        w = self.trained
         if self.tensors is None:
-            return self.optimizer.weights(w, out, *self.state, *self.scalars)
-        filled = [
-            self.optimizer.weights(w[part].reshape(shape), out[part].reshape(shape), *state) for _, part, shape, *state in self._by_tensor()
-        ]
-        return all(filled)
+            return self.optimizer.weights(self.trained, out, *self.state, *self.scalars)
+        return all(self.optimizer.weights(each.w, out[each.part].reshape(each.w.shape), *each.state) for each in self.tensors)
 
     def minimize(self, problem: TrainingProblem, step: int) -> Found:
         """Return the result of a full-batch optimizer for epoch number `step`, which works on copies."""
@@ -176,6 +167,12 @@ class Update:
         in_parallel(apply, len(w), self.threads, PIECE)
 
 
+def _place(name: str) -> dict[str, Any]:
+    """Return layer and role of a tensor by its name, such as layers.0.weight."""
+    _, layer, role = name.split(".", 2)
+    return {"role": role, "layer": int(layer)}
+
+
 def layer_factors(network: Network) -> Array | None:
     """Return the learning-rate factor of each trained parameter, or None if all are 1."""
     layers = network.spec.layers
@@ -183,5 +180,5 @@ def layer_factors(network: Network) -> Array | None:
         return None
     parameters = network.parameters
     views = islice(parameters.views.items(), parameters.trained_tensors)
-    parts = [np.full(view.size, layers[int(name.split(".", 2)[1])].learning_rate_factor, view.dtype) for name, view in views]
+    parts = [np.full(view.size, layers[_place(name)["layer"]].learning_rate_factor, view.dtype) for name, view in views]
     return np.concatenate(parts)

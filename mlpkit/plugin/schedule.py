@@ -1,0 +1,89 @@
+"""Contract of learning-rate schedules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from mlpkit.errors import warn
+from mlpkit.plugin.base import Plugin
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Progress(NamedTuple):
+    """Progress of a run, from which a schedule computes the learning rate.
+
+    Attributes
+    ----------
+    fraction : float
+        Completed share of the run, from 0 to 1.
+    epoch : float
+        Completed epochs with fractions: 2.5 is the middle of the third epoch.
+    epochs : int
+        Number of epochs of the whole run.
+    step : int
+        Completed steps.
+    steps : int
+        Number of steps of the whole run.
+    history : mapping of str to array of float64, shape (finished epochs,)
+        Read-only columns of this run: "loss", "learning_rate", "validation_loss" if there are validation rows, and each metric. Empty in
+        the first epoch, and for a schedule that is not `once_per_epoch`.
+    """
+
+    fraction: float
+    epoch: float
+    epochs: int
+    step: int
+    steps: int
+    history: Mapping[str, NDArray[np.float64]] = MappingProxyType({})
+
+
+class Schedule(Plugin):
+    """Learning rate that changes during a run.
+
+    The method is called `at`, because `value` is an option of the built-in `constant` and of plugins for 0.3.
+    """
+
+    kind: ClassVar[str] = "schedules"
+    once_per_epoch: ClassVar[bool] = False  # True: called once at the start of each epoch, with the history
+
+    @property
+    def history_columns(self) -> tuple[str, ...]:
+        """Columns of the history that `at` reads. A run that does not measure them raises an error."""
+        return ()
+
+    def at(self, progress: Progress) -> float:
+        """Return the learning rate: a pure function of `progress`, so a resumed run gets the same rates.
+
+        Parameters
+        ----------
+        progress : Progress
+
+        Returns
+        -------
+        float
+            Finite and at least 0.
+        """
+        return self.rate(progress.epoch, progress.epochs)  # defined by plugins for 0.3
+
+    def rate(self, epoch: float, epochs: int) -> float:
+        """Return the learning rate after `epoch` of `epochs` epochs, without a history. Plugins for 0.3 define it instead of `at`."""
+        return self.at(Progress(min(epoch / epochs, 1.0), epoch, epochs, math.floor(epoch), epochs))
+
+    @classmethod
+    def check_definition(cls) -> None:
+        """Raise TypeError unless the class defines `at`; warn if it defines `rate` instead, as plugins for 0.3 do."""
+        if cls.at is not Schedule.at:
+            return
+        if cls.rate is Schedule.rate:
+            raise TypeError(f"{cls.__name__} does not define at")
+        message = f"{cls.__name__} defines rate(epoch, epochs): define at(progress) with progress.epoch and progress.epochs instead"
+        warn(DeprecationWarning(message))
+
+
+Schedule.__class_vars__ = {*Schedule.__class_vars__, "history_columns"}  # for Pydantic: not an option
