@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mlpkit.plugin import Progress, Schedule
 
@@ -61,6 +61,12 @@ class ReduceOnPlateau(Schedule):
     threshold: float = Field(1e-4, ge=0, lt=1, description="relative change that counts as an improvement")
     cooldown: int = Field(0, ge=0, description="epochs after a reduction that are not counted")
     minimum: float = Field(0.0, ge=0, description="lower limit of the learning rate")
+
+    @model_validator(mode="after")
+    def _starts_above_the_minimum(self) -> ReduceOnPlateau:
+        if self.minimum > self.initial:
+            raise ValueError(f"the minimum {self.minimum:g} is greater than the initial rate {self.initial:g}")
+        return self
 
     @property
     def history_columns(self) -> tuple[str, ...]:

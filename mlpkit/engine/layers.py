@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from mlpkit.engine.parameters import Parameters
 from mlpkit.plugin import Activation, Array, Gated
 from mlpkit.spec import Layer, NetworkSpec
@@ -26,6 +28,12 @@ class LayerViews(NamedTuple):
     def activation(self) -> Activation:
         """Activation of the layer."""
         return self.spec.activation
+
+    def is_finite(self) -> bool:
+        """Return True if no parameter of the layer is NaN or infinite."""
+        bias = () if self.bias is None else (self.bias,)
+        views = (self.weight, *bias, *self.normalization.values(), *self.activation_parameters)
+        return all(bool(np.isfinite(view).all()) for view in views)
 
 
 def parameter_shapes(spec: NetworkSpec) -> tuple[Shapes, Shapes]:

@@ -43,8 +43,9 @@ class Network:
         for layer in self.layers:
             for name in {"scale", "variance"} & layer.normalization.keys():
                 layer.normalization[name][...] = 1.0
-            for view, value in zip(layer.activation_parameters, layer.activation.parameters.values(), strict=True):
-                view[...] = value
+            with np.errstate(over="ignore"):  # `initialize` refuses what the dtype cannot hold
+                for view, value in zip(layer.activation_parameters, layer.activation.parameters.values(), strict=True):
+                    view[...] = value
 
     def _hold(self, spec: NetworkSpec, dtype: str, parameters: Parameters) -> None:
         self.spec, self.dtype, self.parameters = spec, np.dtype(dtype), parameters
@@ -62,7 +63,7 @@ class Network:
         network._hold(spec, dtype, MappedParameters({name: tensors[name] for name in trained}, {name: tensors[name] for name in fixed}))
         return network
 
-    def trainable(self) -> Network:
+    def writable(self) -> Network:
         """Return the network itself, or a writable copy if its parameters are mapped."""
         return copy.deepcopy(self) if isinstance(self.parameters, MappedParameters) else self
 
@@ -90,9 +91,10 @@ class Network:
                     _initialize(layer, rng)
                 except ValueError as error:
                     raise SpecError(f"network.layers[{index}]: {error}", help="change the initializer or the layer's width") from error
-                if not np.isfinite(layer.weight).all() or (layer.bias is not None and not np.isfinite(layer.bias).all()):
-                    message = f"network.layers[{index}]: the initializers leave NaN or infinity"
-                    raise SpecError(message, help="correct the initializer, which must fill every element with a finite number")
+                if not layer.is_finite():
+                    message = f"network.layers[{index}]: NaN or infinity among the initial parameters"
+                    help = "correct the initializer, which must fill every element, or the initial value of the activation"
+                    raise SpecError(message, help=help)
 
     def predict(self, inputs: Array) -> Array:
         """Return the network's outputs, infinite or NaN where they overflow, without warnings from NumPy.

@@ -154,7 +154,7 @@ class Workspace:
     loss : Loss
     rows : int
         Batch size.
-    gradient : array, optional
+    gradient : Parameters, optional
         Buffer for the gradient, shaped like the network's parameters. Workspaces of several sizes may share it.
     rng : numpy.random.Generator, optional
         Generator for dropout.

@@ -145,7 +145,7 @@ class Model(Predictor):
         check_trainable(self.spec, prepared)
         warm_start = self._runs.warm(self.spec, self.network) if keep_optimizer else None
         begin = resumable(self.training_state, prepared) if resume else warm_start
-        self._network = self.network.trainable()
+        self._network = self.network.writable()
         self._adopt(prepared)
         folder, save = checkpoint_folder(self.spec, checkpoints), partial(self.save, training_state=True)
         own = None if folder is None else lambda place: Checkpoints(self.spec, folder, place, save, replace=replace)

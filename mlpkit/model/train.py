@@ -196,7 +196,7 @@ def resumed(spec: Spec, path: str | Path) -> tuple[Model, Path]:
             "and mlpkit.epochs(model, ...) trains a finished model further in a new run"
         )
         raise ModelFileError(f"{file}: the model is finished and has no training state to resume from", help=help)
-    model.spec = check_spec(model.training_state, model.spec, spec)
+    model.spec = check_spec(model.training_state, model.spec, spec, model.history)
     return model, file
 
 

@@ -31,8 +31,8 @@ class Progress(NamedTuple):
     steps : int
         Number of steps of the whole run.
     history : mapping of str to array of float64, shape (finished epochs,)
-        Read-only columns of this run: "loss", "learning_rate", "validation_loss" if there are validation rows, and each metric. Empty in
-        the first epoch, and for a schedule that is not `once_per_epoch`.
+        Read-only columns of this run: "epoch", "loss", "learning_rate", "validation_loss" if there are validation rows, each metric, and
+        "training_loss" if early stopping monitors it. Empty in the first epoch, and for a schedule that is not `once_per_epoch`.
     """
 
     fraction: float

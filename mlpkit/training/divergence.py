@@ -57,12 +57,10 @@ def _in_block(network: Network, x: Array) -> str | Plugin:
     with np.errstate(all="ignore"):
         for index, layer in enumerate(network.layers):
             name = f"layer {index} ({plugin_name(layer.activation)}, {layer.units} units)"
-            bias = [] if layer.bias is None else [layer.bias]
-            views = [layer.weight, *bias, *layer.normalization.values(), *layer.activation_parameters]
-            if not all(np.isfinite(view).all() for view in views):
+            if not layer.is_finite():
                 return f"the parameters of {name} are no longer finite"
-            scores, x = network.layer_outputs(index, x)
+            z, x = network.layer_outputs(index, x)
             if not np.isfinite(x).all():
-                moderate = np.abs(scores).max() <= MODERATE  # False for NaN
+                moderate = np.abs(z).max() <= MODERATE  # False for NaN
                 return layer.activation if moderate and is_third_party(layer.activation) else f"the outputs of {name} are no longer finite"
     return ""

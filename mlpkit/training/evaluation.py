@@ -33,7 +33,7 @@ FEWEST = 2**10  # rows of a block, where rows are wide
 class Answers(NamedTuple):
     """Pre-activations of the last layer for some rows, and the outputs of the network, shape (rows, units)."""
 
-    scores: Array
+    z: Array
     outputs: Array
 
 
@@ -80,32 +80,32 @@ def check_metrics(metrics: Sequence[Metric], task: str) -> None:
         raise SpecError.at("metrics", f"the metrics {names} do not fit the task {task}", f"use one of {', '.join(known) or 'none'}")
 
 
-def measure(metrics: Sequence[Metric], figures: NDArray[Any], values: NDArray[Any], weights: Array | None) -> dict[str, float]:
+def measure(metrics: Sequence[Metric], outputs: NDArray[Any], targets: NDArray[Any], weights: Array | None) -> dict[str, float]:
     """Return metrics by name.
 
     Parameters
     ----------
     metrics : sequence of Metric
-    figures : array, shape (rows, columns)
-        Result of `TargetEncoder.scores` for the outputs of a network.
-    values : array
+    outputs : array, shape (rows, columns)
+        Result of `TargetEncoder.scores` for the answers of a network.
+    targets : array
         Targets in the units of the data.
     weights : array, shape (rows,), or None
     """
-    ones = np.ones(len(figures)) if weights is None else weights.astype(np.float64)
+    ones = np.ones(len(outputs)) if weights is None else weights.astype(np.float64)
     with attributing_errors():
-        return {plugin_name(metric): _figure(metric, metric.compute(figures, values, ones)) for metric in metrics}
+        return {plugin_name(metric): _number(metric, metric.compute(outputs, targets, ones)) for metric in metrics}
 
 
-def warn_undefined(measured: Mapping[str, float], figures: NDArray[Any], what: str) -> None:
+def warn_undefined(measured: Mapping[str, float], outputs: NDArray[Any], what: str) -> None:
     """Warn of metrics that are undefined on their rows, unless the outputs of the network are not finite."""
     undefined = [name for name, value in measured.items() if np.isnan(value)]
-    if undefined and np.isfinite(figures).all():
+    if undefined and np.isfinite(outputs).all():
         message = f"{', '.join(undefined)} cannot be computed on the {what} rows, and is NaN: use more rows with different targets"
         warn(UndefinedMetricWarning(message))
 
 
-def _figure(metric: Metric, value: Any) -> float:
+def _number(metric: Metric, value: Any) -> float:
     if not isinstance(value, (float, int, np.number)):
         info = REGISTRIES["metrics"].info(type(metric))
         help = f"return float(...), or report this to its author; 'mlpkit plugins check {info.full_name}' tests it alone"
@@ -119,9 +119,9 @@ def evaluate(
     """Return "loss" and metrics by name: the given ones, those of the spec, or common ones. Warn of NaN."""
     chosen = choose_metrics(metrics or spec.metrics, target.task)
     loss, answers = mean_loss(network, spec, labelled.data)
-    figures = target.scores(answers.outputs, spec.network.layers[-1].activation, answers.scores, spec.loss)
-    measured = measure(chosen, figures, labelled.values, labelled.data.weights)
-    warn_undefined(measured, figures, "given")
+    outputs = target.scores(answers.outputs, spec.network.layers[-1].activation, answers.z, spec.loss)
+    measured = measure(chosen, outputs, labelled.values, labelled.data.weights)
+    warn_undefined(measured, outputs, "given")
     return {"loss": loss, **measured}
 
 
@@ -138,13 +138,13 @@ def mean_loss(network: Network, spec: Spec, data: Dataset | StoredDataset) -> tu
 def _losses(network: Network, spec: Spec, inputs: Array, targets: Targets) -> tuple[Array, Answers]:
     """Return the loss of each row, and the outputs of the network."""
     loss = spec.loss
-    scores, outputs = network.forward(inputs)
-    losses = np.empty(len(scores), scores.dtype)
+    z, outputs = network.forward(inputs)
+    losses = np.empty(len(z), z.dtype)
     if is_joint(loss, network):
-        loss.joint(scores.copy(), targets, losses, np.empty_like(scores))
+        loss.joint(z.copy(), targets, losses, np.empty_like(z))
     else:
         loss.value_and_grad(outputs, targets, losses, np.empty_like(outputs))
-    return losses, Answers(scores, outputs)
+    return losses, Answers(z, outputs)
 
 
 def _losses_by_blocks(network: Network, spec: Spec, data: StoredDataset) -> tuple[Array, Answers]:
@@ -154,5 +154,5 @@ def _losses_by_blocks(network: Network, spec: Spec, data: StoredDataset) -> tupl
     answers = Answers(np.empty((rows, columns), dtype), np.empty((rows, network.units), dtype))
     for block in row_blocks(rows, max(data.inputs.step, FEWEST)):
         losses[block], some = _losses(network, spec, data.inputs[block], data.targets[block])
-        answers.scores[block], answers.outputs[block] = some
+        answers.z[block], answers.outputs[block] = some
     return losses, answers

@@ -80,20 +80,21 @@ class History(Sequence[Epoch]):
 class EpochColumns:
     """Finished epochs of one run, as columns for a schedule. They grow in place, so that an epoch costs the same in a long run."""
 
-    def __init__(self) -> None:
-        self._length = 0
+    def __init__(self, epochs: Iterable[Epoch] = ()) -> None:
+        self._length, self._room = 0, FIRST_EPOCHS
         self._columns: dict[str, NDArray[np.float64]] = {}
+        for epoch in epochs:
+            self.append(epoch)
 
     def append(self, epoch: Epoch) -> None:
         """Append the next epoch."""
-        row = _row(epoch)
-        if not self._columns:
-            self._columns = {name: np.full(FIRST_EPOCHS, np.nan) for name in row}
-        elif self._length == len(self._columns["epoch"]):
+        if self._length == self._room:
+            self._room *= 2
             self._columns = {name: np.concatenate([column, np.full_like(column, np.nan)]) for name, column in self._columns.items()}
-        for name, value in row.items():
-            if value is not None:
-                self._columns[name][self._length] = value
+        for name, value in _row(epoch).items():
+            if name not in self._columns:
+                self._columns[name] = np.full(self._room, np.nan)
+            self._columns[name][self._length] = np.nan if value is None else value
         self._length += 1
 
     def columns(self, epochs: int) -> Columns:

@@ -19,7 +19,7 @@ class Stopped(Exception):
     """Raised if the run is stopped while a full-batch optimizer evaluates the objective."""
 
 
-class TrainingProblem:
+class Objective:
     """Objective from a vector of parameters to the mean loss and its gradient. Each call is a pass over the rows.
 
     Between two calls the network has the parameters of the beginning of the epoch, also after a stop or an error.

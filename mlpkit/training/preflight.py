@@ -14,8 +14,8 @@ from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.spec.parts import plugin_name
 from mlpkit.spec.plugin_objects import plugin_objects
 from mlpkit.text.shown import shortened
-from mlpkit.training.data_digest import DIGITS
 from mlpkit.training.evaluation import check_metrics
+from mlpkit.training.fingerprint import DIGITS
 
 
 def check_storable(spec: Spec, inputs: InputEncoder, target: TargetEncoder) -> None:
@@ -30,9 +30,10 @@ def check_storable(spec: Spec, inputs: InputEncoder, target: TargetEncoder) -> N
         except ModelFileError as error:
             message = f"a model of these data could not be saved: {shortened(error.message)}"
             raise DataError(message, help="use fewer columns, categories or classes, or shorter names of plain characters") from error
-    if wrong := [name for name in (*spec.optimizer.state, *spec.optimizer.scalars) if not is_path(f"{FOLDERS['state']}optimizer/{name}")]:
+    names = (*spec.optimizer.state, *spec.optimizer.scalars)
+    if wrong := [name for name in names if not is_path(f"{FOLDERS['state']}optimizer/{name}") or names.count(name) > 1]:
         message = f"the state {shortened(wrong[0], 100)!r} of the optimizer {plugin_name(spec.optimizer)!r} cannot be saved"
-        raise BrokenPlugin(message, help="use a name of at most 128 letters, digits and _")
+        raise BrokenPlugin(message, help="give each array and scalar a name of its own, of at most 128 letters, digits, '_' and '.'")
 
 
 def check_trainable(spec: Spec, prepared: Prepared) -> None:

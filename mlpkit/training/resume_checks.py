@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mlpkit.errors import DataError, SpecError, TrainingError, warn
-from mlpkit.plugin import Schedule, learning_rate_of
+from mlpkit.plugin import Progress, Schedule, learning_rate_of
 from mlpkit.preprocessing.prepare import Prepared
 from mlpkit.spec import Spec
 from mlpkit.spec.changes import continued
 from mlpkit.spec.parts import plugin_name
-from mlpkit.training.data_digest import differences, fingerprint
+from mlpkit.training.epoch import Epoch
+from mlpkit.training.fingerprint import differences, fingerprint
+from mlpkit.training.history import EpochColumns
 from mlpkit.training.state import TrainingState
 from mlpkit.training.versions import changed_versions, versions
 
@@ -36,8 +40,8 @@ def resumable(state: TrainingState | None, prepared: Prepared) -> TrainingState:
     return state
 
 
-def check_spec(state: TrainingState, old: Spec, new: Spec) -> Spec:
-    """Return the spec for resuming a run that started with `old`, with the changes of `new`.
+def check_spec(state: TrainingState, old: Spec, new: Spec, history: Sequence[Epoch]) -> Spec:
+    """Return the spec for resuming a run that started with `old`, with the changes of `new`; `history` has the epochs of the model.
 
     Raises
     ------
@@ -54,19 +58,27 @@ def check_spec(state: TrainingState, old: Spec, new: Spec) -> Spec:
     if spec.training.epochs < begun:
         message = f"'epochs' is {spec.training.epochs}, but the run is already in epoch {begun}"
         raise SpecError.at("training.epochs", message, f"use at least {begun}, or start a new run without resume")
-    _warn_of_schedule(state, old, spec)
+    _warn_of_schedule(state, old, spec, history)
     if changed := changed_versions(state.versions, versions(spec)):
         warn(UserWarning(f"results may differ in the last bits from those of an uninterrupted run: {'; '.join(changed)}"))
     return spec
 
 
-def _warn_of_schedule(state: TrainingState, old: Spec, new: Spec) -> None:
+def _warn_of_schedule(state: TrainingState, old: Spec, new: Spec, history: Sequence[Epoch]) -> None:
     """Warn if a new number of epochs changes the learning rates of finished epochs."""
     schedule, before, after = learning_rate_of(new.optimizer), old.training.epochs, new.training.epochs
-    if before == after or not isinstance(schedule, Schedule) or schedule.once_per_epoch or not state.step:
+    if before == after or not isinstance(schedule, Schedule) or not state.step:
         return
-    so_far = np.linspace(0, (state.step - 1) / state.steps_per_epoch, PROBED).tolist()
-    if any(schedule.rate(epoch, before) != schedule.rate(epoch, after) for epoch in so_far):
+    finished = EpochColumns(history[state.done :])
+    so_far = np.linspace(0, (state.step - 1) / state.steps_per_epoch, PROBED)
+    places = np.unique(np.floor(so_far) if schedule.once_per_epoch else so_far).tolist()
+
+    def rate(epoch: float, epochs: int) -> float:
+        step, steps = round(epoch * state.steps_per_epoch), epochs * state.steps_per_epoch
+        known = finished.columns(int(epoch)) if schedule.once_per_epoch else {}
+        return schedule.at(Progress(epoch / epochs, epoch, epochs, step, steps, known))
+
+    if any(rate(epoch, before) != rate(epoch, after) for epoch in places):
         message = (
             f"the schedule {plugin_name(schedule)!r} gives other learning rates for the finished epochs with {after} epochs than with the "
             f"{before} of the original run: the result is not that of a run of {after} epochs from the start"

@@ -31,7 +31,7 @@ from mlpkit.training.early_stopping import Best
 from mlpkit.training.epoch import Epoch
 from mlpkit.training.evaluation import Answers, mean_loss
 from mlpkit.training.interrupts import Interrupts
-from mlpkit.training.objective import ROWS, Stopped, TrainingProblem
+from mlpkit.training.objective import ROWS, Objective, Stopped
 from mlpkit.training.random_generators import generator_state, random_stream
 from mlpkit.training.state import Place
 from mlpkit.training.update import Update
@@ -111,7 +111,7 @@ class Run:
         self.batches = batches_of(train, self.batch_size, shuffle, join)
         self.steps_per_epoch = 1 if minimizes else len(self.batches)
         self.workspaces = self._workspaces()
-        self.problem = TrainingProblem(network, self.batches, self.workspaces, stop) if minimizes else None
+        self.problem = Objective(network, self.batches, self.workspaces, stop) if minimizes else None
 
     def _workspaces(self) -> dict[int, Workspace]:
         """Return workspaces for a full batch and for the last batch of an epoch, which share one gradient."""
@@ -212,7 +212,7 @@ class Run:
             raise self._diverged(self.train.inputs[: self.batch_size], math.nan)
         return True
 
-    def _minimize(self, problem: TrainingProblem) -> bool:
+    def _minimize(self, problem: Objective) -> bool:
         """Run an epoch of a full-batch optimizer; return False, without any change, if stopped."""
         if self.step > self.epoch:  # only validation remains
             return True

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.errors import ModelFileError
-from mlpkit.training.data_digest import Fingerprint
 from mlpkit.training.epoch import Epoch
+from mlpkit.training.fingerprint import Fingerprint
+from mlpkit.training.history import EpochColumns
 from mlpkit.training.parameter_order import from_file_order, to_file_order
 from mlpkit.training.random_generators import generator_state, set_generator
 from mlpkit.training.run import Run
@@ -73,8 +74,7 @@ def restore(run: Run, state: TrainingState, history: Sequence[Epoch] = ()) -> No
     for name, number in zip(optimizer.scalars, run.update.scalars, strict=True):
         number[...] = state.arrays[f"optimizer/{name}"].reshape(number.shape)
     if run.update.history is not None:
-        for epoch in history[state.done :]:
-            run.update.history.append(epoch)
+        run.update.history = EpochColumns(history[state.done :])
     set_generator(run.shuffle_rng, state.arrays["rng/shuffle"])
     set_generator(run.dropout_rng, state.arrays["rng/dropout"])
     run.best.keep(state.place.epochs or None)

@@ -12,8 +12,8 @@ from mlpkit.preprocessing.prepare import Prepared
 from mlpkit.provenance.preactivation_ranges import Ranges, preactivation_ranges
 from mlpkit.spec import Spec
 from mlpkit.training.checkpoints import Checkpoints
-from mlpkit.training.data_digest import Fingerprint, fingerprint
 from mlpkit.training.evaluation import Answers, measure, warn_undefined
+from mlpkit.training.fingerprint import Fingerprint, fingerprint
 from mlpkit.training.history import History
 from mlpkit.training.run import Run
 from mlpkit.training.run_state import apply_warm_start, restore, state_of, warm_start_of
@@ -122,13 +122,13 @@ class Session:
         return False
 
     def _measure(self, answers: Answers) -> dict[str, float]:
-        values, weights = self.prepared.measured
+        targets, weights = self.prepared.measured
         activation = self.spec.network.layers[-1].activation
-        figures = self.prepared.target.scores(answers.outputs, activation, answers.scores, self.spec.loss)
-        measured = measure(self.spec.metrics, figures, values, weights)
+        outputs = self.prepared.target.scores(answers.outputs, activation, answers.z, self.spec.loss)
+        measured = measure(self.spec.metrics, outputs, targets, weights)
         if not self.told:  # warn once of metrics that no epoch can measure
             self.told = True
-            warn_undefined(measured, figures, "training" if self.prepared.validation is None else "validation")
+            warn_undefined(measured, outputs, "training" if self.prepared.validation is None else "validation")
         return measured
 
     def preactivation_ranges(self, network: Network) -> Ranges:
@@ -148,4 +148,4 @@ class Session:
 
     @cached_property
     def _fingerprint(self) -> Fingerprint:
-        return fingerprint(self.prepared)
+        return self.begin.data if isinstance(self.begin, TrainingState) else fingerprint(self.prepared)

@@ -16,7 +16,7 @@ from mlpkit.plugin import averages
 from mlpkit.spec import Spec
 from mlpkit.text.limits import InParts
 from mlpkit.text.shown import counted
-from mlpkit.training.data_digest import Fingerprint
+from mlpkit.training.fingerprint import Fingerprint
 from mlpkit.training.random_generators import WORDS, is_generator_state
 
 Size = Annotated[int, Field(ge=0, lt=2**53)]

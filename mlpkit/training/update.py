@@ -18,7 +18,7 @@ from mlpkit.text.shown import shortened
 from mlpkit.threads import in_parallel
 from mlpkit.training.divergence import broken
 from mlpkit.training.history import EpochColumns
-from mlpkit.training.objective import TrainingProblem
+from mlpkit.training.objective import Objective
 
 PIECE = 2**18  # parameters that an elementwise optimizer updates at once
 MANY = 2**20  # parameters from which slices and threads are faster
@@ -135,7 +135,7 @@ class Update:
             return self.optimizer.weights(self.trained, out, *self.state, *self.scalars)
         return all(self.optimizer.weights(each.w, out[each.part].reshape(each.w.shape), *each.state) for each in self.tensors)
 
-    def minimize(self, problem: TrainingProblem, step: int) -> Found:
+    def minimize(self, problem: Objective, step: int) -> Found:
         """Return the result of a full-batch optimizer for epoch number `step`, which works on copies."""
         assert isinstance(self.optimizer, Minimizer)
         problem.begin()

@@ -161,3 +161,9 @@ def test_two_formulas_and_their_parameters_train_save_and_load(tmp_path):
 def test_a_trained_activation_passes_the_kit():
     report = mlpkit.testing.check_plugin(BentSquare())
     assert report.ok, str(report)
+
+
+def test_initial_values_that_the_dtype_cannot_hold_are_refused():
+    layers = [{"units": 2, "activation": {"type": "prelu", "initial": 1e60}}, {"units": 1}]
+    with pytest.raises(mlpkit.SpecError, match=r"network\.layers\[0\]: NaN or infinity among the initial parameters"):
+        mlpkit.Model({"dtype": "float32", "network": {"layers": layers}, "loss": "mse"}, inputs=2, outputs=1)

@@ -288,8 +288,8 @@ def test_a_mapped_network_has_the_names_of_a_copied_one():
     mapped = Network.mapped(network.spec, "float64", dict(reversed(network.parameters.views.items())))
     assert list(mapped.parameters.views) == list(network.parameters.views)
     assert len(mapped.parameters) == len(network.parameters)
-    assert mapped.trainable() is not mapped
-    assert network.trainable() is network
+    assert mapped.writable() is not mapped
+    assert network.writable() is network
 
 
 def test_the_self_test_of_a_wide_network_takes_one_layer_of_memory_per_row(tmp_path):

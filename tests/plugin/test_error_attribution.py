@@ -105,7 +105,7 @@ def test_it_is_named_when_predicting(install):
 
 def test_an_initializer_that_leaves_NaN_is_told(install):
     install("dist-odd", "odd", INITIALIZER.format("array[:] = np.nan"), group="initializers")
-    with pytest.raises(errors.SpecError, match=r"network\.layers\[0\]: the initializers leave NaN"):
+    with pytest.raises(errors.SpecError, match=r"network\.layers\[0\]: NaN or infinity among the initial parameters"):
         mlpkit.train(spec("initializers"), ROWS, ROWS[:, 0])
 
 

@@ -77,15 +77,14 @@ def test_columns_of_a_run_grow_and_are_those_of_its_history():
     history, run = History(), EpochColumns()
     for number in range(1, 600):
         validation_loss = None if number % 2 else 2.0 / number
-        epoch = Epoch(number, 1.0 / number, validation_loss, {"r2": 0.5} if number < 300 else {}, 0.1, 1.0)
+        epoch = Epoch(number, 1.0 / number, validation_loss, {"r2": 0.5} if number < 300 else {"mae": 0.1}, 0.1, 1.0)
         history.append(epoch)
         run.append(epoch)
     assert run.columns(0) == {}
     assert "validation_loss" not in run.columns(1)
-    for epochs in (1, 256, 257, 599):
+    for epochs in (2, 256, 257, 599):
         found = run.columns(epochs)
         for name, column in history.columns().items():
-            if name in found:
-                np.testing.assert_array_equal(found[name], column[:epochs])
+            np.testing.assert_array_equal(found[name], column[:epochs])
         assert not any(column.flags.writeable for column in found.values())
     assert [*run.columns(599)] == [*history.columns()]

@@ -112,3 +112,20 @@ def test_a_table_of_100_000_columns_is_trained_saved_and_resumed(tmp_path):
         break
     model.save(tmp_path / "part.h5", training_state=True)
     assert mlpkit.load(tmp_path / "part.h5").training_state.place.epochs == 3
+
+
+class SharedName(mlpkit.Optimizer):
+    """An optimizer whose array and scalar have one name."""
+
+    state: ClassVar[tuple[str, ...]] = ("mean",)
+    scalars: ClassVar[tuple[str, ...]] = ("mean",)
+
+    def step(self, w, grad, *state, lr, t):
+        w -= lr * grad
+
+
+def test_an_array_and_a_scalar_of_one_name_are_refused_before_training():
+    spec = {"network": {"layers": [{"units": 1}]}, "loss": "mse", "optimizer": SharedName()}
+    with pytest.raises(mlpkit.BrokenPlugin, match=r"the state 'mean' of the optimizer .* cannot be saved") as caught:
+        mlpkit.train(spec, np.eye(4), [0.0, 1.0, 2.0, 3.0])
+    assert "a name of its own" in caught.value.help

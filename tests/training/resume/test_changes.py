@@ -1,6 +1,7 @@
 """Test the changes between start and resume that are allowed, and those that are detected and named."""
 
 import shutil
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -158,6 +159,15 @@ def test_changed_validation_rows_and_weights_are_named(table, spec_with, fitted,
     assert len(mlpkit.train(spec, train, validation=held_out, resume=tmp_path / "part.h5").history) == 3
 
 
+class LinearDecay(mlpkit.Schedule):
+    """A linear decay in steps of whole epochs."""
+
+    once_per_epoch: ClassVar[bool] = True
+
+    def at(self, progress):
+        return 0.1 * (1.0 - progress.fraction) + 0.01
+
+
 def test_a_schedule_that_depends_on_the_number_of_epochs_is_warned_of(table, spec_with, run_until, tmp_path):
     run_until(spec_with(), 6, tmp_path / "cosine.h5")
     with pytest.warns(UserWarning, match=r"the schedule 'cosine' gives other learning rates .* 4 epochs .* the 3 "):
@@ -165,6 +175,12 @@ def test_a_schedule_that_depends_on_the_number_of_epochs_is_warned_of(table, spe
     stepwise = {"type": "step", "initial": 0.1, "every": 1}
     run_until(spec_with(optimizer__learning_rate=stepwise), 6, tmp_path / "step.h5")
     mlpkit.train(spec_with(optimizer__learning_rate=stepwise, training__epochs=4), table, resume=tmp_path / "step.h5")
+    plateau = {"type": "reduce_on_plateau", "initial": 0.1, "monitor": "loss"}
+    run_until(spec_with(optimizer__learning_rate=plateau), 6, tmp_path / "plateau.h5")
+    mlpkit.train(spec_with(optimizer__learning_rate=plateau, training__epochs=4), table, resume=tmp_path / "plateau.h5")
+    run_until(spec_with(optimizer__learning_rate=LinearDecay()), 6, tmp_path / "linear.h5")
+    with pytest.warns(UserWarning, match=r"the schedule '.*' gives other learning rates .* 4 epochs .* the 3 "):
+        mlpkit.train(spec_with(optimizer__learning_rate=LinearDecay(), training__epochs=4), table, resume=tmp_path / "linear.h5")
     run_until(spec_with(), 0, tmp_path / "nothing.h5")
     mlpkit.train(spec_with(training__epochs=4), table, resume=tmp_path / "nothing.h5")
 

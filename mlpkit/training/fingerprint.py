@@ -9,19 +9,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mlpkit.data.dataset import Dataset
-from mlpkit.data.disk.dataset import StoredDataset, StoredInputs
 from mlpkit.numerics.blocks import row_blocks
-from mlpkit.preprocessing import InputEncoder, TargetEncoder
-from mlpkit.preprocessing.prepare import Prepared
 from mlpkit.text.limits import InParts
 from mlpkit.text.shown import first_few
+
+if TYPE_CHECKING:  # to load a state needs none of them
+    from mlpkit.data.dataset import Dataset
+    from mlpkit.data.disk.dataset import StoredDataset, StoredInputs
+    from mlpkit.preprocessing import InputEncoder, TargetEncoder
+    from mlpkit.preprocessing.prepare import Prepared
 
 DIGITS = 16  # hexadecimal digits; few, because a table may have 100,000 columns
 MOST_NAMED = 10  # most columns named in one message
@@ -72,6 +74,8 @@ def _input_digests(inputs: NDArray[Any] | StoredInputs, encoder: InputEncoder) -
 
     For inputs on disk, digests of the raw values already exist.
     """
+    from mlpkit.data.disk.dataset import StoredInputs
+
     places, seeds = _places(encoder), _seeds(encoder)
     if isinstance(inputs, StoredInputs):
         raw = zip(seeds, inputs.digests, strict=True)
