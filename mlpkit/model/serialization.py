@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from mlpkit.training.state import TrainingState
 
 MAX_METRICS = 1000
-STATE_SCHEMA = 4  # schema of a spec with a training state, which mlpkit 0.3 rejects because it would misread the state
+# Lowest schema of the spec where other parts of the file have what earlier versions would misread, and must therefore reject.
+STATE_SCHEMA = 4  # the state of a run
+DECODING_SCHEMA = 5  # a target whose predictions the loss defines
 
 
 class Stored(NamedTuple):
@@ -55,7 +57,7 @@ def to_contents(stored: Stored) -> Contents:
     encoders = {"inputs": stored.input_encoder, "target": stored.target_encoder}
     fitted = {name: encoder for name, encoder in encoders.items() if encoder is not None}
     plugins, surrogates = records(list(plugin_objects(stored.spec)), stored.spec.dtype, stored.ranges or {})
-    spec, schema = stored_spec(stored.spec, at_least=BASE_SCHEMA if stored.state is None else STATE_SCHEMA)
+    spec, schema = stored_spec(stored.spec, at_least=_lowest_schema(stored))
     return Contents(
         spec=spec,
         spec_schema=schema,
@@ -70,6 +72,14 @@ def to_contents(stored: Stored) -> Contents:
         probe=make_probe(stored.network),
         surrogates=surrogates,
     )
+
+
+def _lowest_schema(stored: Stored) -> int:
+    """Return the lowest schema of the spec by the other parts of a model."""
+    target = stored.target_encoder
+    if target is not None and target.decoded_by_loss:
+        return DECODING_SCHEMA
+    return BASE_SCHEMA if stored.state is None else STATE_SCHEMA
 
 
 def from_contents(contents: Contents, path: ModelSource) -> Stored:

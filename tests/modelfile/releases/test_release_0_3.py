@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit.plugin import REGISTRIES
+from mlpkit.plugin import REGISTRIES, Loss
 
 from .random_specs import spec_of
 from .reads import read
@@ -59,14 +59,31 @@ def with_a_third_party_plugin(folder):
     return {"model": str(folder / "snake.h5"), "rows": x.tolist()}
 
 
+class ExpOfOutputs(Loss):
+    """mean((exp(outputs) - targets)^2): predictions are exp of the outputs."""
+
+    @property
+    def target_scale(self):
+        return "none"
+
+    def predictions(self, outputs, center, scale):
+        return {"": np.exp(outputs)}
+
+    def value_and_grad(self, outputs, targets, losses, grad):
+        value = np.exp(outputs)
+        losses[...] = ((value - targets) ** 2).mean(axis=1)
+        grad[...] = 2 * (value - targets) * value / grad.shape[1]
+
+
 def newer(folder):
-    """Models that use something newer: a key, a value, a built-in, and the state of a run."""
+    """Models that use something newer: a key, a value, a built-in, a loss that defines its predictions, and the state of a run."""
     x = np.random.default_rng(1).normal(size=(30, 2))
     spec = {"network": {"layers": [{"units": 3}, {"units": 1}]}, "loss": "mse", "training": {"epochs": 2}}
     changes = {
         "key": {"data": {"missing_target": "drop"}},
         "value": {"preprocessing": {"target": "robust"}},
         "built-in": {"optimizer": "nadam"},
+        "loss": {"loss": ExpOfOutputs},
     }
     for name, change in changes.items():
         mlpkit.train({**spec, **change}, x, x[:, 0]).save(folder / f"{name}.h5")
@@ -94,7 +111,7 @@ def check(site, cases, folder):
     """Hold what 0.3.0 reads to what today's code does, and let it refuse what is newer; returns the specs that it read."""
     refusable = newer(folder)
     found = read_by_0_3(site, [*cases, *refusable], folder)
-    for refused, schema in zip(found[len(cases) :], (4, 4, 5, 4), strict=True):
+    for refused, schema in zip(found[len(cases) :], (4, 4, 5, 5, 4), strict=True):
         assert f"its spec has schema version {schema}; this mlpkit reads 3" in refused["refused"]
         assert "install a newer mlpkit" in refused["refused"]
     found = found[: len(cases)]
