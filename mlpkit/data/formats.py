@@ -27,7 +27,9 @@ class CSV(Reader):
     missing: Missing = Field(
         MISSING, description='texts for missing values in addition to the default ones; {"only": [...]} replaces the default ones'
     )
-    header: Header | None = Field(None, description="false: there is no header line; a list sets the names of the columns")
+    header: Header | None = Field(
+        None, description="header line; false: there is none; a list sets the names of the columns; true: it may look like a row of data"
+    )
     encoding: Encoding = Field("utf-8", description="encoding of the text")
     decimal: Literal[".", ","] = Field(".", description="decimal mark in numbers")
 

@@ -55,12 +55,11 @@ def reading(spec: Spec, source: str | Path) -> dict[str, Any]:
     """
     data, ending = spec.data, Path(source).suffix.lower()
     other = data.path is not None and ending in FORMATS and ending != Path(data.path).suffix.lower()
-    header = None if data.header is True and "header" not in data.model_fields_set else data.header  # an explicit true is not checked
     return {
         "format": None if other else data.format,
         "separator": data.separator,
         "missing": data.missing,
-        "header": header,
+        "header": data.header,
         "encoding": data.encoding,
         "decimal": data.decimal,
         "allow_large": data.allow_large,

@@ -29,7 +29,15 @@ def _to_4(spec: Json) -> Json:
     return {**spec, "data": {**spec["data"], "missing": {"only": spec["data"]["missing"]}}}
 
 
-STEPS: dict[int, Callable[[Json], Json]] = {1: _to_2, 2: _to_3, 3: _to_4}  # by the version that a step starts from
+def _to_5(spec: Json) -> Json:
+    """Leave out the header true, which version 4 always had by default: from version 5 on the default is null, with the same meaning."""
+    data = {**spec["data"]}
+    if data.get("header") is True:
+        del data["header"]
+    return {**spec, "data": data}
+
+
+STEPS: dict[int, Callable[[Json], Json]] = {1: _to_2, 2: _to_3, 3: _to_4, 4: _to_5}  # by the version that a step starts from
 
 
 def migrate(spec: Json, version: int) -> Json:

@@ -24,6 +24,8 @@ def stored_spec(spec: Spec, at_least: int = BASE_SCHEMA) -> Stored:
     """
     stored, needed = stored_form(spec, spec.to_dict())
     schema = max(needed, at_least)
+    if spec.data.header is True:  # schema 4: true is the default, which is null now
+        schema = max(schema, 5)
     if schema < 4:  # schema 3: `data.missing` is a list of all texts
         stored["data"]["missing"] = stored["data"]["missing"]["only"]
     return Stored(stored, schema)

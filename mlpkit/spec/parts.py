@@ -63,8 +63,10 @@ class Data(Part):
     in_memory: Flag = Field(
         True, description="false: inputs of NPY and HDF5 files stay on disk and are shuffled in chunks, for data larger than memory"
     )
-    header: Annotated[Header, Since(4)] = Field(
-        True, description="false: CSV files have no header line, and the columns are x0, x1, ...; a list sets their names"
+    header: Annotated[Header | None, Since(4)] = Field(
+        None,
+        description="header line of CSV files; false: there is none, and the columns are x0, x1, ...; a list sets their names; "
+        "true: it may look like a row of data; null: that is an error",
     )
     encoding: Annotated[Encoding, Since(4)] = Field("utf-8", description="encoding of CSV files")
     decimal: Annotated[Literal[".", ","], Since(4)] = Field(".", description="decimal mark in CSV files")

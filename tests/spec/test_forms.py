@@ -101,6 +101,8 @@ def test_a_later_key_that_is_given_its_default_counts_as_left_out(part, key, val
         ({"preprocessing": {"target": "standardize"}}, 3),
         ({"training": {"checkpoint": {}}}, 4),
         ({"training": {"checkpoint": {"folder": "points"}}}, 3),
+        ({"data": {"header": None}}, 3),
+        ({"data": {"header": True}}, 5),
         ({"data": {"missing": ["-"]}}, 3),
         ({"data": {"missing": {"only": ["-"]}}}, 3),
     ],

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import mlpkit
 from mlpkit.data.column_types import column_kind, numbers
 from mlpkit.data.csv.dialect import OtherDialect
 from mlpkit.data.dialect_detection import read_sniffed
@@ -111,6 +112,17 @@ def test_an_explicit_header_true_is_obeyed(tmp_path):
         read_source(spec_of(), path)
     assert read_source(spec_of(header=True), path).rows == 2
     assert read_source(spec_of(header=False), path).rows == 3
+
+
+def test_a_model_keeps_an_explicit_header(tmp_path):
+    path = write(tmp_path, "1,2,5\n4,7,6\n5,3,9\n6,1,8\n7,5,5\n")
+    data = {"path": str(path), "target": "5", "header": True}
+    model = mlpkit.train({"data": data, "network": {"layers": [{}]}, "loss": "mse", "training": {"epochs": 1}})
+    model.save(tmp_path / "model.h5")
+    loaded = mlpkit.load(tmp_path / "model.h5")
+    assert loaded.spec.data.header is True
+    assert loaded.evaluate(path) == model.evaluate(path)
+    assert loaded.spec.to_dict() == model.spec.to_dict() == mlpkit.inspect(tmp_path / "model.h5")["spec"]
 
 
 # -- encodings
