@@ -134,7 +134,8 @@ def _aligned(encoder: InputEncoder, table: StoredTable) -> tuple[str, ...]:
 
 def named_by(encoder: InputEncoder, table: StoredTable) -> tuple[str, ...]:
     """Return the columns that an encoder reads from a table: its own by name, or all by position."""
-    return encoder.order if encoder.is_aligned(table.head(table.names)) else table.names
+    by_name = table.named and (encoder.named or all(name in table for name in encoder.order))  # other columns may be of any type
+    return encoder.order if encoder.is_aligned(table.head(encoder.order if by_name else table.names)) else table.names
 
 
 # -- encoding

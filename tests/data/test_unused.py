@@ -132,6 +132,20 @@ def test_objects_in_an_npz_file_that_are_left_out_are_not_loaded(tmp_path):
         mlpkit.train(spec(path=path))
 
 
+def test_a_dataset_that_is_not_in_use_may_be_of_any_shape(tmp_path):
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        file["a"], file["b"], file["y"] = np.arange(float(ROWS)), np.ones(ROWS) * np.arange(ROWS) ** 2, np.arange(ROWS) % 2
+        file["img"] = np.zeros((ROWS, 2, 2))
+        rows = dict(file)
+        model = mlpkit.train(spec(inputs=["a", "b"], in_memory=False), rows)
+        assert model.evaluate(rows)["loss"] > 0
+        assert len(model.predict(rows)) == ROWS
+        model = mlpkit.train(spec(inputs=["a", "b"], in_memory=False), rows, validation=rows)
+        assert len(model.history) == 1
+        with pytest.raises(DataError, match="there is no column 'b'"):
+            model.evaluate({name: rows[name] for name in ("a", "y", "img")})
+
+
 def test_an_array_on_disk_that_is_left_out_may_be_of_any_type(tmp_path):
     with h5py.File(tmp_path / "t.h5", "w") as file:
         file["x"], file["y"], file["cubes"] = np.arange(float(ROWS)), np.arange(ROWS) % 2, np.zeros((ROWS, 2, 2))
