@@ -21,6 +21,7 @@ class CSV(Reader):
 
     since: ClassVar[int] = 5  # the spec schema
     stdin: ClassVar[bool] = True
+    csv_options: ClassVar[bool] = True
     separator: Annotated[str, Field(min_length=1, max_length=1), AfterValidator(check_separator)] | None = Field(
         None, description="separator between fields; default: detected"
     )

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
@@ -41,7 +42,6 @@ UNREADABLE = (
     ".zip",
     ".zst",
 )
-_OF_CSV = ("mlpkit.data.formats:CSV", "mlpkit.data.formats:TSV")
 
 
 def read_table(
@@ -65,11 +65,11 @@ def read_table(
     columns : collection of str, optional
         Read only these arrays of an NPZ or HDF5 file, which may hold others of other lengths. All are read if the file has none of them.
     missing : collection of str
-        Texts of a CSV file that stand for a missing value.
+        Texts that stand for a missing value, for readers that declare `csv_options`.
     allow_large : bool
         True to accept an NPZ or HDF5 file whose headers declare far more memory than the file has bytes.
     **options
-        Other options of CSV files: separator, header, encoding and decimal. Other readers do not get them.
+        Other options of CSV files: separator, header, encoding and decimal. Only readers that declare `csv_options` get them.
 
     Returns
     -------
@@ -121,32 +121,36 @@ def iter_tables(
     """
     reader = _reader(path, format, {"missing": {"only": list(missing)}, **options})
     path = _located(path, reader)
+    first = 0
     with _readable(path), attributing_errors():
         for batch in reader.batches(Source(str(path), columns, allow_large), rows):
-            table = _as_table(reader, batch, path)
+            table = _as_table(reader, batch, path, first)
+            first += table.rows
             if table.rows <= rows:
                 yield table
             else:
                 yield from (table.take(slice(start, start + rows)) for start in range(0, table.rows, rows))
 
 
-def _as_table(reader: Reader, found: Any, path: str | Path) -> Table:
-    """Return what a reader gave as a table with the file's name for errors."""
+def _as_table(reader: Reader, found: Any, path: str | Path, first: int = 0) -> Table:
+    """Return what a reader gave as a table with the file's name and the numbers of its rows, from `first` on, for errors."""
     if not is_third_party(reader):
         return found  # type: ignore[no-any-return]  # mlpkit's own give a Table
     table = as_table(found)
     table.source = str(path)
+    if table is not found:  # a Table has numbers of its own
+        table.numbers = np.arange(first, first + table.rows)
     return table
 
 
 def _reader(path: str | Path, format: str | Mapping[str, Any] | None, of_csv: Mapping[str, Any]) -> Reader:
-    """Return the reader of a file; those of CSV files get the options `of_csv` beside their own."""
+    """Return the reader of a file. One that declares `csv_options` gets those of CSV files, `of_csv`, unless `format` has them."""
     options = dict(format) if isinstance(format, Mapping) else {}
     name = options.pop("type", None) if isinstance(format, Mapping) else format
     cls = _class_of_suffix(path) if name is None else _REGISTRY.get(name)
     if str(path) == "-" and not cls.stdin:  # stdin is text
         cls, options = _REGISTRY.get("csv"), {}
-    if _REGISTRY.info(cls).target in _OF_CSV:
+    if cls.csv_options:
         options = {**of_csv, **options}
     try:
         reader: Reader = resolve(Reader, {"type": _REGISTRY.info(cls).full_name, **options})

@@ -11,6 +11,7 @@ from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.readers import FORMATS, open_table, read_table
 from mlpkit.data.table import Table
 from mlpkit.spec import Spec
+from mlpkit.spec.file_format import CSV_OPTIONS
 
 
 def read_source(spec: Spec, source: str | Path, columns: Collection[str] | None = None) -> Table:
@@ -55,12 +56,5 @@ def reading(spec: Spec, source: str | Path) -> dict[str, Any]:
     """
     data, ending = spec.data, Path(source).suffix.lower()
     other = data.path is not None and ending in FORMATS and ending != Path(data.path).suffix.lower()
-    return {
-        "format": None if other else data.format,
-        "separator": data.separator,
-        "missing": data.missing,
-        "header": data.header,
-        "encoding": data.encoding,
-        "decimal": data.decimal,
-        "allow_large": data.allow_large,
-    }
+    of_csv = {key: getattr(data, key) for key in CSV_OPTIONS}
+    return {"format": None if other else data.format, **of_csv, "allow_large": data.allow_large}

@@ -37,6 +37,7 @@ class Reader(Plugin):
 
     kind: ClassVar[str] = "readers"
     stdin: ClassVar[bool] = False  # True if `open` and `batches` accept the path "-"
+    csv_options: ClassVar[bool] = False  # True if the keys separator, missing, header, encoding and decimal of `data` are its options too
 
     @abstractmethod
     def open(self, source: Source) -> Any:

@@ -16,6 +16,7 @@ from mlpkit.plugin import REGISTRIES, Reader
 from mlpkit.plugin.json_schema import entries_schema
 from mlpkit.spec.findings import Finding
 
+CSV_OPTIONS = ("separator", "missing", "header", "encoding", "decimal")  # keys of `data` that are options of readers of CSV files
 _NAME = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,99}:)?[a-z][a-z0-9_]{0,99}")
 
 
@@ -24,7 +25,7 @@ def _check(value: Any) -> str | dict[str, Any]:
     if isinstance(value, type) and issubclass(value, Reader):
         value = REGISTRIES["readers"].info(value).full_name
     if isinstance(value, Reader):
-        value = {"type": REGISTRIES["readers"].info(type(value)).full_name, **value.model_dump(mode="json")}
+        value = {"type": REGISTRIES["readers"].info(type(value)).full_name, **value.model_dump(mode="json", exclude_unset=True)}
     name, options = (value, {}) if isinstance(value, str) else _entry(value)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise PydanticCustomError("reader", "should be the name of a reader, or an object with this name as its type, and options")
@@ -55,7 +56,17 @@ FileFormat = Annotated[str | dict[str, Any], PlainValidator(_check), PlainSerial
 
 
 def given_twice(format: str | dict[str, Any] | None, keys: Set[str]) -> list[Finding]:
-    """Return the options of `data.format` that are also set as keys of `data`."""
-    options = format if isinstance(format, dict) else {}
-    both = [key for key in options if key in keys and key != "type"]
-    return [Finding((key,), f"{key!r} is set here and in 'format'", "set it only once") for key in both]
+    """Return findings for options of `data.format` that are also set as keys of `data`.
+
+    Parameters
+    ----------
+    format : str, dict or None
+        Third-party readers are not looked up: their own options take precedence when data are read.
+    keys : set of str
+        Those of `CSV_OPTIONS` that differ from their default.
+    """
+    name, options = _entry(format)
+    registry = REGISTRIES["readers"]
+    if name not in registry.builtins or not registry.get(name).csv_options:
+        return []
+    return [Finding((key,), f"{key!r} is set here and in 'format'", "set it only once") for key in options if key in keys]

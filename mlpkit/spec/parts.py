@@ -12,7 +12,7 @@ from mlpkit.plugin import REGISTRIES, Activation, Initializer, Plugin
 from mlpkit.plugin.json_schema import Words
 from mlpkit.plugin.since import Since
 from mlpkit.spec.csv_options import MISSING, Encoding, Header, Missing, check_separator
-from mlpkit.spec.file_format import FileFormat, given_twice
+from mlpkit.spec.file_format import CSV_OPTIONS, FileFormat, given_twice
 from mlpkit.spec.findings import Finding
 from mlpkit.spec.normalization import BatchNormalization, Normalization
 from mlpkit.spec.part import AnyColumn, ColumnName, Count, Flag, Names, Number, Part, Seed, Text, example, raise_any
@@ -88,7 +88,7 @@ class Data(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Data:
-        found = given_twice(self.format, self.model_fields_set)
+        found = given_twice(self.format, {key for key in CSV_OPTIONS if getattr(self, key) != type(self).model_fields[key].default})
         if self.split is not None and self.validation is not None:
             found.append(Finding(("validation",), "'split' and 'validation' both select the validation rows", "remove one of them"))
         special = [("target", name) for name in self.target or ()] + [("weight", self.weight)] * (self.weight is not None)

@@ -7,6 +7,7 @@ import pytest
 
 import mlpkit
 from mlpkit import errors
+from mlpkit.data.formats import CSV, TSV
 from mlpkit.data.readers import iter_tables, read_table
 from mlpkit.plugin import Reader
 
@@ -108,6 +109,58 @@ def test_a_data_error_of_its_own_is_shown_as_it_is(listing, tmp_path):
         read_table(tmp_path / "bad.listing")
 
 
+def test_an_option_may_have_the_name_of_a_key_of_data(install, tmp_path):
+    install("dist-listing", "listing", CODE.replace("key", "target"), group="readers")
+    path = tmp_path / "nested.txt"
+    path.write_text(json.dumps({"rows": ROWS}))
+    model = mlpkit.train(spec(path, format={"type": "listing", "target": "rows"}))
+    model.save(tmp_path / "model.h5")
+    assert mlpkit.load(tmp_path / "model.h5").evaluate(path) == model.evaluate(path)
+
+
+IN_PARTS = """
+    def batches(self, source, rows):
+        table = self.open(source)
+        for start in range(0, len(table["x"]), rows):
+            yield {name: column[start : start + rows] for name, column in table.items()}
+"""
+
+
+def test_rows_in_errors_are_those_of_the_file_also_in_batches(install, tmp_path):
+    install("dist-listing", "listing", CODE + IN_PARTS, group="readers")
+    path = tmp_path / "rows.listing"
+    path.write_text(json.dumps([{**row, "x": "?" if row["x"] == 19 else row["x"]} for row in ROWS]))
+    tables = list(iter_tables(path, rows=8))
+    assert [table.numbers.tolist() for table in tables] == [[*range(8)], [*range(8, 16)], [*range(16, 24)], [*range(24, 30)]]
+    assert tables[2].place(3) == f"row 19 of {path}"
+    assert [table.numbers[0] for table in iter_tables(path, rows=3)] == [*range(0, 30, 3)]
+
+
+OF_CSV = """from mlpkit.data.formats import CSV
+
+class Plugin(CSV):
+    \"\"\"A CSV file with a title in its first line.\"\"\"
+
+    def open(self, source):
+        path = source.path + ".csv"
+        with open(source.path, encoding="utf-8") as whole, open(path, "w", encoding="utf-8") as rest:
+            rest.writelines(list(whole)[1:])
+        return super().open(source._replace(path=path))
+"""
+
+
+def test_a_subclass_of_csv_gets_the_options_of_csv_files(install, tmp_path):
+    install("dist-titled", "titled", OF_CSV, group="readers")
+    path = tmp_path / "rows.titled"
+    path.write_text("a title\nx;y\n1,5;2\n-;3\n3,5;5\n")
+    data = {"decimal": ",", "separator": ";", "missing": ["-"]}
+    model = mlpkit.train(spec(path, **data))
+    assert model.input_encoder.columns[0].kind == "number"
+    assert np.isfinite(model.evaluate(path)["loss"])
+    in_format = mlpkit.train(spec(path, format={"type": "titled", **data}))
+    np.testing.assert_array_equal(in_format.predict(path), model.predict(path))
+
+
 class Doubled(Reader):
     """Numbers in lines, and twice of each."""
 
@@ -124,6 +177,29 @@ def test_a_class_of_ones_own(tmp_path):
 
 
 # -- mlpkit's own
+
+
+@pytest.mark.parametrize(
+    ("reader", "format", "schema"),
+    [(CSV(), "csv", 3), (CSV, "csv", 3), (CSV(decimal=","), {"type": "csv", "decimal": ","}, 5), (TSV(), "tsv", 3)],
+    ids=str,
+)
+def test_of_a_reader_object_only_what_was_set_is_stored(reader, format, schema, tmp_path):
+    data = {"x": [1.0, 2.0, 3.0], "y": [1.0, 3.0, 2.0]}
+    model = mlpkit.train(spec("none.csv", format=reader, encoding="cp1252" if schema == 5 else "utf-8"), data)
+    assert model.spec.data.format == format
+    model.save(tmp_path / "model.h5")
+    assert mlpkit.inspect(tmp_path / "model.h5")["spec_schema"] == schema
+
+
+def test_a_model_whose_format_has_options_of_csv_files_is_loaded(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("x;y\n1,5;2\n-;3\n3,5;5\n")
+    model = mlpkit.train(spec(path, format={"type": "csv", "decimal": ",", "separator": ";", "missing": ["-"]}))
+    model.save(tmp_path / "model.h5")
+    loaded = mlpkit.load(tmp_path / "model.h5")
+    assert loaded.evaluate(path) == model.evaluate(path)
+    assert mlpkit.Spec.model_validate(model.spec.to_dict()).to_dict() == model.spec.to_dict()
 
 
 def test_options_of_csv_files_stand_in_the_format_too(tmp_path):
