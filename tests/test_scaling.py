@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from typing import ClassVar
 
@@ -17,8 +16,10 @@ from mlpkit.data.frames import as_table, unique
 from mlpkit.data.readers import read_table
 from mlpkit.data.table import Table, missing_columns
 from mlpkit.preprocessing.prepare import prepare
-from mlpkit.spec import Spec
+from mlpkit.spec import Data, Spec
 from mlpkit.text import json_text
+
+from .calls import calls
 
 LAYERS = [{"units": 1, "activation": "sigmoid"}]
 BASE = {"network": {"layers": LAYERS}, "loss": "binary_crossentropy", "training": {"epochs": 1}}
@@ -68,6 +69,7 @@ COMPARING = {
     "repeated names of a frame": lambda n: refused(unique, repeated(n)),
     "a table": lambda n: Table(dict.fromkeys(names(n), np.zeros(3))).select(names(n)).take(np.arange(2)),
     "columns that are not there": lambda n: missing_columns(names(n, "no {}"), names(n), "t.csv"),
+    "targets and inputs of a spec": lambda n: Data.model_construct(target=tuple(names(n, "t{}")), inputs=tuple(names(n)))._consistent(),
     "inputs of a spec": lambda n: Spec.model_validate({**BASE, "data": {"inputs": list(map(str, names(n)))}}),
 }
 
@@ -81,25 +83,6 @@ def test_names_are_compared_in_proportion(make):
         work.append(max(Name.work.total(), size))
     assert work[1] <= MOST * work[0], work
     assert work[1] <= 100 * 2000, work
-
-
-def calls(function):
-    """Return the number of calls of Python and C functions that a function makes."""
-    count = 0
-
-    def seen(frame, event, argument):
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(seen)
-    try:
-        function()
-    except mlpkit.MLPKitError:
-        pass
-    finally:
-        sys.setprofile(before)
-    return count
 
 
 def wide(folder, columns, rows=8):

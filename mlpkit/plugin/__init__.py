@@ -4,7 +4,18 @@ The built-in plugins are modules outside this package, which refers to them by n
 """
 
 from mlpkit.numerics.arrays import Array, Targets
-from mlpkit.plugin.base import REGISTRIES, Plugin, declares, entry, is_third_party, plugins, refresh_plugins, to_entry, use_replacements
+from mlpkit.plugin.base import (
+    REGISTRIES,
+    Plugin,
+    declares,
+    entry,
+    example_options,
+    is_third_party,
+    plugins,
+    refresh_plugins,
+    to_entry,
+    use_replacements,
+)
 from mlpkit.plugin.contracts import (
     CONTRACTS,
     SUITABLE,
@@ -60,6 +71,7 @@ __all__ = [
     "averages",
     "declares",
     "entry",
+    "example_options",
     "is_elementwise",
     "is_third_party",
     "learning_rate_of",

@@ -152,6 +152,12 @@ class Plugin(BaseModel, ABC):
         return entries_schema(REGISTRIES[cls.kind])
 
 
+def example_options(cls: type[Plugin]) -> dict[str, Any]:
+    """Return the first example of each option that has no default and declares one: `Field(examples=["sgd"])`."""
+    required = {name: field for name, field in cls.model_fields.items() if field.is_required()}
+    return {name: field.examples[0] for name, field in required.items() if field.examples}
+
+
 def declares(plugin: Plugin, promise: str, *methods: str) -> bool:
     """Return True if every class that defines one of these methods declares a property of them as true.
 

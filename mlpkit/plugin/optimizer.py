@@ -174,7 +174,7 @@ class Wrapper(Optimizer):
     learning_rate: ClassVar[None] = None  # type: ignore[misc]  # removes the inherited option
     own_state: ClassVar[tuple[str, ...]] = ()
     own_scalars: ClassVar[tuple[str, ...]] = ()
-    inner: Optimizer = Field(description="the optimizer that updates the weights")
+    inner: Optimizer = Field(examples=["sgd"], description="the optimizer that updates the weights")
 
     @model_validator(mode="after")
     def _inner_takes_steps(self) -> Self:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mlpkit.errors import AmbiguousPlugin, BrokenPlugin, MissingPlugin, PluginError
-from mlpkit.plugin import REGISTRIES, Plugin
+from mlpkit.plugin import REGISTRIES, Plugin, example_options
 from mlpkit.plugin.base import reason
 from mlpkit.plugin.registry import PluginInfo, snake_case
 
@@ -68,13 +68,14 @@ def _made(cls: Any) -> Plugin:
     """Return an object with default options."""
     if not (isinstance(cls, type) and issubclass(cls, Plugin)):
         raise PluginError(f"{cls!r} is not a plugin", help="give an object, a class or the name of one")
-    required = [name for name, field in cls.model_fields.items() if field.is_required()]
+    options = example_options(cls)
+    required = [name for name, field in cls.model_fields.items() if field.is_required() and name not in options]
     if required:
         example = ", ".join(f"{name}=..." for name in required)
         message = f"{cls.__name__} has options without a default: {', '.join(required)}"
         raise PluginError(message, help=f"give an object: {cls.__name__}({example})")
     try:
-        return cls()
+        return cls(**options)
     except TypeError as error:  # an abstract class
         raise BrokenPlugin(f"{cls.__name__} cannot be used: {error}", help="define the missing methods") from error
     except (Exception, SystemExit) as error:

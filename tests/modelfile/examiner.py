@@ -12,10 +12,10 @@ import io
 import json
 import os
 import sys
-import time
 import tracemalloc
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from mlpkit.cli import main
 from mlpkit.errors import MLPKitError
 from mlpkit.model.inspection import inspect
 from mlpkit.modelfile.reader import read
+from tests.calls import calls
 
 Outcome = dict[str, Any]
 STARTS = ("os.system", "os.exec", "os.spawn", "os.posix_spawn", "os.fork", "subprocess.", "socket.", "ctypes.")
@@ -55,9 +56,9 @@ def _is_pythons(event: str, arguments: tuple[Any, ...]) -> bool:
 
 
 def examined(function: Callable[[str], Any], path: str, watch: Watch) -> Outcome:
-    """Call a function with the path of a file: its error, what it did, its seconds and its memory."""
+    """Call a function with the path of a file: its error, what it did, its calls of functions and its memory."""
     watch.seen, watch.on = [], True
-    outcome: Outcome = {"error": None, "rule": None, "message": "", "result": None, "seconds": timed(function, path)}
+    outcome: Outcome = {"error": None, "rule": None, "message": "", "result": None, "calls": calls(partial(function, path))}
     tracemalloc.start()
     try:
         result = function(path)
@@ -71,17 +72,6 @@ def examined(function: Callable[[str], Any], path: str, watch: Watch) -> Outcome
         outcome["memory"] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     return outcome | {"did": [event for event in watch.seen if event != f"open {path}"]}
-
-
-def timed(function: Callable[[str], Any], path: str) -> float:
-    """The processor's seconds for a call, the better of two when the first takes long."""
-    seconds = []
-    while not seconds or (seconds[0] > 0.5 and len(seconds) < 2):
-        start = time.process_time()
-        with contextlib.suppress(Exception):
-            function(path)
-        seconds.append(time.process_time() - start)
-    return min(seconds)
 
 
 def program(*options: str) -> Callable[[str], list[Any]]:
@@ -109,7 +99,7 @@ def examine(folder: Path) -> None:
     warnings.simplefilter("ignore", mlpkit.ProbeWarning)
     files, watch = sorted(folder.glob("*.h5")), Watch()
     for function in FUNCTIONS.values():
-        timed(function, str(files[0]))  # imports what the first call imports
+        calls(partial(function, str(files[0])))  # imports what the first call imports
     for path in files:
         outcomes = {name: examined(function, str(path), watch) for name, function in FUNCTIONS.items()}
         print(json.dumps({"file": path.name, "size": path.stat().st_size, "h5py": "h5py" in sys.modules, **outcomes}), flush=True)

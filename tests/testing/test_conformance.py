@@ -66,7 +66,7 @@ def test_a_good_plugin_of_another_style_passes_every_check(plugin):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("plugin", EVERY, ids=identity)
+@pytest.mark.parametrize("plugin", [plugin for plugin in EVERY if plugin.kind != "readers"], ids=identity)  # a model needs no reader
 def test_a_good_plugin_passes_in_a_new_process_too(plugin):
     report = check_plugin(plugin)
     assert report.ok, str(report)

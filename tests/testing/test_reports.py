@@ -6,8 +6,10 @@ import sys
 
 import pytest
 from mlpkit_snake import Snake
+from pydantic import Field
 
-from mlpkit import errors, losses, metrics, schedules
+import mlpkit
+from mlpkit import errors, losses, metrics, optimizers, schedules
 from mlpkit.plugin import Elementwise
 from mlpkit.testing import Check, NotApplicable, Report, check_plugin, parametrize_with_checks
 from mlpkit.testing.conformance import examine
@@ -241,3 +243,18 @@ def test_wrong_arguments_are_errors_of_the_collection(tmp_path):
 @parametrize_with_checks([good.WarmUp(peak=0.1), good.MedianError])
 def test_the_decorator_in_a_test_module(check):
     check()
+
+
+class Scaled(mlpkit.Wrapper):
+    """The inner optimizer gets the gradient times a factor."""
+
+    factor: float = Field(examples=[0.5])
+
+    def step(self, w, grad, *state, lr, t, **place):
+        grad *= self.factor
+        self.inner.step(w, grad, *self.split(state)[1], lr=lr, t=t, **place)
+
+
+def test_options_without_a_default_have_their_examples():
+    plugin = as_plugin(Scaled)
+    assert (plugin.inner, plugin.factor) == (optimizers.SGD(), 0.5)

@@ -170,9 +170,10 @@ def _with_options(info: PluginInfo, plugin: type[Plugin], changes: list[Setting]
     """Return a plugin object, or the problems of its options."""
     from pydantic import ValidationError
 
+    from mlpkit.plugin import example_options
     from mlpkit.spec.findings import findings, path_text
 
-    options: Any = {}
+    options: Any = example_options(plugin)
     for change in changes:
         if change.path[0] in plugin.model_fields:
             options = change.apply(options)
@@ -183,7 +184,7 @@ def _with_options(info: PluginInfo, plugin: type[Plugin], changes: list[Setting]
         wrong = [Problem(found.message, path_text(found.path), found.help) for found in findings(error, plugin, options)]
     except Exception as error:  # raised by a validator of the plugin
         raise BrokenPlugin(f"{info.name!r} fails on its options: {type(error).__name__}: {error}", help="correct its validator") from error
-    if not options and not missing:
+    if options == example_options(plugin) and not missing:
         raise BrokenPlugin(f"{info.name!r} does not accept its own defaults: {join_problems(wrong)}", help="correct the defaults")
     given = " ".join(f"--set {name}=VALUE" for name in missing)
     advice = f"set a value for each: {given}" if missing else f"see {shown}"
