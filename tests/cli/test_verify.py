@@ -43,7 +43,7 @@ def flip(path, position):
 
 
 DAMAGE = {
-    "superblock": (lambda path: flip(path, 45), 12, "The checksums of HDF5's own metadata MUST be right."),
+    "superblock": (lambda path: flip(path, 45), 12, "The checksums of the HDF5 metadata MUST be correct."),
     "end": (lambda path: path.write_bytes(path.read_bytes()[:-1]), 2, "The end of file in the superblock MUST be the length of the file."),
     "manifest": (lambda path: flip(path, path.read_bytes().index(b'"format_major"')), 19, "`manifest_sha256` MUST be the SHA-256"),
     "other format": (lambda path: path.write_bytes(b"PK\3\4" * 20), 1, "The file MUST be HDF5"),
