@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import io
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -29,6 +30,7 @@ REASONS = {  # description and advice
     errno.EDQUOT: ("the disk quota is used up", "free some space; an existing file is unchanged"),
     errno.EFBIG: ("it exceeds the system's limit on file size", "raise the limit (ulimit -f); an existing file is unchanged"),
 }
+Context = Callable[[], contextlib.AbstractContextManager[None]]
 NEW_MODE = 0o666  # minus the umask
 NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP)  # some network file systems cannot flush a folder
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # some file systems have none
@@ -62,23 +64,22 @@ def replacing(path: str | Path, *, replace: bool = True, error: type[MLPKitError
         `error`: the file cannot be written; no partial file is left.
     """
     path = as_path(path, error, "the file to write")
-    try:
+    converted = functools.partial(_converted, path, error)
+    with converted():
         target = resolved(path)
         mode = _mode_of(target)
         _refuse(target, mode, error)
-    except (OSError, ValueError) as cause:  # ValueError: the path has a NUL
-        raise _failure(path, cause, error) from cause
-    temporary = beside(target)
-    try:
         if mode is not None and not replace:
             raise FileExistsError
-        with _created(temporary, mode) as stream:
-            yield stream
+    temporary = beside(target)
+    with contextlib.ExitStack() as created:
+        with converted():
+            stream = created.enter_context(_created(temporary, mode, converted))
+        yield stream  # an OSError of the caller is not converted
+        with converted():
+            created.close()
+    with converted():
         put(temporary, target, replace)
-    except FileExistsError as cause:
-        raise FileTaken(f"{path} exists", help="give another name, or allow replacing it") from cause
-    except OSError as cause:
-        raise _failure(path, cause, error) from cause
     try:
         _flush_folder(target.parent)
     except OSError as cause:
@@ -123,9 +124,16 @@ def beside(target: Path) -> Path:
     return target.with_name(f".{target.name[:40]}.{os.getpid()}-{os.urandom(8).hex()}.tmp")
 
 
-def _failure(path: Path, cause: Exception, error: type[MLPKitError]) -> MLPKitError:
-    reason, help = REASONS.get(getattr(cause, "errno", None) or 0, (getattr(cause, "strerror", None) or str(cause), ""))
-    return error(f"cannot write {path}: {reason}", help=help)
+@contextlib.contextmanager
+def _converted(path: Path, error: type[MLPKitError]) -> Iterator[None]:
+    """Return a context for file operations, which raises their errors as FileTaken or `error`."""
+    try:
+        yield
+    except FileExistsError as cause:
+        raise FileTaken(f"{path} exists", help="give another name, or allow replacing it") from cause
+    except (OSError, ValueError) as cause:  # ValueError: the path has a NUL
+        reason, help = REASONS.get(getattr(cause, "errno", None) or 0, (getattr(cause, "strerror", None) or str(cause), ""))
+        raise error(f"cannot write {path}: {reason}", help=help) from cause
 
 
 def resolved(path: str | Path) -> Path:
@@ -159,26 +167,27 @@ def _refuse(target: Path, mode: int | None, error: type[MLPKitError]) -> None:
 
 
 class _File(io.RawIOBase):
-    """Stream over a descriptor that writes all bytes of a call. It does not close the descriptor."""
+    """Stream over a descriptor that writes all bytes of a call, in a context for errors. It does not close the descriptor."""
 
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
+    def __init__(self, descriptor: int, context: Context) -> None:
+        self.descriptor, self.context = descriptor, context
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
         view = rest = memoryview(data).cast("B")
-        while rest:
-            written = os.write(self.descriptor, rest)
-            if written <= 0:
-                raise OSError(errno.EIO, "the system wrote nothing")
-            rest = rest[written:]
+        with self.context():
+            while rest:
+                written = os.write(self.descriptor, rest)
+                if written <= 0:
+                    raise OSError(errno.EIO, "the system wrote nothing")
+                rest = rest[written:]
         return len(view)
 
 
 @contextlib.contextmanager
-def _created(path: Path, mode: int | None) -> Iterator[BinaryIO]:
+def _created(path: Path, mode: int | None, context: Context = contextlib.nullcontext) -> Iterator[BinaryIO]:
     """Return a context with a stream to a new file, which is flushed to disk at the end, or removed on any error."""
     permissions = NEW_MODE if mode is None else stat.S_IMODE(mode)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), permissions)
@@ -186,7 +195,7 @@ def _created(path: Path, mode: int | None) -> Iterator[BinaryIO]:
         try:
             if mode is not None:
                 os.chmod(path, permissions)  # undoes the umask
-            yield cast(BinaryIO, _File(descriptor))
+            yield cast(BinaryIO, _File(descriptor, context))
             os.fsync(descriptor)  # not retried: after a failure the system may have dropped the pages
         finally:
             os.close(descriptor)

@@ -273,14 +273,25 @@ def test_a_link_that_cannot_be_read_is_not_replaced(target, tmp_path, monkeypatc
     assert target.read_bytes() == OLD
 
 
-def test_an_error_of_who_writes_leaves_the_old_file_and_is_theirs(target):
-    def broken():
-        with replacing(target) as stream:
-            stream.write(b"half")
-            raise ValueError("of the caller")
+ERRORS_OF_THE_CALLER = [
+    ValueError("of the caller"),
+    OSError("of the caller"),
+    FileNotFoundError(errno.ENOENT, "of the caller", "rows.csv"),
+    FileExistsError(errno.EEXIST, "of the caller", "cache"),
+]
 
-    with pytest.raises(ValueError, match="of the caller"):
+
+@pytest.mark.parametrize("error", ERRORS_OF_THE_CALLER, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("name", ["model.h5", "new.h5"])
+def test_an_error_of_who_writes_leaves_the_old_file_and_is_theirs(error, name, target):
+    def broken():
+        with replacing(target.with_name(name), replace=name == target.name) as stream:
+            stream.write(b"half")
+            raise error
+
+    with pytest.raises(type(error), match="of the caller") as caught:
         broken()
+    assert caught.value is error
     assert target.read_bytes() == OLD
     assert os.listdir(target.parent) == [target.name]
 
