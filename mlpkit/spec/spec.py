@@ -168,7 +168,7 @@ class Spec(Part):
         return cls._build(json_text.parse(text, file), text, file, folder)
 
     @classmethod
-    def model_validate(cls, obj: Any, *, folder: str | Path = "", **options: Any) -> Spec:
+    def model_validate(cls, obj: Any, *, folder: str | Path = "") -> Spec:  # type: ignore[override]  # takes no options of Pydantic
         """Return the spec in a dictionary; errors are those of `Spec.read`, without lines."""
         return cls._build(obj, "", "", folder)
 

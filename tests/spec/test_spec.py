@@ -293,6 +293,12 @@ def test_a_width_is_a_whole_number(width):
         Spec.model_validate(XOR).with_widths(width, 1)
 
 
+@pytest.mark.parametrize("option", ["strict", "context", "by_alias", "fodler"])
+def test_an_option_that_has_no_effect_is_refused(option):
+    with pytest.raises(TypeError, match=option):
+        Spec.model_validate(XOR, **{option: None})
+
+
 def test_the_schema_that_an_editor_reads_is_not_a_part_of_the_value():
     assert Spec.model_validate(with_(**{"$schema": "./mlpkit.schema.json"})) == Spec.model_validate(XOR)
 
