@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,8 +21,10 @@ from mlpkit.errors import (
     UnsupportedVersion,
 )
 from mlpkit.model.inspection import inspect
+from mlpkit.modelfile import strict_json
 from mlpkit.modelfile.constants import SPEC_SCHEMA
 from mlpkit.modelfile.reader import read
+from mlpkit.text import json_text
 
 WEIGHT = "tensors/layers.0/weight"
 
@@ -80,6 +84,10 @@ LIES = {
     "65 bits": (spec_is(b'{"a":18446744073709551616}'), Corrupt, "64 bits"),
     # JSON that is not strict
     "key twice": (spec_is(b'{"a":1,"a":2}'), Corrupt, "written twice"),
+    "key twice among colons": (spec_is(b'{"a":":","a":"::","b:":[{"a":":"}]}'), Corrupt, "written twice"),
+    "key twice and escaped": (spec_is(b'{"a":1,"\\u0061":2}'), Corrupt, "written twice"),
+    "65 bits and an escape": (spec_is(b'{"a":18446744073709551616,"b":"\\u003a"}'), Corrupt, "64 bits"),
+    "deep JSON with an escape": (spec_is(b'{"\\u0061":' + b"[" * 65 + b"]" * 65 + b"}"), Corrupt, "nested deeper than 64"),
     "NaN in JSON": (spec_is(b'{"a":NaN}'), Corrupt, "NaN"),
     "Infinity in JSON": (spec_is(b'{"a":-Infinity}'), Corrupt, "Infinity"),
     "1e999 in JSON": (spec_is(b'{"a":1e999}'), Corrupt, "1e999 is too large"),
@@ -177,3 +185,31 @@ def test_a_file_without_required_features_of_a_later_minor_version_is_read(forge
     assert found.plugins[0].pop("schema_hash") == "abc"
     same(found, contents)
     assert inspect(path)["container"] == "1.7"
+
+
+@pytest.fixture
+def parsed(monkeypatch):
+    """The JSON texts that are parsed, once for each time."""
+    texts, parse = [], json_text.parse
+    monkeypatch.setattr(json_text, "parse", lambda text, *given, **options: texts.append(text) or parse(text, *given, **options))
+    return texts
+
+
+@pytest.mark.parametrize("name", ["1.0-xor", "1.4-xor", "1.4-snake", "1.4-state"])
+def test_each_json_text_of_a_model_file_is_parsed_once(name, parsed):
+    inspect(Path(__file__).parent / "golden" / f"{name}.h5")
+    assert len(parsed) == len(set(parsed)) == 2  # manifest and spec
+
+
+VALID = [
+    b'{"target":"mlpkit.activations:ReLU"}',
+    b'{":":{"a:b":[":",{"::":":"}]},"c":-9223372036854775808}',
+    b'{"\\u003a":"\\u003a\\ud83d\\ude00:","a":":"}',
+    b'{"\\\\":":","\\"":"\\":"}',
+]
+
+
+@pytest.mark.parametrize("text", VALID)
+def test_colons_in_keys_and_texts_do_not_cost_a_second_parse(text, parsed):
+    assert strict_json.decode(text, "the manifest") == json.loads(text)
+    assert len(parsed) == 1
