@@ -217,10 +217,11 @@ def _encode(spec: Spec, rows: RawRows, inputs: Array | StoredInputs, target: Tar
             weights = (rows.weights / unit).astype(spec.dtype)
         if not np.isfinite(weights).all():
             raise DataError("some weights are too large relative to the mean of the training weights", help="correct or scale them")
-    targets = np.ascontiguousarray(target.encode(rows.target, spec.dtype))
+    values = target.values(rows.target)
+    targets = np.ascontiguousarray(target.encode_values(values, spec.dtype))
     if isinstance(inputs, StoredInputs):
-        return Labelled(StoredDataset(inputs, targets, weights), target.values(rows.target))
-    return Labelled(Dataset(inputs, targets, weights), target.values(rows.target))
+        return Labelled(StoredDataset(inputs, targets, weights), values)
+    return Labelled(Dataset(inputs, targets, weights), values)
 
 
 # -- splitting

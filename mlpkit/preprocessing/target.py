@@ -125,7 +125,10 @@ class TargetEncoder:
         DataError
             A row has a class that is not in the training rows, or a value that does not fit.
         """
-        values = self.values(table)
+        return self.encode_values(self.values(table), dtype)
+
+    def encode_values(self, values: Targets, dtype: DTypeLike) -> Targets:
+        """Return targets that `values` returned in the form of `encode`."""
         if self.form == "classes":
             return values
         if self.form == "binary":
@@ -141,8 +144,7 @@ class TargetEncoder:
         """Return the targets in the form that metrics use.
 
         They are class indices (rows,), or float64 values (rows, outputs) in the units of the data. A named table may have the target
-        columns
-        in any order, with others between them.
+        columns in any order, with others between them.
 
         Raises
         ------

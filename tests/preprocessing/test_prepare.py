@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import mlpkit
 from mlpkit.errors import DataError, SpecError, UnseenCategoryWarning
+from mlpkit.preprocessing import TargetEncoder
 from mlpkit.preprocessing.prepare import encode_labelled, prepare
 from mlpkit.spec import Spec
 
@@ -436,6 +437,15 @@ def test_a_text_that_counts_as_missing_can_be_a_class(tmp_path):
         prepare(csv_spec(tmp_path, content))
     assert "data.missing" in caught.value.help
     assert prepare(csv_spec(tmp_path, content, missing={"only": [""]})).target.classes.tolist() == ["mild", "none"]
+
+
+def test_targets_are_converted_once(monkeypatch):
+    tables, values = [], TargetEncoder.values
+    monkeypatch.setattr(TargetEncoder, "values", lambda self, table: tables.append(table) or values(self, table))
+    prepared = prepare(make(DATA), TABLE)
+    assert len(tables) == 2  # training and validation rows
+    encode_labelled(make(DATA), prepared.inputs, prepared.target, TABLE)
+    assert len(tables) == 3
 
 
 def test_states_are_plain_json():
