@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from mlpkit.data.columns import Column, number_text, object_column, read_number
 from mlpkit.data.csv.text_column import TextColumn, coded
-from mlpkit.data.decorated_numbers import MOSTLY, marks, refuse_decorated
 from mlpkit.data.table import Table
 from mlpkit.errors import DataError
 from mlpkit.numerics.blocks import row_blocks
@@ -62,6 +61,14 @@ def column_kind(table: Table, name: str, missing: Collection[str] = (), *, advic
     counts = text_counts(column, missing)
     if all(text.lower() in BOOLEANS for text in counts):
         return "boolean"
+    _refuse_almost_numbers(table, name, missing, counts, advice)
+    return "category"
+
+
+def _refuse_almost_numbers(table: Table, name: str, missing: Collection[str], counts: dict[str, int], advice: str) -> None:
+    """Raise the error for a text column of dates, or of numbers that cannot be read as such."""
+    from mlpkit.data.decorated_numbers import MOSTLY, marks, refuse_decorated  # compiles many patterns
+
     if all(_DATE.fullmatch(text) for text in counts):
         refuse_dates(name)
     insisting = advice or f"or, if they are categories: {_one_hot(name)}"
@@ -74,7 +81,6 @@ def column_kind(table: Table, name: str, missing: Collection[str] = (), *, advic
     few = marks(counts)
     if few or right >= MOSTLY * sum(counts.values()):
         raise _no_number(table, name, missing, advice=advice, marks=few)
-    return "category"
 
 
 def numbers(table: Table, name: str, missing: Collection[str] = (), *, boolean: bool = False, advice: str = "") -> NDArray[Any]:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from mlpkit.data.column_types import missing_rows, numbers, refuse_dates, text_counts, texts
 from mlpkit.data.columns import Column, read_number
 from mlpkit.data.csv.text_column import TextColumn, coded
-from mlpkit.data.decorated_numbers import refuse_decorated
 from mlpkit.data.table import Table
 from mlpkit.errors import DataError, ResourceLimit
 from mlpkit.spec.csv_options import MISSING
@@ -106,6 +105,8 @@ def find_classes(table: Table, name: str, target_type: TargetType = "auto") -> L
         if as_numbers and target_type == "auto" and all(_is_finite(text) for text in found):
             _check_whole(table, name)
         elif target_type == "auto" and len(found) > MOST_UNASKED:
+            from mlpkit.data.decorated_numbers import refuse_decorated  # compiles many patterns
+
             refuse_decorated(name, text_counts(column, ()), TARGET_ADVICE)
     else:
         whole = table.declared.get(name, False)
