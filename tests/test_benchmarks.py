@@ -44,7 +44,7 @@ def test_scikit_learn_and_the_products_train_what_mlpkit_trains(monkeypatch):
 
 def test_six_hops_lead_from_train_to_the_step_of_the_optimizer():
     path = trips.hops()
-    assert (path[0], path[-1]) == ("model/train.py: train", "optimizers.py: Adam.step")
+    assert (path[0], path[-1]) == ("model/train.py: train", "optimizers/adam.py: Adam.step")
     assert len(path) <= 6
 
 

@@ -44,7 +44,9 @@ def test_no_docstring_or_name_of_a_test_begins_with_a_question_word() -> None:
 
 
 def test_the_docstring_rules_have_no_exceptions() -> None:
-    assert not [pattern for pattern in IGNORES if pattern.startswith("mlpkit")]
+    assert not [
+        pattern for pattern, rules in IGNORES.items() if pattern.startswith("mlpkit") and any(rule.startswith("D") for rule in rules)
+    ]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())

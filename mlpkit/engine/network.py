@@ -51,7 +51,7 @@ class Network:
         self.spec, self.dtype, self.parameters = spec, np.dtype(dtype), parameters
         self.layers = layer_views(spec, parameters)
         self.row_shape, self.units = self.layers[0].weight.shape[:1], self.layers[-1].units
-        own = all(type(layer.activation).__module__ == "mlpkit.activations" for layer in self.layers)
+        own = all(type(layer.activation).__module__.startswith("mlpkit.activations.") for layer in self.layers)
         self._call = quietly if own else _in_the_callers_context
         self._spare: dict[int, list[ForwardPass]] = {}  # by number of rows; concurrent predictions use separate buffers
 

@@ -56,7 +56,7 @@ def choices(outputs: Array, activation: Activation | None, z: Array | None, *, o
 
 def _is_own(activation: Activation | None, name: str) -> bool:
     """Return True if an activation is the built-in one of this name."""
-    return (type(activation).__module__, type(activation).__name__) == ("mlpkit.activations", name)
+    return type(activation).__module__.startswith("mlpkit.activations.") and type(activation).__name__ == name
 
 
 def _sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,12 +6,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 BLOCK = 2048  # rows: one float64 per row is 16 kB, which fits in the L1 cache
+CELLS = 8192  # elements of a temporary array that fits in the L1 cache
 
 
 def row_blocks(rows: int, block: int = BLOCK) -> Iterator[slice]:
     """Yield slices of at most `block` rows that cover `rows` rows in order."""
     for start in range(0, rows, block):
         yield slice(start, min(start + block, rows))
+
+
+def cell_blocks(array: Any) -> Iterator[slice]:
+    """Yield slices of rows of a matrix, or of a vector, that hold about `CELLS` elements each and cover it in order."""
+    return row_blocks(len(array), max(1, CELLS // array.shape[1]) if array.ndim > 1 else CELLS)
 
 
 def blocks(*arrays: Any) -> Sequence[tuple[Any, ...]]:

@@ -1,46 +1,63 @@
-"""Names of the built-in plugins, by kind, with their classes and aliases.
+"""Names of the built-in plugins, by kind, with their modules, classes and aliases.
 
 They are not entry points, so built-ins are found without reading the environment, also in frozen applications.
 """
 
-CLASSES: dict[str, dict[str, str]] = {
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+CLASSES: dict[str, dict[str, str]] = {  # name: "module:Class", with a module of the kind's package
     "activations": {
-        "linear": "Linear",
-        "sigmoid": "Sigmoid",
-        "tanh": "Tanh",
-        "relu": "ReLU",
-        "leaky_relu": "LeakyReLU",
-        "prelu": "PReLU",
-        "glu": "GLU",
-        "softmax": "Softmax",
+        "linear": "outputs:Linear",
+        "sigmoid": "sigmoids:Sigmoid",
+        "tanh": "sigmoids:Tanh",
+        "relu": "rectifiers:ReLU",
+        "leaky_relu": "rectifiers:LeakyReLU",
+        "prelu": "rectifiers:PReLU",
+        "glu": "gated:GLU",
+        "softmax": "outputs:Softmax",
     },
     "losses": {
-        "mean_squared_error": "MeanSquaredError",
-        "mean_absolute_error": "MeanAbsoluteError",
-        "binary_crossentropy": "BinaryCrossentropy",
-        "categorical_crossentropy": "CategoricalCrossentropy",
-        "gaussian_nll": "GaussianNLL",
+        "mean_squared_error": "regression:MeanSquaredError",
+        "mean_absolute_error": "regression:MeanAbsoluteError",
+        "binary_crossentropy": "crossentropy:BinaryCrossentropy",
+        "categorical_crossentropy": "crossentropy:CategoricalCrossentropy",
+        "gaussian_nll": "distributions:GaussianNLL",
     },
-    "optimizers": {"sgd": "SGD", "adam": "Adam", "nadam": "NAdam", "clipping": "Clipping", "averaging": "Averaging"},
+    "optimizers": {
+        "sgd": "sgd:SGD",
+        "adam": "adam:Adam",
+        "nadam": "adam:NAdam",
+        "clipping": "wrappers:Clipping",
+        "averaging": "wrappers:Averaging",
+    },
     "initializers": {
-        "glorot_uniform": "GlorotUniform",
-        "glorot_normal": "GlorotNormal",
-        "he_uniform": "HeUniform",
-        "he_normal": "HeNormal",
-        "zeros": "Zeros",
-        "constant": "Constant",
-        "random_normal": "RandomNormal",
+        "glorot_uniform": "variance_scaling:GlorotUniform",
+        "glorot_normal": "variance_scaling:GlorotNormal",
+        "he_uniform": "variance_scaling:HeUniform",
+        "he_normal": "variance_scaling:HeNormal",
+        "zeros": "constants:Zeros",
+        "constant": "constants:Constant",
+        "random_normal": "random:RandomNormal",
     },
-    "schedules": {"constant": "Constant", "cosine": "Cosine", "step": "Step", "reduce_on_plateau": "ReduceOnPlateau"},
+    "schedules": {
+        "constant": "decay:Constant",
+        "cosine": "decay:Cosine",
+        "step": "decay:Step",
+        "reduce_on_plateau": "plateau:ReduceOnPlateau",
+    },
     "metrics": {
-        "accuracy": "Accuracy",
-        "log_loss": "LogLoss",
-        "mse": "MeanSquaredError",
-        "rmse": "RootMeanSquaredError",
-        "mae": "MeanAbsoluteError",
-        "r2": "R2",
-        "subset_accuracy": "SubsetAccuracy",
-        "hamming_loss": "HammingLoss",
+        "accuracy": "classification:Accuracy",
+        "log_loss": "classification:LogLoss",
+        "mse": "regression:MeanSquaredError",
+        "rmse": "regression:RootMeanSquaredError",
+        "mae": "regression:MeanAbsoluteError",
+        "r2": "regression:R2",
+        "subset_accuracy": "multilabel:SubsetAccuracy",
+        "hamming_loss": "multilabel:HammingLoss",
     },
     "readers": {
         "csv": "CSV",
@@ -51,7 +68,7 @@ CLASSES: dict[str, dict[str, str]] = {
     },
 }
 
-MODULES = {"readers": "mlpkit.data.formats"}  # modules of kinds that are not in mlpkit.KIND
+PACKAGES = {"readers": "mlpkit.data.formats"}  # homes of kinds that are not in mlpkit.KIND
 
 ALIASES: dict[str, dict[str, str]] = {
     "activations": {"identity": "linear", "logistic": "sigmoid"},
@@ -72,3 +89,25 @@ ALIASES: dict[str, dict[str, str]] = {
     "metrics": {"mean_squared_error": "mse", "root_mean_squared_error": "rmse", "mean_absolute_error": "mae"},
     "readers": {"tab": "tsv", "h5": "hdf5", "hdf": "hdf5"},
 }
+
+
+def targets(kind: str) -> dict[str, str]:
+    """Return the public location (``package:Class``) of each built-in of a kind, by name."""
+    package = PACKAGES.get(kind, f"mlpkit.{kind}")
+    return {name: f"{package}:{location.rpartition(':')[2]}" for name, location in CLASSES[kind].items()}
+
+
+def public(kind: str) -> tuple[list[str], Callable[[str], Any]]:
+    """Return `__all__` and `__getattr__` of the package of a kind, which imports a class on first use.
+
+    A class costs half a millisecond, and a run uses a few of them.
+    """
+    package = f"mlpkit.{kind}"
+    modules = {cls: module for module, _, cls in (location.partition(":") for location in CLASSES[kind].values())}
+
+    def imported(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{package}.{modules[name]}"), name)
+
+    return sorted(modules), imported

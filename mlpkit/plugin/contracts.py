@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 from mlpkit.errors import warn
 from mlpkit.numerics.arrays import Array, Targets
 from mlpkit.plugin.base import REGISTRIES, Plugin
-from mlpkit.plugin.builtin_names import ALIASES, CLASSES, MODULES
+from mlpkit.plugin.builtin_names import ALIASES, targets
 from mlpkit.plugin.optimizer import Optimizer
 from mlpkit.plugin.reader import Reader
 from mlpkit.plugin.registry import Registry
@@ -265,13 +265,5 @@ class Metric(Plugin):
 CONTRACTS: tuple[type[Plugin], ...] = (Activation, Loss, Optimizer, Initializer, Schedule, Metric, Reader)
 
 REGISTRIES.update(
-    {
-        contract.kind: Registry(
-            contract.kind,
-            contract,
-            {name: f"{MODULES.get(contract.kind, f'mlpkit.{contract.kind}')}:{cls}" for name, cls in CLASSES[contract.kind].items()},
-            ALIASES.get(contract.kind, {}),
-        )
-        for contract in CONTRACTS
-    }
+    {contract.kind: Registry(contract.kind, contract, targets(contract.kind), ALIASES.get(contract.kind, {})) for contract in CONTRACTS}
 )

@@ -247,9 +247,9 @@ class Registry(Generic[T]):
         """
         if isinstance(replaced_plugin := vars(cls).get("replaced_plugin"), PluginInfo):  # a placeholder for a missing plugin
             return replaced_plugin
-        target = f"{cls.__module__}:{cls.__qualname__}"
         for name, builtin in self.builtins.items():
-            if builtin == target:
+            package, _, attribute = builtin.partition(":")
+            if cls.__qualname__ == attribute and f"{cls.__module__}.".startswith(f"{package}."):
                 return self._builtin_info(name)
         for info in self._found():
             if installed.imported(info.target) is cls:

@@ -59,7 +59,7 @@ def hops() -> list[str]:
                     found.append(f"{module}: {frame.f_code.co_qualname}")
                 frame = frame.f_back
             found.reverse()
-            found.append(f"optimizers.py: {step.__qualname__}")
+            found.append(f"optimizers/adam.py: {step.__qualname__}")
         step(self, *arrays, **options)
 
     rng = np.random.default_rng(0)

@@ -58,7 +58,7 @@ def _is_pythons(event: str, arguments: tuple[Any, ...]) -> bool:
 def examined(function: Callable[[str], Any], path: str, watch: Watch) -> Outcome:
     """Call a function with the path of a file: its error, what it did, its calls of functions and its memory."""
     watch.seen, watch.on = [], True
-    outcome: Outcome = {"error": None, "rule": None, "message": "", "result": None, "calls": calls(partial(function, path))}
+    outcome: Outcome = {"error": None, "rule": None, "message": "", "result": None, "calls": calls(partial(tried, function, path))}
     tracemalloc.start()
     try:
         result = function(path)
@@ -72,6 +72,12 @@ def examined(function: Callable[[str], Any], path: str, watch: Watch) -> Outcome
         outcome["memory"] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     return outcome | {"did": [event for event in watch.seen if event != f"open {path}"]}
+
+
+def tried(function: Callable[[str], Any], path: str) -> None:
+    """Call a function with the path of a file, whatever it raises."""
+    with contextlib.suppress(Exception):
+        function(path)
 
 
 def program(*options: str) -> Callable[[str], list[Any]]:
@@ -99,7 +105,7 @@ def examine(folder: Path) -> None:
     warnings.simplefilter("ignore", mlpkit.ProbeWarning)
     files, watch = sorted(folder.glob("*.h5")), Watch()
     for function in FUNCTIONS.values():
-        calls(partial(function, str(files[0])))  # imports what the first call imports
+        calls(partial(tried, function, str(files[0])))  # imports what the first call imports
     for path in files:
         outcomes = {name: examined(function, str(path), watch) for name, function in FUNCTIONS.items()}
         print(json.dumps({"file": path.name, "size": path.stat().st_size, "h5py": "h5py" in sys.modules, **outcomes}), flush=True)

@@ -18,7 +18,7 @@ ADDED = {  # by file: a line that is there, and what is added below it
         "    epochs: Count = Field(100,",
         "    warmth: Annotated[Number, Since(5)] = 0.0\n",
     ),
-    "activations.py": (
+    "activations/rectifiers.py": (
         "    negative_slope: float = Field(0.01, ge=0, lt=1",
         "    bend: Annotated[float, Since(5)] = 0.0\n",
     ),

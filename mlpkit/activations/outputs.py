@@ -1,0 +1,59 @@
+"""Activations of output layers: identity and distributions over classes."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from mlpkit.numerics.blocks import blocks, row_blocks
+from mlpkit.numerics.rowwise import ones, row_max, row_sum
+from mlpkit.plugin import Activation, Array, OutputKind
+
+TINY = 64  # number of elements up to which Python finds the maximum faster than NumPy
+
+
+class Linear(Activation):
+    """Identity z, for outputs of a regression."""
+
+    def forward(self, z: Array, out: Array) -> None:
+        out[...] = z
+
+    def backward(self, z: Array, out: Array, grad: Array) -> None:
+        pass  # the derivative is 1
+
+
+class Softmax(Activation):
+    """Softmax exp(z_i) / sum_j exp(z_j) over the units, a distribution over classes. Bridle 1990."""
+
+    output: ClassVar[OutputKind] = "distribution"
+
+    def forward(self, z: Array, out: Array) -> None:
+        if len(z) == 1:
+            _softmax_row(z, out)
+            return
+        for scores, values in blocks(z, out):
+            _softmax_rows(scores, values)
+
+    def backward(self, z: Array, out: Array, grad: Array) -> None:
+        for rows in row_blocks(len(z)):
+            block = grad[rows]
+            np.subtract(block, np.einsum("ij,ij->i", block, out[rows])[:, None], block)
+        np.multiply(grad, out, grad)
+
+
+def _softmax_rows(z: Array, out: Array) -> None:
+    of_row = np.empty(len(z), z.dtype)
+    row_max(z, out, of_row)
+    np.subtract(z, of_row[:, None], out)
+    np.exp(out, out)
+    row_sum(out, of_row)
+    np.divide(out, of_row[:, None], out)
+
+
+def _softmax_row(z: Array, out: Array) -> None:
+    """Compute one row faster: predicting one row with 64-64-10 takes a third longer without this function."""
+    largest = max(z.tolist()[0]) if z.size <= TINY else z.max()  # Python takes half the time of NumPy here
+    np.subtract(z, np.array(largest, z.dtype), out)
+    np.exp(out, out)
+    np.divide(out, out.dot(ones(z.size, z.dtype)).reshape(()), out)

@@ -1,0 +1,42 @@
+"""Given numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from mlpkit.plugin import Array, Initializer
+
+Nested = float | tuple[float, ...] | tuple[tuple[float, ...], ...]
+
+
+class Zeros(Initializer):
+    """Zeros, for biases. A network of several layers does not learn from weights that are all 0."""
+
+    def fill(self, array: Array, rng: np.random.Generator) -> None:
+        array[...] = 0.0
+
+
+class Constant(Initializer):
+    """Constant: one number for all elements, or given numbers, nested like the array."""
+
+    value: Nested = Field(0.0, description="a number, or lists of numbers in the array's shape")
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _check_shape(cls, value: Any) -> Any:
+        try:
+            fits = not isinstance(value, (str, bool)) and np.asarray(value, np.float64).ndim <= 2
+        except (TypeError, ValueError):
+            fits = False
+        if not fits:
+            raise ValueError("should be a number, or lists of numbers in the shape of the weight or the bias")
+        return value
+
+    def fill(self, array: Array, rng: np.random.Generator) -> None:
+        values = np.asarray(self.value)
+        if values.ndim and values.shape != array.shape:
+            raise ValueError(f"the values have shape {values.shape}, but the array to initialize has shape {array.shape}")
+        array[...] = values
