@@ -50,6 +50,6 @@ def verify(path: str | Path) -> list[tuple[str, str]]:
     network = parts.network
     with naming(path):
         difference = probe_difference(network, contents.probe)
-        if difference > tolerance(network):
+        if difference > tolerance(network.dtype):
             raise Corrupt(f"the network computes other check values than when it was saved, by {difference:.2g}", rule=Rule.PROBE)
     return [*done, ("probe", f"the network computes the stored check values, up to {difference:.2g}")]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from mlpkit.engine.network import Network
 from mlpkit.errors import Corrupt, DriftedPlugin, PluginDriftWarning, ProbeWarning, SurrogateWarning, warn
 from mlpkit.modelfile.contents import Contents
@@ -18,11 +16,12 @@ from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.plugin.registry import BUILTIN
 from mlpkit.plugin.since import stored_entry
 from mlpkit.provenance import plugin_probe
-from mlpkit.provenance.lookup_table import Table, accuracy_text, key_of
+from mlpkit.provenance.lookup_table import LookupTable, accuracy_text, key_of
 from mlpkit.provenance.network_probe import probe_difference, tolerance
 from mlpkit.provenance.placeholders import LookupActivation, Placeholder
 from mlpkit.provenance.plugin_probe import Drift
 from mlpkit.provenance.plugin_records import changed_plugins
+from mlpkit.provenance.resolve import short_name
 from mlpkit.spec import Spec
 from mlpkit.spec.plugin_objects import plugin_objects
 from mlpkit.text.shown import shortened
@@ -56,7 +55,7 @@ def check_drift(spec: Spec, network: Network, contents: Contents, path: str, str
         warn(SurrogateWarning(_table_message(surrogates, difference, path)))
     if drifted:
         _report(drifted, path, strict)
-    elif difference > (max(tolerance(network), THROUGH_TABLES) if surrogates else tolerance(network)):
+    elif difference > max(tolerance(network.dtype), THROUGH_TABLES if surrogates else 0.0):
         reason = "; ".join(changed_plugins(contents.plugins)) or "a plugin has changed, or this machine computes wrongly"
         message = f"predictions differ from those at save time, by {difference:.2g} relative to the largest output: {reason}"
         if strict:
@@ -101,7 +100,7 @@ def drifted_plugins(contents: Contents, spec: Spec, besides: Spec | None = None)
         if plugin is None or (record["distribution"] == BUILTIN and record["version"] == __version__):
             continue
         drift = max(_from_probe(plugin, record, spec.dtype), _from_table(plugin, record, contents))
-        if drift.size > np.sqrt(np.finfo(spec.dtype).eps):
+        if drift.size > tolerance(spec.dtype):
             reason = "; ".join(changed_plugins([record])) or "it has changed, or this machine computes wrongly"
             found.append(f"{name} by {drift.size:.2g} relative to the largest of its {drift.part} ({reason})")
     return found
@@ -115,7 +114,7 @@ def _objects(spec: Spec) -> dict[str, Plugin]:
 
 def _plugin_of_record(record: dict[str, Any], objects: dict[str, Plugin]) -> Plugin | None:
     """Return the plugin of a record, or the user's class of the same name without distribution, which replaces it."""
-    names = record["name"], record["name"].rpartition(":")[2]
+    names = record["name"], short_name(record)
     return next((found for name in names if (found := objects.get(_key(record["kind"], entry(name, record["options"])))) is not None), None)
 
 
@@ -133,7 +132,7 @@ def _from_table(plugin: Plugin, record: dict[str, Any], contents: Contents) -> D
     surrogate = record.get("surrogate")
     if surrogate is None or not isinstance(plugin, Activation):
         return NONE
-    table = Table(surrogate["start"], surrogate["stop"], contents.surrogates[surrogate["array"]])
+    table = LookupTable(surrogate["start"], surrogate["stop"], contents.surrogates[surrogate["array"]])
     return Drift(*table.difference(plugin, surrogate["trained"]))
 
 

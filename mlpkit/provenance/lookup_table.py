@@ -23,7 +23,7 @@ CLOSE = 1e-7  # error, relative to the largest value or 1, at which a grid is fi
 BETWEEN = np.array([0.25, 0.5, 0.75])  # positions within each interval at which the error is measured
 
 
-class Table(NamedTuple):
+class LookupTable(NamedTuple):
     """Lookup table: values and derivatives of an activation on a regular grid.
 
     Attributes
@@ -80,14 +80,14 @@ class Sampled(NamedTuple):
 
     Attributes
     ----------
-    table : Table
+    table : LookupTable
     trained : tuple of float, or None
         Lowest and highest pre-activation of a sample of the training rows; None if no training is known.
     error : float
         Largest difference to the activation in that range, or in the whole table without one.
     """
 
-    table: Table
+    table: LookupTable
     trained: tuple[float, float] | None
     error: float
 
@@ -152,9 +152,9 @@ def _values(activation: Activation, z: Array) -> Array:
     return out
 
 
-def _tabulate(activation: Activation, start: float, stop: float, intervals: int) -> Table | None:
+def _tabulate(activation: Activation, start: float, stop: float, intervals: int) -> LookupTable | None:
     points = _at(activation, np.linspace(start, stop, intervals + 1))
-    return None if points is None else Table(start, stop, points)
+    return None if points is None else LookupTable(start, stop, points)
 
 
 def _at(activation: Activation, scores: Array) -> NDArray[np.float64] | None:
@@ -172,7 +172,7 @@ def _at(activation: Activation, scores: Array) -> NDArray[np.float64] | None:
     return points.astype(np.float64) if np.isfinite(points).all() else None
 
 
-def _error(activation: Activation, table: Table, measured: tuple[float, float]) -> float:
+def _error(activation: Activation, table: LookupTable, measured: tuple[float, float]) -> float:
     """Return the largest error of a table between its grid points and at the ends of a range."""
     grid = np.linspace(table.start, table.stop, table.points.shape[1])
     z = (grid[:-1, None] + BETWEEN * table.step).reshape(-1)

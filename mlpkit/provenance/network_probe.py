@@ -46,9 +46,9 @@ def probe_difference(network: Network, probe: dict[str, Array]) -> float:
         return float(difference / max(np.abs(outputs[finite]).max(initial=0.0), np.finfo(network.dtype).tiny))
 
 
-def tolerance(network: Network) -> float:
-    """Return the largest difference that rounding can explain: the square root of the machine epsilon."""
-    return float(np.sqrt(np.finfo(network.dtype).eps))
+def tolerance(dtype: str | np.dtype[np.floating]) -> float:
+    """Return the largest relative difference that rounding in a dtype can explain: the square root of the machine epsilon."""
+    return float(np.sqrt(np.finfo(dtype).eps))
 
 
 def _fits(network: Network, inputs: Array, outputs: Array) -> bool:

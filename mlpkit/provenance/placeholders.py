@@ -15,7 +15,7 @@ from pydantic import ConfigDict
 from mlpkit.errors import MissingPlugin, PluginError, SurrogateWarning, warn
 from mlpkit.plugin import CONTRACTS, Activation, Array, Plugin
 from mlpkit.plugin.registry import PluginInfo
-from mlpkit.provenance.lookup_table import Table, key_of
+from mlpkit.provenance.lookup_table import LookupTable, key_of
 from mlpkit.text.shown import shortened
 
 CONTRACT = {contract.kind: contract for contract in CONTRACTS}
@@ -32,7 +32,7 @@ class Missing(NamedTuple):
         Advice for the error message: the package to install or the code to pass.
     records : dict of str to dict
         Record for each set of options, by the canonical text of the options.
-    tables : dict of str to Table
+    tables : dict of str to LookupTable
         Lookup tables of an activation, by the same keys; empty if they must not be used.
     broken : PluginError or None
         Error of a plugin that is installed but unusable.
@@ -41,7 +41,7 @@ class Missing(NamedTuple):
     info: PluginInfo
     help: str
     records: Mapping[str, dict[str, Any]]
-    tables: Mapping[str, Table]
+    tables: Mapping[str, LookupTable]
     broken: PluginError | None = None
 
     @property
@@ -87,7 +87,7 @@ class LookupActivation(Placeholder, Activation):
     """Activation computed from its lookup table, for prediction only."""
 
     @property
-    def table(self) -> Table:
+    def table(self) -> LookupTable:
         """Lookup table of the activation with these options."""
         return self.missing.tables[self._key]
 

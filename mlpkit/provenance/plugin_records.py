@@ -12,7 +12,7 @@ from mlpkit.plugin import REGISTRIES, Activation, Plugin, entry, is_third_party
 from mlpkit.plugin.registry import BUILTIN
 from mlpkit.plugin.since import stored_entry
 from mlpkit.provenance import plugin_probe
-from mlpkit.provenance.lookup_table import Sampled, Table, key_of
+from mlpkit.provenance.lookup_table import LookupTable, Sampled, key_of
 from mlpkit.provenance.placeholders import Placeholder
 from mlpkit.provenance.resolve import is_here
 from mlpkit.text.shown import shortened
@@ -72,7 +72,7 @@ def _record(plugin: Plugin, dtype: str) -> dict[str, Any]:
     return record
 
 
-def _add_table(record: dict[str, Any], plugin: Plugin, ranges: Ranges) -> Table | None:
+def _add_table(record: dict[str, Any], plugin: Plugin, ranges: Ranges) -> LookupTable | None:
     """Return the lookup table of an elementwise third-party activation, and describe it in the record."""
     if not isinstance(plugin, Activation) or not is_third_party(plugin):
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -15,7 +14,8 @@ from mlpkit.plugin import REGISTRIES, Plugin, entry_points
 from mlpkit.plugin.environment import PLUGINS, counts
 from mlpkit.plugin.registry import BUILTIN, PluginInfo
 from mlpkit.provenance import plugin_probe
-from mlpkit.provenance.lookup_table import Table, key_of
+from mlpkit.provenance.lookup_table import LookupTable, key_of
+from mlpkit.provenance.network_probe import tolerance
 from mlpkit.provenance.placeholders import Missing, placeholder_class
 from mlpkit.spec.findings import findings
 from mlpkit.text.shown import DISTRIBUTION, FILE, VERSION, shortened
@@ -68,7 +68,7 @@ def replacements(
     found: Classes = {
         (record["kind"], record["name"]): passed[key]
         for record in plugins
-        if (key := (record["kind"], record["name"].rpartition(":")[2])) in passed and record["distribution"] != BUILTIN
+        if (key := (record["kind"], short_name(record))) in passed and record["distribution"] != BUILTIN
     }
     asked = [record for record in plugins if (record["kind"], record["name"]) not in found]
     absent = _absent(asked, dtype, surrogates)
@@ -171,6 +171,12 @@ def _absent(plugins: Sequence[Record], dtype: str, surrogates: bool) -> dict[tup
     return found
 
 
+def short_name(record: Record) -> str:
+    """Return the name of a plugin without its distribution."""
+    name: str = record["name"]
+    return name.rpartition(":")[2]
+
+
 def is_here(record: Record) -> bool:
     """Return True if the name of a plugin belongs to the same distribution as when the model was saved."""
     try:
@@ -186,14 +192,14 @@ def _computes_the_same(record: Record, dtype: str, name: str = "") -> bool:
         return False
     try:
         plugin = REGISTRIES[record["kind"]].get(name or record["name"]).model_validate(record["options"])
-        return plugin_probe.drift(plugin, probe, dtype).size <= float(np.sqrt(np.finfo(dtype).eps))
+        return plugin_probe.drift(plugin, probe, dtype).size <= tolerance(dtype)
     except (PluginError, ValueError):
         return False
 
 
 def _own_class(same: list[Record], dtype: str) -> type[Plugin] | None:
     """Return the user's class with the name of a packaged plugin, if it computes the same: usually the source of that package."""
-    registry, bare = REGISTRIES[same[0]["kind"]], same[0]["name"].rpartition(":")[2]
+    registry, bare = REGISTRIES[same[0]["kind"]], short_name(same[0])
     try:
         own = same[0]["distribution"] is not None and registry.find(bare).distribution is None
     except PluginError:
@@ -217,11 +223,12 @@ def _missing(same: list[Record], tables: Mapping[str, NDArray[Any]]) -> Missing:
     by_options = {key_of(record["options"]): record for record in same}
     surrogates = {key: record["surrogate"] for key, record in by_options.items() if record.get("surrogate") is not None}
     loaded_tables = {
-        key: Table(surrogate["start"], surrogate["stop"], tables[surrogate["array"]]) for key, surrogate in surrogates.items() if tables
+        key: LookupTable(surrogate["start"], surrogate["stop"], tables[surrogate["array"]])
+        for key, surrogate in surrogates.items()
+        if tables
     }
     first = same[0]
-    bare = first["name"].rpartition(":")[2]
-    info = PluginInfo(first["kind"], bare, first["distribution"], first["version"], first["target"])
+    info = PluginInfo(first["kind"], short_name(first), first["distribution"], first["version"], first["target"])
     return Missing(info, advice_for(first), by_options, loaded_tables)
 
 
