@@ -207,6 +207,11 @@ def column_width(column: Column) -> int:
     return column.shape[1] if column.ndim == 2 else 1
 
 
+def value_names(name: str, width: int) -> list[str]:
+    """Return the name of each value per row: that of the column, or "pixels0", "pixels1" and so on for a block."""
+    return [name] if width == 1 else [f"{name}{index}" for index in range(width)]
+
+
 def data_error(message: str, file: str = "", line: int = 0, help: str = "") -> DataError:
     """Return a DataError with its file and line."""
     return DataError(message, help=help, problems=[Problem(message, help=help, file=file, line=line)])

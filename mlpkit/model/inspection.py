@@ -21,7 +21,6 @@ def inspect(path: ModelSource) -> dict[str, Any]:
         defaults, except for options of third-party plugins that the file omits), plugins, preprocessing, columns, classes, history
         (columns, epochs, last: the last row by column, None if not measured), tensors (name to dtype and shape), parameters (their
         number), metadata, training (state of a run that can be resumed; None if it is finished).
-        run stands that can go on; None when it is finished).
 
     Raises
     ------

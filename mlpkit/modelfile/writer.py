@@ -26,6 +26,7 @@ from mlpkit.modelfile.constants import (
     MAJOR,
     MANIFEST,
     MAX_RANK,
+    MINOR,
     SPEC,
     is_path,
     is_tensor_path,
@@ -114,7 +115,7 @@ def _minor(contents: Contents) -> int:
     """Return the lowest minor version of the container that has a place for the contents."""
     inputs = contents.preprocessing.get("inputs")
     has_zeros = isinstance(inputs, dict) and "zeros" in inputs
-    return 4 if contents.training is not None or has_zeros else BASE_MINOR
+    return MINOR if contents.training is not None or has_zeros else BASE_MINOR
 
 
 def _arrays(contents: Contents) -> dict[str, Arrays]:

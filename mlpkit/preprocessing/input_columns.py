@@ -14,7 +14,7 @@ import numpy as np
 
 from mlpkit.data.column_types import Kind, column_kind, text_counts, texts
 from mlpkit.data.csv.text_column import coded
-from mlpkit.data.table import Table, column_width
+from mlpkit.data.table import Table, column_width, value_names
 from mlpkit.errors import DataError, SpecError
 from mlpkit.spec import Preprocessing
 
@@ -45,8 +45,8 @@ class InputColumn:
 
     @property
     def labels(self) -> list[str]:
-        """Name of each value of a numeric column: its own name, or "pixels0", "pixels1" and so on for a block."""
-        return [self.name] if self.width == 1 else [f"{self.name}{index}" for index in range(self.width)]
+        """Name of each value of a numeric column."""
+        return value_names(self.name, self.width)
 
     def to_state(self) -> dict[str, Any]:
         """Return the column as JSON values."""

@@ -208,8 +208,9 @@ class InputEncoder:
     def to_state(self) -> dict[str, Any]:
         """Return the part of the encoder that is stored as JSON; `arrays` returns the rest."""
         columns = [column.to_state() for column in self.columns]
+        missing = {"missing": list(self.numbers.missing), "impute": self.numbers.impute}
         zeros = {"zeros": self.zeros} if self.zeros else {}
-        return {"columns": columns, "named": self.named, **self.numbers.to_state(), **zeros}
+        return {"columns": columns, "named": self.named, **missing, **zeros}
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return medians, means and deviations by name."""

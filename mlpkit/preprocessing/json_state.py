@@ -16,7 +16,7 @@ from mlpkit.text.column_names import same_form
 from mlpkit.text.limits import InParts
 from mlpkit.text.shown import shortened
 
-Labels = list[bool] | list[int] | list[float] | list[str]
+StoredLabels = list[bool] | list[int] | list[float] | list[str]
 
 
 class State(BaseModel):
@@ -68,7 +68,7 @@ class TargetState(State):
     task: Task
     form: Form
     names: Annotated[list[Annotated[str, AfterValidator(same_form)]], Field(min_length=1), InParts]
-    classes: Annotated[Labels | None, InParts]
+    classes: Annotated[StoredLabels | None, InParts]
     label_type: str
     outputs_per_target: Annotated[int, Field(ge=1, le=10_000)] = 1  # absent in files before 0.5, and for losses that decode nothing
     decoded_by_loss: bool = False

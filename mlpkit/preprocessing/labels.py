@@ -20,6 +20,7 @@ Labels = NDArray[Any]  # 1-D: int64, float64, bool or texts
 
 TargetType = Literal["auto", "number", "class", "text"]
 
+TYPES: dict[str, tuple[type, ...]] = {"int64": (int,), "float64": (float, int), "bool": (bool,), "str": (str,)}  # their types in JSON
 MOST_UNASKED = 20  # with more text classes, numbers with a unit or a currency are probably a mistake
 MOST_LETTERS = 2**23  # characters of all classes in a NumPy array, each as wide as the longest: 32 MiB
 LARGEST = 2**53  # from here on float64 does not represent all integers
@@ -230,6 +231,3 @@ def stored_classes(found: Sequence[Any], label_type: str) -> Labels:
     if classes.tolist() != list(found) or len(set(found)) < len(found):
         raise ValueError(f"the classes are not distinct values of the type {label_type!r}")
     return classes
-
-
-TYPES: dict[str, tuple[type, ...]] = {"int64": (int,), "float64": (float, int), "bool": (bool,), "str": (str,)}  # their types in JSON

@@ -218,10 +218,6 @@ class NumberEncoder:
         message = f"the column {self.names[value]!r} has a value in {table.place(at)} that is too large for the network's dtype"
         return table.error(message, at, "correct the value, scale the column, or set dtype to 'float64'")
 
-    def to_state(self) -> dict[str, Any]:
-        """Return the part of the encoder that is stored as JSON."""
-        return {"missing": list(self.missing), "impute": self.impute}
-
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays of the encoder by name, without empty ones."""
         found = {"fill": self.fill, "center": self.center, "scale": self.scale, "gaps": self.missing_indices}

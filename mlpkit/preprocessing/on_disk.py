@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mlpkit.data.column_types import missing_rows, numbers
 from mlpkit.data.disk.dataset import StoredInputs
 from mlpkit.data.disk.table import Span, StoredColumn, StoredTable, stripes
-from mlpkit.data.table import data_error
+from mlpkit.data.table import column_width, data_error, value_names
 from mlpkit.errors import SpecError
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import Array
@@ -109,8 +109,9 @@ def _explain(scan: ScannedColumns, impute: bool) -> None:
         for name in scan.names:
             values = numbers(block, name)
             if not impute and (rows := np.flatnonzero(missing_rows(block, name))).size:
-                index = int(np.isnan(values[rows[0]]).argmax()) if values.ndim == 2 else ""
-                raise missing_error(block, f"{name}{index}", int(rows[0]))
+                row = int(rows[0])
+                label = value_names(name, column_width(values))[int(np.isnan(values[row]).argmax())]
+                raise missing_error(block, label, row)
 
 
 def _aligned(encoder: InputEncoder, table: StoredTable) -> tuple[str, ...]:
@@ -154,8 +155,7 @@ def scanned_inputs(encoder: InputEncoder, scan: ScannedColumns, dtype: str) -> S
         reach = (np.abs(found.mean - values.center) + found.largest) / np.abs(values.scale)
     wrong = found.infinite or (found.has_missing.any() and not values.impute)
     if wrong or not (reach <= np.finfo(dtype).max).all():  # the reach is an upper bound, so that the check may find nothing
-        for _ in _checked(encoder, scan.table, scan.names, dtype):
-            pass
+        _check_encoded(encoder, scan.table, scan.names, dtype)
     warn_unseen(values.unexpected_missing(found.rows - found.count))
     columns = stripes(scan.table.numbers(scan.names))
     encode = ScannedRows(scan.table, scan.names, tuple(columns), values, bool(found.has_missing.any()))
@@ -184,9 +184,10 @@ def unscanned_inputs(encoder: InputEncoder, table: StoredTable, dtype: str) -> S
     return StoredInputs(table, names, encoder.width, np.dtype(dtype), encode)
 
 
-def _checked(encoder: InputEncoder, table: StoredTable, names: Sequence[str], dtype: str) -> Any:
+def _check_encoded(encoder: InputEncoder, table: StoredTable, names: Sequence[str], dtype: str) -> None:
+    """Encode all rows, which raises the DataError of the first row that cannot be encoded."""
     for block in table.tables([(0, table.rows)], names):
-        yield encoder.encode_counting(block, np.zeros((block.rows, encoder.width), dtype))
+        encoder.encode_counting(block, np.zeros((block.rows, encoder.width), dtype))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.preprocessing.labels import class_numbers, find_classes
 from mlpkit.preprocessing.on_disk import scan_columns, scanned_inputs, unscanned_inputs
-from mlpkit.preprocessing.raw_rows import RawRows, Stays, own_path, read_rows
+from mlpkit.preprocessing.raw_rows import RawRows, Storage, own_path, read_rows
 from mlpkit.preprocessing.task import is_classes
 from mlpkit.spec import Spec
 from mlpkit.text.shown import counted, first_few
@@ -97,7 +97,7 @@ def prepare(
         The spec names no data or target, or does not fit them; or the data cannot be used.
     """
     with _advising(spec):
-        rows = read_rows(spec, source, y, weights, encoders and encoders[0], part="training", stays="training")
+        rows = read_rows(spec, source, y, weights, encoders and encoders[0], part="training", storage="by spec")
         training, held_out = _split(spec, rows, validation)
         target = encoders[1] if encoders else TargetEncoder.fit(spec, training.target, training.weights)
         held_out = held_out and _of_known_classes(target, held_out)
@@ -120,7 +120,7 @@ def encode_labelled(
     Inputs in an NPY or HDF5 file stay on disk. A row of weight 0 or without a target is left out, the latter with a warning. Sample
     weights of the other rows are used only if `weighted` is True.
     """
-    rows = read_rows(spec, source, y, weights, inputs, stays="where it is", measured=True)
+    rows = read_rows(spec, source, y, weights, inputs, storage="disk", measured=True)
     if weighted and rows.weights is None:
         help = "give weights=" if spec.data.weight is None else f"the spec names the column {spec.data.weight!r}: add it, or give weights="
         raise DataError("there are no sample weights for weighted metrics", help=help)
@@ -246,17 +246,17 @@ def _split(spec: Spec, rows: RawRows, validation: Any) -> tuple[RawRows, RawRows
 
 def _given(spec: Spec, validation: Any) -> RawRows | None:
     """Return the validation rows that the call or the spec names."""
-    stays: Stays = "" if spec.data.in_memory else "where it is"
+    storage: Storage = "memory" if spec.data.in_memory else "disk"
     if isinstance(validation, tuple):
         if len(validation) not in (2, 3):
             raise DataError(f"validation has {len(validation)} parts", help="give (inputs, targets) or (inputs, targets, weights)")
         weights = validation[2] if len(validation) == 3 else None
-        return read_rows(spec, validation[0], validation[1], weights, part="validation", stays=stays)
+        return read_rows(spec, validation[0], validation[1], weights, part="validation", storage=storage)
     if isinstance(validation, list) and not all(isinstance(row, Mapping) for row in validation):
         raise DataError("validation is a list without targets", help="give a tuple: (inputs, targets)")
     if validation is None and spec.data.validation is not None and spec.has_paths:
         validation = own_path(spec, spec.data.validation)
-    return None if validation is None else read_rows(spec, validation, None, None, part="validation", stays=stays)
+    return None if validation is None else read_rows(spec, validation, None, None, part="validation", storage=storage)
 
 
 def _strata(spec: Spec, target: Table) -> NDArray[np.intp] | None:

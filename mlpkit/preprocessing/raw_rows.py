@@ -23,7 +23,7 @@ from mlpkit.spec import Spec
 from mlpkit.text.shown import counted
 
 Weights = NDArray[np.float64]
-Stays = Literal["", "training", "where it is"]  # on disk: nothing, the training rows if data.in_memory is false, any source on disk
+Storage = Literal["memory", "by spec", "disk"]  # of the inputs; by spec: on disk if data.in_memory is false; disk: if they are there
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def read_rows(
     inputs: InputEncoder | None = None,
     *,
     part: str = "given",
-    stays: Stays = "",
+    storage: Storage = "memory",
     measured: bool = False,
 ) -> RawRows:
     """Return rows with checked targets and weights. With fitted encoders only the columns that they need are read.
@@ -72,7 +72,8 @@ def read_rows(
     inputs : InputEncoder, optional
     part : {"training", "validation", "given"}
         Name of the rows in error messages.
-    stays : Stays
+    storage : {"memory", "by spec", "disk"}
+        Place of the inputs: memory; memory, or disk if `data.in_memory` is false; or disk for every source that is there.
     measured : bool
         True to evaluate a model on the rows; the column of weights may then be missing.
 
@@ -86,7 +87,7 @@ def read_rows(
     if source is None and spec.data.path is None:
         raise SpecError.at("data.path", "the spec names no data", "set it to the path of a file, or pass the data in the call")
     source = own_path(spec, spec.data.path) if source is None and spec.data.path is not None else source
-    table = _table(spec, source, spec.data.inputs if inputs is None else inputs.order, stays)
+    table = _table(spec, source, spec.data.inputs if inputs is None else inputs.order, storage)
     if table.rows == 0:
         raise DataError("the data have no rows", help="give at least two rows")
     target = _target(spec, table, y)
@@ -118,13 +119,13 @@ def _with_targets(spec: Spec, rows: RawRows, *, drop: bool) -> RawRows:
     return replace(rows.take(np.flatnonzero(~missing)), untargeted=int(missing.sum()))
 
 
-def _table(spec: Spec, source: Any, inputs: Sequence[str] | None, stays: Stays) -> Table | StoredTable:
+def _table(spec: Spec, source: Any, inputs: Sequence[str] | None, storage: Storage) -> Table | StoredTable:
     data = spec.data
-    if stays == "where it is" or (stays == "training" and not data.in_memory):
+    if storage == "disk" or (storage == "by spec" and not data.in_memory):
         stored = open_source(spec, source, _needed(spec, inputs))
         if stored is not None:
             return stored
-        if stays == "training":
+        if storage == "by spec":
             name = str(source) if isinstance(source, (str, Path)) else f"the given {type(source).__name__}"
             raise SpecError.at("data.in_memory", f"it is false, but {name} cannot stay on disk", KEEP)
     if isinstance(source, (str, Path)):

@@ -5,7 +5,6 @@ The task follows from the loss (`Loss.targets`) and the values of the column.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,18 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mlpkit.data.column_types import column_kind, numbers
-from mlpkit.data.table import Table, column_width
+from mlpkit.data.table import Table
 from mlpkit.engine.probabilities import choices, probabilities
-from mlpkit.errors import BrokenPlugin, ConstantColumnWarning, DataError, ModelFileError, SpecError, warn
-from mlpkit.plugin import Activation, Array, Loss, Targets, TargetScale, Task
+from mlpkit.errors import BrokenPlugin, DataError, ModelFileError, SpecError
+from mlpkit.plugin import Activation, Array, Loss, Targets, Task
 from mlpkit.preprocessing.json_state import TargetState, first_line, statistics
-from mlpkit.preprocessing.labels import TARGET_ADVICE, Labels, class_numbers, find_classes, known_numbers, stored_classes
-from mlpkit.preprocessing.statistics import mean_and_deviation, median, robust_scale, unequal
+from mlpkit.preprocessing.labels import Labels, class_numbers, find_classes, known_numbers, stored_classes
+from mlpkit.preprocessing.statistics import unequal
+from mlpkit.preprocessing.target_numbers import center_and_scale, find_constant, indicators_of, labels_of, values_of
 from mlpkit.preprocessing.task import Form, check_range, class_form, is_classes, target_scale
 from mlpkit.spec import Spec
 from mlpkit.spec.parts import plugin_name
 from mlpkit.text.shown import counted
+
+LABEL_TYPES: dict[Task, tuple[str, ...]] = {"classification": ("",), "regression": ("",), "multilabel": ("int64", "float64", "bool")}
 
 
 @dataclass(frozen=True)
@@ -80,15 +81,15 @@ class TargetEncoder:
         DataError
             The target is constant, has one class, or has values that the loss does not accept.
         """
-        names = tuple(_labels(table))
+        names = tuple(labels_of(table))
         if is_classes(spec, table):
             return cls._fit_classes(spec, table, names)
         task: Task = "multilabel" if spec.loss.targets == "binary" else "regression"
-        values, label_type = _indicators(table) if task == "multilabel" else (_values(table), "")
-        constant = _find_constant(values, names)
+        values, label_type = indicators_of(table) if task == "multilabel" else (values_of(table), "")
+        constant = find_constant(values, names)
         center, scale = np.zeros(len(names)), np.ones(len(names))
         if task == "regression" and (wanted := target_scale(spec)) != "none":
-            center, scale = _center_and_scale(values, unequal(weights), wanted)
+            center, scale = center_and_scale(values, unequal(weights), wanted)
             scale[constant] = 1.0
             if not np.isfinite(scale).all() or not scale.all():
                 raise DataError("the target's numbers are too large or too small to standardize", help="scale the target")
@@ -152,7 +153,7 @@ class TargetEncoder:
             See `encode`.
         """
         table = self._aligned(table)
-        labels = _labels(table)
+        labels = labels_of(table)
         if len(labels) != len(self.names):
             raise DataError(
                 f"the target has {counted(len(labels), 'column')}, but the model predicts {len(self.names)}",
@@ -160,7 +161,7 @@ class TargetEncoder:
             )
         if self.classes is not None:
             return class_numbers(table, table.names[0], self.classes)
-        return _indicators(table)[0] if self.task == "multilabel" else _values(table)
+        return indicators_of(table)[0] if self.task == "multilabel" else values_of(table)
 
     def unknown(self, table: Table) -> NDArray[np.bool_]:
         """Return a boolean array that is True for rows with a class not in the training rows. Errors are those of `values`."""
@@ -171,7 +172,7 @@ class TargetEncoder:
 
     def _aligned(self, table: Table) -> Table:
         """Return the table with the model's target columns in their order, matched by name if both have names."""
-        if not table.named or tuple(_labels(table)) == self.names:
+        if not table.named or tuple(labels_of(table)) == self.names:
             return table
         if all(name in table for name in self.names):
             return table.select(self.names)
@@ -272,69 +273,5 @@ class TargetEncoder:
             raise ModelFileError(f"its preprocessing of the target is not valid: {first_line(error)}") from error
 
 
-LABEL_TYPES: dict[Task, tuple[str, ...]] = {"classification": ("",), "regression": ("",), "multilabel": ("int64", "float64", "bool")}
-
-
 def _type_name(classes: Labels) -> str:
     return "str" if classes.dtype.kind == "U" else classes.dtype.name
-
-
-def _labels(table: Table) -> list[str]:
-    """Return the name of each value of the target columns."""
-    names: list[str] = []
-    for name in table.names:
-        width = column_width(table[name])
-        names += [name] if width == 1 else [f"{name}{index}" for index in range(width)]
-    return names
-
-
-def _values(table: Table) -> NDArray[np.float64]:
-    """Return the target columns as float64 numbers, shape (rows, outputs), also for columns of a categorical type."""
-    if table.declared:
-        table = copy.copy(table)
-        table.declared = {}
-    for name in table.names:
-        kind = column_kind(table, name, advice=TARGET_ADVICE)
-        if kind == "category":
-            help = "give numbers; or, to predict classes, give one target column"
-            raise DataError(f"the target {name!r} holds texts, but the others or the loss need numbers", help=help)
-    parts = [numbers(table, name, boolean=column_kind(table, name) == "boolean", advice=TARGET_ADVICE) for name in table.names]
-    return np.column_stack(parts).astype(np.float64)
-
-
-def _indicators(table: Table) -> tuple[NDArray[np.float64], str]:
-    """Return target columns of zeros and ones, and the dtype of decoded predictions."""
-    values = _values(table)
-    wrong = np.argwhere((values != 0) & (values != 1))
-    if len(wrong):
-        row, column = (int(index) for index in wrong[0])
-        value, name = values[row, column], _labels(table)[column]
-        message = f"the target {name!r} has {value:g} in {table.place(row)}, but several targets with this loss must be 0 or 1 each"
-        raise table.error(message, row, "give 0 and 1, or one column of two classes")
-    if all(column_kind(table, name) == "boolean" for name in table.names):
-        return values, "bool"
-    floats = any(table[name].dtype.kind == "f" for name in table.names)
-    return values, "float64" if floats else "int64"
-
-
-def _find_constant(values: NDArray[np.float64], names: tuple[str, ...]) -> NDArray[np.bool_]:
-    """Return a boolean array of constant targets. Raise DataError if all are constant, warn if some are."""
-    constant: NDArray[np.bool_] = (values == values[0]).all(axis=0)
-    found = np.flatnonzero(constant)
-    if len(found) == len(names):
-        message = f"the target {names[0]!r} is {values[0, 0]:g} in every training row, so there is nothing to learn"
-        raise DataError(message, help="check the column, or give rows in which it differs")
-    if len(found):
-        shown = ", ".join(f"{names[index]!r} ({values[0, index]:g})" for index in found[:10]) + (" and others" if len(found) > 10 else "")
-        warn(ConstantColumnWarning(f"targets are constant in the training rows: {shown}"))
-    return constant
-
-
-def _center_and_scale(
-    values: NDArray[np.float64], weights: NDArray[np.float64] | None, wanted: TargetScale
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean and deviation of each target, or median and interquartile range."""
-    with np.errstate(all="ignore"):
-        if wanted == "robust":
-            return median(values, weights), robust_scale(values, weights)
-        return mean_and_deviation(values, weights)

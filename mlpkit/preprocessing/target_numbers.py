@@ -1,0 +1,72 @@
+"""Numbers of target columns: values and indicators, with their names, constants, center and scale."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.data.column_types import column_kind, numbers
+from mlpkit.data.table import Table, column_width, value_names
+from mlpkit.errors import ConstantColumnWarning, DataError, warn
+from mlpkit.plugin import TargetScale
+from mlpkit.preprocessing.labels import TARGET_ADVICE
+from mlpkit.preprocessing.statistics import mean_and_deviation, median, robust_scale
+
+
+def labels_of(table: Table) -> list[str]:
+    """Return the name of each value of the target columns."""
+    return [label for name in table.names for label in value_names(name, column_width(table[name]))]
+
+
+def values_of(table: Table) -> NDArray[np.float64]:
+    """Return the target columns as float64 numbers, shape (rows, outputs), also for columns of a categorical type."""
+    if table.declared:
+        table = copy.copy(table)
+        table.declared = {}
+    for name in table.names:
+        kind = column_kind(table, name, advice=TARGET_ADVICE)
+        if kind == "category":
+            help = "give numbers; or, to predict classes, give one target column"
+            raise DataError(f"the target {name!r} holds texts, but the others or the loss need numbers", help=help)
+    parts = [numbers(table, name, boolean=column_kind(table, name) == "boolean", advice=TARGET_ADVICE) for name in table.names]
+    return np.column_stack(parts).astype(np.float64)
+
+
+def indicators_of(table: Table) -> tuple[NDArray[np.float64], str]:
+    """Return target columns of zeros and ones, and the dtype of decoded predictions."""
+    values = values_of(table)
+    wrong = np.argwhere((values != 0) & (values != 1))
+    if len(wrong):
+        row, column = (int(index) for index in wrong[0])
+        value, name = values[row, column], labels_of(table)[column]
+        message = f"the target {name!r} has {value:g} in {table.place(row)}, but several targets with this loss must be 0 or 1 each"
+        raise table.error(message, row, "give 0 and 1, or one column of two classes")
+    if all(column_kind(table, name) == "boolean" for name in table.names):
+        return values, "bool"
+    floats = any(table[name].dtype.kind == "f" for name in table.names)
+    return values, "float64" if floats else "int64"
+
+
+def find_constant(values: NDArray[np.float64], names: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Return a boolean array of constant targets. Raise DataError if all are constant, warn if some are."""
+    constant: NDArray[np.bool_] = (values == values[0]).all(axis=0)
+    found = np.flatnonzero(constant)
+    if len(found) == len(names):
+        message = f"the target {names[0]!r} is {values[0, 0]:g} in every training row, so there is nothing to learn"
+        raise DataError(message, help="check the column, or give rows in which it differs")
+    if len(found):
+        shown = ", ".join(f"{names[index]!r} ({values[0, index]:g})" for index in found[:10]) + (" and others" if len(found) > 10 else "")
+        warn(ConstantColumnWarning(f"targets are constant in the training rows: {shown}"))
+    return constant
+
+
+def center_and_scale(
+    values: NDArray[np.float64], weights: NDArray[np.float64] | None, wanted: TargetScale
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and deviation of each target, or median and interquartile range."""
+    with np.errstate(all="ignore"):
+        if wanted == "robust":
+            return median(values, weights), robust_scale(values, weights)
+        return mean_and_deviation(values, weights)
