@@ -175,11 +175,11 @@ WRONG = {
     "": "there are no rows",
     "sepal_length,sepal_width,petal_length\n1,2,3\n": "there is no column petal_width",
     "1,2,3\n": "line 1 has 3 values, not 4",
-    "1,2,3,4\n1,2,x,4\n": 'line 2: petal_length holds numbers, but "x" is none',
+    "1,2,3,4\n1,2,x,4\n": 'line 2: petal_length must be a number, not "x"',
     "sepal_length,sepal_width,petal_length,petal_width\n": "there are no rows below",
     '1,2,3,"4\n': "a quote that is not closed",
-    "1,2,3,1e999\n": "holds numbers",
-    "1,2,3,1e300\n1,0x10,3,4": "line 2: sepal_width holds numbers",
+    "1,2,3,1e999\n": "must be a number",
+    "1,2,3,1e300\n1,0x10,3,4": "line 2: sepal_width must be a number",
 }
 
 
@@ -199,7 +199,7 @@ def test_a_category_that_training_lacked_is_named(page):
 def test_a_plugin_is_named_where_it_prevents_predictions(page, changed):
     path = changed("iris", lambda file, manifest, spec: spec["network"]["layers"][0].update(activation={"type": "snake:snake", "a": 1.0}))
     page.show(path)
-    assert "layer 0 has the activation snake:snake, which is a plugin's" in page.text("#predict")
+    assert "the activation of layer 0, snake:snake, is that of a plugin" in page.text("#predict")
     assert page.cells("#layers")[0][3] == "snake:snake, a 1"
     assert page.js("document.querySelectorAll('#row, #rows').length") == 0
     assert page.js("document.querySelectorAll('#history polyline').length") == 2
