@@ -44,7 +44,7 @@ def backward(activation: Activation, z: Array, upstream: Array) -> Array:
     return grad
 
 
-def scores(activation: Activation, shape: tuple[int, int], dtype: DTypeLike = "float64", seed: int = 0) -> Array:
+def preactivations(activation: Activation, shape: tuple[int, int], dtype: DTypeLike = "float64", seed: int = 0) -> Array:
     """Return pre-activations of several sizes, none of them at a kink."""
     z: Array = np.random.default_rng(seed).standard_normal(shape)
     z *= np.resize([0.1, 1.0, 3.0, 10.0], shape[0])[:, None]

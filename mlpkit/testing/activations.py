@@ -19,8 +19,8 @@ from mlpkit.testing.activation_cases import (
     forward,
     grid,
     of_size,
+    preactivations,
     rule_of,
-    scores,
     uneven,
     upstream,
 )
@@ -72,7 +72,7 @@ def _drawn_beside_0(shape: tuple[int, int], size: float, seed: int) -> tuple[Sam
 
 def _expect_each(activation: Activation, advice: str) -> None:
     """Compare each derivative separately, so that the message names the wrong one."""
-    z = scores(activation, (40, 5))
+    z = preactivations(activation, (40, 5))
     for number, kink in enumerate(activation.kinks):
         z[number % 40, :4] = kink + np.array([-0.5, -0.01, 0.01, 0.5])
     z = away_from_kinks(activation, z)
@@ -93,7 +93,7 @@ def _expect_each(activation: Activation, advice: str) -> None:
 
 def linear(activation: Activation) -> None:
     """Check that `backward` is linear in dL/dout."""
-    z, one, other = scores(activation, (9, 4)), upstream((9, 4)), upstream((9, 4))[::-1].copy()
+    z, one, other = preactivations(activation, (9, 4)), upstream((9, 4)), upstream((9, 4))[::-1].copy()
     advice = "multiply grad by the derivative, without clipping it or dividing by it"
     with np.errstate(all="ignore"):
         right = backward(activation, z, one)
@@ -109,7 +109,7 @@ def shapes(activation: Activation) -> None:
     """Check arrays with no rows, one row, one unit and many of both: all outputs are filled, as in small arrays."""
     rule = rule_of(activation)
     for shape in ((0, 3), *SHAPES):
-        z = scores(activation, shape, "float32")
+        z = preactivations(activation, shape, "float32")
         what = f"with pre-activations of the shape {shape}, {{}}"
         expect_finite(forward(activation, z), what.format("an output"), "forward fills every entry of out")
         grad = backward(activation, z, upstream(shape, "float32"))
@@ -156,7 +156,7 @@ def dtype(activation: Activation) -> None:
 def inputs_untouched(activation: Activation) -> None:
     """Check that `forward` and `function` do not write to the pre-activations."""
     for name in DTYPES:
-        for z in (scores(activation, (6, 4), name), of_size((80, 70), 1.0).astype(name).points, uneven().astype(name).points):
+        for z in (preactivations(activation, (6, 4), name), of_size((80, 70), 1.0).astype(name).points, uneven().astype(name).points):
             before = z.copy()
             with np.errstate(all="ignore"):
                 activation.forward(z, np.full_like(z, np.nan))
@@ -169,7 +169,7 @@ def inputs_untouched(activation: Activation) -> None:
 
 def buffers(activation: Activation) -> None:
     """Check that no array is kept between two calls: the caller may reuse or replace every buffer."""
-    a, b, weights = scores(activation, (6, 4), seed=1), scores(activation, (6, 4), seed=2), upstream((6, 4))
+    a, b, weights = preactivations(activation, (6, 4), seed=1), preactivations(activation, (6, 4), seed=2), upstream((6, 4))
     unseen_z, unseen_out = np.empty_like(a), np.empty_like(a)  # arrays that are not passed to forward below
     expected = [(forward(activation, z), backward(activation, z, weights)) for z in (a, b)]
     advice = "compute backward from its arguments alone, and keep no array of an earlier call"
@@ -231,7 +231,7 @@ def output(activation: Activation) -> None:
     expect(declared in SUITABLE, f"output is {declared!r}", f"make it one of {', '.join(SUITABLE)}")
     advice = f"correct the class variable output, which is {declared!r}, or the function"
     large = np.array([LARGE, LARGE[::-1]], "float32")
-    drawn = (scores(activation, shape, name) for shape in ((40, 5), (4, 999), (40, 1)) for name in DTYPES)
+    drawn = (preactivations(activation, shape, name) for shape in ((40, 5), (4, 999), (40, 1)) for name in DTYPES)
     close = (grid().astype(name) for name in DTYPES)
     for z in (*drawn, *close, large, *(uneven().astype(name).points for name in DTYPES)):
         with np.errstate(all="ignore"):

@@ -172,9 +172,9 @@ def size(initializer: Initializer) -> None:
             if shape == (200, 100):
                 raise NotApplicable(f"it rejects weights of the shape {shape}")
             continue
-        scores = float(np.sqrt(np.square(weights).sum(axis=0).mean()))
+        typical = float(np.sqrt(np.square(weights).sum(axis=0).mean()))
         advice = "divide by the square root of the inputs, array.shape[0], such as the built-in he_normal does"
-        expect(not scores > LARGEST, f"weights for {shape[0]} inputs of unit size give pre-activations of {scores:.4g}", advice)
+        expect(not typical > LARGEST, f"weights for {shape[0]} inputs of unit size give pre-activations of {typical:.4g}", advice)
         if small is not None and (small != 0).all():
             found = f"{(weights == 0).sum()} of the {weights.size} numbers of an array of the shape {shape} are 0, and none in a small one"
             expect((weights == 0).mean() < 0.3, found, "fill large arrays like small ones")

@@ -95,13 +95,15 @@ def rules_of(loss: Loss) -> list[Rule]:
 
     found = [Rule("losses", "gradients of value_and_grad", "outputs", lambda z, t: losses_and_grad(loss, z, t), total)]
     if loss.joint_with is not None:
-        found.append(Rule("losses of joint", "gradients of joint", "scores", lambda z, t: joint_losses_and_grad(loss, z, t), total))
+        found.append(
+            Rule("losses of joint", "gradients of joint", "pre-activations", lambda z, t: joint_losses_and_grad(loss, z, t), total)
+        )
     return found
 
 
 def kind_of(loss: Loss, rule: Rule) -> OutputKind:
     """Return the kind of a rule's points: real for pre-activations, else that of the outputs."""
-    return "real" if rule.points == "scores" else loss.output
+    return "real" if rule.points == "pre-activations" else loss.output
 
 
 def of_size(loss: Loss, rule: Rule, shape: tuple[int, int], size: float = 1.0, seed: int = 0) -> Sample:
@@ -183,8 +185,8 @@ def losses_and_grad(loss: Loss, outputs: Array, targets: Targets) -> tuple[Array
     return losses, grad
 
 
-def joint_losses_and_grad(loss: Loss, scores: Array, targets: Targets) -> tuple[Array, Array]:
+def joint_losses_and_grad(loss: Loss, z: Array, targets: Targets) -> tuple[Array, Array]:
     """Return the losses and gradients of `joint`, in arrays filled with NaN; copies of the arguments are passed."""
-    losses, grad = np.full(len(scores), np.nan, scores.dtype), np.full_like(scores, np.nan)
-    loss.joint(scores.copy(), targets.copy(), losses, grad)
+    losses, grad = np.full(len(z), np.nan, z.dtype), np.full_like(z, np.nan)
+    loss.joint(z.copy(), targets.copy(), losses, grad)
     return losses, grad

@@ -44,7 +44,7 @@ ALONE = "let each row depend on itself alone, not on other rows: mlpkit computes
 Form = Callable[[Loss, Array, Targets], tuple[Array, Array]]
 
 
-def _scores(shape: tuple[int, int]) -> Array:
+def _preactivations(shape: tuple[int, int]) -> Array:
     return 2.0 * np.random.default_rng(11).standard_normal(shape)
 
 
@@ -80,15 +80,15 @@ def joint(loss: Loss) -> None:
     """Check that `joint` agrees with finite differences, and with `value_and_grad` after the activation."""
     activation = _joint_activation(loss)
     for units in {fewest_units(loss), 4}:
-        scores, targets = _scores((9, units)), batch(loss, 9, units).targets
-        _compare(joint_losses_and_grad, loss, scores, targets, "joint")
-        _compare(joint_losses_and_grad, loss, 3 * scores, targets, "joint", step=FAR_STEP)
-        losses, grad = losses_and_grad(loss, forward(activation, scores), targets)
-        found = joint_losses_and_grad(loss, scores, targets)
+        z, targets = _preactivations((9, units)), batch(loss, 9, units).targets
+        _compare(joint_losses_and_grad, loss, z, targets, "joint")
+        _compare(joint_losses_and_grad, loss, 3 * z, targets, "joint", step=FAR_STEP)
+        losses, grad = losses_and_grad(loss, forward(activation, z), targets)
+        found = joint_losses_and_grad(loss, z, targets)
         advice = f"joint must compute the same loss, from the pre-activations of {loss.joint_with}"
         expect_close(found[0], losses, "losses of joint, against those of value_and_grad,", advice, rtol=1e-7, atol=1e-9)
-        expected = backward(activation, scores, grad)
-        expect_close(found[1], expected, "gradients of joint, against those of value_and_grad,", advice, rtol=1e-6, atol=1e-8, at=scores)
+        expected = backward(activation, z, grad)
+        expect_close(found[1], expected, "gradients of joint, against those of value_and_grad,", advice, rtol=1e-6, atol=1e-8, at=z)
     _expect_slopes(loss, rules_of(loss)[1])
 
 
@@ -141,7 +141,7 @@ def rows(loss: Loss) -> None:
 def _expect_by_rows(rule: Rule, sample: Sample, order: NDArray[np.int64]) -> None:
     if sample.size == 1.0:
         losses, grad = rule.at(sample)
-        where = "joint" if rule.points == "scores" else "value_and_grad"
+        where = "joint" if rule.points == "pre-activations" else "value_and_grad"
         expect_finite(losses, f"an entry of losses after {where}", "fill every entry of losses, whatever was in it")
         expect_finite(grad, f"an entry of grad after {where}", "fill every entry of grad, whatever was in it")
     one_by_one = [slice(row, row + 1) for row in range(len(sample.points))]
@@ -191,7 +191,7 @@ def inputs_untouched(loss: Loss) -> None:
                 targets, before[1], "targets before and after value_and_grad", "do not write to targets: grad is scratch space"
             )
             if loss.joint_with is not None:
-                loss.joint(np.resize(_scores((7, 3)), outputs.shape).astype(outputs.dtype), targets, losses, grad)
+                loss.joint(np.resize(_preactivations((7, 3)), outputs.shape).astype(outputs.dtype), targets, losses, grad)
                 expect_same_bits(
                     targets, before[1], "targets before and after joint", "do not write to targets: the pre-activations are scratch space"
                 )
@@ -207,7 +207,7 @@ def buffers(loss: Loss) -> None:
         losses, grad = np.empty(6), np.empty_like(points)
         for sample, right in zip(samples, expected, strict=True):
             points[...], targets[...] = sample.points, sample.beside
-            (loss.joint if rule.points == "scores" else loss.value_and_grad)(points, targets, losses, grad)
+            (loss.joint if rule.points == "pre-activations" else loss.value_and_grad)(points, targets, losses, grad)
             for what, found, array in zip((rule.values, rule.gradients), (losses, grad), right, strict=True):
                 expect_same_bits(found, array, f"{what} in fresh arrays and in ones that were used before", advice)
 
@@ -250,7 +250,7 @@ def large_scores(loss: Loss) -> None:
     if loss.output == "real":
         _expect_those_of_float64(loss, outputs, targets)
     if loss.joint_with is not None:
-        _joint_of_large_scores(loss, np.resize(np.array([-1e4, 1e4, 0.0, 1e4, 80.0], "float32"), outputs.shape), targets)
+        _joint_of_large_preactivations(loss, np.resize(np.array([-1e4, 1e4, 0.0, 1e4, 80.0], "float32"), outputs.shape), targets)
     for rule in rules_of(loss):
         for size in SIZES if kind_of(loss, rule) in ("real", "nonnegative") else ():
             for name in ("float32", "float64"):
@@ -267,14 +267,14 @@ def _expect_those_of_float64(loss: Loss, outputs: Array, targets: Targets) -> No
         expect_close(single[held], double[held], f"with outputs up to 1e4, {what} in float32", advice, rtol=1e-3, atol=1e-3)
 
 
-def _joint_of_large_scores(loss: Loss, scores: Array, targets: Targets) -> None:
+def _joint_of_large_preactivations(loss: Loss, z: Array, targets: Targets) -> None:
     advice = "subtract the largest pre-activation first, and write it with exp(-abs(z))"
     with np.errstate(all="ignore"):
-        found = joint_losses_and_grad(loss, scores, targets)
-        expected = joint_losses_and_grad(loss, scores.astype("float64"), _wide(targets))
+        found = joint_losses_and_grad(loss, z, targets)
+        expected = joint_losses_and_grad(loss, z.astype("float64"), _wide(targets))
     for what, single, double in zip(("losses", "gradients"), found, expected, strict=True):
-        expect_finite(single, f"with pre-activations up to 1e4, an entry of the {what} of joint", advice, at=scores)
-        expect_close(single, double, f"with pre-activations up to 1e4, {what} of joint in float32", advice, rtol=1e-3, atol=1e-5, at=scores)
+        expect_finite(single, f"with pre-activations up to 1e4, an entry of the {what} of joint", advice, at=z)
+        expect_close(single, double, f"with pre-activations up to 1e4, {what} of joint in float32", advice, rtol=1e-3, atol=1e-5, at=z)
 
 
 def _wide(targets: Targets) -> Targets:

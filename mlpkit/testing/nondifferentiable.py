@@ -29,8 +29,8 @@ def kinks(activation: Activation) -> None:
             _expect_no_jump(activation)
 
 
-def _at(activation: Activation, scores: list[float]) -> Array:
-    return forward(activation, np.array(scores)[:, None])[:, 0]
+def _at(activation: Activation, points: list[float]) -> Array:
+    return forward(activation, np.array(points)[:, None])[:, 0]
 
 
 def _expect_between(activation: Activation, point: float, advice: str) -> None:
@@ -45,11 +45,11 @@ def _expect_between(activation: Activation, point: float, advice: str) -> None:
 def _expect_no_jump(activation: Activation) -> None:
     z = grid()
     out, slopes = forward(activation, z)[:, 0], np.abs(backward(activation, z, np.ones_like(z))[:, 0])
-    scores = z[:, 0]
+    points = z[:, 0]
     steep = np.maximum(slopes[:-1], slopes[1:]) + 0.1 * (np.median(slopes) + 1e-3)
-    suspects = np.flatnonzero((np.abs(np.diff(out)) > 3 * np.diff(scores) * steep) & (np.abs(scores[1:]) <= GRID))
+    suspects = np.flatnonzero((np.abs(np.diff(out)) > 3 * np.diff(points) * steep) & (np.abs(points[1:]) <= GRID))
     for start in suspects[:MOST]:
-        low, high = float(scores[start]), float(scores[start + 1])
+        low, high = float(points[start]), float(points[start + 1])
         jump = abs(out[start + 1] - out[start])
         for _ in range(HALVINGS):
             middle = (low + high) / 2

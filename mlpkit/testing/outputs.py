@@ -52,7 +52,7 @@ def wide_answer(plugin: Plugin) -> list[Array]:
 
 def _of_activation(plugin: Activation) -> list[Array]:
     activation = fixed(plugin)
-    z = activation_cases.scores(activation, (6, 4))
+    z = activation_cases.preactivations(activation, (6, 4))
     return [activation_cases.forward(activation, z), activation_cases.backward(activation, z, activation_cases.upstream(z.shape))]
 
 

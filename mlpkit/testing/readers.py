@@ -12,14 +12,15 @@ import numpy as np
 from mlpkit.data.frames import as_table
 from mlpkit.errors import DataError
 from mlpkit.plugin import REGISTRIES, Array, Reader, Source, to_entry
+from mlpkit.plugin.base import reason
 from mlpkit.testing.check_run import CheckFunction
 from mlpkit.testing.failure_messages import NotApplicable, expect
 
 FEW = 2  # rows of a batch
 
-
 _folder: list[tempfile.TemporaryDirectory[str]] = []  # folder of the examples, until the process ends
 _examples: dict[str, Path | None] = {}  # by the reader's entry; None for a reader without an example
+_failures: dict[str, str] = {}  # by the reader's entry: the error that write_example raised
 
 
 def prepare(*readers: Any) -> None:
@@ -29,14 +30,15 @@ def prepare(*readers: Any) -> None:
     for reader in readers:
         name = REGISTRIES["readers"].info(type(reader)).name
         path = Path(_folder[0].name, f"{len(_examples)}.{name}")
+        _failures.pop(_key(reader), None)
         try:
             reader.write_example(path)
             path.with_suffix(".empty").write_bytes(b"")
             _examples[_key(reader)] = path
         except NotImplementedError:
             _examples[_key(reader)] = None
-        except Exception:
-            _examples[_key(reader)] = path  # the path does not exist
+        except Exception as error:
+            _examples[_key(reader)], _failures[_key(reader)] = path, reason(error)
 
 
 def _key(reader: Reader) -> str:
@@ -48,7 +50,9 @@ def example(reader: Reader) -> Path:
     path = _examples.get(_key(reader))
     if path is None:
         raise NotApplicable("it defines no write_example, so there is no file to read")
-    expect(path.is_file(), "write_example fails, or writes no file at the path", "write one file to the path")
+    failure = _failures.get(_key(reader))
+    expect(failure is None, f"write_example fails: {failure}", "write one file to the path")
+    expect(path.is_file(), f"write_example writes no file at the path, such as {path.name}", "write one file to the path")
     return path
 
 
@@ -59,11 +63,10 @@ def content(table: Any) -> dict[str, list[str]]:
 
 
 def answer(reader: Reader) -> list[Array]:
-    """Return the text of the data read from the example, as an array of bytes; an empty list without an example."""
+    """Return the text of the data read from the example, as an array of bytes; an empty list if it cannot be read."""
     try:
-        path = example(reader)
-        read = repr(content(reader.open(Source(str(path)))))
-    except NotApplicable:
+        read = repr(content(reader.open(Source(str(example(reader))))))
+    except Exception:  # reported by `reads`
         return []
     return [np.frombuffer(read.encode(), "uint8").astype("float64")]
 

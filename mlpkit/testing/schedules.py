@@ -78,7 +78,7 @@ def memory(schedule: Schedule) -> None:
     every = places((1, *LONG))
     expected = np.array([rate_at(schedule, *place) for place in every], "float64")
     fresh = type(schedule).model_validate_json(schedule.model_dump_json())
-    advice = "compute the rate from epoch and epochs alone, and store nothing"
+    advice = "compute the rate from progress alone, and store nothing"
     for asked in (schedule, fresh):
         for order in (np.arange(len(every))[::-1], np.random.default_rng(0).permutation(len(every))):
             found = np.empty_like(expected)

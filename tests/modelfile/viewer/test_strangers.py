@@ -105,7 +105,10 @@ CHANGES = {
     "filter": (put("tensors/layers.0/weight", compression="gzip"), "/tensors/layers.0/weight is filtered"),
     "soft link": (link(h5py.SoftLink("/spec")), "it has a soft or external link"),
     "external link": (link(h5py.ExternalLink("other.h5", "/spec")), "it has a soft or external link"),
-    "an attribute": (lambda file, manifest, spec: file["tensors"].attrs.create("note", 1), "the group /tensors has attributes or other contents"),
+    "an attribute": (
+        lambda file, manifest, spec: file["tensors"].attrs.create("note", 1),
+        "the group /tensors has attributes or other contents",
+    ),
     "big-endian": (array(np.ones(2, ">f4")), "number types"),
     "a text": (array(np.bytes_("x")), "number types"),
     "a new major version": (attribute("format_major", np.uint32(2)), "it has container version 2"),
@@ -116,7 +119,10 @@ CHANGES = {
 }
 UNPREDICTED = {  # whole files whose parts do not fit
     "a lost tensor": (drop("tensors/layers.0/bias"), "/tensors/layers.0/bias is missing or does not have the shape 16"),
-    "more units": (lambda file, manifest, spec: spec["network"]["layers"][0].update(units=10**9), "weight is missing or does not have the shape"),
+    "more units": (
+        lambda file, manifest, spec: spec["network"]["layers"][0].update(units=10**9),
+        "weight is missing or does not have the shape",
+    ),
     "no inputs": (lambda file, manifest, spec: spec["network"].update(inputs=0), "no units or no inputs"),
     "lost medians": (drop("preprocess/inputs/fill"), "/preprocess/inputs/fill is missing or does not have the shape"),
     "wide columns": (preprocessing("inputs", 0, width=10**9), "its preprocessing gives 1000000003 inputs"),

@@ -4,5 +4,6 @@ from .activations import ACTIVATIONS
 from .losses import LOSSES
 from .optimizers import OPTIMIZERS
 from .others import OTHERS
+from .readers import READERS
 
-MUTANTS = {**ACTIVATIONS, **LOSSES, **OPTIMIZERS, **OTHERS}
+MUTANTS = {**ACTIVATIONS, **LOSSES, **OPTIMIZERS, **OTHERS, **READERS}

@@ -276,6 +276,7 @@ ACTIVATIONS = {
         "rows": r"outputs of some rows without the others, of z of the shape \(20, 4\) .*are wrong.*let each row depend on itself alone"
     },
     NotBounded(): {"output": "the output is -0.*outside of 0 to 1.*class variable output"},
+    UnknownOutput(): {"output": "output is 'positive'; make it one of real, bounded"},
     NoDistribution(): {"output": "sums of rows in float32 are wrong"},
     NumberByNumber(): {
         "speed": r"forward and backward take \d+ or more Python instructions for each pre-activation; compute on whole arrays"

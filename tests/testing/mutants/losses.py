@@ -193,6 +193,7 @@ LOSSES = {
         "shapes": "an entry of the losses at",
         "learns": "gives NaN for",
     },
+    AddsToGrad(): {"buffers": "gradients of value_and_grad in fresh arrays and in ones that were used before differ"},
     ClipsGradient(): {"gradient": "gradients of value_and_grad are wrong: -?10 instead of"},
     WrongForHighCounts(): {"gradient": "gradients of value_and_grad are wrong: 0 instead of"},
     JointClipsScores(): {"joint": "gradients of joint are wrong"},
