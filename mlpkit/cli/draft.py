@@ -5,7 +5,7 @@ The rules are few and simple. Each choice is reported or written to the spec, wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -99,24 +99,28 @@ def draft(table: Table, target: str, path: str, name: str, written: Mapping[str,
     table, untargeted = _with_target(table, target)
     classes = _classes(table, target)
     marks = _marks(table, target)
+    training = _training_rows(table, target, classes)
     data: dict[str, Any] = {"path": path, **(written or {}), "target": target} | ({"missing": list(marks)} if marks else {})
     data |= {"missing_target": "drop"} if untargeted else {}
-    training = _training_rows(table, target, classes)
-    if training is not table:
-        data["split"] = {"validation": VALIDATION}
-    missing = (*MISSING, *marks)
-    columns = {column: column_role(table, training, column, missing) for column in table.names if column not in (target, *table.unnamed)}
-    found = Draft({"name": name, "seed": SEED, "data": data}, _described(classes), untargeted, marks, columns)
-    if len(found.ignored) == len(columns):
-        reasons = "; ".join(f"{column}: {reason}" for column, reason in found.ignored.items())
-        raise DataError(f"no column can be used to predict {target!r}", help=reasons or "give more columns")
-    if treatments := {column: one.treatment for column, one in columns.items() if one.treatment}:
-        found.spec["preprocessing"] = {"columns": treatments}
-    columns |= {column: ColumnRole("", "ignore", "it has no name in the file") for column in sorted(table.unnamed) if column != target}
-    found.spec.update(_network(table.rows, classes, split="split" in data))
+    data |= {"split": {"validation": VALIDATION}} if training is not table else {}
+    columns = _columns(table, training, target, (*MISSING, *marks))
+    treatments = {column: role.treatment for column, role in columns.items() if role.treatment}
+    spec = {"name": name, "seed": SEED, "data": data} | ({"preprocessing": {"columns": treatments}} if treatments else {})
+    spec |= _network(table.rows, classes, split="split" in data)
     for rows in (table, training):
-        TargetEncoder.fit(Spec.model_validate(found.spec), rows.select([target]))  # raises the error if the target cannot be fitted
-    return found
+        TargetEncoder.fit(Spec.model_validate(spec), rows.select([target]))  # raises the error if the target cannot be fitted
+    unnamed = {column: ColumnRole("", "ignore", "it has no name in the file") for column in sorted(table.unnamed) if column != target}
+    return Draft(spec, _described(classes), untargeted, marks, {**columns, **unnamed})
+
+
+def _columns(table: Table, training: Table, target: str, missing: Sequence[str]) -> dict[str, ColumnRole]:
+    """Return the roles of the named columns except the target. Raise DataError if all are left out."""
+    names = [name for name in table.names if name not in (target, *table.unnamed)]
+    columns = {name: column_role(table, training, name, missing) for name in names}
+    if all(role.treatment == "ignore" for role in columns.values()):
+        reasons = "; ".join(f"{name}: {role.reason}" for name, role in columns.items())
+        raise DataError(f"no column can be used to predict {target!r}", help=reasons or "give more columns")
+    return columns
 
 
 def _with_target(table: Table, target: str) -> tuple[Table, int]:

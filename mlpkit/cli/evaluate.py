@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlpkit.cli.console import Console
+from mlpkit.cli.json_format import finite
 from mlpkit.cli.model_facts import aligned
 from mlpkit.cli.options import Code, Json, Large, Surrogate, load_code
 from mlpkit.errors import MissingPlugin
@@ -18,27 +19,30 @@ if TYPE_CHECKING:
     from mlpkit.plugin import Metric
 
 NOT_MET = 4
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option("--metric", metavar="NAME", help="Metric to compute; repeatable. The default are the metrics of the spec."),
+]
+Bounds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fail-under",
+        metavar="NAME=VALUE",
+        help="Exit with 4 if a metric is below VALUE, or above it if lower is better (loss, rmse); repeatable.",
+    ),
+]
+Weighted = Annotated[
+    bool, typer.Option("--weighted", help="Weight metrics by the spec's column of weights. Rows of weight 0 are always left out.")
+]
 
 
 def evaluate(
     console: Console,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Model file.")],
     data: Annotated[str, typer.Argument(metavar="DATA", help="Rows with targets: CSV, TSV, NPZ, NPY or HDF5; '-' is CSV from stdin.")],
-    metrics: Annotated[
-        list[str] | None,
-        typer.Option("--metric", metavar="NAME", help="Metric to compute; repeatable. The default are the metrics of the spec."),
-    ] = None,
-    fail_under: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--fail-under",
-            metavar="NAME=VALUE",
-            help="Exit with 4 if a metric is below VALUE, or above it if lower is better (loss, rmse); repeatable.",
-        ),
-    ] = None,
-    weighted: Annotated[
-        bool, typer.Option("--weighted", help="Weight metrics by the spec's column of weights. Rows of weight 0 are always left out.")
-    ] = False,
+    metrics: Metrics = None,
+    fail_under: Bounds = None,
+    weighted: Weighted = False,
     code: Code = None,
     allow_surrogate: Surrogate = False,
     allow_large: Large = False,
@@ -57,8 +61,7 @@ def evaluate(
         raise MissingPlugin(f"{model}: {error.message}", help=error.help) from error
     label = "weighted " if weighted else ""
     if json:
-        as_json = {name: value if math.isfinite(value) else None for name, value in measured.items()}
-        console.json(as_json | ({"weighted": True} if weighted else {}))
+        console.json(finite(measured) | ({"weighted": True} if weighted else {}))
     else:
         console.out(_text(loaded, measured, label))
     failures = [label + text for name, bound in bounds.items() if (text := _failure(measured, name, bound))]

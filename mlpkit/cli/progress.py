@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from mlpkit.cli.console import Console, is_terminal
+from mlpkit.cli.json_format import finite
 
 if TYPE_CHECKING:
     from mlpkit.training.epoch import Epoch
@@ -105,5 +106,4 @@ def label(name: str, weighted: str) -> str:
 
 def as_json(epoch: Epoch) -> dict[str, float | None]:
     """Return an epoch as a JSON object, with null for values that are not finite."""
-    values = {"epoch": epoch.number, **figures(epoch), "learning_rate": epoch.learning_rate, "seconds": epoch.seconds}
-    return {name: value if math.isfinite(value) else None for name, value in values.items()}
+    return finite({"epoch": epoch.number, **figures(epoch), "learning_rate": epoch.learning_rate, "seconds": epoch.seconds})

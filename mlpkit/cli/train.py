@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mlpkit.spec import Spec
 
 
+Output = Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Model file to write.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option("-s", "--set", metavar="KEY=VALUE", help="Set a value of the spec, such as training.batch_size=64; repeatable."),
@@ -48,7 +50,7 @@ def train(
     console: Console,
     spec: Annotated[str, typer.Argument(metavar="SPEC", help="JSON file of the spec; '-' is stdin.")],
     data: Data = None,
-    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Model file to write.")] = "model.h5",
+    output: Output = "model.h5",
     settings: Settings = None,
     epochs: Epochs = None,
     seed: Seed = None,
@@ -76,11 +78,8 @@ def train(
         if not dry_run:
             check_output(output, force=replaces, reads=[spec, *_data_files(parsed, data)])
             check_ending(output, MODELS, "a model")
-        ending = RunSummary(
-            output,
-            lambda path: resume_command(spec, data, path, changes, code),
-            lambda path: with_code(f"mlpkit evaluate {shlex.quote(path)} DATA", code),
-        )
+        resuming = partial(resume_command, spec, data, changes=changes, code=code)
+        ending = RunSummary(output, resuming, lambda path: with_code(f"mlpkit evaluate {shlex.quote(path)} DATA", code))
         training = _Training(console, ending, progress, _checkpoints(parsed, output), force, replaces, dry_run, json)
         ended = training.run(parsed, data, resume)
     if json:

@@ -125,7 +125,7 @@ class Predictor:
     def _parts(self, encoded: Array) -> dict[str, NDArray[Any]]:
         target = self.target_encoder
         if target is None or target.task != "regression":
-            raise DataError("only regression models predict parts", help="use predict_proba for the probability of each class")
+            raise DataError("only regression models predict parts", help="use predict_proba, or --proba, for the probability of each class")
         found = target.parts(self._predicting.predict(encoded), self._decoding_loss())
         return {
             f"{name}.{part}" if part else name: values[:, column]

@@ -18,7 +18,7 @@ from mlpkit.scaffold.templates import filled
 from mlpkit.scaffold.user_code import Own, plugins_of
 from mlpkit.version import __version__
 
-_KEYS = {"initializers": "weight_initializer", "schedules": "learning_rate", "readers": "format"}  # of a spec, where they are not the kind
+_KEYS = {"initializers": "weight_initializer", "schedules": "learning_rate", "readers": "format", "metrics": "metrics"}  # of a spec
 TRAINABLE = ("activations", "losses", "optimizers")  # kinds for which an example is created from a user's file
 
 
@@ -149,11 +149,8 @@ def _with_common_files(names: Names, plugins: Sequence[Own], files: dict[str, by
 
 
 def _usage(plugin: Own) -> str:
-    where = {"initializers": "weight_initializer", "schedules": "learning_rate", "readers": "format"}.get(
-        plugin.kind, singular(plugin.kind)
-    )
     value = f'["{plugin.name}"]' if plugin.kind == "metrics" else f'"{plugin.name}"'
-    return f'"{"metrics" if plugin.kind == "metrics" else where}": {value}'
+    return f'"{_KEYS.get(plugin.kind, singular(plugin.kind))}": {value}'
 
 
 def _entry_points(module: str, plugins: Sequence[Own]) -> str:

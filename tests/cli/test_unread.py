@@ -13,7 +13,6 @@ import pytest
 import mlpkit
 
 SIGNALS = [signal.SIGTERM, *(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGHUP, signal.SIGINT))]
-TRAIN = ("train", "spec.json", "--progress", "plain")
 
 
 def shell(project, environment, line, **more):

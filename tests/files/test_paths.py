@@ -43,7 +43,6 @@ NONE = {
     "no file": "none/none.h5",
     "half a character": "\ud800",
 }
-TAKES_ANYTHING = ("predict", "evaluate", "rows", "validation")  # rows too, of which None means the spec's own
 CALLS = {
     "load": mlpkit.load,
     "inspect": mlpkit.inspect,

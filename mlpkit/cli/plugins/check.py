@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -54,8 +54,8 @@ def check_plugins(
     from mlpkit.testing import check_plugin
 
     load_code(code)
-    changes = [Setting.parse(text) for text in settings or ()]
-    expected = dict(map(_expected, expect or ()))
+    changes = Setting.parse_all(settings or ())
+    expected = _expected_failures(expect or ())
     made = _instances(_targets(target, group), changes, lambda info: _show_command(target, info, code))
     failures = [_applicable_failures(plugin, expected) for _, plugin in made]
     _check_known(expected, failures)
@@ -71,6 +71,16 @@ def check_plugins(
     console.say(f"checked {counted(len(reports), 'plugin')}: {f'{failed} broke the contract' if failed else 'all keep the contract'}")
     if failed:
         raise typer.Exit(FAILED)
+
+
+def _expected_failures(texts: Sequence[str]) -> dict[str, str]:
+    """Return the reasons of expected failures by check. Raise BadParameter if a check is named twice."""
+    expected: dict[str, str] = {}
+    for name, reason in map(_expected, texts):
+        if name in expected:
+            raise typer.BadParameter(f"{name} has more than one reason", param_hint="--expect")
+        expected[name] = reason
+    return expected
 
 
 def _expected(text: str) -> tuple[str, str]:
