@@ -5,5 +5,6 @@ from .losses import LOSSES
 from .optimizers import OPTIMIZERS
 from .others import OTHERS
 from .readers import READERS
+from .wide import WIDE
 
-MUTANTS = {**ACTIVATIONS, **LOSSES, **OPTIMIZERS, **OTHERS, **READERS}
+MUTANTS = {**ACTIVATIONS, **LOSSES, **OPTIMIZERS, **OTHERS, **READERS, **WIDE}
