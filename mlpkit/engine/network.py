@@ -15,7 +15,7 @@ import numpy as np
 from mlpkit.engine.inference import ForwardPass
 from mlpkit.engine.layers import LayerViews, layer_views, parameter_shapes
 from mlpkit.engine.parameters import MappedParameters, Parameters
-from mlpkit.errors import SpecError
+from mlpkit.errors import SpecError, warn
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.numerics.numpy_errstate import quietly
 from mlpkit.plugin import Array
@@ -121,6 +121,16 @@ class Network:
         outputs = np.empty((len(inputs), self.units), self.dtype)
         self._call(self._fill_block if len(inputs) <= BLOCK else self._fill, inputs, z, outputs)
         return z, outputs
+
+    def scores(self, inputs: Array) -> tuple[Array, Array]:
+        """Return the result of `forward`, with a DeprecationWarning: its name until mlpkit 0.4."""
+        warn(DeprecationWarning("Network.scores is called Network.forward since mlpkit 0.5"))
+        return self.forward(inputs)
+
+    def trainable(self) -> Network:
+        """Return the result of `writable`, with a DeprecationWarning: its name until mlpkit 0.4."""
+        warn(DeprecationWarning("Network.trainable is called Network.writable since mlpkit 0.5"))
+        return self.writable()
 
     def layer_outputs(self, index: int, inputs: Array) -> tuple[Array, Array]:
         """Return the pre-activations and outputs of one layer, for its inputs of shape (rows, inputs)."""

@@ -107,3 +107,14 @@ def test_overflow_gives_no_number_and_no_warning():
     network = network_of("softmax", dtype="float32")
     network.layers[0].weight[...] = 1e30  # the scores are infinite, and softmax takes one from the others
     assert np.isnan(network.predict(np.full((1, 4), 1e20))).all()
+
+
+def test_the_names_of_0_4_work_with_a_warning():
+    network, rows = network_of("tanh", "softmax"), RNG.standard_normal((3, 4))
+    with pytest.warns(DeprecationWarning, match=r"Network\.scores is called Network\.forward") as told:
+        found = network.scores(rows)
+    assert told[0].filename == __file__
+    for one, other in zip(found, network.forward(rows), strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.warns(DeprecationWarning, match=r"Network\.trainable is called Network\.writable"):
+        assert network.trainable() is network
