@@ -76,7 +76,7 @@ def _watched(plugin: Plugin) -> Iterator[list[str]]:
         warnings.simplefilter("error")
         with guarded() as within, accesses_of(modules_of(plugin)) as accesses, streams() as printed:
             yield told
-    names = dict.fromkeys([*within.names, *changes.names])
+    names = dict.fromkeys([*within, *changes])
     told += [*printed, *accesses, *(f"changes {name}" for name in names)]
 
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from mlpkit import threads
 
-FOR_GOOD = ("__builtins__", "_", "__warningregistry__")
+FOR_GOOD = ("__builtins__", "_", "__warningregistry__")  # attributes of modules that Python itself changes
 MODULES = ("numpy", "numpy.linalg", "numpy.random", "math", "random", "os", "time", "json", "tempfile", "threading", "builtins")
 OF_SYS = ("stdin", "stdout", "stderr", "argv", "excepthook", "displayhook", "unraisablehook", "dont_write_bytecode", "breakpointhook")
 OF_MLPKIT = "mlpkit"  # prefix of the names of mlpkit's own threads
@@ -154,13 +154,13 @@ def _set_umask(before: str | None) -> None:
 
 def _blas() -> int | None:
     """Return the number of threads of NumPy's OpenBLAS; None with another BLAS."""
-    found = getattr(threads, "_openblas", lambda: None)()
-    return None if found is None else int(found[0]())
+    found = threads._openblas()
+    return None if found is None else found[0]()
 
 
 def _set_blas(before: int | None) -> None:
     if before is not None:
-        threads._openblas()[1](before)  # type: ignore[index]
+        threads._openblas()[1](before)  # type: ignore[index]  # it was found by `_blas`
 
 
 def _tools() -> Any:
@@ -213,29 +213,20 @@ WATCHED = (
     Watched("os.umask", _umask, _set_umask),
     Watched("the threads that run", _threads),
 )
-
-
 OF_IMPORTS = ("the filters of warnings", "os.environ", "logging", "sys.path", "functions of numpy or of Python's modules")
 
 
-class Changes:
-    """Names of changed parts of the process state, of printed output and of file accesses."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-
-
 @contextmanager
-def guarded() -> Iterator[Changes]:
-    """Return a context that restores the process state at its end; its value lists what was restored."""
-    changes = Changes()
+def guarded() -> Iterator[list[str]]:
+    """Return a context that restores the process state at its end; its value lists the names of the parts that were restored."""
+    changes: list[str] = []
     before = [(each, each.read()) for each in WATCHED]
     try:
         yield changes
     finally:
         for each, value in before:
             if _differs(each, value):
-                changes.names.append(each.name)
+                changes.append(each.name)
                 if each.put_back is not None:
                     with suppress(Exception):
                         each.put_back(value)
