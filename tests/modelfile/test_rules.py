@@ -44,7 +44,7 @@ from mlpkit.training.history import FIXED
 
 from .corpus.forger import valid
 
-FORMAT = (Path(__file__).parents[2] / "models" / "FORMAT.md").read_text(encoding="utf-8")
+FORMAT, SPEC = ((Path(__file__).parents[2] / "models" / name).read_text(encoding="utf-8") for name in ("FORMAT.md", "SPEC.md"))
 
 
 def test_every_rule_is_written_in_the_same_words():
@@ -108,14 +108,14 @@ def test_the_flags_of_messages_are_those_that_are_written():
     assert (flags[header.ATTRIBUTE], flags[header.ATTRIBUTE_INFO]) == (0, NOT_SHARED)
 
 
-def test_additions_of_each_schema_are_listed():
-    """Every key, value and built-in plugin that is marked as later stands in rule 29 under its schema."""
-    rule = FORMAT.split("29. **")[1].split("A later minor version")[0]
-    by_schema = {int(number): text for number, text in re.findall(r"- Schema (\d) adds (.*?)(?=\n    - Schema|\Z)", rule, re.S)}
+def test_additions_of_each_schema_are_marked_in_the_reference():
+    """Every key, value and built-in plugin that is marked as later names its schema in SPEC.md, to which rule 29 refers."""
+    assert "[SPEC.md](SPEC.md) marks each of them with the schema that added it" in re.sub(r"\s+", " ", FORMAT)
+    later = {name for name, schema in re.findall(r"^\| `([^`]+)` \|.*since schema (\d)\. \|$", SPEC, re.M | re.I) if int(schema) > 3}
     for kind, registry in REGISTRIES.items():
-        for name in registry.builtins if kind != "readers" else ():  # whose names are those of schema 3
-            since = getattr(registry.get(name), "since", 3)
-            assert since == 3 or f"`{name}`" in by_schema[since], name
-    for prefix, part in (("data.", Data), ("preprocessing.", Preprocessing), ("training.", Training), ("", Layer)):
-        for name, mark in marked(part).items():
-            assert f"`{prefix}{name}`" in by_schema[mark.version], name
+        for name in registry.builtins:
+            assert kind == "readers" or (getattr(registry.get(name), "since", 3) > 3) == (name in later), name
+    parts = {"data.": Data, "preprocessing.": Preprocessing, "training.": Training, "network.layers[].": Layer}
+    keys = [f"{prefix}{name}" for prefix, part in parts.items() for name in marked(part)]
+    assert len(keys) > 10
+    assert [key for key in keys if key not in later] == []
