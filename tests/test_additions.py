@@ -127,7 +127,7 @@ def checkout(tmp_path):
 def run(program, checkout, folder):
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     done = subprocess.run([sys.executable, *program], cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
@@ -156,6 +156,18 @@ def test_the_list_of_files_is_true_and_short(kind):
 def test_an_addition_trains_saves_loads_resumes_and_is_checked(kind, checkout, tmp_path):
     apply((PATCHES / f"{kind}.patch").read_text(encoding="utf-8"), checkout)
     run(["-c", PROGRAM.format(use=USES[kind], folder=str(checkout))], checkout, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", MOST)
+def test_an_addition_needs_no_other_file(kind, checkout, tmp_path):
+    """The tests of the documents, of the layers and of the language pass with it once SPEC.md is generated again."""
+    shutil.copytree(ROOT / "tests", checkout / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", checkout)
+    apply((PATCHES / f"{kind}.patch").read_text(encoding="utf-8"), checkout)
+    run(["-m", "mlpkit", "schema", "--markdown", "-o", str(checkout / "models" / "SPEC.md"), "-q"], checkout, tmp_path)
+    tests = ["modelfile/test_rules.py", "spec/test_markdown_reference.py", "test_language.py", "test_imports.py"]
+    run(["-m", "pytest", "-q", "-p", "no:cacheprovider", *(f"tests/{name}" for name in tests)], checkout, checkout)
 
 
 def test_an_added_command_runs(checkout, tmp_path):
