@@ -138,12 +138,11 @@ def test_batch_statistics_are_measured_anew_with_the_averaged_weights():
     layers = [{"units": 8, "activation": "tanh", "normalization": "batch"}, {"units": 6, "normalization": "batch"}, {"units": 1}]
     model = mlpkit.train(spec(averaged(), network={"layers": layers}, data={}), X, Y)
     values = model.input_encoder.encode(mlpkit.data.frames.as_table(X), "float64")
-    for index in range(2):
-        layer = model.network.layers[index]
+    for layer, (_, outputs) in zip(model.network.layers[:2], model.network.by_layer(values), strict=False):
         product = values @ layer.weight
         np.testing.assert_allclose(layer.normalization["mean"], product.mean(axis=0), rtol=1e-10, atol=1e-12)
         np.testing.assert_allclose(layer.normalization["variance"], product.var(axis=0, ddof=1), rtol=1e-10)
-        values = model.network.layer_outputs(index, values)[1]
+        values = outputs
 
 
 @pytest.mark.parametrize("name", builtins("optimizers"))

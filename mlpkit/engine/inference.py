@@ -25,16 +25,21 @@ class ForwardBuffers:
     layer : LayerViews
     rows : int
     dtype : dtype
+    earlier : sequence of array
+        Inputs of the network, then the outputs of each layer before this one, for a residual connection.
 
     Attributes
     ----------
     z : array, shape (rows, columns)
         Pre-activations.
     outputs : array, shape (rows, units)
+    shortcut : array, shape (rows, units), or None
+        Values that are added to the outputs.
     """
 
-    def __init__(self, layer: LayerViews, rows: int, dtype: DTypeLike) -> None:
+    def __init__(self, layer: LayerViews, rows: int, dtype: DTypeLike, earlier: Sequence[Array] = ()) -> None:
         self.layer = layer
+        self.shortcut = None if layer.spec.residual is None else earlier[-layer.spec.residual]
         self.z: Array = np.empty((rows, layer.weight.shape[1]), dtype)
         self.outputs: Array = np.empty((rows, layer.units), dtype)
 
@@ -56,7 +61,11 @@ class ForwardBuffers:
 
     def activate(self) -> Calls:
         """Return the calls that compute the outputs from the pre-activations."""
-        return [(self.layer.activation.forward, (self.z, self.outputs, *self.layer.activation_parameters))]
+        return [(self.layer.activation.forward, (self.z, self.outputs, *self.layer.activation_parameters)), *self.add_shortcut()]
+
+    def add_shortcut(self) -> Calls:
+        """Return the call that adds the residual connection to the outputs, if there is one."""
+        return [] if self.shortcut is None else [(np.add, (self.outputs, self.shortcut, self.outputs))]
 
 
 class ForwardPass:
@@ -77,7 +86,10 @@ class ForwardPass:
     """
 
     def __init__(self, layers: Sequence[LayerViews], rows: int, dtype: DTypeLike) -> None:
-        buffers = [ForwardBuffers(layer, rows, dtype) for layer in layers]
+        self.inputs = np.empty((rows, layers[0].weight.shape[0]), dtype) if adds_inputs(layers) else None
+        buffers: list[ForwardBuffers] = []
+        for layer in layers:
+            buffers.append(ForwardBuffers(layer, rows, dtype, earlier(self.inputs, buffers)))
         self.size = sum(layer.z.size + layer.outputs.size for layer in buffers)
         self.weight, self.first = layers[0].weight, buffers[0].z
         self.calls = forward_calls(buffers)
@@ -87,9 +99,21 @@ class ForwardPass:
     def run(self, inputs: Array, outputs: Array) -> None:
         """Fill `z` and the last layer's outputs, shape (rows, units), from inputs of shape (rows, inputs)."""
         inputs.dot(self.weight, self.first)
+        if self.inputs is not None:
+            self.inputs[...] = inputs
         for function, arguments in self.calls:
             function(*arguments)
         self.activation(self.z, outputs, *self.parameters)
+
+
+def adds_inputs(layers: Sequence[LayerViews]) -> bool:
+    """Return True if a residual connection begins at the inputs of the network."""
+    return any(layer.spec.residual == index + 1 for index, layer in enumerate(layers))
+
+
+def earlier(inputs: Array | None, buffers: Sequence[ForwardBuffers]) -> list[Array]:
+    """Return the inputs of the network, if they are kept, and the outputs of the layers so far."""
+    return [*([] if inputs is None else [inputs]), *(layer.outputs for layer in buffers)]
 
 
 def forward_calls(layers: Sequence[ForwardBuffers]) -> Calls:

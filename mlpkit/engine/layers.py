@@ -9,7 +9,7 @@ import numpy as np
 from mlpkit.engine.parameters import Parameters
 from mlpkit.plugin import Activation, Array, Gated
 from mlpkit.spec import Layer, NetworkSpec
-from mlpkit.spec.normalization import BatchNormalization
+from mlpkit.spec.normalization import BatchNormalization, RMSNormalization
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -20,7 +20,7 @@ class LayerViews(NamedTuple):
     spec: Layer
     weight: Array  # (inputs, columns); columns: units, or twice as many for a gated activation
     bias: Array | None  # (columns,)
-    normalization: dict[str, Array]  # "scale", "shift", for batch normalization "mean", "variance": (columns,) each
+    normalization: dict[str, Array]  # "scale", "shift" but for RMS, "mean" and "variance" for batch normalization: (columns,) each
     activation_parameters: tuple[Array, ...]  # (units,) each, or (1,) if all units share it
     units: int  # of the outputs
 
@@ -60,7 +60,8 @@ def parameter_shapes(spec: NetworkSpec) -> tuple[Shapes, Shapes]:
         if layer.has_bias:
             linear[f"{name}.bias"] = (columns,)
         if layer.normalization is not None:
-            scales |= {f"{name}.normalization.{part}": (columns,) for part in ("scale", "shift")}
+            parts = ("scale",) if isinstance(layer.normalization, RMSNormalization) else ("scale", "shift")
+            scales |= {f"{name}.normalization.{part}": (columns,) for part in parts}
         if isinstance(layer.normalization, BatchNormalization):
             statistics |= {f"{name}.normalization.{part}": (columns,) for part in ("mean", "variance")}
         shared = layer.activation.shared

@@ -6,13 +6,13 @@ Inference needs no loss, optimizer or workspace.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from mlpkit.engine.inference import ForwardPass
+from mlpkit.engine.inference import ForwardBuffers, ForwardPass
 from mlpkit.engine.layers import LayerViews, layer_views, parameter_shapes
 from mlpkit.engine.parameters import MappedParameters, Parameters
 from mlpkit.errors import SpecError, warn
@@ -132,12 +132,21 @@ class Network:
         warn(DeprecationWarning("Network.trainable is called Network.writable since mlpkit 0.5"))
         return self.writable()
 
-    def layer_outputs(self, index: int, inputs: Array) -> tuple[Array, Array]:
-        """Return the pre-activations and outputs of one layer, for its inputs of shape (rows, inputs)."""
-        prediction = ForwardPass(self.layers[index : index + 1], len(inputs), inputs.dtype)
-        outputs = np.empty((len(inputs), self.layers[index].units), inputs.dtype)
-        prediction.run(inputs, outputs)
-        return prediction.z, outputs
+    def by_layer(self, inputs: Array) -> Iterator[tuple[Array, Array]]:
+        """Yield the pre-activations, shape (rows, columns), and outputs, shape (rows, units), of each layer in order.
+
+        Parameters
+        ----------
+        inputs : array, shape (rows, inputs)
+            Encoded inputs.
+        """
+        found, kept = [inputs], max(layer.spec.residual or 1 for layer in self.layers)
+        for layer in self.layers:
+            buffers = ForwardBuffers(layer, len(inputs), inputs.dtype, found)
+            for function, arguments in [buffers.product(found[-1]), *buffers.shift(), *buffers.activate()]:
+                function(*arguments)
+            found = [*found, buffers.outputs][-kept:]
+            yield buffers.z, buffers.outputs
 
     def _checked(self, inputs: Array) -> Array:
         inputs = np.asarray(inputs, self.dtype)

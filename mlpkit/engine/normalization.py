@@ -1,4 +1,4 @@
-"""Batch and layer normalization of pre-activations: forward and backward pass, in place."""
+"""Batch, layer and RMS normalization of pre-activations: forward and backward pass, in place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import Array
-from mlpkit.spec.normalization import BatchNormalization, Normalization
+from mlpkit.spec.normalization import BatchNormalization, Normalization, RMSNormalization
 
 
 def normalize(options: Normalization, z: Array, views: dict[str, Array]) -> None:
@@ -17,7 +17,7 @@ def normalize(options: Normalization, z: Array, views: dict[str, Array]) -> None
     options : Normalization
     z : array, shape (rows, units)
     views : dict
-        "scale" and "shift" of shape (units,); for batch normalization also the running "mean" and "variance".
+        "scale" and, but for RMS normalization, "shift" of shape (units,); for batch normalization also the running "mean" and "variance".
     """
     if isinstance(options, BatchNormalization):
         z -= views["mean"]
@@ -25,10 +25,12 @@ def normalize(options: Normalization, z: Array, views: dict[str, Array]) -> None
     else:
         for rows in row_blocks(len(z)):
             block = z[rows]
-            block -= block.mean(axis=1, keepdims=True)
+            if not isinstance(options, RMSNormalization):
+                block -= block.mean(axis=1, keepdims=True)
             block /= np.sqrt(np.einsum("ij,ij->i", block, block)[:, None] / block.shape[1] + block.dtype.type(options.epsilon))
     z *= views["scale"]
-    z += views["shift"]
+    if "shift" in views:
+        z += views["shift"]
 
 
 class Normalizer:
@@ -40,8 +42,8 @@ class Normalizer:
     z : array, shape (rows, units)
         Pre-activations to normalize.
     views, gradients : dict of str to array
-        Parameters ("scale", "shift" and, for batch normalization, "mean" and "variance"), and the gradients of "scale" and "shift", each of
-        shape (units,).
+        Parameters ("scale"; but for RMS normalization "shift"; for batch normalization "mean" and "variance"), and the gradients of
+        "scale" and "shift", each of shape (units,).
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Normalizer:
         self.views = views
         self.gradients = gradients
         self.by_unit = isinstance(options, BatchNormalization)  # True: one mean and deviation per unit; False: per row
+        self.centered = not isinstance(options, RMSNormalization)
         self.normalized = np.empty_like(z)
         self.ones = np.ones(rows if self.by_unit else units, z.dtype)
         self.mean = np.empty(units if self.by_unit else rows, z.dtype)
@@ -68,9 +71,10 @@ class Normalizer:
     def forward(self, z: Array) -> None:
         """Normalize pre-activations of shape (rows, units) in place; for batch normalization, also update the running averages."""
         columns, count = self._columns(z), z.dtype.type(len(self.ones))
-        self.ones.dot(columns, out=self.mean)
-        self.mean /= count
-        columns -= self.mean
+        if self.centered:
+            self.ones.dot(columns, out=self.mean)
+            self.mean /= count
+            columns -= self.mean
         np.einsum("ij,ij->j", columns, columns, out=self.deviation)
         self.deviation /= count
         if isinstance(self.options, BatchNormalization) and len(z) > 1:
@@ -80,7 +84,8 @@ class Normalizer:
         columns /= self.deviation
         self.normalized[...] = z
         z *= self.views["scale"]
-        z += self.views["shift"]
+        if self.centered:
+            z += self.views["shift"]
 
     def _move_averages(self, momentum: float, rows: int) -> None:
         """Update the running averages over batches; `mean` is overwritten as scratch space."""
@@ -94,18 +99,20 @@ class Normalizer:
         """Convert the gradient after normalization, shape (rows, units), into the one before it, in place.
 
         With x the normalized values, g the gradient times scale, and means over the normalized axis:
-        (g - mean(g) - x mean(g x)) / deviation.
+        (g - mean(g) - x mean(g x)) / deviation; RMS normalization has no mean(g).
         """
         np.einsum("ij,ij->j", grad, self.normalized, out=self.gradients["scale"])
-        grad.sum(axis=0, out=self.gradients["shift"])
+        if self.centered:
+            grad.sum(axis=0, out=self.gradients["shift"])
         grad *= self.views["scale"]
         g, x, count = self._columns(grad), self._columns(self.normalized), grad.dtype.type(len(self.ones))
         np.einsum("ij,ij->j", g, x, out=self.mean)
         self.mean /= count
         x *= self.mean
-        self.ones.dot(g, out=self.mean)
-        self.mean /= count
-        g -= self.mean
+        if self.centered:
+            self.ones.dot(g, out=self.mean)
+            self.mean /= count
+            g -= self.mean
         g -= x
         g /= self.deviation
 

@@ -5,17 +5,19 @@ A pass allocates no memory that grows with the batch or the network.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mlpkit.engine.inference import Call, Calls, ForwardBuffers, forward_calls
+from mlpkit.engine.dropout import DropoutMask, InputNoise
+from mlpkit.engine.inference import Call, Calls, ForwardBuffers, adds_inputs, earlier, forward_calls
 from mlpkit.engine.layers import LayerViews, layer_views, parameter_shapes
 from mlpkit.engine.network import Network
 from mlpkit.engine.normalization import FrozenBatchNormalizer, Normalizer
 from mlpkit.engine.parameters import Parameters
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import REGISTRIES, Array, Gated, Loss, Targets
+from mlpkit.spec.dropout import rate_of
 from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.threads import in_parallel
 
@@ -33,27 +35,31 @@ class LayerBuffers(ForwardBuffers):
     rows : int
     rng : numpy.random.Generator
         Generator for dropout.
+    earlier : sequence of array
+        Inputs of the network, then the outputs of each layer before this one, for a residual connection.
 
     Attributes
     ----------
     activated : array, shape (rows, units)
-        Outputs before dropout.
+        Outputs before dropout and residual connection.
     grad : array, shape (rows, units)
         dL/doutputs.
     grad_z : array, shape (rows, columns)
         dL/dz; it shares the memory of `grad` unless the activation is gated.
     """
 
-    def __init__(self, layer: LayerViews, gradient: LayerViews, rows: int, rng: np.random.Generator) -> None:
-        super().__init__(layer, rows, layer.weight.dtype)
-        self.gradient, self.rng, self.threads = gradient, rng, 1
+    def __init__(self, layer: LayerViews, gradient: LayerViews, rows: int, rng: np.random.Generator, earlier: Sequence[Array] = ()) -> None:
+        super().__init__(layer, rows, layer.weight.dtype, earlier)
+        self.gradient, self.threads = gradient, 1
         self.grad: Array = np.empty_like(self.outputs)
         self.grad_z: Array = np.empty_like(self.z) if isinstance(layer.activation, Gated) else self.grad
         self.ones: Array = np.ones(rows, self.z.dtype)
         self.activated = self.outputs
-        self.mask: Array | None = None
-        if layer.spec.dropout:
-            self.activated, self.mask = np.empty_like(self.outputs), np.empty_like(self.outputs)
+        dropout = layer.spec.dropout
+        self.dropout = DropoutMask(dropout, self.outputs.shape, self.outputs.dtype, rng) if rate_of(dropout) else None
+        if self.dropout is not None or self.shortcut is not None:
+            self.activated = np.empty_like(self.outputs)
+        self.grad_shortcut: Array | None = None  # of the residual connection, set if its gradient is needed
         self.normalizer = self._normalizer()
         self.partial: list[Array] = []  # gradients in each block of rows, for each parameter of the activation
         if layer.activation_parameters:
@@ -75,20 +81,14 @@ class LayerBuffers(ForwardBuffers):
     def activate(self) -> Calls:
         """Return the calls that compute the outputs from the pre-activations, including dropout."""
         calls = [self._shared(self.layer.activation.forward, self.z, self.activated)]
-        if self.mask is not None:
-            calls += [(self._draw, (self.mask,)), (np.multiply, (self.activated, self.mask, self.outputs))]
-        return calls
-
-    def _draw(self, mask: Array) -> None:
-        """Fill with 0 for dropped outputs and 1 / (1 - dropout) for the others, so that prediction needs no scaling."""
-        dropout = self.layer.spec.dropout
-        self.rng.random(dtype=mask.dtype.type, out=mask)
-        np.greater_equal(mask, dropout, out=mask)
-        mask *= 1.0 / (1.0 - dropout)
+        if self.dropout is None:
+            return calls if self.shortcut is None else [*calls, (np.add, (self.activated, self.shortcut, self.outputs))]
+        return [*calls, *self.dropout.forward(self.activated, self.outputs), *self.add_shortcut()]
 
     def through_activation(self) -> Calls:
         """Return the calls from dL/doutputs to dL/dz and to the gradients of the activation's parameters."""
-        calls: Calls = [] if self.mask is None else [(np.multiply, (self.grad, self.mask, self.grad))]
+        calls: Calls = [] if self.grad_shortcut is None else [(np.copyto, (self.grad_shortcut, self.grad))]
+        calls += [] if self.dropout is None else self.dropout.backward(self.grad)
         if self.partial:
             return [*calls, (self._backward_by_blocks, ())]
         arrays = (self.z, self.activated, self.grad, *self._gated())
@@ -179,6 +179,7 @@ class Workspace:
         self.rows = rows
         self.gradient = Parameters(*parameter_shapes(network.spec), dtype) if gradient is None else gradient
         rng = np.random.default_rng() if rng is None else rng
+        self.inputs = self._input_noise(rng)
         self.layers = self._buffers(rng)
         self.losses: Array = np.full(rows, np.nan, dtype)  # NaN marks entries that a loss does not fill
         self.layers[-1].grad.fill(np.nan)
@@ -190,21 +191,42 @@ class Workspace:
         self.backward = self._backward()
 
     def _buffers(self, rng: np.random.Generator) -> list[LayerBuffers]:
-        gradients = layer_views(self.network.spec, self.gradient)
-        return [LayerBuffers(layer, gradient, self.rows, rng) for layer, gradient in zip(self.network.layers, gradients, strict=True)]
+        inputs, buffers = None if self.inputs is None else self.inputs.inputs, list[LayerBuffers]()
+        for layer, gradient in zip(self.network.layers, layer_views(self.network.spec, self.gradient), strict=True):
+            buffers.append(LayerBuffers(layer, gradient, self.rows, rng, earlier(inputs, buffers)))
+        return buffers
+
+    def _input_noise(self, rng: np.random.Generator) -> InputNoise | None:
+        """Return the copy of a batch's inputs, if they are changed or a residual connection adds them."""
+        spec, shape = self.network.spec, (self.rows, self.network.row_shape[0])
+        if not (spec.input_dropout or spec.input_noise or adds_inputs(self.network.layers)):
+            return None
+        return InputNoise(spec.input_dropout, spec.input_noise, shape, self.network.dtype, rng)
 
     def _backward(self) -> Calls:
         """Return the calls from the gradient of the loss to all gradients except that of the first weights.
 
         They end at the lowest trained layer.
         """
+        into = self._shortcuts()
         calls = [] if self.joint else self.layers[-1].through_activation()
         for index in range(len(self.layers) - 1, self.lowest, -1):
             layer, before = self.layers[index], self.layers[index - 1]
             further = index - 1 >= self.lowest
             calls += [*layer.through_shift(), *layer.through_product(before, further)]
+            calls += [(np.add, (before.grad, grad, before.grad)) for grad in into[index - 1]]
             calls += before.through_activation() if further else []
         return [*calls, *self._into_lowest()]
+
+    def _shortcuts(self) -> list[list[Array]]:
+        """Return, for each layer, the gradients that residual connections add to that of its outputs."""
+        into: list[list[Array]] = [[] for _ in self.layers]
+        for index, layer in enumerate(self.layers):
+            begin = index - (layer.layer.spec.residual or 0)
+            if layer.shortcut is not None and begin >= self.lowest:
+                layer.grad_shortcut = np.empty_like(layer.outputs)
+                into[begin].append(layer.grad_shortcut)
+        return into
 
     def _into_lowest(self) -> Calls:
         """Return the calls for the lowest trained layer; the gradient of the first weights needs the batch's inputs."""
@@ -229,6 +251,8 @@ class Workspace:
             Sum over the rows of sample weight times loss. `gradient` holds the gradient of this sum divided by `rows`.
         """
         first, last = self.layers[0], self.layers[-1]
+        if self.inputs is not None:
+            inputs = self.inputs.fill(inputs)
         function, arguments = first.product(inputs)
         function(*arguments)
         for function, arguments in self.forward:

@@ -25,13 +25,11 @@ def preactivation_ranges(network: Network, inputs: Array | StoredInputs) -> Rang
     last = max(index for index, key in enumerate(keys) if key in wanted)
     found: Ranges = {}
     for rows in _sample(len(inputs)):
-        x = inputs[rows]
         with np.errstate(all="ignore"):
-            for index in range(last + 1):
-                scores, x = network.layer_outputs(index, x)
-                if keys[index] in wanted:
-                    low, high = found.get(keys[index], (np.inf, -np.inf))
-                    found[keys[index]] = float(np.minimum(low, scores.min())), float(np.maximum(high, scores.max()))  # NaN propagates
+            for key, (z, _) in zip(keys[: last + 1], network.by_layer(inputs[rows]), strict=False):
+                if key in wanted:
+                    low, high = found.get(key, (np.inf, -np.inf))
+                    found[key] = float(np.minimum(low, z.min())), float(np.maximum(high, z.max()))  # NaN propagates
     return {key: ends for key, ends in found.items() if np.isfinite(ends).all()}
 
 

@@ -18,6 +18,7 @@ from mlpkit.errors import Problem, SpecError, join_problems
 from mlpkit.files.paths import as_path, expanded
 from mlpkit.plugin import SUITABLE, Loss, Metric, Optimizer, Schedule, learning_rate_of
 from mlpkit.plugin.json_schema import Words
+from mlpkit.spec.dropout import rate_of
 from mlpkit.spec.findings import Finding, findings, path_text
 from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.spec.part import Part, Seed, Text, example, raise_any
@@ -128,12 +129,16 @@ class Spec(Part):
     def _problem_findings(self) -> list[Finding]:
         """Return findings for options with which the objective of a full-batch optimizer is not deterministic."""
         found, name = [], plugin_name(self.optimizer)
+        for key in ("input_dropout", "input_noise"):
+            if getattr(self.network, key):
+                message = f"it is random at each call, but {name} needs a deterministic objective"
+                found.append(Finding(("network", key), message, "remove it, or choose another optimizer, such as 'adam'"))
         for index, layer in enumerate(self.network.layers):
             path = ("network", "layers", index)
             if layer.learning_rate_factor != 1:
                 message = f"{name} chooses its own steps, for all layers at once"
                 found.append(Finding((*path, "learning_rate_factor"), message, "leave it out, or choose another optimizer, such as 'adam'"))
-            if layer.dropout:
+            if rate_of(layer.dropout):
                 message = f"dropout is random at each call, but {name} needs a deterministic objective"
                 found.append(Finding((*path, "dropout"), message, "remove it, or choose another optimizer, such as 'adam'"))
             if isinstance(layer.normalization, BatchNormalization):
@@ -226,6 +231,7 @@ class Spec(Part):
             path = ("network", "layers", at, "units")
             found.append(Finding(path, f"the last layer has {last.units} units, but the target needs {outputs}", "remove it"))
         found += one_unit_softmax(outputs if last.units is None else None, last, ("network", "layers", at))
+        found += [Finding(("network", *each.path), each.message, each.help) for each in network.residual_findings(inputs)]
         if found:
             _raise_problems(found, "", "")
         layers = (*network.layers[:-1], last.model_copy(update={"units": outputs}))

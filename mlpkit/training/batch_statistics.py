@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,8 @@ def _moments(network: Network, index: int, inputs: Any) -> tuple[Any, Any]:
     shift: Any = None  # the mean of the first block, which keeps the sums of squares precise
     for block in row_blocks(rows, ROWS):
         values = inputs[block]
-        for before in range(index):
-            values = network.layer_outputs(before, values)[1]
+        for _, outputs in islice(network.by_layer(values), index):
+            values = outputs
         products = values.dot(weight).astype(np.float64)
         shift = products.mean(axis=0) if shift is None else shift
         products -= shift

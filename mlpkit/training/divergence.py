@@ -55,12 +55,11 @@ def _gives_nan(plugin: Plugin, dtype: str) -> bool:
 def _in_block(network: Network, x: Array) -> str | Plugin:
     """Return the layer or the plugin with the first NaN or infinity in the forward pass of some rows; "" if there is none."""
     with np.errstate(all="ignore"):
-        for index, layer in enumerate(network.layers):
+        for index, (layer, (z, outputs)) in enumerate(zip(network.layers, network.by_layer(x), strict=True)):
             name = f"layer {index} ({plugin_name(layer.activation)}, {layer.units} units)"
             if not layer.is_finite():
                 return f"the parameters of {name} are no longer finite"
-            z, x = network.layer_outputs(index, x)
-            if not np.isfinite(x).all():
+            if not np.isfinite(outputs).all():
                 moderate = np.abs(z).max() <= MODERATE  # False for NaN
                 return layer.activation if moderate and is_third_party(layer.activation) else f"the outputs of {name} are no longer finite"
     return ""

@@ -24,8 +24,12 @@ ROOT = Path(__file__).parents[2]
 LANGUAGES = Path(__file__).parent / "languages"
 TOLERANCES = {"float32": 1e-6, "float64": 1e-10}  # the scripts compute in float64
 SHIPPED = ("iris", "penguins", "digits", "diabetes", "xor")
-NORMALIZATIONS = ("layer", "batch", None)
-DEEP = [{"units": 6, "activation": "tanh", "normalization": NORMALIZATIONS[number % 3]} for number in range(30)]
+NORMALIZATIONS = ("layer", "batch", None, "rms")
+RESIDUAL = (None, None, 1, 2, 3)
+DEEP = [
+    {"units": 6, "activation": "tanh", "normalization": NORMALIZATIONS[number % 4], "residual": RESIDUAL[number % 5]}
+    for number in range(30)
+]
 
 
 def node() -> str:

@@ -39,7 +39,7 @@ from mlpkit.preprocessing.labels import TYPES as CLASS_TYPES
 from mlpkit.preprocessing.target import LABEL_TYPES
 from mlpkit.preprocessing.task import Form
 from mlpkit.provenance.network_probe import MOST_ROWS
-from mlpkit.spec import Data, Layer, Preprocessing, Training
+from mlpkit.spec import Data, Layer, NetworkSpec, Preprocessing, Training
 from mlpkit.training.history import FIXED
 
 from .corpus.forger import valid
@@ -115,7 +115,7 @@ def test_additions_of_each_schema_are_marked_in_the_reference():
     for kind, registry in REGISTRIES.items():
         for name in registry.builtins:
             assert kind == "readers" or (getattr(registry.get(name), "since", 3) > 3) == (name in later), name
-    parts = {"data.": Data, "preprocessing.": Preprocessing, "training.": Training, "network.layers[].": Layer}
+    parts = {"data.": Data, "preprocessing.": Preprocessing, "training.": Training, "network.layers[].": Layer, "network.": NetworkSpec}
     keys = [f"{prefix}{name}" for prefix, part in parts.items() for name in marked(part)]
     assert len(keys) > 10
     assert [key for key in keys if key not in later] == []

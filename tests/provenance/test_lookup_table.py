@@ -35,7 +35,7 @@ def test_a_model_predicts_through_the_table_of_a_missing_activation(tmp_path, al
     model.save(tmp_path / "model.h5")
     (record,) = [record for record in mlpkit.inspect(tmp_path / "model.h5")["plugins"] if "surrogate" in record]
     low, high = record["surrogate"]["trained"]
-    scores, _ = model.network.layer_outputs(0, model.input_encoder.encode(as_table(X), dtype))
+    scores, _ = next(model.network.by_layer(model.input_encoder.encode(as_table(X), dtype)))
     assert (low, high) == (float(scores.min()), float(scores.max()))
     assert 0 < record["surrogate"]["error"] < 1e-6
     alone()
@@ -346,13 +346,13 @@ def test_the_range_is_that_of_a_sample_of_the_training_rows(rows, tmp_path, monk
     """It costs a run the same however many rows there are, and has the first and the last of them."""
     x = np.sort(np.random.default_rng(0).normal(size=(rows, 1)), axis=0)
     model = mlpkit.Model(spec(training={"epochs": 1}, preprocessing="none"), inputs=1, outputs=1)
-    seen, measured = [], Network.layer_outputs
-    monkeypatch.setattr(Network, "layer_outputs", lambda self, index, inputs: seen.append(len(inputs)) or measured(self, index, inputs))
+    seen, measured = [], Network.by_layer
+    monkeypatch.setattr(Network, "by_layer", lambda self, inputs: seen.append(len(inputs)) or measured(self, inputs))
     list(mlpkit.epochs(model, x, np.tanh(x[:, 0])))
     assert sum(seen) == min(rows, 4096)
     model.save(tmp_path / "model.h5")
     (told,) = [record["surrogate"] for record in mlpkit.inspect(tmp_path / "model.h5")["plugins"] if "surrogate" in record]
-    scores, _ = measured(model.network, 0, x.astype("float32"))
+    scores, _ = next(measured(model.network, x.astype("float32")))
     assert told["trained"] == [float(scores.min()), float(scores.max())]
 
 

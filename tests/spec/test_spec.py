@@ -120,8 +120,8 @@ BAD = [  # what is changed, the place, words of the message or the help
     ({"network": {"layers": [{"activation": "tanh"}, {"units": 1}]}}, "network.layers[0]", "'units' is missing"),
     ({"network": last_layer(units=1, activation="softmax")}, "network.layers[1].activation", "one unit"),
     ({"network": last_layer(units=1, dropout=0.5)}, "network.layers[1].dropout", "drop predictions"),
-    ({"network": {"layers": [{"units": 2, "dropout": 1.0}, {"units": 1}]}}, "network.layers[0].dropout", "less than 1"),
-    ({"network": last_layer(units=1, normalization="bach")}, "network.layers[1].normalization", "'batch' or 'layer'"),
+    ({"network": {"layers": [{"units": 2, "dropout": 1.0}, {"units": 1}]}}, "network.layers[0].dropout", "a number from 0 to below 1"),
+    ({"network": last_layer(units=1, normalization="bach")}, "network.layers[1].normalization", "'batch', 'layer' or 'rms'"),
     (
         {"network": last_layer(units=1, normalization={"type": "batch", "momentm": 0.5})},
         "network.layers[1].normalization.momentm",

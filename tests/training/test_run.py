@@ -334,8 +334,8 @@ def test_dropout_drops_its_share_and_only_while_training():
     workspace = Workspace(network, spec.loss, 50, rng=np.random.default_rng(0))
     workspace.loss_and_gradient(ROWS, TARGETS)
     hidden = workspace.layers[0]
-    assert (hidden.mask == 0).mean() == pytest.approx(0.25, abs=0.01)
-    assert set(np.unique(hidden.mask)) == {0.0, 1 / 0.75}
+    assert (hidden.dropout.mask == 0).mean() == pytest.approx(0.25, abs=0.01)
+    assert set(np.unique(hidden.dropout.mask)) == {0.0, 1 / 0.75}
     np.testing.assert_array_equal(network.predict(ROWS), network.predict(ROWS))
     expected = np.tanh(ROWS @ network.layers[0].weight) @ network.layers[1].weight
     np.testing.assert_allclose(network.predict(ROWS), expected, rtol=1e-12)

@@ -70,20 +70,23 @@ function encode({ columns, missing }, arrays, row) {
 
 function normalized(options, part, z) {
   if (!options) return z;
-  const average = (values) => values.reduce((a, b) => a + b) / values.length, [scale, shift] = ["scale", "shift"].map(part);
-  const mean = part("mean") ?? z.map(() => average(z));
+  const rms = options.type === "rms", average = (values) => values.reduce((a, b) => a + b) / values.length, [scale, shift] = ["scale", "shift"].map(part);
+  const mean = part("mean") ?? z.map(() => (rms ? 0 : average(z)));
   const variance = part("variance") ?? z.map(() => average(z.map((value) => (value - mean[0]) ** 2)));
-  return z.map((value, unit) => (value - mean[unit]) / Math.sqrt(variance[unit] + options.epsilon) * scale[unit] + shift[unit]);
+  return z.map((value, unit) => (value - mean[unit]) / Math.sqrt(variance[unit] + options.epsilon) * scale[unit] + (shift?.[unit] ?? 0));
 }
 
 function forward(spec, arrays, row) {
-  return spec.network.layers.reduce((x, { activation, normalization }, index) => {
+  const inputs = [row]; // of each layer
+  return spec.network.layers.reduce((x, { activation, normalization, residual }, index) => {
     const name = `/tensors/layers.${index}`, weight = arrays.get(`${name}/weight`), bias = arrays.get(`${name}/bias`);
     const width = weight.length / x.length;
     const score = (unit) => x.reduce((sum, value, at) => sum + value * weight[at * width + unit], bias?.[unit] ?? 0);
     const z = Array.from({ length: width }, (_, unit) => score(unit)), part = (key) => arrays.get(`${name}.normalization/${key}`);
     const slope = arrays.get(`${name}.activation/slope`);
-    return ACTIVATIONS[activation.type ?? activation](normalized(normalization, part, z), activation, slope);
+    const outputs = ACTIVATIONS[activation.type ?? activation](normalized(normalization, part, z), activation, slope);
+    inputs.push(residual ? outputs.map((value, unit) => value + inputs.at(-residual)[unit]) : outputs);
+    return inputs.at(-1);
   }, row);
 }
 

@@ -66,6 +66,7 @@ def encode(inputs, arrays, rows):
 
 def forward(spec, arrays, x):
     """The outputs of the network, in float64."""
+    inputs = [x]  # of each layer
     for index, layer in enumerate(spec["network"]["layers"]):
         name = f"/tensors/layers.{index}"
         z = x @ arrays[f"{name}/weight"].astype(float) + arrays.get(f"{name}/bias", np.zeros(1)).astype(float)
@@ -75,13 +76,18 @@ def forward(spec, arrays, x):
                 path.rpartition("/")[2]: array.astype(float) for path, array in arrays.items() if path.startswith(f"{name}.normalization/")
             }
             mean, variance = (part["mean"], part["variance"]) if batch else (z.mean(axis=1, keepdims=True), z.var(axis=1, keepdims=True))
-            z = (z - mean) / np.sqrt(variance + options["epsilon"]) * part["scale"] + part["shift"]
+            if options["type"] == "rms":
+                mean, variance = 0.0, (z**2).mean(axis=1, keepdims=True)
+            z = (z - mean) / np.sqrt(variance + options["epsilon"]) * part["scale"] + part.get("shift", 0.0)
         activation = layer["activation"]
         options = {"type": activation} if isinstance(activation, str) else dict(activation)
         options |= {
             path.rpartition("/")[2]: array.astype(float) for path, array in arrays.items() if path.startswith(f"{name}.activation/")
         }
         x = ACTIVATIONS[options.pop("type")](z, **options)
+        if back := layer.get("residual"):
+            x = x + inputs[-back]
+        inputs.append(x)
     return x
 
 

@@ -138,7 +138,8 @@ TARGETS = {
 LAYERS = [
     {"units": 5, "activation": {"type": "leaky_relu", "negative_slope": 0.2}, "normalization": "batch"},
     {"units": 4, "activation": "glu", "normalization": "layer"},
-    {"units": 4, "activation": "prelu"},
+    {"units": 4, "activation": "prelu", "normalization": "rms", "residual": 1},
+    {"units": 4, "activation": "tanh", "residual": 2},
     *[{"units": 4, "activation": "tanh", "normalization": "layer", "bias": False}] * 10,  # more links than a header holds
 ]
 

@@ -1,0 +1,104 @@
+"""Random changes of values in training: dropout of outputs, and dropout and noise of the network's inputs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mlpkit.engine.inference import Calls
+from mlpkit.plugin import Array
+from mlpkit.spec.dropout import AlphaDropout, Dropout, GaussianDropout, rate_of
+
+LOWEST = -1.7580993408473766  # of selu: -scale alpha
+
+
+class DropoutMask:
+    """Random factors of the values of an array, drawn anew in each step.
+
+    Parameters
+    ----------
+    options : float, AlphaDropout or GaussianDropout
+    shape : tuple of int
+        (rows, units)
+    dtype : dtype
+    rng : numpy.random.Generator
+
+    Attributes
+    ----------
+    mask : array, shape (rows, units)
+        Derivative of the results by the values.
+    """
+
+    def __init__(self, options: Dropout, shape: tuple[int, ...], dtype: np.dtype[np.floating], rng: np.random.Generator) -> None:
+        self.options, self.rng = options, rng
+        self.mask: Array = np.empty(shape, dtype)
+
+    def forward(self, values: Array, results: Array) -> Calls:
+        """Return the calls that fill `results` from `values`."""
+        rate = rate_of(self.options)
+        if isinstance(self.options, GaussianDropout):
+            return [(self._draw_normal, (math.sqrt(rate / (1.0 - rate)),)), (np.multiply, (values, self.mask, results))]
+        if not isinstance(self.options, AlphaDropout):
+            return [(self._draw, (rate, 1.0 / (1.0 - rate))), (np.multiply, (values, self.mask, results))]
+        scale = 1.0 / math.sqrt((1.0 - rate) * (1.0 + rate * LOWEST**2))
+        shift = scale * LOWEST * (1.0 - rate)  # results are scale (mask (values - LOWEST) + LOWEST - rate LOWEST)
+        number = self.mask.dtype.type
+        return [
+            (self._draw, (rate, scale)),
+            (np.subtract, (values, number(LOWEST), results)),
+            (np.multiply, (results, self.mask, results)),
+            (np.add, (results, number(shift), results)),
+        ]
+
+    def backward(self, grad: Array) -> Calls:
+        """Return the call that converts the gradient of the results into that of the values, in place."""
+        return [(np.multiply, (grad, self.mask, grad))]
+
+    def _draw(self, rate: float, kept: float) -> None:
+        """Fill the mask with 0 for dropped values and `kept` for the others."""
+        self.rng.random(dtype=self.mask.dtype.type, out=self.mask)
+        np.greater_equal(self.mask, rate, out=self.mask)
+        self.mask *= kept
+
+    def _draw_normal(self, deviation: float) -> None:
+        self.rng.standard_normal(dtype=self.mask.dtype.type, out=self.mask)
+        self.mask *= deviation
+        self.mask += 1.0
+
+
+class InputNoise:
+    """Copy of a batch's inputs, with dropout and noise in training.
+
+    Parameters
+    ----------
+    dropout : float
+        Share of the inputs that are set to 0; the others are divided by 1 - dropout.
+    noise : float
+        Standard deviation of normal numbers that are added first.
+    shape : tuple of int
+        (rows, inputs)
+    dtype : dtype
+    rng : numpy.random.Generator
+    """
+
+    def __init__(
+        self, dropout: float, noise: float, shape: tuple[int, ...], dtype: np.dtype[np.floating], rng: np.random.Generator
+    ) -> None:
+        self.noise, self.rng = noise, rng
+        self.inputs: Array = np.empty(shape, dtype)
+        self.dropout = DropoutMask(dropout, shape, dtype, rng) if dropout else None
+        self.scratch = self.inputs if self.dropout is None else self.dropout.mask
+        self.calls = [] if self.dropout is None else self.dropout.forward(self.inputs, self.inputs)
+
+    def fill(self, inputs: Array) -> Array:
+        """Return the copy, filled from a batch."""
+        if self.noise:
+            self.rng.standard_normal(dtype=self.scratch.dtype.type, out=self.scratch)
+            self.scratch *= self.noise
+            np.add(inputs, self.scratch, self.inputs)
+        else:
+            self.inputs[...] = inputs
+        for function, arguments in self.calls:
+            function(*arguments)
+        return self.inputs
