@@ -42,7 +42,8 @@ def pythons_own_handler():
 class Interrupting:
     """While it is entered, SIGINT comes at one of the calls and returns of functions of a run, counted from its begin.
 
-    At none of them if `at` is None; `seen` is how many there are.
+    At none of them if `at` is None; `seen` is how many there are. Never before the call of a lock's `__exit__`, where Python itself
+    handles no signal: the lock would stay taken.
     """
 
     def __init__(self, at=None):
@@ -56,6 +57,8 @@ class Interrupting:
         sys.setprofile(None)
 
     def __call__(self, frame, event, argument):
+        if event == "c_call" and argument.__name__ == "__exit__":
+            return
         self.begun = self.begun or frame.f_code.co_qualname == "Runs._epochs"
         if (self.begun and frame.f_code.co_name != "__exit__") or frame.f_globals.get("__name__") != __name__:
             self.seen += self.begun
