@@ -123,7 +123,7 @@ class Plugin(BaseModel, ABC):
 
     @classmethod
     def check_definition(cls) -> None:
-        """Raise TypeError if the class lacks definitions that its contract needs; warn of deprecated definitions."""
+        """Raise TypeError if the class lacks definitions that its contract needs, besides abstract methods."""
 
     @model_validator(mode="before")
     @classmethod

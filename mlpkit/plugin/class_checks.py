@@ -17,18 +17,17 @@ def check_class(loaded: Any, contract: type[Any]) -> None:
     TypeError
         The class is not of this kind, is abstract, or has options that a spec cannot store. The message gives the reason.
     """
-    if not (isinstance(loaded, type) and issubclass(loaded, contract)):
+    fits = isinstance(loaded, type) and issubclass(loaded, contract)
+    if not fits:
         raise TypeError(f"{loaded!r} is not a subclass of {contract.__name__}")
     name = loaded.__name__
     if inspect.isabstract(loaded):
-        raise TypeError(f"{name} does not define {', '.join(sorted(getattr(loaded, '__abstractmethods__', ())))}")
+        raise TypeError(f"{name} does not define {', '.join(sorted(loaded.__abstractmethods__))}")
     declared = [variable for variable, kind in vars(contract).get("__annotations__", {}).items() if "ClassVar" in str(kind)]
     if missing := [variable for variable in declared if not hasattr(loaded, variable)]:
         raise TypeError(f"{name} does not define the class variables {' and '.join(missing)}")
-    check_definition = getattr(loaded, "check_definition", None)
-    if check_definition is not None:
-        check_definition()
-    _check_options(name, getattr(loaded, "model_fields", {}), getattr(loaded, "model_config", {}))
+    loaded.check_definition()
+    _check_options(name, loaded.model_fields, loaded.model_config)
 
 
 def _check_options(name: str, options: dict[str, Any], config: dict[str, Any]) -> None:

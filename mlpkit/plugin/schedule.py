@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from mlpkit.errors import warn
 from mlpkit.plugin.base import Plugin
@@ -76,14 +76,18 @@ class Schedule(Plugin):
         return self.at(Progress(min(epoch / epochs, 1.0), epoch, epochs, math.floor(epoch), epochs))
 
     @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Warn of a class that defines `rate` instead of `at`, as plugins for 0.3 do."""
+        super().__pydantic_init_subclass__(**kwargs)
+        if "rate" in vars(cls) and cls.at is Schedule.at:
+            message = f"{cls.__name__} defines rate(epoch, epochs): define at(progress) with progress.epoch and progress.epochs instead"
+            warn(DeprecationWarning(message))
+
+    @classmethod
     def check_definition(cls) -> None:
-        """Raise TypeError unless the class defines `at`; warn if it defines `rate` instead, as plugins for 0.3 do."""
-        if cls.at is not Schedule.at:
-            return
-        if cls.rate is Schedule.rate:
+        """Raise TypeError if the class defines neither `at` nor `rate`."""
+        if cls.at is Schedule.at and cls.rate is Schedule.rate:
             raise TypeError(f"{cls.__name__} does not define at")
-        message = f"{cls.__name__} defines rate(epoch, epochs): define at(progress) with progress.epoch and progress.epochs instead"
-        warn(DeprecationWarning(message))
 
 
 Schedule.__class_vars__ = {*Schedule.__class_vars__, "history_columns"}  # for Pydantic: not an option

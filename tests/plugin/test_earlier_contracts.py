@@ -27,16 +27,17 @@ def forget():
 
 
 def test_a_schedule_that_defines_rate(forget):
-    class Falling(mlpkit.Schedule):
-        def rate(self, epoch, epochs):
-            return 0.1 * (1.0 - epoch / (2 * epochs))
+    with pytest.warns(DeprecationWarning, match=r"Falling defines rate\(epoch, epochs\): define at\(progress\)") as caught:
 
-    with pytest.warns(DeprecationWarning, match=r"Falling defines rate\(epoch, epochs\): define at\(progress\)"):
-        model = mlpkit.train(spec(optimizer={"type": "sgd", "learning_rate": Falling}), X, Y)
-    assert [epoch.learning_rate for epoch in model.history] == pytest.approx([0.1, 0.0875, 0.075, 0.0625])
+        class Falling(mlpkit.Schedule):
+            def rate(self, epoch, epochs):
+                return 0.1 * (1.0 - epoch / (2 * epochs))
+
+    assert [warning.filename for warning in caught] == [__file__]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        mlpkit.train(spec(optimizer={"type": "sgd", "learning_rate": Falling}), X, Y)
+        model = mlpkit.train(spec(optimizer={"type": "sgd", "learning_rate": Falling}), X, Y)
+    assert [epoch.learning_rate for epoch in model.history] == pytest.approx([0.1, 0.0875, 0.075, 0.0625])
 
 
 def test_a_schedule_that_defines_neither(forget):
