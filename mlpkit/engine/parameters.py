@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import accumulate
 from math import prod
 
 import numpy as np
@@ -36,8 +37,10 @@ class Parameters:
         All parameters; initially zero.
     trained : array
         First part of `vector`, which the optimizer updates.
+    slices : dict of str to slice
+        Place of each parameter in `vector`: ``"layers.0.weight"`` and so on, in the order of the vector.
     views : dict of str to array
-        ``"layers.0.weight"`` and so on: views into `vector`.
+        Views into `vector` by the same names.
     trained_tensors : int
         Number of views that the optimizer updates; they come first.
     """
@@ -46,12 +49,9 @@ class Parameters:
         shapes = {**trained, **fixed}
         self.vector: Array = np.zeros(sum(map(prod, shapes.values())), dtype)
         self.trained: Array = self.vector[: sum(map(prod, trained.values()))]
-        self.views: dict[str, Array] = {}
+        self.slices = _slices({name: prod(shape) for name, shape in shapes.items()})
+        self.views: dict[str, Array] = {name: self.vector[self.slices[name]].reshape(shape) for name, shape in shapes.items()}
         self.trained_tensors = len(trained)
-        start = 0
-        for name, shape in shapes.items():
-            self.views[name] = self.vector[start : start + prod(shape)].reshape(shape)
-            start += prod(shape)
 
     def __len__(self) -> int:
         return len(self.vector)
@@ -70,6 +70,7 @@ class MappedParameters(Parameters):
 
     def __init__(self, trained: Mapping[str, Array], fixed: Mapping[str, Array]) -> None:
         self.views = {**trained, **fixed}
+        self.slices = _slices({name: view.size for name, view in self.views.items()})
         self.trained_tensors = len(trained)
         self._trained_size = sum(view.size for view in trained.values())
 
@@ -87,3 +88,8 @@ class MappedParameters(Parameters):
 
     def __len__(self) -> int:
         return sum(view.size for view in self.views.values())
+
+
+def _slices(sizes: Mapping[str, int]) -> dict[str, slice]:
+    """Return the place of each parameter in a vector of parameters of these sizes."""
+    return {name: slice(stop - size, stop) for (name, size), stop in zip(sizes.items(), accumulate(sizes.values()), strict=True)}

@@ -31,12 +31,8 @@ def from_file_order(parameters: Parameters, stored: Array, out: Array) -> None:
 
 def _parts(parameters: Parameters, size: int) -> list[slice]:
     """Return the slice in memory of each of the first `size` parameters, in the order of the file."""
-    found: list[tuple[tuple[int, int], slice]] = []
-    start = 0
-    for name, view in parameters.views.items():
-        found.append((_place(name), slice(start, start + view.size)))
-        start += view.size
-    return [part for _, part in sorted(found, key=lambda entry: entry[0]) if part.stop <= size]
+    parts = [parameters.slices[name] for name in sorted(parameters.slices, key=_place)]
+    return [part for part in parts if part.stop <= size]
 
 
 def _place(name: str) -> tuple[int, int]:

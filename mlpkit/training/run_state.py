@@ -23,13 +23,10 @@ from mlpkit.training.warm_start import WarmStart
 def state_of(run: Run, data: Fingerprint) -> TrainingState:
     """Return the state of a run that is `whole`, with copies of arrays, so that training may continue."""
     order = generator_state(run.shuffle_rng) if run.order is None else run.order
-    parameters = run.network.parameters
+    parameters, optimizer = run.network.parameters, run.spec.optimizer
     arrays: dict[str, NDArray[Any]] = {
-        f"optimizer/{name}": to_file_order(parameters, array)
-        for name, array in zip(run.spec.optimizer.state, run.update.state, strict=True)
-    }
-    arrays |= {
-        f"optimizer/{name}": number.reshape(-1).copy() for name, number in zip(run.spec.optimizer.scalars, run.update.scalars, strict=True)
+        f"optimizer/{name}": to_file_order(parameters, array) if name in optimizer.state else array.reshape(-1).copy()
+        for name, array in run.update.arrays.items()
     }
     arrays |= {"rng/shuffle": order, "rng/dropout": generator_state(run.dropout_rng), "loop/loss": np.array([run.loss])}
     monitor = run.best.monitor if run.best.stopping else None
@@ -69,10 +66,12 @@ def restore(run: Run, state: TrainingState, history: Sequence[Epoch] = ()) -> No
     run.done, run.epoch, run.step, run.loss = state.done, state.epoch, state.step, float(state.arrays["loop/loss"][0])
     run.converged, run.update.before = state.converged, state.before
     parameters, optimizer = run.network.parameters, run.spec.optimizer
-    for name, array in zip(optimizer.state, run.update.state, strict=True):
-        from_file_order(parameters, state.arrays[f"optimizer/{name}"], array)
-    for name, number in zip(optimizer.scalars, run.update.scalars, strict=True):
-        number[...] = state.arrays[f"optimizer/{name}"].reshape(number.shape)
+    for name, array in run.update.arrays.items():
+        stored = state.arrays[f"optimizer/{name}"]
+        if name in optimizer.state:
+            from_file_order(parameters, stored, array)
+        else:
+            array[...] = stored.reshape(array.shape)
     if run.update.history is not None:
         run.update.history = EpochColumns(history[state.done :])
     set_generator(run.shuffle_rng, state.arrays["rng/shuffle"])
@@ -88,12 +87,10 @@ def restore(run: Run, state: TrainingState, history: Sequence[Epoch] = ()) -> No
 
 def warm_start_of(run: Run) -> WarmStart:
     """Return the warm start for the next run on the network. The run must be `whole` and not closed."""
-    optimizer, update = run.spec.optimizer, run.update
-    arrays = dict(zip((*optimizer.state, *optimizer.scalars), (*update.state, *update.scalars), strict=True))
     last, left = None, None
     if keeps_parameters(run.spec):
         last, left = run.network.parameters.vector.copy(), run.best_network().parameters.vector.copy()
-    return WarmStart(run.spec.optimizer, arrays, run.update.before + run.step, last, left)
+    return WarmStart(run.spec.optimizer, run.update.arrays, run.update.before + run.step, last, left)
 
 
 def apply_warm_start(run: Run, start: WarmStart) -> None:
@@ -102,7 +99,7 @@ def apply_warm_start(run: Run, start: WarmStart) -> None:
     start.restore_last(run.network.parameters.vector)
     if start.fits(run.spec, run.update):
         run.update.before = start.step
-        for array, earlier in zip((*run.update.state, *run.update.scalars), start.arrays.values(), strict=True):
+        for array, earlier in zip(run.update.arrays.values(), start.arrays.values(), strict=True):
             array[...] = earlier
     run.predicting_network()
     run.best.keep(None)

@@ -85,15 +85,20 @@ class Update:
 
     def _tensors(self) -> list[_Tensor]:
         """Return the trained tensors, each with its state, in the order of the vector."""
-        found, start = [], 0
+        found = []
         for index, (name, w) in enumerate(islice(self.parameters.views.items(), self.parameters.trained_tensors)):
-            part = slice(start, start + w.size)
+            part = self.parameters.slices[name]
             state = [array[part].reshape(w.shape) for array in self.state]
             scalars = [numbers[index, ...] for numbers in self.scalars]
             rates = None if self.rates is None else self.rates[part].reshape(w.shape)
             found.append(_Tensor(w, part, [*state, *scalars], rates, _place(name) if takes_place(self.optimizer) else {}))
-            start += w.size
         return found
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """Arrays of the state, then of the scalars, by name."""
+        optimizer = self.optimizer
+        return dict(zip((*optimizer.state, *optimizer.scalars), (*self.state, *self.scalars), strict=True))
 
     def rate(self, steps: int, steps_per_epoch: int) -> float:
         """Return the learning rate after `steps` steps."""
@@ -149,7 +154,7 @@ class Update:
     def adopt(self, found: Found) -> None:
         """Set the network's parameters and the optimizer's state to a result of `minimize`."""
         self.trained[...] = found.w
-        for array, changed in zip((*self.state, *self.scalars), found.state, strict=True):
+        for array, changed in zip(self.arrays.values(), found.state, strict=True):
             array[...] = changed
 
     def _apply_by_pieces(self, w: Array, gradient: Array, lr: float, step: int) -> None:

@@ -58,10 +58,8 @@ class WarmStart:
 
     def fits(self, spec: Spec, update: Update) -> bool:
         """Return True if the optimizer of a spec can use the arrays: same classes, regardless of rates and options."""
-        names = *spec.optimizer.state, *spec.optimizer.scalars
-        if _types(spec.optimizer) != _types(self.optimizer) or tuple(self.arrays) != names:
-            return False
-        return [array.shape for array in self.arrays.values()] == [array.shape for array in (*update.state, *update.scalars)]
+        earlier, own = ([(name, array.shape) for name, array in arrays.items()] for arrays in (self.arrays, update.arrays))
+        return _types(spec.optimizer) == _types(self.optimizer) and earlier == own
 
     def restore_last(self, vector: Array) -> None:
         """Set a network's weights to those at the end of training, unless they have been changed since."""
