@@ -64,6 +64,11 @@ def evaluate(
         console.json(finite(measured) | ({"weighted": True} if weighted else {}))
     else:
         console.out(_text(loaded, measured, label))
+    _check_bounds(console, measured, bounds, label)
+
+
+def _check_bounds(console: Console, measured: dict[str, float], bounds: dict[str, float], label: str) -> None:
+    """Write an error for each figure that does not meet its bound, and exit if there is one."""
     failures = [label + text for name, bound in bounds.items() if (text := _failure(measured, name, bound))]
     for text in failures:
         console.fail([("error", text)])

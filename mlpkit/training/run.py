@@ -101,9 +101,7 @@ class Run:
         self.averaged = AveragedNetwork(network, self.update, train.inputs) if averages(spec.optimizer) else None
         self.best = Best(network, self.averaged.network if self.averaged else network, spec, validation is not None)
         self.evaluated = not (validation is None and measure is None and not self.best.stopping)
-        shapes = [layer.weight.shape for layer in network.layers]
-        large = max(self.batch_size * inputs * units for inputs, units in shapes) >= LARGE
-        self.share = Share(large, may_be_split(max(self.batch_size, BLOCK if self.evaluated else 1), shapes))
+        self.share = self._share()
         self.threads: int | None = None  # set when the run begins
         self.order: NDArray[np.uint64] | None = None  # state of the shuffle generator before the unfinished epoch
         shuffle = spec.training.shuffle and not minimizes
@@ -112,6 +110,12 @@ class Run:
         self.steps_per_epoch = 1 if minimizes else len(self.batches)
         self.workspaces = self._workspaces()
         self.problem = Objective(network, self.batches, self.workspaces, stop) if minimizes else None
+
+    def _share(self) -> Share:
+        """Return the share of threads that batches and layers of these sizes need."""
+        shapes = [layer.weight.shape for layer in self.network.layers]
+        large = max(self.batch_size * inputs * units for inputs, units in shapes) >= LARGE
+        return Share(large, may_be_split(max(self.batch_size, BLOCK if self.evaluated else 1), shapes))
 
     def _workspaces(self) -> dict[int, Workspace]:
         """Return workspaces for a full batch and for the last batch of an epoch, which share one gradient."""
