@@ -85,7 +85,7 @@ def read_table(
     """
     reader = _reader(path, format, {"missing": {"only": list(missing)}, **options})
     path = _located(path, reader)
-    with _readable(path), attributing_errors():
+    with attributing_errors(), _readable(path):
         return _as_table(reader, reader.open(Source(str(path), columns, allow_large)), path)
 
 
@@ -100,7 +100,7 @@ def open_table(
     if type(reader).on_disk is Reader.on_disk:
         return None
     path = _located(path, reader)
-    with _readable(path), attributing_errors():
+    with attributing_errors(), _readable(path):
         found: StoredTable | None = reader.on_disk(Source(str(path), columns, allow_large))
         return found
 
@@ -122,7 +122,7 @@ def iter_tables(
     reader = _reader(path, format, {"missing": {"only": list(missing)}, **options})
     path = _located(path, reader)
     first = 0
-    with _readable(path), attributing_errors():
+    with attributing_errors(), _readable(path):
         for batch in reader.batches(Source(str(path), columns, allow_large), rows):
             table = _as_table(reader, batch, path, first)
             first += table.rows

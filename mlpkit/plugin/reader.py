@@ -32,7 +32,7 @@ class Reader(Plugin):
     """Reader of a file format. Its name is the suffix of the files without the dot: `parquet` reads x.parquet.
 
     Readers are looked up when data are read, never when a model is loaded. `data.format` in a spec selects one, with its options.
-    OSError and DataError are shown to users unchanged. Raise DataError for a file of another format.
+    An OSError is reported as a file that cannot be read, and a DataError unchanged. Raise DataError for a file of another format.
     """
 
     kind: ClassVar[str] = "readers"

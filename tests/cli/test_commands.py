@@ -171,6 +171,24 @@ def test_predict_as_json_lines(trained, run):
     assert [row["predicted_shape"] for row in rows] == mlpkit.load("model.h5").predict("shapes.csv").tolist()
 
 
+READER = """import mlpkit
+
+class Plugin(mlpkit.Reader):
+    def open(self, source):
+        raise PermissionError(13, "Permission denied", source.path)
+"""
+
+
+def test_a_failure_to_read_is_not_one_to_write(trained, run, install):
+    install("dist-listing", "listing", READER, group="readers")
+    (trained / "rows.listing").write_text("")
+    done = run("predict", "model.h5", "rows.listing", "-o", "out.csv")
+    assert (done.code, done.out) == (2, "")
+    assert "rows.listing cannot be read: Permission denied" in done.err
+    assert "out.csv" not in done.err
+    assert not (trained / "out.csv").exists()
+
+
 def test_predict_as_an_array(trained, run):
     assert run("predict", "model.h5", "shapes.csv", "-o", "out.npy", "--batch-size", 7).code == 0
     np.testing.assert_array_equal(np.load("out.npy"), mlpkit.load("model.h5").predict("shapes.csv"))
