@@ -28,7 +28,7 @@ MOST = {  # files that an addition touches at most
 USES = {
     "activation": ("bent_identity", {"layer": {"activation": "bent_identity"}}, "bent_identity"),
     "trained_activation": ("scaled_tanh", {"layer": {"activation": {"type": "scaled_tanh", "initial": 0.5}}}, "scaled_tanh"),
-    "layer_option": ("weight_penalty", {"layer": {"weight_penalty": 0.1}}, "linear"),
+    "layer_option": ("quartic", {"layer": {"quartic": 0.1}}, "linear"),
     "training_option": ("gradient_limit", {"training": {"gradient_limit": 0.01}}, "linear"),
     "metric": ("mean_quartic_error", {"spec": {"metrics": ["mean_quartic_error"]}}, "mean_quartic_error"),
 }
@@ -146,7 +146,7 @@ def test_each_kind_has_a_patch():
 @pytest.mark.parametrize("kind", MOST)
 def test_the_list_of_files_is_true_and_short(kind):
     files = files_of((PATCHES / f"{kind}.patch").read_text(encoding="utf-8"))
-    new = {"command": "mlpkit/cli/NAME.py", "layer_option": "mlpkit/training/NAME.py"}.get(kind)
+    new = {"command": "mlpkit/cli/NAME.py"}.get(kind)
     found = {new if not (ROOT / name).exists() else name for name in files}
     assert found == set(listed(kind))
     assert len(files) <= MOST[kind]

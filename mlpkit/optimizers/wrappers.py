@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field, model_validator
 
+from mlpkit.numerics.clipping import shorten
 from mlpkit.plugin import Array, Wrapper
 
 
@@ -37,21 +37,8 @@ class Clipping(Wrapper):
         if self.value is not None:
             np.clip(grad, -self.value, self.value, out=grad)
         if self.norm is not None:
-            _shorten(grad, self.norm)
+            shorten(grad, self.norm)
         self.inner.step(w, grad, *state, lr=lr, t=t, **place)
-
-
-def _shorten(grad: Array, norm: float) -> None:
-    """Scale an array in place so that its Euclidean norm is at most `norm`."""
-    flat = grad.reshape(-1)
-    with np.errstate(over="ignore"):
-        length = math.sqrt(flat.dot(flat))
-    if length == math.inf:  # the squares overflow
-        np.divide(grad, max(float(grad.max()), -float(grad.min())), grad)
-        length = math.sqrt(flat.dot(flat))
-        np.multiply(grad, norm / length, grad)
-    elif length > norm:
-        np.multiply(grad, norm / length, grad)
 
 
 class Averaging(Wrapper):

@@ -81,6 +81,11 @@ class Optimizer(Plugin):
         """
         return ()
 
+    @property
+    def decoupled_decay(self) -> float:
+        """Decoupled weight decay d: before each `step`, mlpkit multiplies weights by 1 - lr d, but not biases and normalization."""
+        return 0.0
+
     def weights(self, w: Array, out: Array, *state: Array) -> bool:
         """Fill `out` with the weights for predictions and return True; or return False if these are `w` itself.
 
@@ -121,7 +126,7 @@ class Optimizer(Plugin):
 
 
 # for Pydantic: class variables of these names in subclasses are not options
-Optimizer.__class_vars__ = {*Optimizer.__class_vars__, "state", "scalars"}
+Optimizer.__class_vars__ = {*Optimizer.__class_vars__, "state", "scalars", "decoupled_decay"}
 
 
 class Minimizer(Optimizer):
@@ -220,7 +225,12 @@ class Wrapper(Optimizer):
 
 def learning_rate_of(optimizer: Optimizer) -> float | Schedule:
     """Return the learning rate of an optimizer, or its schedule; of a wrapper, that of the innermost optimizer."""
-    return learning_rate_of(optimizer.inner) if isinstance(optimizer, Wrapper) else optimizer.learning_rate
+    return innermost(optimizer).learning_rate
+
+
+def innermost(optimizer: Optimizer) -> Optimizer:
+    """Return the optimizer itself, or the innermost one of a wrapper."""
+    return innermost(optimizer.inner) if isinstance(optimizer, Wrapper) else optimizer
 
 
 def is_elementwise(optimizer: Optimizer) -> bool:

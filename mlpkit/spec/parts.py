@@ -17,6 +17,8 @@ from mlpkit.spec.file_format import CSV_OPTIONS, FileFormat, given_twice
 from mlpkit.spec.findings import Finding
 from mlpkit.spec.normalization import BatchNormalization, Normalization
 from mlpkit.spec.part import AnyColumn, ColumnName, Count, Flag, Names, Number, Part, Seed, Text, example, raise_any
+from mlpkit.spec.weight_average import WeightAverage
+from mlpkit.spec.weight_constraint import WeightConstraint
 from mlpkit.text.column_names import same_form
 from mlpkit.text.limits import InParts
 
@@ -156,6 +158,12 @@ class Layer(Part):
     ] = Field(None, description="initial weights; 'auto': as the activation recommends")
     bias_initializer: Initializer = Field("zeros", validate_default=True, description="initial bias")
     learning_rate_factor: Annotated[Number, Field(gt=0), Since(5)] = Field(1.0, description="times the learning rate, for this layer")
+    decay_factor: Annotated[Number, Field(ge=0), Since(5)] = Field(1.0, description="times the weight decay, for this layer")
+    l1: Annotated[Number, Field(ge=0), Since(5)] = Field(0.0, description="factor of the penalty sum(|weights|), minimized with the loss")
+    l2: Annotated[Number, Field(ge=0), Since(5)] = Field(0.0, description="factor of the penalty sum(weights^2), minimized with the loss")
+    weight_constraint: Annotated[WeightConstraint | None, Since(5)] = Field(
+        None, description="'max_norm', 'unit_norm' or 'non_negative', applied after each step"
+    )
     trainable: Annotated[Flag, Since(5)] = Field(
         True, description="false: weights and the running averages of batch normalization are not updated"
     )
@@ -264,6 +272,19 @@ class Training(Part):
         False, description="save the state of the optimizer also after a finished run, so that it can be continued"
     )
     weighted_metrics: Annotated[Flag, Since(4)] = Field(False, description="apply sample weights in validation metrics, as in the loss")
+    clip_value: Annotated[Number | None, Field(gt=0), Since(5)] = Field(
+        None, description="largest absolute value of a number of the gradient"
+    )
+    clip_norm: Annotated[Number | None, Field(gt=0), Since(5)] = Field(
+        None, description="largest Euclidean norm of the gradient of all parameters, after 'clip_value' (1211.5063)"
+    )
+    weight_decay: Annotated[Number, Field(ge=0), Since(5)] = Field(
+        0.0, description="decoupled weight decay: in each step weights are multiplied by 1 - learning rate * weight_decay (1711.05101)"
+    )
+    decay_all: Annotated[Flag, Since(5)] = Field(False, description="biases, scales and shifts decay too")
+    average: Annotated[WeightAverage | None, Since(5)] = Field(
+        None, description="'ema' or 'swa': the model predicts with an average of the weights"
+    )
 
 
 def plugin_name(plugin: Plugin) -> str:

@@ -11,6 +11,7 @@ from mlpkit.data.disk.stream import Stream
 from mlpkit.engine.network import Network
 from mlpkit.engine.workspace import Workspace
 from mlpkit.plugin import Array
+from mlpkit.training.penalty import Penalty
 
 ROWS = 4096  # rows processed at once
 
@@ -31,6 +32,8 @@ class Objective:
         All rows in a fixed order.
     workspaces : dict of int to Workspace
         Workspaces by number of rows, which share one gradient.
+    penalty : Penalty
+        Added to the mean loss.
     stop : callable or None
         Called before each pass.
 
@@ -39,14 +42,19 @@ class Objective:
     passes : int
         Number of calls since `begin`.
     loss : float
-        Loss of the first call.
+        Mean loss of the first call, without the penalty.
     """
 
     def __init__(
-        self, network: Network, batches: Batches | Stream, workspaces: dict[int, Workspace], stop: Callable[[], bool] | None
+        self,
+        network: Network,
+        batches: Batches | Stream,
+        workspaces: dict[int, Workspace],
+        penalty: Penalty,
+        stop: Callable[[], bool] | None,
     ) -> None:
         self.parameters, self.batches, self.workspaces, self.stop = network.parameters.trained, batches, workspaces, stop
-        self.start = self.parameters.copy()
+        self.start, self.penalty = self.parameters.copy(), penalty
         self.block = next(iter(workspaces.values())).gradient.trained
         self.gradient = np.empty_like(self.block) if len(self.batches) > 1 else self.block
         self.passes, self.loss = 0, 0.0
@@ -62,12 +70,14 @@ class Objective:
         try:
             self.parameters[...] = x
             loss = self._over_blocks()
+            penalty = self.penalty.value()
+            self.penalty.add(self.gradient)
         finally:
             self.parameters[...] = self.start
         if self.passes == 0:
             self.loss = loss
         self.passes += 1
-        return loss, self.gradient
+        return loss + penalty, self.gradient
 
     def _over_blocks(self) -> float:
         """Return the mean loss at the network's parameters, and store its gradient in `gradient`."""

@@ -19,7 +19,7 @@ from mlpkit.engine.network import BLOCK, Network
 from mlpkit.engine.workspace import Workspace
 from mlpkit.errors import MLPKitError, warn
 from mlpkit.numerics.numpy_errstate import quiet_context
-from mlpkit.plugin import Array, Minimizer, averages
+from mlpkit.plugin import Array, Minimizer
 from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.spec import Spec
 from mlpkit.spec.normalization import BatchNormalization
@@ -33,7 +33,7 @@ from mlpkit.training.evaluation import Answers, mean_loss
 from mlpkit.training.interrupts import Interrupts
 from mlpkit.training.objective import ROWS, Objective, Stopped
 from mlpkit.training.random_generators import generator_state, random_stream
-from mlpkit.training.state import Place
+from mlpkit.training.state import Place, keeps_averages
 from mlpkit.training.update import Update
 
 NOTHING = nullcontext()
@@ -98,7 +98,7 @@ class Run:
         self.dropout_rng = random_stream(spec.seed, "dropout", done)
         self.quiet = quiet_context()
         self.update = Update(network, spec)
-        self.averaged = AveragedNetwork(network, self.update, train.inputs) if averages(spec.optimizer) else None
+        self.averaged = AveragedNetwork(network, self.update, train.inputs) if keeps_averages(spec) else None
         self.best = Best(network, self.averaged.network if self.averaged else network, spec, validation is not None)
         self.evaluated = not (validation is None and measure is None and not self.best.stopping)
         self.share = self._share()
@@ -109,7 +109,7 @@ class Run:
         self.batches = batches_of(train, self.batch_size, shuffle, join)
         self.steps_per_epoch = 1 if minimizes else len(self.batches)
         self.workspaces = self._workspaces()
-        self.problem = Objective(network, self.batches, self.workspaces, stop) if minimizes else None
+        self.problem = Objective(network, self.batches, self.workspaces, self.update.penalty, stop) if minimizes else None
 
     def _share(self) -> Share:
         """Return the share of threads that batches and layers of these sizes need."""
@@ -169,6 +169,8 @@ class Run:
         """Return the record of an epoch whose steps are done, with its validation."""
         network = self.predicting_network()
         validation_loss, metrics = self._evaluate(network) if self.evaluated else (None, {})
+        if self.update.penalty:
+            metrics = {**metrics, "penalty": self.update.penalty.value()}
         seconds = time.perf_counter() - started
         epoch = Epoch(self.done + self.epoch + 1, self.loss / self.rows, validation_loss, metrics, rate, seconds)
         self._begin_change()

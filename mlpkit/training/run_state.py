@@ -30,6 +30,8 @@ def state_of(run: Run, data: Fingerprint) -> TrainingState:
     }
     arrays |= {"rng/shuffle": order, "rng/dropout": generator_state(run.dropout_rng), "loop/loss": np.array([run.loss])}
     monitor = run.best.monitor if run.best.stopping else None
+    if (average := run.update.weight_average) is not None:
+        arrays |= {"loop/average": to_file_order(parameters, average.mean), "loop/average_share": average.share.reshape(1).copy()}
     if keeps_parameters(run.spec):
         arrays["loop/parameters"] = to_file_order(parameters, parameters.vector)
     if monitor is not None:
@@ -72,6 +74,9 @@ def restore(run: Run, state: TrainingState, history: Sequence[Epoch] = ()) -> No
             from_file_order(parameters, stored, array)
         else:
             array[...] = stored.reshape(array.shape)
+    if (average := run.update.weight_average) is not None:
+        from_file_order(parameters, state.arrays["loop/average"], average.mean)
+        average.share[...] = state.arrays["loop/average_share"][0]
     if run.update.history is not None:
         run.update.history = EpochColumns(history[state.done :])
     set_generator(run.shuffle_rng, state.arrays["rng/shuffle"])

@@ -6,19 +6,25 @@ The rule of the optimizer is applied to the vector of all parameters, or to each
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mlpkit.engine.network import Network
+from mlpkit.numerics.clipping import shorten
 from mlpkit.plugin import Array, Minimizer, Progress, Schedule, is_elementwise, learning_rate_of, takes_place
 from mlpkit.spec import Spec
 from mlpkit.text.shown import shortened
 from mlpkit.threads import in_parallel
+from mlpkit.training.constraints import constraints
 from mlpkit.training.divergence import broken
 from mlpkit.training.history import EpochColumns
 from mlpkit.training.objective import Objective
+from mlpkit.training.penalty import Penalty
+from mlpkit.training.weight_average import WeightAverage
+from mlpkit.training.weight_decay import WeightDecay
 
 PIECE = 2**18  # parameters that an elementwise optimizer updates at once
 MANY = 2**20  # parameters from which slices and threads are faster
@@ -45,9 +51,9 @@ class _Tensor(NamedTuple):
 class Update:
     """Optimizer with its state and the learning rate of each step.
 
-    The order of a step: the gradient of the mean loss; then the optimizer's rule, with the learning rate times the factor of the layer.
-    Penalties and clipping belong before the rule; decay and constraints after it. If the optimizer averages, the weights for
-    prediction are computed from its state when they are needed.
+    The order of a step: gradient of the mean loss; plus that of the penalties; `clip_value`; `clip_norm` of the whole vector; decoupled
+    weight decay; the optimizer's rule, with the learning rate times the factor of the layer; constraints of weights; average of weights.
+    If the optimizer averages itself, the weights for prediction are computed from its state when they are needed.
 
     Attributes
     ----------
@@ -73,7 +79,12 @@ class Update:
         self.state = tuple(np.zeros_like(self.trained) for _ in optimizer.state)
         by_tensor = optimizer.scope == "tensor"
         self.scalars = tuple(np.zeros(self.parameters.trained_tensors if by_tensor else ()) for _ in optimizer.scalars)
-        self.before = 0
+        self.penalty, self.before = Penalty(network), 0
+        self.weight_average = None if spec.training.average is None else WeightAverage(spec.training, self.trained)
+        self.before_rule = self._before_rule(network, spec)  # called with the gradient and the learning rate
+        self.after_rule = constraints(network)  # called with the numbers of the step and of the steps per epoch
+        if self.weight_average is not None:
+            self.after_rule.append(self.weight_average.add)
         self.history = EpochColumns() if self.schedule is not None and self.schedule.once_per_epoch else None
         self.factors = layer_factors(network)
         self.rates = None if self.factors is None else np.empty_like(self.factors)  # learning rate of each parameter in the present step
@@ -82,6 +93,16 @@ class Update:
         self.tensors = self._tensors() if by_tensor else None
         by_pieces = is_elementwise(optimizer) and len(self.trained) >= MANY
         self.whole = self.tensors is None and not by_pieces  # one call for all parameters
+
+    def _before_rule(self, network: Network, spec: Spec) -> list[Callable[[Array, float], object]]:
+        """Return the functions that change the gradient or the weights before the rule, in order."""
+        value, norm, decay = spec.training.clip_value, spec.training.clip_norm, WeightDecay(network, spec)
+        found: list[Callable[[Array, float], object]] = [self.penalty.add] if self.penalty else []
+        if value is not None:
+            found.append(lambda gradient, rate: np.clip(gradient, -value, value, out=gradient))
+        if norm is not None:
+            found.append(lambda gradient, rate: shorten(gradient, norm))
+        return [*found, decay.apply] if decay else found
 
     def _tensors(self) -> list[_Tensor]:
         """Return the trained tensors, each with its state, in the order of the vector."""
@@ -121,7 +142,14 @@ class Update:
     def apply(self, gradient: Array, step: int, steps_per_epoch: int) -> None:
         """Apply step number `step`. The gradient is overwritten."""
         lr: Any = self.constant if self.schedule is None else self.rate(step - 1, steps_per_epoch)
-        w, step = self.trained, step + self.before
+        for change in self.before_rule:
+            change(gradient, lr)
+        self._apply_rule(gradient, lr, step + self.before)
+        for follow in self.after_rule:
+            follow(step, steps_per_epoch)
+
+    def _apply_rule(self, gradient: Array, lr: Any, step: int) -> None:
+        w = self.trained
         if self.factors is not None and self.rates is not None:
             lr = np.multiply(self.factors, lr, out=self.rates)
         if self.whole:
@@ -136,6 +164,8 @@ class Update:
 
     def average(self, out: Array) -> bool:
         """Fill `out`, shaped like the trained vector, with averaged weights; return False if there are none."""
+        if self.weight_average is not None:
+            return self.weight_average.fill(out)
         if self.tensors is None:
             return self.optimizer.weights(self.trained, out, *self.state, *self.scalars)
         return all(self.optimizer.weights(each.w, out[each.part].reshape(each.w.shape), *each.state) for each in self.tensors)
