@@ -144,23 +144,20 @@ class Update:
         lr: Any = self.constant if self.schedule is None else self.rate(step - 1, steps_per_epoch)
         for change in self.before_rule:
             change(gradient, lr)
-        self._apply_rule(gradient, lr, step + self.before)
-        for follow in self.after_rule:
-            follow(step, steps_per_epoch)
-
-    def _apply_rule(self, gradient: Array, lr: Any, step: int) -> None:
-        w = self.trained
+        w, t = self.trained, step + self.before
         if self.factors is not None and self.rates is not None:
             lr = np.multiply(self.factors, lr, out=self.rates)
         if self.whole:
-            self.optimizer.step(w, gradient, *self.state, *self.scalars, lr=lr, t=step)
+            self.optimizer.step(w, gradient, *self.state, *self.scalars, lr=lr, t=t)
         elif self.tensors is None:
-            self._apply_by_pieces(w, gradient, lr, step)
+            self._apply_by_pieces(w, gradient, lr, t)
         else:
             for tensor in self.tensors:
                 grad = gradient[tensor.part].reshape(tensor.w.shape)
                 rate: Any = lr if tensor.rates is None else tensor.rates
-                self.optimizer.step(tensor.w, grad, *tensor.state, lr=rate, t=step, **tensor.place)
+                self.optimizer.step(tensor.w, grad, *tensor.state, lr=rate, t=t, **tensor.place)
+        for follow in self.after_rule:
+            follow(step, steps_per_epoch)
 
     def average(self, out: Array) -> bool:
         """Fill `out`, shaped like the trained vector, with averaged weights; return False if there are none."""
