@@ -16,7 +16,7 @@ MOST_SHOWN = 10
 
 def facts(model: Model, prepared: Prepared) -> dict[str, Any]:
     """Return the shapes of a model for prepared data, as JSON values."""
-    from mlpkit.spec.parts import plugin_name
+    from mlpkit.plugin import plugin_name
 
     columns = [{"name": column.name, "kind": column.kind, "treatment": column.treatment} for column in prepared.inputs.columns]
     treated = model.spec.preprocessing.columns.items()

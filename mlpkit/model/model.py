@@ -142,6 +142,7 @@ class Model(Predictor):
         from mlpkit.training.session import Session
 
         self._runs.check_idle()
+        self.spec = self.spec.with_batch_size(len(prepared.train.inputs))
         check_trainable(self.spec, prepared)
         warm_start = self._runs.warm(self.spec, self.network) if keep_optimizer else None
         begin = resumable(self.training_state, prepared) if resume else warm_start

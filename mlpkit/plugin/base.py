@@ -36,6 +36,12 @@ def entry(name: str, options: Mapping[str, Any]) -> str | dict[str, Any]:
     return {"type": name, **options} if options else name
 
 
+def plugin_name(plugin: Plugin) -> str:
+    """Return the name of a plugin object, without its distribution."""
+    name: str = REGISTRIES[plugin.kind].info(type(plugin)).name
+    return name
+
+
 def is_third_party(plugin: Plugin) -> bool:
     """Return True for a third-party plugin or a user's class, False for a built-in."""
     return REGISTRIES[plugin.kind].info(type(plugin)).distribution != BUILTIN

@@ -15,14 +15,13 @@ from numpy.typing import DTypeLike, NDArray
 from mlpkit.data.table import Table
 from mlpkit.engine.probabilities import choices, probabilities
 from mlpkit.errors import BrokenPlugin, DataError, ModelFileError, SpecError
-from mlpkit.plugin import Activation, Array, Loss, Targets, Task
+from mlpkit.plugin import Activation, Array, Loss, Targets, Task, plugin_name
 from mlpkit.preprocessing.json_state import TargetState, first_line, statistics
 from mlpkit.preprocessing.labels import Labels, class_numbers, find_classes, known_numbers, stored_classes
 from mlpkit.preprocessing.statistics import unequal
 from mlpkit.preprocessing.target_numbers import center_and_scale, find_constant, indicators_of, labels_of, values_of
 from mlpkit.preprocessing.task import Form, check_range, class_form, is_classes, target_scale
 from mlpkit.spec import Spec
-from mlpkit.spec.parts import plugin_name
 from mlpkit.text.shown import counted
 
 LABEL_TYPES: dict[Task, tuple[str, ...]] = {"classification": ("",), "regression": ("",), "multilabel": ("int64", "float64", "bool")}

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from mlpkit.data.column_types import column_kind
 from mlpkit.data.table import Table, column_width
 from mlpkit.errors import BrokenPlugin, DataError, SpecError
-from mlpkit.plugin import OutputKind, TargetScale
+from mlpkit.plugin import OutputKind, TargetScale, plugin_name
 from mlpkit.preprocessing.labels import TARGET_ADVICE
 from mlpkit.spec import Spec
-from mlpkit.spec.parts import plugin_name
 
 Form = Literal["numbers", "classes", "binary", "indicators"]
 # numbers: values, standardized or not; classes: integers, (rows,); binary: one 0/1 column; indicators: one column per class

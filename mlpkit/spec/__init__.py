@@ -3,7 +3,10 @@
 This package also reads specs, and contains their JSON Schema and versions. A spec contains no arrays.
 """
 
-from mlpkit.spec.parts import Checkpoint, Data, EarlyStopping, Layer, NetworkSpec, Preprocessing, Split, Training
+from mlpkit.spec.data import Data, Split
+from mlpkit.spec.network import Layer, NetworkSpec
+from mlpkit.spec.preprocessing import Preprocessing
 from mlpkit.spec.spec import Spec, as_spec
+from mlpkit.spec.training import Checkpoint, EarlyStopping, Training
 
 __all__ = ["Checkpoint", "Data", "EarlyStopping", "Layer", "NetworkSpec", "Preprocessing", "Spec", "Split", "Training", "as_spec"]

@@ -44,6 +44,8 @@ def continued(old: Spec, new: Spec) -> Spec:
     SpecError
         The specs differ in keys that cannot change. The message lists all of them.
     """
+    if new.training.batch_size == "auto":  # it is a number since the start of the run
+        new = new.model_copy(update={"training": new.training.model_copy(update={"batch_size": old.training.batch_size})})
     network = old.network
     widths = {("network", "inputs"), ("network", "layers", len(network.layers) - 1, "units")}  # None: determined by the data
     found = [

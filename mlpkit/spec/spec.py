@@ -16,19 +16,31 @@ from pydantic_core import PydanticSerializationError
 
 from mlpkit.errors import Problem, SpecError, join_problems
 from mlpkit.files.paths import as_path, expanded
-from mlpkit.plugin import SUITABLE, Loss, Metric, Optimizer, Schedule, averages, innermost, learning_rate_of
+from mlpkit.plugin import SUITABLE, Loss, Metric, Optimizer, Schedule, averages, innermost, learning_rate_of, plugin_name
 from mlpkit.plugin.json_schema import Words
+from mlpkit.spec.data import Data
 from mlpkit.spec.dropout import rate_of
 from mlpkit.spec.findings import Finding, findings, path_text
+from mlpkit.spec.network import NetworkSpec, one_unit_softmax
 from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.spec.part import Part, Seed, Text, example, raise_any
-from mlpkit.spec.parts import NO_PREPROCESSING, Data, NetworkSpec, Preprocessing, Training, one_unit_softmax, plugin_name
+from mlpkit.spec.preprocessing import NO_PREPROCESSING, Preprocessing
 from mlpkit.spec.reading import read_text
+from mlpkit.spec.training import Training
 from mlpkit.text import json_text
 from mlpkit.text.limits import InParts
 from mlpkit.text.shown import shortened
 
-OF_HISTORY = {"epoch", "loss", "validation_loss", "training_loss", "learning_rate", "penalty"}  # history columns other than metrics
+OF_HISTORY = {
+    "epoch",
+    "loss",
+    "validation_loss",
+    "training_loss",
+    "learning_rate",
+    "penalty",
+    "elapsed",
+}  # history columns other than metrics
+AUTO_BATCH = 256  # rows of a batch of the size "auto", unless there are fewer
 MOST_PROBLEMS = 50  # most problems reported at once
 
 
@@ -136,7 +148,7 @@ class Spec(Part):
     def _problem_findings(self) -> list[Finding]:
         """Return findings for options with which the objective of a full-batch optimizer is not deterministic."""
         found, name = [], plugin_name(self.optimizer)
-        for key, default in (("clip_value", None), ("clip_norm", None), ("weight_decay", 0), ("average", None)):
+        for key, default in (("clip_value", None), ("clip_norm", None), ("weight_decay", 0), ("average", None), ("drop_last", False)):
             if getattr(self.training, key) != default:
                 message = f"{name} chooses its own steps, for all rows at once"
                 found.append(Finding(("training", key), message, "remove it, or choose another optimizer, such as 'adam'"))
@@ -248,6 +260,12 @@ class Spec(Part):
             _raise_problems(found, "", "")
         layers = (*network.layers[:-1], last.model_copy(update={"units": outputs}))
         return self.model_copy(update={"network": network.model_copy(update={"inputs": inputs, "layers": layers})})
+
+    def with_batch_size(self, rows: int) -> Spec:
+        """Return the spec with a number for the batch size "auto", for a number of training rows."""
+        if self.training.batch_size != "auto":
+            return self
+        return self.model_copy(update={"training": self.training.model_copy(update={"batch_size": min(AUTO_BATCH, rows)})})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the spec as JSON values with all defaults."""

@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from mlpkit.errors import DataError, MLPKitError, SpecError
 from mlpkit.model.model import Model
 from mlpkit.model.train import epochs, train
-from mlpkit.plugin import Loss, Metric, Optimizer, Plugin, Schedule
+from mlpkit.plugin import Loss, Metric, Optimizer, Plugin, Schedule, plugin_name
 from mlpkit.preprocessing.prepare import prepare
 from mlpkit.spec import as_spec
-from mlpkit.spec.parts import plugin_name
 from mlpkit.testing.cases import Case, case_of
 from mlpkit.testing.check_run import CheckFunction
 from mlpkit.testing.failure_messages import NotApplicable, expect, expect_close, expect_finite, expect_same_bits

@@ -10,10 +10,9 @@ from mlpkit.data.disk.dataset import StoredInputs
 from mlpkit.engine.network import Network
 from mlpkit.errors import BrokenPlugin, MLPKitError, TrainingError
 from mlpkit.numerics.blocks import row_blocks
-from mlpkit.plugin import REGISTRIES, Array, Plugin, is_third_party
+from mlpkit.plugin import REGISTRIES, Array, Plugin, is_third_party, plugin_name
 from mlpkit.provenance.plugin_probe import make_probe
 from mlpkit.spec import Spec
-from mlpkit.spec.parts import plugin_name
 
 ROWS = 2**13  # rows processed at once
 MODERATE = 1e4  # size of numbers up to which plugins must return finite values

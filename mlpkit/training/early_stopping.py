@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from mlpkit.engine.network import Network
+from mlpkit.plugin import plugin_name
 from mlpkit.spec import Spec
-from mlpkit.spec.parts import plugin_name
 from mlpkit.training.epoch import Epoch
 
 

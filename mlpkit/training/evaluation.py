@@ -15,11 +15,10 @@ from mlpkit.engine.network import Network
 from mlpkit.engine.workspace import is_joint
 from mlpkit.errors import BrokenPlugin, PluginError, SpecError, UndefinedMetricWarning, warn
 from mlpkit.numerics.blocks import row_blocks
-from mlpkit.plugin import REGISTRIES, Array, Metric, Targets
+from mlpkit.plugin import REGISTRIES, Array, Metric, Targets, plugin_name
 from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.plugin.registry import PluginInfo
 from mlpkit.provenance.placeholders import require
-from mlpkit.spec.parts import plugin_name
 
 if TYPE_CHECKING:
     from mlpkit.preprocessing import TargetEncoder

@@ -5,13 +5,12 @@ from __future__ import annotations
 from mlpkit.errors import BrokenPlugin, DataError, ModelFileError, SpecError
 from mlpkit.modelfile import strict_json
 from mlpkit.modelfile.constants import FOLDERS, is_path
-from mlpkit.plugin import Schedule, learning_rate_of
+from mlpkit.plugin import Schedule, learning_rate_of, plugin_name
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.preprocessing.prepare import Prepared
 from mlpkit.provenance.placeholders import require
 from mlpkit.spec import Spec
 from mlpkit.spec.normalization import BatchNormalization
-from mlpkit.spec.parts import plugin_name
 from mlpkit.spec.plugin_objects import plugin_objects
 from mlpkit.text.shown import shortened
 from mlpkit.training.evaluation import check_metrics

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from mlpkit.errors import DataError, SpecError, TrainingError, warn
-from mlpkit.plugin import Progress, Schedule, learning_rate_of
+from mlpkit.plugin import Progress, Schedule, learning_rate_of, plugin_name
 from mlpkit.preprocessing.prepare import Prepared
 from mlpkit.spec import Spec
 from mlpkit.spec.changes import continued
-from mlpkit.spec.parts import plugin_name
 from mlpkit.training.epoch import Epoch
 from mlpkit.training.fingerprint import differences, fingerprint
 from mlpkit.training.history import EpochColumns
@@ -67,7 +66,7 @@ def check_spec(state: TrainingState, old: Spec, new: Spec, history: Sequence[Epo
 def _warn_of_schedule(state: TrainingState, old: Spec, new: Spec, history: Sequence[Epoch]) -> None:
     """Warn if a new number of epochs changes the learning rates of finished epochs."""
     schedule, before, after = learning_rate_of(new.optimizer), old.training.epochs, new.training.epochs
-    if before == after or not isinstance(schedule, Schedule) or not state.step:
+    if before == after or not isinstance(schedule, Schedule) or not state.step or new.training.time_budget is not None:
         return
     finished = EpochColumns(history[state.done :])
     so_far = np.linspace(0, (state.step - 1) / state.steps_per_epoch, PROBED)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from copy import deepcopy
+from itertools import islice
 from threading import get_ident
 
 import numpy as np
@@ -17,22 +18,22 @@ from mlpkit.data.dataset import Dataset
 from mlpkit.data.disk.dataset import StoredDataset, StoredInputs
 from mlpkit.engine.network import BLOCK, Network
 from mlpkit.engine.workspace import Workspace
-from mlpkit.errors import MLPKitError, warn
+from mlpkit.errors import MLPKitError
 from mlpkit.numerics.numpy_errstate import quiet_context
 from mlpkit.plugin import Array, Minimizer
 from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.spec import Spec
-from mlpkit.spec.normalization import BatchNormalization
-from mlpkit.text.shown import counted
 from mlpkit.threads import LARGE, Share, may_be_split
 from mlpkit.training.averaged_network import AveragedNetwork
+from mlpkit.training.batch_plan import BatchPlan
 from mlpkit.training.divergence import broken, divergence
 from mlpkit.training.early_stopping import Best
 from mlpkit.training.epoch import Epoch
 from mlpkit.training.evaluation import Answers, mean_loss
 from mlpkit.training.interrupts import Interrupts
-from mlpkit.training.objective import ROWS, Objective, Stopped
+from mlpkit.training.objective import Objective, Stopped
 from mlpkit.training.random_generators import generator_state, random_stream
+from mlpkit.training.run_clock import RunClock
 from mlpkit.training.state import Place, keeps_averages
 from mlpkit.training.update import Update
 
@@ -92,8 +93,7 @@ class Run:
         self.whole = True
         self.thread: int | None = None
         self.converged = False  # the full-batch optimizer reports that no improvement is left
-        minimizes = isinstance(spec.optimizer, Minimizer)
-        self.batch_size = min(ROWS if minimizes else spec.training.batch_size or self.rows, self.rows)
+        self.plan = plan = BatchPlan.of(spec, self.rows)
         self.shuffle_rng = random_stream(spec.seed, "shuffle", done)
         self.dropout_rng = random_stream(spec.seed, "dropout", done)
         self.quiet = quiet_context()
@@ -104,32 +104,34 @@ class Run:
         self.share = self._share()
         self.threads: int | None = None  # set when the run begins
         self.order: NDArray[np.uint64] | None = None  # state of the shuffle generator before the unfinished epoch
-        shuffle = spec.training.shuffle and not minimizes
-        join = any(isinstance(layer.normalization, BatchNormalization) for layer in spec.network.layers)
-        self.batches = batches_of(train, self.batch_size, shuffle, join)
-        self.steps_per_epoch = 1 if minimizes else len(self.batches)
+        self.batches = batches_of(train, plan.size, plan.shuffle, plan.join)
+        self.steps_per_epoch = plan.steps
+        self.clock = None if spec.training.time_budget is None else RunClock(spec.training.time_budget)
         self.workspaces = self._workspaces()
-        self.problem = Objective(network, self.batches, self.workspaces, self.update.penalty, stop) if minimizes else None
+        self.problem: Objective | None = None
+        if isinstance(spec.optimizer, Minimizer):
+            self.problem = Objective(network, self.batches, self.workspaces, self.update.penalty, stop)
 
     def _share(self) -> Share:
         """Return the share of threads that batches and layers of these sizes need."""
         shapes = [layer.weight.shape for layer in self.network.layers]
-        large = max(self.batch_size * inputs * units for inputs, units in shapes) >= LARGE
-        return Share(large, may_be_split(max(self.batch_size, BLOCK if self.evaluated else 1), shapes))
+        large = max(self.plan.size * inputs * units for inputs, units in shapes) >= LARGE
+        return Share(large, may_be_split(max(self.plan.size, BLOCK if self.evaluated else 1), shapes))
 
     def _workspaces(self) -> dict[int, Workspace]:
         """Return workspaces for a full batch and for the last batch of an epoch, which share one gradient."""
-        whole = Workspace(self.network, self.spec.loss, self.batch_size, rng=self.dropout_rng)
-        last = self.rows - (len(self.batches) - 1) * self.batch_size
-        if last == self.batch_size:
-            return {last: whole}
-        return {self.batch_size: whole, last: Workspace(self.network, self.spec.loss, last, whole.gradient, self.dropout_rng)}
+        size, last = self.plan.size, self.plan.last
+        whole = Workspace(self.network, self.spec.loss, size, rng=self.dropout_rng)
+        if last == size:
+            return {size: whole}
+        return {size: whole, last: Workspace(self.network, self.spec.loss, last, whole.gradient, self.dropout_rng)}
 
     @property
     def finished(self) -> bool:
-        """True if all epochs are done, patience is exhausted, or a full-batch optimizer has converged."""
+        """True if all epochs are done, patience or the time is exhausted, or a full-batch optimizer has converged."""
         converged = self.converged and self.step == self.epoch  # and the epoch is finished
-        return converged or self.epoch >= self.spec.training.epochs or self.best.monitor.exhausted
+        late = self.clock is not None and self.clock.over and self.step == self.epoch * self.steps_per_epoch
+        return converged or late or self.epoch >= self.spec.training.epochs or self.best.monitor.exhausted
 
     @property
     def place(self) -> Place:
@@ -144,6 +146,8 @@ class Run:
             return None
         if self.threads is None:
             self.use_threads(self.share.begin())
+        if self.clock is not None and self.step == self.epoch * self.steps_per_epoch:
+            self.update.elapsed = self.clock.read()
         try:
             self.thread = get_ident()
             self.interrupts.begin()
@@ -169,10 +173,14 @@ class Run:
         """Return the record of an epoch whose steps are done, with its validation."""
         network = self.predicting_network()
         validation_loss, metrics = self._evaluate(network) if self.evaluated else (None, {})
+        if self.clock is not None:
+            metrics = {**metrics, "elapsed": self.update.elapsed}
         if self.update.penalty:
             metrics = {**metrics, "penalty": self.update.penalty.value()}
         seconds = time.perf_counter() - started
-        epoch = Epoch(self.done + self.epoch + 1, self.loss / self.rows, validation_loss, metrics, rate, seconds)
+        if self.clock is not None:
+            self.clock.read()
+        epoch = Epoch(self.done + self.epoch + 1, self.loss / self.plan.rows, validation_loss, metrics, rate, seconds)
         self._begin_change()
         self.best.watch(epoch)
         if self.update.history is not None:
@@ -199,7 +207,8 @@ class Run:
         if self.batches.shuffled:
             self.order = generator_state(self.shuffle_rng)
             self.batches.shuffle(self.shuffle_rng)
-        for inputs, targets, weights in self.batches.after(self.step - self.epoch * self.steps_per_epoch):
+        done = self.step - self.epoch * self.steps_per_epoch
+        for inputs, targets, weights in islice(self.batches.after(done), self.steps_per_epoch - done):
             if self.stop is not None and self.stop():
                 return False
             self._begin_change()
@@ -215,7 +224,7 @@ class Run:
         if (
             not math.isfinite(vector.dot(vector)) and not np.isfinite(vector).all()
         ):  # caused by the last step, after which no loss is computed
-            raise self._diverged(self.train.inputs[: self.batch_size], math.nan)
+            raise self._diverged(self.train.inputs[: self.plan.size], math.nan)
         return True
 
     def _minimize(self, problem: Objective) -> bool:
@@ -227,12 +236,12 @@ class Run:
         except Stopped:
             return False
         if not math.isfinite(problem.loss):
-            raise self._diverged(self.train.inputs[: self.batch_size], problem.loss)
+            raise self._diverged(self.train.inputs[: self.plan.size], problem.loss)
         if not np.isfinite(found.w).all():
             raise broken(self.spec.optimizer, "leaves NaN or infinity in the parameters")
         self._begin_change()
         self.update.adopt(found)
-        self.loss, self.step, self.converged = problem.loss * self.rows, self.step + 1, found.converged
+        self.loss, self.step, self.converged = problem.loss * self.plan.rows, self.step + 1, found.converged
         self._end_change()
         return True
 
@@ -284,13 +293,3 @@ class Run:
         network = deepcopy(self.network)
         network.parameters.vector[...] = self.best.kept
         return network
-
-    def restore_threads(self, threads: int | None) -> None:
-        """Use the number of threads of the interrupted run, unless the user has set another one."""
-        if threads is None:
-            return
-        count = self.share.begin(threads)
-        self.use_threads(count)
-        if count != threads:
-            message = f"the run began with {counted(threads, 'thread')} and is resumed with {count}"
-            warn(UserWarning(f"{message}: the last bits may differ from those of an uninterrupted run"))

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.errors import ModelFileError
+from mlpkit.errors import ModelFileError, warn
+from mlpkit.text.shown import counted
 from mlpkit.training.epoch import Epoch
 from mlpkit.training.fingerprint import Fingerprint
 from mlpkit.training.history import EpochColumns
@@ -30,6 +31,8 @@ def state_of(run: Run, data: Fingerprint) -> TrainingState:
     }
     arrays |= {"rng/shuffle": order, "rng/dropout": generator_state(run.dropout_rng), "loop/loss": np.array([run.loss])}
     monitor = run.best.monitor if run.best.stopping else None
+    if run.clock is not None:
+        arrays["loop/elapsed"] = np.array([run.clock.read(), run.update.elapsed])
     if (average := run.update.weight_average) is not None:
         arrays |= {"loop/average": to_file_order(parameters, average.mean), "loop/average_share": average.share.reshape(1).copy()}
     if keeps_parameters(run.spec):
@@ -64,7 +67,7 @@ def restore(run: Run, state: TrainingState, history: Sequence[Epoch] = ()) -> No
         message = f"the training state has {state.steps_per_epoch} steps per epoch, but these rows have {run.steps_per_epoch}"
         raise ModelFileError(message, help="use another checkpoint")
     run.whole = False
-    run.restore_threads(state.threads)
+    _restore_threads(run, state.threads)
     run.done, run.epoch, run.step, run.loss = state.done, state.epoch, state.step, float(state.arrays["loop/loss"][0])
     run.converged, run.update.before = state.converged, state.before
     parameters, optimizer = run.network.parameters, run.spec.optimizer
@@ -74,6 +77,9 @@ def restore(run: Run, state: TrainingState, history: Sequence[Epoch] = ()) -> No
             from_file_order(parameters, stored, array)
         else:
             array[...] = stored.reshape(array.shape)
+    if run.clock is not None:
+        elapsed, run.update.elapsed = map(float, state.arrays["loop/elapsed"])
+        run.clock.resume(elapsed)
     if (average := run.update.weight_average) is not None:
         from_file_order(parameters, state.arrays["loop/average"], average.mean)
         average.share[...] = state.arrays["loop/average_share"][0]
@@ -109,3 +115,14 @@ def apply_warm_start(run: Run, start: WarmStart) -> None:
     run.predicting_network()
     run.best.keep(None)
     run.whole = True
+
+
+def _restore_threads(run: Run, threads: int | None) -> None:
+    """Use the number of threads of the interrupted run, unless the user has set another one."""
+    if threads is None:
+        return
+    count = run.share.begin(threads)
+    run.use_threads(count)
+    if count != threads:
+        message = f"the run began with {counted(threads, 'thread')} and is resumed with {count}"
+        warn(UserWarning(f"{message}: the last bits may differ from those of an uninterrupted run"))

@@ -72,6 +72,7 @@ class TrainingState(BaseModel):
         with dtype float64 and shape (1,), or (tensors,) if the scope is "tensor";
         "rng/shuffle" at the start of the epoch, and "rng/dropout", as returned by `generator_state`;
         "loop/loss", shape (1,), the sum of losses over the rows of the unfinished epoch;
+        "loop/elapsed", shape (2,), with a time budget: the elapsed fractions of it now and at the start of the epoch;
         "loop/average", shaped like the trained parameters, and "loop/average_share", shape (1,), for `training.average`;
         "loop/parameters", the trained parameters, if the model has other ones: the best ones by early stopping, or averaged ones;
         "loop/monitored", shape (1,), with early stopping: the best monitored value, negated if higher is better.
@@ -133,6 +134,8 @@ def array_shapes(spec: Spec, parameters: Parameters) -> dict[str, tuple[str, tup
     shapes: dict[str, tuple[str, tuple[int, ...]]] = {f"optimizer/{name}": (spec.dtype, (trained,)) for name in optimizer.state}
     shapes |= {f"optimizer/{name}": ("float64", (numbers,)) for name in optimizer.scalars}
     shapes |= {"rng/shuffle": ("uint64", (WORDS,)), "rng/dropout": ("uint64", (WORDS,)), "loop/loss": ("float64", (1,))}
+    if spec.training.time_budget is not None:
+        shapes["loop/elapsed"] = ("float64", (2,))
     if spec.training.average is not None:
         shapes |= {"loop/average": (spec.dtype, (trained,)), "loop/average_share": ("float64", (1,))}
     if keeps_parameters(spec):

@@ -85,6 +85,7 @@ class Update:
         self.after_rule = constraints(network)  # called with the numbers of the step and of the steps per epoch
         if self.weight_average is not None:
             self.after_rule.append(self.weight_average.add)
+        self.elapsed = 0.0  # fraction of the time budget at the start of the epoch
         self.history = EpochColumns() if self.schedule is not None and self.schedule.once_per_epoch else None
         self.factors = layer_factors(network)
         self.rates = None if self.factors is None else np.empty_like(self.factors)  # learning rate of each parameter in the present step
@@ -132,7 +133,9 @@ class Update:
             steps, rest = epochs * steps_per_epoch, 0
         done = epochs + rest / steps_per_epoch
         history = {} if self.history is None else self.history.columns(epochs)
-        progress = Progress(min(done / self.epochs, 1.0), done, self.epochs, steps, self.epochs * steps_per_epoch, history)
+        progress = Progress(
+            min(max(done / self.epochs, self.elapsed), 1.0), done, self.epochs, steps, self.epochs * steps_per_epoch, history
+        )
         rate = self.schedule.at(progress)
         if not isinstance(rate, (int, float, np.floating)) or not 0 <= rate < math.inf:
             raise broken(self.schedule, f"returns the learning rate {shortened(repr(rate), 100)} after {done:g} epochs")

@@ -18,7 +18,8 @@ from mlpkit.data.table import Table
 from mlpkit.errors import DataError, ModelFileError, SpecError, UnseenCategoryWarning
 from mlpkit.preprocessing import InputEncoder
 from mlpkit.spec import Preprocessing
-from mlpkit.spec.parts import MISSING, NO_PREPROCESSING
+from mlpkit.spec.csv_options import MISSING
+from mlpkit.spec.preprocessing import NO_PREPROCESSING
 
 
 def fit(table, **options):

@@ -12,8 +12,11 @@ from mlpkit.modelfile.constants import SPEC_SCHEMA
 from mlpkit.modelfile.migrations import migrate
 from mlpkit.plugin import REGISTRIES
 from mlpkit.plugin.since import BASE_SCHEMA, marked
+from mlpkit.spec.data import Data, Split
 from mlpkit.spec.forms import full_spec, stored_spec
-from mlpkit.spec.parts import Checkpoint, Data, EarlyStopping, Layer, NetworkSpec, Preprocessing, Split, Training
+from mlpkit.spec.network import Layer, NetworkSpec
+from mlpkit.spec.preprocessing import Preprocessing
+from mlpkit.spec.training import Checkpoint, EarlyStopping, Training
 
 BASE = {"network": {"layers": [{"units": 2}, {"units": 1}]}, "loss": "mse"}
 LATER = {  # by part, the keys of schema 4 with other values than their defaults
@@ -72,7 +75,7 @@ def test_a_spec_of_old_keys_is_stored_as_0_3_stored_it():
     assert not stored["training"].keys() & LATER["training"].keys()
     assert stored["data"]["missing"][:3] == ["", "NA", "N/A"]
     assert stored["data"].keys() == set(Data.model_fields) - set(LATER["data"])  # and every other key
-    assert stored["training"].keys() == {*Training.model_fields} - {*LATER["training"], *marked(Training)}
+    assert stored["training"].keys() == {*Training.model_fields} - {name for name, mark in marked(Training).items() if not mark.of_values}
     assert stored["optimizer"] == {"type": "adam", "learning_rate": 0.001, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "amsgrad": False}
 
 

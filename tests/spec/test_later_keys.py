@@ -14,7 +14,7 @@ import mlpkit
 
 PACKAGE = Path(mlpkit.__file__).parent
 ADDED = {  # by file: a line that is there, and what is added below it
-    "spec/parts.py": (
+    "spec/training.py": (
         "    epochs: Count = Field(100,",
         "    warmth: Annotated[Number, Since(5)] = 0.0\n",
     ),

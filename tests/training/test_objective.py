@@ -64,7 +64,7 @@ def vector(model):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr("mlpkit.training.run.ROWS", 64)
+    monkeypatch.setattr("mlpkit.training.batch_plan.ROWS", 64)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -15,7 +15,7 @@ from mlpkit.data.csv.splitter import OTHER_SPACES
 from mlpkit.data.csv.text_column import coded
 from mlpkit.data.readers import iter_tables, read_table
 from mlpkit.errors import DataError
-from mlpkit.spec.parts import MISSING
+from mlpkit.spec.csv_options import MISSING
 
 from . import oracle
 

@@ -1,0 +1,92 @@
+"""Data: source of the rows and roles of the columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from mlpkit.plugin.since import Since
+from mlpkit.spec.csv_options import MISSING, Encoding, Header, Missing, check_separator
+from mlpkit.spec.file_format import CSV_OPTIONS, FileFormat, given_twice
+from mlpkit.spec.findings import Finding
+from mlpkit.spec.part import ColumnName, Flag, Names, Number, Part, Seed, Text, example, raise_any
+
+
+class Split(Part):
+    """Validation rows: a random share of the rows, or rows marked in a column."""
+
+    model_config = example({"validation": 0.2})
+
+    validation: Annotated[Number, Field(gt=0, lt=1)] | None = Field(None, description="share of the rows, between 0 and 1")
+    stratify: Flag = Field(True, description="keep the shares of the classes equal in training and validation rows")
+    seed: Seed | None = Field(None, description="seed of the split; default: the seed of the spec")
+    column: ColumnName | None = Field(None, description="column with 'train', 'validation' or 'test' for each row")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Split:
+        if (self.validation is None) == (self.column is None):
+            raise ValueError("give either 'validation', a share of the rows, or 'column', the column with the use of each row")
+        return self
+
+
+class Data(Part):
+    """Source of the rows, and roles of their columns."""
+
+    model_config = example({"path": "penguins.csv", "target": "species", "inputs": ["island", "body_mass_g"], "split": {"validation": 0.2}})
+
+    path: Text | None = Field(None, description="CSV, TSV, NPZ, NPY or HDF5 file, relative to the spec; '-' for stdin")
+    format: Annotated[FileFormat | None, Since(5, older=(None, "csv", "tsv", "npz", "npy", "hdf5"))] = Field(
+        None,
+        description="reader of the file, such as 'csv', or an object with its name as type and its options; default: by the suffix",
+    )
+    separator: Annotated[str, Field(strict=True, min_length=1, max_length=1), AfterValidator(check_separator)] | None = Field(
+        None, description="separator in CSV files; default: detected"
+    )
+    in_memory: Flag = Field(
+        True, description="false: inputs of NPY and HDF5 files stay on disk and are shuffled in chunks, for data larger than memory"
+    )
+    header: Annotated[Header | None, Since(4)] = Field(
+        None,
+        description="header line of CSV files; false: there is none, and the columns are x0, x1, ...; a list sets their names; "
+        "true: it may look like a row of data; null: that is an error",
+    )
+    encoding: Annotated[Encoding, Since(4)] = Field("utf-8", description="encoding of CSV files")
+    decimal: Annotated[Literal[".", ","], Since(4)] = Field(".", description="decimal mark in CSV files")
+    allow_large: Annotated[Flag, Since(4)] = Field(False, description="read files that declare more than 1,000 times their own size")
+    missing: Missing = Field(
+        MISSING, description='texts for missing values in addition to the default ones; {"only": [...]} replaces the default ones'
+    )
+    target: Names | None = Field(None, description="column or columns to predict")
+    target_type: Annotated[Literal["auto", "number", "class", "text"], Since(4)] = Field(
+        "auto", description="'class': each distinct value is a class; 'text': each distinct text is a class; 'auto': by the loss"
+    )
+    missing_target: Annotated[Literal["error", "drop"], Since(4)] = Field(
+        "error", description="handling of training rows with a missing target"
+    )
+    inputs: Names | None = Field(None, description="input columns; default: all other columns")
+    weight: ColumnName | None = Field(None, description="column of sample weights")
+    split: Split | None = Field(None, description="validation rows, taken from the rows of 'path'")
+    validation: Text | None = Field(None, description="file with the validation rows")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Data:
+        found = given_twice(self.format, {key for key in CSV_OPTIONS if getattr(self, key) != type(self).model_fields[key].default})
+        if self.split is not None and self.validation is not None:
+            found.append(Finding(("validation",), "'split' and 'validation' both select the validation rows", "remove one of them"))
+        special = [("target", name) for name in self.target or ()] + [("weight", self.weight)] * (self.weight is not None)
+        inputs = set(self.inputs or ())  # a file may name a hundred thousand
+        for key, name in special:
+            if name in inputs:
+                found.append(Finding((key,), f"the column {name!r} is an input too", "remove it from 'inputs'"))
+        if self.weight is not None and self.weight in (self.target or ()):
+            found.append(Finding(("weight",), f"the column {self.weight!r} is the target too"))
+        column = None if self.split is None else self.split.column
+        for use, names in (("the target", self.target), ("an input", self.inputs), ("the weight", (self.weight,))):
+            if column is not None and column in (names or ()):
+                found.append(Finding(("split", "column"), f"the column {column!r} is {use} too", "use a column that is only for the split"))
+        for key, names in (("target", self.target), ("inputs", self.inputs)):
+            repeated = sorted(name for name, count in Counter(names).items() if count > 1)
+            found += [Finding((key,), f"the column {name!r} is listed twice") for name in repeated]
+        return raise_any(self, found)

@@ -1,0 +1,114 @@
+"""Network: its layers with their options."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from mlpkit.plugin import REGISTRIES, Activation, Initializer, plugin_name
+from mlpkit.plugin.json_schema import Words
+from mlpkit.plugin.since import Since
+from mlpkit.spec.dropout import Dropout, rate_of
+from mlpkit.spec.findings import Finding
+from mlpkit.spec.normalization import BatchNormalization, Normalization
+from mlpkit.spec.part import Count, Flag, Number, Part, example, raise_any
+from mlpkit.spec.weight_constraint import WeightConstraint
+from mlpkit.text.limits import InParts
+
+
+class Layer(Part):
+    """Layer: outputs = activation(normalization(x @ weight + bias)), then dropout during training, then `residual`."""
+
+    model_config = example({"units": 64, "activation": "relu", "normalization": "batch", "dropout": 0.2})
+
+    units: Count | None = Field(None, description="number of units; may be omitted in the last layer, where the target determines it")
+    activation: Activation = Field("linear", validate_default=True, description="function of the layer's pre-activations")
+    dropout: Dropout = Field(0.0, description="share of the outputs dropped in training (1207.0580), or 'alpha' or 'gaussian' with a rate")
+    residual: Annotated[Count | None, Since(5)] = Field(
+        None,
+        description="adds the inputs of the layer `residual` - 1 places before to the outputs, after dropout (1512.03385); "
+        "1: of this layer; both need the same width",
+    )
+    normalization: Normalization | None = Field(None, description="'batch', 'layer' or 'rms'")
+    bias: Flag = Field(True, description="add a bias; ignored with batch normalization, whose shift replaces it")
+    weight_initializer: Annotated[
+        Initializer | None, BeforeValidator(lambda value: None if value == "auto" else value), Words(("auto",))
+    ] = Field(None, description="initial weights; 'auto': as the activation recommends")
+    bias_initializer: Initializer = Field("zeros", validate_default=True, description="initial bias")
+    learning_rate_factor: Annotated[Number, Field(gt=0), Since(5)] = Field(1.0, description="times the learning rate, for this layer")
+    decay_factor: Annotated[Number, Field(ge=0), Since(5)] = Field(1.0, description="times the weight decay, for this layer")
+    l1: Annotated[Number, Field(ge=0), Since(5)] = Field(0.0, description="factor of the penalty sum(|weights|), minimized with the loss")
+    l2: Annotated[Number, Field(ge=0), Since(5)] = Field(0.0, description="factor of the penalty sum(weights^2), minimized with the loss")
+    weight_constraint: Annotated[WeightConstraint | None, Since(5)] = Field(
+        None, description="'max_norm', 'unit_norm' or 'non_negative', applied after each step"
+    )
+    trainable: Annotated[Flag, Since(5)] = Field(
+        True, description="false: weights and the running averages of batch normalization are not updated"
+    )
+
+    @model_validator(mode="after")
+    def _resolve_initializer(self) -> Layer:
+        if self.weight_initializer is None:
+            recommended = REGISTRIES["initializers"].get(self.activation.initializer)()
+            object.__setattr__(self, "weight_initializer", recommended)
+        return self
+
+    @property
+    def has_bias(self) -> bool:
+        """True if the layer has a bias of its own."""
+        return self.bias and not isinstance(self.normalization, BatchNormalization)
+
+
+class NetworkSpec(Part):
+    """Layers of the network, in order."""
+
+    model_config = example({"layers": [{"units": 32, "activation": "relu"}, {"activation": "softmax"}]})
+
+    inputs: Count | None = Field(None, description="number of encoded inputs; default: determined by the data")
+    input_dropout: Annotated[Number, Field(ge=0, lt=1), Since(5)] = Field(
+        0.0, description="share of the encoded inputs dropped in training"
+    )
+    input_noise: Annotated[Number, Field(ge=0), Since(5)] = Field(
+        0.0, description="standard deviation of the normal noise added to the encoded inputs in training, before 'input_dropout'"
+    )
+    layers: Annotated[tuple[Layer, ...], Field(min_length=1, description="layers from the first hidden layer to the output layer"), InParts]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> NetworkSpec:
+        found: list[Finding] = []
+        for index, layer in enumerate(self.layers[:-1]):
+            if layer.units is None:
+                found.append(Finding(("layers", index), "'units' is missing", "only the last layer may omit it"))
+        last, at = self.layers[-1], len(self.layers) - 1
+        found += self.residual_findings(self.inputs)
+        if rate_of(last.dropout):
+            found.append(Finding(("layers", at, "dropout"), "dropout in the last layer would drop predictions", "use it in earlier layers"))
+        found += one_unit_softmax(last.units, last, ("layers", at))
+        if not any(layer.trainable for layer in self.layers):
+            found.append(Finding(("layers",), "no layer is trainable", "remove 'trainable' from at least one layer"))
+        return raise_any(self, found)
+
+    def residual_findings(self, inputs: int | None) -> list[Finding]:
+        """Return findings for residual connections that do not fit a number of network inputs, or None if it is not known yet."""
+        found, widths = [], [inputs, *(layer.units for layer in self.layers)]  # of the inputs of each layer
+        for index, layer in enumerate(self.layers):
+            if layer.residual is None:
+                continue
+            path, from_layer = ("layers", index, "residual"), index - layer.residual + 1
+            if index == len(self.layers) - 1:
+                message = "a residual connection of the last layer would change the range of the predictions"
+                found.append(Finding(path, message, "use it in earlier layers"))
+            elif from_layer < 0:
+                found.append(Finding(path, f"there are only {index} layers before this one", f"use at most {index + 1}"))
+            elif None not in (layer.units, widths[from_layer]) and layer.units != widths[from_layer]:
+                message = f"the inputs of layer {from_layer} have width {widths[from_layer]}, but this layer has {layer.units} units"
+                found.append(Finding(path, message, "give both the same width"))
+        return found
+
+
+def one_unit_softmax(units: int | None, last: Layer, path: tuple[str | int, ...]) -> list[Finding]:
+    if units != 1 or last.activation.output != "distribution":
+        return []
+    message = f"{plugin_name(last.activation)} over one unit is always 1, so nothing can be learned"
+    return [Finding((*path, "activation"), message, "use 'sigmoid' with 'binary_crossentropy' for two classes, 'linear' for a number")]
