@@ -43,7 +43,7 @@ def plugin(kind: str, name: str) -> Plugin:
 
 def names(kind: str) -> list[str]:
     """The installed ones, but for optimizers that need the whole problem: what these cost are their passes over the rows."""
-    found = [info.full_name for info in mlpkit.plugins(kind)]
+    found = [info.full_name for info in mlpkit.plugins(kind) if info.distribution is not None]
     return [name for name in found if not issubclass(REGISTRIES[kind].get(name), mlpkit.Minimizer)]
 
 
