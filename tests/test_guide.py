@@ -53,12 +53,12 @@ def run(argv, folder, env):
 def test_every_block_of_code_has_a_marker_and_so_is_run():
     assert len(re.findall(r"^```", GUIDE, re.M)) == 2 * len(BLOCKS)
     assert all(re.fullmatch(r"run|python|newcomer|file: [\w./]+", block.marker) for block in BLOCKS)
-    assert {block.marker for block in BLOCKS} >= {"run", "python", "newcomer", "file: swish.py"}
+    assert {block.marker for block in BLOCKS} >= {"run", "python", "newcomer", "file: bend.py"}
 
 
 def test_the_first_plugin_takes_less_than_30_lines_packaging_included():
     files = {block.marker.removeprefix("file: "): block.text for block in BLOCKS if block.marker.startswith("file: ")}
-    assert len([*files["swish.py"].splitlines(), *files["tiny/pyproject.toml"].splitlines()]) < 30
+    assert len([*files["bend.py"].splitlines(), *files["tiny/pyproject.toml"].splitlines()]) < 30
     tomllib.loads(files["tiny/pyproject.toml"])
     json.loads(files["spec.json"])
 
@@ -71,7 +71,7 @@ def test_nothing_is_installed_but_what_is_beside_the_reader_and_its_tools():
     """mlpkit and its plugins are on no index: a name alone is another's."""
     installed = {word for line in commands("newcomer", "run") if line.startswith("pip install") for word in shlex.split(line)[2:]}
     folders = {word.removeprefix("./").partition("[")[0] for word in installed - {"-e", "build"}}
-    assert folders == {"mlpkit", "mlpkit-ripple", "mlpkit-swish"}
+    assert folders == {"mlpkit", "mlpkit-ripple", "mlpkit-bend"}
 
 
 @pytest.mark.slow
@@ -136,10 +136,10 @@ def test_the_whole_guide_in_an_empty_environment(environment):
         elif block.marker == "run":
             for line in block.text.splitlines():
                 environment.run(line)
-    wheel = next((environment.folder / "mlpkit-swish" / "dist").glob("*.whl"))
-    assert wheel.name.startswith("mlpkit_swish-0.1.0")
+    wheel = next((environment.folder / "mlpkit-bend" / "dist").glob("*.whl"))
+    assert wheel.name.startswith("mlpkit_bend-0.1.0")
     frozen = environment.run("mlpkit plugins freeze again.h5")
-    assert "mlpkit-swish==0.1.0" in frozen.splitlines()
-    (environment.folder / "tiny" / "mlpkit_tiny.py").write_text((environment.folder / "swish.py").read_text())
+    assert "mlpkit-bend==0.1.0" in frozen.splitlines()
+    (environment.folder / "tiny" / "mlpkit_tiny.py").write_text((environment.folder / "bend.py").read_text())
     environment.run("pip install ./tiny")
     assert "mlpkit-tiny:tiny" in environment.run("mlpkit plugins list")

@@ -47,8 +47,8 @@ def test_the_tour_runs(tmp_path):
     commands = re.findall(r"^\$ (.*)$", README, re.M)
     assert [line.split()[1] for line in commands if line.startswith("mlpkit")] == TOUR
     (tmp_path / "first.py").write_text(first, encoding="utf-8")
-    (tmp_path / "swish.py").write_text(second, encoding="utf-8")
-    tour = "\n".join(["set -e", commands[0], "cp ../first.py ../swish.py .", *commands[1:], "python first.py"]).replace(
+    (tmp_path / "bend.py").write_text(second, encoding="utf-8")
+    tour = "\n".join(["set -e", commands[0], "cp ../first.py ../bend.py .", *commands[1:], "python first.py"]).replace(
         "mlpkit plugins check", "test -f"
     )  # the guide's tests run it
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}

@@ -6,8 +6,8 @@
 In a test file, with one test per check:
 
 >>> from mlpkit.testing import parametrize_with_checks
->>> @parametrize_with_checks([Swish, Swish(beta=2.0)])   # doctest: +SKIP
-... def test_swish(check):
+>>> @parametrize_with_checks([Bend, Bend(beta=2.0)])   # doctest: +SKIP
+... def test_bend(check):
 ...     check()
 
 Each check generates its arrays from a fixed seed, so that results are reproducible, and restores process state that a plugin

@@ -55,7 +55,7 @@ def pretend(folder: Path) -> None:
         info = folder / f"{name}-1.0.dist-info"
         info.mkdir(parents=True)
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[mlpkit.activations]\n{AMBIGUOUS} = bait:Swish\n")
+        (info / "entry_points.txt").write_text(f"[mlpkit.activations]\n{AMBIGUOUS} = bait:Baited\n")
     (folder / "bait.py").write_text("open('executed', 'w')\n")
 
 

@@ -21,7 +21,7 @@ class Swish(Elementwise):
         return s + self.beta * y * (1 - s)
 
 
-class Mish(Elementwise):
+class Smooth(Elementwise):
     """z tanh(softplus(z)), as in a text book but for the clipping of what overflows."""
 
     def function(self, z):
@@ -32,7 +32,7 @@ class Mish(Elementwise):
         return t + z * (1 - t * t) / (1 + np.exp(-np.maximum(z, -80)))
 
 
-class HardSigmoid(Activation):
+class Ramp(Activation):
     """z / 6 + 1 / 2, from 0 to 1."""
 
     output: ClassVar[str] = "probability"
@@ -50,7 +50,7 @@ class HardSigmoid(Activation):
         grad /= 6.0
 
 
-class SoftShrink(Elementwise):
+class Shrink(Elementwise):
     """0 where |z| is at most the threshold, and nearer to 0 by it elsewhere."""
 
     threshold: float = Field(0.25, ge=0, description="half of the width of the flat part")
@@ -285,7 +285,7 @@ class MedianError(Metric):
 
 
 GOOD = (
-    *(Swish(), Swish(beta=3.0), Mish(), HardSigmoid(), SoftShrink(), UnitLength()),
+    *(Swish(), Swish(beta=3.0), Smooth(), Ramp(), Shrink(), UnitLength()),
     *(Huber(), Huber(delta=0.3), Huber(delta=5.0), Poisson(), LogPoisson(), LogCosh(), SquaredHinge()),
     *(RMSProp(), RMSProp(learning_rate=WarmUp()), ByTensor(), Backtracking()),
     *(Orthogonal(), WarmUp(), BalancedAccuracy(), MedianError()),

@@ -12,7 +12,7 @@ from mlpkit import Activation, Elementwise, Initializer, Loss, Metric, Minimizer
 from mlpkit.plugin import LearningRate
 
 
-class Elu(Elementwise):
+class Bend(Elementwise):
     """ELU"""
 
     alpha: float = Field(1.0, ge=0)
@@ -713,9 +713,9 @@ class Pearson(Metric):
 
 
 STYLES = (
-    Elu(),
-    Elu(alpha=0.0),
-    Elu(alpha=2.5),
+    Bend(),
+    Bend(alpha=0.0),
+    Bend(alpha=2.5),
     Gelu(),
     Gelu(approximate=False),
     Gelu(approximate=True),

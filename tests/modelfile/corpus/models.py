@@ -91,7 +91,7 @@ FOUR = {"name": "a", "kind": "number", "treatment": "standardize", "width": 1, "
 CASES = {
     # names of code, which is never imported, found or called
     "activation that is a function": missing("os:system"),
-    "activation that is a module at hand": missing("bait:Swish"),
+    "activation that is a module at hand": missing("bait:Baited"),
     "activation that is a path": missing("os.system"),
     "activation that is a lambda": missing("lambda z, out: __import__('os').system('touch executed')"),
     "activation that is an expression": missing("__import__('os').system('touch executed')"),
@@ -104,12 +104,12 @@ CASES = {
     "dunder key in a layer": Case(spec_with(lambda spec: spec["network"]["layers"][0].update(__init__="x")), *SPEC),
     "dunder option of a plugin": Case(activation_is({"type": "tanh", "__class__": "os:system"}), *SPEC),
     "code in a plugin's target": Case(
-        plugin_is(name="swish", distribution=None, target="bait:Swish"), MissingPlugin, None, "'swish', which is not installed", LOADING
+        plugin_is(name="baited", distribution=None, target="bait:Baited"), MissingPlugin, None, "'baited', which is not installed", LOADING
     ),
     "kind of plugin that is a module": Case(plugin_is(kind="os"), ModelFileError, Rule.SPEC, "kind 'os'", LOADING),
     # plugins that cannot be used
     "missing plugin": Case(
-        plugin_is(name="far-away:swish", distribution="far-away", version="1.0"), MissingPlugin, None, "far-away:swish", LOADING
+        plugin_is(name="far-away:baited", distribution="far-away", version="1.0"), MissingPlugin, None, "far-away:baited", LOADING
     ),
     "plugin of another distribution": Case(plugin_is(name="tanh", distribution="far-away"), MissingPlugin, None, "'tanh'", LOADING),
     "plugin of two distributions": Case(plugin_is(name=AMBIGUOUS), AmbiguousPlugin, None, "2 installed activations", LOADING),
