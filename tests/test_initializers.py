@@ -14,6 +14,8 @@ SPREAD = {  # the standard deviation, and the largest value where there is one
     "glorot_normal": (np.sqrt(2 / 700), None),
     "he_uniform": (np.sqrt(2 / 400), np.sqrt(6 / 400)),
     "he_normal": (np.sqrt(2 / 400), None),
+    "lecun_uniform": (np.sqrt(1 / 400), np.sqrt(3 / 400)),
+    "lecun_normal": (np.sqrt(1 / 400), None),
     "random_normal": (0.05, None),
     "zeros": (0.0, 0.0),
     "constant": (0.0, 0.0),

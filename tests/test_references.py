@@ -23,40 +23,6 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(set(REGISTRIES["activations"].builtins) - {"prelu", "glu"}))
-def test_activation(name):
-    z = REFERENCE["activations/z"].copy()
-    grad = REFERENCE["activations/grad"].copy()
-    out = np.empty_like(z)
-    activation = REGISTRIES["activations"].get(name)()
-    activation.forward(z, out)
-    np.testing.assert_array_equal(z, REFERENCE["activations/z"])
-    np.testing.assert_allclose(out, REFERENCE[f"activations/{name}/out"], rtol=1e-12, atol=1e-300)
-    activation.backward(z, out, grad)
-    np.testing.assert_allclose(grad, REFERENCE[f"activations/{name}/grad"], rtol=1e-9, atol=1e-14)
-
-
-def test_prelu():
-    z, grad, slope = (REFERENCE[f"wide/{name}"].copy() for name in ("z", "grad", "slope"))
-    out, gradient = np.empty_like(z), np.ones_like(slope)
-    prelu = REGISTRIES["activations"].get("prelu")()
-    prelu.forward(z, out, slope)
-    np.testing.assert_allclose(out, REFERENCE["wide/prelu/out"], rtol=1e-13)
-    prelu.backward(z, out, grad, slope, gradient)
-    np.testing.assert_allclose(grad, REFERENCE["wide/prelu/grad"], rtol=1e-13)
-    np.testing.assert_allclose(gradient - 1.0, REFERENCE["wide/prelu/slope_grad"], rtol=1e-12)  # it is added
-
-
-def test_glu():
-    z, grad = REFERENCE["wide/z"].copy(), REFERENCE["wide/grad"][:, :3].copy()
-    out, grad_z = np.empty_like(grad), np.empty_like(z)
-    glu = REGISTRIES["activations"].get("glu")()
-    glu.forward(z, out)
-    np.testing.assert_allclose(out, REFERENCE["wide/glu/out"], rtol=1e-13)
-    glu.backward(z, out, grad, grad_z)
-    np.testing.assert_allclose(grad_z, REFERENCE["wide/glu/grad"], rtol=1e-12)
-
-
 def test_gaussian_nll():
     outputs, targets = REFERENCE["gaussian/outputs"].copy(), REFERENCE["gaussian/targets"]
     losses, grad = np.empty(len(outputs)), np.empty_like(outputs)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from mlpkit.numerics.blocks import blocks, row_blocks
+from mlpkit.numerics.blocks import blocks, cell_blocks, row_blocks
 from mlpkit.numerics.rowwise import ones, row_max, row_sum
 from mlpkit.plugin import Activation, Array, OutputKind
 
@@ -40,6 +40,30 @@ class Softmax(Activation):
             block = grad[rows]
             np.subtract(block, np.einsum("ij,ij->i", block, out[rows])[:, None], block)
         np.multiply(grad, out, grad)
+
+
+class LogSoftmax(Activation):
+    """Logarithm of softmax, z_i - log(sum_j exp(z_j)) over the units. Bridle 1990.
+
+    Cross-entropy refuses it in the last layer: it needs probabilities. Use `softmax` there, with which the logarithm is fused.
+    """
+
+    since: ClassVar[int] = 5  # the spec schema
+
+    def forward(self, z: Array, out: Array) -> None:
+        for rows in cell_blocks(z):
+            x, y = z[rows], out[rows]
+            largest = x.max(axis=1, keepdims=True)
+            np.subtract(x, largest, out=y)
+            powers = np.exp(y)
+            y -= np.log(powers.sum(axis=1, keepdims=True))
+
+    def backward(self, z: Array, out: Array, grad: Array) -> None:
+        """Subtract softmax(z) times the sum of the gradients in the row."""
+        for rows in cell_blocks(z):
+            y = np.exp(out[rows], out[rows])
+            y *= grad[rows].sum(axis=1, keepdims=True)
+            grad[rows] -= y
 
 
 def _softmax_rows(z: Array, out: Array) -> None:

@@ -45,6 +45,42 @@ class LeakyReLU(Activation):
         grad *= z
 
 
+class ReLU6(Activation):
+    """ReLU capped at 6: min(max(z, 0), 6). Krizhevsky 2010. The derivative at 0 and at 6 is 0, as in PyTorch."""
+
+    since: ClassVar[int] = 5  # the spec schema
+    output: ClassVar[OutputKind] = "nonnegative"
+    initializer: ClassVar[str] = "he_normal"
+    kinks: ClassVar[tuple[float, ...]] = (0.0, 6.0)
+
+    def forward(self, z: Array, out: Array) -> None:
+        np.clip(z, 0.0, 6.0, out=out)
+
+    def backward(self, z: Array, out: Array, grad: Array) -> None:
+        for rows in cell_blocks(z):
+            grad[rows] *= np.greater(z[rows], 0.0)
+            grad[rows] *= np.less(z[rows], 6.0)
+
+
+class ReLUSquared(Activation):
+    """Squared ReLU max(z, 0)^2. So et al. 2021, Primer, 2109.08668."""
+
+    since: ClassVar[int] = 5
+    output: ClassVar[OutputKind] = "nonnegative"
+    initializer: ClassVar[str] = "he_normal"
+
+    def forward(self, z: Array, out: Array) -> None:
+        for rows in cell_blocks(z):
+            y = np.maximum(z[rows], 0.0, out=out[rows])
+            y *= y
+
+    def backward(self, z: Array, out: Array, grad: Array) -> None:
+        for rows in cell_blocks(z):
+            x = np.maximum(z[rows], 0.0, out=z[rows])
+            x *= 2.0
+            grad[rows] *= x
+
+
 class PReLU(Activation):
     """Parametric ReLU max(z, 0) + slope min(z, 0), with one trained slope per unit. He et al. 2015, 1502.01852.
 

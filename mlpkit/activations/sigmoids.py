@@ -6,8 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from mlpkit.numerics.blocks import cell_blocks
 from mlpkit.numerics.sigmoid import sigmoid
 from mlpkit.plugin import Activation, Array, OutputKind
+
+FAR = 1e30  # softsign is ±1 to rounding beyond ±FAR
 
 
 class Sigmoid(Activation):
@@ -36,3 +39,70 @@ class Tanh(Activation):
         np.multiply(out, out, out)
         np.subtract(1.0, out, out)
         np.multiply(grad, out, grad)
+
+
+class LeCunTanh(Activation):
+    """Scaled hyperbolic tangent 1.7159 tanh(2 z / 3), which is 1 at 1. LeCun, Bottou, Orr & Müller 1998, Efficient BackProp."""
+
+    since: ClassVar[int] = 5  # the spec schema
+    initializer: ClassVar[str] = "lecun_normal"
+
+    def forward(self, z: Array, out: Array) -> None:
+        for rows in cell_blocks(z):
+            y = np.multiply(z[rows], 2 / 3, out=out[rows])
+            np.tanh(y, y)
+            y *= 1.7159
+
+    def backward(self, z: Array, out: Array, grad: Array) -> None:
+        """Multiply by 2 / 3 (1.7159 - out^2 / 1.7159)."""
+        for rows in cell_blocks(z):
+            y = out[rows]
+            y *= y
+            y *= -2 / 3 / 1.7159
+            y += 2 / 3 * 1.7159
+            grad[rows] *= y
+
+
+class Softsign(Activation):
+    """Softsign z / (1 + |z|). Bergstra et al. 2009, Quadratic polynomials learn better image features."""
+
+    since: ClassVar[int] = 5
+    output: ClassVar[OutputKind] = "bounded"
+
+    def forward(self, z: Array, out: Array) -> None:
+        for rows in cell_blocks(z):
+            x = np.clip(z[rows], -FAR, FAR)
+            y = np.abs(x, out[rows])
+            y += 1.0
+            np.divide(x, y, out=y)
+
+    def backward(self, z: Array, out: Array, grad: Array) -> None:
+        """Multiply by 1 / (1 + |z|)^2."""
+        for rows in cell_blocks(z):
+            x = np.abs(z[rows], z[rows])
+            x += 1.0
+            grad[rows] /= x
+            grad[rows] /= x
+
+
+class LogSigmoid(Activation):
+    """Logarithm of the logistic function, -log(1 + exp(-z)), at most 0."""
+
+    since: ClassVar[int] = 5
+
+    def forward(self, z: Array, out: Array) -> None:
+        """Compute min(z, 0) - log(1 + exp(-|z|))."""
+        for rows in cell_blocks(z):
+            x, y = z[rows], out[rows]
+            np.abs(x, y)
+            np.negative(y, y)
+            np.exp(y, y)
+            np.log1p(y, y)
+            np.subtract(np.minimum(x, 0.0), y, out=y)
+
+    def backward(self, z: Array, out: Array, grad: Array) -> None:
+        """Multiply by sigmoid(-z) = 1 - exp(out)."""
+        for rows in cell_blocks(z):
+            y = np.expm1(out[rows], out[rows])
+            np.negative(y, y)
+            grad[rows] *= y

@@ -1,6 +1,8 @@
-"""Random numbers whose variance depends on the shape: Glorot and He. `fan_in` and `fan_out` are the numbers of inputs and units."""
+"""Random numbers whose variance depends on the shape: Glorot, He and LeCun. `fan_in` and `fan_out` are the numbers of inputs and units."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import numpy as np
 
@@ -40,3 +42,25 @@ class HeNormal(Initializer):
 
     def fill(self, array: Array, rng: np.random.Generator) -> None:
         array[...] = rng.normal(0.0, np.sqrt(2.0 / fans(array)[0]), array.shape)
+
+
+class LeCunUniform(Initializer):
+    """Uniform distribution U(-a, a) with a = sqrt(3 / fan_in), for SELU. LeCun, Bottou, Orr & Müller 1998, Efficient BackProp."""
+
+    since: ClassVar[int] = 5  # the spec schema
+
+    def fill(self, array: Array, rng: np.random.Generator) -> None:
+        limit = np.sqrt(3.0 / fans(array)[0])
+        array[...] = rng.uniform(-limit, limit, array.shape)
+
+
+class LeCunNormal(Initializer):
+    """Normal distribution N(0, 1 / fan_in), for SELU. LeCun, Bottou, Orr & Müller 1998, Efficient BackProp.
+
+    Not truncated; in Keras it is.
+    """
+
+    since: ClassVar[int] = 5
+
+    def fill(self, array: Array, rng: np.random.Generator) -> None:
+        array[...] = rng.normal(0.0, np.sqrt(1.0 / fans(array)[0]), array.shape)

@@ -87,7 +87,8 @@ class Registry(Generic[T]):
     builtins : mapping of str to str
         Names and locations (``module:Class``) of the built-ins.
     aliases : mapping of str to str
-        Other names of built-ins. Specs are stored with the canonical name.
+        Other names of built-ins. Specs are stored with the canonical name. A user's class of the name has precedence, so that
+        it works as before when a later version of mlpkit has the alias.
     """
 
     def __init__(self, kind: str, base: type[T], builtins: Mapping[str, str], aliases: Mapping[str, str]) -> None:
@@ -173,8 +174,10 @@ class Registry(Generic[T]):
         AmbiguousPlugin
             Several distributions have it; the message lists the full names to choose from.
         """
-        name = name.removeprefix(f"{BUILTIN}:")
-        name = self.aliases.get(name, name)
+        bare = name.removeprefix(f"{BUILTIN}:")
+        if bare == name and name in self._own:
+            return self._own_info(name)
+        name = self.aliases.get(bare, bare)
         if name in self.builtins:
             return self._builtin_info(name)
         if name in self._own:
@@ -271,7 +274,7 @@ class Registry(Generic[T]):
             check_class(cls, self.base)
             if not NAME.match(name):
                 raise TypeError(f"its name would be {name!r}, which must match {NAME.pattern}")
-            if name in self.builtins or name in self.aliases:
+            if name in self.builtins:
                 raise TypeError(f"{name!r} is the name of a built-in: give the class another name")
             if name in self._own and self._own_info(name).target != f"{cls.__module__}:{cls.__qualname__}":
                 raise TypeError(f"{name!r} is already the name of your {self._own_info(name).target}: give the class another name")

@@ -12,13 +12,12 @@ PACKAGES = {  # plugins of mlpkit's own packages, by kind and name
     ("losses", "robust"): "mlpkit-robust",
     ("optimizers", "lbfgs"): "mlpkit-scipy",
 }
-# names of other libraries, for which a similar name is no correction: gelu is not a misspelling of relu
+# names of other libraries, for which a similar name is no correction: rrelu is not a misspelling of relu
 _OF_THE_FIELD = """
-celu elu exponential gelu geglu glu hard_sigmoid hard_silu hard_swish hard_tanh hardtanh log_sigmoid log_softmax maxout mish prelu reglu
-relu6 rrelu selu silu sine soft_shrink softmin softplus softsign sparsemax squareplus swiglu swish tanhshrink
+maxout rrelu softmin sparsemax
 huber log_cosh smooth_l1 hinge squared_hinge kl_divergence poisson quantile pinball tweedie mape msle gaussian_nll nll
 adadelta adafactor adagrad adamax adamw asgd ftrl lamb lion muon nadam radam rmsprop rprop
-lecun_normal lecun_uniform ones orthogonal random_uniform truncated_normal variance_scaling
+ones orthogonal random_uniform truncated_normal variance_scaling
 cosine_restarts cyclic inverse_time linear one_cycle piecewise polynomial reduce_on_plateau warmup
 auc roc_auc f1 fbeta precision recall median_absolute_error max_error explained_variance brier
 """

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 import mlpkit
+from mlpkit.plugin import REGISTRIES
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = Path(__file__).parent / "languages"
@@ -109,6 +110,27 @@ HIDDEN = [
     {"units": 4, "activation": "glu", "bias": False},
     {"units": 4, "activation": "prelu"},
 ]
+CHOICES = [  # every activation in hidden layers, with other options than the defaults too
+    ["linear", "sigmoid", "tanh", "relu", {"type": "leaky_relu", "negative_slope": 0.2}, {"type": "prelu", "initial": -0.5}, "relu6"],
+    ["elu", {"type": "elu", "alpha": 0.3}, "celu", {"type": "celu", "alpha": 2.5}, "selu", "exponential", "relu_squared"],
+    ["gelu", {"type": "gelu", "approximate": "tanh"}, "silu", "mish", "softplus", {"type": "softplus", "beta": 3.0, "threshold": 2.0}],
+    ["squareplus", {"type": "squareplus", "b": 0.5}, "softsign", "lecun_tanh", "log_sigmoid", "hard_sigmoid", "hard_silu", "hard_tanh"],
+    [
+        "tanh_shrink",
+        "soft_shrink",
+        "hard_shrink",
+        {"type": "hard_shrink", "threshold": 0.1},
+        "gaussian",
+        "sine",
+        {"type": "sine", "omega": 3.0},
+    ],
+    ["glu", "swiglu", "geglu", {"type": "geglu", "approximate": "tanh"}, "reglu", "softmax", "log_softmax"],
+]
+
+
+def test_every_activation_is_among_the_choices():
+    names = {choice if isinstance(choice, str) else choice["type"] for choices in CHOICES for choice in choices}
+    assert names == set(REGISTRIES["activations"].builtins)
 
 
 def make_model(folder, name, spec, data=None):
@@ -153,6 +175,11 @@ def cases(tmp_path_factory):
         }
         path = make_model(folder, name, spec, columns | {key: targets[key] for key in target})
         found[name] = path, json_rows(varied(columns)), varied(columns)
+    for number, choices in enumerate(CHOICES):
+        layers = [{"units": 6, "activation": choice, "normalization": "layer"} for choice in choices]
+        spec = {"data": {"target": "mass", "inputs": [*columns]}, "dtype": "float64", "network": {"layers": [*layers, {}]}, "loss": "mse"}
+        path = make_model(folder, f"choices {number}", spec | {"training": {"epochs": 2}}, columns | {"mass": targets["mass"]})
+        found[f"choices {number}"] = path, json_rows(varied(columns)), varied(columns)
     return found
 
 
@@ -174,7 +201,7 @@ def answers(cases, command, tmp_path_factory):
     return ask
 
 
-@pytest.mark.parametrize("name", [*SHIPPED, "deep", *FORMS])
+@pytest.mark.parametrize("name", [*SHIPPED, "deep", *FORMS, *(f"choices {number}" for number in range(len(CHOICES)))])
 @pytest.mark.parametrize("library", ["h5py", "pyfive", "h5wasm", "jsfive"])
 def test_another_library_predicts_the_same(library, name, cases, answers):
     path, rows, source = cases[name]
@@ -186,6 +213,27 @@ def test_another_library_predicts_the_same(library, name, cases, answers):
         np.testing.assert_allclose(answer["scores"], model.predict_proba(source), rtol=tolerance, atol=tolerance)
     else:
         np.testing.assert_allclose(np.reshape(answer["predictions"], expected.shape), expected, rtol=tolerance)
+
+
+@pytest.mark.parametrize("library", ["h5py", "h5wasm"])
+def test_an_activation_that_a_reader_lacks_is_named(library, command, tmp_path):
+    class Bent(mlpkit.Elementwise):
+        """A plugin of the user."""
+
+        def function(self, z):
+            return abs(z)
+
+        def derivative(self, z, y):
+            return np.sign(z)
+
+    columns = {"x": np.arange(20.0), "y": np.arange(20.0)}
+    layers = [{"units": 2, "activation": "gelu"}, {"units": 2, "activation": Bent()}, {}]
+    spec = {"data": {"target": "y"}, "network": {"layers": layers}, "loss": "mse", "training": {"epochs": 1}}
+    path = make_model(tmp_path, "bent", spec, columns)
+    (tmp_path / "rows.json").write_text(json.dumps(json_rows({"x": columns["x"]})), encoding="utf-8")
+    done = subprocess.run([*command(library), str(path), str(tmp_path / "rows.json")], capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode != 0
+    assert re.search(r"layer 1 has the activation \S*bent, which this reader does not know", done.stderr), done.stderr
 
 
 # -- the examples in models/README.md

@@ -321,6 +321,26 @@ def test_an_own_class_must_not_take_a_builtin_name():
         mlpkit.register(Tanh)
 
 
+def test_an_own_class_goes_before_an_alias():
+    """A class that was there before mlpkit had the alias works as before, and the built-in is found by its own name."""
+
+    class Swish(Elementwise):
+        def function(self, z):
+            return z / (1 + np.exp(-z))
+
+        def derivative(self, z, y):
+            s = 1 / (1 + np.exp(-z))
+            return s + y * (1 - s)
+
+    assert activation("swish") is activation("silu")
+    assert mlpkit.register(Swish)[0].full_name == "swish"
+    assert activation("swish") is Swish
+    assert activation("mlpkit:swish") is activation("silu")
+    network = {"layers": [{"units": 2, "activation": activation("silu")()}, {"units": 1, "activation": "swish"}]}
+    stored = [layer["activation"] for layer in Spec.model_validate({"network": network, "loss": "mse"}).to_dict()["network"]["layers"]]
+    assert stored == ["silu", "swish"]
+
+
 def test_an_own_class_must_not_take_the_name_of_another(tmp_path):
     for name in ("one", "two"):
         (tmp_path / f"{name}.py").write_text(PLUGIN.format(cls="Twice"))
@@ -456,9 +476,9 @@ def test_two_files_of_one_name_do_not_take_each_others_place(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "name", "words", "not_words"),
     [
-        ("activations", "gelu", "unknown activation 'gelu'\n", "relu'?"),
-        ("activations", "selu", "unknown activation 'selu'\n", "did you mean"),
-        ("activations", "relo", "did you mean 'relu' or 'prelu'?", ""),
+        ("activations", "rrelu", "unknown activation 'rrelu'\n", "relu'?"),
+        ("activations", "maxout", "unknown activation 'maxout'\n", "did you mean"),
+        ("activations", "relo", "did you mean 'relu' or 'relu6' ", ""),
         ("activations", "ReLU", "did you mean 'relu'?", ""),
         ("activations", "LeakyReLU", "did you mean 'leaky_relu'?", ""),
         ("activations", "Tanh", "did you mean 'tanh'?", ""),

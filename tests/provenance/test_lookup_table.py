@@ -263,9 +263,12 @@ def test_the_error_is_what_was_measured(a):
     assert np.isnan(sampled.table(np.array([np.nan])))
 
 
+NOT_ELEMENTWISE = {"softmax", "log_softmax", "prelu", "glu", "swiglu", "geglu", "reglu"}
+
+
 def test_elementwise_activations():
     for name in REGISTRIES["activations"].builtins:
-        assert is_elementwise(REGISTRIES["activations"].get(name)()) == (name not in ("softmax", "prelu", "glu"))
+        assert is_elementwise(REGISTRIES["activations"].get(name)()) == (name not in NOT_ELEMENTWISE)
     assert is_elementwise(Snake())
 
 

@@ -9,14 +9,6 @@ import numpy as np
 import torch
 from torch import nn
 
-ACTIVATIONS = {
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "leaky_relu": nn.functional.leaky_relu,
-    "softmax": lambda z: torch.softmax(z, dim=1),
-    "linear": lambda z: z * 1.0,
-}
 LOSSES = {  # on the network's outputs, or on its scores: one loss per row
     "mean_squared_error": lambda y, t: nn.functional.mse_loss(y, t, reduction="none").mean(1),
     "mean_absolute_error": lambda y, t: nn.functional.l1_loss(y, t, reduction="none").mean(1),
@@ -32,19 +24,6 @@ OPTIMIZERS = {
     "nadam_options": lambda w: torch.optim.NAdam(w, lr=0.02, betas=(0.8, 0.95), eps=1e-6, momentum_decay=0.1),
     "adam_amsgrad": lambda w: torch.optim.Adam(w, lr=0.01, betas=(0.8, 0.95), eps=1e-6, amsgrad=True),
 }
-
-
-def activations(rng):
-    z = np.concatenate([rng.standard_normal((40, 6)), 30 * rng.standard_normal((10, 6)), np.zeros((1, 6))])
-    grad = rng.standard_normal(z.shape)
-    yield "activations/z", z
-    yield "activations/grad", grad
-    for name, function in ACTIVATIONS.items():
-        tensor = torch.tensor(z, requires_grad=True)
-        out = function(tensor)
-        out.backward(torch.tensor(grad))
-        yield f"activations/{name}/out", out.detach().numpy()
-        yield f"activations/{name}/grad", tensor.grad.numpy()
 
 
 def losses(rng):
@@ -112,26 +91,6 @@ def networks(rng):
         yield f"networks/{name}/probabilities", torch.softmax(network(torch.tensor(x)), 1).detach().numpy()
 
 
-def wide_activations(rng):
-    """Activations with trained parameters, or with more inputs than outputs."""
-    z, grad = 3 * rng.standard_normal((50, 6)), rng.standard_normal((50, 6))
-    slope = torch.tensor(rng.uniform(0, 0.5, 6), requires_grad=True)
-    yield "wide/z", z
-    yield "wide/grad", grad
-    yield "wide/slope", slope.detach().numpy().copy()
-    tensor = torch.tensor(z, requires_grad=True)
-    out = nn.functional.prelu(tensor, slope)
-    out.backward(torch.tensor(grad))
-    yield "wide/prelu/out", out.detach().numpy()
-    yield "wide/prelu/grad", tensor.grad.numpy()
-    yield "wide/prelu/slope_grad", slope.grad.numpy()
-    tensor = torch.tensor(z, requires_grad=True)
-    out = nn.functional.glu(tensor, dim=1)
-    out.backward(torch.tensor(grad[:, :3]))
-    yield "wide/glu/out", out.detach().numpy()
-    yield "wide/glu/grad", tensor.grad.numpy()
-
-
 def gaussian(rng):
     """The negative log-likelihood of normal distributions, for three targets."""
     outputs, targets = 3 * rng.standard_normal((40, 6)), rng.standard_normal((40, 3))
@@ -171,8 +130,7 @@ def plateaus(rng):
 if __name__ == "__main__":
     torch.set_default_dtype(torch.float64)  # else NAdam keeps its product of momenta in float32
     rng = np.random.default_rng(20)
-    arrays = dict(pair for part in (activations, losses, optimizers, networks) for pair in part(rng))
+    arrays = dict(pair for part in (losses, optimizers, networks) for pair in part(rng))
     arrays |= dict(plateaus(np.random.default_rng(21)))
-    arrays |= dict(wide_activations(np.random.default_rng(22)))
     arrays |= dict(gaussian(np.random.default_rng(23)))
     np.savez_compressed(Path(__file__).with_name("torch.npz"), torch_version=torch.__version__, **arrays)

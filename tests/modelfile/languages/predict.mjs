@@ -4,15 +4,58 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 
+const clip = (value, low, high) => Math.min(Math.max(value, low), high);
+const sigmoid = (value) => 1 / (1 + Math.exp(-value));
+const softplus = (value) => Math.max(value, 0) + Math.log1p(Math.exp(-Math.abs(value)));
+const gated = (z, gate) => z.slice(0, z.length / 2).map((value, unit) => value * gate(z[z.length / 2 + unit]));
+
+function erf(x) { // by the series in FORMAT.md
+  if (Math.abs(x) > 6) return Math.sign(x);
+  let term = x, total = x;
+  for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(total); n++) total += term *= (2 * x * x) / (2 * n + 1);
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * total;
+}
+
+function gelu(z, approximate) {
+  const inner = approximate === "none" ? erf(z / Math.SQRT2) : Math.tanh(Math.sqrt(2 / Math.PI) * (z + 0.044715 * z ** 3));
+  return (z * (1 + inner)) / 2;
+}
+
 const ACTIVATIONS = {
   linear: (z) => z,
-  sigmoid: (z) => z.map((value) => 1 / (1 + Math.exp(-value))),
+  sigmoid: (z) => z.map(sigmoid),
   tanh: (z) => z.map(Math.tanh),
   relu: (z) => z.map((value) => Math.max(value, 0)),
   leaky_relu: (z, { negative_slope: slope }) => z.map((value) => (value > 0 ? value : slope * value)),
   prelu: (z, options, slope) => z.map((value, unit) => (value > 0 ? value : slope[unit] * value)),
-  glu: (z) => z.slice(0, z.length / 2).map((value, unit) => value / (1 + Math.exp(-z[z.length / 2 + unit]))),
+  relu6: (z) => z.map((value) => clip(value, 0, 6)),
+  relu_squared: (z) => z.map((value) => Math.max(value, 0) ** 2),
+  elu: (z, { alpha }) => z.map((value) => (value > 0 ? value : alpha * Math.expm1(value))),
+  celu: (z, { alpha }) => z.map((value) => (value > 0 ? value : alpha * Math.expm1(value / alpha))),
+  selu: (z) => z.map((value) => 1.0507009873554805 * (value > 0 ? value : 1.6732632423543772 * Math.expm1(value))),
+  exponential: (z) => z.map((value) => Math.exp(value)),
+  gelu: (z, { approximate }) => z.map((value) => gelu(value, approximate)),
+  silu: (z) => z.map((value) => value * sigmoid(value)),
+  mish: (z) => z.map((value) => value * Math.tanh(softplus(value))),
+  softplus: (z, { beta, threshold }) => z.map((value) => (beta * value > threshold ? value : softplus(beta * value) / beta)),
+  squareplus: (z, { b }) => z.map((value) => (value + Math.sqrt(value ** 2 + b)) / 2),
+  softsign: (z) => z.map((value) => value / (1 + Math.abs(value))),
+  lecun_tanh: (z) => z.map((value) => 1.7159 * Math.tanh((2 * value) / 3)),
+  log_sigmoid: (z) => z.map((value) => -softplus(-value)),
+  hard_sigmoid: (z) => z.map((value) => clip(value + 3, 0, 6) / 6),
+  hard_silu: (z) => z.map((value) => (value * clip(value + 3, 0, 6)) / 6),
+  hard_tanh: (z) => z.map((value) => clip(value, -1, 1)),
+  tanh_shrink: (z) => z.map((value) => value - Math.tanh(value)),
+  soft_shrink: (z, { threshold }) => z.map((value) => value - clip(value, -threshold, threshold)),
+  hard_shrink: (z, { threshold }) => z.map((value) => (Math.abs(value) > threshold ? value : 0)),
+  gaussian: (z) => z.map((value) => Math.exp(-(value ** 2))),
+  sine: (z, { omega }) => z.map((value) => Math.sin(omega * value)),
+  glu: (z) => gated(z, sigmoid),
+  swiglu: (z) => gated(z, (value) => value * sigmoid(value)),
+  geglu: (z, { approximate }) => gated(z, (value) => gelu(value, approximate)),
+  reglu: (z) => gated(z, (value) => Math.max(value, 0)),
   softmax: (z) => z.map((value) => Math.exp(value - Math.max(...z))).map((power, _, powers) => power / powers.reduce((a, b) => a + b)),
+  log_softmax: (z) => z.map((value) => value - Math.log(z.reduce((total, each) => total + Math.exp(each), 0))),
 };
 const LIBRARIES = { // how each opens a file: the values of a path, and of an attribute of the root
   async h5wasm(path) {
@@ -84,7 +127,9 @@ function forward(spec, arrays, row) {
     const score = (unit) => x.reduce((sum, value, at) => sum + value * weight[at * width + unit], bias?.[unit] ?? 0);
     const z = Array.from({ length: width }, (_, unit) => score(unit)), part = (key) => arrays.get(`${name}.normalization/${key}`);
     const slope = arrays.get(`${name}.activation/slope`);
-    const outputs = ACTIVATIONS[activation.type ?? activation](normalized(normalization, part, z), activation, slope);
+    const kind = activation.type ?? activation;
+    if (!(kind in ACTIVATIONS)) throw new Error(`layer ${index} has the activation ${kind}, which this reader does not know`);
+    const outputs = ACTIVATIONS[kind](normalized(normalization, part, z), activation, slope);
     inputs.push(residual ? outputs.map((value, unit) => value + inputs.at(-residual)[unit]) : outputs);
     return inputs.at(-1);
   }, row);

@@ -7,19 +7,62 @@ missing, or a list of values for a block. A line of JSON is printed for each mod
 import hashlib
 import importlib
 import json
+import math
 import sys
 
 import numpy as np
 
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def gelu(z, approximate):
+    inner = np.vectorize(math.erf)(z / math.sqrt(2)) if approximate == "none" else np.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3))
+    return z * (1 + inner) / 2
+
+
+def gated(z, function):
+    a, b = np.hsplit(z, 2)
+    return a * function(b)
+
+
+SELU = 1.6732632423543772, 1.0507009873554805
 ACTIVATIONS = {
     "linear": lambda z: z,
-    "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+    "sigmoid": sigmoid,
     "tanh": np.tanh,
     "relu": lambda z: np.maximum(z, 0),
     "leaky_relu": lambda z, negative_slope: np.where(z > 0, z, negative_slope * z),
     "prelu": lambda z, slope, initial=None: np.where(z > 0, z, slope * z),
-    "glu": lambda z: np.hsplit(z, 2)[0] / (1 + np.exp(-np.hsplit(z, 2)[1])),
+    "relu6": lambda z: np.clip(z, 0, 6),
+    "relu_squared": lambda z: np.maximum(z, 0) ** 2,
+    "elu": lambda z, alpha: np.where(z > 0, z, alpha * (np.exp(z) - 1)),
+    "celu": lambda z, alpha: np.where(z > 0, z, alpha * (np.exp(z / alpha) - 1)),
+    "selu": lambda z: SELU[1] * np.where(z > 0, z, SELU[0] * (np.exp(z) - 1)),
+    "exponential": np.exp,
+    "gelu": gelu,
+    "silu": lambda z: z * sigmoid(z),
+    "mish": lambda z: z * np.tanh(np.log(1 + np.exp(z))),
+    "softplus": lambda z, beta, threshold: np.where(beta * z > threshold, z, np.log(1 + np.exp(beta * z)) / beta),
+    "squareplus": lambda z, b: (z + np.sqrt(z**2 + b)) / 2,
+    "softsign": lambda z: z / (1 + np.abs(z)),
+    "lecun_tanh": lambda z: 1.7159 * np.tanh(2 * z / 3),
+    "log_sigmoid": lambda z: -np.log(1 + np.exp(-z)),
+    "hard_sigmoid": lambda z: np.clip(z + 3, 0, 6) / 6,
+    "hard_silu": lambda z: z * np.clip(z + 3, 0, 6) / 6,
+    "hard_tanh": lambda z: np.clip(z, -1, 1),
+    "tanh_shrink": lambda z: z - np.tanh(z),
+    "soft_shrink": lambda z, threshold: z - np.clip(z, -threshold, threshold),
+    "hard_shrink": lambda z, threshold: np.where(np.abs(z) > threshold, z, 0),
+    "gaussian": lambda z: np.exp(-(z**2)),
+    "sine": lambda z, omega: np.sin(omega * z),
+    "glu": lambda z: gated(z, sigmoid),
+    "swiglu": lambda z: gated(z, lambda b: b * sigmoid(b)),
+    "geglu": lambda z, approximate: gated(z, lambda b: gelu(b, approximate)),
+    "reglu": lambda z: gated(z, lambda b: np.maximum(b, 0)),
     "softmax": lambda z: np.exp(z - z.max(axis=1, keepdims=True)) / np.exp(z - z.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True),
+    "log_softmax": lambda z: z - np.log(np.exp(z).sum(axis=1, keepdims=True)),
 }
 
 
@@ -84,7 +127,10 @@ def forward(spec, arrays, x):
         options |= {
             path.rpartition("/")[2]: array.astype(float) for path, array in arrays.items() if path.startswith(f"{name}.activation/")
         }
-        x = ACTIVATIONS[options.pop("type")](z, **options)
+        kind = options.pop("type")
+        if kind not in ACTIVATIONS:
+            raise SystemExit(f"layer {index} has the activation {kind}, which this reader does not know")
+        x = ACTIVATIONS[kind](z, **options)
         if back := layer.get("residual"):
             x = x + inputs[-back]
         inputs.append(x)

@@ -11,6 +11,8 @@ import pytest
 
 import mlpkit
 
+from ..test_languages import CHOICES
+
 MODELS = Path(__file__).parents[3] / "models"
 SHIPPED = ("iris", "penguins", "digits", "diabetes", "xor", "xor-classic")
 MOST_POINTS = 2001  # that it draws of a long history
@@ -169,6 +171,19 @@ def test_every_kind_of_column_and_target(name, page, tmp_path):
         quoted = '"{}"'.format((island or "").replace('"', '""'))
         length = "NA" if columns["length"][row] is None else repr(columns["length"][row])
         lines.append(f"{quoted};{pixels[0]};{length};{pixels[1]};{'TRUE' if columns['wet'][row] else 'false'};{pixels[2]}")
+    assert_predicted(page.predict_rows("\n".join(lines)), model, columns)
+
+
+@pytest.mark.parametrize("number", range(len(CHOICES)))
+def test_every_activation(number, page, tmp_path):
+    rng = np.random.default_rng(number)
+    columns = {"x": rng.normal(0, 1, 40), "z": rng.normal(0, 1, 40), "y": rng.normal(0, 1, 40)}
+    layers = [{"units": 6, "activation": choice, "normalization": "layer"} for choice in CHOICES[number]]
+    spec = {"data": {"target": "y"}, "dtype": "float64", "network": {"layers": [*layers, {}]}, "loss": "mse", "training": {"epochs": 2}}
+    model = mlpkit.train(spec, columns)
+    model.save(tmp_path / "model.h5")
+    page.show(tmp_path / "model.h5")
+    lines = ["x,z", *(f"{x!r},{z!r}" for x, z in zip(columns["x"].tolist(), columns["z"].tolist(), strict=True))]
     assert_predicted(page.predict_rows("\n".join(lines)), model, columns)
 
 
