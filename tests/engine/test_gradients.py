@@ -13,6 +13,7 @@ ACTIVATIONS = sorted(REGISTRIES["activations"].builtins)
 LOSSES = sorted(REGISTRIES["losses"].builtins)
 ENDS = [("softmax", "categorical_crossentropy"), ("linear", "mean_squared_error"), ("sigmoid", "binary_crossentropy")]
 TOWER = (4, "exponential")  # exp(exp(exp(z))) overflows
+STEEP = {("exponential", "exponential"), ("exponential", "sine")}  # differences of exp(exp(exp(z))) and sin(exp(exp(z))) are not exact
 ROWS, INPUTS, HIDDEN, OUTPUTS = 7, 5, 4, 3
 STEP = 1e-6
 
@@ -86,7 +87,8 @@ def test_gradient_of_each_hidden_activation(hidden, depth):
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES)
 def test_gradient_of_each_combination(loss):
-    errors = {(hidden, last): gradient_error(3, hidden, last, loss, None, True) for hidden in ACTIVATIONS for last in fitting(loss)}
+    pairs = {(hidden, last) for hidden in ACTIVATIONS for last in fitting(loss)} - STEEP
+    errors = {(hidden, last): gradient_error(3, hidden, last, loss, None, True) for hidden, last in pairs}
     assert max(errors.values()) < 1e-6, errors
 
 
