@@ -21,7 +21,7 @@ def facts(model: Model, prepared: Prepared) -> dict[str, Any]:
     columns = [{"name": column.name, "kind": column.kind, "treatment": column.treatment} for column in prepared.inputs.columns]
     treated = model.spec.preprocessing.columns.items()
     layers = [
-        {"inputs": layer.weight.shape[0], "units": layer.weight.shape[1], "activation": plugin_name(layer.spec.activation)}
+        {"inputs": layer.weight.shape[0], "units": layer.units, "activation": plugin_name(layer.spec.activation)}
         for layer in model.network.layers
     ]
     return {
@@ -73,6 +73,9 @@ def facts_text(facts: dict[str, Any]) -> str:
         lines.append(("weights", f"loss and validation_loss{'' if metrics else ', and the metrics,'} are weighted{metrics}"))
     if facts["loss"]["units"]:
         lines.append(("loss", f"{facts['loss']['name']}, {facts['loss']['units']}; metrics are in the target's units"))
+    if taken := facts.get("start_from"):
+        new = f"; new: {listed(taken['new'])}" if taken["new"] else ""
+        lines.append(("weights of", f"{facts['start_from']['model']}: {listed(taken['taken'])}{new}"))
     shape = " -> ".join([str(facts["inputs"]), *(f"{layer['units']} {layer['activation']}" for layer in facts["layers"])])
     return aligned([*lines, ("network", f"{shape}, {counted(facts['parameters'], 'parameter')}")])
 

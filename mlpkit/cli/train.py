@@ -40,6 +40,10 @@ Resume = Annotated[
     str | None,
     typer.Option("--resume", metavar="PATH", help="Resume from the file of an interrupted run, a checkpoint, or a folder of checkpoints."),
 ]
+From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="MODEL", help="Begin with the weights of this model file where names and shapes agree."),
+]
 DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Read spec and data and report shapes, without training and writing.")]
 Replace = Annotated[bool, typer.Option("-f", "--force", help="Overwrite an existing model file, and remove checkpoints of an earlier run.")]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Number of threads; by default as many as speed up training.")]
@@ -55,6 +59,7 @@ def train(
     epochs: Epochs = None,
     seed: Seed = None,
     resume: Resume = None,
+    start_from: From = None,
     threads: Threads = None,
     dry_run: DryRun = False,
     progress: ProgressStyle = Style.auto,
@@ -67,6 +72,8 @@ def train(
     The first Ctrl-C (or SIGTERM, or SIGHUP) finishes the batch, saves the model and shows the command to resume. The second stops at
     once and saves nothing. A run that diverges saves the weights of its best epoch.
     """
+    if resume is not None and start_from is not None:
+        raise typer.BadParameter("--resume continues a run that has weights of its own", param_hint="--from")
     load_code(code)
     _use_threads(threads)
     _check_streams(spec, data, output)
@@ -76,12 +83,12 @@ def train(
         parsed = file.read()
         replaces = force or same_file(output, resume)
         if not dry_run:
-            check_output(output, force=replaces, reads=[spec, *_data_files(parsed, data)])
+            check_output(output, force=replaces, reads=[spec, *_data_files(parsed, data), *([start_from] if start_from else [])])
             check_ending(output, MODELS, "a model")
         resuming = partial(resume_command, spec, data, changes=changes, code=code)
         ending = RunSummary(output, resuming, lambda path: with_code(f"mlpkit evaluate {shlex.quote(path)} DATA", code))
         training = _Training(console, ending, progress, _checkpoints(parsed, output), force, replaces, dry_run, json)
-        ended = training.run(parsed, data, resume)
+        ended = training.run(parsed, data, resume, start_from)
     if json:
         console.json(training.summary)
     if ended:
@@ -158,7 +165,7 @@ class _Training:
     json: bool
     summary: dict[str, Any] = field(default_factory=dict)
 
-    def run(self, spec: Spec, data: str | None, resume: str | None) -> int:
+    def run(self, spec: Spec, data: str | None, resume: str | None, start_from: str | None) -> int:
         """Train and save. Return the exit code.
 
         An error that ends the run is raised after the model was saved.
@@ -166,7 +173,7 @@ class _Training:
         with ExitStack() as self.signals:
             self.interrupt = Interrupt(self.console.say)
             try:
-                model = self._train(spec, data, resume)
+                model = self._train(spec, data, resume, start_from)
             except _DryRun:
                 return 0
             except Exception as error:
@@ -180,16 +187,18 @@ class _Training:
         self.summary |= self.ending.values(model, interrupted=stopped)
         return self.interrupt.code if stopped else 0
 
-    def _train(self, spec: Spec, data: str | None, resume: str | None) -> Model:
+    def _train(self, spec: Spec, data: str | None, resume: str | None, start_from: str | None) -> Model:
         from mlpkit.model.train import train
 
         self.model: Model | None = None
+        self.source = start_from
         self.progress: Progress | None = None
         try:
             return train(
                 spec,
                 data,
                 resume=resume,
+                start_from=start_from,
                 checkpoints=self.folder,
                 replace_checkpoints=self.clear,
                 stop=self.interrupt,
@@ -202,12 +211,14 @@ class _Training:
 
     def _begin(self, start: Start) -> None:
         """Show the facts, on stdout if there is no other output. From here on, a signal ends the run with a saved model."""
-        model, data, file = start
+        model, data, file, taken = start
         if model.training_state is not None:
             self.console.say(one_line(f"resuming from {file}, after {model.training_state.place}"))
         done = len(model.history)
         source = None if file is None else str(file)
         self.summary |= {**facts(model, data), "resumed_from": source, "epochs_done": done}
+        if taken is not None:
+            self.summary["start_from"] = {"model": self.source, "taken": list(taken.names), "new": list(taken.new)}
         (self.console.out if self.dry and not self.json else self.console.say)(facts_text(self.summary))
         self.console.detail(columns_text(self.summary["columns"]))
         if self.dry:

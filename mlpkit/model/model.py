@@ -5,10 +5,12 @@ During training it refers to its run, so that it can be saved at any time in a f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
+
+from numpy.typing import NDArray
 
 from mlpkit.engine.network import Network
 from mlpkit.errors import ModelFileError, SpecError
@@ -76,6 +78,44 @@ class Model(Predictor):
     def __repr__(self) -> str:
         widths = " -> ".join(str(width) for width in (self._spec.network.inputs, *(layer.units for layer in self._spec.network.layers)))
         return f"<mlpkit.Model {self._spec.name!r}: {widths}, {len(self._network.parameters):,} parameters, {len(self.history):,} epochs>"
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def summary(self) -> str:
+        """Return a text with a line for each layer (width, activation, options, number of parameters), the loss and the last epoch."""
+        from mlpkit.model.summary import summary
+
+        return summary(self.spec, self.network, self.history)
+
+    # -- weights
+
+    def get_weights(self) -> dict[str, NDArray[Any]]:
+        """Return copies of the weights by name, such as "layers.0.weight", shape (inputs, units), and "layers.0.bias", shape (units,)."""
+        from mlpkit.model.weights import get_weights
+
+        return get_weights(self._predicting)
+
+    def set_weights(self, weights: Mapping[str, Any]) -> None:
+        """Set weights by name; others stay. Trained biases, scales and averages of batch normalization are weights too.
+
+        Parameters
+        ----------
+        weights : mapping of str to array
+            Arrays with the shapes that `get_weights` returns.
+
+        Raises
+        ------
+        DataError
+            A name or a shape is wrong, or a value is not finite; no weight is changed then.
+        TrainingError
+            The model is being trained.
+        """
+        from mlpkit.model.weights import set_weights
+
+        self._runs.check_idle()
+        self._network = self.network.writable()
+        set_weights(self._network, weights)
 
     # -- training
 

@@ -163,6 +163,33 @@ class Predictor:
             raise DataError("this model predicts numbers, not classes, so there are no probabilities", help="use predict")
         return self.target_encoder.scores(*self._answers(self._encode(rows, allow_large)))
 
+    def transform(self, rows: Any, *, layer: int = -2, allow_large: bool = False) -> Array:
+        """Return the outputs of a hidden layer for raw rows: features for another model.
+
+        Parameters
+        ----------
+        rows, allow_large
+            The same as for `predict`.
+        layer : int
+            Index of the layer, from 0, or from -1 backwards. Default: the last hidden layer.
+
+        Returns
+        -------
+        array, shape (rows, units of the layer), in the dtype of the spec
+
+        Raises
+        ------
+        DataError
+            The same as for `predict`, or there is no such layer.
+        """
+        from mlpkit.engine.transform import layer_outputs
+
+        network, count = self._predicting, len(self._predicting.layers)
+        if isinstance(layer, bool) or not isinstance(layer, int) or not -count <= layer < count:
+            help = f"use 0 to {count - 1}, or -{count} to -1" + ("; the only layer is the output layer" if count == 1 else "")
+            raise DataError(f"there is no layer {layer!r}", help=help)
+        return layer_outputs(network, layer % count, self._encode(rows, allow_large))
+
     def evaluate(
         self,
         rows: Any,

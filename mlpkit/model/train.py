@@ -11,10 +11,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mlpkit.errors import ModelFileError, TrainingInterrupted
+from mlpkit.errors import DataError, ModelFileError, TrainingInterrupted
 from mlpkit.files.paths import as_path
 from mlpkit.model.model import Model
 from mlpkit.model.serialization import from_contents
+from mlpkit.model.weights import Taken, take_weights
 from mlpkit.preprocessing.prepare import Prepared, prepare
 from mlpkit.spec import Spec, as_spec
 from mlpkit.training.checkpoints import read_checkpoint
@@ -33,11 +34,14 @@ class Start(NamedTuple):
         Encoded data: `data.train` and `data.validation` (or None), with `inputs`, `targets` and `weights`.
     resumed_from : Path or None
         File from which the run is resumed.
+    taken : Taken or None
+        Weights of `start_from` that the model begins with, and those that are new.
     """
 
     model: Model
     data: Prepared
     resumed_from: Path | None
+    taken: Taken | None = None
 
 
 def train(
@@ -48,6 +52,7 @@ def train(
     validation: Any = None,
     weights: Any = None,
     resume: str | Path | None = None,
+    start_from: Model | str | Path | None = None,
     checkpoints: str | Path | None = None,
     replace_checkpoints: bool = False,
     stop: Callable[[], bool] | None = None,
@@ -72,6 +77,10 @@ def train(
         Resume a run: from a checkpoint, the file of an interrupted run, or a folder of checkpoints, of which the most advanced valid one is
         used. Pass the same spec and data; `training.epochs`, the patience of early stopping and the checkpoint options may differ. The
         result is identical to that of an uninterrupted run, bit for bit.
+    start_from : Model, str or Path, optional
+        Begin with the weights of another model, or of its file, where names and shapes agree; the others get new initial values, and
+        `on_start` gets the names of both as `taken`. The preprocessing is fitted on these data. Layers with ``"trainable": false`` keep
+        the weights. The plugins of the other model are not needed.
     checkpoints : str or Path, optional
         Folder for the checkpoints of the run, which enables checkpoints. Default: the folder in the spec, or one named after the spec.
     replace_checkpoints : bool
@@ -80,7 +89,7 @@ def train(
         Called before each step. If it returns True, training stops between two steps, and ``model.save(path,
         training_state=True)`` writes a file to resume from. `model.training_state` is None after a finished run.
     on_start : callable, optional
-        Called once with a `Start` (`model`, `data`, `resumed_from`) before anything is trained or written.
+        Called once with a `Start` (`model`, `data`, `resumed_from`, `taken`) before anything is trained or written.
     on_epoch : callable, optional
         Called with each finished `Epoch`. Exceptions of `on_start` and `on_epoch` end the run and are raised.
 
@@ -99,8 +108,12 @@ def train(
         There is no file to resume from, or the folder of checkpoints is in use or contains those of another run.
     """
     _check_callable(stop=stop, on_start=on_start, on_epoch=on_epoch)
+    if resume is not None and start_from is not None:
+        raise TypeError("give either resume or start_from: a run that is resumed has weights of its own")
     start = _start(as_spec(spec), rows, y, validation=validation, weights=weights, resume=resume)
-    model, prepared, resumed_from = start
+    if start_from is not None:
+        start = start._replace(taken=_take(start.model, start_from))
+    model, prepared, resumed_from, _ = start
     if on_start is not None:
         if resumed_from is not None:
             resumable(model.training_state, prepared)  # before the caller displays the run
@@ -114,6 +127,19 @@ def train(
         return model
     except KeyboardInterrupt:
         raise TrainingInterrupted(model) from None
+
+
+def _take(model: Model, start_from: Model | str | Path) -> Taken:
+    """Take over the weights of another model, or of its file."""
+    from mlpkit.modelfile.array_loading import load_arrays
+
+    if isinstance(start_from, Model):
+        return take_weights(model.network, start_from.get_weights())
+    path = as_path(start_from, ModelFileError, "the model to start from")
+    try:
+        return take_weights(model.network, load_arrays(path))
+    except DataError as error:
+        raise DataError(f"{path}: {error.message}", help=error.help) from error
 
 
 def _check_callable(**functions: object) -> None:

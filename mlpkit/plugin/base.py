@@ -127,6 +127,10 @@ class Plugin(BaseModel, ABC):
     kind: ClassVar[str]
     without_effect: ClassVar[tuple[str, ...]] = ()  # options that change no result, such as a block size; see mlpkit.testing
 
+    def __str__(self) -> str:
+        """Return name and options, such as ``Adam(learning_rate=0.001, ...)``."""
+        return repr(self)
+
     @classmethod
     def check_definition(cls) -> None:
         """Raise TypeError if the class lacks definitions that its contract needs, besides abstract methods."""

@@ -54,6 +54,22 @@ class Layer(Part):
             object.__setattr__(self, "weight_initializer", recommended)
         return self
 
+    def __str__(self) -> str:
+        """Return width, activation and options, such as "64 units, relu, batch normalization, dropout 0.2"."""
+        units = "the last layer" if self.units is None else f"{self.units} unit{'s' * (self.units != 1)}"
+        return ", ".join(filter(None, (units, plugin_name(self.activation), self.options_text())))
+
+    def options_text(self) -> str:
+        """Return the other options that differ from their defaults, such as "batch normalization, dropout 0.2"."""
+        found = [] if self.normalization is None else [f"{self.normalization.type} normalization"]
+        if rate := rate_of(self.dropout):
+            found.append(f"{'' if isinstance(self.dropout, float) else f'{self.dropout.type} '}dropout {rate:g}")
+        found += [] if self.residual is None else [f"residual {self.residual}"]
+        found += [f"{key} {value:g}" for key, value in (("l1", self.l1), ("l2", self.l2)) if value]
+        found += [] if self.weight_constraint is None else [self.weight_constraint.type]
+        found += ["no bias"] * (not self.bias) + ["not trained"] * (not self.trainable)
+        return ", ".join(found)
+
     @property
     def has_bias(self) -> bool:
         """True if the layer has a bias of its own."""

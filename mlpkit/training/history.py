@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 from typing import overload
 
 import numpy as np
@@ -14,6 +15,7 @@ from mlpkit.training.epoch import Epoch
 FIXED = ("epoch", "loss", "validation_loss", "learning_rate")  # columns of every history; other columns are metrics
 
 SHOWN = 3  # most epochs that are shown completely
+ENDS = 5  # first and last epochs in the table of a notebook
 FIRST_EPOCHS = 256  # for which `EpochColumns` has room at first
 
 Columns = Mapping[str, NDArray[np.float64]]
@@ -65,12 +67,24 @@ class History(Sequence[Epoch]):
         best = min(self, key=lambda epoch: (math.inf, epoch.number) if math.isnan(_loss(epoch)) else (_loss(epoch), epoch.number))
         return f"<History of {len(self):,} epochs: first {self[0]}, last {self[-1]}, best {best}>"
 
+    def _repr_html_(self) -> str:
+        """Return the epochs as a table for notebooks: the first and the last ones of a long history."""
+        columns = {name: column for name, column in self.columns().items() if not np.isnan(column).all()}
+        shown = range(len(self)) if len(self) <= 2 * ENDS else [*range(ENDS), None, *range(len(self) - ENDS, len(self))]
+        head = "".join(f"<th>{escape(name)}</th>" for name in columns)
+        rows = [["..." if place is None else f"{column[place]:.6g}" for column in columns.values()] for place in shown]
+        body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
     def append(self, epoch: Epoch) -> None:
         """Append the next epoch."""
         self._new.append(epoch)
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
-        """Return columns of equal length, with NaN for values that were not measured; without seconds."""
+        """Return columns of equal length, with NaN for values that were not measured; without seconds.
+
+        ``pandas.DataFrame(model.history.columns())`` is the table of all epochs.
+        """
         new = _columns(self._new)
         missing = np.full(self._length, np.nan), np.full(len(self._new), np.nan)
         names = dict.fromkeys([*self._stored, *new])

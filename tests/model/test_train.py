@@ -136,7 +136,7 @@ def test_the_command_line_calls_train_and_nothing_else(tmp_path, monkeypatch, ca
     assert main(["train", "spec.json", "-n"]) == 0
     assert main(["train", "spec.json"]) == 0
     assert [set(options) for options in called] == [
-        {"resume", "checkpoints", "replace_checkpoints", "stop", "on_start", "on_epoch"},
+        {"resume", "start_from", "checkpoints", "replace_checkpoints", "stop", "on_start", "on_epoch"},
     ] * 2
     capsys.readouterr()
     model = mlpkit.train("spec.json")

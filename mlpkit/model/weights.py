@@ -1,0 +1,78 @@
+"""Weights of a network by name: reading, setting, and taking them over from another model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.engine.network import Network
+from mlpkit.errors import DataError
+from mlpkit.text.shown import first_few
+
+
+class Taken(NamedTuple):
+    """Weights of a new network that begin with those of another model.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Weights taken over, such as "layers.0.weight".
+    new : tuple of str
+        Weights with new initial values, because the other model has none of the same name and shape.
+    """
+
+    names: tuple[str, ...]
+    new: tuple[str, ...]
+
+
+def get_weights(network: Network) -> dict[str, NDArray[Any]]:
+    """Return copies of a network's weights by name, in the order of the layers."""
+    return {name: network.parameters.views[name].copy() for name in _in_order(network)}
+
+
+def set_weights(network: Network, weights: Mapping[str, Any]) -> None:
+    """Set some weights of a network, or none if one of them is wrong.
+
+    Raises
+    ------
+    DataError
+        There is no weight of this name, or it has another shape or values that the dtype cannot hold.
+    """
+    views, checked = network.parameters.views, {}
+    for name, given in weights.items():
+        if name not in views:
+            raise DataError(f"there is no weight {name!r}", help=f"the names are {first_few(_in_order(network), 20)}")
+        value = np.asarray(given)
+        if value.dtype.kind not in "fiub" or value.shape != views[name].shape:
+            found = f"numbers of shape {value.shape}" if value.dtype.kind in "fiub" else f"values of type {value.dtype}"
+            raise DataError(f"the weight {name!r} has shape {views[name].shape}, but these are {found}", help="pass an array of this shape")
+        with np.errstate(over="ignore"):
+            checked[name] = value.astype(network.dtype)
+        if not np.isfinite(checked[name]).all():
+            raise DataError(f"the weight {name!r} would be NaN or infinite in {network.dtype}", help="pass finite numbers of this type")
+    for name, value in checked.items():
+        views[name][...] = value
+
+
+def take_weights(network: Network, other: Mapping[str, Any]) -> Taken:
+    """Set the weights that have the same name and shape among `other`; the rest stays as it is.
+
+    Raises
+    ------
+    DataError
+        There is none.
+    """
+    views, names = network.parameters.views, _in_order(network)
+    fitting = {name: other[name] for name in names if name in other and np.shape(other[name]) == views[name].shape}
+    if not fitting:
+        raise DataError("no weight of the other model has the name and shape of one of this network", help="use layers of the same widths")
+    set_weights(network, fitting)
+    return Taken(tuple(fitting), tuple(name for name in names if name not in fitting))
+
+
+def _in_order(network: Network) -> list[str]:
+    """Return the names of all weights, by layer."""
+    return sorted(network.parameters.views, key=lambda name: int(name.split(".")[1]))
