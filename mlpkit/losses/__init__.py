@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mlpkit.losses.crossentropy import *
     from mlpkit.losses.distributions import *
+    from mlpkit.losses.focal import *
+    from mlpkit.losses.margins import *
+    from mlpkit.losses.quantiles import *
     from mlpkit.losses.regression import *
+    from mlpkit.losses.whole_rows import *
 else:
     from mlpkit.plugin.builtin_names import public
 

@@ -28,6 +28,7 @@ from mlpkit.plugin.contracts import (
     Metric,
     OutputKind,
     TargetScale,
+    TargetSign,
     Task,
 )
 from mlpkit.plugin.optimizer import (
@@ -67,6 +68,7 @@ __all__ = [
     "Schedule",
     "Source",
     "TargetScale",
+    "TargetSign",
     "Targets",
     "Task",
     "Wrapper",

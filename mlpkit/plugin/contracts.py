@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 TargetScale: TypeAlias = Literal["standard", "robust", "none"]
+TargetSign: TypeAlias = Literal["any", "nonzero", "nonnegative", "positive"]
 Task: TypeAlias = Literal["classification", "regression", "multilabel"]
 OutputKind: TypeAlias = Literal["real", "bounded", "nonnegative", "probability", "distribution"]
 # real: any number; bounded: from -1 to 1; nonnegative: from 0 on; probability: from 0 to 1; distribution: rows that sum to 1
@@ -158,6 +159,8 @@ class Loss(Plugin):
     targets: ClassVar[Literal["numbers", "binary", "classes"]] = "numbers"
     # numbers: float rows shaped like the outputs (classes become one 0/1 column each)
     # binary:  float rows of 0 and 1 shaped like the outputs;   classes: one integer class per row, shape (rows,)
+    soft_targets: ClassVar[bool] = False  # of classes: True if one distribution per row, shape (rows, units), is accepted too
+    target_sign: ClassVar[TargetSign] = "any"  # of numbers that the loss accepts; others are an error before training
     zero_at_target: ClassVar[bool] = False  # True: the loss is 0 if outputs equal targets, and never negative
     joint_with: ClassVar[str | None] = None  # activation that the fused form `joint` includes
 
@@ -210,6 +213,26 @@ class Loss(Plugin):
         losses : array, shape (rows,)
         grad : array, shape (rows, units)
         """
+
+    def prior(self, targets: Targets, weights: Array | None = None) -> Array | None:
+        """Return the constant outputs of least mean loss over the rows, or None: the initial bias with `bias_initializer: "prior"`.
+
+        They are pre-activations of the last layer, and hold for the activation named by `joint_with`, or for a linear one without it.
+
+        Parameters
+        ----------
+        targets : array
+            Targets in the form declared by the class variable `targets`, or one distribution per row for classes.
+        weights : array, shape (rows,), optional
+            Sample weights; a row of weight k counts as k equal rows.
+
+        Returns
+        -------
+        array, shape (units,), or None
+            Finite numbers. None if the loss defines none, or if they are not finite, such as for a class without rows. For class numbers
+            there is one output for each class up to the largest.
+        """
+        return None
 
     def joint(self, scores: Array, targets: Targets, losses: Array, grad: Array) -> None:
         """Compute the fused form: `value_and_grad`, from the pre-activations of the activation named by `joint_with`.

@@ -21,7 +21,7 @@ from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.preprocessing.labels import class_numbers, find_classes
 from mlpkit.preprocessing.on_disk import scan_columns, scanned_inputs, unscanned_inputs
 from mlpkit.preprocessing.raw_rows import RawRows, Storage, own_path, read_rows
-from mlpkit.preprocessing.task import is_classes
+from mlpkit.preprocessing.task import check_sign, is_classes
 from mlpkit.spec import Spec
 from mlpkit.text.shown import counted, first_few
 
@@ -218,6 +218,8 @@ def _encode(spec: Spec, rows: RawRows, inputs: Array | StoredInputs, target: Tar
         if not np.isfinite(weights).all():
             raise DataError("some weights are too large relative to the mean of the training weights", help="correct or scale them")
     values = target.values(rows.target)
+    if target.task == "regression":
+        check_sign(spec, rows.target, values, target.names)
     targets = np.ascontiguousarray(target.encode_values(values, spec.dtype))
     if isinstance(inputs, StoredInputs):
         return Labelled(StoredDataset(inputs, targets, weights), values)

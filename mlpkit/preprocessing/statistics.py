@@ -15,12 +15,12 @@ from mlpkit.data.column_types import numbers
 from mlpkit.data.table import Table
 from mlpkit.errors import DataError
 from mlpkit.numerics.blocks import row_blocks
+from mlpkit.numerics.weighted import quantile
 from mlpkit.preprocessing.input_columns import InputColumn, leave_out, missing_error
 
 Vector = NDArray[np.float64]
 
 WIDEST = 2**23  # values that are processed at a time: 64 MB
-TIE = 1e-12  # relative difference of two sums of the same weights that counts as rounding
 TAILS = (0.25, 0.1, 0.05, 0.01)  # tails outside the range that is the scale: quartiles first, then smaller tails
 
 
@@ -52,26 +52,6 @@ def median(values: Vector, weights: Vector | None) -> Vector:
     if weights is None:
         return np.asarray(np.nanmedian(values, axis=0) if np.isnan(values).any() else np.median(values, axis=0))
     return quantile(values, 0.5, weights)
-
-
-def quantile(values: Vector, share: float, weights: Vector | None) -> Vector:
-    """Return a quantile of each column of `values`, shape (rows, columns), ignoring NaN.
-
-    With F(x) the share of the weight of the values up to x, it is the mean of the least x for which F(x) >= `share` and the
-    least x for which F(x) > `share`: definition 2 of Hyndman and Fan (1996), "averaged_inverted_cdf" of NumPy. For 0.5 it is
-    the usual median. Scaling all weights does not change it, and a row of weight k counts as k equal rows.
-    """
-    order = np.argsort(values, axis=0, kind="stable")  # NaN comes last
-    ordered = np.take_along_axis(values, order, axis=0)
-    each = np.where(np.isnan(ordered), 0.0, 1.0 if weights is None else weights[order])
-    upto = np.cumsum(each, axis=0)
-    wanted, tie = share * upto[-1], TIE * upto[-1]
-    columns = np.arange(values.shape[1])
-    last = (each > 0).cumsum(axis=0).argmax(axis=0)  # the largest value that is not NaN
-    low = (upto >= wanted - tie).argmax(axis=0)
-    high = np.where((upto > wanted + tie).any(axis=0), (upto > wanted + tie).argmax(axis=0), last)
-    lower, upper = ordered[low, columns], ordered[high, columns]
-    return np.asarray(np.where(lower == upper, lower, lower + (upper - lower) / 2))
 
 
 def robust_scale(values: Vector, weights: Vector | None) -> Vector:

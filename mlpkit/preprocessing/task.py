@@ -6,7 +6,8 @@ the column has values. If they contradict each other, an error is raised before 
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from mlpkit.data.column_types import column_kind
 from mlpkit.data.table import Table, column_width
 from mlpkit.errors import BrokenPlugin, DataError, SpecError
-from mlpkit.plugin import OutputKind, TargetScale, plugin_name
+from mlpkit.plugin import OutputKind, TargetScale, TargetSign, plugin_name
 from mlpkit.preprocessing.labels import TARGET_ADVICE
 from mlpkit.spec import Spec
 
@@ -27,6 +28,22 @@ RANGES: dict[OutputKind, tuple[float, float]] = {  # range of an activation's ou
     "nonnegative": (0, np.inf),
     "probability": (0, 1),
     "distribution": (0, 1),
+}
+
+
+class Sign(NamedTuple):
+    """Numbers that a loss accepts: their description, the test of an array, and advice."""
+
+    needs: str
+    accepts: Callable[[NDArray[np.float64]], NDArray[np.bool_]]
+    help: str
+
+
+SIGNS: dict[TargetSign, Sign] = {
+    "any": Sign("of any sign", lambda values: values == values, ""),
+    "nonzero": Sign("other than 0", lambda values: values != 0, "remove these rows, or use 'mean_absolute_error'"),
+    "nonnegative": Sign("of at least 0", lambda values: values >= 0, "correct the values, or use a loss such as 'mean_squared_error'"),
+    "positive": Sign("above 0", lambda values: values > 0, "correct the values, or use 'tweedie' or 'poisson', which allow 0"),
 }
 FEW_CLASSES = "several classes need the last activation 'softmax' and the loss 'categorical_crossentropy'"
 
@@ -89,6 +106,9 @@ def target_scale(spec: Spec) -> TargetScale:
     if asked in ("standardize", "robust") and activation.output != "real":
         message = f"scaled targets have any size and sign, but the outputs of {plugin_name(activation)} are limited"
         raise SpecError.at("preprocessing.target", message, "make the last activation 'linear', or set this to 'auto'")
+    if asked in ("standardize", "robust") and spec.loss.target_sign != "any":
+        message = f"{plugin_name(spec.loss)} needs targets {SIGNS[_sign(spec)].needs}, which scaled targets are not"
+        raise SpecError.at("preprocessing.target", message, "set it to 'auto'")
     if asked == "auto":
         wanted = spec.loss.target_scale
         if wanted not in ("standard", "robust", "none"):
@@ -109,3 +129,24 @@ def check_range(spec: Spec, values: NDArray[np.float64], names: tuple[str, ...])
         gives = f"values from {low:g} to {high:g}" if np.isfinite(high) else f"values of at least {low:g}"
         message = f"the target {names[index]!r} ranges from {least:g} to {most:g}, but {plugin_name(activation)} gives {gives}"
         raise SpecError.at(_activation_path(spec), message, "use 'linear', or scale the target")
+
+
+def check_sign(spec: Spec, table: Table, values: NDArray[np.float64], names: tuple[str, ...]) -> None:
+    """Raise DataError for targets that the loss does not accept (`Loss.target_sign`)."""
+    sign = SIGNS[_sign(spec)]
+    wrong = np.argwhere(~sign.accepts(values))
+    if len(wrong):
+        row, column = (int(index) for index in wrong[0])
+        message = (
+            f"the target {names[column]!r} has {values[row, column]:g} in {table.place(row)}, but {plugin_name(spec.loss)} needs numbers"
+        )
+        raise table.error(f"{message} {sign.needs}", row, sign.help)
+
+
+def _sign(spec: Spec) -> TargetSign:
+    """Return the numbers that the loss accepts. Raise BrokenPlugin if the declaration is unknown."""
+    declared = spec.loss.target_sign
+    if declared not in SIGNS:
+        message = f"the loss {plugin_name(spec.loss)} has {declared!r} as its target_sign"
+        raise BrokenPlugin(message, help=f"it must be one of {', '.join(SIGNS)}; report this to the plugin's author")
+    return declared

@@ -29,7 +29,7 @@ from mlpkit.spec.reading import read_text
 from mlpkit.spec.training import Training
 from mlpkit.text import json_text
 from mlpkit.text.limits import InParts
-from mlpkit.text.shown import shortened
+from mlpkit.text.shown import counted, shortened
 
 OF_HISTORY = {
     "epoch",
@@ -81,8 +81,9 @@ class Spec(Part):
         at = len(self.network.layers) - 1
         activation = self.network.layers[-1].activation
         several = self.loss.outputs_per_target
-        if several > 1 and activation.output != "real":
-            message = f"{plugin_name(self.loss)} needs {several} unbounded outputs per target"
+        decoded = self.loss.output == "real" and type(self.loss).predictions is not Loss.predictions
+        if (several > 1 or decoded) and activation.output != "real":
+            message = f"{plugin_name(self.loss)} needs {counted(several, 'unbounded output')} per target"
             return [Finding(("network", "layers", at, "activation"), message, "make the last activation 'linear'")]
         if activation.output in SUITABLE[self.loss.output]:
             return []
@@ -93,7 +94,8 @@ class Spec(Part):
             "probability": "probabilities",
             "distribution": "a distribution over the classes",
         }
-        advice = {"probability": "'sigmoid'", "distribution": "'softmax'"}.get(self.loss.output, "another activation")
+        known = {"probability": "'sigmoid'", "distribution": "'softmax'", "nonnegative": "'relu' or 'softplus'"}
+        advice = known.get(self.loss.output, "another activation")
         return [
             Finding(
                 ("network", "layers", at, "activation"),

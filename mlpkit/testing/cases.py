@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mlpkit.plugin import REGISTRIES, Initializer, Loss, Metric, Optimizer, Plugin, Schedule
 from mlpkit.testing.initializers import accepted
+from mlpkit.testing.loss_cases import signed
 from mlpkit.testing.trajectories import expect_names
 
 ROWS = 90
@@ -90,5 +91,7 @@ def _of_loss(loss: Loss) -> Case:
         right = case.y > 0
         return case._replace(y=np.column_stack([right, ~right]).astype(int) if output == "distribution" else right.astype(int))
     y = np.column_stack([case.y, case.rows[:, 0]])  # two targets, because a loss may use their direction
+    if output == "real":
+        return case._replace(y=signed(loss, y))
     scaled = {"bounded": np.tanh(y), "nonnegative": 1 / (1 + np.exp(-2 * y)), "probability": 1 / (1 + np.exp(-2 * y))}
-    return case._replace(y=scaled.get(output, y))
+    return case._replace(y=scaled[output])

@@ -47,7 +47,12 @@ def targets_for(loss: Loss, shape: tuple[int, int], dtype: DTypeLike, rng: np.ra
         return rng.integers(0, shape[1], shape[0])
     if loss.targets == "binary":
         return rng.integers(0, 2, shape).astype(dtype)
-    return outputs_of(loss.output, shape, rng, far=far).astype(dtype)
+    return signed(loss, outputs_of(loss.output, shape, rng, far=far)).astype(dtype)
+
+
+def signed(loss: Loss, numbers: Array) -> Array:
+    """Return numbers of the signs that the loss accepts (`Loss.target_sign`): above 0 unless it accepts any."""
+    return numbers if loss.target_sign in ("any", "nonzero") else np.abs(numbers)
 
 
 def batch(loss: Loss, rows: int = 7, units: int = 3, dtype: DTypeLike = "float64", seed: int = 0) -> Batch:
@@ -130,7 +135,7 @@ def uneven(loss: Loss, rule: Rule, units: int = 6) -> Sample:
     points = np.where(below, -np.abs(sample.points), sample.points) * np.abs(sizes)
     targets = sample.beside
     if loss.targets == "numbers" and loss.output not in RANGES:
-        targets = np.where(below, -np.abs(targets), targets) * np.abs(sizes)
+        targets = signed(loss, np.where(below, -np.abs(targets), targets) * np.abs(sizes))
     return Sample(points, targets, max(UNEVEN))
 
 
@@ -174,7 +179,8 @@ def _special_numbers(loss: Loss, plain: Sample) -> Iterator[tuple[str, Sample]]:
     yield "where every target is 0", plain._replace(beside=zeros)
     yield "where every output and target is 0", plain._replace(points=zeros, beside=zeros)
     if loss.output == "real":
-        yield "where every target is below 0", plain._replace(beside=-5.0 - np.abs(plain.beside))
+        if loss.target_sign in ("any", "nonzero"):
+            yield "where every target is below 0", plain._replace(beside=-5.0 - np.abs(plain.beside))
         yield "where every output is below 0", plain._replace(points=-5.0 - np.abs(plain.points))
 
 

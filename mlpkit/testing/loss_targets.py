@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.plugin import Array, Loss
-from mlpkit.testing.failure_messages import expect, expect_finite
+from mlpkit.testing.failure_messages import expect, expect_close, expect_finite
 from mlpkit.testing.loss_cases import RANGES, fewest_units, losses_and_grad, of_size, rules_of, special
 from mlpkit.testing.row_checks import Rule, Sample
 
@@ -47,6 +47,22 @@ def _along(rule: Rule, target: NDArray[Any], units: int, outputs: Array) -> tupl
     points = np.repeat(outputs[:, None], units, axis=1)
     losses, grad = rule.at(Sample(points, np.repeat(target[None], len(outputs), axis=0)))
     return losses, grad.sum(axis=1)
+
+
+def soft_targets(loss: Loss) -> None:
+    """Check the declaration `soft_targets`: rows of 0 and 1 cost what their classes do, and mixed rows the mixed losses."""
+    for rule in rules_of(loss):
+        for units in (2, 5):
+            hard = of_size(loss, rule, (40, units))
+            other = hard._replace(beside=np.roll(hard.beside, 1))
+            rows = [sample._replace(beside=np.eye(units)[sample.beside]) for sample in (hard, other)]
+            mixed = hard._replace(beside=0.25 * rows[0].beside + 0.75 * rows[1].beside)
+            expected = [0.25 * one + 0.75 * two for one, two in zip(rule.at(hard), rule.at(other), strict=True)]
+            advice = "weight the losses of the classes with the targets of shape (rows, units), or remove soft_targets"
+            for what, found, right in zip((rule.values, rule.gradients), rule.at(rows[0]), rule.at(hard), strict=True):
+                expect_close(found, right, f"{what} of rows of 0 and 1, against those of class numbers,", advice, rtol=1e-9, atol=1e-11)
+            for what, found, right in zip((rule.values, rule.gradients), rule.at(mixed), expected, strict=True):
+                expect_close(found, right, f"{what} of mixed rows,", advice, rtol=1e-9, atol=1e-11)
 
 
 def special_values(loss: Loss) -> None:

@@ -29,7 +29,7 @@ AGAIN: dict[str, tuple[str, ...]] = {  # checks repeated with other options
     ),
     "losses": (
         *("gradient", "joint", "rows", "shapes", "dtype", "inputs_untouched", "buffers", "special_values", "right_costs_less"),
-        *("threads", "zero_at_target", "large_scores", "several_outputs", "predictions"),
+        *("soft_targets", "threads", "zero_at_target", "large_scores", "several_outputs", "predictions", "prior"),
     ),
     "optimizers": ("in_place", "state", "rates", "zero_rate", "zero_gradient", "zero_parameters", "downhill", "scopes", "dtype", "threads"),
     "initializers": ("fills", "reproducible", "shapes"),
@@ -46,6 +46,8 @@ ONLY_WHERE: dict[str, tuple[Callable[[Any], bool], str]] = {  # by check: condit
     "zero_at_target": (lambda loss: loss.zero_at_target, "it does not declare zero_at_target"),
     "several_outputs": (lambda loss: loss.outputs_per_target > 1, "it has one output per target"),
     "predictions": (lambda loss: type(loss).predictions is not Loss.predictions, "it does not override predictions"),
+    "soft_targets": (lambda loss: loss.soft_targets, "it does not declare soft_targets"),
+    "prior": (lambda loss: type(loss).prior is not Loss.prior, "it does not override prior"),
     "later_options": (lambda plugin: bool(marked(type(plugin))), "none of its options is marked with Since"),
     "other_options": (lambda plugin: bool(variants(plugin)), "it has no options that can be varied"),
     "right_costs_less": (lambda loss: loss.targets != "numbers", "the order of right and wrong depends on the meaning of the numbers"),

@@ -1,15 +1,19 @@
-"""Checks of losses with several outputs per target, and of losses that define their predictions."""
+"""Checks of losses with several outputs per target, and of losses that define their predictions or constant outputs of least loss."""
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 
-from mlpkit.plugin import Loss
+from mlpkit.plugin import Array, Loss, Targets
 from mlpkit.testing.failure_messages import expect, expect_close, expect_finite
-from mlpkit.testing.loss_cases import losses_and_grad, targets_for
+from mlpkit.testing.loss_cases import joint_losses_and_grad, losses_and_grad, targets_for
 
 STEP = 1e-6
 ROWS, TARGETS = 9, 3
+MOVES = (1e-3, -1e-3, 0.1, -0.1, 2.0, -2.0)  # of constant outputs
+MANY = 60  # rows, in which every class occurs
 
 
 def several_outputs(loss: Loss) -> None:
@@ -48,3 +52,28 @@ def predictions(loss: Loss) -> None:
         expect_finite(part, f"an entry of {name!r}", "give finite numbers")
         one_by_one = np.vstack([loss.predictions(outputs[[row]], center, scale)[name] for row in range(ROWS)])
         expect_close(one_by_one, part, f"{name!r} of one row at a time", "let each row depend on itself alone", rtol=1e-9, atol=1e-12)
+
+
+def prior(loss: Loss) -> None:
+    """Check that no constant outputs close to those of `prior` have a lower mean loss, with and without sample weights."""
+    rng = np.random.default_rng(23)
+    targets = targets_for(loss, (MANY, TARGETS), "float64", rng)
+    units = TARGETS * loss.outputs_per_target
+    for weights in (None, rng.uniform(0.2, 2.0, MANY)):
+        found = loss.prior(targets.copy(), None if weights is None else weights.copy())
+        if found is None:
+            continue
+        expect(np.shape(found) == (units,), f"prior gives the shape {np.shape(found)}", f"give one number for each output: {(units,)}")
+        expect_finite(found, "an entry of prior", "give finite numbers, or None")
+        least = _mean_loss(loss, found, targets, weights)
+        moves = [move * np.eye(units)[unit] for unit, move in product(range(units), MOVES)] + [np.full(units, move) for move in MOVES]
+        for move in moves:
+            other = _mean_loss(loss, found + move, targets, weights)
+            text = f"the outputs of prior cost {least:.8g} in the mean, but with {move} added {other:.8g}"
+            expect(other >= least - 1e-9 * (1 + abs(least)), text, "return the constant outputs of least mean loss, or None")
+
+
+def _mean_loss(loss: Loss, constant: Array, targets: Targets, weights: Array | None) -> float:
+    """Return the mean loss of constant outputs, or pre-activations of the activation of the fused form."""
+    form = losses_and_grad if loss.joint_with is None else joint_losses_and_grad
+    return float(np.average(form(loss, np.tile(constant, (len(targets), 1)), targets)[0], weights=weights))

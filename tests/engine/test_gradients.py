@@ -31,7 +31,10 @@ def fitting(loss):
 def make_targets(loss, rng):
     if loss.targets == "classes":
         return rng.integers(0, OUTPUTS, ROWS)
-    return rng.integers(0, 2, (ROWS, OUTPUTS)) * 1.0 if loss.targets == "binary" else rng.standard_normal((ROWS, OUTPUTS))
+    if loss.targets == "binary":
+        return rng.integers(0, 2, (ROWS, OUTPUTS)) * 1.0
+    numbers = rng.standard_normal((ROWS, OUTPUTS))
+    return numbers if loss.target_sign in ("any", "nonzero") else np.abs(numbers)
 
 
 def alone(loss):

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 import mlpkit
 from mlpkit.data.frames import as_table
 from mlpkit.errors import DataError
+from mlpkit.numerics.weighted import quantile
 from mlpkit.preprocessing import TargetEncoder
 from mlpkit.preprocessing.prepare import encode_labelled, prepare
-from mlpkit.preprocessing.statistics import mean_and_deviation, median, quantile, robust_scale
+from mlpkit.preprocessing.statistics import mean_and_deviation, median, robust_scale
 from mlpkit.spec import Spec
 
 RNG = np.random.default_rng(3)

@@ -9,12 +9,6 @@ import numpy as np
 import torch
 from torch import nn
 
-LOSSES = {  # on the network's outputs, or on its scores: one loss per row
-    "mean_squared_error": lambda y, t: nn.functional.mse_loss(y, t, reduction="none").mean(1),
-    "mean_absolute_error": lambda y, t: nn.functional.l1_loss(y, t, reduction="none").mean(1),
-    "binary_crossentropy": lambda z, t: nn.functional.binary_cross_entropy_with_logits(z, t, reduction="none").mean(1),
-    "categorical_crossentropy": lambda z, t: nn.functional.cross_entropy(z, t, reduction="none"),
-}
 OPTIMIZERS = {
     "sgd": lambda w: torch.optim.SGD(w, lr=0.05),
     "sgd_momentum": lambda w: torch.optim.SGD(w, lr=0.05, momentum=0.9),
@@ -24,24 +18,6 @@ OPTIMIZERS = {
     "nadam_options": lambda w: torch.optim.NAdam(w, lr=0.02, betas=(0.8, 0.95), eps=1e-6, momentum_decay=0.1),
     "adam_amsgrad": lambda w: torch.optim.Adam(w, lr=0.01, betas=(0.8, 0.95), eps=1e-6, amsgrad=True),
 }
-
-
-def losses(rng):
-    outputs = 5 * rng.standard_normal((30, 4))
-    targets = {
-        "mean_squared_error": rng.standard_normal((30, 4)),
-        "mean_absolute_error": rng.standard_normal((30, 4)),
-        "binary_crossentropy": rng.integers(0, 2, (30, 4)).astype(np.float64),
-        "categorical_crossentropy": rng.integers(0, 4, 30),
-    }
-    yield "losses/outputs", outputs
-    for name, function in LOSSES.items():
-        tensor = torch.tensor(outputs, requires_grad=True)
-        rows = function(tensor, torch.tensor(targets[name]))
-        rows.sum().backward()
-        yield f"losses/{name}/targets", targets[name]
-        yield f"losses/{name}/losses", rows.detach().numpy()
-        yield f"losses/{name}/grad", tensor.grad.numpy()
 
 
 def optimizers(rng):
@@ -91,18 +67,6 @@ def networks(rng):
         yield f"networks/{name}/probabilities", torch.softmax(network(torch.tensor(x)), 1).detach().numpy()
 
 
-def gaussian(rng):
-    """The negative log-likelihood of normal distributions, for three targets."""
-    outputs, targets = 3 * rng.standard_normal((40, 6)), rng.standard_normal((40, 3))
-    outputs[:4, 1::2] = [[-40, 40, 0], [30, -30, 1], [-5, 5, -1], [0, 0, 0]]
-    tensor = torch.tensor(outputs, requires_grad=True)
-    mean, variance = tensor[:, ::2], nn.functional.softplus(tensor[:, 1::2], threshold=1e9) + 1e-6
-    rows = nn.functional.gaussian_nll_loss(mean, torch.tensor(targets), variance, eps=1e-30, reduction="none").mean(1)
-    rows.sum().backward()
-    yield "gaussian/outputs", outputs
-    yield "gaussian/targets", targets
-    yield "gaussian/losses", rows.detach().numpy()
-    yield "gaussian/grad", tensor.grad.numpy()
 
 
 PLATEAUS = {  # options of ReduceLROnPlateau
@@ -130,7 +94,6 @@ def plateaus(rng):
 if __name__ == "__main__":
     torch.set_default_dtype(torch.float64)  # else NAdam keeps its product of momenta in float32
     rng = np.random.default_rng(20)
-    arrays = dict(pair for part in (losses, optimizers, networks) for pair in part(rng))
+    arrays = dict(pair for part in (optimizers, networks) for pair in part(rng))
     arrays |= dict(plateaus(np.random.default_rng(21)))
-    arrays |= dict(gaussian(np.random.default_rng(23)))
     np.savez_compressed(Path(__file__).with_name("torch.npz"), torch_version=torch.__version__, **arrays)

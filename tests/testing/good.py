@@ -81,7 +81,7 @@ class UnitLength(Activation):
         grad /= length
 
 
-class Huber(Loss):
+class HuberSum(Loss):
     """Half of the square up to delta, and linear beyond, summed over the outputs."""
 
     zero_at_target: ClassVar[bool] = True
@@ -94,7 +94,7 @@ class Huber(Loss):
         grad[...] = inside
 
 
-class Poisson(Loss):
+class PoissonRate(Loss):
     """outputs - targets log(outputs): of counts."""
 
     output: ClassVar[str] = "nonnegative"
@@ -114,7 +114,7 @@ class LogPoisson(Loss):
         grad[...] = rate - targets
 
 
-class LogCosh(Loss):
+class LogCoshMean(Loss):
     """The logarithm of cosh of the error, meaned over the outputs."""
 
     zero_at_target: ClassVar[bool] = True
@@ -125,7 +125,7 @@ class LogCosh(Loss):
         grad[...] = np.tanh(outputs - targets) / grad.shape[1]
 
 
-class SquaredHinge(Loss):
+class LinearHinge(Loss):
     """max(0, 1 - s z)^2 with s = -1 or 1: two classes by the sign of the output."""
 
     targets: ClassVar[str] = "binary"
@@ -286,7 +286,7 @@ class MedianError(Metric):
 
 GOOD = (
     *(Swish(), Swish(beta=3.0), Smooth(), Ramp(), Shrink(), UnitLength()),
-    *(Huber(), Huber(delta=0.3), Huber(delta=5.0), Poisson(), LogPoisson(), LogCosh(), SquaredHinge()),
+    *(HuberSum(), HuberSum(delta=0.3), HuberSum(delta=5.0), PoissonRate(), LogPoisson(), LogCoshMean(), LinearHinge()),
     *(RMSProp(), RMSProp(learning_rate=WarmUp()), ByTensor(), Backtracking()),
     *(Orthogonal(), WarmUp(), BalancedAccuracy(), MedianError()),
     *(TopK(), TopK(k=5), Precision(), Recall(), RankedArea(), ErrorOfColumn()),

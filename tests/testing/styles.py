@@ -233,7 +233,7 @@ class MeanPool(Activation):
 
 
 # losses
-class Pinball(Loss):
+class PinballOfOne(Loss):
     """pinball"""
 
     zero_at_target = True
@@ -737,8 +737,8 @@ STYLES = (
     LocalScratch(),
     Locked(),
     MeanPool(),
-    Pinball(),
-    Pinball(q=0.9),
+    PinballOfOne(),
+    PinballOfOne(q=0.9),
     FocalOk(),
     FocalOk(gamma=0.0),
     FocalOk(gamma=3.0),

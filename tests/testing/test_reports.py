@@ -36,8 +36,8 @@ def test_an_object_a_class_and_a_name():
     assert as_plugin("mlpkit-snake:snake") == as_plugin("snake") == as_plugin(Snake) == Snake()
     assert as_plugin("mse", "metrics") == as_plugin("mean_squared_error", "metrics") == as_plugin(metrics.MeanSquaredError)
     assert as_plugin(losses.MeanSquaredError) == as_plugin("mean_squared_error", "losses")
-    report = check_plugin(good.Huber(delta=0.5))
-    assert (report.plugin, report.distribution, report.version, report.options) == ("huber", None, None, {"delta": 0.5})
+    report = check_plugin(good.HuberSum(delta=0.5))
+    assert (report.plugin, report.distribution, report.version, report.options) == ("huber_sum", None, None, {"delta": 0.5})
 
 
 @pytest.mark.parametrize(

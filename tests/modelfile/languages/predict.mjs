@@ -135,11 +135,19 @@ function forward(spec, arrays, row) {
   }, row);
 }
 
-function decode({ task, form, classes, outputs_per_target: several = 1 }, arrays, outputs) { // a prediction, and the probabilities or values that it comes from
+const LOG_MEAN = ["poisson", "gamma", "tweedie"];
+
+function mainOutput({ quantiles = [0.5] }) { // the output of each target that is its prediction: of several quantiles the one nearest to the median
+  const away = quantiles.map((share) => Number(Math.abs(share - 0.5).toFixed(12)));
+  return away.indexOf(Math.min(...away));
+}
+
+function decode({ task, form, classes, outputs_per_target: several = 1 }, arrays, outputs, loss) { // a prediction, and the probabilities or values that it comes from
   if (task === "multilabel") return [outputs.map((value) => Number(value > 0.5)), outputs];
   if (form === "numbers") {
     const [scale, center] = ["scale", "center"].map((name) => arrays.get(`/preprocess/target/${name}`));
-    const values = outputs.filter((_, at) => at % several === 0).map((value, at) => value * scale[at] + center[at]);
+    const chosen = outputs.filter((_, at) => at % several === mainOutput(loss));
+    const values = chosen.map((value, at) => (LOG_MEAN.includes(loss.type ?? loss) ? Math.exp(value) : value * scale[at] + center[at]));
     return [values, values];
   }
   const chances = form === "binary" ? [1 - outputs[0], outputs[0]] : outputs;
@@ -150,6 +158,6 @@ const [library, ...files] = process.argv.slice(2);
 for (let at = 0; at < files.length; at += 2) {
   const { manifest, spec, arrays } = await read(library, files[at]), { inputs, target } = manifest.preprocessing;
   const rows = JSON.parse(readFileSync(files[at + 1], "utf-8"));
-  const results = rows.map((row) => decode(target, arrays, forward(spec, arrays, encode(inputs, arrays, row))));
+  const results = rows.map((row) => decode(target, arrays, forward(spec, arrays, encode(inputs, arrays, row)), spec.loss));
   console.log(JSON.stringify({ predictions: results.map(([prediction]) => prediction), scores: results.map(([, scores]) => scores) }));
 }

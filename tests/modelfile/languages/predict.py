@@ -137,13 +137,24 @@ def forward(spec, arrays, x):
     return x
 
 
-def decode(target, arrays, outputs):
+LOG_MEAN = ("poisson", "gamma", "tweedie")
+
+
+def main_output(loss):
+    """The number of the output of each target that is its prediction: of several quantiles the one nearest to the median."""
+    away = [round(abs(share - 0.5), 12) for share in loss.get("quantiles", [0.5])]
+    return away.index(min(away))
+
+
+def decode(target, arrays, outputs, loss):
     """Predictions, and the probabilities or values that they come from."""
     if target["task"] == "multilabel":
         return (outputs > 0.5).astype(int), outputs
     if target["form"] == "numbers":
-        outputs = outputs[:, :: target.get("outputs_per_target", 1)]  # of gaussian_nll, the means
+        loss = {"type": loss} if isinstance(loss, str) else loss
+        outputs = outputs[:, main_output(loss) :: target.get("outputs_per_target", 1)]  # of gaussian_nll, the means
         values = outputs * arrays["/preprocess/target/scale"] + arrays["/preprocess/target/center"]
+        values = np.exp(outputs) if loss["type"] in LOG_MEAN else values
         return values, values
     chances = np.hstack([1 - outputs, outputs]) if target["form"] == "binary" else outputs
     return [target["classes"][best] for best in chances.argmax(axis=1)], chances
@@ -154,7 +165,7 @@ def main(library, *files):
         manifest, spec, arrays = read(library, model)
         with open(table, encoding="utf-8") as file:
             x = encode(manifest["preprocessing"]["inputs"], arrays, json.load(file))
-        predictions, scores = decode(manifest["preprocessing"]["target"], arrays, forward(spec, arrays, x))
+        predictions, scores = decode(manifest["preprocessing"]["target"], arrays, forward(spec, arrays, x), spec["loss"])
         print(json.dumps({"predictions": np.asarray(predictions).tolist(), "scores": scores.tolist()}))
 
 

@@ -136,6 +136,8 @@ TARGETS = {
     "truth": ("large", "sigmoid", "binary_crossentropy"),
     "codes": ("code", "softmax", "mean_squared_error"),
     "means": (["mass", "depth"], "linear", "gaussian_nll"),
+    "quantiles": (["mass", "depth"], "linear", {"type": "quantile", "quantiles": [0.1, 0.4, 0.6, 0.9]}),
+    "counts": (["depth", "spotted"], "linear", "poisson"),
 }
 LAYERS = [
     {"units": 5, "activation": {"type": "leaky_relu", "negative_slope": 0.2}, "normalization": "batch"},

@@ -73,7 +73,7 @@ class ClipsGradient(Squares):
         np.clip(grad, -10, 10, out=grad)
 
 
-class WrongForHighCounts(good.Poisson):
+class WrongForHighCounts(good.PoissonRate):
     """The gradient is wrong for rates beyond 5."""
 
     def value_and_grad(self, outputs, targets, losses, grad):
@@ -123,7 +123,7 @@ class NotZero(Squares):
         losses += 1
 
 
-class Logarithm(good.Poisson):
+class Logarithm(good.PoissonRate):
     """Takes the logarithm of outputs that may be 0."""
 
     def value_and_grad(self, outputs, targets, losses, grad):

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mlpkit import Activation, Gated, Loss
+from mlpkit import Activation, Gated, Loss, losses
 
 
 class Gain(Activation):
@@ -160,6 +160,34 @@ class PredictsByRank(Pairs):
         return {name: part - part.mean(axis=0) for name, part in found.items()}
 
 
+class PriorOfTheLargest(losses.MeanSquaredError):
+    """Takes the largest target for the constant output of least loss."""
+
+    def prior(self, targets, weights=None):
+        return targets.max(axis=0)
+
+
+class PriorWithoutWeights(losses.MeanSquaredError):
+    """Ignores sample weights."""
+
+    def prior(self, targets, weights=None):
+        return targets.mean(axis=0)
+
+
+class PriorOfOneTarget(losses.MeanSquaredError):
+    """Gives one number for all targets."""
+
+    def prior(self, targets, weights=None):
+        return targets.mean(keepdims=True)[0]
+
+
+class LargestShare(losses.CategoricalCrossentropy):
+    """Takes a distribution for its most probable class."""
+
+    def value_and_grad(self, outputs, targets, loss, grad):
+        super().value_and_grad(outputs, targets.argmax(axis=1) if targets.ndim == 2 else targets, loss, grad)
+
+
 WIDE: dict[Any, dict[str, str]] = {
     OverwritesGradient(): {"trained_parameters": "the amount added to the gradient of gain are wrong.*add to each gradient"},
     AveragesRows(): {"trained_parameters": "gradients of gain, against differences, are wrong.*the sum over the rows"},
@@ -175,4 +203,8 @@ WIDE: dict[Any, dict[str, str]] = {
     PredictsInPlace(): {"predictions": "outputs before and after predictions are wrong.*do not write to outputs"},
     PredictsRoots(): {"predictions": "an entry of 'value' at .* is nan"},
     PredictsByRank(): {"predictions": "'value' of one row at a time are wrong.*let each row depend on itself alone"},
+    PriorOfTheLargest(): {"prior": "the outputs of prior cost .* in the mean, but with .* added .*; return the constant outputs"},
+    PriorWithoutWeights(): {"prior": "the outputs of prior cost .* in the mean, but with .* added .*; return the constant outputs"},
+    PriorOfOneTarget(): {"prior": r"prior gives the shape \(1,\); give one number for each output: \(3,\)"},
+    LargestShare(): {"soft_targets": "losses of mixed rows, are wrong.*weight the losses of the classes"},
 }

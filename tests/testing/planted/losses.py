@@ -208,7 +208,7 @@ class JointFewRows(Crossentropy):
             losses /= 2
 
 
-class Ascends(good.SquaredHinge):
+class Ascends(good.LinearHinge):
     """Of two classes the wrong one is rewarded."""
 
     def value_and_grad(self, outputs, targets, losses, grad):
