@@ -8,10 +8,11 @@ import numpy as np
 from pydantic import Field
 
 from mlpkit.losses.constant import found
-from mlpkit.numerics.blocks import cell_blocks
+from mlpkit.numerics.blocks import cell_blocks, row_blocks
 from mlpkit.numerics.rowwise import row_max, row_sum
 from mlpkit.plugin import Array, Loss, OutputKind, Targets
 
+FEW = 4096  # elements of a block: ten temporary arrays of twice the size take four times as long in float64, most of it in the allocator
 FARTHEST = 50.0  # size of pre-activations between which the constant ones are looked for
 
 
@@ -33,7 +34,7 @@ class BinaryFocalCrossentropy(Loss):
 
     def value_and_grad(self, outputs: Array, targets: Targets, losses: Array, grad: Array) -> None:
         tiny = np.finfo(outputs.dtype).eps
-        for rows in cell_blocks(outputs):
+        for rows in row_blocks(len(outputs), max(1, FEW // outputs.shape[1])):
             p, t = np.clip(outputs[rows], tiny, 1 - tiny), targets[rows]
             sign = 2.0 * t - 1.0
             right, wrong = np.where(t > 0.5, p, 1.0 - p), np.where(t > 0.5, 1.0 - p, p)
@@ -46,7 +47,7 @@ class BinaryFocalCrossentropy(Loss):
 
     def joint(self, scores: Array, targets: Targets, losses: Array, grad: Array) -> None:
         """Compute the loss from s = z for targets of 1 and s = -z for targets of 0: p = sigmoid(s), and log(p) = -softplus(-s)."""
-        for rows in cell_blocks(scores):
+        for rows in row_blocks(len(scores), max(1, FEW // scores.shape[1])):
             t = targets[rows]
             sign = 2.0 * t - 1.0
             s = sign * scores[rows]
@@ -123,11 +124,12 @@ class CategoricalFocalCrossentropy(Loss):
 def _focal(right: Array, wrong: Array, logs: Array, gamma: float) -> tuple[Array, Array]:
     """Return -q^gamma log(p), and its derivative with respect to log(p), of probabilities p and q = 1 - p of right and wrong labels.
 
-    The derivative is q^gamma (gamma p log(p) / q - 1), where log(p) / q is -1 for q = 0.
+    The derivative is q^gamma (gamma p log(p) / q - 1). Where q is 0, it is 0, or -1 if gamma is 0 too.
     """
     power = wrong**gamma
-    ratio = np.divide(logs, wrong, out=np.full_like(logs, -1.0), where=wrong > 0)
-    np.multiply(ratio, gamma * right, ratio)
+    ratio = logs / np.maximum(wrong, np.finfo(wrong.dtype).tiny)
+    ratio *= right
+    ratio *= gamma
     ratio -= 1.0
     ratio *= power
     power *= -logs

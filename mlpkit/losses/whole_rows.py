@@ -10,7 +10,7 @@ from mlpkit.losses.constant import finite
 from mlpkit.numerics.blocks import cell_blocks
 from mlpkit.numerics.rowwise import row_max, row_sum
 from mlpkit.numerics.weighted import mean
-from mlpkit.plugin import Array, Loss, OutputKind, Targets, TargetScale
+from mlpkit.plugin import Array, Loss, OutputKind, Targets, TargetScale, TargetSign
 
 SHORTEST = 1e-8  # length below which a row of outputs is divided by this number, as in PyTorch
 
@@ -26,6 +26,7 @@ class KLDivergence(Loss):
 
     output: ClassVar[OutputKind] = "distribution"
     joint_with: ClassVar[str | None] = "softmax"
+    target_sign: ClassVar[TargetSign] = "nonnegative"
     zero_at_target: ClassVar[bool] = True
     since: ClassVar[int] = 5  # the spec schema
 
@@ -94,8 +95,9 @@ class CosineSimilarity(Loss):
 
 
 def _logs(shares: Array) -> Array:
-    """Return the logarithms of the shares, and 0 for those that are 0."""
-    return np.log(shares, out=np.zeros_like(shares), where=shares > 0)
+    """Return the logarithms of the shares, and a finite number for those that are 0."""
+    found = np.maximum(shares, np.finfo(shares.dtype).tiny)
+    return np.log(found, found)
 
 
 def _directions(rows: Array) -> tuple[Array, Array]:

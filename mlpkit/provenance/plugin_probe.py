@@ -119,7 +119,9 @@ def _arguments(plugin: Plugin, dtype: np.dtype[Any]) -> tuple[Array, Any]:
         output, targets = FORMS[plugin.task]
         return _rows(steps, output, dtype), _targets(targets, dtype)
     if isinstance(plugin, Loss):
-        return _rows(steps, plugin.output, dtype), _targets(plugin.targets, dtype)
+        targets = _targets(plugin.targets, dtype)
+        signed = targets if plugin.target_sign == "any" else np.abs(targets) + dtype.type(0.125)
+        return _rows(steps, plugin.output, dtype), signed
     return steps.astype(dtype), None
 
 
