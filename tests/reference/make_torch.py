@@ -67,8 +67,6 @@ def networks(rng):
         yield f"networks/{name}/probabilities", torch.softmax(network(torch.tensor(x)), 1).detach().numpy()
 
 
-
-
 PLATEAUS = {  # options of ReduceLROnPlateau
     "default": {},
     "patient": {"factor": 0.5, "patience": 2, "threshold": 0.05},
