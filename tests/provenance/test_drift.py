@@ -188,7 +188,8 @@ def test_every_builtin_has_a_probe_that_it_gives_again(kind, dtype):
             continue
         assert json.loads(json.dumps(probe)) == probe
         assert plugin_probe.drift(plugin, probe, dtype).size == 0.0, name
-        changed = {**probe, "outputs": [value + 0.01 for value in probe["outputs"]]}
+        largest = max(1.0, *map(abs, probe["outputs"]))
+        changed = {**probe, "outputs": [value + 0.01 * largest for value in probe["outputs"]]}
         assert plugin_probe.drift(plugin, changed, dtype).size > 1e-4
 
 
