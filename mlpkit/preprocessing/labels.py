@@ -82,12 +82,12 @@ def missing_target_error(table: Table, target_type: TargetType, missing: Collect
     return table.error(f"the column {name!r} has {problem}: {places}", int(rows[0]), help)
 
 
-def find_classes(table: Table, name: str, target_type: TargetType = "auto") -> Labels:
+def find_classes(table: Table, name: str, target_type: TargetType = "auto", fewest: int = 2) -> Labels:
     """Return the distinct labels of a column, sorted.
 
     Labels of a text file are numbers if all of them are formatted as Python formats numbers, else texts. Labels given in Python keep
     their type. With `target_type` "class" any numbers are accepted, with "text" each different text is a class. A column of a categorical
-    type is handled like "class".
+    type is handled like "class". There must be at least `fewest` labels.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def find_classes(table: Table, name: str, target_type: TargetType = "auto") -> L
     else:
         whole = table.declared.get(name, False)
         classes = np.unique(column).astype({"b": bool, "f": np.int64 if whole else np.float64}.get(column.dtype.kind, np.int64))
-    if len(classes) < 2:
+    if len(classes) < fewest:
         only = f", {classes[0]}" if len(classes) else ""
         raise DataError(f"the target {name!r} has only one class in the training rows{only}", help="give rows of at least two classes")
     return classes

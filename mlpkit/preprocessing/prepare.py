@@ -18,6 +18,7 @@ from mlpkit.data.table import Table
 from mlpkit.errors import ConstantColumnWarning, DataError, LeftOutWarning, warn
 from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
+from mlpkit.preprocessing.class_options import class_weights
 from mlpkit.preprocessing.labels import class_numbers, find_classes
 from mlpkit.preprocessing.on_disk import scan_columns, scanned_inputs, unscanned_inputs
 from mlpkit.preprocessing.raw_rows import RawRows, Storage, own_path, read_rows
@@ -105,7 +106,7 @@ def prepare(
         if encoders is None:
             _warn_constant(inputs)
         unit = _mean_weight(training, "training")
-        train = _encode(spec, training, first, target, unit)
+        train = _encode_training(spec, training, first, target, unit)
         checked = None if held_out is None else _encode(spec, held_out, others[0], target, unit)
         untargeted = rows.untargeted + (held_out.untargeted if held_out else 0)
         values, weighted = (checked or train).values, spec.training.weighted_metrics
@@ -209,14 +210,20 @@ def _mean_weight(rows: RawRows, part: str) -> float:
     return mean
 
 
+def _encode_training(spec: Spec, rows: RawRows, inputs: Any, target: TargetEncoder, unit: float) -> Labelled:
+    """Return encoded training rows, with the weights of their classes if the spec has them."""
+    encoded = _encode(spec, rows, inputs, target, unit)
+    if spec.data.class_weight is None:
+        return encoded
+    weights = class_weights(spec.data, target.classes, encoded.values, rows.weights)
+    weighted = replace(rows, weights=weights)
+    scaled = _relative(spec, weighted, _mean_weight(weighted, "training"))
+    return replace(encoded, data=replace(encoded.data, weights=scaled))
+
+
 def _encode(spec: Spec, rows: RawRows, inputs: Array | StoredInputs, target: TargetEncoder, unit: float) -> Labelled:
     """Return encoded rows with weights relative to their mean over the training rows."""
-    weights = None
-    if rows.weights is not None:
-        with np.errstate(all="ignore"):
-            weights = (rows.weights / unit).astype(spec.dtype)
-        if not np.isfinite(weights).all():
-            raise DataError("some weights are too large relative to the mean of the training weights", help="correct or scale them")
+    weights = _relative(spec, rows, unit)
     values = target.values(rows.target)
     if target.task == "regression":
         check_sign(spec, rows.target, values, target.names)
@@ -224,6 +231,17 @@ def _encode(spec: Spec, rows: RawRows, inputs: Array | StoredInputs, target: Tar
     if isinstance(inputs, StoredInputs):
         return Labelled(StoredDataset(inputs, targets, weights), values)
     return Labelled(Dataset(inputs, targets, weights), values)
+
+
+def _relative(spec: Spec, rows: RawRows, unit: float) -> Array | None:
+    """Return the weights of rows in units of `unit`, in the dtype of the spec; None without weights."""
+    if rows.weights is None:
+        return None
+    with np.errstate(all="ignore"):
+        weights: Array = (rows.weights / unit).astype(spec.dtype)
+    if not np.isfinite(weights).all():
+        raise DataError("some weights are too large relative to the mean of the training weights", help="correct or scale them")
+    return weights
 
 
 # -- splitting

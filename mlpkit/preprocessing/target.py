@@ -16,6 +16,7 @@ from mlpkit.data.table import Table
 from mlpkit.engine.probabilities import choices, probabilities
 from mlpkit.errors import BrokenPlugin, DataError, ModelFileError, SpecError
 from mlpkit.plugin import Activation, Array, Loss, Targets, Task, plugin_name
+from mlpkit.preprocessing.class_options import ordered_classes
 from mlpkit.preprocessing.json_state import TargetState, first_line, statistics
 from mlpkit.preprocessing.labels import Labels, class_numbers, find_classes, known_numbers, stored_classes
 from mlpkit.preprocessing.statistics import unequal
@@ -39,7 +40,7 @@ class TargetEncoder:
     names : tuple of str
         Name of each predicted column.
     classes : array, shape (classes,), or None
-        Sorted labels, in the type that the user gave.
+        Labels in the type that the user gave, sorted or in the order of `data.classes`.
     label_type : str
         For several labels per row the dtype of the given targets; else empty.
     center, scale : array, shape (outputs,)
@@ -83,6 +84,9 @@ class TargetEncoder:
         names = tuple(labels_of(table))
         if is_classes(spec, table):
             return cls._fit_classes(spec, table, names)
+        for key in ("classes", "positive"):
+            if getattr(spec.data, key) is not None:
+                raise SpecError.at(f"data.{key}", "the target is not one class per row", "remove it")
         task: Task = "multilabel" if spec.loss.targets == "binary" else "regression"
         values, label_type = indicators_of(table) if task == "multilabel" else (values_of(table), "")
         constant = find_constant(values, names)
@@ -104,7 +108,8 @@ class TargetEncoder:
             raise DataError(f"{plugin_name(spec.loss)} takes one column of classes, but the target has {len(names)}", help=help)
         if spec.preprocessing.target in ("standardize", "robust"):
             raise SpecError.at("preprocessing.target", "the target is a class, which cannot be standardized", "set it to 'auto'")
-        classes = find_classes(table, table.names[0], spec.data.target_type)
+        fewest = 2 if spec.data.classes is None else 1
+        classes = ordered_classes(spec.data, find_classes(table, table.names[0], spec.data.target_type, fewest), table.names[0])
         form = class_form(spec, table.names[0], len(classes))
         return cls("classification", form, names, classes, "", np.empty(0), np.empty(0))
 

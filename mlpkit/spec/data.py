@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from mlpkit.plugin.since import Since
+from mlpkit.spec.class_labels import ClassWeight, Label, Labels
 from mlpkit.spec.csv_options import MISSING, Encoding, Header, Missing, check_separator
 from mlpkit.spec.file_format import CSV_OPTIONS, FileFormat, given_twice
 from mlpkit.spec.findings import Finding
@@ -64,6 +65,15 @@ class Data(Part):
     )
     missing_target: Annotated[Literal["error", "drop"], Since(4)] = Field(
         "error", description="handling of training rows with a missing target"
+    )
+    classes: Annotated[Labels | None, Since(5)] = Field(
+        None, description="all classes in their order, also those that the training rows lack; default: those found, sorted"
+    )
+    positive: Annotated[Label | None, Since(5)] = Field(
+        None, description="of two classes, the second one, whose probability a sigmoid predicts; default: the last in the order"
+    )
+    class_weight: Annotated[ClassWeight | None, Since(5)] = Field(
+        None, description="weight of each class, times the sample weights in training; 'balanced': all classes weigh the same in total"
     )
     inputs: Names | None = Field(None, description="input columns; default: all other columns")
     weight: ColumnName | None = Field(None, description="column of sample weights")

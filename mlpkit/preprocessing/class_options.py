@@ -1,0 +1,93 @@
+"""Options of classes in a spec: their order (`data.classes`, `data.positive`) and their weights (`data.class_weight`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.errors import DataError, SpecError
+from mlpkit.preprocessing.labels import Labels
+from mlpkit.spec import Data
+from mlpkit.spec.class_labels import label_text
+from mlpkit.text.shown import first_few
+
+
+def ordered_classes(data: Data, found: Labels, name: str) -> Labels:
+    """Return the classes in the order that the spec gives, or sorted as they were found in the training rows.
+
+    Raises
+    ------
+    SpecError
+        `data.classes` has labels of another type than the target, or `data.positive` is no class or there are not two.
+    DataError
+        The target has a class that `data.classes` does not list.
+    """
+    classes = found if data.classes is None else _listed(data.classes, found, name)
+    if data.positive is None:
+        return classes
+    place = [label_text(label) for label in classes.tolist()].index(_known("positive", label_text(data.positive), classes))
+    if len(classes) != 2:
+        message = f"the target {name!r} has {len(classes)} classes, but a positive class needs two"
+        raise SpecError.at("data.positive", message, "remove it, or give the order of the classes as data.classes")
+    return classes if place == 1 else classes[::-1].copy()
+
+
+def class_weights(
+    data: Data, classes: Labels | None, numbers: NDArray[np.intp], weights: NDArray[np.float64] | None
+) -> NDArray[np.float64] | None:
+    """Return the weights of training rows times those of their classes; `weights` without `data.class_weight`.
+
+    "balanced" gives each class the same total weight: rows / (classes x rows of the class), with sample weights in place of counts.
+
+    Parameters
+    ----------
+    classes : array or None
+        None if the target is not one class per row.
+    numbers : array, shape (rows,)
+        Index of the class of each row.
+    weights : array, shape (rows,), or None
+        Sample weights.
+    """
+    if data.class_weight is None:
+        return weights
+    if classes is None:
+        raise SpecError.at("data.class_weight", "the target is not one class per row", "remove it, or use data.weight for single rows")
+    each = np.ones(len(numbers)) if weights is None else weights
+    if isinstance(data.class_weight, Mapping):
+        factors = np.ones(len(classes))
+        texts = [label_text(label) for label in classes.tolist()]
+        for label, weight in data.class_weight.items():
+            factors[texts.index(_known("class_weight", label, classes))] = weight
+    else:
+        totals = np.bincount(numbers, each, len(classes))
+        factors = totals.sum() / (np.count_nonzero(totals) * np.where(totals > 0, totals, 1.0))
+    weighted: NDArray[np.float64] = each * factors[numbers]
+    return weighted
+
+
+def _known(key: str, text: str, classes: Labels) -> str:
+    """Return a label's text; raise SpecError if it is none of the classes."""
+    texts = [label_text(label) for label in classes.tolist()]
+    for known in (text, text.lower()):  # True and False of Python
+        if known in texts:
+            return known
+    raise SpecError.at(f"data.{key}", f"there is no class {text!r} in the training rows", f"use one of {first_few(texts, 10)}")
+
+
+def _listed(listed: tuple[Any, ...], found: Labels, name: str) -> Labels:
+    kinds: dict[str, tuple[type, ...]] = {"U": (str,), "i": (int,), "f": (float, int), "b": (bool,)}
+    types = kinds[found.dtype.kind]
+    wrong = [label for label in listed if not isinstance(label, types) or (isinstance(label, bool) and bool not in types)]
+    if wrong:
+        kind = {"U": "texts", "i": "integers", "f": "numbers", "b": "true and false"}[found.dtype.kind]
+        raise SpecError.at(
+            "data.classes", f"the labels of {name!r} are {kind}, but {wrong[0]!r} is not", "list labels as the data have them"
+        )
+    missing = [label for label in found.tolist() if label not in listed]
+    if missing:
+        message = f"the target {name!r} has the class {missing[0]!r}, which data.classes does not list"
+        raise DataError(message, help="add it to data.classes, or remove its rows")
+    return np.array(listed, dtype=np.str_ if found.dtype.kind == "U" else found.dtype)
