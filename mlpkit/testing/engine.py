@@ -122,7 +122,8 @@ def _wrong(loss: Loss, y: NDArray[Any]) -> Iterator[tuple[str, NDArray[Any]]]:
     if y.dtype.kind == "f":
         yield "with three strings", np.resize(["low", "middle", "high"], len(y))
         yield "with a NaN", np.concatenate([y[:1] * np.nan, y[1:]])
-    for number in {"nonzero": (0.0,), "nonnegative": (-1.0,), "positive": (0.0, -1.0)}.get(loss.target_sign, ()):
+    signed = loss.target_sign if y.dtype.kind == "f" else "any"
+    for number in {"nonzero": (0.0,), "nonnegative": (-1.0,), "positive": (0.0, -1.0)}.get(signed, ()):
         yield f"with {number:g}, though target_sign is {loss.target_sign!r}", np.concatenate([y[:1] * 0 + number, y[1:]])
     if loss.targets == "binary":
         yield "of three classes", np.resize([0, 1, 2], len(y))
