@@ -65,7 +65,8 @@ def findings(error: ValidationError, model: type[BaseModel], value: Any) -> Iter
         elif entry["type"] == "extra_forbidden":
             yield _unknown_key(path, model)
         elif entry["type"] == "missing":
-            yield Finding(path[:-1], f"{path[-1]!r} is missing{_of(_model_at(model, path[:-1]))}")
+            what = f"entry {path[-1] + 1}" if isinstance(path[-1], int) else repr(path[-1])
+            yield Finding(path[:-1], f"{what} is missing{_of(_model_at(model, path[:-1]))}")
         else:
             yield Finding(path, _message(entry))
 
@@ -100,10 +101,11 @@ def _place(entry: Any, value: Any) -> tuple[Path, Path | None]:
     for index, part in enumerate(entry["loc"]):
         last = isinstance(value, Mapping) and index == len(entry["loc"]) - 1
         absent_key = last and (entry["type"] == "missing" or entry["input"] is not value)  # otherwise the default is invalid
-        if (isinstance(value, Mapping) and part in value) or (isinstance(value, (list, tuple)) and isinstance(part, int)):
+        in_list = isinstance(value, (list, tuple)) and isinstance(part, int)
+        if (isinstance(value, Mapping) and part in value) or (in_list and part < len(value)):
             value = value[part]
             real.append(part)
-        elif absent_key:
+        elif absent_key or in_list:  # a list of fixed length is too short
             real.append(part)
         elif at_union is None:
             at_union = tuple(real)
