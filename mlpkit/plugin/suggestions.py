@@ -16,7 +16,7 @@ PACKAGES = {  # plugins of mlpkit's own packages, by kind and name
 _OF_THE_FIELD = """
 maxout rrelu softmin sparsemax
 huber log_cosh smooth_l1 hinge squared_hinge kl_divergence poisson quantile pinball tweedie mape msle gaussian_nll nll
-adadelta adafactor adagrad adamax adamw asgd ftrl lamb lion muon nadam radam rmsprop rprop
+adafactor asgd ftrl lamb
 ones orthogonal random_uniform truncated_normal variance_scaling
 cosine_restarts cyclic inverse_time linear one_cycle piecewise polynomial reduce_on_plateau warmup
 auc roc_auc f1 fbeta precision recall median_absolute_error max_error explained_variance brier
@@ -26,8 +26,9 @@ OF_THE_FIELD = frozenset(_OF_THE_FIELD.split())
 
 def suggestion(name: str, names: Collection[str]) -> str:
     """Return a question with similar names for one in lowercase; empty if the name is not a likely misspelling."""
-    if name in names:
-        return f"; did you mean {name!r}?"
+    for same in sorted(names):
+        if same.replace("_", "") == name.replace("_", ""):  # also of a class: AdamW and ScheduleFreeAdamW
+            return f"; did you mean {same!r}?"
     near = [] if name in OF_THE_FIELD else difflib.get_close_matches(name, sorted(names), n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
