@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 BLOCK = 2048  # rows: one float64 per row is 16 kB, which fits in the L1 cache
 CELLS = 8192  # elements of a temporary array that fits in the L1 cache
 
@@ -26,3 +28,12 @@ def blocks(*arrays: Any) -> Sequence[tuple[Any, ...]]:
     if rows <= BLOCK:
         return (arrays,)
     return [tuple(array[part] for array in arrays) for part in row_blocks(rows)]
+
+
+def step_blocks(lr: Any, *arrays: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield the learning rate of a block, a number or an array, and the views of about `CELLS` elements of arrays of one shape.
+
+    A step that works by them needs temporary arrays of one block only, and reads each array from memory once.
+    """
+    for part in cell_blocks(arrays[0]):
+        yield (lr[part] if isinstance(lr, np.ndarray) else lr, *[array[part] for array in arrays])

@@ -61,6 +61,7 @@ class Optimizer(Plugin):
     scope: ClassVar[Literal["vector", "tensor", "problem"]] = "vector"
     # "tensor": step is called per weight matrix and bias;   "problem": the rule needs the whole objective, see `Minimizer`
     elementwise: ClassVar[bool] = False  # each number is updated independently: step may get slices of w, in any thread
+    full_batch: ClassVar[bool] = False  # each step needs the gradient of all rows: mlpkit refuses batches
 
     learning_rate: LearningRate = 0.01
 

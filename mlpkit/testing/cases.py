@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.plugin import REGISTRIES, Initializer, Loss, Metric, Optimizer, Plugin, Schedule
+from mlpkit.plugin import REGISTRIES, Initializer, Loss, Metric, Optimizer, Plugin, Schedule, innermost
 from mlpkit.testing.initializers import accepted
 from mlpkit.testing.loss_cases import signed
 from mlpkit.testing.trajectories import expect_names
@@ -41,7 +41,8 @@ def case_of(plugin: Plugin) -> Case:
         return _case({"activation": plugin}, {}, {})
     if isinstance(plugin, Optimizer):
         expect_names(plugin)
-        return _case({}, {}, {"optimizer": plugin})
+        case = _case({}, {}, {"optimizer": plugin})
+        return case.training(batch_size=None) if innermost(plugin).full_batch else case
     optimizer = {"type": "adam", "learning_rate": plugin}
     if not isinstance(plugin, Schedule) or not plugin.history_columns:
         return _case({}, {}, {"optimizer": optimizer})

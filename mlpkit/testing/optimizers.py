@@ -12,7 +12,7 @@ from mlpkit.testing.check_run import CheckFunction
 from mlpkit.testing.concurrency import expect_undisturbed
 from mlpkit.testing.failure_messages import expect, expect_close, expect_finite, expect_same_bits
 from mlpkit.testing.magnitudes import downhill, zero_gradient, zero_parameters
-from mlpkit.testing.trajectories import Quadratic, Raising, Walk, driven, rate_of, rebuilt, shape_of, walked
+from mlpkit.testing.trajectories import Quadratic, Raising, Walk, driven, rate_of, rebuilt, shape_of, stepped, walked
 from mlpkit.testing.variants import variants
 
 STEPS = 1000
@@ -174,7 +174,7 @@ def _expect_pieces(optimizer: Optimizer) -> None:
         before = [number.copy() for number in scalars]
         for part in (slice(0, 7), slice(7, 8), slice(8, None)):
             numbers = scalars if part.start == 0 else [number.copy() for number in before]
-            optimizer.step(w[part], grad[part], *[array[part] for array in pieces], *numbers, lr=lr, t=t)
+            stepped(optimizer, w[part], grad[part], [*(array[part] for array in pieces), *numbers], lr, t)
     advice = "set elementwise to False: the step of a number depends on other numbers, or on the size of the array"
     expect_same_bits(walk.w, whole.w, "parameters moved as a whole and in pieces", advice)
 

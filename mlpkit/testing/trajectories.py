@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from mlpkit.plugin import Array, Minimizer, Optimizer, Schedule, learning_rate_of
+from mlpkit.plugin import Array, Minimizer, Optimizer, Schedule, innermost, learning_rate_of
 from mlpkit.testing.failure_messages import expect
 from mlpkit.testing.schedules import rate_at
 
@@ -44,6 +44,13 @@ def zeros_of(optimizer: Optimizer, w: Array) -> list[Array]:
     return [*(np.zeros_like(w) for _ in optimizer.state), *(np.zeros(()) for _ in optimizer.scalars)]
 
 
+def stepped(optimizer: Optimizer, w: Array, grad: Array, state: Sequence[Array], lr: float, t: int) -> None:
+    """Take a step as mlpkit does: decoupled decay of weights, then the rule."""
+    if decay := innermost(optimizer).decoupled_decay:
+        w *= 1.0 - lr * decay
+    optimizer.step(w, grad, *state, lr=lr, t=t)
+
+
 class Valley(Quadratic):
     """Rosenbrock function (1960) in any number of dimensions, with a minimum of 0 at ones."""
 
@@ -75,7 +82,7 @@ class Walk:
             if self.done:
                 return
             if not isinstance(optimizer, Minimizer):
-                optimizer.step(self.w, self.problem(self.w)[1], *self.state, lr=lr, t=t)
+                stepped(optimizer, self.w, self.problem(self.w)[1], self.state, lr, t)
             elif optimizer.minimize(self.w, self.problem, *self.state, lr=lr, t=t):
                 self.done = t
 
@@ -116,7 +123,7 @@ def driven(optimizer: Optimizer, w: Array, gradients: Sequence[Array], lr: float
     state = zeros_of(optimizer, w)
     with np.errstate(all="ignore"):
         for number, gradient in enumerate(gradients, 1):
-            optimizer.step(w, gradient.astype(w.dtype), *state, lr=lr, t=number)
+            stepped(optimizer, w, gradient.astype(w.dtype), state, lr, number)
     return w
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlpkit.errors import BrokenPlugin, DataError, ModelFileError, SpecError
 from mlpkit.modelfile import strict_json
 from mlpkit.modelfile.constants import FOLDERS, is_path
-from mlpkit.plugin import Schedule, learning_rate_of, plugin_name
+from mlpkit.plugin import Schedule, innermost, learning_rate_of, plugin_name
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.preprocessing.prepare import Prepared
 from mlpkit.provenance.placeholders import require
@@ -45,8 +45,9 @@ def check_trainable(spec: Spec, prepared: Prepared) -> None:
 
 
 def check_measured(spec: Spec, prepared: Prepared) -> None:
-    """Raise SpecError if the metrics, early stopping or the schedule of a spec do not fit the data."""
+    """Raise SpecError if the metrics, early stopping, schedule or batches of a spec do not fit the data."""
     check_metrics(spec.metrics, prepared.target.task)
+    check_batches(spec, len(prepared.train.inputs))
     stopping = spec.training.early_stopping
     if stopping is not None and stopping.monitor == "validation_loss" and prepared.validation is None:
         message = "early stopping monitors the validation loss, but there are no validation rows"
@@ -56,3 +57,11 @@ def check_measured(spec: Spec, prepared: Prepared) -> None:
     if isinstance(schedule, Schedule) and "validation_loss" in schedule.history_columns and prepared.validation is None:
         message = f"{plugin_name(schedule)} monitors the validation loss, but there are no validation rows"
         raise SpecError.at("optimizer.learning_rate", message, "add data.split.validation, such as 0.2, or monitor 'loss'")
+
+
+def check_batches(spec: Spec, rows: int) -> None:
+    """Raise SpecError if the optimizer needs all training rows in each step, but a batch has fewer."""
+    optimizer, size = innermost(spec.optimizer), spec.training.batch_size
+    if optimizer.full_batch and isinstance(size, int) and size < rows:
+        message = f"{plugin_name(optimizer)} needs the gradient of all {rows:,} training rows in each step, but a batch has {size:,}"
+        raise SpecError.at("training.batch_size", message, "set it to null, or choose another optimizer, such as 'adam'")

@@ -11,6 +11,9 @@ in float64 and 11 in float32, for NumPy has none. Gated activations compute the 
 Losses take more than twice the floor for the same reason, but for `mean_squared_error`: exponentials, logarithms, comparisons and sums
 of rows, on blocks that stay in the cache. `binary_focal_crossentropy` takes most: it computes an exponential, a logarithm, both
 probabilities and a power in ten temporary arrays.
+
+Optimizers take more than twice the floor in the cache, where roots and divisions take most of the time; `muon` takes hundreds of times
+the floor for its products of matrices.
 """
 
 from __future__ import annotations
@@ -98,7 +101,9 @@ def loss(what: str, plugin: Plugin, shape: tuple[int, int], dtype: np.dtype) -> 
 
 
 def optimizer(what: str, plugin: Plugin, shape: tuple[int, int], dtype: np.dtype) -> list[Row]:
-    w, grad = np.ones(shape, dtype).reshape(-1), np.empty(shape, dtype).reshape(-1)
+    if plugin.scope == "vector":
+        shape = (shape[0] * shape[1],)
+    w, grad = np.ones(shape, dtype), np.empty(shape, dtype)
     gradient, state = np.full_like(w, 1e-3), [np.zeros_like(w) for _ in plugin.state]
     scalars = [np.zeros(()) for _ in plugin.scalars]
 

@@ -484,7 +484,11 @@ def test_two_files_of_one_name_do_not_take_each_others_place(tmp_path):
         ("activations", "Tanh", "did you mean 'tanh'?", ""),
         ("optimizers", "SGD", "did you mean 'sgd'?", ""),
         ("optimizers", "Adam", "did you mean 'adam'?", ""),
-        ("optimizers", "adamw", "unknown optimizer 'adamw'\n", "did you mean"),
+        ("optimizers", "AdamW", "did you mean 'adamw'?", ""),
+        ("optimizers", "NAdam", "did you mean 'nadam'?", ""),
+        ("optimizers", "RMSprop", "did you mean 'rmsprop'?", ""),
+        ("optimizers", "ScheduleFreeAdamW", "did you mean 'schedule_free_adamw'?", ""),
+        ("optimizers", "adafactor", "unknown optimizer 'adafactor'\n", "did you mean"),
         ("losses", "MSE", "did you mean 'mse'?", ""),
     ],
 )

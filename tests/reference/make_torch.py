@@ -9,31 +9,6 @@ import numpy as np
 import torch
 from torch import nn
 
-OPTIMIZERS = {
-    "sgd": lambda w: torch.optim.SGD(w, lr=0.05),
-    "sgd_momentum": lambda w: torch.optim.SGD(w, lr=0.05, momentum=0.9),
-    "sgd_nesterov": lambda w: torch.optim.SGD(w, lr=0.05, momentum=0.9, nesterov=True),
-    "adam": lambda w: torch.optim.Adam(w, lr=0.01),
-    "nadam": lambda w: torch.optim.NAdam(w, lr=0.02),
-    "nadam_options": lambda w: torch.optim.NAdam(w, lr=0.02, betas=(0.8, 0.95), eps=1e-6, momentum_decay=0.1),
-    "adam_amsgrad": lambda w: torch.optim.Adam(w, lr=0.01, betas=(0.8, 0.95), eps=1e-6, amsgrad=True),
-}
-
-
-def optimizers(rng):
-    start, gradients = rng.standard_normal(12), rng.standard_normal((50, 12))
-    yield "optimizers/start", start
-    yield "optimizers/gradients", gradients
-    for name, make in OPTIMIZERS.items():
-        w = torch.tensor(start, requires_grad=True)
-        optimizer = make([w])
-        path = []
-        for gradient in gradients:
-            w.grad = torch.tensor(gradient)
-            optimizer.step()
-            path.append(w.detach().numpy().copy())
-        yield f"optimizers/{name}", np.array(path)
-
 
 def networks(rng):
     """Full-batch training of whole networks, with normalisation: the losses, the final parameters and predictions."""
@@ -90,8 +65,7 @@ def plateaus(rng):
 
 
 if __name__ == "__main__":
-    torch.set_default_dtype(torch.float64)  # else NAdam keeps its product of momenta in float32
     rng = np.random.default_rng(20)
-    arrays = dict(pair for part in (optimizers, networks) for pair in part(rng))
+    arrays = dict(networks(rng))
     arrays |= dict(plateaus(np.random.default_rng(21)))
     np.savez_compressed(Path(__file__).with_name("torch.npz"), torch_version=torch.__version__, **arrays)

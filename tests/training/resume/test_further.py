@@ -47,6 +47,7 @@ def test_every_optimizer_goes_on(table, spec_with, optimizer):
         return
     spec = plain(spec_with)
     spec["optimizer"] = written("optimizers", optimizer)
+    spec["training"]["batch_size"] = None if REGISTRIES["optimizers"].get(optimizer).full_batch else 5
     expected = mlpkit.train({**spec, "training": {**spec["training"], "epochs": 8}}, table)
     model = mlpkit.train(spec, table)
     list(mlpkit.epochs(model, table))
