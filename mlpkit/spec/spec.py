@@ -16,13 +16,13 @@ from pydantic_core import PydanticSerializationError
 
 from mlpkit.errors import Problem, SpecError, join_problems
 from mlpkit.files.paths import as_path, expanded
-from mlpkit.plugin import SUITABLE, Loss, Metric, Optimizer, Schedule, averages, innermost, learning_rate_of, plugin_name
+from mlpkit.plugin import SUITABLE, Loss, Metric, Optimizer, Schedule, learning_rate_of, plugin_name
 from mlpkit.plugin.json_schema import Words
 from mlpkit.spec.data import Data
-from mlpkit.spec.dropout import rate_of
 from mlpkit.spec.findings import Finding, findings, path_text
 from mlpkit.spec.network import NetworkSpec, one_unit_softmax
 from mlpkit.spec.normalization import BatchNormalization
+from mlpkit.spec.optimizer_findings import optimizer_findings
 from mlpkit.spec.part import Part, Seed, Text, example, raise_any
 from mlpkit.spec.preprocessing import NO_PREPROCESSING, Preprocessing
 from mlpkit.spec.reading import read_text
@@ -123,15 +123,7 @@ class Spec(Part):
         if self.training.batch_size is None and not self.data.in_memory:
             message = "a batch of all rows needs them in memory, but 'data.in_memory' is false"
             found.append(Finding(("training", "batch_size"), message, "give a number, such as 128"))
-        if self.training.weight_decay and innermost(self.optimizer).decoupled_decay:
-            message = f"{plugin_name(innermost(self.optimizer))} has a weight decay of its own"
-            found.append(Finding(("training", "weight_decay"), message, "set one of the two to 0"))
-        if self.training.average is not None and averages(self.optimizer):
-            found.append(
-                Finding(("training", "average"), f"{plugin_name(self.optimizer)} averages weights itself", "remove one of the two")
-            )
-        if self.optimizer.scope == "problem":
-            found += self._problem_findings()
+        found += optimizer_findings(self.optimizer, self.training, self.network)
         if self.training.batch_size == 1:
             for index, layer in enumerate(self.network.layers):
                 if isinstance(layer.normalization, BatchNormalization):
@@ -146,31 +138,6 @@ class Spec(Part):
         path = ("optimizer", "learning_rate")
         help = f"use one of {', '.join(known)}, or add a metric to 'metrics'"
         return [Finding(path, f"the schedule monitors {name!r}, which is not measured", help) for name in unknown]
-
-    def _problem_findings(self) -> list[Finding]:
-        """Return findings for options with which the objective of a full-batch optimizer is not deterministic."""
-        found, name = [], plugin_name(self.optimizer)
-        for key, default in (("clip_value", None), ("clip_norm", None), ("weight_decay", 0), ("average", None), ("drop_last", False)):
-            if getattr(self.training, key) != default:
-                message = f"{name} chooses its own steps, for all rows at once"
-                found.append(Finding(("training", key), message, "remove it, or choose another optimizer, such as 'adam'"))
-        for key in ("input_dropout", "input_noise"):
-            if getattr(self.network, key):
-                message = f"it is random at each call, but {name} needs a deterministic objective"
-                found.append(Finding(("network", key), message, "remove it, or choose another optimizer, such as 'adam'"))
-        for index, layer in enumerate(self.network.layers):
-            path = ("network", "layers", index)
-            for key, default in (("learning_rate_factor", 1), ("weight_constraint", None)):
-                if getattr(layer, key) != default:
-                    message = f"{name} chooses its own steps, for all layers at once"
-                    found.append(Finding((*path, key), message, "remove it, or choose another optimizer, such as 'adam'"))
-            if rate_of(layer.dropout):
-                message = f"dropout is random at each call, but {name} needs a deterministic objective"
-                found.append(Finding((*path, "dropout"), message, "remove it, or choose another optimizer, such as 'adam'"))
-            if isinstance(layer.normalization, BatchNormalization):
-                message = f"batch normalization updates its averages at each call, but {name} needs a deterministic objective"
-                found.append(Finding((*path, "normalization"), message, "use 'layer' normalization, or another optimizer, such as 'adam'"))
-        return found
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Spec) and {**self.__dict__, "schema_uri": None} == {**other.__dict__, "schema_uri": None}

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.errors import ModelFileError, warn
+from mlpkit.plugin import averages
 from mlpkit.text.shown import counted
 from mlpkit.training.epoch import Epoch
 from mlpkit.training.fingerprint import Fingerprint
@@ -105,10 +106,13 @@ def warm_start_of(run: Run) -> WarmStart:
 
 
 def apply_warm_start(run: Run, start: WarmStart) -> None:
-    """Apply the state of an earlier run on the network, if the optimizer is the same."""
+    """Apply the state of an earlier run on the network, if the optimizer is the same.
+
+    An optimizer that averages weights begins anew if these have been changed since: its state holds the average of the old ones.
+    """
     run.whole = False
-    start.restore_last(run.network.parameters.vector)
-    if start.fits(run.spec, run.update):
+    unchanged = start.restore_last(run.network.parameters.vector)
+    if start.fits(run.spec, run.update) and (unchanged or not averages(run.spec.optimizer)):
         run.update.before = start.step
         for array, earlier in zip(run.update.arrays.values(), start.arrays.values(), strict=True):
             array[...] = earlier

@@ -61,10 +61,13 @@ class WarmStart:
         earlier, own = ([(name, array.shape) for name, array in arrays.items()] for arrays in (self.arrays, update.arrays))
         return _types(spec.optimizer) == _types(self.optimizer) and earlier == own
 
-    def restore_last(self, vector: Array) -> None:
-        """Set a network's weights to those at the end of training, unless they have been changed since."""
-        if self.last is not None and self.left is not None and np.array_equal(vector, self.left):
+    def restore_last(self, vector: Array) -> bool:
+        """Set a network's weights to those at the end of training; return False if they have been changed since, which keeps them."""
+        if self.last is not None and self.left is not None:
+            if not np.array_equal(vector, self.left):
+                return False
             vector[...] = self.last
+        return True
 
 
 def _types(optimizer: Optimizer) -> list[type[Optimizer]]:

@@ -125,3 +125,22 @@ def test_validation_and_the_model_use_the_average():
     *_, last = mlpkit.epochs(model, X, Y, validation=(X[:9], Y[:9]))
     assert model.evaluate(X[:9], Y[:9])["loss"] == pytest.approx(last.validation_loss, rel=1e-12)
     assert not math.isclose(last.loss, last.validation_loss)
+
+
+@pytest.mark.parametrize("optimizer", ["schedule_free_adamw", {"type": "averaging", "inner": "sgd"}], ids=str)
+def test_weights_that_are_set_between_two_runs_are_the_next_start(optimizer):
+    """The state holds the average of the old weights: they would come back with the next step."""
+    model, fresh = model_of(optimizer, epochs=3), model_of(optimizer, epochs=3)
+    start = {name: view.copy() for name, view in fresh.network.parameters.views.items()}
+    list(mlpkit.epochs(model, X, Y))
+    model.set_weights(start)
+    list(mlpkit.epochs(model, X, Y))
+    list(mlpkit.epochs(fresh, X, Y))
+    np.testing.assert_array_equal(model.network.parameters.vector, fresh.network.parameters.vector)
+
+
+def test_a_constraint_that_the_average_would_break_is_refused():
+    layers = [{"units": 3, "weight_constraint": "unit_norm"}, {"units": 1}]
+    spec = {"network": {"layers": layers}, "loss": "mse", "optimizer": "schedule_free_adamw"}
+    with pytest.raises(mlpkit.SpecError, match=r"network\.layers\[0\]\.weight_constraint: .* predicts with an average"):
+        mlpkit.Spec.model_validate(spec)

@@ -398,7 +398,7 @@ class AdamL2(Optimizer):
         return ("v",) if self.momentum else ()
 
 
-class Adagrad(Optimizer):
+class SquareSums(Optimizer):
     """Adagrad"""
 
     state = ("s",)
@@ -410,7 +410,7 @@ class Adagrad(Optimizer):
         w -= lr * grad / (np.sqrt(s) + self.nu)
 
 
-class Rprop(Optimizer):
+class SignSteps(Optimizer):
     """Rprop-"""
 
     state = ("last", "size")
@@ -427,7 +427,7 @@ class Rprop(Optimizer):
         last[...] = grad
 
 
-class Muon(Optimizer):
+class NewtonSchulz(Optimizer):
     """Newton-Schulz"""
 
     scope = "tensor"
@@ -760,11 +760,11 @@ STYLES = (
     AdamW(amsgrad=True),
     AdamL2(),
     AdamL2(l2=0.1),
-    Adagrad(),
-    Adagrad(nu=0.5),
-    Rprop(),
-    Muon(),
-    Muon(steps=3),
+    SquareSums(),
+    SquareSums(nu=0.5),
+    SignSteps(),
+    NewtonSchulz(),
+    NewtonSchulz(steps=3),
     Lars(),
     Clipped(),
     Clipped(clip=0.1),

@@ -1,0 +1,61 @@
+"""Findings for options of a spec that do not fit its optimizer."""
+
+from __future__ import annotations
+
+from mlpkit.plugin import Optimizer, averages, innermost, plugin_name
+from mlpkit.spec.dropout import rate_of
+from mlpkit.spec.findings import Finding
+from mlpkit.spec.network import NetworkSpec
+from mlpkit.spec.normalization import BatchNormalization
+from mlpkit.spec.training import Training
+
+ANOTHER = "remove it, or choose another optimizer, such as 'adam'"
+
+
+def optimizer_findings(optimizer: Optimizer, training: Training, network: NetworkSpec) -> list[Finding]:
+    """Return findings for options of training and layers that do not fit an optimizer."""
+    found, rule = [], innermost(optimizer)
+    if training.weight_decay and rule.decoupled_decay:
+        found.append(Finding(("training", "weight_decay"), f"{plugin_name(rule)} has a weight decay of its own", "set one of the two to 0"))
+    if training.average is not None and averages(optimizer):
+        found.append(Finding(("training", "average"), f"{plugin_name(optimizer)} averages weights itself", "remove one of the two"))
+    if averages(rule):
+        for index, layer in enumerate(network.layers):
+            if layer.weight_constraint is not None:
+                message = f"{plugin_name(rule)} predicts with an average of the weights, which a constraint does not hold"
+                found.append(Finding(("network", "layers", index, "weight_constraint"), message, ANOTHER))
+    if optimizer.scope == "problem":
+        name = plugin_name(optimizer)
+        found += [*_of_steps(name, training, network), *_of_randomness(name, network)]
+    return found
+
+
+def _of_steps(name: str, training: Training, network: NetworkSpec) -> list[Finding]:
+    """Return findings for options of single steps, which a full-batch optimizer chooses itself."""
+    found = []
+    for key, default in (("clip_value", None), ("clip_norm", None), ("weight_decay", 0), ("average", None), ("drop_last", False)):
+        if getattr(training, key) != default:
+            found.append(Finding(("training", key), f"{name} chooses its own steps, for all rows at once", ANOTHER))
+    for index, layer in enumerate(network.layers):
+        for key, default in (("learning_rate_factor", 1), ("weight_constraint", None)):
+            if getattr(layer, key) != default:
+                path = ("network", "layers", index, key)
+                found.append(Finding(path, f"{name} chooses its own steps, for all layers at once", ANOTHER))
+    return found
+
+
+def _of_randomness(name: str, network: NetworkSpec) -> list[Finding]:
+    """Return findings for options with which the objective of a full-batch optimizer is not deterministic."""
+    found = []
+    for key in ("input_dropout", "input_noise"):
+        if getattr(network, key):
+            found.append(Finding(("network", key), f"it is random at each call, but {name} needs a deterministic objective", ANOTHER))
+    for index, layer in enumerate(network.layers):
+        path = ("network", "layers", index)
+        if rate_of(layer.dropout):
+            message = f"dropout is random at each call, but {name} needs a deterministic objective"
+            found.append(Finding((*path, "dropout"), message, ANOTHER))
+        if isinstance(layer.normalization, BatchNormalization):
+            message = f"batch normalization updates its averages at each call, but {name} needs a deterministic objective"
+            found.append(Finding((*path, "normalization"), message, "use 'layer' normalization, or another optimizer, such as 'adam'"))
+    return found
