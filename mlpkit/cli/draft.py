@@ -183,7 +183,7 @@ def _network(rows: int, classes: list[Any] | None, *, split: bool) -> dict[str, 
     hidden = [{"units": units, "activation": "relu"} | ({"dropout": dropout} if dropout else {}) for units in widths]
     training: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size}
     return {
-        "network": {"layers": [*hidden, {"activation": output}]},
+        "network": {"layers": [*hidden, {"activation": output, "bias_initializer": "prior"}]},
         "loss": loss,
         "optimizer": {"type": "adam", "learning_rate": rate},
         "training": training | ({"early_stopping": {"patience": patience}} if patience and split else {}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -14,6 +14,19 @@ Nested = float | tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 class Zeros(Initializer):
     """Zeros, for biases. A network of several layers does not learn from weights that are all 0."""
+
+    def fill(self, array: Array, rng: np.random.Generator) -> None:
+        array[...] = 0.0
+
+
+class Prior(Initializer):
+    """Bias of the last layer with which the first predictions are the best constant ones, such as the shares of the classes.
+
+    The loss defines it (`Loss.prior`), from the targets and weights of the training rows. Zeros before the rows are known, and if no such
+    bias is finite. Karpathy 2019, A Recipe for Training Neural Networks ("init well"); Lin et al. 2017, 1708.02002, section 4.1.
+    """
+
+    since: ClassVar[int] = 5  # the spec schema
 
     def fill(self, array: Array, rng: np.random.Generator) -> None:
         array[...] = 0.0

@@ -17,6 +17,7 @@ from mlpkit.errors import ModelFileError, SpecError
 from mlpkit.model.predictor import Predictor
 from mlpkit.model.runs import Runs, elsewhere
 from mlpkit.model.serialization import Stored, to_contents
+from mlpkit.model.weights import get_weights, set_prior, set_weights
 from mlpkit.modelfile import writer
 from mlpkit.spec import Spec, as_spec
 from mlpkit.training.history import History
@@ -92,8 +93,6 @@ class Model(Predictor):
 
     def get_weights(self) -> dict[str, NDArray[Any]]:
         """Return copies of the weights by name, such as "layers.0.weight", shape (inputs, units), and "layers.0.bias", shape (units,)."""
-        from mlpkit.model.weights import get_weights
-
         return get_weights(self._predicting)
 
     def set_weights(self, weights: Mapping[str, Any]) -> None:
@@ -111,8 +110,6 @@ class Model(Predictor):
         TrainingError
             The model is being trained.
         """
-        from mlpkit.model.weights import set_weights
-
         self._runs.check_idle()
         self._network = self.network.writable()
         set_weights(self._network, weights)
@@ -211,6 +208,8 @@ class Model(Predictor):
         self.spec.with_widths(prepared.inputs.width, prepared.target.outputs)
         if prepared.inputs is not self.input_encoder and prepared.inputs.zeros:
             self._network.layers[0].weight[prepared.inputs.zeros] = 0.0
+        if self.target_encoder is None:
+            set_prior(self.spec, self._network, prepared.train)
         self.input_encoder, self.target_encoder = prepared.inputs, prepared.target
 
     # -- the file

@@ -1,16 +1,23 @@
-"""Weights of a network by name: reading, setting, and taking them over from another model."""
+"""Weights of a network: by name, from another model, and the first bias of the last layer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.engine.network import Network
 from mlpkit.errors import DataError
+from mlpkit.plugin import plugin_name
+from mlpkit.plugin.error_attribution import attributing_errors
+from mlpkit.spec import Spec
 from mlpkit.text.shown import first_few
+
+if TYPE_CHECKING:
+    from mlpkit.data.dataset import Dataset
+    from mlpkit.data.disk.dataset import StoredDataset
 
 
 class Taken(NamedTuple):
@@ -71,6 +78,17 @@ def take_weights(network: Network, other: Mapping[str, Any]) -> Taken:
         raise DataError("no weight of the other model has the name and shape of one of this network", help="use layers of the same widths")
     set_weights(network, fitting)
     return Taken(tuple(fitting), tuple(name for name in names if name not in fitting))
+
+
+def set_prior(spec: Spec, network: Network, rows: Dataset | StoredDataset) -> None:
+    """Set the bias of the last layer to the constant outputs of least loss over the training rows, if its initializer is "prior"."""
+    layer = network.layers[-1]
+    if layer.bias is None or plugin_name(layer.spec.bias_initializer) != "prior":
+        return
+    with attributing_errors(), np.errstate(all="ignore"):
+        found = spec.loss.prior(rows.targets, rows.weights)
+    if found is not None and found.shape == layer.bias.shape and np.isfinite(found).all():
+        layer.bias[...] = found
 
 
 def _in_order(network: Network) -> list[str]:

@@ -94,6 +94,7 @@ CLASSES: dict[str, dict[str, str]] = {  # name: "module:Class", with a module of
         "lecun_uniform": "variance_scaling:LeCunUniform",
         "lecun_normal": "variance_scaling:LeCunNormal",
         "zeros": "constants:Zeros",
+        "prior": "constants:Prior",
         "constant": "constants:Constant",
         "random_normal": "random:RandomNormal",
     },

@@ -16,30 +16,24 @@ from pydantic_core import PydanticSerializationError
 
 from mlpkit.errors import Problem, SpecError, join_problems
 from mlpkit.files.paths import as_path, expanded
-from mlpkit.plugin import SUITABLE, Loss, Metric, Optimizer, Schedule, learning_rate_of, plugin_name
+from mlpkit.plugin import (
+    Loss,
+    Metric,
+    Optimizer,
+)
 from mlpkit.plugin.json_schema import Words
+from mlpkit.spec.consistency import inconsistencies
 from mlpkit.spec.data import Data
 from mlpkit.spec.findings import Finding, findings, path_text
 from mlpkit.spec.network import NetworkSpec, one_unit_softmax
-from mlpkit.spec.normalization import BatchNormalization
-from mlpkit.spec.optimizer_findings import optimizer_findings
 from mlpkit.spec.part import Part, Seed, Text, example, raise_any
 from mlpkit.spec.preprocessing import NO_PREPROCESSING, Preprocessing
 from mlpkit.spec.reading import read_text
 from mlpkit.spec.training import Training
 from mlpkit.text import json_text
 from mlpkit.text.limits import InParts
-from mlpkit.text.shown import counted, shortened
+from mlpkit.text.shown import shortened
 
-OF_HISTORY = {
-    "epoch",
-    "loss",
-    "validation_loss",
-    "training_loss",
-    "learning_rate",
-    "penalty",
-    "elapsed",
-}  # history columns other than metrics
 AUTO_BATCH = 256  # rows of a batch of the size "auto", unless there are fewer
 MOST_PROBLEMS = 50  # most problems reported at once
 
@@ -75,69 +69,7 @@ class Spec(Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Spec:
-        return raise_any(self, [*self._loss_findings(), *self._training_findings()])
-
-    def _loss_findings(self) -> list[Finding]:
-        at = len(self.network.layers) - 1
-        activation = self.network.layers[-1].activation
-        several = self.loss.outputs_per_target
-        decoded = self.loss.output == "real" and type(self.loss).predictions is not Loss.predictions
-        if (several > 1 or decoded) and activation.output != "real":
-            message = f"{plugin_name(self.loss)} needs {counted(several, 'unbounded output')} per target"
-            return [Finding(("network", "layers", at, "activation"), message, "make the last activation 'linear'")]
-        if activation.output in SUITABLE[self.loss.output]:
-            return []
-        loss, name = plugin_name(self.loss), plugin_name(activation)
-        needs = {
-            "bounded": "outputs from -1 to 1",
-            "nonnegative": "outputs of at least 0",
-            "probability": "probabilities",
-            "distribution": "a distribution over the classes",
-        }
-        known = {"probability": "'sigmoid'", "distribution": "'softmax'", "nonnegative": "'relu' or 'softplus'"}
-        advice = known.get(self.loss.output, "another activation")
-        return [
-            Finding(
-                ("network", "layers", at, "activation"),
-                f"{loss} needs {needs[self.loss.output]}, but the last layer has {name}",
-                f"make the last activation {advice}, or choose another loss",
-            )
-        ]
-
-    def _training_findings(self) -> list[Finding]:
-        found: list[Finding] = []
-        stopping = self.training.early_stopping
-        names = [plugin_name(metric) for metric in self.metrics]
-        known = ["validation_loss", "training_loss", *names]
-        if stopping is not None and stopping.monitor not in known:
-            path = ("training", "early_stopping", "monitor")
-            found.append(
-                Finding(path, f"{stopping.monitor!r} is not measured", f"use one of {', '.join(known)}, or add a metric to 'metrics'")
-            )
-        found += self._schedule_findings(["loss", "validation_loss", *names])
-        if len(set(names)) < len(names):
-            found.append(Finding(("metrics",), "a metric is listed twice"))
-        for index, name in enumerate(names):
-            if name in OF_HISTORY:
-                found.append(Finding(("metrics", index), f"a metric cannot be named {name!r}, like a column of the history", "rename it"))
-        if self.training.batch_size is None and not self.data.in_memory:
-            message = "a batch of all rows needs them in memory, but 'data.in_memory' is false"
-            found.append(Finding(("training", "batch_size"), message, "give a number, such as 128"))
-        found += optimizer_findings(self.optimizer, self.training, self.network)
-        if self.training.batch_size == 1:
-            for index, layer in enumerate(self.network.layers):
-                if isinstance(layer.normalization, BatchNormalization):
-                    layer_path = ("network", "layers", index, "normalization")
-                    found.append(Finding(layer_path, "batch normalization needs batches of at least 2 rows", "raise training.batch_size"))
-        return found
-
-    def _schedule_findings(self, known: list[str]) -> list[Finding]:
-        """Return findings for history columns that the schedule reads but that are not measured."""
-        schedule = learning_rate_of(self.optimizer)
-        unknown = [name for name in schedule.history_columns if name not in known] if isinstance(schedule, Schedule) else []
-        path = ("optimizer", "learning_rate")
-        help = f"use one of {', '.join(known)}, or add a metric to 'metrics'"
-        return [Finding(path, f"the schedule monitors {name!r}, which is not measured", help) for name in unknown]
+        return raise_any(self, inconsistencies(self))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Spec) and {**self.__dict__, "schema_uri": None} == {**other.__dict__, "schema_uri": None}
