@@ -18,6 +18,7 @@ SPREAD = {  # the standard deviation, and the largest value where there is one
     "lecun_normal": (np.sqrt(1 / 400), None),
     "random_normal": (0.05, None),
     "zeros": (0.0, 0.0),
+    "prior": (0.0, 0.0),
     "constant": (0.0, 0.0),
 }
 

@@ -65,7 +65,8 @@ def test_a_thread_has_the_error_state_of_its_caller():
 
 def trained(optimizer, activation="tanh"):
     layers = [{"units": 9, "activation": activation, "dropout": 0.2}, {"units": 1}]
-    spec = {"network": {"layers": layers}, "loss": "mse", "optimizer": optimizer, "training": {"epochs": 3, "batch_size": 8}}
+    size = None if getattr(optimizer, "full_batch", False) else 8
+    spec = {"network": {"layers": layers}, "loss": "mse", "optimizer": optimizer, "training": {"epochs": 3, "batch_size": size}}
     model = mlpkit.train(spec, X, Y)
     return model.network.parameters.vector
 
