@@ -6,8 +6,12 @@ They agree with the same metrics of scikit-learn. Classes are imported on first 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mlpkit.metrics.association import *
     from mlpkit.metrics.classification import *
+    from mlpkit.metrics.confusion import *
+    from mlpkit.metrics.errors import *
     from mlpkit.metrics.multilabel import *
+    from mlpkit.metrics.ranking import *
     from mlpkit.metrics.regression import *
 else:
     from mlpkit.plugin.builtin_names import public

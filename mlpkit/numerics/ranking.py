@@ -1,0 +1,68 @@
+"""Measures that depend on the order of the scores alone, with sample weights and ties."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.numerics.arrays import Array
+
+
+def roc_auc(scores: Array, positive: NDArray[np.bool_], weights: Array) -> float:
+    """Return the area under the ROC curve: the share of pairs in which the positive row has the higher score; ties count half.
+
+    NaN without positive or without negative rows. All arrays have shape (rows,).
+    """
+    tp, fp = _cumulated(-scores, positive, weights)
+    if not len(tp) or tp[-1] <= 0 or fp[-1] <= 0:
+        return float("nan")
+    tp, fp = tp / tp[-1], fp / fp[-1]
+    return float(np.sum(np.diff(fp, prepend=0.0) * (tp + np.append(0.0, tp[:-1]))) / 2.0)
+
+
+def average_precision(scores: Array, positive: NDArray[np.bool_], weights: Array) -> float:
+    """Return the sum over thresholds of (increase of the recall) * precision, without interpolation; NaN without positive rows."""
+    tp, fp = _cumulated(-scores, positive, weights)
+    if not len(tp) or tp[-1] <= 0:
+        return float("nan")
+    return float(np.sum(np.diff(tp, prepend=0.0) / tp[-1] * (tp / (tp + fp))))
+
+
+def _cumulated(keys: Array, positive: NDArray[np.bool_], weights: Array) -> tuple[Array, Array]:
+    """Return the weights of positive and of negative rows up to each distinct key, in increasing order of the keys."""
+    used = weights > 0
+    keys, positive, weights = keys[used], positive[used], weights[used]
+    order = np.argsort(keys, kind="stable")
+    ends = _ends(keys[order])
+    weights, positive = weights[order], positive[order]
+    return np.cumsum(np.where(positive, weights, 0.0))[ends], np.cumsum(np.where(positive, 0.0, weights))[ends]
+
+
+def _ends(ordered: Array) -> NDArray[Any]:
+    """Return the index of the last of each group of equal numbers."""
+    return np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)) if len(ordered) else np.empty(0, np.intp)
+
+
+def ranks(values: Array, weights: Array) -> Array:
+    """Return the weighted rank of each value: the weight of all smaller ones, plus half of that of equal ones."""
+    order = np.argsort(values, kind="stable")
+    ends = _ends(values[order])
+    upto = np.cumsum(weights[order])[ends]
+    middles = (upto + np.append(0.0, upto[:-1])) / 2.0
+    found = np.empty(len(values))
+    found[order] = np.repeat(middles, np.diff(ends, prepend=-1))
+    return found
+
+
+def weighted_median(values: Array, weights: Array) -> float:
+    """Return the median; if exactly half of the weight is below a number, its mean with the next one, as for an even number of rows."""
+    used = weights > 0
+    values, weights = values[used], weights[used]
+    order = np.argsort(values, kind="stable")
+    values, upto = values[order], np.cumsum(weights[order])
+    half, rounding = upto[-1] / 2.0, 1e-12
+    lower = np.searchsorted(upto, half * (1.0 - rounding), side="left")
+    upper = np.searchsorted(upto, half * (1.0 + rounding), side="right")
+    return float((values[lower] + values[min(int(upper), len(values) - 1)]) / 2.0)
