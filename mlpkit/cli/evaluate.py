@@ -48,7 +48,10 @@ def evaluate(
     allow_large: Large = False,
     json: Json = False,
 ) -> None:
-    """Evaluate a model on data with known targets. Rows without a target are left out and counted."""
+    """Evaluate a model on data with known targets. Rows without a target are left out and counted.
+
+    For classification, precision, recall and F1 of each class and the confusion matrix are shown, for up to 20 classes.
+    """
     from mlpkit.model.load import load
 
     load_code(code)
@@ -56,14 +59,15 @@ def evaluate(
     loaded = load(model, allow_surrogate=allow_surrogate)
     chosen = _metrics(loaded, metrics or [], [name for name in bounds if name != "loss"])
     try:
-        measured = loaded.evaluate(data, metrics=chosen, weighted=weighted, allow_large=allow_large)
+        report = loaded.report(data, metrics=chosen, weighted=weighted, allow_large=allow_large)
     except MissingPlugin as error:
         raise MissingPlugin(f"{model}: {error.message}", help=error.help) from error
-    label = "weighted " if weighted else ""
+    measured, label = report.figures, "weighted " if weighted else ""
     if json:
-        console.json(finite(measured) | ({"weighted": True} if weighted else {}))
+        classes = {} if report.classes is None else {"report": report.classes.to_dict()}
+        console.json({**finite(measured), **({"weighted": True} if weighted else {}), **classes})
     else:
-        console.out(_text(loaded, measured, label))
+        console.out(_text(loaded, measured, label) + ("" if report.classes is None else f"\n\n{report.classes}"))
     _check_bounds(console, measured, bounds, label)
 
 

@@ -17,6 +17,7 @@ from mlpkit.spec import Spec
 if TYPE_CHECKING:  # imported where they are used, because predicting needs none of them
     from mlpkit.plugin import Activation, Array, Loss, Metric
     from mlpkit.preprocessing import InputEncoder, TargetEncoder
+    from mlpkit.training.class_report import Report
 
 
 class Predictor:
@@ -221,6 +222,22 @@ class Predictor:
         -------
         dict of str to float
             "loss" and each metric by name; NaN, with a warning, for a metric that is undefined on these rows.
+        """
+        return self.report(rows, y, metrics=metrics, weights=weights, allow_large=allow_large, weighted=weighted).figures
+
+    def report(
+        self,
+        rows: Any,
+        y: Any = None,
+        *,
+        metrics: str | Metric | Sequence[str | Metric] = (),
+        weights: Any = None,
+        allow_large: bool = False,
+        weighted: bool | None = None,
+    ) -> Report:
+        """Return the figures of `evaluate` and, for classification, precision, recall and F1 of each class and the confusion matrix.
+
+        Parameters and errors are those of `evaluate`. `print(model.report(rows, y))` shows tables.
         """
         from mlpkit.preprocessing.prepare import encode_labelled
         from mlpkit.provenance.placeholders import require

@@ -19,6 +19,7 @@ from mlpkit.plugin import REGISTRIES, Array, Metric, Targets, plugin_name
 from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.plugin.registry import PluginInfo
 from mlpkit.provenance.placeholders import require
+from mlpkit.training.class_report import Report, class_report
 
 if TYPE_CHECKING:
     from mlpkit.preprocessing import TargetEncoder
@@ -114,14 +115,17 @@ def _number(metric: Metric, value: Any) -> float:
 
 def evaluate(
     spec: Spec, network: Network, target: TargetEncoder, labelled: Labelled, metrics: str | Metric | Sequence[str | Metric]
-) -> dict[str, float]:
-    """Return "loss" and metrics by name: the given ones, those of the spec, or common ones. Warn of NaN."""
+) -> Report:
+    """Return "loss" and metrics by name: the given ones, those of the spec, or common ones; and figures by class. Warn of NaN."""
     chosen = choose_metrics(metrics or spec.metrics, target.task)
     loss, answers = mean_loss(network, spec, labelled.data)
     outputs = target.scores(answers.outputs, spec.network.layers[-1].activation, answers.z, spec.loss)
     measured = measure(chosen, outputs, labelled.values, labelled.data.weights)
     warn_undefined(measured, outputs, "given")
-    return {"loss": loss, **measured}
+    figures = {"loss": loss, **measured}
+    if target.classes is None or not len(outputs):
+        return Report(figures)
+    return Report(figures, class_report(target.classes, outputs, labelled.values, labelled.data.weights))
 
 
 def mean_loss(network: Network, spec: Spec, data: Dataset | StoredDataset) -> tuple[float, Answers]:

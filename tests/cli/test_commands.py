@@ -109,8 +109,11 @@ def test_check_warns_if_the_data_do_not_exist(project, run):
 
 def test_evaluate_agrees_with_python(trained, run):
     expected = mlpkit.load("model.h5").evaluate("shapes.csv")
-    assert json.loads(run("evaluate", "model.h5", "shapes.csv", "--json").out) == pytest.approx(expected, rel=1e-12)
-    lines = dict(line.split() for line in run("evaluate", "model.h5", "shapes.csv", "--metric", "log_loss").out.splitlines())
+    found = json.loads(run("evaluate", "model.h5", "shapes.csv", "--json").out)
+    assert found.pop("report").keys() == {"classes", "confusion_matrix"}
+    assert found == pytest.approx(expected, rel=1e-12)
+    figures, _, _ = run("evaluate", "model.h5", "shapes.csv", "--metric", "log_loss").out.split("\n\n")
+    lines = dict(line.split() for line in figures.splitlines())
     assert lines.keys() == {"loss", "log_loss"}
     assert float(lines["loss"]) == pytest.approx(expected["loss"], rel=1e-5)
 

@@ -17,7 +17,7 @@ def test_the_four_commands_of_a_newcomer(folder, run):
     assert run("train", "spec.json", "-o", "model.h5").code == 0
     measured = run("evaluate", "model.h5", "penguins.csv")
     assert measured.code == 0
-    assert float(dict(line.split() for line in measured.out.splitlines())["accuracy"]) > 0.97
+    assert float(dict(line.split() for line in measured.out.split("\n\n")[0].splitlines())["accuracy"]) > 0.97
     done = run("predict", "model.h5", "penguins.csv", "--keep-columns", "-o", "-")
     assert done.code == 0
     assert len(done.out.splitlines()) == 345
