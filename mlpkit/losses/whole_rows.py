@@ -66,8 +66,9 @@ class KLDivergence(Loss):
 class CosineSimilarity(Loss):
     """Cosine distance 1 - outputs . targets / (|outputs| |targets|) of each row, for two targets or more: 0 for the same direction.
 
-    The length of a prediction has no meaning, and with a single target nothing is learned. Lengths are at least 1e-8, as in PyTorch, whose
-    CosineEmbeddingLoss is the same for pairs of label 1. Keras's CosineSimilarity is less by 1, -cos, with the same gradient.
+    The length of a prediction has no meaning, and with a single target nothing is learned. Lengths are at least 1e-8, as in PyTorch's
+    cosine_similarity. Its CosineEmbeddingLoss is the same for pairs of label 1, but for 1e-12 added to the squares of lengths. Keras's
+    CosineSimilarity is less by 1, -cos, with the same gradient.
     """
 
     zero_at_target: ClassVar[bool] = True
