@@ -82,6 +82,8 @@ def _text(found: dict[str, Any]) -> str:
     ]
     if found["classes"] is not None:
         lines.append(("classes", _counted(found["classes"])))
+    if "threshold" in target or "threshold_rows" in target:
+        lines.append(("decision", _decision(found["classes"], target, spec.get("decision"))))
     lines += [
         ("network", f"{_shape(spec)}, {counted(found['parameters'], 'parameter')}, {spec.get('dtype')}"),
         ("loss", _name(spec.get("loss"))),
@@ -95,6 +97,18 @@ def _text(found: dict[str, Any]) -> str:
         ("digest", f"sha256 {found['manifest_sha256']}"),
     ]
     return aligned([(name, shortened(str(value), LONGEST)) for name, value in lines]) + ("" if columns == [] else f"\n{_columns(columns)}")
+
+
+def _decision(classes: Any, target: dict[str, Any], decision: Any) -> str:
+    """Return the decision threshold, and the rows that chose it."""
+    second = classes[1] if isinstance(classes, list) and len(classes) == 2 else NOT_VALID
+    threshold = target.get("threshold", 0.5)
+    text = f"{second} if its probability is above {threshold:.4g}" if isinstance(threshold, float) else NOT_VALID
+    rows = target.get("threshold_rows")
+    if not (isinstance(rows, list) and len(rows) == 2):
+        return text
+    criterion = decision.get("threshold") if isinstance(decision, dict) else ""
+    return f"{text}, chosen by {criterion} on {counted(rows[0], 'validation row')}, {rows[1]} of them {second}"
 
 
 def _listed(values: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -33,6 +34,10 @@ def predict(
     parts: Annotated[
         bool, typer.Option("--parts", help="Write all that the loss predicts of numbers, such as y.mean and y.deviation.")
     ] = False,
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", help="Of two classes, predict the second one above this probability, not the model's."),
+    ] = None,
     keep_columns: Annotated[bool, typer.Option("--keep-columns", help="Write the columns of DATA before the predictions.")] = False,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Number of rows in memory at once.")] = 8192,
     code: Code = None,
@@ -53,10 +58,16 @@ def predict(
         raise typer.BadParameter("npy needs --output FILE, and does not go with --keep-columns", param_hint="--format")
     if proba and parts:
         raise typer.BadParameter("--proba is for classes, and --parts for numbers: use one of them", param_hint="--parts")
+    if threshold is not None and (proba or parts):
+        raise typer.BadParameter("it decides between classes, and does not go with --proba or --parts", param_hint="--threshold")
+    if threshold is not None and not 0 < threshold < 1:
+        raise typer.BadParameter(f"{threshold:g} is not between 0 and 1", param_hint="--threshold")
     check_output(output, force=force, reads=[model, data])
     loaded = load(model, allow_surrogate=allow_surrogate)
     with console.binary() if output == "-" else written(output, replace=force) as stream:
-        rows = write(stream, chosen, _batches(loaded, data, batch_size, _predictor(proba, parts), keep_columns and chosen, allow_large))
+        rows = write(
+            stream, chosen, _batches(loaded, data, batch_size, _predictor(proba, parts, threshold), keep_columns and chosen, allow_large)
+        )
     if output != "-":
         console.say(one_line(f"saved {output}: {counted(rows, 'prediction')}"))
 
@@ -64,9 +75,9 @@ def predict(
 Predict = Callable[["Model", "Table"], Columns]
 
 
-def _predictor(proba: bool, parts: bool) -> Predict:
+def _predictor(proba: bool, parts: bool, threshold: float | None) -> Predict:
     """Return the function that predicts what the options ask for."""
-    return _probabilities if proba else _parts if parts else _predictions
+    return _probabilities if proba else _parts if parts else partial(_predictions, threshold=threshold)
 
 
 def _batches(model: Model, data: str, rows: int, predict: Predict, keep: Format | Literal[False], allow_large: bool) -> Iterator[Columns]:
@@ -86,10 +97,10 @@ def _batches(model: Model, data: str, rows: int, predict: Predict, keep: Format 
         yield kept | ({f"predicted_{name}": column for name, column in predicted.items()} if clash else predicted)
 
 
-def _predictions(model: Model, table: Table) -> Columns:
+def _predictions(model: Model, table: Table, threshold: float | None = None) -> Columns:
     """Return predictions by the name of the target."""
     names = ("prediction",) if model.target_encoder is None else model.target_encoder.names
-    return _named(names, model.predict(table))
+    return _named(names, model.predict(table, threshold=threshold))
 
 
 def _probabilities(model: Model, table: Table) -> Columns:

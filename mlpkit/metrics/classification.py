@@ -11,8 +11,9 @@ from mlpkit.plugin import Array, Metric, Targets, Task
 
 
 class Accuracy(Metric):
-    """Share of rows whose most probable class is the right one."""
+    """Share of rows whose predicted class is the right one: the most probable one, or the one above the decision threshold."""
 
+    decides: ClassVar[bool] = True
     higher_is_better: ClassVar[bool] = True
     task: ClassVar[Task] = "classification"
 

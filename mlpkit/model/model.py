@@ -212,6 +212,17 @@ class Model(Predictor):
             set_prior(self.spec, self._network, prepared.train)
         self.input_encoder, self.target_encoder = prepared.inputs, prepared.target
 
+    def decide(self, prepared: Prepared) -> None:
+        """Set the decision threshold of the spec, or choose it on the validation rows with the present weights.
+
+        Warns if there are too few rows of the second class; the threshold stays 0.5 then.
+        """
+        if self.spec.decision is None or self.target_encoder is None:
+            return
+        from mlpkit.training.decision import decided
+
+        self.target_encoder = decided(self.spec, self.network, prepared, self.target_encoder)
+
     # -- the file
 
     def save(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -85,10 +86,14 @@ class Predictor:
         return None if self.target_encoder is None else self.target_encoder.classes
 
     @overload
-    def predict(self, rows: Any, *, allow_large: bool = False, parts: Literal[False] = False) -> NDArray[Any]: ...
+    def predict(
+        self, rows: Any, *, allow_large: bool = False, parts: Literal[False] = False, threshold: float | None = None
+    ) -> NDArray[Any]: ...
     @overload
     def predict(self, rows: Any, *, allow_large: bool = False, parts: Literal[True]) -> dict[str, NDArray[Any]]: ...
-    def predict(self, rows: Any, *, allow_large: bool = False, parts: bool = False) -> NDArray[Any] | dict[str, NDArray[Any]]:
+    def predict(
+        self, rows: Any, *, allow_large: bool = False, parts: bool = False, threshold: float | None = None
+    ) -> NDArray[Any] | dict[str, NDArray[Any]]:
         """Return predictions for raw rows.
 
         Parameters
@@ -100,6 +105,8 @@ class Predictor:
             Read files that declare more than 1,000 times their own size.
         parts : bool
             True to return all predictions that the loss defines, by name: "y.mean" and "y.deviation" for "gaussian_nll". Regression only.
+        threshold : float, optional
+            Probability, between 0 and 1, above which the second of two classes is predicted, instead of the model's.
 
         Returns
         -------
@@ -110,11 +117,12 @@ class Predictor:
         Raises
         ------
         DataError
-            A column is missing or has invalid values; or `parts` is set for a classification model.
+            A column is missing or has invalid values; `parts` is set for a classification; or `threshold` for other than two classes.
         MissingPlugin
             The loss defines the predictions and is not installed.
         """
-        encoded, target = self._encode(rows, allow_large), self.target_encoder
+        target = self.target_encoder if threshold is None else self._with_threshold(threshold)
+        encoded = self._encode(rows, allow_large)
         if parts:
             return self._parts(encoded)
         if target is None:
@@ -122,6 +130,15 @@ class Predictor:
         if target.task == "regression":
             return target.decode(self._predicting.predict(encoded), loss=self._decoding_loss())
         return target.decode(*self._answers(encoded))
+
+    def _with_threshold(self, threshold: float) -> TargetEncoder:
+        """Return the target encoder with another decision threshold."""
+        target = self.target_encoder
+        if target is None or target.classes is None or len(target.classes) != 2:
+            raise DataError("only a model of two classes has a decision threshold", help="leave it out")
+        if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 < threshold < 1:
+            raise DataError(f"the threshold is {threshold!r}, but must be a number between 0 and 1", help="0.5 is the default")
+        return replace(target, threshold=float(threshold))
 
     def _parts(self, encoded: Array) -> dict[str, NDArray[Any]]:
         target = self.target_encoder

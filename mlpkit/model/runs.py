@@ -96,6 +96,8 @@ class Runs:
                 except KeyboardInterrupt:
                     session.settle()
                     raise
+            if session.run.finished:
+                model.decide(session.prepared)
         except MLPKitError as error:
             error.model = model if model.history else None
             raise

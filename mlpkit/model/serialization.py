@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 MAX_METRICS = 1000
 # Lowest schema of the spec where other parts of the file have what earlier versions would misread, and must therefore reject.
 STATE_SCHEMA = 4  # the state of a run
-DECODING_SCHEMA = 5  # a target whose predictions the loss defines
+DECODING_SCHEMA = 5  # a target whose predictions the loss defines, or that has a decision threshold
 
 
 class Stored(NamedTuple):
@@ -77,7 +77,7 @@ def to_contents(stored: Stored) -> Contents:
 def _lowest_schema(stored: Stored) -> int:
     """Return the lowest schema of the spec by the other parts of a model."""
     target = stored.target_encoder
-    if target is not None and target.decoded_by_loss:
+    if target is not None and (target.decoded_by_loss or target.threshold != 0.5):
         return DECODING_SCHEMA
     return BASE_SCHEMA if stored.state is None else STATE_SCHEMA
 

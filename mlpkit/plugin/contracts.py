@@ -265,6 +265,7 @@ class Metric(Plugin):
     """Metric on a whole set of rows, never averaged over batches."""
 
     kind: ClassVar[str] = "metrics"
+    decides: ClassVar[bool] = False  # it counts predicted classes: it gets probabilities in which the decision threshold is 0.5
     higher_is_better: ClassVar[bool]
     task: ClassVar[Task]
 

@@ -72,6 +72,8 @@ class TargetState(State):
     label_type: str
     outputs_per_target: Annotated[int, Field(ge=1, le=10_000)] = 1  # absent in files before 0.5, and for losses that decode nothing
     decoded_by_loss: bool = False
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    threshold_rows: Annotated[list[Annotated[int, Field(ge=0, lt=2**53)]], Field(min_length=2, max_length=2)] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> TargetState:
@@ -82,6 +84,8 @@ class TargetState(State):
             raise ValueError(f"the form 'binary' has {len(self.classes or ())} classes")
         if self.outputs_per_target > 1 and (self.task != "regression" or not self.decoded_by_loss):
             raise ValueError("several outputs for each target need a regression that its loss decodes")
+        if (self.threshold != 0.5 or self.threshold_rows is not None) and len(self.classes or ()) != 2:
+            raise ValueError("a decision threshold needs two classes")
         if self.task == "multilabel" and not self.label_type:
             raise ValueError("the labels have no type")
         return self

@@ -49,6 +49,10 @@ class TargetEncoder:
         Outputs of the network for each number, by the loss.
     decoded_by_loss : bool
         True if the loss defines how outputs become predictions.
+    threshold : float
+        Probability above which the second of two classes is predicted.
+    threshold_rows : (int, int) or None
+        Validation rows that chose the threshold, and those of the second class among them.
     """
 
     task: Task
@@ -60,6 +64,8 @@ class TargetEncoder:
     scale: NDArray[np.float64]
     outputs_per_target: int = 1
     decoded_by_loss: bool = False
+    threshold: float = 0.5
+    threshold_rows: tuple[int, int] | None = None
 
     @classmethod
     def fit(cls, spec: Spec, table: Table, weights: NDArray[np.float64] | None = None) -> TargetEncoder:
@@ -233,9 +239,11 @@ class TargetEncoder:
     ) -> NDArray[Any]:
         """Return predictions in the form of the user's targets: labels or numbers (rows,), or (rows, targets) for several targets.
 
-        Of two classes with the same probability the first is returned; a label with a probability of exactly 0.5 is 0. Parameters are those
-        of `scores`.
+        Of two classes with the same probability the first is returned, and the second only above `threshold`; a label with a probability of
+        exactly 0.5 is 0. Parameters are those of `scores`.
         """
+        if self.classes is not None and self.threshold != 0.5:
+            return np.asarray(self.classes[(self.scores(outputs, activation, z)[:, 1] > self.threshold).astype(np.intp)])
         if self.classes is not None:
             return np.asarray(self.classes[choices(outputs, activation, z, one_unit=self.form == "binary")])
         scores = self.scores(outputs, activation, z, loss)
@@ -255,6 +263,8 @@ class TargetEncoder:
             "classes": None if self.classes is None else self.classes.tolist(),
             "label_type": self.label_type if self.classes is None else _type_name(self.classes),
             **by_loss,
+            **({} if self.threshold == 0.5 else {"threshold": self.threshold}),
+            **({} if self.threshold_rows is None else {"threshold_rows": list(self.threshold_rows)}),
         }
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -272,7 +282,8 @@ class TargetEncoder:
             if label_type not in LABEL_TYPES[valid.task]:
                 raise ValueError(f"labels of the type {label_type!r} do not fit the task {valid.task!r}")
             by_loss = valid.outputs_per_target, valid.decoded_by_loss
-            return cls(valid.task, valid.form, names, classes, label_type, center, scale, *by_loss)
+            rows = None if valid.threshold_rows is None else (valid.threshold_rows[0], valid.threshold_rows[1])
+            return cls(valid.task, valid.form, names, classes, label_type, center, scale, *by_loss, valid.threshold, rows)
         except (TypeError, ValueError, OverflowError) as error:  # a ValidationError is a ValueError
             raise ModelFileError(f"its preprocessing of the target is not valid: {first_line(error)}") from error
 

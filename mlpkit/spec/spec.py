@@ -22,8 +22,10 @@ from mlpkit.plugin import (
     Optimizer,
 )
 from mlpkit.plugin.json_schema import Words
+from mlpkit.plugin.since import Since
 from mlpkit.spec.consistency import inconsistencies
 from mlpkit.spec.data import Data
+from mlpkit.spec.decision import Decision
 from mlpkit.spec.findings import Finding, findings, path_text
 from mlpkit.spec.network import NetworkSpec, one_unit_softmax
 from mlpkit.spec.part import Part, Seed, Text, example, raise_any
@@ -63,6 +65,7 @@ class Spec(Part):
     loss: Loss = Field(description="loss function to minimize")
     optimizer: Optimizer = Field("adam", validate_default=True, description="update rule of the parameters")
     training: Training = Field(Training(), description="options of the training loop")
+    decision: Annotated[Decision | None, Since(5)] = Field(None, description="threshold for two classes; default: 0.5")
     metrics: Annotated[tuple[Metric, ...], InParts] = Field((), description="metrics on the validation rows after each epoch")
 
     _folder: str | None = PrivateAttr("")  # folder for relative paths; None: the spec is from a model file and its paths are not opened

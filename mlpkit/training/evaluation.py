@@ -80,7 +80,9 @@ def check_metrics(metrics: Sequence[Metric], task: str) -> None:
         raise SpecError.at("metrics", f"the metrics {names} do not fit the task {task}", f"use one of {', '.join(known) or 'none'}")
 
 
-def measure(metrics: Sequence[Metric], outputs: NDArray[Any], targets: NDArray[Any], weights: Array | None) -> dict[str, float]:
+def measure(
+    metrics: Sequence[Metric], outputs: NDArray[Any], targets: NDArray[Any], weights: Array | None, threshold: float = 0.5
+) -> dict[str, float]:
     """Return metrics by name.
 
     Parameters
@@ -91,10 +93,18 @@ def measure(metrics: Sequence[Metric], outputs: NDArray[Any], targets: NDArray[A
     targets : array
         Targets in the units of the data.
     weights : array, shape (rows,), or None
+    threshold : float
+        Decision threshold between two classes, for metrics that count decisions.
     """
+    decided = outputs
+    if threshold != 0.5:
+        from mlpkit.preprocessing.decision_threshold import centered
+
+        decided = centered(outputs, threshold)
     ones = np.ones(len(outputs)) if weights is None else weights.astype(np.float64)
     with attributing_errors():
-        return {plugin_name(metric): _number(metric, metric.compute(outputs, targets, ones)) for metric in metrics}
+        seen = ((metric, decided if metric.decides else outputs) for metric in metrics)
+        return {plugin_name(metric): _number(metric, metric.compute(values, targets, ones)) for metric, values in seen}
 
 
 def warn_undefined(measured: Mapping[str, float], outputs: NDArray[Any], what: str) -> None:
@@ -120,7 +130,7 @@ def evaluate(
     chosen = choose_metrics(metrics or spec.metrics, target.task)
     loss, answers = mean_loss(network, spec, labelled.data)
     outputs = target.scores(answers.outputs, spec.network.layers[-1].activation, answers.z, spec.loss)
-    measured = measure(chosen, outputs, labelled.values, labelled.data.weights)
+    measured = measure(chosen, outputs, labelled.values, labelled.data.weights, target.threshold)
     warn_undefined(measured, outputs, "given")
     figures = {"loss": loss, **measured}
     if target.classes is None or not len(outputs):

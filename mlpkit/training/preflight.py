@@ -44,9 +44,21 @@ def check_trainable(spec: Spec, prepared: Prepared) -> None:
     check_storable(spec, prepared.inputs, prepared.target)
 
 
+def _check_decision(spec: Spec, prepared: Prepared) -> None:
+    """Raise SpecError if there are not two classes for the decision, or no validation rows that can choose the threshold."""
+    if spec.decision is None:
+        return
+    if prepared.target.classes is None or len(prepared.target.classes) != 2:
+        raise SpecError.at("decision", "the target does not have two classes", "remove it")
+    if isinstance(spec.decision.threshold, str) and prepared.validation is None:
+        message = f"{spec.decision.threshold} chooses the threshold on the validation rows, but there are none"
+        raise SpecError.at("decision.threshold", message, "add data.split.validation, such as 0.2, or give a number")
+
+
 def check_measured(spec: Spec, prepared: Prepared) -> None:
     """Raise SpecError if the metrics, early stopping, schedule or batches of a spec do not fit the data."""
     check_metrics(spec.metrics, prepared.target.task)
+    _check_decision(spec, prepared)
     check_batches(spec, len(prepared.train.inputs))
     stopping = spec.training.early_stopping
     if stopping is not None and stopping.monitor == "validation_loss" and prepared.validation is None:

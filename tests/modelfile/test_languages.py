@@ -101,6 +101,7 @@ FORMS = {  # target columns, last activation, loss
     "numbers": (["mass", "depth"], "linear", "mean_squared_error"),
     "labels": (["large", "spotted"], "sigmoid", "binary_crossentropy"),
     "binary": (["large"], "sigmoid", "binary_crossentropy"),
+    "decided": (["large"], "sigmoid", "binary_crossentropy"),
     "classes": (["species"], "softmax", "categorical_crossentropy"),
     "indicators": (["code"], "softmax", "mean_squared_error"),
     "means": (["mass", "depth"], "linear", "gaussian_nll"),
@@ -174,6 +175,7 @@ def cases(tmp_path_factory):
             "network": {"layers": [*HIDDEN, {"activation": activation}]},
             "loss": loss,
             "training": {"epochs": 20},
+            **({"decision": {"threshold": 0.2}} if name == "decided" else {}),
         }
         path = make_model(folder, name, spec, columns | {key: targets[key] for key in target})
         found[name] = path, json_rows(varied(columns)), varied(columns)

@@ -142,7 +142,7 @@ function mainOutput({ quantiles = [0.5] }) { // the output of each target that i
   return away.indexOf(Math.min(...away));
 }
 
-function decode({ task, form, classes, outputs_per_target: several = 1 }, arrays, outputs, loss) { // a prediction, and the probabilities or values that it comes from
+function decode({ task, form, classes, threshold, outputs_per_target: several = 1 }, arrays, outputs, loss) { // a prediction, and the probabilities or values that it comes from
   if (task === "multilabel") return [outputs.map((value) => Number(value > 0.5)), outputs];
   if (form === "numbers") {
     const [scale, center] = ["scale", "center"].map((name) => arrays.get(`/preprocess/target/${name}`));
@@ -151,6 +151,7 @@ function decode({ task, form, classes, outputs_per_target: several = 1 }, arrays
     return [values, values];
   }
   const chances = form === "binary" ? [1 - outputs[0], outputs[0]] : outputs;
+  if (threshold !== undefined) return [classes[Number(chances[1] > threshold)], chances];
   return [classes[chances.indexOf(Math.max(...chances))], chances];
 }
 

@@ -157,6 +157,8 @@ def decode(target, arrays, outputs, loss):
         values = np.exp(outputs) if loss["type"] in LOG_MEAN else values
         return values, values
     chances = np.hstack([1 - outputs, outputs]) if target["form"] == "binary" else outputs
+    if "threshold" in target:
+        return [target["classes"][int(second > target["threshold"])] for second in chances[:, 1]], chances
     return [target["classes"][best] for best in chances.argmax(axis=1)], chances
 
 

@@ -134,6 +134,7 @@ TARGETS = {
     "numbers": (["mass", "depth"], "linear", "mean_squared_error"),
     "labels": (["large", "spotted"], "sigmoid", "binary_crossentropy"),
     "truth": ("large", "sigmoid", "binary_crossentropy"),
+    "decided": ("large", "sigmoid", "binary_crossentropy"),
     "codes": ("code", "softmax", "mean_squared_error"),
     "means": (["mass", "depth"], "linear", "gaussian_nll"),
     "quantiles": (["mass", "depth"], "linear", {"type": "quantile", "quantiles": [0.1, 0.4, 0.6, 0.9]}),
@@ -164,7 +165,8 @@ def test_every_kind_of_column_and_target(name, page, tmp_path):
     }
     data = {"target": target, "inputs": ["length", "wet", "island", "pixels"]}
     network = {"layers": [*LAYERS, {"activation": activation}]}
-    model = mlpkit.train({"data": data, "dtype": "float64", "network": network, "loss": loss, "training": {"epochs": 20}}, columns)
+    spec = {"data": data, "dtype": "float64", "network": network, "loss": loss, "training": {"epochs": 20}}
+    model = mlpkit.train(spec | ({"decision": {"threshold": 0.2}} if name == "decided" else {}), columns)
     model.save(tmp_path / "model.h5")
     shown = page.show(tmp_path / "model.h5")
     assert "below" in shown, shown
