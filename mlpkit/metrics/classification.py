@@ -36,6 +36,7 @@ class ZeroOneLoss(Metric):
     """Share of rows whose most probable class is not the right one. scikit-learn's zero_one_loss."""
 
     since: ClassVar[int] = 5  # the spec schema
+    decides: ClassVar[bool] = True
     higher_is_better: ClassVar[bool] = False
     task: ClassVar[Task] = "classification"
 

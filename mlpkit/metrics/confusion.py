@@ -25,6 +25,7 @@ class _Averaged(Metric):
     """Quotient of counts of each class, and its mean over classes."""
 
     since: ClassVar[int] = 5  # the spec schema
+    decides: ClassVar[bool] = True
     higher_is_better: ClassVar[bool] = True
     task: ClassVar[Task] = "classification"
     average: Average = Field("auto", description=HOW)
@@ -117,6 +118,7 @@ class BalancedAccuracy(Metric):
     """Mean of the recall over the classes of the targets. scikit-learn's balanced_accuracy_score."""
 
     since: ClassVar[int] = 5
+    decides: ClassVar[bool] = True
     higher_is_better: ClassVar[bool] = True
     task: ClassVar[Task] = "classification"
 
@@ -135,6 +137,7 @@ class Matthews(Metric):
     """
 
     since: ClassVar[int] = 5
+    decides: ClassVar[bool] = True
     higher_is_better: ClassVar[bool] = True
     task: ClassVar[Task] = "classification"
 
@@ -157,6 +160,7 @@ class CohenKappa(Metric):
     """
 
     since: ClassVar[int] = 5
+    decides: ClassVar[bool] = True
     higher_is_better: ClassVar[bool] = True
     task: ClassVar[Task] = "classification"
     weights: Literal["none", "linear", "quadratic"] = Field("none", description="cost of two classes: equal, distance or squared distance")

@@ -18,6 +18,7 @@ from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import REGISTRIES, Array, Metric, Targets, plugin_name
 from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.plugin.registry import PluginInfo
+from mlpkit.preprocessing.decision_threshold import centered
 from mlpkit.provenance.placeholders import require
 from mlpkit.training.class_report import Report, class_report
 
@@ -96,11 +97,7 @@ def measure(
     threshold : float
         Decision threshold between two classes, for metrics that count decisions.
     """
-    decided = outputs
-    if threshold != 0.5:
-        from mlpkit.preprocessing.decision_threshold import centered
-
-        decided = centered(outputs, threshold)
+    decided = outputs if threshold == 0.5 else centered(outputs, threshold)
     ones = np.ones(len(outputs)) if weights is None else weights.astype(np.float64)
     with attributing_errors():
         seen = ((metric, decided if metric.decides else outputs) for metric in metrics)
@@ -135,7 +132,8 @@ def evaluate(
     figures = {"loss": loss, **measured}
     if target.classes is None or not len(outputs):
         return Report(figures)
-    return Report(figures, class_report(target.classes, outputs, labelled.values, labelled.data.weights))
+    decided = outputs if target.threshold == 0.5 else centered(outputs, target.threshold)
+    return Report(figures, class_report(target.classes, decided, labelled.values, labelled.data.weights))
 
 
 def mean_loss(network: Network, spec: Spec, data: Dataset | StoredDataset) -> tuple[float, Answers]:

@@ -51,6 +51,21 @@ def test_no_other_threshold_is_better(criterion, seed):
     assert score(criterion, probability, positive, weights, found) == pytest.approx(best, rel=1e-12)
 
 
+def test_metrics_that_count_decisions_use_the_threshold():
+    model = mlpkit.train(spec(0.2), X, Y)
+    predicted, positive = model.predict(X) == "yes", Y == "yes"
+    names = ["f1", "precision", "recall", "zero_one_loss", "balanced_accuracy", "log_loss", "roc_auc"]
+    found = model.evaluate(X, Y, metrics=names)
+    hits = (predicted & positive).sum()
+    assert found["precision"] == pytest.approx(hits / predicted.sum(), rel=1e-12)
+    assert found["recall"] == pytest.approx(hits / positive.sum(), rel=1e-12)
+    assert found["f1"] == pytest.approx(score("f1", predicted * 1.0, positive, np.ones(400), 0.5), rel=1e-12)
+    assert found["zero_one_loss"] == pytest.approx((predicted != positive).mean(), rel=1e-12)
+    plain = mlpkit.train(spec(), X, Y).evaluate(X, Y, metrics=names)
+    assert (found["log_loss"], found["roc_auc"]) == (plain["log_loss"], plain["roc_auc"])
+    assert model.report(X, Y).classes.confusion_matrix[1, 1] == hits
+
+
 def test_one_half_stays_where_it_is_as_good():
     probability, positive = np.array([0.1, 0.2, 0.8, 0.9]), np.array([False, False, True, True])
     assert best_threshold(probability, positive, None, "f1") == 0.5
