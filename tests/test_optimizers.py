@@ -181,7 +181,7 @@ def layered(factors, optimizer="adam", **changes):
     return spec(optimizer, network={"layers": layers}, data={}, **changes)
 
 
-@pytest.mark.parametrize("name", sorted(set(builtins("optimizers")) - {"clipping", "averaging"}))
+@pytest.mark.parametrize("name", sorted(set(builtins("optimizers")) - {"clipping", "averaging", "levenberg_marquardt"}))
 def test_a_factor_multiplies_the_rate_of_its_layer(name):
     """With the rate 0.01 and factors 3 and 0.5, each layer's first step is that of a run with its own rate."""
     once = {"epochs": 1, "batch_size": None}

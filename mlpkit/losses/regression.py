@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import ClassVar
 
@@ -12,10 +13,10 @@ from mlpkit.losses.constant import finite, found
 from mlpkit.numerics.blocks import cell_blocks
 from mlpkit.numerics.rowwise import row_sum
 from mlpkit.numerics.weighted import mean, quantile
-from mlpkit.plugin import Array, Loss, OutputKind, Targets, TargetScale, TargetSign
+from mlpkit.plugin import Array, LeastSquares, Loss, OutputKind, Targets, TargetScale, TargetSign
 
 
-class MeanSquaredError(Loss):
+class MeanSquaredError(LeastSquares):
     """Mean squared error mean((outputs - targets)^2)."""
 
     zero_at_target: ClassVar[bool] = True
@@ -29,6 +30,12 @@ class MeanSquaredError(Loss):
             np.einsum("ij,ij->i", grad, grad, out=losses)
             losses /= grad.shape[1]
             grad *= 2.0 / grad.shape[1]
+
+    def residuals(self, outputs: Array, targets: Targets, residuals: Array, slopes: Array) -> None:
+        share = math.sqrt(1.0 / outputs.shape[1])
+        np.subtract(outputs, targets, residuals)
+        residuals *= share
+        slopes.fill(share)
 
     def prior(self, targets: Targets, weights: Array | None = None) -> Array | None:
         """Return the mean of each target."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mlpkit.optimizers.adam import *
     from mlpkit.optimizers.adaptive import *
+    from mlpkit.optimizers.levenberg_marquardt import *
     from mlpkit.optimizers.muon import *
     from mlpkit.optimizers.schedule_free import *
     from mlpkit.optimizers.sgd import *

@@ -31,6 +31,7 @@ from mlpkit.plugin.contracts import (
     TargetSign,
     Task,
 )
+from mlpkit.plugin.least_squares import LeastSquares, LeastSquaresProblem
 from mlpkit.plugin.optimizer import (
     LearningRate,
     Minimizer,
@@ -56,6 +57,8 @@ __all__ = [
     "Gated",
     "Initializer",
     "LearningRate",
+    "LeastSquares",
+    "LeastSquaresProblem",
     "Loss",
     "Metric",
     "Minimizer",

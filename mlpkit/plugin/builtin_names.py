@@ -83,6 +83,7 @@ CLASSES: dict[str, dict[str, str]] = {  # name: "module:Class", with a module of
         "lion": "sign:Lion",
         "muon": "muon:Muon",
         "schedule_free_adamw": "schedule_free:ScheduleFreeAdamW",
+        "levenberg_marquardt": "levenberg_marquardt:LevenbergMarquardt",
         "clipping": "wrappers:Clipping",
         "averaging": "wrappers:Averaging",
     },

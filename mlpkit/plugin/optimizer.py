@@ -138,6 +138,7 @@ class Minimizer(Optimizer):
     """
 
     scope: ClassVar[Literal["vector", "tensor", "problem"]] = "problem"
+    uses_jacobian: ClassVar[bool] = False  # it calls problem.jacobian: see `LeastSquaresProblem`; for losses of the class `LeastSquares`
 
     @abstractmethod
     def minimize(self, w: Array, problem: Problem, *state: Array, lr: float, t: int) -> bool:

@@ -108,7 +108,7 @@ def _training_findings(spec: Spec) -> list[Finding]:
     if spec.training.batch_size is None and not spec.data.in_memory:
         message = "a batch of all rows needs them in memory, but 'data.in_memory' is false"
         found.append(Finding(("training", "batch_size"), message, "give a number, such as 128"))
-    found += optimizer_findings(spec.optimizer, spec.training, spec.network)
+    found += optimizer_findings(spec.optimizer, spec.loss, spec.training, spec.network)
     if spec.training.batch_size == 1:
         for index, layer in enumerate(spec.network.layers):
             if isinstance(layer.normalization, BatchNormalization):

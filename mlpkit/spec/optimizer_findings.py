@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlpkit.plugin import Optimizer, averages, innermost, plugin_name
+from mlpkit.plugin import LeastSquares, Loss, Minimizer, Optimizer, averages, innermost, plugin_name
 from mlpkit.spec.dropout import rate_of
 from mlpkit.spec.findings import Finding
 from mlpkit.spec.network import NetworkSpec
@@ -12,8 +12,8 @@ from mlpkit.spec.training import Training
 ANOTHER = "remove it, or choose another optimizer, such as 'adam'"
 
 
-def optimizer_findings(optimizer: Optimizer, training: Training, network: NetworkSpec) -> list[Finding]:
-    """Return findings for options of training and layers that do not fit an optimizer."""
+def optimizer_findings(optimizer: Optimizer, loss: Loss, training: Training, network: NetworkSpec) -> list[Finding]:
+    """Return findings for the loss and for options of training and layers that do not fit an optimizer."""
     found, rule = [], innermost(optimizer)
     if training.weight_decay and rule.decoupled_decay:
         found.append(Finding(("training", "weight_decay"), f"{plugin_name(rule)} has a weight decay of its own", "set one of the two to 0"))
@@ -27,6 +27,27 @@ def optimizer_findings(optimizer: Optimizer, training: Training, network: Networ
     if optimizer.scope == "problem":
         name = plugin_name(optimizer)
         found += [*_of_steps(name, training, network), *_of_randomness(name, network)]
+    if isinstance(optimizer, Minimizer) and optimizer.uses_jacobian:
+        found += _of_jacobian(plugin_name(optimizer), loss, network)
+    return found
+
+
+def _of_jacobian(name: str, loss: Loss, network: NetworkSpec) -> list[Finding]:
+    """Return findings for what is no sum of squares, and for layers whose Jacobian is not computed."""
+    found = []
+    if not isinstance(loss, LeastSquares):
+        message = f"{name} minimizes a sum of squares, but {plugin_name(loss)} declares no residuals"
+        found.append(Finding(("loss",), message, "use 'mean_squared_error', or choose another optimizer, such as 'adam'"))
+    for index, layer in enumerate(network.layers):
+        path = ("network", "layers", index)
+        for key in ("l1", "l2"):
+            if getattr(layer, key):
+                found.append(Finding((*path, key), f"{name} minimizes the squares of residuals alone, without penalties", ANOTHER))
+        if layer.normalization is not None and not isinstance(layer.normalization, BatchNormalization):
+            found.append(Finding((*path, "normalization"), f"{name} does not fit scales and shifts of normalization", ANOTHER))
+        if layer.activation.parameters:
+            message = f"{name} does not fit the parameters of {plugin_name(layer.activation)}"
+            found.append(Finding((*path, "activation"), message, "choose an activation without parameters, or another optimizer"))
     return found
 
 

@@ -54,7 +54,7 @@ def _loss(loss: Loss) -> None:
 
 
 def _optimizer(optimizer: Optimizer) -> None:
-    for shape in optimizers.TENSORS if optimizer.scope == "tensor" else optimizers.VECTORS:
+    for shape in optimizers.shapes_of(optimizer):
         for dtype in DTYPES if np.prod(shape) < 100 else DTYPES[:1]:
             Walk(optimizer, Quadratic(shape, dtype)).go(
                 optimizer, range(1, 2 if isinstance(optimizer, Minimizer) else 4), rate_of(optimizer)

@@ -29,6 +29,11 @@ class Quadratic:
         self.grad[...] = self.curvature * away
         return 0.5 * float((self.curvature * away * away).sum()), self.grad
 
+    def jacobian(self, x: Array) -> tuple[Array, Array]:
+        """Return residuals and their Jacobian: see `LeastSquaresProblem`."""
+        root = np.sqrt(0.5 * self.curvature)
+        return root * (x.astype(np.float64) - self.minimum), np.diag(root)
+
 
 def expect_names(optimizer: Optimizer) -> None:
     """Raise AssertionError if names of state or scalars are not a tuple."""
@@ -65,6 +70,14 @@ class Valley(Quadratic):
             self.grad[1:] = 200 * bend
             self.grad[:-1] -= 400 * x[:-1] * bend + 2 * rest
             return float((100 * np.square(bend) + np.square(rest)).sum()), self.grad
+
+    def jacobian(self, x: Array) -> tuple[Array, Array]:
+        count = len(x) - 1
+        bends, rests = np.zeros((count, len(x))), np.zeros((count, len(x)))
+        np.fill_diagonal(bends, -20 * x[:-1])
+        np.fill_diagonal(bends[:, 1:], 10.0)
+        np.fill_diagonal(rests, -1.0)
+        return np.concatenate([10 * (x[1:] - np.square(x[:-1])), 1 - x[:-1]]), np.concatenate([bends, rests])
 
 
 class Walk:
@@ -135,7 +148,14 @@ class Raising:
         self.calls = 0
 
     def __call__(self, x: Array) -> tuple[float, Array]:
+        self._count()
+        return self.quadratic(x)
+
+    def jacobian(self, x: Array) -> tuple[Array, Array]:
+        self._count()
+        return self.quadratic.jacobian(x)
+
+    def _count(self) -> None:
         self.calls += 1
         if self.calls >= self.call:
             raise self.error
-        return self.quadratic(x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from mlpkit.data.disk.stream import Stream
 from mlpkit.engine.network import Network
 from mlpkit.engine.workspace import Workspace
 from mlpkit.plugin import Array
+from mlpkit.training.jacobian import Jacobian
 from mlpkit.training.penalty import Penalty
 
 ROWS = 4096  # rows processed at once
@@ -78,6 +80,25 @@ class Objective:
             self.loss = loss
         self.passes += 1
         return loss + penalty, self.gradient
+
+    def jacobian(self, x: Array) -> tuple[Array, Array]:
+        """Return residuals and their Jacobian: see `LeastSquaresProblem`."""
+        if self.stop is not None and self.stop():
+            raise Stopped
+        try:
+            self.parameters[...] = x
+            self._jacobian.fill()
+        finally:
+            self.parameters[...] = self.start
+        residuals, matrix = self._jacobian.residuals, self._jacobian.matrix
+        if self.passes == 0:
+            self.loss = float(residuals.dot(residuals))
+        self.passes += 1
+        return residuals, matrix
+
+    @cached_property
+    def _jacobian(self) -> Jacobian:
+        return Jacobian(self.batches, self.workspaces)
 
     def _over_blocks(self) -> float:
         """Return the mean loss at the network's parameters, and store its gradient in `gradient`."""

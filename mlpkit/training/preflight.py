@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
+
+from mlpkit.engine.layers import parameter_shapes
 from mlpkit.errors import BrokenPlugin, DataError, ModelFileError, SpecError
 from mlpkit.modelfile import strict_json
 from mlpkit.modelfile.constants import FOLDERS, is_path
-from mlpkit.plugin import Schedule, innermost, learning_rate_of, plugin_name
+from mlpkit.plugin import Minimizer, Schedule, innermost, learning_rate_of, plugin_name
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.preprocessing.prepare import Prepared
 from mlpkit.provenance.placeholders import require
@@ -15,6 +18,8 @@ from mlpkit.spec.plugin_objects import plugin_objects
 from mlpkit.text.shown import shortened
 from mlpkit.training.evaluation import check_metrics
 from mlpkit.training.fingerprint import DIGITS
+
+MOST_PARAMETERS, MOST_RESIDUALS = 5_000, 100_000  # of an optimizer with a Jacobian: 4 GB
 
 
 def check_storable(spec: Spec, inputs: InputEncoder, target: TargetEncoder) -> None:
@@ -41,6 +46,7 @@ def check_trainable(spec: Spec, prepared: Prepared) -> None:
     if len(prepared.train.inputs) < 2 and any(isinstance(layer.normalization, BatchNormalization) for layer in spec.network.layers):
         raise DataError("batch normalization needs at least two training rows", help="use more rows, or use 'layer' normalization")
     check_measured(spec, prepared)
+    check_jacobian(spec, len(prepared.train.inputs))
     check_storable(spec, prepared.inputs, prepared.target)
 
 
@@ -77,3 +83,15 @@ def check_batches(spec: Spec, rows: int) -> None:
     if optimizer.full_batch and isinstance(size, int) and size < rows:
         message = f"{plugin_name(optimizer)} needs the gradient of all {rows:,} training rows in each step, but a batch has {size:,}"
         raise SpecError.at("training.batch_size", message, "set it to null, or choose another optimizer, such as 'adam'")
+
+
+def check_jacobian(spec: Spec, rows: int) -> None:
+    """Raise SpecError if the Jacobian of an optimizer would be too large; `spec` has the widths of all layers."""
+    if not (isinstance(spec.optimizer, Minimizer) and spec.optimizer.uses_jacobian):
+        return
+    parameters = sum(prod(shape) for shape in parameter_shapes(spec.network)[0].values())
+    residuals = rows * (spec.network.layers[-1].units or 1)
+    if parameters > MOST_PARAMETERS or residuals > MOST_RESIDUALS:
+        most = f"at most {MOST_PARAMETERS:,} parameters and {MOST_RESIDUALS:,} residuals (rows times outputs)"
+        message = f"{plugin_name(spec.optimizer)} takes {most}, but there are {parameters:,} and {residuals:,}"
+        raise SpecError.at("optimizer", message, "use fewer units or rows, or choose another optimizer, such as 'adam'")

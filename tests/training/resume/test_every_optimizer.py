@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 import pytest
 
-from mlpkit.plugin import REGISTRIES, Wrapper, innermost
+from mlpkit.plugin import REGISTRIES, Minimizer, Wrapper, innermost
 
 from ...builtins import builtins
 
@@ -28,7 +28,7 @@ SETTINGS = {  # changes of the spec, from the name of the optimizer
         "network__layers__1__decay_factor": 3.0,
     },
 }
-RULES = [name for name, optimizer in builtins("optimizers").items() if not isinstance(optimizer, Wrapper)]
+RULES = [name for name, optimizer in builtins("optimizers").items() if not isinstance(optimizer, (Minimizer, Wrapper))]
 
 
 def fits(name, setting):
