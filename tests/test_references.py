@@ -8,28 +8,9 @@ import pytest
 from mlpkit.engine.network import Network
 from mlpkit.engine.workspace import Workspace
 from mlpkit.losses import CategoricalCrossentropy
-from mlpkit.plugin import REGISTRIES, Progress
 from mlpkit.spec import Spec
 
 REFERENCE = dict(np.load(Path(__file__).parent / "reference" / "torch.npz"))
-
-
-PLATEAUS = {
-    "default": {},
-    "patient": {"factor": 0.5, "patience": 2, "threshold": 0.05},
-    "cooldown": {"factor": 0.3, "patience": 1, "cooldown": 3, "minimum": 1e-3},
-    "higher": {"higher_is_better": True, "factor": 0.5, "patience": 0, "threshold": 0.01},
-}
-
-
-@pytest.mark.parametrize("name", PLATEAUS)
-def test_reduce_on_plateau(name):
-    figures = REFERENCE["schedules/figures"]
-    schedule = REGISTRIES["schedules"].get("reduce_on_plateau")(initial=0.1, monitor="loss", **PLATEAUS[name])
-    history = [{"loss": figures[:epoch]} if epoch else {} for epoch in range(len(figures))]
-    rates = [schedule.at(Progress(epoch / 60, epoch, 60, epoch, 60, columns)) for epoch, columns in enumerate(history)]
-    np.testing.assert_allclose(rates, REFERENCE[f"schedules/{name}"], rtol=1e-12)
-    assert len(set(rates)) > 1
 
 
 @pytest.mark.parametrize("name", ["plain", "batch", "layer"])

@@ -42,6 +42,24 @@ class Progress(NamedTuple):
     steps: int
     history: Mapping[str, NDArray[np.float64]] = MappingProxyType({})
 
+    def within(self, start: float, end: float) -> Progress:
+        """Return the progress within a part of the run, which is between two numbers of epochs, as if it were a run of its own.
+
+        The history has the epochs that began in the part. Lengths that are not whole are rounded up.
+        """
+        share, length = self.epochs / (end - start), min(end, self.epochs) - start
+        first = math.ceil(start)
+        finished = {name: column[first:] for name, column in self.history.items()}
+        steps_per_epoch = self.steps / self.epochs
+        return Progress(
+            min(max((self.fraction - start / self.epochs) * share, 0.0), 1.0),
+            max(self.epoch - start, 0.0),
+            max(math.ceil(length), 1),
+            max(self.step - math.ceil(start * steps_per_epoch), 0),
+            max(math.ceil(length * steps_per_epoch), 1),
+            finished if any(map(len, finished.values())) else {},
+        )
+
 
 class Schedule(Plugin):
     """Learning rate that changes during a run.
@@ -56,6 +74,9 @@ class Schedule(Plugin):
     def history_columns(self) -> tuple[str, ...]:
         """Columns of the history that `at` reads. A run that does not measure them raises an error."""
         return ()
+
+    def check_epochs(self, epochs: int) -> None:
+        """Raise ValueError with the reason if the schedule does not fit a run of `epochs` epochs; called before training."""
 
     def at(self, progress: Progress) -> float:
         """Return the learning rate: a pure function of `progress`, so a resumed run gets the same rates.

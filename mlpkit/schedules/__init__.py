@@ -6,7 +6,10 @@ Classes are imported on first use: `mlpkit.schedules.Cosine`.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mlpkit.schedules.composite import *
+    from mlpkit.schedules.cycles import *
     from mlpkit.schedules.decay import *
+    from mlpkit.schedules.phases import *
     from mlpkit.schedules.plateau import *
 else:
     from mlpkit.plugin.builtin_names import public

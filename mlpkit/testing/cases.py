@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mlpkit.plugin import REGISTRIES, Initializer, Loss, Metric, Optimizer, Plugin, Schedule, innermost
 from mlpkit.testing.initializers import accepted
 from mlpkit.testing.loss_cases import signed
+from mlpkit.testing.schedules import accepted_epochs
 from mlpkit.testing.trajectories import expect_names
 
 ROWS = 90
@@ -25,7 +26,11 @@ class Case(NamedTuple):
     y: NDArray[Any]
 
     def training(self, **options: Any) -> Case:
-        """Return the case with other training options."""
+        """Return the case with other training options; with more epochs if the schedule needs them."""
+        optimizer = self.spec["optimizer"]
+        rate = optimizer.get("learning_rate") if isinstance(optimizer, dict) else None
+        if isinstance(rate, Schedule) and "epochs" in options:
+            options["epochs"] = accepted_epochs(rate, options["epochs"])
         return self._replace(spec={**self.spec, "training": {**self.spec["training"], **options}})
 
 
@@ -45,9 +50,9 @@ def case_of(plugin: Plugin) -> Case:
         return case.training(batch_size=None) if innermost(plugin).full_batch else case
     optimizer = {"type": "adam", "learning_rate": plugin}
     if not isinstance(plugin, Schedule) or not plugin.history_columns:
-        return _case({}, {}, {"optimizer": optimizer})
+        return _case({}, {}, {"optimizer": optimizer}).training(epochs=3)
     metrics = [name for name in plugin.history_columns if name not in ("loss", "validation_loss", "learning_rate")]
-    return _case({}, {}, {"optimizer": optimizer, "metrics": metrics, "data": {"split": {"validation": 0.25}}})
+    return _case({}, {}, {"optimizer": optimizer, "metrics": metrics, "data": {"split": {"validation": 0.25}}}).training(epochs=3)
 
 
 def _case(hidden: dict[str, Any], last: dict[str, Any], spec: dict[str, Any], inputs: int = 6) -> Case:

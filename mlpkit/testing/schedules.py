@@ -19,8 +19,23 @@ PARTS = (3, 7, 11, 4)  # steps per epoch
 
 
 def lengths(schedule: Schedule, runs: tuple[int, ...] = EVERY) -> tuple[int, ...]:
-    """Return the lengths of runs to check; only shorter ones for a schedule that reads the whole history in every call."""
-    return tuple(epochs for epochs in runs if epochs <= LONG[-1] or not schedule.once_per_epoch)
+    """Return the lengths of runs to check that the schedule accepts; only shorter ones if it reads the whole history in every call."""
+    few = [epochs for epochs in runs if epochs <= LONG[-1] or not schedule.once_per_epoch]
+    return tuple(epochs for epochs in few if accepts(schedule, epochs))
+
+
+def accepts(schedule: Schedule, epochs: int) -> bool:
+    """Return True if the schedule fits a run of this many epochs."""
+    try:
+        schedule.check_epochs(epochs)
+    except ValueError:
+        return False
+    return True
+
+
+def accepted_epochs(schedule: Schedule, epochs: int) -> int:
+    """Return the smallest accepted number of epochs from the given one on; the given one if there is none up to 10,000."""
+    return next((length for length in range(epochs, EVERY[-1] + 1) if accepts(schedule, length)), epochs)
 
 
 def places(runs: tuple[int, ...] = LONG) -> list[tuple[float, int]]:
@@ -75,7 +90,7 @@ def returns_float(schedule: Schedule) -> None:
 
 def memory(schedule: Schedule) -> None:
     """Check that a rate depends on its arguments only, in any order of calls, because runs may be resumed."""
-    every = places((1, *LONG))
+    every = places(lengths(schedule, (1, *LONG)))
     expected = np.array([rate_at(schedule, *place) for place in every], "float64")
     fresh = type(schedule).model_validate_json(schedule.model_dump_json())
     advice = "compute the rate from progress alone, and store nothing"
@@ -91,7 +106,7 @@ def memory(schedule: Schedule) -> None:
 def _expect_own_length(schedule: Schedule, advice: str) -> None:
     """Check that the length of a run is taken from each call, not from an earlier one."""
     alone: dict[int, Array] = {}
-    for epochs in (20, 40, 20, 40):
+    for epochs in lengths(schedule, (20, 40, 20, 40)):
         found = np.array([rate_at(schedule, epochs * share, epochs) for share in (0.1, 0.25, 0.5, 0.9)])
         expect_same_bits(found, alone.setdefault(epochs, found), "rates of runs of several lengths in turn", advice)
 

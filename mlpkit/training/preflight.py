@@ -72,6 +72,12 @@ def check_measured(spec: Spec, prepared: Prepared) -> None:
         advice = "add data.split.validation, such as 0.2, or set the monitor to 'training_loss'"
         raise SpecError.at("training.early_stopping", message, advice)
     schedule = learning_rate_of(spec.optimizer)
+    if isinstance(schedule, Schedule):
+        try:
+            schedule.check_epochs(spec.training.epochs)
+        except ValueError as error:
+            advice = "change the schedule, or training.epochs"
+            raise SpecError.at("optimizer.learning_rate", f"{plugin_name(schedule)}: {error}", advice) from error
     if isinstance(schedule, Schedule) and "validation_loss" in schedule.history_columns and prepared.validation is None:
         message = f"{plugin_name(schedule)} monitors the validation loss, but there are no validation rows"
         raise SpecError.at("optimizer.learning_rate", message, "add data.split.validation, such as 0.2, or monitor 'loss'")

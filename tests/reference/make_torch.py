@@ -42,30 +42,7 @@ def networks(rng):
         yield f"networks/{name}/probabilities", torch.softmax(network(torch.tensor(x)), 1).detach().numpy()
 
 
-PLATEAUS = {  # options of ReduceLROnPlateau
-    "default": {},
-    "patient": {"factor": 0.5, "patience": 2, "threshold": 0.05},
-    "cooldown": {"factor": 0.3, "patience": 1, "cooldown": 3, "min_lr": 1e-3},
-    "higher": {"mode": "max", "factor": 0.5, "patience": 0, "threshold": 0.01},
-}
-
-
-def plateaus(rng):
-    """Learning rates at the start of each epoch for a figure that falls and rises."""
-    figures = 1.0 + 0.5 * np.sin(np.arange(60) / 4) + 0.2 * rng.standard_normal(60)
-    yield "schedules/figures", figures
-    for name, options in PLATEAUS.items():
-        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
-        schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, eps=0.0, **options)
-        rates = []
-        for figure in figures:
-            rates.append(optimizer.param_groups[0]["lr"])
-            schedule.step(figure)
-        yield f"schedules/{name}", np.array(rates)
-
-
 if __name__ == "__main__":
     rng = np.random.default_rng(20)
     arrays = dict(networks(rng))
-    arrays |= dict(plateaus(np.random.default_rng(21)))
     np.savez_compressed(Path(__file__).with_name("torch.npz"), torch_version=torch.__version__, **arrays)

@@ -176,7 +176,7 @@ class Backtracking(Minimizer):
         return True
 
 
-class Orthogonal(Initializer):
+class RightAngles(Initializer):
     """Columns or rows at right angles; weights alone."""
 
     def fill(self, array, rng):
@@ -197,7 +197,7 @@ class WarmUp(Schedule):
         return self.peak * min(share / 0.1, (1 - share) / 0.9)
 
 
-class BalancedAccuracy(Metric):
+class MeanOfClasses(Metric):
     """Mean over the classes of the share of their rows that is right."""
 
     higher_is_better: ClassVar[bool] = True
@@ -220,7 +220,7 @@ class TopK(Metric):
         return float(np.average((best == targets[:, None]).any(axis=1), weights=weights))
 
 
-class Precision(Metric):
+class RightOfSecond(Metric):
     """Share of the rows said to be of class 1 that are; 0 where none is."""
 
     higher_is_better: ClassVar[bool] = True
@@ -231,7 +231,7 @@ class Precision(Metric):
         return float((said * (targets == 1)).sum() / (said.sum() or 1.0))
 
 
-class Recall(Metric):
+class FoundOfOne(Metric):
     """Share of the rows of one class that are found."""
 
     higher_is_better: ClassVar[bool] = True
@@ -288,6 +288,6 @@ GOOD = (
     *(Swish(), Swish(beta=3.0), Smooth(), Ramp(), Shrink(), UnitLength()),
     *(HuberSum(), HuberSum(delta=0.3), HuberSum(delta=5.0), PoissonRate(), LogPoisson(), LogCoshMean(), LinearHinge()),
     *(RMSProp(), RMSProp(learning_rate=WarmUp()), ByTensor(), Backtracking()),
-    *(Orthogonal(), WarmUp(), BalancedAccuracy(), MedianError()),
-    *(TopK(), TopK(k=5), Precision(), Recall(), RankedArea(), ErrorOfColumn()),
+    *(RightAngles(), WarmUp(), MeanOfClasses(), MedianError()),
+    *(TopK(), TopK(k=5), RightOfSecond(), FoundOfOne(), RankedArea(), ErrorOfColumn()),
 )

@@ -529,7 +529,7 @@ class TruncNormal(Initializer):
         array[...] = self.gain * x / np.sqrt(fan)
 
 
-class Identity(Initializer):
+class Eye(Initializer):
     """eye"""
 
     gain: float = 1.0
@@ -652,8 +652,8 @@ class Ece(Metric):
         return float(g.sum() / w.sum())
 
 
-class Brier(Metric):
-    """Brier"""
+class SquaredChances(Metric):
+    """SquaredChances"""
 
     higher_is_better = False
     task = "classification"
@@ -686,7 +686,7 @@ class MaxErr(Metric):
         return float((np.abs(outputs - targets).max(1) * (weights > 0)).max())
 
 
-class Mape(Metric):
+class RelativeError(Metric):
     """MAPE with eps; multioutput option"""
 
     higher_is_better = False
@@ -699,7 +699,7 @@ class Mape(Metric):
         return float(e.mean() if self.multi == "mean" else e.max())
 
 
-class Pearson(Metric):
+class LinearAssociation(Metric):
     """correlation, 0 where none"""
 
     higher_is_better = True
@@ -775,7 +775,7 @@ STYLES = (
     TruncNormal(),
     TruncNormal(mode="fan_out"),
     TruncNormal(cut=1.0),
-    Identity(),
+    Eye(),
     Cosines(),
     Sparse(),
     Sparse(density=1.0),
@@ -792,10 +792,10 @@ STYLES = (
     FBeta(average="weighted"),
     Ece(),
     Ece(bins=5),
-    Brier(),
+    SquaredChances(),
     Spec(),
     Spec(positive=0),
     MaxErr(),
-    Mape(),
-    Pearson(),
+    RelativeError(),
+    LinearAssociation(),
 )
