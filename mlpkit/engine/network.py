@@ -185,9 +185,9 @@ def _in_the_callers_context(function: Callable[[Array, Array | None, Array], Non
 
 def _initialize(layer: LayerViews, rng: np.random.Generator) -> None:
     if layer.spec.weight_initializer is not None:
-        layer.spec.weight_initializer.fill(layer.weight, rng)
+        layer.spec.weight_initializer.fill_in_layer(layer.weight, rng, len(layer.weight))
     if layer.bias is not None:
-        layer.spec.bias_initializer.fill(layer.bias, rng)
+        layer.spec.bias_initializer.fill_in_layer(layer.bias, rng, len(layer.weight))
 
 
 def _allocate(spec: NetworkSpec, dtype: np.dtype[np.floating]) -> Parameters:

@@ -19,6 +19,30 @@ class Zeros(Initializer):
         array[...] = 0.0
 
 
+class Ones(Initializer):
+    """Ones, for biases. Units with equal weights stay equal, so weights that are all 1 do not learn."""
+
+    since: ClassVar[int] = 5  # the spec schema
+
+    def fill(self, array: Array, rng: np.random.Generator) -> None:
+        array[...] = 1.0
+
+
+class Identity(Initializer):
+    """Identity matrix times `gain`, for weights: input i goes to unit i. Le, Jaitly & Hinton 2015, 1504.00941.
+
+    A matrix that is not square has zeros in the further rows or columns, as in PyTorch's eye_ and Keras's Identity. A bias is refused.
+    """
+
+    since: ClassVar[int] = 5
+    gain: float = Field(1.0, description="factor")
+
+    def fill(self, array: Array, rng: np.random.Generator) -> None:
+        if array.ndim != 2:
+            raise ValueError("a bias cannot be an identity matrix: use 'zeros'")
+        array[...] = self.gain * np.eye(*array.shape)
+
+
 class Prior(Initializer):
     """Bias of the last layer with which the first predictions are the best constant ones, such as the shares of the classes.
 

@@ -7,6 +7,7 @@ A plugin is written for ONE array; mlpkit owns all buffers and applies the plugi
 from __future__ import annotations
 
 from abc import abstractmethod
+from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from mlpkit.errors import warn
@@ -258,7 +259,17 @@ class Initializer(Plugin):
         ----------
         array : array, shape (inputs, units) for a weight, (units,) for a bias
         rng : numpy.random.Generator
+
+        Notes
+        -----
+        A method with a further argument ``inputs: int | None = None`` gets the number of inputs of the layer, which the shape of a bias
+        does not show.
         """
+
+    def fill_in_layer(self, array: Array, rng: np.random.Generator, inputs: int) -> None:
+        """Call `fill`, with the number of inputs of the layer if it accepts `inputs`."""
+        fill: Any = self.fill
+        fill(array, rng, **({"inputs": inputs} if "inputs" in signature(fill).parameters else {}))
 
 
 class Metric(Plugin):
