@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.initializers.constants import Prior
 from mlpkit.plugin import REGISTRIES, Initializer, Loss, Metric, Optimizer, Plugin, Schedule, innermost
 from mlpkit.testing.initializers import accepted
 from mlpkit.testing.loss_cases import signed
@@ -69,7 +70,9 @@ def _case(hidden: dict[str, Any], last: dict[str, Any], spec: dict[str, Any], in
 
 
 def _of_initializer(initializer: Initializer) -> Case:
-    """Return a case with layers whose shape the initializer accepts."""
+    """Return a case with layers whose shape the initializer accepts; "prior" is for the last bias alone."""
+    if isinstance(initializer, Prior):
+        return _case({}, {"bias_initializer": initializer}, {})
     shape = accepted(initializer)[0]
     which = "weight_initializer" if len(shape) == 2 else "bias_initializer"
     return _case({"units": shape[-1], which: initializer}, {}, {}, inputs=shape[0] if len(shape) == 2 else 6)

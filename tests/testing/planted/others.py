@@ -112,7 +112,7 @@ class WrongBetween(Straight):
         return super().at(progress) if (4 * progress.epoch) % 1 == 0 else float("nan")
 
 
-class AbsentClass(good.BalancedAccuracy):
+class AbsentClass(good.MeanOfClasses):
     """NaN where a class has no rows."""
 
     def compute(self, outputs, targets, weights):
@@ -177,7 +177,7 @@ class UnusedThreshold(Error):
     threshold: float = Field(0.5, ge=0, description="nothing")
 
 
-class UnusedAverage(good.BalancedAccuracy):
+class UnusedAverage(good.MeanOfClasses):
     """A word that changes nothing."""
 
     average: Literal["macro", "weighted"] = "macro"
