@@ -9,6 +9,7 @@ from mlpkit.engine.network import Network
 from mlpkit.engine.workspace import Workspace
 from mlpkit.losses import CategoricalCrossentropy
 from mlpkit.spec import Spec
+from tests.reference.check import differences
 
 REFERENCE = dict(np.load(Path(__file__).parent / "reference" / "torch.npz"))
 
@@ -75,3 +76,11 @@ def test_cross_entropy_of_an_infinite_score():
         assert losses[0] == np.inf
         CategoricalCrossentropy().joint(np.array([[0, np.nan, 1]], "float32"), np.array([1]), losses, grad)
         assert np.isnan(losses[0])
+
+
+def test_the_check_of_the_reference_data_names_what_differs():
+    kept = {"torch_version": np.array("2.13"), "a": np.array([1.0, 0.0]), "b": np.array(3), "c": np.array(["x"])}
+    assert not list(differences("losses", kept, {**kept, "torch_version": np.array("3"), "a": np.array([1.0 + 1e-13, 1e-13])}))
+    for other in ({"a": np.array([1.0, 1e-11])}, {"b": np.array(4)}, {"c": np.array(["y"])}, {"d": np.array(1)}, {"a": np.ones(3)}):
+        assert len(list(differences("losses", kept, {**kept, **other}))) == 1
+    assert not list(differences("runs", kept, {**kept, "a": np.array([1.0, 1e-9])}))
