@@ -38,7 +38,7 @@ LOSSES = [  # loss, kind of targets, outputs for each target, last activations
     ("mape", "nonzero", 1, ["linear"]),
     ("msle", "nonnegative", 1, ["softplus", "relu"]),
     ({"type": "quantile", "quantiles": [0.1, 0.5, 0.8]}, "numbers", 3, ["linear"]),
-    ("gaussian_nll", "numbers", 2, ["linear"]),
+    ({"type": "gaussian_nll", "epsilon": 0.1}, "numbers", 2, ["linear"]),  # the default gives steep curves of small variances
     ("poisson", "counts", 1, ["linear"]),
     ("gamma", "positive", 1, ["linear"]),
     ({"type": "tweedie", "power": 1.3}, "nonnegative", 1, ["linear"]),
@@ -124,13 +124,21 @@ def draw_network(rng, last):
 
 
 def draw_rate(rng, rate):
-    drawn = [
+    every, epochs = int(rng.integers(5, 20)), int(rng.integers(1, 6))  # all runs have at least 25 epochs
+    rates = [
         {"type": "cosine", "initial": rate, "final": pick(rng, [0.0, rate / 10])},
-        {"type": "step", "initial": rate, "gamma": 0.5, "every": int(rng.integers(5, 20))},
+        {"type": "step", "initial": rate, "gamma": 0.5, "every": every},
+        {"type": "piecewise", "rates": [rate, rate / 2, rate / 4], "boundaries": [every, every + epochs]},
+        {"type": "exponential", "initial": rate, "gamma": 0.97},
+        {"type": "polynomial", "initial": rate, "power": 2.0},
+        {"type": "linear", "initial": rate, "final": rate / 5},
+        {"type": "cosine_restarts", "initial": rate, "period": epochs, "factor": 2},
+        {"type": "cyclic", "initial": rate / 4, "maximum": rate, "rise": epochs},
+        {"type": "warmup", "epochs": epochs, "then": {"type": "cosine", "initial": rate}},
         {"type": "reduce_on_plateau", "initial": rate, "factor": 0.5, "patience": int(rng.integers(3)), "threshold": 0.05},
         {"type": "reduce_on_plateau", "initial": rate, "factor": 0.3, "patience": 1, "monitor": "loss", "threshold": 0.2, "cooldown": 1},
     ]
-    return pick(rng, [*drawn[:2], *drawn]) if rng.random() < 0.5 else rate
+    return pick(rng, rates) if rng.random() < 0.6 else rate
 
 
 def draw_training(rng, full, decays):

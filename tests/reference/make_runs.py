@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from draw_runs import INPUTS, ROWS, draw
-from make_losses import bce, categorical_focal, crammer_singer, cross_entropy, focal, gaussian_nll, pinball, rows_of, signs
+from make_losses import bce, categorical_focal, crammer_singer, cross_entropy, focal, pinball, rows_of, signs
 from make_optimizers import double_precision
 from torch import optim
 from torch.nn import functional as F
@@ -85,7 +85,9 @@ LOSSES = {
     "mape": lambda y, t: rows_of(100 * (y - t).abs() / t.abs()),
     "msle": lambda y, t: rows_of((torch.log1p(y) - torch.log1p(t)) ** 2),
     "quantile": pinball,
-    "gaussian_nll": gaussian_nll,
+    "gaussian_nll": lambda z, t, epsilon: rows_of(
+        F.gaussian_nll_loss(z[:, ::2], t, F.softplus(z[:, 1::2]) + epsilon, eps=0, reduction="none")
+    ),
     "poisson": each(F.poisson_nll_loss),
     "gamma": lambda z, t: rows_of(z + t * torch.exp(-z)),
     "tweedie": lambda z, t, power: rows_of(torch.exp((2 - power) * z) / (2 - power) + t * torch.exp((1 - power) * z) / (power - 1)),
@@ -247,16 +249,40 @@ def grouped(net, name, options, rate, decay, everything):
     return [*([rule_of(name, options)(groups, lr=rate)] if groups else []), *([optim.Adam(others)] if others else [])]
 
 
-def scheduler(optimizer, kind, options, epochs, per_epoch):
-    initial = options.get("initial")
-    if kind == "step":
-        return optim.lr_scheduler.StepLR(optimizer, options["every"], options["gamma"])
+def first_rate(rate):
+    """The constant or first learning rate, without a warm-up."""
+    if isinstance(rate, float):
+        return rate
+    return first_rate(rate["then"]) if "then" in rate else rate["initial"] if "initial" in rate else rate["rates"][0]
+
+
+PLATEAU = ("factor", "patience", "threshold", "cooldown")
+BY_EPOCH = ("step", "piecewise", "reduce_on_plateau")  # other schedules change the rate at every step
+
+
+def scheduler(o, kind, options, epochs, per_epoch):
+    """PyTorch's schedule for an optimizer whose groups have their first rates."""
+    total, lr = epochs * per_epoch, optim.lr_scheduler
+    rates = [group["lr"] for group in o.param_groups]
     if kind == "cosine":
-        final, steps = options["final"] / initial, epochs * per_epoch
-        return optim.lr_scheduler.LambdaLR(optimizer, lambda step: final + (1 - final) * (1 + np.cos(np.pi * step / steps)) / 2)
-    return optim.lr_scheduler.ReduceLROnPlateau(
-        optimizer, **{k: options[k] for k in ("factor", "patience", "threshold", "cooldown") if k in options}
-    )
+        final = options["final"] / options["initial"]
+        return lr.LambdaLR(o, lambda step: final + (1 - final) * (1 + np.cos(np.pi * step / total)) / 2)
+    if kind == "cyclic":
+        most = [rate * options["maximum"] / options["initial"] for rate in rates]
+        return lr.CyclicLR(o, rates, most, step_size_up=options["rise"] * per_epoch, cycle_momentum=False)
+    if kind == "warmup":
+        warm = options["epochs"] * per_epoch
+        return lr.SequentialLR(o, [lr.LinearLR(o, 0.1, 1.0, warm), lr.CosineAnnealingLR(o, total - warm)], [warm])
+    made = {
+        "step": lambda: lr.StepLR(o, options["every"], options["gamma"]),
+        "piecewise": lambda: lr.MultiStepLR(o, options["boundaries"], 0.5),
+        "exponential": lambda: lr.ExponentialLR(o, options["gamma"] ** (1 / per_epoch)),
+        "polynomial": lambda: lr.PolynomialLR(o, total, options["power"]),
+        "linear": lambda: lr.LinearLR(o, 1.0, 0.2, total),
+        "cosine_restarts": lambda: lr.CosineAnnealingWarmRestarts(o, options["period"] * per_epoch, options["factor"]),
+        "reduce_on_plateau": lambda: lr.ReduceLROnPlateau(o, **{key: options[key] for key in PLATEAU if key in options}),
+    }
+    return made[kind]()
 
 
 class Training:
@@ -275,7 +301,7 @@ class Training:
         self.size = batch if isinstance(batch, int) else ROWS
         self.rows = ROWS // self.size * self.size if options_of_training.get("drop_last") else ROWS
         self.per_epoch, self.kind = -(-self.rows // self.size), kind
-        self.optimizers = grouped(self.net, name, options, self.schedule.get("initial", rate), *decay)
+        self.optimizers = grouped(self.net, name, options, first_rate(rate), *decay)
         made = [] if kind == "constant" else self.optimizers
         self.schedulers = [scheduler(each, kind, self.schedule, options_of_training["epochs"], self.per_epoch) for each in made]
         self.loss, self.loss_options = named(self.spec["loss"])
@@ -338,13 +364,12 @@ class Training:
             total = 0.0
             for begin in range(0, self.rows, self.size):
                 total += self.step(slice(begin, min(begin + self.size, self.rows)))
-                if self.kind == "cosine":
-                    for each in self.schedulers:
-                        each.step()
+                for each in self.schedulers if self.kind not in BY_EPOCH else []:
+                    each.step()
                 self.collect(epoch, epochs, last=begin + self.size >= self.rows)
             found.append(total / self.rows)
             validation.append(self.validate())
-            for each in self.schedulers if self.kind != "cosine" else []:
+            for each in self.schedulers if self.kind in BY_EPOCH else []:
                 monitored = found[-1] if self.schedule.get("monitor") == "loss" else validation[-1]
                 each.step(monitored) if self.kind == "reduce_on_plateau" else each.step()
         return np.array(found), np.array(validation)
