@@ -46,6 +46,8 @@ class Prepared:
         Validation is None if there are no validation rows.
     values : array
         Targets of the validation rows in the form that metrics use; of the training rows if there are no validation rows.
+    train_values : array
+        Targets of the training rows in that form.
     weighted : bool
         True if metrics use sample weights.
     untargeted : int
@@ -57,6 +59,7 @@ class Prepared:
     train: Dataset | StoredDataset
     validation: Dataset | StoredDataset | None
     values: Targets
+    train_values: Targets
     weighted: bool = False
     untargeted: int = 0
 
@@ -110,7 +113,7 @@ def prepare(
         checked = None if held_out is None else _encode(spec, held_out, others[0], target, unit)
         untargeted = rows.untargeted + (held_out.untargeted if held_out else 0)
         values, weighted = (checked or train).values, spec.training.weighted_metrics
-        return Prepared(inputs, target, train.data, checked.data if checked else None, values, weighted, untargeted)
+        return Prepared(inputs, target, train.data, checked.data if checked else None, values, train.values, weighted, untargeted)
 
 
 def encode_labelled(

@@ -61,6 +61,9 @@ class Training(Part):
         False, description="save the state of the optimizer also after a finished run, so that it can be continued"
     )
     weighted_metrics: Annotated[Flag, Since(4)] = Field(False, description="apply sample weights in validation metrics, as in the loss")
+    training_metrics: Annotated[Flag, Since(5)] = Field(
+        False, description="measure loss and metrics on the training rows too after each epoch: training_loss, training_NAME"
+    )
     clip_value: Annotated[Number | None, Field(gt=0), Since(5)] = Field(
         None, description="largest absolute value of a number of the gradient"
     )

@@ -65,6 +65,9 @@ def check_measured(spec: Spec, prepared: Prepared) -> None:
     """Raise SpecError if the metrics, early stopping, schedule or batches of a spec do not fit the data."""
     check_metrics(spec.metrics, prepared.target.task)
     _check_decision(spec, prepared)
+    if spec.training.training_metrics and prepared.validation is None:
+        message = "there are no validation rows, so the metrics are those of the training rows already"
+        raise SpecError.at("training.training_metrics", message, "remove it, or add data.split.validation, such as 0.2")
     check_batches(spec, len(prepared.train.inputs))
     stopping = spec.training.early_stopping
     if stopping is not None and stopping.monitor == "validation_loss" and prepared.validation is None:

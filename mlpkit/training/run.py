@@ -38,7 +38,7 @@ from mlpkit.training.state import Place, keeps_averages
 from mlpkit.training.update import Update
 
 NOTHING = nullcontext()
-Measure = Callable[[Answers], Mapping[str, float]]
+Measure = Callable[[Answers, Network], Mapping[str, float]]
 Record = Callable[[Epoch], None]
 
 
@@ -250,8 +250,9 @@ class Run:
         loss, answers = mean_loss(network, self.spec, data)
         if not math.isfinite(loss):
             raise self._diverged(data.inputs, loss)
-        metrics = {} if self.measure is None else self.measure(answers)
-        if self.spec.training.early_stopping and self.spec.training.early_stopping.monitor == "training_loss":
+        metrics = {} if self.measure is None else self.measure(answers, network)
+        stopping = self.spec.training.early_stopping
+        if stopping and stopping.monitor == "training_loss" and "training_loss" not in metrics:
             on_training_rows = loss if self.validation is None else mean_loss(network, self.spec, self.train)[0]
             metrics = {**metrics, "training_loss": on_training_rows}
         return (None if self.validation is None else loss), metrics

@@ -6,13 +6,16 @@ import sys
 from collections.abc import Callable
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mlpkit.engine.network import Network
 from mlpkit.plugin.base import RAISED
 from mlpkit.preprocessing.prepare import Prepared
 from mlpkit.provenance.preactivation_ranges import Ranges, preactivation_ranges
 from mlpkit.spec import Spec
 from mlpkit.training.checkpoints import Checkpoints
-from mlpkit.training.evaluation import Answers, measure, warn_undefined
+from mlpkit.training.evaluation import Answers, mean_loss, measure, warn_undefined
 from mlpkit.training.fingerprint import Fingerprint, fingerprint
 from mlpkit.training.history import History
 from mlpkit.training.run import Run
@@ -74,7 +77,7 @@ class Session:
         self.ranges: Ranges | None = None
         place = begin.place if isinstance(begin, TrainingState) else Place(len(history), 0)
         self.checkpoints = None if checkpoints is None else checkpoints(place)
-        metrics = self._measure if spec.metrics else None
+        metrics = self._measure if spec.metrics or spec.training.training_metrics else None
         before_step = stop if self.checkpoints is None or self.checkpoints.options.minutes is None else self._before_step
         done = len(history)
         self.run = Run(network, spec, prepared.train, prepared.validation, metrics, before_step, done, history.append)
@@ -121,15 +124,27 @@ class Session:
                 self.checkpoints.before_step(self.run.place, self.history)
         return False
 
-    def _measure(self, answers: Answers) -> dict[str, float]:
+    def _measure(self, answers: Answers, network: Network) -> dict[str, float]:
+        """Return the metrics on the validation rows, or on the training rows without any; and on both if the spec asks for it."""
+        if not self.spec.training.training_metrics:
+            return self._metrics(answers)
+        train, weights = self.prepared.train, self.prepared.train.weights if self.prepared.weighted else None
+        loss, on_training_rows = mean_loss(network, self.spec, train)
+        outputs = self._outputs(on_training_rows)
+        measured = measure(self.spec.metrics, outputs, self.prepared.train_values, weights)
+        return {**self._metrics(answers), "training_loss": loss, **{f"training_{name}": value for name, value in measured.items()}}
+
+    def _metrics(self, answers: Answers) -> dict[str, float]:
         targets, weights = self.prepared.measured
-        activation = self.spec.network.layers[-1].activation
-        outputs = self.prepared.target.scores(answers.outputs, activation, answers.z, self.spec.loss)
+        outputs = self._outputs(answers)
         measured = measure(self.spec.metrics, outputs, targets, weights)
         if not self.told:  # warn once of metrics that no epoch can measure
             self.told = True
             warn_undefined(measured, outputs, "training" if self.prepared.validation is None else "validation")
         return measured
+
+    def _outputs(self, answers: Answers) -> NDArray[np.float64]:
+        return self.prepared.target.scores(answers.outputs, self.spec.network.layers[-1].activation, answers.z, self.spec.loss)
 
     def preactivation_ranges(self, network: Network) -> Ranges:
         """Return the ranges of pre-activations of third-party activations on the training rows; empty if a plugin fails."""
