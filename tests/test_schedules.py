@@ -161,6 +161,16 @@ def test_a_warm_up_by_fraction_follows_the_clock():
     assert of.at(late._replace(fraction=0.625, epoch=1.0)) == pytest.approx(0.05)  # half of the cosine
 
 
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_a_part_that_a_run_does_not_reach_has_a_rate(epochs):
+    """Rates of another number of epochs are compared when a run is resumed, before they are checked."""
+    parts = schedule("sequential", schedules=[COSINE, COSINE, {"type": "polynomial", "initial": 0.1}], boundaries=[1, 2])
+    for of in (parts, schedule("warmup", then=COSINE, epochs=2)):
+        found = [of.at(Progress(epoch / epochs, epoch, epochs, 0, 10)) for epoch in np.linspace(0, epochs, 31)]
+        assert np.isfinite(found).all()
+        assert min(found) >= 0
+
+
 def test_a_warm_up_without_a_length_is_a_twentieth_of_the_run():
     np.testing.assert_array_equal(rates(schedule("warmup", then=COSINE)), rates(schedule("warmup", then=COSINE, fraction=0.05)))
 

@@ -47,7 +47,8 @@ class Progress(NamedTuple):
 
         The history has the epochs that began in the part. Lengths that are not whole are rounded up.
         """
-        share, length = self.epochs / (end - start), min(end, self.epochs) - start
+        length = max(min(end, self.epochs) - start, 0.0)
+        share = self.epochs / (end - start) if end > start else 0.0  # a part behind the end of the run is at its beginning
         first = math.ceil(start)
         finished = {name: column[first:] for name, column in self.history.items()}
         steps_per_epoch = self.steps / self.epochs
