@@ -28,8 +28,8 @@ MOST = {  # files that an addition touches at most
 USES = {
     "activation": ("bent_identity", {"layer": {"activation": "bent_identity"}}, "bent_identity"),
     "trained_activation": ("scaled_tanh", {"layer": {"activation": {"type": "scaled_tanh", "initial": 0.5}}}, "scaled_tanh"),
-    "layer_option": ("quartic", {"layer": {"quartic": 0.1}}, "linear"),
-    "training_option": ("gradient_limit", {"training": {"gradient_limit": 0.01}}, "linear"),
+    "layer_option": ("quartic", {"layer": {"quartic": 0.1}}, "tanh"),
+    "training_option": ("gradient_limit", {"training": {"gradient_limit": 0.01}}, "tanh"),
     "metric": ("mean_quartic_error", {"spec": {"metrics": ["mean_quartic_error"]}}, "mean_quartic_error"),
 }
 PROGRAM = """

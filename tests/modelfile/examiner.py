@@ -55,10 +55,16 @@ def _is_pythons(event: str, arguments: tuple[Any, ...]) -> bool:
     return made or isinstance(file, int) or os.path.realpath(os.fsdecode(file)).startswith(OWN)
 
 
-def examined(function: Callable[[str], Any], path: str, watch: Watch) -> Outcome:
+def examined(function: Callable[[str], Any], path: str, watch: Watch, count: bool = True) -> Outcome:
     """Call a function with the path of a file: its error, what it did, its calls of functions and its memory."""
     watch.seen, watch.on = [], True
-    outcome: Outcome = {"error": None, "rule": None, "message": "", "result": None, "calls": calls(partial(tried, function, path))}
+    outcome: Outcome = {
+        "error": None,
+        "rule": None,
+        "message": "",
+        "result": None,
+        "calls": calls(partial(tried, function, path)) if count else None,
+    }
     tracemalloc.start()
     try:
         result = function(path)
@@ -100,6 +106,9 @@ FUNCTIONS: dict[str, Callable[[str], Any]] = {
 }
 
 
+COUNTED = ("load", "verify")  # the functions that do most; counting calls takes several times as long as making them
+
+
 def examine(folder: Path) -> None:
     """Print what comes of each file in a folder, one line each."""
     warnings.simplefilter("ignore", mlpkit.ProbeWarning)
@@ -107,7 +116,7 @@ def examine(folder: Path) -> None:
     for function in FUNCTIONS.values():
         calls(partial(tried, function, str(files[0])))  # imports what the first call imports
     for path in files:
-        outcomes = {name: examined(function, str(path), watch) for name, function in FUNCTIONS.items()}
+        outcomes = {name: examined(function, str(path), watch, name in COUNTED) for name, function in FUNCTIONS.items()}
         print(json.dumps({"file": path.name, "size": path.stat().st_size, "h5py": "h5py" in sys.modules, **outcomes}), flush=True)
 
 

@@ -172,7 +172,7 @@ def test_nothing_happens_but_that_the_file_is_read(name, outcomes):
         did = row[function]
         assert [event for event in did["did"] if not METADATA.search(event)] == []
         assert did["memory"] < size + 64 * MIB
-        assert did["calls"] < most_calls(size), function
+        assert did["calls"] is None or did["calls"] < most_calls(size), function
     assert not row["h5py"]
 
 
