@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from copy import deepcopy
-from itertools import islice
 from threading import get_ident
 
 import numpy as np
@@ -207,8 +206,10 @@ class Run:
         if self.batches.shuffled:
             self.order = generator_state(self.shuffle_rng)
             self.batches.shuffle(self.shuffle_rng)
-        done = self.step - self.epoch * self.steps_per_epoch
-        for inputs, targets, weights in islice(self.batches.after(done), self.steps_per_epoch - done):
+        drop = self.spec.training.drop_last
+        for inputs, targets, weights in self.batches.after(self.step - self.epoch * self.steps_per_epoch):
+            if drop and len(inputs) < self.plan.size:  # an iterator that is left early would lose an interrupt while it is closed
+                continue
             if self.stop is not None and self.stop():
                 return False
             self._begin_change()

@@ -49,7 +49,7 @@ def run(network, spec, rows=40, weights=None, measure=None, stop=None):
 
 def test_epochs_are_numbered_and_measured():
     network, spec = make({"epochs": 3}, optimizer={"type": "adam", "learning_rate": 0.02})
-    records = list(run(network, spec, measure=lambda answers: {"spread": float(answers.outputs.std())}))
+    records = list(run(network, spec, measure=lambda answers, network: {"spread": float(answers.outputs.std())}))
     assert [record.number for record in records] == [1, 2, 3]
     assert all(record.learning_rate == 0.02 and record.seconds > 0 and record.metrics.keys() == {"spread"} for record in records)
     errors = (network.predict(ROWS[40:]) - TARGETS[40:]) ** 2
@@ -149,7 +149,7 @@ def test_early_stopping_on_a_metric_where_more_is_better():
     network, spec = make({"epochs": 50, "early_stopping": {"patience": 2, "monitor": "r2"}}, metrics=["r2"])
     values = iter([0.1, 0.5, 0.9, 0.8, 0.7, 1.0])
     vectors = []
-    for _ in run(network, spec, measure=lambda outputs: {"r2": next(values)}):
+    for _ in run(network, spec, measure=lambda outputs, network: {"r2": next(values)}):
         vectors.append(network.parameters.vector.copy())
     assert len(vectors) == 5
     np.testing.assert_array_equal(network.parameters.vector, vectors[2])
@@ -158,7 +158,7 @@ def test_early_stopping_on_a_metric_where_more_is_better():
 def test_a_metric_that_is_nan_is_no_improvement_and_no_end():
     network, spec = make({"epochs": 4, "early_stopping": {"patience": 3, "monitor": "r2"}}, metrics=["r2"])
     values, vectors = iter([math.nan, 0.1, 0.2, math.nan]), []
-    for _ in run(network, spec, measure=lambda outputs: {"r2": next(values)}):
+    for _ in run(network, spec, measure=lambda outputs, network: {"r2": next(values)}):
         vectors.append(network.parameters.vector.copy())
     np.testing.assert_array_equal(network.parameters.vector, vectors[2])
 
@@ -175,7 +175,7 @@ def test_the_monitored_training_loss_is_that_of_the_weights_that_are_kept():
 def test_min_delta_asks_for_more_than_a_little():
     network, spec = make({"epochs": 50, "early_stopping": {"patience": 2, "monitor": "r2", "min_delta": 0.1}}, metrics=["r2"])
     values = iter([0.1, 0.15, 0.19, 0.9])
-    assert len(list(run(network, spec, measure=lambda outputs: {"r2": next(values)}))) == 3
+    assert len(list(run(network, spec, measure=lambda outputs, network: {"r2": next(values)}))) == 3
 
 
 @pytest.mark.parametrize("end", ["break", "exception", "last epoch", "stop"])
