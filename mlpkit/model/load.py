@@ -33,8 +33,8 @@ def load(
     path : str, Path, bytes or a binary file object
         File objects are read from their current position.
     plugins : sequence of type
-        Plugin classes of the model. Each is used for the plugin of its name, whatever the distribution of that plugin. Different results
-        cause a warning.
+        Plugin classes of the model. Each is used for the plugin of its name, whatever the distribution of that plugin, but not for a
+        built-in. Different results cause a warning.
     mmap : bool
         Map the file into memory instead of reading the parameters, which then share memory with every other process that maps the file.
         Such a file must not be overwritten in place; mlpkit never does that. Training such a model copies the parameters.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlpkit.engine.network import Network
 from mlpkit.errors import DataError
-from mlpkit.plugin import plugin_name
+from mlpkit.plugin import to_entry
 from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.spec import Spec
 from mlpkit.text.shown import first_few
@@ -83,7 +83,7 @@ def take_weights(network: Network, other: Mapping[str, Any]) -> Taken:
 def set_prior(spec: Spec, network: Network, rows: Dataset | StoredDataset) -> None:
     """Set the bias of the last layer to the constant outputs of least loss over the training rows, if its initializer is "prior"."""
     layer = network.layers[-1]
-    if layer.bias is None or plugin_name(layer.spec.bias_initializer) != "prior":
+    if layer.bias is None or to_entry(layer.spec.bias_initializer) != "prior":
         return
     with attributing_errors(), np.errstate(all="ignore"):
         found = spec.loss.prior(rows.targets, rows.weights)

@@ -10,20 +10,19 @@ from abc import ABC
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic_core import PydanticCustomError, core_schema
 
-from mlpkit.errors import BrokenPlugin, PluginError
+from mlpkit.errors import BrokenPlugin, PluginError, warn
 from mlpkit.plugin import entry_points
 from mlpkit.plugin.json_schema import entries_schema
-from mlpkit.plugin.registry import BUILTIN, PluginInfo, Registry
+from mlpkit.plugin.registry import BUILTIN, PluginInfo, Registry, own_name, snake_case
 from mlpkit.text.limits import check_keys, whole_numbers
 
 REGISTRIES: dict[str, Registry[Any]] = {}  # by kind; filled by the module of the contracts
-_replacements: ContextVar[Mapping[tuple[str, str], type[Plugin]]] = ContextVar("replacements", default=MappingProxyType({}))
+_replacements: ContextVar[Mapping[tuple[str, str], type[Plugin]] | None] = ContextVar("replacements", default=None)  # of a file
 
 
 def to_entry(plugin: Plugin) -> str | dict[str, Any]:
@@ -67,7 +66,10 @@ def resolve(contract: type[Plugin], value: Any) -> Any:
         if isinstance(value, type) and issubclass(value, contract):
             value = registry.info(value).full_name
         name, options = _name_and_options(registry, value)
-        plugin = _replacements.get().get((contract.kind, name)) or registry.get(name)
+        replaced = _replacements.get()
+        if replaced is None:
+            _warn_of_own(registry, name)
+        plugin = (replaced or {}).get((contract.kind, name)) or registry.get(name)
     except PluginError as error:
         raise PydanticCustomError("plugin", "{message}", {"message": error.message, "error": error}) from error
     try:
@@ -80,6 +82,13 @@ def resolve(contract: type[Plugin], value: Any) -> Any:
             message, help="a validator of options must raise ValueError: correct the plugin, or report this to its author"
         )
         raise PydanticCustomError("plugin", "{message}", {"message": broken.message, "error": broken}) from error
+
+
+def _warn_of_own(registry: Registry[Any], name: str) -> None:
+    """Warn if a name means a built-in, and a registered class of the user has it too."""
+    if name in registry.builtins and any(snake_case(cls.__name__) == name for cls in registry.own()):
+        message = f"{name!r} is the built-in of the {registry.kind}; your class of this name is {own_name(registry.kind, name)!r} in a spec"
+        warn(UserWarning(f"{message}: write that, or 'mlpkit:{name}' for the built-in"))
 
 
 RAISED = (Exception, SystemExit)  # exceptions of plugin code that are turned into errors

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from mlpkit.errors import AmbiguousPlugin, BrokenPlugin, MissingPlugin
 from mlpkit.plugin import entry_points as installed
+from mlpkit.plugin.builtin_names import CLASSES
 from mlpkit.plugin.class_checks import check_class
 from mlpkit.plugin.environment import PLUGINS, STRICT, counts, strict
 from mlpkit.plugin.source_file import SourceFile, source_of
@@ -54,9 +55,10 @@ class PluginInfo:
 
     @property
     def full_name(self) -> str:
-        """Unambiguous name, such as ``mlpkit-snake:snake``; for built-ins and users' classes, the name alone."""
-        bare = self.distribution in (None, BUILTIN)
-        return self.name if bare else f"{self.distribution}:{self.name}"
+        """Unambiguous name, such as ``mlpkit-snake:snake``; for built-ins, the name alone, for users' classes, as by `own_name`."""
+        if self.distribution is None:
+            return own_name(self.kind, self.name)
+        return self.name if self.distribution == BUILTIN else f"{self.distribution}:{self.name}"
 
     @property
     def singular(self) -> str:
@@ -87,8 +89,7 @@ class Registry(Generic[T]):
     builtins : mapping of str to str
         Names and locations (``module:Class``) of the built-ins.
     aliases : mapping of str to str
-        Other names of built-ins. Specs are stored with the canonical name. A user's class of the name has precedence, so that
-        it works as before when a later version of mlpkit has the alias.
+        Other names of built-ins. Specs are stored with the canonical name. A user's class of the name has precedence.
     """
 
     def __init__(self, kind: str, base: type[T], builtins: Mapping[str, str], aliases: Mapping[str, str]) -> None:
@@ -165,7 +166,7 @@ class Registry(Generic[T]):
         Parameters
         ----------
         name : str
-            A bare name, an alias, or a full name (``distribution:name``).
+            A bare name, an alias, or a full name (``distribution:name``); ``:name`` for one that is not a built-in.
 
         Raises
         ------
@@ -175,16 +176,14 @@ class Registry(Generic[T]):
             Several distributions have it; the message lists the full names to choose from.
         """
         bare = name.removeprefix(f"{BUILTIN}:")
-        if bare == name and name in self._own:
-            return self._own_info(name)
-        name = self.aliases.get(bare, bare)
-        if name in self.builtins:
-            return self._builtin_info(name)
-        if name in self._own:
-            return self._own_info(name)
-        matches = list({info.full_name: info for info in self._found() if name in (info.name, info.full_name)}.values())
+        builtin, own = self.aliases.get(bare, bare), bare.removeprefix(":")
+        if builtin in self.builtins and (bare in self.builtins or bare != name or bare not in self._own):
+            return self._builtin_info(builtin)
+        if own in self._own:
+            return self._own_info(own)
+        matches = list({info.full_name: info for info in self._found() if own in (info.name, info.full_name)}.values())
         if not matches:
-            raise self._missing(name)
+            raise self._missing(bare)
         if len(matches) > 1:
             names = " or ".join(repr(info.full_name) for info in matches)
             raise AmbiguousPlugin(
@@ -246,7 +245,7 @@ class Registry(Generic[T]):
         Raises
         ------
         BrokenPlugin
-            The class does not fulfil its contract, or has the name of a built-in.
+            As for `add`.
         """
         if isinstance(replaced_plugin := vars(cls).get("replaced_plugin"), PluginInfo):  # a placeholder for a missing plugin
             return replaced_plugin
@@ -265,7 +264,7 @@ class Registry(Generic[T]):
         Raises
         ------
         BrokenPlugin
-            The class does not fulfil its contract, or has the name of a built-in or of another user's class.
+            The class does not fulfil its contract, or has the name of another user's class or of a built-in without `since`.
         """
         name = snake_case(cls.__name__)
         if self._own.get(name) is cls:
@@ -274,7 +273,7 @@ class Registry(Generic[T]):
             check_class(cls, self.base)
             if not NAME.match(name):
                 raise TypeError(f"its name would be {name!r}, which must match {NAME.pattern}")
-            if name in self.builtins:
+            if name in self.builtins and not hasattr(self.get(name), "since"):
                 raise TypeError(f"{name!r} is the name of a built-in: give the class another name")
             if name in self._own and self._own_info(name).target != f"{cls.__module__}:{cls.__qualname__}":
                 raise TypeError(f"{name!r} is already the name of your {self._own_info(name).target}: give the class another name")
@@ -282,6 +281,11 @@ class Registry(Generic[T]):
             raise BrokenPlugin(f"{cls.__name__} cannot be one of the {self.kind}: {error}") from error
         self._own[name], self._sources[name] = cls, source_of(cls)
         return self._own_info(name)
+
+
+def own_name(kind: str, name: str) -> str:
+    """Return the full name of a user's class: ``:gelu`` if a built-in has the name, else the name alone."""
+    return f":{name}" if name in CLASSES.get(kind, ()) else name
 
 
 def singular(kind: str) -> str:

@@ -34,7 +34,7 @@ def register(*plugins: type[Plugin]) -> list[PluginInfo]:
     Raises
     ------
     BrokenPlugin
-        A class does not fulfil its contract, or has the name of a built-in.
+        A class does not fulfil its contract, or has the name of a built-in that has always existed.
     """
     return [REGISTRIES[plugin.kind].info(plugin) for plugin in plugins]
 

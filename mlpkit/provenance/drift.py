@@ -13,7 +13,7 @@ from mlpkit.modelfile.rules import Rule
 from mlpkit.plugin import Activation, Plugin, entry, to_entry
 from mlpkit.plugin.environment import strict as strict_by_environment
 from mlpkit.plugin.error_attribution import attributing_errors
-from mlpkit.plugin.registry import BUILTIN
+from mlpkit.plugin.registry import BUILTIN, own_name
 from mlpkit.plugin.since import stored_entry
 from mlpkit.provenance import plugin_probe
 from mlpkit.provenance.lookup_table import LookupTable, accuracy_text, key_of
@@ -21,7 +21,7 @@ from mlpkit.provenance.network_probe import probe_difference, tolerance
 from mlpkit.provenance.placeholders import LookupActivation, Placeholder
 from mlpkit.provenance.plugin_probe import Drift
 from mlpkit.provenance.plugin_records import changed_plugins
-from mlpkit.provenance.resolve import short_name
+from mlpkit.provenance.resolve import full_name, short_name
 from mlpkit.spec import Spec
 from mlpkit.spec.plugin_objects import plugin_objects
 from mlpkit.text.shown import shortened
@@ -114,7 +114,7 @@ def _objects(spec: Spec) -> dict[str, Plugin]:
 
 def _plugin_of_record(record: dict[str, Any], objects: dict[str, Plugin]) -> Plugin | None:
     """Return the plugin of a record, or the user's class of the same name without distribution, which replaces it."""
-    names = record["name"], short_name(record)
+    names = full_name(record), own_name(record["kind"], short_name(record))
     return next((found for name in names if (found := objects.get(_key(record["kind"], entry(name, record["options"])))) is not None), None)
 
 

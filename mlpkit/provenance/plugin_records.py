@@ -14,7 +14,7 @@ from mlpkit.plugin.since import stored_entry
 from mlpkit.provenance import plugin_probe
 from mlpkit.provenance.lookup_table import LookupTable, Sampled, key_of
 from mlpkit.provenance.placeholders import Placeholder
-from mlpkit.provenance.resolve import is_here
+from mlpkit.provenance.resolve import full_name, is_here, sought_name
 from mlpkit.text.shown import shortened
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def records(plugins: Sequence[Plugin], dtype: str, ranges: Ranges) -> tuple[list
         if key in found:
             continue
         if isinstance(plugin, Placeholder):
-            found[key] = record = plugin.record
+            found[key] = record = {**plugin.record, "name": plugin.replaced_plugin.full_name}
             table = plugin.missing.tables.get(key_of(plugin.model_dump(mode="json")))
         else:
             found[key] = record = _record(plugin, dtype)
@@ -94,7 +94,7 @@ def known_ranges(plugins: Sequence[dict[str, Any]]) -> Ranges:
     found: Ranges = {}
     for record in plugins:
         if (trained := (record.get("surrogate") or {}).get("trained")) is not None:
-            found[key_of(entry(record["name"], record["options"]))] = trained[0], trained[1]
+            found[key_of(entry(full_name(record), record["options"]))] = trained[0], trained[1]
     return found
 
 
@@ -108,7 +108,7 @@ def changed_plugins(plugins: Sequence[dict[str, Any]]) -> list[str]:
         distribution, then = record["distribution"], record["version"]
         if distribution in (BUILTIN, *changed) or not is_here(record):
             continue
-        here = REGISTRIES[record["kind"]].find(record["name"])
+        here = REGISTRIES[record["kind"]].find(sought_name(record))
         if distribution is not None and here.version != then:
             changed[distribution] = shortened(f"{distribution} {then} then, {here.version} now")
         code = record.get("code")

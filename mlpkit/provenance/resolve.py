@@ -12,7 +12,7 @@ from mlpkit.errors import DriftedPlugin, MissingPlugin, ModelFileError, PluginEr
 from mlpkit.modelfile.rules import Rule
 from mlpkit.plugin import REGISTRIES, Plugin, entry_points
 from mlpkit.plugin.environment import PLUGINS, counts
-from mlpkit.plugin.registry import BUILTIN, PluginInfo
+from mlpkit.plugin.registry import BUILTIN, PluginInfo, own_name
 from mlpkit.provenance import plugin_probe
 from mlpkit.provenance.lookup_table import LookupTable, key_of
 from mlpkit.provenance.network_probe import tolerance
@@ -86,6 +86,9 @@ def replacements(
         advice = dict.fromkeys(f"{advice_for(record)}{_table_advice(record, surrogates)}" for record in refused)
         names = ", ".join(repr(shortened(record["name"], 100)) for record in refused)
         raise MissingPlugin(f"{path}: the model was trained with {names}, which is not installed", help="; ".join(map(shortened, advice)))
+    for record in asked:
+        if record["distribution"] is None and (key := (record["kind"], record["name"])) not in absent:
+            found[key] = REGISTRIES[record["kind"]].get(sought_name(record))  # not the built-in that may have the name
     return found
 
 
@@ -177,10 +180,20 @@ def short_name(record: Record) -> str:
     return name.rpartition(":")[2]
 
 
+def sought_name(record: Record) -> str:
+    """Return the name by which to look up a plugin here: never that of a built-in for a user's class."""
+    return f":{short_name(record)}" if record["distribution"] is None else str(record["name"])
+
+
+def full_name(record: Record) -> str:
+    """Return the name that a plugin has in specs. In files before 0.5, that of a user's class may be the name of a later built-in."""
+    return own_name(record["kind"], short_name(record)) if record["distribution"] is None else str(record["name"])
+
+
 def is_here(record: Record) -> bool:
     """Return True if the name of a plugin belongs to the same distribution as when the model was saved."""
     try:
-        return bool(REGISTRIES[record["kind"]].find(record["name"]).distribution == record["distribution"])
+        return bool(REGISTRIES[record["kind"]].find(sought_name(record)).distribution == record["distribution"])
     except MissingPlugin:
         return False
 
@@ -191,7 +204,7 @@ def _computes_the_same(record: Record, dtype: str, name: str = "") -> bool:
     if probe is None:
         return False
     try:
-        plugin = REGISTRIES[record["kind"]].get(name or record["name"]).model_validate(record["options"])
+        plugin = REGISTRIES[record["kind"]].get(name or sought_name(record)).model_validate(record["options"])
         return plugin_probe.drift(plugin, probe, dtype).size <= tolerance(dtype)
     except (PluginError, ValueError):
         return False
@@ -199,7 +212,7 @@ def _computes_the_same(record: Record, dtype: str, name: str = "") -> bool:
 
 def _own_class(same: list[Record], dtype: str) -> type[Plugin] | None:
     """Return the user's class with the name of a packaged plugin, if it computes the same: usually the source of that package."""
-    registry, bare = REGISTRIES[same[0]["kind"]], short_name(same[0])
+    registry, bare = REGISTRIES[same[0]["kind"]], f":{short_name(same[0])}"
     try:
         own = same[0]["distribution"] is not None and registry.find(bare).distribution is None
     except PluginError:

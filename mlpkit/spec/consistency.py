@@ -9,9 +9,9 @@ from mlpkit.plugin import (
     Initializer,
     Loss,
     Schedule,
-    is_third_party,
     learning_rate_of,
     plugin_name,
+    to_entry,
 )
 from mlpkit.spec.findings import Finding
 from mlpkit.spec.normalization import BatchNormalization
@@ -127,4 +127,4 @@ def _schedule_findings(spec: Spec, known: list[str]) -> list[Finding]:
 
 
 def _is_prior(initializer: Initializer | None) -> bool:
-    return initializer is not None and not is_third_party(initializer) and plugin_name(initializer) == "prior"
+    return initializer is not None and to_entry(initializer) == "prior"
