@@ -131,8 +131,9 @@ def _failure(measured: dict[str, float], name: str, bound: float) -> str | None:
     from mlpkit.plugin import REGISTRIES
 
     registry = REGISTRIES["metrics"]
+    more_is_better = name != "loss" and registry.get(name).higher_is_better
     name = name if name == "loss" else registry.find(name).name
-    value, more_is_better = measured[name], name != "loss" and registry.get(name).higher_is_better
+    value = measured[name]
     if value >= bound if more_is_better else value <= bound:
         return None
     return f"{name} is {value:.6g}, which is {'under' if more_is_better else 'over'} {bound:g}"

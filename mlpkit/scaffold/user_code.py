@@ -42,12 +42,14 @@ def plugins_of(path: Path) -> list[Own]:
     Raises
     ------
     BrokenPlugin
-        The file cannot be read or executed, defines no plugin, or defines one that breaks its contract.
+        The file cannot be read or executed, defines no plugin, or defines one that breaks its contract or has the name of a built-in.
     """
     infos = register_file(path)
     module = sys.modules[infos[0].target.partition(":")[0]]
     found = []
     for info in infos:
+        if info.full_name != info.name:
+            raise BrokenPlugin(f"{path}: {info.name!r} is the name of a built-in", help="give the class another name")
         plugin = REGISTRIES[info.kind].get(info.name)
         names = [name for name, value in vars(module).items() if value is plugin and name.isidentifier()]
         if not names:

@@ -181,6 +181,7 @@ BAD = {
     "a folder as file": (["pack", "--from", "taken"], 3, ["there is no file taken"]),
     "a file without plugins": (["pack", "--from", "empty.py"], 3, ["defines no plugin"]),
     "a file with a built-in's name": (["pack", "--from", "tanh.py"], 3, ["'tanh' is the name of a built-in"]),
+    "a file with a later built-in's name": (["pack", "--from", "gelu.py"], 3, ["'gelu' is the name of a built-in", "another name"]),
     "a class without a name": (["pack", "--from", "hidden.py"], 3, ["defines no plugin"]),
     "a class with a name that is none": (["pack", "--from", "odd.py"], 3, ["has no name in the file"]),
     "a group of a file": (["pack", "--from", "my.py", "-g", "losses"], 2, ["leave --group out"]),
@@ -195,6 +196,7 @@ def test_bad_input(own, no_package, case):
     (own / "taken").mkdir()
     for name, text in {"bad.py": "1 / 0", "notes.txt": "", "empty.py": "", "tanh.py": PLAIN.format("Tanh")}.items():
         (own / name).write_text(text)
+    (own / "gelu.py").write_text(PLAIN.format("Gelu"))
     (own / "hidden.py").write_text(PLAIN.format("Veiled") + "del Veiled\n")
     (own / "odd.py").write_text(PLAIN.format("Veiled") + "globals()['not a name'] = Veiled\ndel Veiled\n")
     no_package(code, words, *argv)

@@ -58,8 +58,8 @@ def no_classes(monkeypatch):
     """Let the classes of a test be registered for this test alone; return a function that removes them."""
 
     def forget():
-        for kind in NAMES:
-            monkeypatch.setattr(REGISTRIES[kind], "_own", {})
+        for registry in REGISTRIES.values():
+            monkeypatch.setattr(registry, "_own", {})
 
     forget()
     return forget
@@ -279,12 +279,11 @@ def test_the_program_resumes_a_run_of_an_old_file(program, no_builtins):
     assert resumed == whole
 
 
-def test_an_own_initializer_called_prior_is_not_the_built_in(monkeypatch):
+def test_an_own_initializer_called_prior_is_not_the_built_in():
     class Prior(mlpkit.Initializer):
         def fill(self, array, rng):
             array[...] = 7.0
 
-    monkeypatch.setattr(REGISTRIES["initializers"], "_own", {})
     layers = [{"units": 1, "bias_initializer": Prior}]
     training = {"epochs": 1}
     given = {"network": {"layers": layers}, "loss": "mse", "optimizer": {"type": "sgd", "learning_rate": 1e-9}, "training": training}
@@ -297,3 +296,11 @@ def test_the_program_says_what_the_name_in_an_old_spec_means(program):
     for kind, name in NAMES.items():
         assert f"warning: '{name}' is the built-in of the {kind}; your class of this name is ':{name}' in a spec" in err
     assert "unknown option 'a' of gelu" in err
+
+
+def test_a_bound_of_an_own_metric_goes_in_its_direction(program, tmp_path):
+    metric = "\nclass MaxError(mlpkit.Metric):\n    higher_is_better = True\n    task = 'regression'\n"
+    (tmp_path / "own.py").write_text(CODE + metric + "    def compute(self, outputs, targets, weights):\n        return 5.0\n")
+    program("train new.json -o new.h5 --code own.py")
+    program("evaluate new.h5 rows.csv --code own.py --metric :max_error --fail-under :max_error=4")
+    program("evaluate new.h5 rows.csv --code own.py --metric :max_error --fail-under :max_error=6", code=4)

@@ -94,7 +94,7 @@ def test_options_that_came_later():
 
 def test_the_name_of_a_built_in():
     report = examine(options.LOSES_ITS_NAME(), without=SLOW)
-    assert report.plugin == "relu"
+    assert report.plugin == ":relu"
     assert "'relu' is the name of a built-in" in failed(report)["name"]
 
 
