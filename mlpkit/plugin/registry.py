@@ -21,10 +21,11 @@ from mlpkit.plugin.class_checks import check_class
 from mlpkit.plugin.environment import PLUGINS, STRICT, counts, strict
 from mlpkit.plugin.source_file import SourceFile, source_of
 from mlpkit.plugin.suggestions import installation, suggestion
-from mlpkit.text.shown import shortened
+from mlpkit.text.shown import first_few, shortened
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,99}$")  # at most 100 characters, for names in model files
 BUILTIN = "mlpkit"
+MOST_NAMED = 10  # plugins in the message about an unknown one
 T = TypeVar("T")
 
 
@@ -233,7 +234,7 @@ class Registry(Generic[T]):
         name = shortened(name, 100)  # longer texts are similar to no name, and slow to compare
         here = [info.name for info in self.installed()]
         hint, advice = suggestion(snake_case(name), {*here, *self.aliases}), installation(self.kind, name, snake_case(name))
-        known = ", ".join(shortened(name, 100) for name in here)
+        known = first_few(here, MOST_NAMED) + (f" ('mlpkit plugins list -g {self.kind}' shows all)" if len(here) > MOST_NAMED else "")
         help = f"{advice}installed: {known}; for user code: --code FILE, or pass the class"
         return MissingPlugin(f"unknown {singular(self.kind)} {name!r}{hint}", help=help)
 

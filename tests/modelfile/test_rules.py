@@ -108,16 +108,23 @@ def test_the_flags_of_messages_are_those_that_are_written():
     assert (flags[header.ATTRIBUTE], flags[header.ATTRIBUTE_INFO]) == (0, NOT_SHARED)
 
 
+def later_in(text):
+    """The names of a table's rows that are marked with a later schema."""
+    rows = re.findall(r"^\| `([^`]+)` \| (?!`\w+` \|).*since schema (\d)\. \|$", text, re.M | re.I)
+    return {name for name, schema in rows if int(schema) > 3}
+
+
 def test_additions_of_each_schema_are_marked_in_the_reference():
     """Every key, value and built-in plugin that is marked as later names its schema in SPEC.md, to which rule 29 refers."""
     assert "[SPEC.md](SPEC.md) marks each of them with the schema that added it" in re.sub(r"\s+", " ", FORMAT)
-    later = {
-        name for name, schema in re.findall(r"^\| `([^`]+)` \| (?!`\w+` \|).*since schema (\d)\. \|$", SPEC, re.M | re.I) if int(schema) > 3
-    }
-    for kind, registry in REGISTRIES.items():
-        for name in registry.builtins:
-            assert kind == "readers" or (getattr(registry.get(name), "since", 3) > 3) == (name in later), name
+    keys, *sections = re.split(r"^### (?=[A-Z]\w+$)", SPEC, flags=re.M)
+    for section in sections:  # of the built-ins of each kind
+        kind = section.split("\n")[0].lower()
+        for name in REGISTRIES[kind].builtins if kind != "readers" else ():
+            assert (getattr(REGISTRIES[kind].get(name), "since", 3) > 3) == (name in later_in(section)), (kind, name)
+    assert len(sections) == len(REGISTRIES)
+    later = later_in(keys)
     parts = {"data.": Data, "preprocessing.": Preprocessing, "training.": Training, "network.layers[].": Layer, "network.": NetworkSpec}
-    keys = [f"{prefix}{name}" for prefix, part in parts.items() for name in marked(part)]
-    assert len(keys) > 10
-    assert [key for key in keys if key not in later] == []
+    marks = [f"{prefix}{name}" for prefix, part in parts.items() for name in marked(part)]
+    assert len(marks) > 10
+    assert [key for key in marks if key not in later] == []
