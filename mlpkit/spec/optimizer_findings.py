@@ -8,6 +8,7 @@ from mlpkit.spec.findings import Finding
 from mlpkit.spec.network import NetworkSpec
 from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.spec.training import Training
+from mlpkit.spec.weight_constraint import UnitNorm
 
 ANOTHER = "remove it, or choose another optimizer, such as 'adam'"
 
@@ -19,11 +20,15 @@ def optimizer_findings(optimizer: Optimizer, loss: Loss, training: Training, net
         found.append(Finding(("training", "weight_decay"), f"{plugin_name(rule)} has a weight decay of its own", "set one of the two to 0"))
     if training.average is not None and averages(optimizer):
         found.append(Finding(("training", "average"), f"{plugin_name(optimizer)} averages weights itself", "remove one of the two"))
-    if averages(rule):
-        for index, layer in enumerate(network.layers):
-            if layer.weight_constraint is not None:
-                message = f"{plugin_name(rule)} predicts with an average of the weights, which a constraint does not hold"
-                found.append(Finding(("network", "layers", index, "weight_constraint"), message, ANOTHER))
+    for index, layer in enumerate(network.layers):
+        path = ("network", "layers", index, "weight_constraint")
+        if layer.weight_constraint is not None and averages(optimizer):
+            message = f"{plugin_name(optimizer)} predicts with an average of the weights, which a constraint does not hold"
+            found.append(Finding(path, message, ANOTHER))
+        elif isinstance(layer.weight_constraint, UnitNorm) and training.average is not None:
+            found.append(
+                Finding(path, "an average of weights of norm 1 is shorter", "remove it, or use 'max_norm', or no training.average")
+            )
     if optimizer.scope == "problem":
         name = plugin_name(optimizer)
         found += [*_of_steps(name, training, network), *_of_randomness(name, network)]

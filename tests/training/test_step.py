@@ -160,6 +160,21 @@ def test_two_averages_are_refused():
         mlpkit.Spec.model_validate({**whole, "training": {"average": "ema"}})
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "average", "constraint", "message"),
+    [
+        ({"type": "averaging", "inner": "sgd"}, None, "max_norm", "averaging predicts with an average of the weights"),
+        ("schedule_free_adamw", None, "non_negative", "schedule_free_adamw predicts with an average of the weights"),
+        ("sgd", "ema", "unit_norm", "an average of weights of norm 1 is shorter"),
+    ],
+)
+def test_constraints_that_an_average_does_not_hold_are_refused(optimizer, average, constraint, message):
+    layers = [{"units": 2, "weight_constraint": constraint}, {"units": 1}]
+    whole = {"network": {"layers": layers}, "loss": "mse", "optimizer": optimizer, "training": {"average": average}}
+    with pytest.raises(mlpkit.SpecError, match=rf"network\.layers\[0\]\.weight_constraint: {message}"):
+        mlpkit.Spec.model_validate(whole)
+
+
 FOR_STEPS = [
     ({"clip_norm": 1.0}, {}),
     ({"clip_value": 1.0}, {}),
