@@ -8,7 +8,6 @@ from mlpkit.spec.findings import Finding
 from mlpkit.spec.network import NetworkSpec
 from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.spec.training import Training
-from mlpkit.spec.weight_constraint import UnitNorm
 
 ANOTHER = "remove it, or choose another optimizer, such as 'adam'"
 
@@ -25,10 +24,6 @@ def optimizer_findings(optimizer: Optimizer, loss: Loss, training: Training, net
         if layer.weight_constraint is not None and averages(optimizer):
             message = f"{plugin_name(optimizer)} predicts with an average of the weights, which a constraint does not hold"
             found.append(Finding(path, message, ANOTHER))
-        elif isinstance(layer.weight_constraint, UnitNorm) and training.average is not None:
-            found.append(
-                Finding(path, "an average of weights of norm 1 is shorter", "remove it, or use 'max_norm', or no training.average")
-            )
     if optimizer.scope == "problem":
         name = plugin_name(optimizer)
         found += [*_of_steps(name, training, network), *_of_randomness(name, network)]

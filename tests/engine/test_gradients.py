@@ -11,6 +11,7 @@ from mlpkit.spec import Spec
 
 ACTIVATIONS = sorted(REGISTRIES["activations"].builtins)
 LOSSES = sorted(REGISTRIES["losses"].builtins)
+SMOOTH = ["linear", "sigmoid", "tanh", "glu", "softmax"]  # a kink between two differences would spoil them
 ENDS = [("softmax", "categorical_crossentropy"), ("linear", "mean_squared_error"), ("sigmoid", "binary_crossentropy")]
 TOWER = (4, "exponential")  # exp(exp(exp(z))) overflows
 STEEP = {("exponential", "exponential"), ("exponential", "sine")}  # differences of exp(exp(exp(z))) and sin(exp(exp(z))) are not exact
@@ -91,7 +92,7 @@ def test_gradient_of_each_hidden_activation(hidden, depth):
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES)
 def test_gradient_of_each_combination(loss):
-    pairs = {(hidden, last) for hidden in ACTIVATIONS for last in fitting(loss)} - STEEP
+    pairs = [(hidden, last) for hidden in SMOOTH for last in fitting(loss) if last in SMOOTH]
     errors = {(hidden, last): gradient_error(3, hidden, last, loss, None, True) for hidden, last in pairs}
     assert max(errors.values()) < 1e-6, errors
 

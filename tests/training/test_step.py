@@ -165,7 +165,6 @@ def test_two_averages_are_refused():
     [
         ({"type": "averaging", "inner": "sgd"}, None, "max_norm", "averaging predicts with an average of the weights"),
         ("schedule_free_adamw", None, "non_negative", "schedule_free_adamw predicts with an average of the weights"),
-        ("sgd", "ema", "unit_norm", "an average of weights of norm 1 is shorter"),
     ],
 )
 def test_constraints_that_an_average_does_not_hold_are_refused(optimizer, average, constraint, message):
