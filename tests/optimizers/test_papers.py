@@ -94,7 +94,7 @@ def test_200_steps_of_lion(schedule):
     assert np.isfinite(single).all()
 
 
-class WarmUp(Schedule):
+class RisingRate(Schedule):
     """The authors' warm-up: lr t / steps until step t = steps."""
 
     initial: float = 0.02
@@ -107,7 +107,7 @@ class WarmUp(Schedule):
 @pytest.mark.parametrize("warm_up", [False, True])
 @pytest.mark.parametrize("beta1", [0.9, 0.6])
 def test_200_steps_of_schedule_free_adamw(warm_up, beta1):
-    rate = WarmUp() if warm_up else 0.02
+    rate = RisingRate() if warm_up else 0.02
     optimizer = mlpkit.optimizers.ScheduleFreeAdamW(learning_rate=rate, beta1=beta1, weight_decay=0.3)
     update, averages = schedule_free(beta1)
     written, run = model_of(optimizer), model_of(optimizer)
