@@ -18,6 +18,12 @@ from mlpkit.plugin import Array
 Shapes = Mapping[str, tuple[int, ...]]
 
 
+def layer_and_role(name: str) -> tuple[int, str]:
+    """Return the layer's index and the role of a parameter: 0 and "normalization.scale" for "layers.0.normalization.scale"."""
+    _, layer, role = name.split(".", 2)
+    return int(layer), role
+
+
 class Parameters:
     """Vector with views by name.
 

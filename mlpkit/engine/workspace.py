@@ -251,12 +251,7 @@ class Workspace:
             Sum over the rows of sample weight times loss. `gradient` holds the gradient of this sum divided by `rows`.
         """
         first, last = self.layers[0], self.layers[-1]
-        if self.inputs is not None:
-            inputs = self.inputs.fill(inputs)
-        function, arguments = first.product(inputs)
-        function(*arguments)
-        for function, arguments in self.forward:
-            function(*arguments)
+        inputs = self.run_forward(inputs)
         if self.joint:
             self.loss.joint(last.z, targets, self.losses, last.grad)
         else:
@@ -269,6 +264,16 @@ class Workspace:
         if self.lowest == 0:
             inputs.T.dot(first.grad_z, first.gradient.weight)
         return float(self.losses.dot(self.ones if weights is None else weights))
+
+    def run_forward(self, inputs: Array) -> Array:
+        """Run the forward pass, up to the last pre-activations for a fused loss; return the first layer's inputs, (rows, inputs)."""
+        if self.inputs is not None:
+            inputs = self.inputs.fill(inputs)
+        function, arguments = self.layers[0].product(inputs)
+        function(*arguments)
+        for function, arguments in self.forward:
+            function(*arguments)
+        return inputs
 
     def set_threads(self, count: int) -> None:
         """Set the number of threads for large arrays."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.engine.network import Network
+from mlpkit.engine.parameters import layer_and_role
 from mlpkit.errors import DataError
 from mlpkit.plugin import to_entry
 from mlpkit.plugin.error_attribution import attributing_errors
@@ -93,4 +94,4 @@ def set_prior(spec: Spec, network: Network, rows: Dataset | StoredDataset) -> No
 
 def _in_order(network: Network) -> list[str]:
     """Return the names of all weights, by layer."""
-    return sorted(network.parameters.views, key=lambda name: int(name.split(".")[1]))
+    return sorted(network.parameters.views, key=lambda name: layer_and_role(name)[0])

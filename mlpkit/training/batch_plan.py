@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from mlpkit.data.batches import steps_of
 from mlpkit.plugin import Minimizer
 from mlpkit.spec import Spec
 from mlpkit.spec.normalization import BatchNormalization
@@ -40,11 +41,9 @@ class BatchPlan(NamedTuple):
         minimizes, training = isinstance(spec.optimizer, Minimizer), spec.training
         wanted = spec.with_batch_size(rows).training.batch_size
         size = min(ROWS if minimizes else wanted if isinstance(wanted, int) else rows, rows)
-        whole, rest = divmod(rows, size)
         if training.drop_last:
-            return cls(size, size, whole, whole * size, training.shuffle, join=False)
-        normalizes = any(isinstance(layer.normalization, BatchNormalization) for layer in spec.network.layers)
-        joined = normalizes and whole > 0 and rows > size and rest == 1
-        last = size + 1 if joined else rest or size
-        steps = 1 if minimizes else whole if joined or not rest else whole + 1
-        return cls(size, last, steps, rows, training.shuffle and not minimizes, normalizes)
+            steps = rows // size
+            return cls(size, size, steps, steps * size, training.shuffle, join=False)
+        join = any(isinstance(layer.normalization, BatchNormalization) for layer in spec.network.layers)
+        batches, _ = steps_of(rows, size, join)
+        return cls(size, rows - (batches - 1) * size, 1 if minimizes else batches, rows, training.shuffle and not minimizes, join)

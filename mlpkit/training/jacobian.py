@@ -52,7 +52,7 @@ class Jacobian:
     def _of_block(self, workspace: Workspace, rows: slice, inputs: Array, targets: Targets, weights: Array | None) -> None:
         loss, last = workspace.loss, workspace.layers[-1]
         assert isinstance(loss, LeastSquares)
-        inputs = _forward(workspace, inputs)
+        inputs = workspace.run_forward(inputs)
         residuals, slopes = np.empty_like(last.outputs), np.empty_like(last.outputs)
         loss.residuals(last.outputs, targets, residuals, slopes)
         scale = np.full((len(inputs), 1), 1.0 / math.sqrt(self.batches.rows), residuals.dtype)
@@ -63,7 +63,7 @@ class Jacobian:
         befores = [inputs, *(layer.outputs.copy() for layer in workspace.layers[:-1])]
         for column in range(slopes.shape[1]):
             if column:  # a backward pass may use pre-activations and outputs as scratch space
-                _forward(workspace, inputs)
+                workspace.run_forward(inputs)
             last.grad.fill(0.0)
             last.grad[:, column] = slopes[:, column]
             for function, arguments in workspace.backward:
@@ -78,14 +78,3 @@ class Jacobian:
                 np.multiply(before[:, :, None], layer.grad_z[:, None, :], weight)
                 if layer.gradient.bias is not None:
                     matrix[:, self.slices[f"layers.{index}.bias"]] = layer.grad_z
-
-
-def _forward(workspace: Workspace, inputs: Array) -> Array:
-    """Run the forward pass on a batch; return the inputs of the first layer."""
-    if workspace.inputs is not None and inputs is not workspace.inputs.inputs:
-        inputs = workspace.inputs.fill(inputs)
-    function, arguments = workspace.layers[0].product(inputs)
-    function(*arguments)
-    for function, arguments in workspace.forward:
-        function(*arguments)
-    return inputs

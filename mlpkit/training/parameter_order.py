@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlpkit.engine.parameters import Parameters
+from mlpkit.engine.parameters import Parameters, layer_and_role
 from mlpkit.plugin import Array
 
 GROUPS = ("weight", "bias", "normalization.scale", "normalization.shift", "activation", "normalization.mean", "normalization.variance")
@@ -37,6 +37,6 @@ def _parts(parameters: Parameters, size: int) -> list[slice]:
 
 def _place(name: str) -> tuple[int, int]:
     """Return rank and layer of a parameter, such as "layers.0.weight"."""
-    _, layer, part = name.split(".", 2)
-    group = "activation" if part.startswith("activation.") else part
-    return RANKS[GROUPS.index(group)], int(layer)
+    layer, role = layer_and_role(name)
+    group = "activation" if role.startswith("activation.") else role
+    return RANKS[GROUPS.index(group)], layer

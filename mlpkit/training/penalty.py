@@ -33,7 +33,7 @@ class Penalty:
     def value(self) -> float:
         """Return the penalty at the network's weights."""
         with np.errstate(over="ignore"):
-            return float(sum(l2 * weight.dot(weight) + l1 * np.abs(weight).sum() for weight, _, l1, l2, _ in self._terms))
+            return float(sum(l2 * weight.dot(weight) + l1 * np.abs(weight, scratch).sum() for weight, _, l1, l2, scratch in self._terms))
 
     def add(self, gradient: Array, _rate: float = 0.0) -> None:
         """Add the gradient of the penalty at the network's weights to that of the trained parameters, shape (trained,)."""

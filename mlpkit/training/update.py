@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mlpkit.engine.network import Network
+from mlpkit.engine.parameters import layer_and_role
 from mlpkit.numerics.clipping import shorten
 from mlpkit.plugin import Array, Minimizer, Progress, Schedule, is_elementwise, learning_rate_of, takes_place
 from mlpkit.spec import Spec
@@ -203,9 +204,9 @@ class Update:
 
 
 def _place(name: str) -> dict[str, Any]:
-    """Return layer and role of a tensor by its name, such as layers.0.weight."""
-    _, layer, role = name.split(".", 2)
-    return {"role": role, "layer": int(layer)}
+    """Return layer and role of a tensor as keywords of an optimizer's step."""
+    layer, role = layer_and_role(name)
+    return {"role": role, "layer": layer}
 
 
 def layer_factors(network: Network) -> Array | None:
@@ -215,5 +216,5 @@ def layer_factors(network: Network) -> Array | None:
         return None
     parameters = network.parameters
     views = islice(parameters.views.items(), parameters.trained_tensors)
-    parts = [np.full(view.size, layers[_place(name)["layer"]].learning_rate_factor, view.dtype) for name, view in views]
+    parts = [np.full(view.size, layers[layer_and_role(name)[0]].learning_rate_factor, view.dtype) for name, view in views]
     return np.concatenate(parts)

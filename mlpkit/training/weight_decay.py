@@ -7,6 +7,7 @@ from itertools import islice
 import numpy as np
 
 from mlpkit.engine.network import Network
+from mlpkit.engine.parameters import layer_and_role
 from mlpkit.plugin import Array, innermost
 from mlpkit.spec import Spec
 
@@ -27,8 +28,8 @@ class WeightDecay:
         decay, parameters = decay_of(spec), network.parameters
         self._terms: list[tuple[Array, float]] = []
         for name, view in islice(parameters.views.items(), parameters.trained_tensors if decay else 0):
-            _, index, role = name.split(".", 2)
-            layer = network.spec.layers[int(index)]
+            index, role = layer_and_role(name)
+            layer = network.spec.layers[index]
             factor = decay * layer.decay_factor * layer.learning_rate_factor
             if factor and (role == "weight" or (spec.training.decay_all and not role.startswith("activation."))):
                 self._terms.append((view, factor))
