@@ -17,6 +17,7 @@ from mlpkit.data.readers import read_table
 from mlpkit.data.table import Table, missing_columns
 from mlpkit.preprocessing.prepare import prepare
 from mlpkit.spec import Data, Spec
+from mlpkit.spec.class_labels import _distinct
 from mlpkit.text import json_text
 
 from .calls import calls
@@ -60,6 +61,7 @@ def refused(function, *arguments, **options):
 
 
 COMPARING = {
+    "classes of a spec": lambda n: _distinct(tuple(names(n))),
     "the header": lambda n: named_layout(names(n), [["1"] * n] * 3, "t.csv", 1, quoted=False),
     "a header of numbers": lambda n: looks_like_data(names(n, "{}.5"), [["1.5"] * n] * 3),
     "a header of texts": lambda n: looks_like_data(names(n), [["a"] * n, ["1"] * n] * 2),

@@ -12,7 +12,7 @@ from mlpkit.errors import DataError, SpecError
 from mlpkit.preprocessing.labels import Labels
 from mlpkit.spec import Data
 from mlpkit.spec.class_labels import label_text
-from mlpkit.text.shown import first_few
+from mlpkit.text.shown import first_few, shortened
 
 
 def ordered_classes(data: Data, found: Labels, name: str) -> Labels:
@@ -28,7 +28,7 @@ def ordered_classes(data: Data, found: Labels, name: str) -> Labels:
     classes = found if data.classes is None else _listed(data.classes, found, name)
     if data.positive is None:
         return classes
-    place = [label_text(label) for label in classes.tolist()].index(_known("positive", label_text(data.positive), classes))
+    place = _place("positive", label_text(data.positive), _places(classes))
     if len(classes) != 2:
         message = f"the target {name!r} has {len(classes)} classes, but a positive class needs two"
         raise SpecError.at("data.positive", message, "remove it, or give the order of the classes as data.classes")
@@ -57,10 +57,9 @@ def class_weights(
         raise SpecError.at("data.class_weight", "the target is not one class per row", "remove it, or use data.weight for single rows")
     each = np.ones(len(numbers)) if weights is None else weights
     if isinstance(data.class_weight, Mapping):
-        factors = np.ones(len(classes))
-        texts = [label_text(label) for label in classes.tolist()]
+        factors, places = np.ones(len(classes)), _places(classes)
         for label, weight in data.class_weight.items():
-            factors[texts.index(_known("class_weight", label, classes))] = weight
+            factors[_place("class_weight", label, places)] = weight
     else:
         totals = np.bincount(numbers, each, len(classes))
         factors = totals.sum() / (np.count_nonzero(totals) * np.where(totals > 0, totals, 1.0))
@@ -68,13 +67,18 @@ def class_weights(
     return weighted
 
 
-def _known(key: str, text: str, classes: Labels) -> str:
-    """Return a label's text; raise SpecError if it is none of the classes."""
-    texts = [label_text(label) for label in classes.tolist()]
+def _places(classes: Labels) -> dict[str, int]:
+    """Return the class numbers by the texts of the labels."""
+    return {label_text(label): number for number, label in enumerate(classes.tolist())}
+
+
+def _place(key: str, text: str, places: dict[str, int]) -> int:
+    """Return the number of the class with a label's text; raise SpecError if there is none."""
     for known in (text, text.lower()):  # True and False of Python
-        if known in texts:
-            return known
-    raise SpecError.at(f"data.{key}", f"there is no class {text!r} in the training rows", f"use one of {first_few(texts, 10)}")
+        if known in places:
+            return places[known]
+    message = f"there is no class {shortened(repr(text), 60)} in the training rows"
+    raise SpecError.at(f"data.{key}", message, f"use one of {first_few(list(places), 10)}")
 
 
 def _listed(listed: tuple[Any, ...], found: Labels, name: str) -> Labels:
@@ -86,7 +90,8 @@ def _listed(listed: tuple[Any, ...], found: Labels, name: str) -> Labels:
         raise SpecError.at(
             "data.classes", f"the labels of {name!r} are {kind}, but {wrong[0]!r} is not", "list labels as the data have them"
         )
-    missing = [label for label in found.tolist() if label not in listed]
+    known = set(listed)
+    missing = [label for label in found.tolist() if label not in known]
     if missing:
         message = f"the target {name!r} has the class {missing[0]!r}, which data.classes does not list"
         raise DataError(message, help="add it to data.classes, or remove its rows")

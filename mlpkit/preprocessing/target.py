@@ -117,7 +117,9 @@ class TargetEncoder:
         fewest = 2 if spec.data.classes is None else 1
         classes = ordered_classes(spec.data, find_classes(table, table.names[0], spec.data.target_type, fewest), table.names[0])
         form = class_form(spec, table.names[0], len(classes))
-        return cls("classification", form, names, classes, "", np.empty(0), np.empty(0))
+        asked = None if spec.decision is None else spec.decision.threshold  # a criterion chooses it at the end of the run
+        threshold = asked if isinstance(asked, float) and len(classes) == 2 else 0.5
+        return cls("classification", form, names, classes, "", np.empty(0), np.empty(0), threshold=threshold)
 
     @property
     def outputs(self) -> int:

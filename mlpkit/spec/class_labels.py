@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -21,12 +22,12 @@ def label_text(label: Any) -> str:
     """Return the text of a label as in JSON: true and false for booleans, and numbers without a point if they are whole."""
     if isinstance(label, bool):
         return str(label).lower()
-    return f"{label:g}" if isinstance(label, float) and label == int(label) and abs(label) < 1e6 else str(label)
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
 
 
 def _distinct(labels: tuple[Any, ...]) -> tuple[Any, ...]:
-    texts = [label_text(label) for label in labels]
-    if twice := next((text for text in texts if texts.count(text) > 1), None):
+    counts = Counter(label_text(label) for label in labels)
+    if twice := next((text for text, count in counts.items() if count > 1), None):
         raise ValueError(f"the class {twice!r} is listed twice")
     return labels
 

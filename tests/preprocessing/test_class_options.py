@@ -59,6 +59,20 @@ def test_given_weights_have_a_mean_of_1_over_the_rows(kind, weights):
     np.testing.assert_allclose(weights_of({"class_weight": weights}, LABELS[kind]), expected / expected.mean(), rtol=1e-14)
 
 
+@pytest.mark.parametrize("label", [float("inf"), float("nan")])
+@pytest.mark.parametrize("key", ["class_weight", "classes", "positive"])
+def test_labels_that_are_no_numbers_are_refused(label, key):
+    value = {"class_weight": {label: 1.0}, "classes": [label, 1.0], "positive": label}[key]
+    with pytest.raises(mlpkit.MLPKitError):
+        mlpkit.train(spec(SIGMOID, **{key: value}), X, [0.5, 1.5] * 12)
+
+
+def test_large_whole_numbers_are_named_without_a_point():
+    y = [12345678.0, 2.0**40] * 12
+    found = prepare(Spec.model_validate(spec(SIGMOID, class_weight={"12345678": 3.0})), X, y).train.weights
+    assert found[0] == pytest.approx(3 * found[1])
+
+
 def test_true_and_false_are_named_as_in_json():
     y = np.array([True, False] * 12)
     for weights in ({"true": 3.0}, {True: 3.0}, {"True": 3.0}):

@@ -107,6 +107,16 @@ def test_the_threshold_is_chosen_on_the_validation_rows_with_the_best_weights():
     assert model.target_encoder.threshold == best_threshold(probability, positive, None, "f1")
 
 
+def test_a_given_threshold_holds_from_the_first_epoch_on(tmp_path):
+    model = mlpkit.Model(spec(0.2), inputs=3, outputs=1)
+    for number, _ in enumerate(mlpkit.epochs(model, X[:200], Y[:200], validation=(X[200:], Y[200:]))):
+        np.testing.assert_array_equal(model.predict(X) == "yes", model.predict_proba(X)[:, 1] > 0.2)
+        if number == 2:
+            break
+    model.save(tmp_path / "model.h5")
+    assert mlpkit.load(tmp_path / "model.h5").target_encoder.threshold == 0.2
+
+
 def test_too_few_positive_rows_leave_one_half():
     rare = np.array(["no"] * 380 + ["yes"] * 20)
     with pytest.warns(mlpkit.DataWarning, match="only 10 validation rows of the class 'yes': too few to choose a threshold by f1"):
