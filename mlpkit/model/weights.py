@@ -49,6 +49,8 @@ def set_weights(network: Network, weights: Mapping[str, Any]) -> None:
     DataError
         There is no weight of this name, or it has another shape or values that the dtype cannot hold.
     """
+    if not isinstance(weights, Mapping):
+        raise DataError(f"weights are given as {type(weights).__name__}", help="give a dictionary from names to arrays")
     views, checked = network.parameters.views, {}
     for name, given in weights.items():
         if name not in views:

@@ -24,7 +24,9 @@ class _Schema:
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         names = [name for name, kind in self.kinds.items() if not any(field.is_required() for field in kind.model_fields.values())]
         number = [] if self.number is None else [dict(self.number)]
-        return {"anyOf": [*number, *([{"enum": names}] if names else []), *(kind.model_json_schema() for kind in self.kinds.values())]}
+        objects = [kind.model_json_schema() for kind in self.kinds.values()]
+        objects = [{**schema, "required": sorted({"type", *schema.get("required", ())})} for schema in objects]
+        return {"anyOf": [*number, *([{"enum": names}] if names else []), *objects]}
 
 
 def one_of(field: str, *kinds: type[Option], number: Mapping[str, Any] | None = None) -> tuple[Any, ...]:

@@ -62,6 +62,11 @@ WRONG = {
 }
 
 
+def test_weights_are_a_dictionary(model):
+    with pytest.raises(mlpkit.DataError, match="weights are given as int"):
+        model.set_weights(3)
+
+
 @pytest.mark.parametrize("case", WRONG)
 def test_wrong_weights_change_nothing(model, case):
     weights, message = WRONG[case]
