@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -76,6 +77,8 @@ class InputNoise:
         Share of the inputs that are set to 0; the others are divided by 1 - dropout.
     noise : float
         Standard deviation of normal numbers that are added first.
+    constant : sequence of int
+        Indices of inputs that get no noise.
     shape : tuple of int
         (rows, inputs)
     dtype : dtype
@@ -83,9 +86,15 @@ class InputNoise:
     """
 
     def __init__(
-        self, dropout: float, noise: float, shape: tuple[int, ...], dtype: np.dtype[np.floating], rng: np.random.Generator
+        self,
+        dropout: float,
+        noise: float,
+        constant: Sequence[int],
+        shape: tuple[int, ...],
+        dtype: np.dtype[np.floating],
+        rng: np.random.Generator,
     ) -> None:
-        self.noise, self.rng = noise, rng
+        self.noise, self.constant, self.rng = noise, constant, rng
         self.inputs: Array = np.empty(shape, dtype)
         self.dropout = DropoutMask(dropout, shape, dtype, rng) if dropout else None
         self.scratch = self.inputs if self.dropout is None else self.dropout.mask
@@ -96,6 +105,8 @@ class InputNoise:
         if self.noise:
             self.rng.standard_normal(dtype=self.scratch.dtype.type, out=self.scratch)
             self.scratch *= self.noise
+            for index in self.constant:
+                self.scratch[:, index] = 0.0
             np.add(inputs, self.scratch, self.inputs)
         else:
             self.inputs[...] = inputs

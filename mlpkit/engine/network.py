@@ -6,7 +6,7 @@ Inference needs no loss, optimizer or workspace.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -36,7 +36,14 @@ class Network:
         Spec in which `inputs` and `units` of every layer are set.
     dtype : str or dtype
         "float32" or "float64".
+
+    Attributes
+    ----------
+    constant_inputs : sequence of int
+        Indices of inputs that are 0 in all rows. Training adds no noise to them.
     """
+
+    constant_inputs: Sequence[int] = ()
 
     def __init__(self, spec: NetworkSpec, dtype: str = "float32") -> None:
         self._hold(spec, dtype, _allocate(spec, np.dtype(dtype)))

@@ -201,7 +201,7 @@ class Workspace:
         spec, shape = self.network.spec, (self.rows, self.network.row_shape[0])
         if not (spec.input_dropout or spec.input_noise or adds_inputs(self.network.layers)):
             return None
-        return InputNoise(spec.input_dropout, spec.input_noise, shape, self.network.dtype, rng)
+        return InputNoise(spec.input_dropout, spec.input_noise, self.network.constant_inputs, shape, self.network.dtype, rng)
 
     def _backward(self) -> Calls:
         """Return the calls from the gradient of the loss to all gradients except that of the first weights.

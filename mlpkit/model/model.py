@@ -98,6 +98,8 @@ class Model(Predictor):
     def set_weights(self, weights: Mapping[str, Any]) -> None:
         """Set weights by name; others stay. Trained biases, scales and averages of batch normalization are weights too.
 
+        The weights of inputs that are constant in the training rows stay 0.
+
         Parameters
         ----------
         weights : mapping of str to array
@@ -113,6 +115,8 @@ class Model(Predictor):
         self._runs.check_idle()
         self._network = self.network.writable()
         set_weights(self._network, weights)
+        if self.input_encoder is not None:
+            self._network.layers[0].weight[self.input_encoder.zeros] = 0.0
 
     # -- training
 
@@ -203,11 +207,11 @@ class Model(Predictor):
     def _adopt(self, prepared: Prepared) -> None:
         """Use the preprocessing of prepared data; raise SpecError if the widths of the network do not fit.
 
-        Weights of inputs that are always 0 are set to 0, so that all readers of the file make the same predictions.
+        Weights of inputs that are always 0 are 0 and stay so, so that all readers of the file make the same predictions.
         """
         self.spec.with_widths(prepared.inputs.width, prepared.target.outputs)
-        if prepared.inputs is not self.input_encoder and prepared.inputs.zeros:
-            self._network.layers[0].weight[prepared.inputs.zeros] = 0.0
+        self._network.constant_inputs = prepared.inputs.zeros
+        self._network.layers[0].weight[prepared.inputs.zeros] = 0.0
         if self.target_encoder is None:
             set_prior(self.spec, self._network, prepared.train)
         self.input_encoder, self.target_encoder = prepared.inputs, prepared.target

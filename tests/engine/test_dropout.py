@@ -62,7 +62,7 @@ def spec(dropout, **network):
 
 def test_inputs_get_noise_and_then_dropout():
     inputs = np.full(MANY, 3.0)
-    noisy = InputNoise(0.25, 0.5, MANY, np.dtype("float64"), np.random.default_rng(0)).fill(inputs)
+    noisy = InputNoise(0.25, 0.5, (), MANY, np.dtype("float64"), np.random.default_rng(0)).fill(inputs)
     kept = noisy[noisy != 0] * 0.75
     assert abs((noisy == 0).mean() - 0.25) < 0.01
     assert (kept.mean(), kept.std()) == (pytest.approx(3.0, abs=0.01), pytest.approx(0.5, rel=0.02))

@@ -87,6 +87,23 @@ def test_a_loaded_model_and_one_trained_further_keep_their_zeros(tmp_path):
     assert not loaded.network.layers[0].weight[loaded.input_encoder.zeros].any()
 
 
+@pytest.mark.filterwarnings("ignore::mlpkit.ConstantColumnWarning")
+def test_weights_of_constant_inputs_stay_0_with_noise_and_with_weights_of_another_model():
+    network = {"input_noise": 0.5, "input_dropout": 0.1, "layers": [{"units": 4, "activation": "tanh"}, {}]}
+    noisy = mlpkit.train(make(network=network), TABLE)
+    gaps = {"gappy": TABLE["gappy"]}  # the indicator of missing values stays
+    varied = {name: RNG.normal(size=ROWS) for name in TABLE if name not in ("word", "gappy")}
+    other = mlpkit.train(make(), {**varied, "word": TABLE["word"], **gaps})
+    taken = mlpkit.train(make(), TABLE, start_from=other)
+    filled = mlpkit.train(make(), TABLE)
+    filled.set_weights({"layers.0.weight": np.ones((7, 4))})
+    for model in (noisy, taken, filled):
+        weight, zeros = model.network.layers[0].weight, model.input_encoder.zeros
+        assert len(zeros) == 5
+        assert not weight[zeros].any()
+        assert np.delete(weight, zeros, axis=0).all()
+
+
 def test_a_reader_that_knows_nothing_of_constants_predicts_the_same(tmp_path):
     """As models/README.md reads a file: values, indicators and choices times weights."""
     model = trained()
