@@ -136,7 +136,7 @@ class Predictor:
         target = self.target_encoder
         if target is None or target.classes is None or len(target.classes) != 2:
             raise DataError("only a model of two classes has a decision threshold", help="leave it out")
-        if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 < threshold < 1:
+        if isinstance(threshold, bool) or not isinstance(threshold, (int, float, np.floating)) or not 0 < threshold < 1:
             raise DataError(f"the threshold is {threshold!r}, but must be a number between 0 and 1", help="0.5 is the default")
         return replace(target, threshold=float(threshold))
 

@@ -55,7 +55,10 @@ def set_weights(network: Network, weights: Mapping[str, Any]) -> None:
     for name, given in weights.items():
         if name not in views:
             raise DataError(f"there is no weight {name!r}", help=f"the names are {first_few(_in_order(network), 20)}")
-        value = np.asarray(given)
+        try:
+            value = np.asarray(given)
+        except ValueError as error:  # of NumPy, for lists of different lengths
+            raise DataError(f"the weight {name!r} is no array: {error}", help=f"pass an array of shape {views[name].shape}") from error
         if value.dtype.kind not in "fiub" or value.shape != views[name].shape:
             found = f"numbers of shape {value.shape}" if value.dtype.kind in "fiub" else f"values of type {value.dtype}"
             raise DataError(f"the weight {name!r} has shape {views[name].shape}, but these are {found}", help="pass an array of this shape")

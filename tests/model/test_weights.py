@@ -58,6 +58,7 @@ WRONG = {
     "texts": ({"layers.3.bias": ["a"]}, "but these are values of type"),
     "NaN": ({"layers.3.bias": [np.nan]}, "would be NaN or infinite in float64"),
     "infinity": ({"layers.3.bias": [np.inf]}, "would be NaN or infinite in float64"),
+    "rows of different lengths": ({"layers.3.bias": [[1.0], [1.0, 2.0]]}, r"is no array: .*\n.*pass an array of shape \(1,\)"),
     "a good and a wrong one": ({"layers.3.weight": np.zeros((4, 1)), "layers.3.bias": [np.nan]}, "would be NaN"),
 }
 

@@ -89,6 +89,7 @@ def test_a_model_predicts_with_its_threshold(ends, threshold, tmp_path):
     np.testing.assert_array_equal(model.predict(X) == "yes", probability > own)
     assert model.evaluate(X, Y)["accuracy"] == np.mean(model.predict(X) == Y)
     np.testing.assert_array_equal(model.predict(X, threshold=0.5) == "yes", probability > 0.5)
+    np.testing.assert_array_equal(model.predict(X, threshold=np.float32(0.5)) == "yes", probability > 0.5)
     np.testing.assert_array_equal(mlpkit.train(spec(None, ends), X, Y).predict_proba(X), model.predict_proba(X))
     model.save(tmp_path / "model.h5")
     loaded = mlpkit.load(tmp_path / "model.h5")
