@@ -58,6 +58,10 @@ def test_the_tour_runs(tmp_path):
     assert shown in done.stderr
     assert shown in README
     assert "Adelie,Torgersen,39.1,18.7,181,3750,male,2007,Adelie" in done.stdout
+    spec = tmp_path / "tour" / "spec.json"
+    spec.write_text(spec.read_text().replace('"relu"', '{"type": "leaky_relu", "slope": 0.1}'), encoding="utf-8")
+    wrong = subprocess.run(["mlpkit", "check", spec.name], cwd=spec.parent, env=environment, capture_output=True, text=True)
+    assert wrong.stderr.strip() in README
 
 
 def test_every_file_and_function_in_the_map_of_the_code_is_there():
