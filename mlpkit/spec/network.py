@@ -15,6 +15,7 @@ from mlpkit.spec.normalization import BatchNormalization, Normalization
 from mlpkit.spec.part import Count, Flag, Number, Part, example, raise_any
 from mlpkit.spec.weight_constraint import WeightConstraint
 from mlpkit.text.limits import InParts
+from mlpkit.text.shown import counted
 
 
 class Layer(Part):
@@ -116,7 +117,7 @@ class NetworkSpec(Part):
                 message = "a residual connection of the last layer would change the range of the predictions"
                 found.append(Finding(path, message, "use it in earlier layers"))
             elif from_layer < 0:
-                found.append(Finding(path, f"there are only {index} layers before this one", f"use at most {index + 1}"))
+                found.append(Finding(path, f"the network has only {counted(index, 'layer')} before this one", f"use at most {index + 1}"))
             elif None not in (layer.units, widths[from_layer]) and layer.units != widths[from_layer]:
                 message = f"the inputs of layer {from_layer} have width {widths[from_layer]}, but this layer has {layer.units} units"
                 found.append(Finding(path, message, "give both the same width"))

@@ -77,7 +77,7 @@ WRONG = {
         [{"units": 5, "residual": 1}],
         "network.layers[0].residual: the inputs of layer 0 have width 4, but this layer has 5",
     ),
-    "too far": ([{}, {"residual": 3}], "network.layers[1].residual: there are only 1 layers before this one"),
+    "too far": ([{}, {"residual": 3}], "network.layers[1].residual: the network has only 1 layer before this one"),
     "zero": ([{"residual": 0}], "network.layers[0].residual"),
 }
 
