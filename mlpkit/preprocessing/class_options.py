@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.errors import DataError, SpecError
-from mlpkit.preprocessing.labels import Labels
+from mlpkit.preprocessing.labels import TYPES, Labels, type_of
 from mlpkit.spec import Data
 from mlpkit.spec.class_labels import label_text
 from mlpkit.text.shown import first_few, shortened
@@ -82,11 +82,10 @@ def _place(key: str, text: str, places: dict[str, int]) -> int:
 
 
 def _listed(listed: tuple[Any, ...], found: Labels, name: str) -> Labels:
-    kinds: dict[str, tuple[type, ...]] = {"U": (str,), "i": (int,), "f": (float, int), "b": (bool,)}
-    types = kinds[found.dtype.kind]
-    wrong = [label for label in listed if not isinstance(label, types) or (isinstance(label, bool) and bool not in types)]
+    type_name = type_of(found)
+    wrong = [label for label in listed if type(label) not in TYPES[type_name]]
     if wrong:
-        kind = {"U": "texts", "i": "integers", "f": "numbers", "b": "true and false"}[found.dtype.kind]
+        kind = {"str": "texts", "int64": "integers", "float64": "numbers", "bool": "true and false"}[type_name]
         raise SpecError.at(
             "data.classes", f"the labels of {name!r} are {kind}, but {wrong[0]!r} is not", "list labels as the data have them"
         )
@@ -95,4 +94,4 @@ def _listed(listed: tuple[Any, ...], found: Labels, name: str) -> Labels:
     if missing:
         message = f"the target {name!r} has the class {missing[0]!r}, which data.classes does not list"
         raise DataError(message, help="add it to data.classes, or remove its rows")
-    return np.array(listed, dtype=np.str_ if found.dtype.kind == "U" else found.dtype)
+    return np.array(listed, dtype=np.str_ if type_name == "str" else found.dtype)

@@ -31,10 +31,7 @@ def best_threshold(probability: Vector, positive: NDArray[np.bool_], weights: ND
     each = np.ones(len(probability)) if weights is None else weights.astype(np.float64)
     order = np.argsort(probability)
     p, right, wrong = probability[order], (each * positive)[order], (each * ~positive)[order]
-    false_negative, true_negative = (
-        np.append(0.0, right.cumsum()),
-        np.append(0.0, wrong.cumsum()),
-    )  # if the first k rows are predicted negative
+    false_negative, true_negative = (np.append(0.0, part.cumsum()) for part in (right, wrong))  # the first k rows predicted negative
     true_positive, false_positive = right.sum() - false_negative, wrong.sum() - true_negative
     with np.errstate(all="ignore"):
         if criterion == "f1":

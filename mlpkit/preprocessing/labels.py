@@ -210,6 +210,11 @@ def _comparable(table: Table, name: str, classes: Labels) -> tuple[NDArray[np.in
     return codes, [text if value is None else value for text, value in zip(found, read, strict=True)]
 
 
+def type_of(classes: Labels) -> str:
+    """Return the name of the type of labels, one of `TYPES`."""
+    return "str" if classes.dtype.kind == "U" else classes.dtype.name
+
+
 def stored_classes(found: Sequence[Any], label_type: str) -> Labels:
     """Return the classes of a model file as an array of the type that labels had in training.
 

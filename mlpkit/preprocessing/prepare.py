@@ -286,4 +286,5 @@ def _strata(spec: Spec, target: Table) -> NDArray[np.intp] | None:
     """Return the class index of each row, or None if the target has no classes."""
     if not is_classes(spec, target) or target.width > 1:
         return None
-    return class_numbers(target, target.names[0], find_classes(target, target.names[0], spec.data.target_type))
+    classes = find_classes(target, target.names[0], spec.data.target_type, fewest=1)  # `TargetEncoder.fit` knows how many it needs
+    return class_numbers(target, target.names[0], classes)

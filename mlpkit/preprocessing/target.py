@@ -18,7 +18,7 @@ from mlpkit.errors import BrokenPlugin, DataError, ModelFileError, SpecError
 from mlpkit.plugin import Activation, Array, Loss, Targets, Task, plugin_name
 from mlpkit.preprocessing.class_options import ordered_classes
 from mlpkit.preprocessing.json_state import TargetState, first_line, statistics
-from mlpkit.preprocessing.labels import Labels, class_numbers, find_classes, known_numbers, stored_classes
+from mlpkit.preprocessing.labels import Labels, class_numbers, find_classes, known_numbers, stored_classes, type_of
 from mlpkit.preprocessing.statistics import unequal
 from mlpkit.preprocessing.target_numbers import center_and_scale, find_constant, indicators_of, labels_of, values_of
 from mlpkit.preprocessing.task import Form, check_range, class_form, is_classes, target_scale
@@ -263,7 +263,7 @@ class TargetEncoder:
             "form": self.form,
             "names": list(self.names),
             "classes": None if self.classes is None else self.classes.tolist(),
-            "label_type": self.label_type if self.classes is None else _type_name(self.classes),
+            "label_type": self.label_type if self.classes is None else type_of(self.classes),
             **by_loss,
             **({} if self.threshold == 0.5 else {"threshold": self.threshold}),
             **({} if self.threshold_rows is None else {"threshold_rows": list(self.threshold_rows)}),
@@ -288,7 +288,3 @@ class TargetEncoder:
             return cls(valid.task, valid.form, names, classes, label_type, center, scale, *by_loss, valid.threshold, rows)
         except (TypeError, ValueError, OverflowError) as error:  # a ValidationError is a ValueError
             raise ModelFileError(f"its preprocessing of the target is not valid: {first_line(error)}") from error
-
-
-def _type_name(classes: Labels) -> str:
-    return "str" if classes.dtype.kind == "U" else classes.dtype.name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -26,9 +26,9 @@ def label_text(label: Any) -> str:
 
 
 def _distinct(labels: tuple[Any, ...]) -> tuple[Any, ...]:
-    counts = Counter(label_text(label) for label in labels)
-    if twice := next((text for text, count in counts.items() if count > 1), None):
-        raise ValueError(f"the class {twice!r} is listed twice")
+    counts = Counter(map(label_text, labels))
+    if len(counts) < len(labels):
+        raise ValueError(f"the class {counts.most_common(1)[0][0]!r} is listed twice")
     return labels
 
 
@@ -38,12 +38,18 @@ def _check_weight(value: Any) -> Any:
         return value
     if not isinstance(value, Mapping) or not value or len(value) > MOST_CLASSES:
         raise PydanticCustomError("class_weight", "should be 'balanced', or an object with a number for each class")
-    found = {label_text(label): weight for label, weight in value.items()}
-    for label, weight in found.items():
-        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < math.inf:
-            message = f"the weight of the class {shortened(repr(label), 60)} should be a number greater than 0"
-            raise PydanticCustomError("class_weight", message.replace("{", "{{").replace("}", "}}"))
-    return {label: float(weight) for label, weight in found.items()}
+    found: dict[str, float] = {}
+    for label, weight in ((label_text(label), weight) for label, weight in value.items()):
+        if label in found:
+            raise _weight_error(label, "is given twice")
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight <= sys.float_info.max:
+            raise _weight_error(label, f"should be a number greater than 0, not {shortened(repr(weight), 60)}")
+        found[label] = float(weight)
+    return found
+
+
+def _weight_error(label: str, problem: str) -> PydanticCustomError:
+    return PydanticCustomError("class_weight", "{message}", {"message": f"the weight of the class {shortened(repr(label), 60)} {problem}"})
 
 
 class _Schema:
@@ -54,5 +60,5 @@ class _Schema:
         return {"anyOf": [{"enum": ["balanced"]}, numbers]}
 
 
-Labels = Annotated[tuple[Label, ...], Field(min_length=2), AfterValidator(_distinct), InParts]
+Labels = Annotated[tuple[Label, ...], Field(min_length=2), InParts, AfterValidator(_distinct)]
 ClassWeight = Annotated[Literal["balanced"] | dict[str, float], PlainValidator(_check_weight), _Schema()]

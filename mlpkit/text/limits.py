@@ -12,7 +12,7 @@ from typing import Any, get_args
 from pydantic import ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic.fields import FieldInfo
 
-PART = 100  # entries of a list or an object that are validated at once
+PART = 100  # entries of a list or an object that are validated at once, in the last part up to twice as many
 MOST_UNKNOWN = 50  # most unknown keys of an object that are reported one by one
 
 
@@ -21,11 +21,12 @@ def _in_parts(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
         return validate(value)
     kind, entries = (dict, list(value.items())) if isinstance(value, dict) else (list, value)
     parts = []
-    for start in range(0, len(entries), PART):
+    stops = [*range(PART, len(entries) - PART + 1, PART), len(entries)]
+    for start, stop in zip([0, *stops], stops, strict=False):
         try:
-            parts.append(validate(kind(entries[start : start + PART])))
+            parts.append(validate(kind(entries[start:stop])))
         except ValidationError:
-            validate(kind(entries[: start + PART]))  # validated again from the start, so that the positions in the error are right
+            validate(kind(entries[:stop]))  # validated again from the start, so that the positions in the error are right
             raise
     if kind is dict:
         return {key: entry for part in parts for key, entry in part.items()}

@@ -116,12 +116,22 @@ WRONG = {
     "a weight of 0": (SOFTMAX, {"class_weight": {"cat": 0}}, r"data\.class_weight: the weight of the class 'cat' should be a number"),
     "a text as weight": (SOFTMAX, {"class_weight": {"cat": "2"}}, r"data\.class_weight: the weight of the class 'cat'"),
     "another word": (SOFTMAX, {"class_weight": "even"}, r"data\.class_weight: should be 'balanced', or an object"),
+    "a weight twice": (SOFTMAX, {"class_weight": {1: 2.0, "1": 3.0}}, r"data\.class_weight: the weight of the class '1' is given twice"),
+    "a class in braces": (SOFTMAX, {"class_weight": {"{cat}": "{2}"}}, r"class '\{cat\}' should be a number greater than 0, not '\{2\}'"),
+    "an infinite class": (SOFTMAX, {"class_weight": {float("inf"): 1.0}}, r"data\.class_weight: there is no class 'inf'"),
+    "a weight above all floats": (SOFTMAX, {"class_weight": {"cat": 10**400}}, r"data\.class_weight: the weight of the class 'cat'"),
     "no weights": (SOFTMAX, {"class_weight": {}}, r"data\.class_weight: should be 'balanced', or an object"),
     "a positive class that is none": (SOFTMAX, {"positive": "cow"}, r"data\.positive: there is no class 'cow'"),
     "a positive class of three": (SOFTMAX, {"positive": "cat"}, r"data\.positive: .* has 3 classes, but a positive class needs two"),
     "classes of another type": (SOFTMAX, {"classes": [1, 2, 3]}, r"data\.classes: the labels of 'y' are texts, but 1 is not"),
     "one class": (SOFTMAX, {"classes": ["cat"]}, r"data\.classes"),
     "a class twice": (SOFTMAX, {"classes": ["cat", "dog", "eel", "cat"]}, r"data\.classes: the class 'cat' is listed twice"),
+    "the empty class twice": (SOFTMAX, {"classes": ["", "cat", ""]}, r"data\.classes: the class '' is listed twice"),
+    "a class twice, far apart": (
+        SOFTMAX,
+        {"classes": [*map(str, range(150)), "7", "cat"]},
+        r"data\.classes: the class '7' is listed twice",
+    ),
 }
 
 
@@ -163,6 +173,20 @@ def test_classes_have_the_given_order_and_may_be_missing_in_the_rows(kind, tmp_p
 def test_a_run_may_have_rows_of_one_listed_class():
     model = mlpkit.train(spec(classes=["cat", "dog"]), X, ["cat"] * 24)
     assert model.classes.tolist() == ["cat", "dog"]
+
+    split = {"split": {"validation": 0.25}}
+    assert mlpkit.train(spec(classes=["cat", "dog"], **split), X, ["cat"] * 24).classes.tolist() == ["cat", "dog"]
+
+
+@pytest.mark.parametrize("count", [100, 101, 201])
+def test_any_number_of_classes_may_be_listed(count):
+    classes = [*LABELS["texts"][:1], "dog", "eel", *map(str, range(count - 3))]
+    assert len(mlpkit.train(spec(classes=classes), X, LABELS["texts"]).classes) == count
+
+
+def test_large_whole_labels_are_named_without_a_point():
+    y = [4e6] * 14 + [5e6] * 10
+    assert weights_of({"class_weight": {"4000000": 3.0}}, y)[0] > 1.0
 
 
 def test_a_class_that_is_not_listed_is_refused():
