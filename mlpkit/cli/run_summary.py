@@ -60,13 +60,13 @@ class RunSummary:
     def _result(self, model: Model, done: int, interrupted: bool) -> str:
         epochs, most = len(model.history), model.spec.training.epochs
         after, early = f"after {counted(epochs, 'epoch')}", epochs < most and _monitor(model).exhausted
-        converged = ": the optimizer converged" if epochs < most and not early else ""
+        reason = _reason(model) if epochs < most and not early else ""
         if interrupted:
             return f"interrupted {after}"
         if self.source is None or epochs > done:
-            return f"{'stopped early' if early else 'trained'} {after}{converged}"
+            return f"{'stopped early' if early else 'trained'} {after}{reason}"
         more = "training.early_stopping.patience" if early else "--epochs"
-        return f"the run was complete {after}{converged or f': to train further, increase {more}'}"
+        return f"the run was complete {after}{reason or f': to train further, increase {more}'}"
 
     def values(self, model: Model, *, interrupted: bool) -> dict[str, Any]:
         """Return the summary as JSON values."""
@@ -86,6 +86,13 @@ def best_epoch(model: Model) -> Epoch | None:
         return None
     monitor = _monitor(model)
     return next((epoch for epoch in model.history if epoch.number == monitor.best), None)
+
+
+def _reason(model: Model) -> str:
+    """Return why a run ended before its last epoch and without early stopping."""
+    spent = [] if model.spec.training.time_budget is None else ["the time budget is spent"]
+    converged = ["the optimizer converged"] if model.spec.optimizer.scope == "problem" else []
+    return f": {' or '.join([*converged, *spent])}"
 
 
 def _monitor(model: Model) -> Monitor:

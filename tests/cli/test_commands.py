@@ -406,6 +406,15 @@ def test_a_run_that_converged_is_not_stopped_early(project, run, early):
     assert not any(word in done.err + again.err for word in ("stopped early", "patience", "goes on"))
 
 
+def test_a_run_whose_time_is_spent_has_not_converged(project, run):
+    training = json.dumps({"epochs": 60, "time_budget": 1e-9, "checkpoint": {}})
+    train = ["train", "spec.json", "-s", f"training={training}"]
+    done, again = run(*train), run(*train, "--resume", "model.checkpoints", "-f")
+    assert (done.code, again.code) == (0, 0), done.err + again.err
+    assert "\ntrained after 1 epoch: the time budget is spent\n" in done.err
+    assert "\nthe run was complete after 1 epoch: the time budget is spent\n" in again.err
+
+
 def test_a_metric_with_options_is_measured_as_the_model_has_it(project, run):
     (project / "own.py").write_text(
         "import mlpkit\nclass Sure(mlpkit.Metric):\n    higher_is_better = True\n    task = 'classification'\n    limit: float\n"
