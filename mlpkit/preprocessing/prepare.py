@@ -126,7 +126,8 @@ def encode_labelled(
     """
     rows = read_rows(spec, source, y, weights, inputs, storage="disk", measured=True)
     if weighted and rows.weights is None:
-        help = "give weights=" if spec.data.weight is None else f"the spec names the column {spec.data.weight!r}: add it, or give weights="
+        add = "" if spec.data.weight is None else f"add the column {spec.data.weight!r}, which the spec names, or "
+        help = f"{add}leave --weighted (weighted=True) out, or pass weights= in Python"
         raise DataError("there are no sample weights for weighted metrics", help=help)
     if rows.untargeted:
         warn(LeftOutWarning(f"{counted(rows.untargeted, 'row')} without a target left out"))
