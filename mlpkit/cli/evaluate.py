@@ -11,7 +11,7 @@ import typer
 from mlpkit.cli.console import Console
 from mlpkit.cli.json_format import finite
 from mlpkit.cli.model_facts import aligned
-from mlpkit.cli.options import Code, Json, Large, Surrogate, load_code
+from mlpkit.cli.options import Code, Json, Large, Surrogate, by_name, load_code
 from mlpkit.errors import MissingPlugin
 
 if TYPE_CHECKING:
@@ -92,12 +92,7 @@ def _text(model: Model, measured: dict[str, float], label: str) -> str:
 
 def _bounds(texts: Sequence[str]) -> dict[str, float]:
     """Return the bound of each figure that has one."""
-    bounds: dict[str, float] = {}
-    for name, bound in map(_bound, texts):
-        if name in bounds:
-            raise typer.BadParameter(f"{name} has more than one bound", param_hint="--fail-under")
-        bounds[name] = bound
-    return bounds
+    return by_name(map(_bound, texts), "--fail-under")
 
 
 def _bound(text: str) -> tuple[str, float]:

@@ -9,7 +9,7 @@ import shlex
 import sys
 import warnings
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -31,6 +31,8 @@ Data = Annotated[str | None, typer.Option("-d", "--data", metavar="DATA", help="
 Large = Annotated[bool, typer.Option("--allow-large", help="Read a file that declares more than 1,000 times its own size.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Overwrite an existing file.")]
+
+Value = TypeVar("Value")
 
 COMMON: dict[str, Any] = {"quiet": Quiet, "verbose": Verbose, "debug": Debug, "no_color": NoColor}
 
@@ -71,6 +73,16 @@ def _each_once(console: Console) -> Callable[..., None]:
             seen.add(text)
 
     return show
+
+
+def by_name(pairs: Iterable[tuple[str, Value]], option: str) -> dict[str, Value]:
+    """Return the values of a repeatable option by name. Raise BadParameter if a name is given more than once."""
+    found: dict[str, Value] = {}
+    for name, value in pairs:
+        if name in found:
+            raise typer.BadParameter(f"{name} is given more than once", param_hint=option)
+        found[name] = value
+    return found
 
 
 def load_code(paths: Iterable[str] | None) -> list[PluginInfo]:

@@ -119,7 +119,7 @@ BAD = {
     "a wrong type": (["leaky_relu", "-s", "negative_slope=x"], 2, ["negative_slope", "number"]),
     "no setting": (["relu", "-s", "slope"], 2, ["'slope' is not KEY=VALUE"]),
     "a setting given twice": (["leaky_relu", *["-s", "negative_slope=0.1"] * 2], 2, ["negative_slope is set more than once"]),
-    "an expectation given twice": (["relu", *["--expect", "output=x"] * 2], 2, ["output has more than one reason", "--expect"]),
+    "an expectation given twice": (["relu", *["--expect", "output=x"] * 2], 2, ["output is given more than once", "--expect"]),
     "no such group": (["relu", "-g", "layers"], 2, ["layers"]),
     "no target": ([], 2, ["missing argument 'TARGET'"]),
     "a folder that does not exist": (["./nowhere"], 3, ["there is no folder nowhere"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.options import Code, Json, load_code, with_code
+from mlpkit.cli.options import Code, Json, by_name, load_code, with_code
 from mlpkit.cli.overrides import Setting
 from mlpkit.cli.plugins.names import Group, GroupOption, complete_target, named, of_file, of_group
 from mlpkit.errors import AmbiguousPlugin, BrokenPlugin, MissingPlugin, Problem, SpecError, join_problems
@@ -55,7 +55,7 @@ def check_plugins(
 
     load_code(code)
     changes = Setting.parse_all(settings or ())
-    expected = _expected_failures(expect or ())
+    expected = by_name(map(_expected, expect or ()), "--expect")
     made = _instances(_targets(target, group), changes, lambda info: _show_command(target, info, code))
     failures = [_applicable_failures(plugin, expected) for _, plugin in made]
     _check_known(expected, failures)
@@ -71,16 +71,6 @@ def check_plugins(
     console.say(f"checked {counted(len(reports), 'plugin')}: {f'{failed} broke the contract' if failed else 'all keep the contract'}")
     if failed:
         raise typer.Exit(FAILED)
-
-
-def _expected_failures(texts: Sequence[str]) -> dict[str, str]:
-    """Return the reasons of expected failures by check. Raise BadParameter if a check is named twice."""
-    expected: dict[str, str] = {}
-    for name, reason in map(_expected, texts):
-        if name in expected:
-            raise typer.BadParameter(f"{name} has more than one reason", param_hint="--expect")
-        expected[name] = reason
-    return expected
 
 
 def _expected(text: str) -> tuple[str, str]:
