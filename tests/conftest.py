@@ -1,4 +1,4 @@
-"""Distributions that are installed for a test, in a folder of their own on the path."""
+"""What a test changes for itself alone: installed distributions, registered classes, NumPy's warnings."""
 
 import sys
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit.plugin import entry_points
+from mlpkit.plugin import REGISTRIES, entry_points
 
 
 @pytest.fixture(autouse=True)
@@ -14,6 +14,15 @@ def numpys_error_state():
     """A test, or a faulty plugin in it, that changes how NumPy warns does so for itself alone."""
     with np.errstate():
         yield
+
+
+@pytest.fixture(autouse=True)
+def classes_of_a_test():
+    """The classes that a test registers are forgotten at its end: in a spec of another test, their names mean something else."""
+    kept = [(registry, dict(registry._own), dict(registry._sources)) for registry in REGISTRIES.values()]
+    yield
+    for registry, classes, sources in kept:
+        registry._own, registry._sources = classes, sources
 
 
 @pytest.fixture

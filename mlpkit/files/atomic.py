@@ -197,10 +197,13 @@ def _created(path: Path, mode: int | None, context: Context = contextlib.nullcon
                 os.chmod(path, permissions)  # undoes the umask
             yield cast(BinaryIO, _File(descriptor, context))
             os.fsync(descriptor)  # not retried: after a failure the system may have dropped the pages
-        finally:
-            os.close(descriptor)
+        except BaseException:
+            with contextlib.suppress(OSError):  # the first error is the one to report
+                os.close(descriptor)
+            raise
+        os.close(descriptor)
     except BaseException:
-        with contextlib.suppress(OSError):  # the first error is the one to report
+        with contextlib.suppress(OSError):
             os.unlink(path)
         raise
 

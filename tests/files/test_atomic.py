@@ -129,6 +129,25 @@ def test_a_failing_system_call_leaves_the_old_file(call, number, target, monkeyp
     assert os.listdir(target.parent) == [target.name]
 
 
+def test_the_first_of_two_errors_is_the_one_to_report(target, monkeypatch):
+    close = os.close
+
+    def fail(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def fail_to_close(descriptor):
+        close(descriptor)
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", fail)
+        patch.setattr(os, "close", fail_to_close)
+        with pytest.raises(ModelFileError, match="the disk is full"):
+            save_bytes(target, NEW)
+    assert target.read_bytes() == OLD
+    assert os.listdir(target.parent) == [target.name]
+
+
 @pytest.mark.parametrize("failing", range(1, 7))
 def test_a_disk_that_fills_up_half_way_leaves_the_old_file(failing, target, monkeypatch):
     calls, write_some = [], os.write
