@@ -234,7 +234,10 @@ def test_cross_entropy_refuses_logarithms():
         ("elu", {"alpha": -1}, "alpha"),
         ("celu", {"alpha": 0}, "alpha"),
         ("gelu", {"approximate": "erf"}, "approximate"),
+        ("celu", {"alpha": 1e-45}, "alpha"),  # 0 in float32
         ("softplus", {"beta": 0}, "beta"),
+        ("softplus", {"beta": 1e-45}, "beta"),
+        ("softplus", {"beta": 1e300}, "beta"),
         ("squareplus", {"b": 0}, "b"),
         ("soft_shrink", {"threshold": -1}, "threshold"),
         ("sine", {"omega": 0}, "omega"),

@@ -215,6 +215,8 @@ WRONG = {
     "shares above 1": ("wsd", {"maximum": 0.1, "warmup": 0.6, "decay": 0.6}, "more than the run"),
     "a schedule too few": ("sequential", {"schedules": [COSINE], "boundaries": [2]}, "one more of the schedules"),
     "a boundary at 0": ("sequential", {"schedules": [COSINE, COSINE], "boundaries": [0]}, "above 0"),
+    "a period of rounding": ("cosine_restarts", {"initial": 0.1, "period": 1e-308, "factor": 1000}, "period"),
+    "a rise of rounding": ("cyclic", {"initial": 0.1, "maximum": 0.2, "rise": 1e-320}, "rise"),
     "a maximum below the minimum": ("cyclic", {"initial": 0.2, "maximum": 0.1, "rise": 1}, "less than the initial"),
 }
 

@@ -37,7 +37,7 @@ class CELU(Activation):
 
     since: ClassVar[int] = 5
     initializer: ClassVar[str] = "he_normal"
-    alpha: float = Field(1.0, gt=0, description="minus the limit below 0")
+    alpha: float = Field(1.0, ge=1e-6, description="minus the limit below 0")
 
     def forward(self, z: Array, out: Array) -> None:
         _exponential_below(z, out, self.alpha, 1.0 / self.alpha)

@@ -95,11 +95,8 @@ class TanhShrink(Activation):
             grad[rows] *= x
 
 
-class SoftShrink(Activation):
-    """Soft shrinkage: z - threshold above the threshold, z + threshold below -threshold, 0 between them. Donoho 1995.
-
-    The option is `lambd` in PyTorch.
-    """
+class Shrinkage(Activation):
+    """Activation that is 0 between -threshold and threshold, and has slope 1 outside."""
 
     since: ClassVar[int] = 5
     threshold: float = Field(0.5, ge=0, description="half the width of the flat piece")
@@ -108,39 +105,34 @@ class SoftShrink(Activation):
     def kinks(self) -> tuple[float, ...]:  # type: ignore[override]
         """Ends of the flat piece."""
         return -self.threshold, self.threshold
+
+    def backward(self, z: Array, out: Array, grad: Array) -> None:
+        for rows in cell_blocks(z):
+            grad[rows] *= _outside(z[rows], z[rows], self.threshold)
+
+
+class SoftShrink(Shrinkage):
+    """Soft shrinkage: z - threshold above the threshold, z + threshold below -threshold, 0 between them. Donoho 1995.
+
+    The option is `lambd` in PyTorch.
+    """
 
     def forward(self, z: Array, out: Array) -> None:
         for rows in cell_blocks(z):
             np.clip(z[rows], -self.threshold, self.threshold, out=out[rows])
             np.subtract(z[rows], out[rows], out=out[rows])
 
-    def backward(self, z: Array, out: Array, grad: Array) -> None:
-        for rows in cell_blocks(z):
-            grad[rows] *= _outside(z[rows], z[rows], self.threshold)
 
-
-class HardShrink(Activation):
+class HardShrink(Shrinkage):
     """Hard shrinkage: z where |z| is above the threshold, else 0. Donoho & Johnstone 1994.
 
     The option is `lambd` in PyTorch.
     """
 
-    since: ClassVar[int] = 5
-    threshold: float = Field(0.5, ge=0, description="half the width of the flat piece")
-
-    @property
-    def kinks(self) -> tuple[float, ...]:  # type: ignore[override]
-        """Ends of the flat piece."""
-        return -self.threshold, self.threshold
-
     def forward(self, z: Array, out: Array) -> None:
         for rows in cell_blocks(z):
             _outside(z[rows], out[rows], self.threshold)
             out[rows] *= z[rows]
-
-    def backward(self, z: Array, out: Array, grad: Array) -> None:
-        for rows in cell_blocks(z):
-            grad[rows] *= _outside(z[rows], z[rows], self.threshold)
 
 
 def _shifted(z: Array, out: Array) -> None:

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from mlpkit.losses.constant import finite
 from mlpkit.numerics.blocks import CELLS, blocks, cell_blocks, row_blocks
-from mlpkit.numerics.rowwise import ones, row_max, row_sum
+from mlpkit.numerics.rowwise import ones, row_sum
+from mlpkit.numerics.softmax import softmax
 from mlpkit.numerics.weighted import mean
 from mlpkit.plugin import Array, Loss, OutputKind, Targets
 from mlpkit.plugin.since import Since
@@ -135,12 +136,7 @@ class CategoricalCrossentropy(Loss):
         if small and _fused_unshifted(scores, targets, losses, grad):
             return
         for z, t, loss, slope in blocks(scores, targets, losses, grad):
-            row_max(z, slope, loss)
-            np.subtract(z, loss[:, None], z)
-            np.exp(z, slope)
-            row_sum(slope, loss)
-            np.divide(slope, loss[:, None], slope)
-            np.log(loss, loss)
+            softmax(z, slope, loss)
             if t.ndim == 1:
                 _subtract_classes(z, t, loss, slope)
             else:
@@ -150,12 +146,7 @@ class CategoricalCrossentropy(Loss):
         """Compute the fused form with smoothed targets."""
         for rows in cell_blocks(scores):
             z, slope, loss = scores[rows], grad[rows], losses[rows]
-            row_max(z, slope, loss)
-            np.subtract(z, loss[:, None], z)
-            np.exp(z, slope)
-            row_sum(slope, loss)
-            np.divide(slope, loss[:, None], slope)
-            np.log(loss, loss)
+            softmax(z, slope, loss)
             _subtract_shares(z, self._shares(targets[rows], z), loss, slope)
 
     def _shares(self, targets: Targets, like: Array) -> Array:

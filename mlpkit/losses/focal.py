@@ -9,7 +9,8 @@ from pydantic import Field
 
 from mlpkit.losses.constant import found
 from mlpkit.numerics.blocks import cell_blocks, row_blocks
-from mlpkit.numerics.rowwise import row_max, row_sum
+from mlpkit.numerics.rowwise import row_sum
+from mlpkit.numerics.softmax import softmax
 from mlpkit.plugin import Array, Loss, OutputKind, Targets
 
 FEW = 4096  # elements of a block: ten temporary arrays of twice the size take four times as long in float64, most of it in the allocator
@@ -103,12 +104,7 @@ class CategoricalFocalCrossentropy(Loss):
         """Compute the loss from log(p) = z - log(sum_j exp(z_j)), less the maximum of each row."""
         for rows in cell_blocks(scores):
             z, p, total = scores[rows], grad[rows], losses[rows]
-            row_max(z, p, total)
-            np.subtract(z, total[:, None], z)
-            np.exp(z, p)
-            row_sum(p, total)
-            np.divide(p, total[:, None], p)
-            np.log(total, total)
+            softmax(z, p, total)
             shares, at = _shares(targets[rows])
             z -= total[:, None]
             right, logs = (p, z) if at is None else (p[at], z[at])

@@ -12,6 +12,7 @@ from pydantic import Field
 from mlpkit.losses.constant import finite, found
 from mlpkit.numerics.blocks import cell_blocks
 from mlpkit.numerics.rowwise import row_sum
+from mlpkit.numerics.sign import sign
 from mlpkit.numerics.weighted import mean, quantile
 from mlpkit.plugin import Array, LeastSquares, Loss, OutputKind, Targets, TargetScale, TargetSign
 
@@ -57,11 +58,8 @@ class MeanAbsoluteError(Loss):
         row_sum(grad, losses)
         losses /= grad.shape[1]
         np.subtract(outputs, targets, grad)
-        for rows in cell_blocks(grad):  # 10 times as fast as np.sign, which branches for each element
-            block = grad[rows]
-            below = block < 0.0
-            np.greater(block, 0.0, block)
-            block -= below
+        for rows in cell_blocks(grad):
+            sign(grad[rows])
         grad /= grad.shape[1]
 
     def prior(self, targets: Targets, weights: Array | None = None) -> Array | None:
@@ -117,7 +115,7 @@ class SmoothL1(Distance):
     d^2 / (2 beta) where |d| <= beta, else |d| - beta / 2. PyTorch allows a beta of 0, which is mean_absolute_error here.
     """
 
-    beta: float = Field(1.0, gt=0, description="distance from which the loss is linear, in the units of scaled targets")
+    beta: float = Field(1.0, ge=1e-6, description="distance from which the loss is linear, in the units of scaled targets")
 
     def distance(self, away: Array) -> Array:
         losses = away.copy()

@@ -8,7 +8,8 @@ import numpy as np
 
 from mlpkit.losses.constant import finite
 from mlpkit.numerics.blocks import cell_blocks
-from mlpkit.numerics.rowwise import row_max, row_sum
+from mlpkit.numerics.rowwise import row_sum
+from mlpkit.numerics.softmax import softmax
 from mlpkit.numerics.weighted import mean
 from mlpkit.plugin import Array, Loss, OutputKind, Targets, TargetScale, TargetSign
 
@@ -44,12 +45,8 @@ class KLDivergence(Loss):
         """Compute log(p) as z - log(sum_j exp(z_j)), less the maximum of each row; the gradient is p - t."""
         for rows in cell_blocks(scores):
             z, p, total, t = scores[rows], grad[rows], losses[rows], targets[rows]
-            row_max(z, p, total)
-            np.subtract(z, total[:, None], z)
-            np.exp(z, p)
-            row_sum(p, total)
-            np.divide(p, total[:, None], p)
-            z -= np.log(total)[:, None]
+            softmax(z, p, total)
+            z -= total[:, None]
             terms = _logs(t)
             terms -= z
             terms *= t

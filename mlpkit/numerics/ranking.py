@@ -54,15 +54,3 @@ def ranks(values: Array, weights: Array) -> Array:
     found = np.empty(len(values))
     found[order] = np.repeat(middles, np.diff(ends, prepend=-1))
     return found
-
-
-def weighted_median(values: Array, weights: Array) -> float:
-    """Return the median; if exactly half of the weight is below a number, its mean with the next one, as for an even number of rows."""
-    used = weights > 0
-    values, weights = values[used], weights[used]
-    order = np.argsort(values, kind="stable")
-    values, upto = values[order], np.cumsum(weights[order])
-    half, rounding = upto[-1] / 2.0, 1e-12
-    lower = np.searchsorted(upto, half * (1.0 - rounding), side="left")
-    upper = np.searchsorted(upto, half * (1.0 + rounding), side="right")
-    return float((values[lower] + values[min(int(upper), len(values) - 1)]) / 2.0)

@@ -28,7 +28,7 @@ class LevenbergMarquardt(Minimizer):
     scalars: ClassVar[tuple[str, ...]] = ("damping",)
     learning_rate: LearningRate = Field(1.0, description="always 1: the damping determines the length of each step")
     initial_damping: float = Field(0.001, gt=0, le=LARGEST, description="damping mu of the first step")
-    factor: float = Field(10.0, gt=1, description="factor by which the damping changes")
+    factor: float = Field(10.0, ge=1.1, description="factor by which the damping changes")
     gradient_tolerance: float = Field(1e-10, ge=0, description="converged if no derivative of the loss is larger")
 
     @field_validator("learning_rate")

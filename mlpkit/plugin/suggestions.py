@@ -19,7 +19,7 @@ huber log_cosh smooth_l1 hinge squared_hinge kl_divergence poisson quantile pinb
 adafactor asgd ftrl lamb
 ones orthogonal random_uniform truncated_normal variance_scaling
 cosine_restarts cyclic inverse_time linear one_cycle piecewise polynomial reduce_on_plateau warmup
-auc roc_auc f1 fbeta precision recall median_absolute_error max_error explained_variance brier
+roc_auc f1 fbeta precision recall median_absolute_error max_error explained_variance brier
 """
 OF_THE_FIELD = frozenset(_OF_THE_FIELD.split())
 

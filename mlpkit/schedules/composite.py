@@ -70,9 +70,7 @@ class Sequential(Schedule):
     """
 
     since: ClassVar[int] = 5
-    schedules: tuple[Schedule, ...] = Field(
-        examples=[({"type": "linear", "initial": 0.1}, {"type": "cosine", "initial": 0.1})], description="schedules, in order"
-    )
+    schedules: tuple[Schedule, ...] = Field(examples=[EXAMPLE], description="schedules, in order")
     boundaries: tuple[float, ...] = Field(examples=[(1.0,)], min_length=1, description="epochs at which the next one begins, increasing")
 
     @model_validator(mode="after")

@@ -8,12 +8,8 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from mlpkit.plugin import Progress, Schedule
+from mlpkit.schedules.curves import cosine
 from mlpkit.schedules.lengths import check_no_longer
-
-
-def cosine(start: float, end: float, share: float) -> float:
-    """Return a rate between `start` (share 0) and `end` (share 1) on half a cosine wave."""
-    return end + (start - end) * (1.0 + math.cos(math.pi * share)) / 2.0
 
 
 class CosineRestarts(Schedule):
@@ -26,7 +22,7 @@ class CosineRestarts(Schedule):
     since: ClassVar[int] = 5  # the spec schema
     initial: float = Field(gt=0, examples=[0.05], description="learning rate at the start and after each restart")
     final: float = Field(0.0, ge=0, description="learning rate before each restart")
-    period: float = Field(gt=0, examples=[1.0], description="epochs until the first restart")
+    period: float = Field(ge=1e-6, examples=[1.0], description="epochs until the first restart")
     factor: float = Field(1.0, ge=1, le=1000, description="factor of the period after each restart")
 
     def check_epochs(self, epochs: int) -> None:
@@ -81,8 +77,8 @@ class Cyclic(Schedule):
     since: ClassVar[int] = 5
     initial: float = Field(gt=0, examples=[0.01], description="lowest learning rate")
     maximum: float = Field(gt=0, examples=[0.05], description="largest learning rate of the first cycle")
-    rise: float = Field(gt=0, examples=[1.0], description="epochs from the lowest rate to the largest")
-    fall: float | None = Field(None, gt=0, description="epochs from the largest rate to the lowest; default: as many as `rise`")
+    rise: float = Field(ge=1e-6, examples=[1.0], description="epochs from the lowest rate to the largest")
+    fall: float | None = Field(None, ge=1e-6, description="epochs from the largest rate to the lowest; default: as many as `rise`")
     mode: Literal["triangular", "triangular2", "exp_range"] = Field("triangular", description="change of the amplitude")
     gamma: float = Field(0.95, gt=0, le=1, description="factor of the amplitude in each epoch, for exp_range")
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 from pydantic import Field, model_validator
 
 from mlpkit.plugin import Progress, Schedule
+from mlpkit.schedules.curves import cosine
 from mlpkit.schedules.lengths import check_boundaries, check_last, check_shorter
 
 
@@ -31,7 +32,7 @@ class Cosine(Schedule):
     final: float = Field(0.0, ge=0, description="learning rate at the end")
 
     def at(self, progress: Progress) -> float:
-        return self.final + (self.initial - self.final) * (1.0 + math.cos(math.pi * progress.fraction)) / 2.0
+        return cosine(self.initial, self.final, progress.fraction)
 
 
 class Step(Schedule):

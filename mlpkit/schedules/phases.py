@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from mlpkit.plugin import Progress, Schedule
-from mlpkit.schedules.cycles import cosine
+from mlpkit.schedules.curves import cosine
 
 
 class WSD(Schedule):

@@ -87,3 +87,8 @@ def test_exponentials_beyond_60_go_on_as_straight_lines(name):
     np.testing.assert_allclose(steps[0], steps[1], rtol=1e-9)
     np.testing.assert_allclose(grad, grad[0, 0], rtol=1e-9)
     assert np.isfinite(losses_and_grad(loss, z.astype("float32"), np.ones_like(z, "float32"))[0]).all()
+
+
+def test_a_distance_that_is_0_in_float32_is_refused():
+    with pytest.raises(ValueError, match="beta"):
+        REGISTRIES["losses"].get("smooth_l1")(beta=1e-300)

@@ -32,6 +32,7 @@ WRONG = [
     ("adagrad", {"initial_accumulator": -1.0}, "initial_accumulator"),
     ("adagrad", {"lr_decay": -1.0}, "lr_decay"),
     ("adadelta", {"rho": 1.0}, "rho"),
+    ("levenberg_marquardt", {"factor": 1.0000001}, "factor"),  # it would try 10^8 steps
     ("rprop", {"etas": [1.2, 0.5]}, "etas"),
     ("rprop", {"etas": [0.0, 1.2]}, "etas[0]"),
     ("rprop", {"etas": [0.5, 1.0]}, "etas[1]"),

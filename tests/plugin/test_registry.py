@@ -480,6 +480,7 @@ def test_two_files_of_one_name_do_not_take_each_others_place(tmp_path):
         ("activations", "maxout", "unknown activation 'maxout'\n", "did you mean"),
         ("activations", "relo", "did you mean 'relu' or 'relu6' ", ""),
         ("activations", "ReLU", "did you mean 'relu'?", ""),
+        ("metrics", "auc", "did you mean 'roc_auc'?", ""),
         ("activations", "LeakyReLU", "did you mean 'leaky_relu'?", ""),
         ("activations", "Tanh", "did you mean 'tanh'?", ""),
         ("optimizers", "SGD", "did you mean 'sgd'?", ""),
