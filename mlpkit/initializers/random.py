@@ -7,9 +7,8 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field, model_validator
 
+from mlpkit.numerics.truncated_normal import truncated_normal
 from mlpkit.plugin import Array, Initializer
-
-CUT = 2.0  # standard deviations at which a normal distribution is truncated
 
 
 class RandomNormal(Initializer):
@@ -39,14 +38,6 @@ class RandomUniform(Initializer):
         array[...] = rng.uniform(self.low, self.high, array.shape)
 
 
-def truncated(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Return standard normal numbers; those beyond 2 are drawn again, which leaves a standard deviation of 0.8796."""
-    numbers: Array = rng.standard_normal(shape)
-    while (beyond := np.abs(numbers) > CUT).any():
-        numbers[beyond] = rng.standard_normal(int(beyond.sum()))
-    return numbers
-
-
 class TruncatedNormal(Initializer):
     """Normal distribution N(mean, stddev^2) without numbers beyond two standard deviations, which are drawn again. Keras's TruncatedNormal.
 
@@ -58,7 +49,7 @@ class TruncatedNormal(Initializer):
     stddev: float = Field(0.05, ge=0, description="standard deviation of the distribution before it is truncated")
 
     def fill(self, array: Array, rng: np.random.Generator) -> None:
-        array[...] = self.mean + self.stddev * truncated(rng, array.shape)
+        array[...] = self.mean + self.stddev * truncated_normal(rng, array.shape)
 
 
 class Orthogonal(Initializer):

@@ -7,10 +7,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from mlpkit.initializers.random import truncated
+from mlpkit.numerics.truncated_normal import DEVIATION, truncated_normal
 from mlpkit.plugin import Array, Initializer
-
-OF_TRUNCATED = 0.87962566103423978  # standard deviation of a standard normal distribution without numbers beyond 2
 
 
 def fans(array: Array) -> tuple[int, int]:
@@ -91,7 +89,7 @@ class VarianceScaling(Initializer):
         elif self.distribution == "untruncated_normal":
             array[...] = rng.normal(0.0, deviation, array.shape)
         else:
-            array[...] = deviation / OF_TRUNCATED * truncated(rng, array.shape)
+            array[...] = deviation / DEVIATION * truncated_normal(rng, array.shape)
 
 
 class TorchLinear(Initializer):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from typing import overload
 
 import numpy as np
@@ -69,6 +68,8 @@ class History(Sequence[Epoch]):
 
     def _repr_html_(self) -> str:
         """Return the epochs as a table for notebooks: the first and the last ones of a long history."""
+        from html import escape  # for notebooks alone
+
         columns = {name: column for name, column in self.columns().items() if not np.isnan(column).all()}
         shown = range(len(self)) if len(self) <= 2 * ENDS else [*range(ENDS), None, *range(len(self) - ENDS, len(self))]
         head = "".join(f"<th>{escape(name)}</th>" for name in columns)
