@@ -23,7 +23,6 @@ from mlpkit.plugin.contracts import (
     Activation,
     Elementwise,
     Gated,
-    Initializer,
     Loss,
     Metric,
     OutputKind,
@@ -31,6 +30,7 @@ from mlpkit.plugin.contracts import (
     TargetSign,
     Task,
 )
+from mlpkit.plugin.initializer import Initializer
 from mlpkit.plugin.least_squares import LeastSquares, LeastSquaresProblem
 from mlpkit.plugin.optimizer import (
     LearningRate,

@@ -1,4 +1,4 @@
-"""Contracts of activations, losses, initializers and metrics.
+"""Contracts of activations, losses and metrics.
 
 A plugin is written for ONE array; mlpkit owns all buffers and applies the plugin to every array. Further arguments are annotated as
 `Any`: a plugin that does not need them can omit them and still pass a type checker.
@@ -7,13 +7,13 @@ A plugin is written for ONE array; mlpkit owns all buffers and applies the plugi
 from __future__ import annotations
 
 from abc import abstractmethod
-from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from mlpkit.errors import warn
 from mlpkit.numerics.arrays import Array, Targets
 from mlpkit.plugin.base import REGISTRIES, Plugin
 from mlpkit.plugin.builtin_names import ALIASES, targets
+from mlpkit.plugin.initializer import Initializer
 from mlpkit.plugin.optimizer import Optimizer
 from mlpkit.plugin.reader import Reader
 from mlpkit.plugin.registry import Registry
@@ -21,8 +21,6 @@ from mlpkit.plugin.schedule import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import numpy as np
 
 TargetScale: TypeAlias = Literal["standard", "robust", "none"]
 TargetSign: TypeAlias = Literal["any", "nonzero", "nonnegative", "positive"]
@@ -244,32 +242,6 @@ class Loss(Plugin):
 
 
 Loss.__class_vars__ = {*Loss.__class_vars__, "outputs_per_target", "target_scale"}
-
-
-class Initializer(Plugin):
-    """Initial values of weights and biases."""
-
-    kind: ClassVar[str] = "initializers"
-
-    @abstractmethod
-    def fill(self, array: Array, rng: np.random.Generator) -> None:
-        """Fill `array` in place, with `rng` as the only source of randomness.
-
-        Parameters
-        ----------
-        array : array, shape (inputs, units) for a weight, (units,) for a bias
-        rng : numpy.random.Generator
-
-        Notes
-        -----
-        A method with a further argument ``inputs: int | None = None`` gets the number of inputs of the layer, which the shape of a bias
-        does not show.
-        """
-
-    def fill_in_layer(self, array: Array, rng: np.random.Generator, inputs: int) -> None:
-        """Call `fill`, with the number of inputs of the layer if it accepts `inputs`."""
-        fill: Any = self.fill
-        fill(array, rng, **({"inputs": inputs} if "inputs" in signature(fill).parameters else {}))
 
 
 class Metric(Plugin):

@@ -10,7 +10,8 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from torch import nn, optim
+from networks import linear, network
+from torch import optim
 
 STEPS, KEPT = 200, 20  # steps, of which each KEPT-th is kept
 ROWS, SIZES = 24, (3, 5, 4, 2)
@@ -84,21 +85,6 @@ def along_gradients(rng):
 
 
 # -- runs of a network
-
-
-def network(start):
-    layers = []
-    for index, (inputs, units) in enumerate(itertools.pairwise(SIZES)):
-        layer = nn.Linear(inputs, units, dtype=torch.float64)
-        with torch.no_grad():
-            layer.weight[...] = torch.tensor(start[f"layers.{index}.weight"]).T
-            layer.bias[...] = torch.tensor(start[f"layers.{index}.bias"])
-        layers += [layer, nn.Tanh()]
-    return nn.Sequential(*layers[:-1])
-
-
-def linear(net):
-    return [layer for layer in net if isinstance(layer, nn.Linear)]
 
 
 def grouped(net, make, lr, decay, adam_factor=None):

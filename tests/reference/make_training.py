@@ -8,26 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from networks import linear, network
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 ROWS, STEPS, PER_EPOCH = 24, 40, 3  # rows; steps, of 8 rows each
 SIZES = (3, 5, 4, 2)
-
-
-def network(start):
-    layers = []
-    for index, (inputs, units) in enumerate(itertools.pairwise(SIZES)):
-        layer = nn.Linear(inputs, units, dtype=torch.float64)
-        with torch.no_grad():
-            layer.weight[...] = torch.tensor(start[f"layers.{index}.weight"]).T
-            layer.bias[...] = torch.tensor(start[f"layers.{index}.bias"])
-        layers += [layer, nn.Tanh()]
-    return nn.Sequential(*layers[:-1])
-
-
-def linear(net):
-    return [layer for layer in net if isinstance(layer, nn.Linear)]
 
 
 def penalty(net, l1=(0, 0, 0), l2=(0, 0, 0)):
