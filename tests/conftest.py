@@ -1,4 +1,4 @@
-"""What a test changes for itself alone: installed distributions, registered classes, NumPy's warnings."""
+"""Fixtures that undo what a test changes: installed distributions, registered classes, NumPy's warnings."""
 
 import sys
 

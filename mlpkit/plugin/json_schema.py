@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +27,16 @@ def entries_schema(registry: Registry[Any]) -> dict[str, Any]:
     token = _open.set(kinds | {registry.kind})
     try:
         return {"title": registry.kind, **_entries_schema(registry, inside=registry.kind in kinds)}
+    finally:
+        _open.reset(token)
+
+
+@contextmanager
+def names_alone(kinds: Iterable[str]) -> Iterator[None]:
+    """Return a context in which the schema of a field for a plugin of these kinds contains only names, not the options of each plugin."""
+    token = _open.set(frozenset(kinds))
+    try:
+        yield
     finally:
         _open.reset(token)
 

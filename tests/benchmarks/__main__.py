@@ -19,7 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 # modelfile forks, which must come before the libraries with threads of their own
-GROUPS = ("modelfile", "xor", "training", "easy", "inference", "start", "tables", "stream", "costs", "scaling", "trips")
+GROUPS = ("modelfile", "xor", "training", "easy", "inference", "start", "tables", "stream", "costs", "scaling", "trips", "earlier")
 BY_THREADS = ("modelfile", "training", "stream")  # the others are of one thread
 PACKAGES = ("mlpkit", "numpy", "torch", "jax", "scikit-learn", "onnxruntime", "typer", "pandas", "pyarrow", "safetensors", "h5py")
 
@@ -30,9 +30,12 @@ def main() -> None:
     parser.add_argument("groups", nargs="*", help=f"what to measure: {', '.join(GROUPS)}; all of them when left out")
     parser.add_argument("--threads", type=int, nargs="+", default=[1], help="how many threads both sides have")
     parser.add_argument("--quick", action="store_true", help="less of everything, in about two minutes")
+    parser.add_argument("--earlier", help="a folder with another version of mlpkit, which the group 'earlier' compares with")
     parser.add_argument("--json", help="a file for all figures")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.earlier:
+        os.environ["MLPKIT_EARLIER"] = os.path.abspath(options.earlier)
     if options.child:
         measure(options.groups, options.quick)
         return

@@ -11,6 +11,8 @@ import pytest
 import mlpkit
 from mlpkit.cli.plugins.project_folder import _plain
 
+from ..sampling import one_in
+
 CODE = """
 from mlpkit import Elementwise, Schedule
 
@@ -404,7 +406,7 @@ class Loud(mlpkit.Elementwise):
 JSON = ["check own.py", "check loud -c own.py", "list -c own.py", "list -v -c own.py", "show own.py", "show loud -c own.py"]
 
 
-@pytest.mark.parametrize("command", JSON)
+@pytest.mark.parametrize("command", one_in(2, JSON))
 def test_output_printed_by_a_plugin_is_not_data(folder, site, run, command):
     (folder / "own.py").write_text(LOUD)
     done = run("plugins", *command.split(), "--json")

@@ -20,6 +20,8 @@ from mlpkit.data.sources import open_source
 from mlpkit.errors import DataError
 from mlpkit.spec import Spec
 
+from ..sampling import one_in
+
 ROWS = 16
 SECRET = b"root:x:0:0:a secret of this machine, of 128 bytes or more".ljust(8 * ROWS, b".")
 
@@ -253,7 +255,7 @@ print(json.dumps([said, main(["predict", model, path])]))
 """
 
 
-@pytest.mark.parametrize(("name", "make", "allowable"), CLAIMS.values(), ids=CLAIMS)
+@pytest.mark.parametrize(("name", "make", "allowable"), one_in(4, CLAIMS.values()), ids=CLAIMS)
 def test_large_arrays_are_refused_before_anything_is_allocated(tmp_path, model, name, make, allowable):
     make(tmp_path / name)
     assert (tmp_path / name).stat().st_size < 2**20

@@ -77,7 +77,7 @@ def gradient_error(depth, hidden, last, loss, normalization, weighted, joint=Tru
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("depth", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_gradient_of_each_loss_with_each_last_activation(loss, depth):
     errors = {(last, weighted): gradient_error(depth, "tanh", last, loss, None, weighted) for last in fitting(loss) for weighted in (0, 1)}
     assert max(errors.values()) < 1e-6, errors

@@ -227,6 +227,7 @@ def test_a_distribution_with_damaged_metadata_hides_no_other(install, damage):
     assert activation("good").__module__ == "dist_good"
 
 
+@pytest.mark.slow
 def test_the_program_works_beside_a_distribution_with_damaged_entry_points(install):
     install("dist-bad", "bad", PLUGIN.format(cls="Plugin"))
     (install.site / "dist_bad-1.2.dist-info" / "entry_points.txt").write_text("[mlpkit.activations]\nnotarget\n")

@@ -16,6 +16,7 @@ from mlpkit.testing.conformance import examine
 from mlpkit.testing.suite import KINDS, checks_of
 
 from ..builtins import builtins
+from ..sampling import one_in
 from . import good
 from .styles import STYLES
 
@@ -46,23 +47,18 @@ APPLY_TO_SOME = {
 }
 
 
-def one_in(count, plugins):
-    """Return the plugins as parameters, of which all but one in `count` are slow."""
-    return [pytest.param(each, marks=() if number % count == 0 else pytest.mark.slow) for number, each in enumerate(plugins)]
-
-
 def identity(plugin):
     return f"{plugin.kind}-{plugin!r}"
 
 
-@pytest.mark.parametrize("plugin", one_in(24, EVERY), ids=identity)
+@pytest.mark.parametrize("plugin", one_in(30, EVERY), ids=identity)
 def test_a_good_plugin_passes_every_check(plugin):
     report = examine(plugin, without=("saved_model",))
     assert report.ok, str(report)
     assert {check.name for check in report.checks if check.status == "skipped"} <= APPLY_TO_SOME
 
 
-@pytest.mark.parametrize("plugin", one_in(18, STYLES), ids=identity)
+@pytest.mark.parametrize("plugin", one_in(30, STYLES), ids=identity)
 def test_a_good_plugin_of_another_style_passes_every_check(plugin):
     report = examine(plugin, without=("saved_model",))
     assert report.ok, str(report)
@@ -185,6 +181,7 @@ def test_the_kit_imports_without_pytest():
     assert done.stdout.strip() == "True"
 
 
+@pytest.mark.slow
 def test_the_kit_leaves_global_state_alone():
     code = """
 import json, logging, os, random, warnings, numpy

@@ -216,6 +216,7 @@ def run_pytest(folder, module, *options):
     return done.returncode, done.stdout
 
 
+@pytest.mark.slow
 def test_every_check_is_a_test_with_a_name_to_read(tmp_path):
     code, text = run_pytest(tmp_path, MODULE, "-k", "not saved_model")
     assert code == 1

@@ -69,8 +69,11 @@ def described(info: PluginInfo) -> dict[str, Any]:
 
 def _options(info: PluginInfo, plugin: type[Plugin]) -> list[dict[str, Any]]:
     """Return the options of a plugin from its JSON Schema."""
+    from mlpkit.plugin import REGISTRIES
+    from mlpkit.plugin.json_schema import names_alone
+
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), names_alone(REGISTRIES):
             warnings.simplefilter("ignore")  # a default that is not a JSON value is left out
             schema = plugin.model_json_schema()
         json.dumps(schema)
