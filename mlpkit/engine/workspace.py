@@ -15,6 +15,7 @@ from mlpkit.engine.layers import LayerViews, layer_views, parameter_shapes
 from mlpkit.engine.network import Network
 from mlpkit.engine.normalization import FrozenBatchNormalizer, Normalizer
 from mlpkit.engine.parameters import Parameters
+from mlpkit.engine.weighted_targets import WeightedTargets
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import REGISTRIES, Array, Gated, Loss, Targets
 from mlpkit.spec.dropout import rate_of
@@ -151,7 +152,7 @@ class Workspace:
     ----------
     network : Network
         Network whose parameters are read; the forward pass updates the running averages of batch normalization.
-    loss : Loss
+    loss : Loss or WeightedTargets
     rows : int
         Batch size.
     gradient : Parameters, optional
@@ -168,7 +169,7 @@ class Workspace:
     def __init__(
         self,
         network: Network,
-        loss: Loss,
+        loss: Loss | WeightedTargets,
         rows: int,
         gradient: Parameters | None = None,
         rng: np.random.Generator | None = None,
@@ -281,7 +282,7 @@ class Workspace:
             layer.threads = count
 
 
-def is_joint(loss: Loss, network: Network) -> bool:
+def is_joint(loss: Loss | WeightedTargets, network: Network) -> bool:
     """Return True if the loss has a fused form with the last activation, computed from pre-activations."""
     last = REGISTRIES["activations"].info(type(network.layers[-1].activation))
     return loss.joint_with == last.full_name

@@ -29,6 +29,7 @@ class KLDivergence(Loss):
     joint_with: ClassVar[str | None] = "softmax"
     target_sign: ClassVar[TargetSign] = "nonnegative"
     zero_at_target: ClassVar[bool] = True
+    separable: ClassVar[bool] = False
     since: ClassVar[int] = 5  # the spec schema
 
     def value_and_grad(self, outputs: Array, targets: Targets, losses: Array, grad: Array) -> None:
@@ -69,6 +70,7 @@ class CosineSimilarity(Loss):
     """
 
     zero_at_target: ClassVar[bool] = True
+    separable: ClassVar[bool] = False
     since: ClassVar[int] = 5  # the spec schema
 
     @property

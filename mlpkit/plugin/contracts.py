@@ -161,6 +161,7 @@ class Loss(Plugin):
     soft_targets: ClassVar[bool] = False  # of classes: True if one distribution per row, shape (rows, units), is accepted too
     target_sign: ClassVar[TargetSign] = "any"  # of numbers that the loss accepts; others are an error before training
     zero_at_target: ClassVar[bool] = False  # True: the loss is 0 if outputs equal targets, and never negative
+    separable: ClassVar[bool] = True  # the loss of a row is the mean or the sum of the losses of its targets alone; False: of whole rows
     joint_with: ClassVar[str | None] = None  # activation that the fused form `joint` includes
 
     @property

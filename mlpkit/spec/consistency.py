@@ -34,7 +34,7 @@ OF_HISTORY = {
 
 def inconsistencies(spec: Spec) -> list[Finding]:
     """Return findings for parts of a spec that do not fit each other."""
-    return [*_loss_findings(spec), *_prior_findings(spec), *_training_findings(spec)]
+    return [*_loss_findings(spec), *_target_weight_findings(spec), *_prior_findings(spec), *_training_findings(spec)]
 
 
 def _prior_findings(spec: Spec) -> list[Finding]:
@@ -89,6 +89,16 @@ def _loss_findings(spec: Spec) -> list[Finding]:
             f"make the last activation {advice}, or choose another loss",
         )
     ]
+
+
+def _target_weight_findings(spec: Spec) -> list[Finding]:
+    """Return findings for weights of targets with a loss that has no loss of each target."""
+    loss = spec.loss
+    if spec.data.target_weights is None or (loss.separable and loss.targets != "classes" and loss.output != "distribution"):
+        return []
+    name = plugin_name(loss)
+    problem = f"{name} takes one class per row" if loss.targets == "classes" else f"{name} compares a row of outputs as a whole"
+    return [Finding(("data", "target_weights"), f"{problem}, so targets cannot be weighted", "remove it, or choose another loss")]
 
 
 def _training_findings(spec: Spec) -> list[Finding]:

@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from mlpkit.plugin.since import Since
-from mlpkit.spec.class_labels import ClassWeight, Label, Labels
+from mlpkit.spec.class_labels import Label, Labels
 from mlpkit.spec.csv_options import MISSING, Encoding, Header, Missing, check_separator
 from mlpkit.spec.file_format import CSV_OPTIONS, FileFormat, given_twice
 from mlpkit.spec.findings import Finding
 from mlpkit.spec.part import ColumnName, Flag, Names, Number, Part, Seed, Text, example, raise_any
+from mlpkit.spec.weights import ClassWeight, TargetWeights
 
 
 class Split(Part):
@@ -74,6 +75,11 @@ class Data(Part):
     )
     class_weight: Annotated[ClassWeight | None, Since(5)] = Field(
         None, description="weight of each class, times the sample weights in training; 'balanced': all classes weigh the same in total"
+    )
+    target_weights: Annotated[TargetWeights | None, Since(5)] = Field(
+        None,
+        description="weight of each of several targets in the loss, also of validation rows and of evaluate, but not in metrics; "
+        "others weigh 1, and the loss of a row is the weighted mean of those of its targets",
     )
     inputs: Names | None = Field(None, description="input columns; default: all other columns")
     weight: ColumnName | None = Field(None, description="column of sample weights")

@@ -65,6 +65,21 @@ def soft_targets(loss: Loss) -> None:
                 expect_close(found, right, f"{what} of mixed rows,", advice, rtol=1e-9, atol=1e-11)
 
 
+def separable(loss: Loss) -> None:
+    """Check the declaration `separable`: the loss of a row is the mean or the sum of those of its targets, each in a row of its own."""
+    advice = "if a row is compared as a whole, declare separable = False: mlpkit then refuses data.target_weights"
+    for rule in rules_of(loss):
+        for units in (2, 5):
+            sample = of_size(loss, rule, (40, units))
+            alone = sample._replace(points=sample.points.reshape(-1, 1), beside=sample.beside.reshape(-1, 1))
+            (losses, gradients), (each, slopes) = rule.at(sample), rule.at(alone)
+            total = each.reshape(-1, units).sum(axis=1)
+            share = min((1.0, 1.0 / units), key=lambda share: float(np.abs(share * total - losses).max()))
+            what = f"of {units} targets, against those of single targets,"
+            expect_close(losses, share * total, f"{rule.values} {what}", advice, rtol=1e-9, atol=1e-11)
+            expect_close(gradients, share * slopes.reshape(-1, units), f"{rule.gradients} {what}", advice, rtol=1e-9, atol=1e-11)
+
+
 def special_values(loss: Loss) -> None:
     """Check that outputs equal to the targets, zeros, a single class and negative numbers give finite losses and gradients."""
     advice = "add a small constant to divisors and arguments of roots and logarithms, and use a one-sided derivative at a kink"

@@ -30,7 +30,7 @@ from mlpkit.testing.loss_cases import (
     rules_of,
     uneven,
 )
-from mlpkit.testing.loss_targets import expect_no_jump, right_costs_less, soft_targets, special_values
+from mlpkit.testing.loss_targets import expect_no_jump, right_costs_less, separable, soft_targets, special_values
 from mlpkit.testing.row_checks import Rule, Sample, expect_alive, expect_no_nan, expect_parts, expect_single, expect_slopes
 from mlpkit.testing.wide_losses import predictions, prior, several_outputs
 
@@ -290,7 +290,7 @@ CHECKS: dict[str, CheckFunction] = {
     check.__name__: of_one_output(check)
     for check in (
         *(gradient, joint, rows, shapes, dtype, inputs_untouched, buffers, special_values, right_costs_less, threads),
-        *(soft_targets, zero_at_target, large_scores),
+        *(soft_targets, zero_at_target, separable, large_scores),
     )
 }
 CHECKS |= {check.__name__: check for check in (several_outputs, predictions, prior)}

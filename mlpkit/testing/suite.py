@@ -29,7 +29,7 @@ AGAIN: dict[str, tuple[str, ...]] = {  # checks repeated with other options
     ),
     "losses": (
         *("gradient", "joint", "rows", "shapes", "dtype", "inputs_untouched", "buffers", "special_values", "right_costs_less"),
-        *("soft_targets", "threads", "zero_at_target", "large_scores", "several_outputs", "predictions", "prior"),
+        *("soft_targets", "threads", "zero_at_target", "separable", "large_scores", "several_outputs", "predictions", "prior"),
     ),
     "optimizers": ("in_place", "state", "rates", "zero_rate", "zero_gradient", "zero_parameters", "downhill", "scopes", "dtype", "threads"),
     "initializers": ("fills", "reproducible", "shapes"),
@@ -44,6 +44,10 @@ ONLY_WHERE: dict[str, tuple[Callable[[Any], bool], str]] = {  # by check: condit
     "output": (lambda activation: activation.output != "real", "its output is 'real', which allows any number"),
     "joint": (lambda loss: loss.joint_with is not None, "it declares no joint_with"),
     "zero_at_target": (lambda loss: loss.zero_at_target, "it does not declare zero_at_target"),
+    "separable": (
+        lambda loss: loss.separable and loss.targets != "classes" and loss.output != "distribution",
+        "it takes one class per row, or compares a row of outputs as a whole",
+    ),
     "several_outputs": (lambda loss: loss.outputs_per_target > 1, "it has one output per target"),
     "predictions": (lambda loss: type(loss).predictions is not Loss.predictions, "it does not override predictions"),
     "soft_targets": (lambda loss: loss.soft_targets, "it does not declare soft_targets"),

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from mlpkit.data.batches import steps_of
-from mlpkit.plugin import Minimizer
+from mlpkit.engine.network import Network
+from mlpkit.engine.weighted_targets import WeightedTargets
+from mlpkit.engine.workspace import Workspace
+from mlpkit.plugin import Loss, Minimizer
 from mlpkit.spec import Spec
 from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.training.objective import ROWS
@@ -47,3 +52,10 @@ class BatchPlan(NamedTuple):
         join = any(isinstance(layer.normalization, BatchNormalization) for layer in spec.network.layers)
         batches, _ = steps_of(rows, size, join)
         return cls(size, rows - (batches - 1) * size, 1 if minimizes else batches, rows, training.shuffle and not minimizes, join)
+
+    def workspaces(self, network: Network, loss: Loss | WeightedTargets, rng: np.random.Generator) -> dict[int, Workspace]:
+        """Return workspaces for a full batch and for the last batch of an epoch, by their rows; they share one gradient."""
+        whole = Workspace(network, loss, self.size, rng=rng)
+        if self.last == self.size:
+            return {self.size: whole}
+        return {self.size: whole, self.last: Workspace(network, loss, self.last, whole.gradient, rng)}

@@ -35,7 +35,7 @@ def decided(spec: Spec, network: Network, prepared: Prepared, target: TargetEnco
         return replace(target, threshold=criterion, threshold_rows=None)
     if prepared.validation is None:
         return target
-    answers = mean_loss(network, spec, prepared.validation)[1]
+    answers = mean_loss(network, spec.loss, prepared.validation)[1]
     probability = target.scores(answers.outputs, spec.network.layers[-1].activation, answers.z)[:, 1]
     values, weights = prepared.measured
     positive = values == 1

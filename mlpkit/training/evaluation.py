@@ -12,15 +12,17 @@ from pydantic import ValidationError
 from mlpkit.data.dataset import Dataset
 from mlpkit.data.disk.dataset import StoredDataset
 from mlpkit.engine.network import Network
+from mlpkit.engine.weighted_targets import WeightedTargets
 from mlpkit.engine.workspace import is_joint
 from mlpkit.errors import BrokenPlugin, PluginError, SpecError, UndefinedMetricWarning, warn
 from mlpkit.numerics.blocks import row_blocks
-from mlpkit.plugin import REGISTRIES, Array, Metric, Targets, plugin_name
+from mlpkit.plugin import REGISTRIES, Array, Loss, Metric, Targets, plugin_name
 from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.plugin.registry import PluginInfo
 from mlpkit.preprocessing.decision_threshold import centered
 from mlpkit.provenance.placeholders import require
 from mlpkit.training.class_report import Report, class_report
+from mlpkit.training.target_weights import weighted_loss
 
 if TYPE_CHECKING:
     from mlpkit.preprocessing import TargetEncoder
@@ -125,7 +127,7 @@ def evaluate(
 ) -> Report:
     """Return "loss" and metrics by name: the given ones, those of the spec, or common ones; and figures by class. Warn of NaN."""
     chosen = choose_metrics(metrics or spec.metrics, target.task)
-    loss, answers = mean_loss(network, spec, labelled.data)
+    loss, answers = mean_loss(network, weighted_loss(spec, target), labelled.data)
     outputs = target.scores(answers.outputs, spec.network.layers[-1].activation, answers.z, spec.loss)
     measured = measure(chosen, outputs, labelled.values, labelled.data.weights, target.threshold)
     warn_undefined(measured, outputs, "given")
@@ -136,19 +138,18 @@ def evaluate(
     return Report(figures, class_report(target.classes, decided, labelled.values, labelled.data.weights))
 
 
-def mean_loss(network: Network, spec: Spec, data: Dataset | StoredDataset) -> tuple[float, Answers]:
+def mean_loss(network: Network, loss: Loss | WeightedTargets, data: Dataset | StoredDataset) -> tuple[float, Answers]:
     """Return the weighted mean loss on a data set, and the outputs of the network."""
     with np.errstate(all="ignore"), attributing_errors():
         if isinstance(data, Dataset):
-            losses, answers = _losses(network, spec, data.inputs, data.targets)
+            losses, answers = _losses(network, loss, data.inputs, data.targets)
         else:
-            losses, answers = _losses_by_blocks(network, spec, data)
+            losses, answers = _losses_by_blocks(network, loss, data)
         return float(np.average(losses, weights=data.weights)), answers
 
 
-def _losses(network: Network, spec: Spec, inputs: Array, targets: Targets) -> tuple[Array, Answers]:
+def _losses(network: Network, loss: Loss | WeightedTargets, inputs: Array, targets: Targets) -> tuple[Array, Answers]:
     """Return the loss of each row, and the outputs of the network."""
-    loss = spec.loss
     z, outputs = network.forward(inputs)
     losses = np.empty(len(z), z.dtype)
     if is_joint(loss, network):
@@ -158,12 +159,12 @@ def _losses(network: Network, spec: Spec, inputs: Array, targets: Targets) -> tu
     return losses, Answers(z, outputs)
 
 
-def _losses_by_blocks(network: Network, spec: Spec, data: StoredDataset) -> tuple[Array, Answers]:
+def _losses_by_blocks(network: Network, loss: Loss | WeightedTargets, data: StoredDataset) -> tuple[Array, Answers]:
     """Return the same for inputs on disk, with one block in memory at a time."""
     rows, columns, dtype = len(data.inputs), network.layers[-1].weight.shape[1], data.inputs.dtype
     losses = np.empty(rows, dtype)
     answers = Answers(np.empty((rows, columns), dtype), np.empty((rows, network.units), dtype))
     for block in row_blocks(rows, max(data.inputs.step, FEWEST)):
-        losses[block], some = _losses(network, spec, data.inputs[block], data.targets[block])
+        losses[block], some = _losses(network, loss, data.inputs[block], data.targets[block])
         answers.z[block], answers.outputs[block] = some
     return losses, answers

@@ -8,6 +8,7 @@ import numpy as np
 
 from mlpkit.data.batches import Batches
 from mlpkit.data.disk.stream import Stream
+from mlpkit.engine.weighted_targets import WeightedTargets
 from mlpkit.engine.workspace import Workspace
 from mlpkit.plugin import Array, LeastSquares, Targets
 
@@ -51,7 +52,7 @@ class Jacobian:
 
     def _of_block(self, workspace: Workspace, rows: slice, inputs: Array, targets: Targets, weights: Array | None) -> None:
         loss, last = workspace.loss, workspace.layers[-1]
-        assert isinstance(loss, LeastSquares)
+        assert isinstance(loss, (LeastSquares, WeightedTargets))
         inputs = workspace.run_forward(inputs)
         residuals, slopes = np.empty_like(last.outputs), np.empty_like(last.outputs)
         loss.residuals(last.outputs, targets, residuals, slopes)

@@ -18,6 +18,7 @@ from mlpkit.spec.plugin_objects import plugin_objects
 from mlpkit.text.shown import shortened
 from mlpkit.training.evaluation import check_metrics
 from mlpkit.training.fingerprint import DIGITS
+from mlpkit.training.target_weights import weighted_loss
 
 MOST_PARAMETERS, MOST_RESIDUALS = 5_000, 100_000  # of an optimizer with a Jacobian: 4 GB
 
@@ -62,8 +63,9 @@ def _check_decision(spec: Spec, prepared: Prepared) -> None:
 
 
 def check_measured(spec: Spec, prepared: Prepared) -> None:
-    """Raise SpecError if the metrics, early stopping, schedule or batches of a spec do not fit the data."""
+    """Raise SpecError if the metrics, target weights, early stopping, schedule or batches of a spec do not fit the data."""
     check_metrics(spec.metrics, prepared.target.task)
+    weighted_loss(spec, prepared.target)
     _check_decision(spec, prepared)
     if spec.training.training_metrics and prepared.validation is None:
         message = "there are no validation rows, so the metrics are those of the training rows already"

@@ -16,10 +16,10 @@ from mlpkit.data.batches import batches_of
 from mlpkit.data.dataset import Dataset
 from mlpkit.data.disk.dataset import StoredDataset, StoredInputs
 from mlpkit.engine.network import BLOCK, Network
-from mlpkit.engine.workspace import Workspace
+from mlpkit.engine.weighted_targets import WeightedTargets
 from mlpkit.errors import MLPKitError
 from mlpkit.numerics.numpy_errstate import quiet_context
-from mlpkit.plugin import Array, Minimizer
+from mlpkit.plugin import Array, Loss, Minimizer
 from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.spec import Spec
 from mlpkit.threads import LARGE, Share, may_be_split
@@ -59,6 +59,8 @@ class Run:
         Number of epochs of earlier runs, from which epoch numbers and random generators continue.
     record : callable, optional
         Called with each finished epoch, before an interrupt is raised.
+    loss : Loss or WeightedTargets, optional
+        Default: the loss of the spec.
 
     Attributes
     ----------
@@ -80,8 +82,10 @@ class Run:
         stop: Callable[[], bool] | None,
         done: int,
         record: Record | None = None,
+        loss: Loss | WeightedTargets | None = None,
     ) -> None:
         self.network, self.spec = network, spec
+        self.objective_loss = spec.loss if loss is None else loss
         self.train, self.validation, self.measure, self.stop, self.record = train, validation, measure, stop, record
         self.interrupts = Interrupts()
         self.rows = len(train.inputs)
@@ -106,7 +110,7 @@ class Run:
         self.batches = batches_of(train, plan.size, plan.shuffle, plan.join)
         self.steps_per_epoch = plan.steps
         self.clock = None if spec.training.time_budget is None else RunClock(spec.training.time_budget)
-        self.workspaces = self._workspaces()
+        self.workspaces = plan.workspaces(network, self.objective_loss, self.dropout_rng)
         self.problem: Objective | None = None
         if isinstance(spec.optimizer, Minimizer):
             self.problem = Objective(network, self.batches, self.workspaces, self.update.penalty, stop)
@@ -116,14 +120,6 @@ class Run:
         shapes = [layer.weight.shape for layer in self.network.layers]
         large = max(self.plan.size * inputs * units for inputs, units in shapes) >= LARGE
         return Share(large, may_be_split(max(self.plan.size, BLOCK if self.evaluated else 1), shapes))
-
-    def _workspaces(self) -> dict[int, Workspace]:
-        """Return workspaces for a full batch and for the last batch of an epoch, which share one gradient."""
-        size, last = self.plan.size, self.plan.last
-        whole = Workspace(self.network, self.spec.loss, size, rng=self.dropout_rng)
-        if last == size:
-            return {size: whole}
-        return {size: whole, last: Workspace(self.network, self.spec.loss, last, whole.gradient, self.dropout_rng)}
 
     @property
     def finished(self) -> bool:
@@ -248,13 +244,13 @@ class Run:
 
     def _evaluate(self, network: Network) -> tuple[float | None, Mapping[str, float]]:
         data = self.train if self.validation is None else self.validation
-        loss, answers = mean_loss(network, self.spec, data)
+        loss, answers = mean_loss(network, self.objective_loss, data)
         if not math.isfinite(loss):
             raise self._diverged(data.inputs, loss)
         metrics = {} if self.measure is None else self.measure(answers, network)
         stopping = self.spec.training.early_stopping
         if stopping and stopping.monitor == "training_loss" and "training_loss" not in metrics:
-            on_training_rows = loss if self.validation is None else mean_loss(network, self.spec, self.train)[0]
+            on_training_rows = loss if self.validation is None else mean_loss(network, self.objective_loss, self.train)[0]
             metrics = {**metrics, "training_loss": on_training_rows}
         return (None if self.validation is None else loss), metrics
 

@@ -21,6 +21,7 @@ from mlpkit.training.history import History
 from mlpkit.training.run import Run
 from mlpkit.training.run_state import apply_warm_start, restore, state_of, warm_start_of
 from mlpkit.training.state import Place, TrainingState
+from mlpkit.training.target_weights import weighted_loss
 from mlpkit.training.warm_start import WarmStart
 
 Stop = Callable[[], bool]
@@ -80,7 +81,8 @@ class Session:
         metrics = self._measure if spec.metrics or spec.training.training_metrics else None
         before_step = stop if self.checkpoints is None or self.checkpoints.options.minutes is None else self._before_step
         done = len(history)
-        self.run = Run(network, spec, prepared.train, prepared.validation, metrics, before_step, done, history.append)
+        loss = weighted_loss(spec, prepared.target)
+        self.run = Run(network, spec, prepared.train, prepared.validation, metrics, before_step, done, history.append, loss)
 
     def go_on(self) -> None:
         """Restore the state of an earlier run, or apply its warm start."""
@@ -129,7 +131,7 @@ class Session:
         if not self.spec.training.training_metrics:
             return self._metrics(answers)
         train, weights = self.prepared.train, self.prepared.train.weights if self.prepared.weighted else None
-        loss, on_training_rows = mean_loss(network, self.spec, train)
+        loss, on_training_rows = mean_loss(network, self.run.objective_loss, train)
         outputs = self._outputs(on_training_rows)
         measured = measure(self.spec.metrics, outputs, self.prepared.train_values, weights)
         return {**self._metrics(answers), "training_loss": loss, **{f"training_{name}": value for name, value in measured.items()}}

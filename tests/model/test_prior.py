@@ -44,10 +44,10 @@ def test_no_constant_near_the_first_predictions_has_less_loss(name, weighted):
     prepared = prepare(whole, X, targets_of(loss), weights=WEIGHTS if weighted else None)
     model = mlpkit.Model.for_data(whole, prepared)
     bias = model.network.layers[-1].bias
-    least = mean_loss(model.network, model.spec, prepared.train)[0]
+    least = mean_loss(model.network, model.spec.loss, prepared.train)[0]
     for change in [*0.05 * np.eye(len(bias)), *-0.05 * np.eye(len(bias))]:
         bias += change
-        assert mean_loss(model.network, model.spec, prepared.train)[0] >= least - 1e-12
+        assert mean_loss(model.network, model.spec.loss, prepared.train)[0] >= least - 1e-12
         bias -= change
 
 

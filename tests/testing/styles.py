@@ -299,6 +299,7 @@ class SmoothCE(Loss):
 class CosineOk(Loss):
     """1-cos with epsilon"""
 
+    separable = False
     eps: float = Field(1e-6, gt=0)
 
     def value_and_grad(self, outputs, targets, losses, grad):

@@ -160,7 +160,17 @@ def test_the_names_of_the_checks_are_a_promise():
     activations = ["gradient", "kinks", "linear", "shapes", "rows", "dtype", "inputs_untouched", "buffers", "threads"]
     activations += ["large_scores", "output", "speed", "inputs_gradient", "trained_parameters"]
     losses = ["gradient", "joint", "rows", "shapes", "dtype", "inputs_untouched", "buffers", "special_values"]
-    losses += ["right_costs_less", "threads", "soft_targets", "zero_at_target", "large_scores", "several_outputs", "predictions", "prior"]
+    losses += [
+        "right_costs_less",
+        "threads",
+        "soft_targets",
+        "zero_at_target",
+        "separable",
+        "large_scores",
+        "several_outputs",
+        "predictions",
+        "prior",
+    ]
     optimizers = ["falls", "in_place", "state", "rates", "zero_rate", "zero_gradient", "zero_parameters", "downhill"]
     optimizers += ["scopes", "sizes", "dtype", "threads"]
     metrics = ["finite", "weights", "order", "sizes", "special_values", "buffers", "threads", "inputs_untouched", "direction"]

@@ -85,6 +85,9 @@ def random_case(seed):
         spec |= draw.some({"decision": (0.4, [{"threshold": "f1"}, {"threshold": 0.3}])})
     else:
         y = draw.rng.gamma(2.0, 1.0, ROWS) + 0.1
+        if draw.rng.random() < 0.3:
+            y = np.column_stack([y, np.exp(x[:, 0])])
+            spec["data"] |= draw.some({"target_weights": (0.7 * loss.separable, [{"y1": 5.0}, {"y0": 3, "y1": 0.5}])})
     return spec, x, y
 
 

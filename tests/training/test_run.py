@@ -169,7 +169,7 @@ def test_the_monitored_training_loss_is_that_of_the_weights_that_are_kept():
     data = Dataset(ROWS, TARGETS)
     losses = [record.metrics["training_loss"] for record in epochs(network, spec, data)]
     assert losses.index(min(losses)) < len(losses) - 1
-    assert mean_loss(network, spec, data)[0] == min(losses)
+    assert mean_loss(network, spec.loss, data)[0] == min(losses)
 
 
 def test_min_delta_asks_for_more_than_a_little():

@@ -253,3 +253,25 @@ def test_a_saved_model_predicts_the_same(data, tmp_path):
     model = mlpkit.train(spec_with(epochs=2, dtype="float32"), *data)
     model.save(tmp_path / "model.h5")
     np.testing.assert_array_equal(mlpkit.load(tmp_path / "model.h5").predict(data[0]), model.predict(data[0]))
+
+
+def test_the_objective_has_the_weights_of_targets(data):
+    """A run comes to where SciPy takes the weighted mean of two targets, which share five hidden units."""
+    x, y = data
+    both, shares = np.column_stack([y, np.sin(3 * x[:, 0])]), np.array([0.2, 0.8])
+    layers = [{"units": 5, "activation": "tanh"}, {"activation": "linear"}]
+    spec = {**spec_with(epochs=1, layers=layers, iterations=10), "data": {"target_weights": {"y1": 4}}}
+
+    def loss(vector):
+        hidden, last = vector[:20].reshape(4, 5), vector[20:].reshape(6, 2)
+        return np.mean((np.tanh(x @ hidden[:3] + hidden[3]) @ last[:5] + last[5] - both) ** 2 @ shares)
+
+    def gradient(vector):
+        steps = 1e-6 * np.eye(len(vector))
+        return np.array([(loss(vector + step) - loss(vector - step)) / 2e-6 for step in steps])
+
+    model = mlpkit.Model(spec, inputs=3, outputs=2)
+    expected = minimize(loss, vector(model).copy(), jac=gradient, method="L-BFGS-B", options={"maxiter": 10, "ftol": 0.0})
+    model = mlpkit.train(spec, x, both)
+    assert loss(vector(model)) == pytest.approx(expected.fun, rel=1e-5)
+    assert model.evaluate(x, both)["loss"] == pytest.approx(loss(vector(model)), rel=1e-12)
