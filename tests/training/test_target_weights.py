@@ -4,11 +4,13 @@ import json
 import tracemalloc
 from contextlib import closing
 
+import jsonschema
 import numpy as np
 import pytest
 
 import mlpkit
 from mlpkit import Loss, losses
+from mlpkit.cli.schema import spec_schema
 from mlpkit.data.batches import batches_of
 from mlpkit.data.dataset import Dataset
 from mlpkit.engine.network import Network
@@ -160,6 +162,20 @@ def test_equal_weights_change_nothing(name):
             [getattr(epoch, key) for epoch in weighted.history], [getattr(epoch, key) for epoch in plain.history], rtol=1e-12
         )
     np.testing.assert_allclose(weighted.predict(X), plain.predict(X), rtol=1e-11, atol=1e-12)
+
+
+class Sum(Loss):
+    """A third-party loss that adds the losses of its targets."""
+
+    def value_and_grad(self, outputs, targets, losses, grad):
+        np.subtract(outputs, targets, grad)
+        losses[...] = np.square(grad).sum(axis=1)
+        grad *= 2
+
+
+def test_a_loss_that_adds_its_targets_becomes_their_weighted_mean():
+    models = [mlpkit.train(spec(loss, weights={"y0": 4.0}), X, NUMBERS) for loss in (Sum(), "mse")]
+    np.testing.assert_allclose(models[0].predict(X), models[1].predict(X), rtol=1e-11, atol=1e-13)
 
 
 @pytest.mark.parametrize("name", ["mse", "binary_crossentropy", "gaussian_nll"])
@@ -371,6 +387,13 @@ def test_other_values_than_weights_are_refused(case):
     with pytest.raises(mlpkit.SpecError) as caught:
         Spec.model_validate(spec(weights=weights))
     assert f"data.target_weights: {message}" in str(caught.value)
+
+
+@pytest.mark.parametrize("case", ["a weight of 0", "a negative weight", "true", "a text", "no weights", "a list", "a word", "too many"])
+def test_the_json_schema_refuses_them_too(case):
+    validator = jsonschema.Draft202012Validator(spec_schema())
+    assert validator.is_valid(spec(weights={"a": 0.5, "b": 3}))
+    assert not validator.is_valid(spec(weights=OF_SPEC[case][0]))
 
 
 OF_LOSS = {
