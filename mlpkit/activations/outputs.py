@@ -1,4 +1,4 @@
-"""Activations of output layers: identity and distributions over classes."""
+"""Activations of output layers: identity, and distributions over classes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from mlpkit.numerics.blocks import blocks, cell_blocks, row_blocks
 from mlpkit.numerics.rowwise import ones, row_max, row_sum
+from mlpkit.numerics.sigmoid import probability_and_rest
 from mlpkit.plugin import Activation, Array, OutputKind
 
 TINY = 64  # number of elements up to which Python finds the maximum faster than NumPy
@@ -64,6 +65,42 @@ class LogSoftmax(Activation):
             y = np.exp(out[rows], out[rows])
             y *= grad[rows].sum(axis=1, keepdims=True)
             grad[rows] -= y
+
+
+class ContinuationRatio(Activation):
+    """Distribution over ordered classes from continuation ratios: p_c = (1 - s(z_c)) prod_{j<c} s(z_j), and the rest for the last class.
+
+    s(z) = 1 / (1 + exp(-z)), so that s(z_c) is the conditional probability P(y > c | y >= c). The last pre-activation is not used, and its
+    gradient is 0. The loss `ordinal` is fused with it. Fienberg 1980, The Analysis of Cross-Classified Categorical Data; VGAM's cratio has
+    the same sign. The layer has one unit for each class; CORN's (Shi, Cao & Raschka 2021, 2111.08851) has one less. PyTorch's
+    StickBreakingTransform is another one: it has the opposite sign, and an offset for each class.
+    """
+
+    output: ClassVar[OutputKind] = "distribution"
+    ordered_classes: ClassVar[bool] = True
+    since: ClassVar[int] = 5  # the spec schema
+
+    def forward(self, z: Array, out: Array) -> None:
+        for rows in cell_blocks(z):
+            y = out[rows]
+            above, at = probability_and_rest(z[rows])
+            y[:, 0] = 1.0
+            np.multiply.accumulate(above[:, :-1], axis=1, out=y[:, 1:])
+            at[:, -1] = 1.0
+            y *= at
+
+    def backward(self, z: Array, out: Array, grad: Array) -> None:
+        """Compute dL/dz_j = (1 - s(z_j)) sum_{c>j} p_c g_c - s(z_j) p_j g_j, where g is dL/dp."""
+        for rows in cell_blocks(z):
+            slope, rest = grad[rows], out[rows]
+            above, at = probability_and_rest(z[rows])
+            slope *= rest
+            above *= slope
+            rest[:, -1] = 0.0
+            np.add.accumulate(slope[:, :0:-1], axis=1, out=rest[:, -2::-1])
+            np.multiply(at, rest, slope)
+            slope -= above
+            slope[:, -1] = 0.0
 
 
 def _softmax_rows(z: Array, out: Array) -> None:

@@ -13,9 +13,9 @@ from mlpkit.plugin import Activation, Array
 def probabilities(outputs: Array, activation: Activation | None, z: Array | None, *, one_unit: bool) -> NDArray[Any]:
     """Return the probability of each class, shape (rows, classes), or of each label, shape (rows, units), in float64.
 
-    In float32, a probability of 1 - 1e-9 rounds to 1, and the other class gets 0. For sigmoid and softmax, probabilities are therefore
-    computed again from the pre-activations z: P(second class) = 1 / (1 + exp(-z)) and P(first class) = 1 / (1 + exp(z)). Outputs of
-    other activations are used as they are; distributions are divided by their row sums.
+    In float32, a probability of 1 - 1e-9 rounds to 1, and the other class gets 0. For sigmoid and built-in distributions, probabilities
+    are therefore computed again from the pre-activations z: P(second class) = 1 / (1 + exp(-z)) and P(first class) = 1 / (1 + exp(z)).
+    Outputs of other activations are used as they are; distributions are divided by their row sums.
 
     Parameters
     ----------
@@ -36,6 +36,8 @@ def probabilities(outputs: Array, activation: Activation | None, z: Array | None
         if _is_own(activation, "Softmax") and z is not None:
             z = z.astype(np.float64)
             found = np.exp(z - z.max(axis=1, keepdims=True))
+        if activation is not None and _is_own(activation, "ContinuationRatio") and z is not None:
+            activation.forward(z.astype(np.float64), found)
         if activation is not None and activation.output == "distribution":
             total = found.sum(axis=1, keepdims=True)
             return np.asarray(found / np.where(total > 0, total, 1.0))
@@ -51,6 +53,8 @@ def choices(outputs: Array, activation: Activation | None, z: Array | None, *, o
         return np.asarray(z.argmax(axis=1))
     if z is not None and one_unit and _is_own(activation, "Sigmoid"):
         return (z[:, 0] > 0).astype(np.intp)
+    if _is_own(activation, "ContinuationRatio"):  # two classes may have equal probabilities in float32
+        return np.asarray(probabilities(outputs, activation, z, one_unit=False).argmax(axis=1))
     return (outputs[:, 0] > 0.5).astype(np.intp) if one_unit else np.asarray(outputs.argmax(axis=1))
 
 

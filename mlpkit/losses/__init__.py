@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from mlpkit.losses.distributions import *
     from mlpkit.losses.focal import *
     from mlpkit.losses.margins import *
+    from mlpkit.losses.ordinal import *
     from mlpkit.losses.quantiles import *
     from mlpkit.losses.regression import *
     from mlpkit.losses.whole_rows import *

@@ -45,6 +45,7 @@ CLASSES: dict[str, dict[str, str]] = {  # name: "module:Class", with a module of
         "reglu": "gated:ReGLU",
         "softmax": "outputs:Softmax",
         "log_softmax": "outputs:LogSoftmax",
+        "continuation_ratio": "outputs:ContinuationRatio",
     },
     "losses": {
         "mean_squared_error": "regression:MeanSquaredError",
@@ -68,6 +69,7 @@ CLASSES: dict[str, dict[str, str]] = {  # name: "module:Class", with a module of
         "poisson": "distributions:Poisson",
         "gamma": "distributions:Gamma",
         "tweedie": "distributions:Tweedie",
+        "ordinal": "ordinal:Ordinal",
     },
     "optimizers": {
         "sgd": "sgd:SGD",
@@ -218,6 +220,7 @@ ALIASES: dict[str, dict[str, str]] = {
         "msle": "mean_squared_logarithmic_error",
         "pinball": "quantile",
         "poisson_nll": "poisson",
+        "corn": "ordinal",
     },
     "optimizers": {"adamw_schedule_free": "schedule_free_adamw"},
     "initializers": {

@@ -48,6 +48,7 @@ class Activation(Plugin):
     output: ClassVar[OutputKind] = "real"  # range of the values, which determines the losses that fit
     initializer: ClassVar[str] = "glorot_uniform"  # default initializer of the weights of its layer
     kinks: ClassVar[tuple[float, ...]] = ()  # points where the derivative jumps; gradients are not checked there
+    ordered_classes: ClassVar[bool] = False  # in the last layer: the order of the classes matters, so texts need data.classes
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -159,6 +160,7 @@ class Loss(Plugin):
     # numbers: float rows shaped like the outputs (classes become one 0/1 column each)
     # binary:  float rows of 0 and 1 shaped like the outputs;   classes: one integer class per row, shape (rows,)
     soft_targets: ClassVar[bool] = False  # of classes: True if one distribution per row, shape (rows, units), is accepted too
+    ordered_classes: ClassVar[bool] = False  # the order of the classes matters, so texts need data.classes
     target_sign: ClassVar[TargetSign] = "any"  # of numbers that the loss accepts; others are an error before training
     zero_at_target: ClassVar[bool] = False  # True: the loss is 0 if outputs equal targets, and never negative
     separable: ClassVar[bool] = True  # the loss of a row is the mean or the sum of the losses of its targets alone; False: of whole rows

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.errors import DataError, SpecError
+from mlpkit.plugin import plugin_name
 from mlpkit.preprocessing.labels import TYPES, Labels, type_of
-from mlpkit.spec import Data
+from mlpkit.spec import Data, Spec
 from mlpkit.spec.class_labels import label_text
 from mlpkit.text.shown import first_few, shortened
 
@@ -33,6 +34,15 @@ def ordered_classes(data: Data, found: Labels, name: str) -> Labels:
         message = f"the target {name!r} has {len(classes)} classes, but a positive class needs two"
         raise SpecError.at("data.positive", message, "remove it, or give the order of the classes as data.classes")
     return classes if place == 1 else classes[::-1].copy()
+
+
+def check_order(spec: Spec, classes: Labels, name: str) -> None:
+    """Raise SpecError if the order of the classes matters but is that of the alphabet, because the spec does not give it."""
+    ordered = [plugin for plugin in (spec.loss, spec.network.layers[-1].activation) if plugin.ordered_classes]
+    if not ordered or type_of(classes) != "str" or spec.data.classes is not None or spec.data.positive is not None:
+        return
+    message = f"the order of the classes matters to {plugin_name(ordered[0])}, but the labels of {name!r} are texts, which have none"
+    raise SpecError.at("data.classes", message, f"list {first_few(classes.tolist(), 10, repr)} from the lowest to the highest")
 
 
 def class_weights(

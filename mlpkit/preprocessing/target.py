@@ -16,7 +16,7 @@ from mlpkit.data.table import Table
 from mlpkit.engine.probabilities import choices, probabilities
 from mlpkit.errors import BrokenPlugin, DataError, ModelFileError, SpecError
 from mlpkit.plugin import Activation, Array, Loss, Targets, Task, plugin_name
-from mlpkit.preprocessing.class_options import ordered_classes
+from mlpkit.preprocessing.class_options import check_order, ordered_classes
 from mlpkit.preprocessing.json_state import TargetState, first_line, statistics
 from mlpkit.preprocessing.labels import Labels, class_numbers, find_classes, known_numbers, stored_classes, type_of
 from mlpkit.preprocessing.statistics import unequal
@@ -116,6 +116,7 @@ class TargetEncoder:
             raise SpecError.at("preprocessing.target", "the target is a class, which cannot be standardized", "set it to 'auto'")
         fewest = 2 if spec.data.classes is None else 1
         classes = ordered_classes(spec.data, find_classes(table, table.names[0], spec.data.target_type, fewest), table.names[0])
+        check_order(spec, classes, table.names[0])
         form = class_form(spec, table.names[0], len(classes))
         asked = None if spec.decision is None else spec.decision.threshold  # a criterion chooses it at the end of the run
         threshold = asked if isinstance(asked, float) and len(classes) == 2 else 0.5

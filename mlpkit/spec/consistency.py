@@ -71,9 +71,13 @@ def _loss_findings(spec: Spec) -> list[Finding]:
     if (several > 1 or decoded) and activation.output != "real":
         message = f"{plugin_name(spec.loss)} needs {counted(several, 'unbounded output')} per target"
         return [Finding(("network", "layers", at, "activation"), message, "make the last activation 'linear'")]
+    loss, name, fused = plugin_name(spec.loss), plugin_name(activation), spec.loss.joint_with
     if activation.output in SUITABLE[spec.loss.output]:
+        if spec.loss.ordered_classes and fused not in (None, name) and not activation.ordered_classes:
+            message = f"{loss} is for ordered classes, but the last layer has {name}, which does not use their order"
+            help = f"make the last activation {fused!r}, or use 'categorical_crossentropy' for classes without an order"
+            return [Finding(("network", "layers", at, "activation"), message, help)]
         return []
-    loss, name = plugin_name(spec.loss), plugin_name(activation)
     needs = {
         "bounded": "outputs from -1 to 1",
         "nonnegative": "outputs of at least 0",
@@ -81,7 +85,7 @@ def _loss_findings(spec: Spec) -> list[Finding]:
         "distribution": "a distribution over the classes",
     }
     known = {"probability": "'sigmoid'", "distribution": "'softmax'", "nonnegative": "'relu' or 'softplus'"}
-    advice = known.get(spec.loss.output, "another activation")
+    advice = known.get(spec.loss.output, "another activation") if fused is None else repr(fused)
     return [
         Finding(
             ("network", "layers", at, "activation"),

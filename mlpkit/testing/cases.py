@@ -95,7 +95,8 @@ def _of_loss(loss: Loss) -> Case:
     case = _case({}, {"activation": last}, {"loss": loss})
     output = REGISTRIES["activations"].get(last).output
     if loss.targets == "classes" or (loss.targets == "numbers" and output == "distribution"):
-        return case._replace(y=np.array(["a", "b", "c"])[(case.rows[:, :3]).argmax(axis=1)])
+        labels = [1, 2, 3] if loss.ordered_classes else ["a", "b", "c"]
+        return case._replace(y=np.array(labels)[(case.rows[:, :3]).argmax(axis=1)])
     if loss.targets == "binary":
         right = case.y > 0
         return case._replace(y=np.column_stack([right, ~right]).astype(int) if output == "distribution" else right.astype(int))

@@ -113,10 +113,13 @@ def expect_single(rule: Rule, sample: Sample, advice: str) -> None:
             expect_close(single_found, double, text, advice, rtol=1e-3, atol=atol, at=single.points, called=rule.points)
 
 
-def expect_alive(rule: Rule, samples: Sequence[Sample], advice: str) -> None:
-    """Raise AssertionError if one unit has zero gradients in every row and others do not."""
+def expect_alive(rule: Rule, samples: Sequence[Sample], advice: str, *, but_last: bool = False) -> None:
+    """Raise AssertionError if one unit has zero gradients in every row and others do not.
+
+    With `but_last` the last unit may have none, such as that of a distribution, whose last probability follows from the others.
+    """
     gradients = np.concatenate([rule.at(sample)[1] for sample in samples])
-    shares = (gradients != 0).mean(axis=0)
+    shares = (gradients != 0).mean(axis=0)[: -1 if but_last else None]
     for unit in np.flatnonzero((shares == 0) & (shares.max() > ALIVE))[:1]:
         expect(False, f"{rule.gradients} of unit {unit} of {gradients.shape[1]} are 0 in every row: it has no effect", advice)
 

@@ -6,7 +6,8 @@ read w, grad and its states and to write w and its states; that of a loss to rea
 
 Activations take more than twice the floor where they compute an exponential, a logarithm or the error function, and in the
 cache all of them do, since arithmetic takes longer there than passes. `gelu` takes most: erfc is a polynomial of 22 multiplications
-in float64 and 11 in float32, for NumPy has none. Gated activations compute the gate twice, as there is no place to keep it.
+in float64 and 11 in float32, for NumPy has none. `continuation_ratio` multiplies and adds up along each row, one element after the
+other. Gated activations compute the gate twice, as there is no place to keep it.
 
 Losses take more than twice the floor for the same reason, but for `mean_squared_error`: exponentials, logarithms, comparisons and sums
 of rows, on blocks that stay in the cache. `binary_focal_crossentropy` takes most: it computes an exponential, a logarithm, both

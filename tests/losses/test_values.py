@@ -24,6 +24,7 @@ OPTIONS = {  # by case: name and options
     "binary_focal_options": ("focal", {"gamma": 3.5, "alpha": 0.75}),
     "categorical_focal_options": ("categorical_focal", {"gamma": 0.5, "alpha": 1.0}),
     "categorical_focal_shares": ("categorical_focal", {}),
+    "ordinal_shares": ("ordinal", {}),
 }
 CASES = sorted({name.rpartition("/")[0] for name in REFERENCE if name.endswith("/grad")})
 TOLERANCES = {"float32": 2e-6, "float64": 1e-12}  # relative to the larger of 1 and the value

@@ -20,7 +20,8 @@ WEIGHTS = RNG.uniform(0.2, 3.0, 40)
 
 def targets_of(loss):
     if loss.targets == "classes" or loss.output == "distribution" or loss.joint_with == "softmax":
-        return np.array(["a", "b", "c"])[RNG.choice(3, 40, p=[0.6, 0.3, 0.1])]
+        labels = [1, 2, 3] if loss.ordered_classes else ["a", "b", "c"]
+        return np.array(labels)[RNG.choice(3, 40, p=[0.6, 0.3, 0.1])]
     return (RNG.uniform(size=40) < 0.2).astype(int) if loss.targets == "binary" else RNG.gamma(2.0, 1.0, 40)
 
 

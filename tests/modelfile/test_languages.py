@@ -104,6 +104,7 @@ FORMS = {  # target columns, last activation, loss
     "decided": (["large"], "sigmoid", "binary_crossentropy"),
     "classes": (["species"], "softmax", "categorical_crossentropy"),
     "indicators": (["code"], "softmax", "mean_squared_error"),
+    "ordered": (["code"], "continuation_ratio", "ordinal"),
     "means": (["mass", "depth"], "linear", "gaussian_nll"),
     "quantiles": (["mass", "depth"], "linear", {"type": "quantile", "quantiles": [0.1, 0.4, 0.6, 0.9]}),
     "counts": (["depth", "spotted"], "linear", "poisson"),
@@ -127,7 +128,7 @@ CHOICES = [  # every activation in hidden layers, with other options than the de
         "sine",
         {"type": "sine", "omega": 3.0},
     ],
-    ["glu", "swiglu", "geglu", {"type": "geglu", "approximate": "tanh"}, "reglu", "softmax", "log_softmax"],
+    ["glu", "swiglu", "geglu", {"type": "geglu", "approximate": "tanh"}, "reglu", "softmax", "log_softmax", "continuation_ratio"],
 ]
 
 

@@ -263,7 +263,7 @@ def test_the_error_is_what_was_measured(a):
     assert np.isnan(sampled.table(np.array([np.nan])))
 
 
-NOT_ELEMENTWISE = {"softmax", "log_softmax", "prelu", "glu", "swiglu", "geglu", "reglu"}
+NOT_ELEMENTWISE = {"softmax", "log_softmax", "continuation_ratio", "prelu", "glu", "swiglu", "geglu", "reglu"}
 
 
 def test_elementwise_activations():

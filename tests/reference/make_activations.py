@@ -59,7 +59,19 @@ GATED = {
     "geglu approximate=tanh": lambda z: F.gelu(z, approximate="tanh"),
     "reglu": torch.relu,
 }
-ROWS = {"softmax": lambda z: torch.softmax(z, 1), "log_softmax": lambda z: torch.log_softmax(z, 1)}
+
+
+def continuation_ratio(z):
+    """Probabilities of classes, from the logarithms of the conditional ones of the classes above."""
+    above = F.pad(F.logsigmoid(z[:, :-1]).cumsum(1), (1, 0))
+    return torch.exp(above + F.pad(F.logsigmoid(-z[:, :-1]), (0, 1)))
+
+
+ROWS = {
+    "softmax": lambda z: torch.softmax(z, 1),
+    "log_softmax": lambda z: torch.log_softmax(z, 1),
+    "continuation_ratio": continuation_ratio,
+}
 
 
 def pre_activations(rng):

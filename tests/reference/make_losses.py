@@ -60,6 +60,18 @@ def cross_entropy(z, t, **options):
     return functional.cross_entropy(z, t, reduction="none", **options)
 
 
+def conditional(z, t):
+    """CORN: the binary cross-entropy of "above class j?" over the rows of at least class j, added up over j."""
+    tasks = torch.arange(UNITS - 1)
+    entropy = functional.binary_cross_entropy_with_logits(z[:, :-1], (t[:, None] > tasks).double(), reduction="none")
+    return (entropy * (t[:, None] >= tasks)).sum(1)
+
+
+def conditional_shares(z, t):
+    above = functional.pad(functional.logsigmoid(z[:, :-1]).cumsum(1), (1, 0))
+    return -(t * (above + functional.pad(functional.logsigmoid(-z[:, :-1]), (0, 1)))).sum(1)
+
+
 def signs(t):
     return 2 * t - 1
 
@@ -109,6 +121,8 @@ CASES = {  # by name: kind of the targets, kind of the outputs, function from ou
     "categorical_hinge": ("classes", "apart", crammer_singer),
     "kl_divergence": ("shares", "far", lambda z, t: functional.kl_div(torch.log_softmax(z, 1), t, reduction="none").sum(1)),
     "cosine_similarity": ("numbers", "apart", lambda y, t: functional.cosine_embedding_loss(y, t, torch.ones(len(y)), reduction="none")),
+    "ordinal": ("classes", "far", conditional),
+    "ordinal_shares": ("shares", "far", conditional_shares),
 }
 
 

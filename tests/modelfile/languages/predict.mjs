@@ -56,6 +56,8 @@ const ACTIVATIONS = {
   reglu: (z) => gated(z, (value) => Math.max(value, 0)),
   softmax: (z) => z.map((value) => Math.exp(value - Math.max(...z))).map((power, _, powers) => power / powers.reduce((a, b) => a + b)),
   log_softmax: (z) => z.map((value) => value - Math.log(z.reduce((total, each) => total + Math.exp(each), 0))),
+  continuation_ratio: (z) =>
+    z.map((value, unit) => z.slice(0, unit).reduce((above, each) => above * sigmoid(each), unit < z.length - 1 ? sigmoid(-value) : 1)),
 };
 const LIBRARIES = { // how each opens a file: the values of a path, and of an attribute of the root
   async h5wasm(path) {

@@ -27,6 +27,11 @@ def gated(z, function):
     return a * function(b)
 
 
+def continuation_ratio(z):
+    above = np.cumprod(np.hstack([np.ones((len(z), 1)), sigmoid(z[:, :-1])]), axis=1)
+    return above * np.hstack([sigmoid(-z[:, :-1]), np.ones((len(z), 1))])
+
+
 SELU = 1.6732632423543772, 1.0507009873554805
 ACTIVATIONS = {
     "linear": lambda z: z,
@@ -63,6 +68,7 @@ ACTIVATIONS = {
     "reglu": lambda z: gated(z, lambda b: np.maximum(b, 0)),
     "softmax": lambda z: np.exp(z - z.max(axis=1, keepdims=True)) / np.exp(z - z.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True),
     "log_softmax": lambda z: z - np.log(np.exp(z).sum(axis=1, keepdims=True)),
+    "continuation_ratio": continuation_ratio,
 }
 
 

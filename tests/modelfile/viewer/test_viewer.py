@@ -136,6 +136,7 @@ TARGETS = {
     "truth": ("large", "sigmoid", "binary_crossentropy"),
     "decided": ("large", "sigmoid", "binary_crossentropy"),
     "codes": ("code", "softmax", "mean_squared_error"),
+    "ordered": ("code", "continuation_ratio", "ordinal"),
     "means": (["mass", "depth"], "linear", "gaussian_nll"),
     "quantiles": (["mass", "depth"], "linear", {"type": "quantile", "quantiles": [0.1, 0.4, 0.6, 0.9]}),
     "counts": (["depth", "spotted"], "linear", "poisson"),
