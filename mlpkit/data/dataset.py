@@ -16,7 +16,8 @@ class Dataset:
     inputs : array, shape (rows, width)
         In the dtype of the spec, C-contiguous.
     targets : array
-        Shape (rows, outputs) in the same dtype, or class indices of shape (rows,) for a loss whose targets are "classes".
+        Shape (rows, outputs) in the same dtype, or class indices of shape (rows,) for a loss whose targets are "classes", unless each row
+        has the probabilities of the classes.
     weights : array, shape (rows,), or None
         Sample weights, with mean 1 over the training rows; None if there are none.
     """

@@ -24,7 +24,7 @@ MOST = {
 
 
 class BinaryCrossentropy(Loss):
-    """Binary cross-entropy mean(-pos_weight t log(p) - (1 - t) log(1 - p)), fused with sigmoid. Good 1952.
+    """Binary cross-entropy mean(-pos_weight t log(p) - (1 - t) log(1 - p)), fused with sigmoid, for t from 0 to 1. Good 1952.
 
     If it is computed from probabilities, p is clipped to the range from eps to 1 - eps of its dtype. pos_weight is PyTorch's, which takes
     one for each output too; label smoothing is Keras's, and replaces t by t (1 - label_smoothing) + label_smoothing / 2.
@@ -32,6 +32,7 @@ class BinaryCrossentropy(Loss):
 
     output: ClassVar[OutputKind] = "probability"
     targets: ClassVar[Literal["numbers", "binary", "classes"]] = "binary"
+    soft_targets: ClassVar[bool] = True
     joint_with: ClassVar[str | None] = "sigmoid"
 
     label_smoothing: Annotated[float, Field(ge=0, lt=1), Since(5)] = Field(0.0, description="share of each target that is replaced by 1/2")

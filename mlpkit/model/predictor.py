@@ -225,7 +225,8 @@ class Predictor:
         rows : as for `predict`
             If `y` is omitted, the rows must contain the target columns.
         y : array, optional
-            Targets, shape (rows,) or (rows, targets).
+            Targets, shape (rows,) or (rows, targets), or probabilities of the classes, shape (rows, classes). The loss uses these, and
+            metrics the most probable class of each row.
         metrics : str, Metric, or sequence of them
             Metrics to compute; default: those of the spec, or else common ones for the task.
         weights : array, shape (rows,), optional

@@ -68,7 +68,8 @@ def train(
     rows : array, table, str or Path, optional
         Training data; default: the file in the spec.
     y : array, optional
-        Targets, shape (rows,) or (rows, targets); default: the target columns of the spec.
+        Targets, shape (rows,) or (rows, targets), or probabilities of `data.classes`, shape (rows, classes); default: the target columns
+        of the spec.
     validation : (array, array), table, str or Path, optional
         Validation rows with targets.
     weights : array, shape (rows,), optional

@@ -159,7 +159,8 @@ class Loss(Plugin):
     targets: ClassVar[Literal["numbers", "binary", "classes"]] = "numbers"
     # numbers: float rows shaped like the outputs (classes become one 0/1 column each)
     # binary:  float rows of 0 and 1 shaped like the outputs;   classes: one integer class per row, shape (rows,)
-    soft_targets: ClassVar[bool] = False  # of classes: True if one distribution per row, shape (rows, units), is accepted too
+    soft_targets: ClassVar[bool] = False
+    # of classes: True if one distribution per row, shape (rows, units), is accepted too; of binary: True for numbers from 0 to 1
     ordered_classes: ClassVar[bool] = False  # the order of the classes matters, so texts need data.classes
     target_sign: ClassVar[TargetSign] = "any"  # of numbers that the loss accepts; others are an error before training
     zero_at_target: ClassVar[bool] = False  # True: the loss is 0 if outputs equal targets, and never negative

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.errors import DataError, SpecError
+from mlpkit.errors import DataError, ResourceLimit, SpecError
+from mlpkit.numerics.arrays import Targets
 from mlpkit.plugin import plugin_name
-from mlpkit.preprocessing.labels import TYPES, Labels, type_of
+from mlpkit.preprocessing.labels import TYPES, Labels, stored_classes, type_of
 from mlpkit.spec import Data, Spec
 from mlpkit.spec.class_labels import label_text
 from mlpkit.text.shown import first_few, shortened
@@ -45,9 +46,23 @@ def check_order(spec: Spec, classes: Labels, name: str) -> None:
     raise SpecError.at("data.classes", message, f"list {first_few(classes.tolist(), 10, repr)} from the lowest to the highest")
 
 
-def class_weights(
-    data: Data, classes: Labels | None, numbers: NDArray[np.intp], weights: NDArray[np.float64] | None
-) -> NDArray[np.float64] | None:
+def label_array(labels: Sequence[Any], type_name: str | None = None) -> Labels:
+    """Return labels of a spec as an array of a type, by default the one that all of them have.
+
+    Raise SpecError if they have several types, or are too large or too long.
+    """
+    fitting = (name for name, types in TYPES.items() if all(type(label) in types for label in labels))
+    type_name = type_name or next(fitting, None)
+    if type_name is None:
+        raise SpecError.at("data.classes", "the labels have several types", "list only texts, numbers, or true and false")
+    try:
+        return stored_classes([float(label) for label in labels] if type_name == "float64" else labels, type_name)
+    except (ValueError, OverflowError, ResourceLimit) as error:
+        message = f"the labels cannot be stored: {str(error).partition(chr(10))[0]}"
+        raise SpecError.at("data.classes", message, "list shorter labels, or smaller numbers") from error
+
+
+def class_weights(data: Data, classes: Labels | None, numbers: Targets, weights: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
     """Return the weights of training rows times those of their classes; `weights` without `data.class_weight`.
 
     "balanced" gives each class the same total weight: rows / (classes x rows of the class), with sample weights in place of counts.
@@ -56,8 +71,9 @@ def class_weights(
     ----------
     classes : array or None
         None if the target is not one class per row.
-    numbers : array, shape (rows,)
-        Index of the class of each row.
+    numbers : array, shape (rows,) or (rows, classes)
+        Index of the class of each row; or its probabilities of the classes, by which the weights of the classes are averaged and rows are
+        counted.
     weights : array, shape (rows,), or None
         Sample weights.
     """
@@ -71,9 +87,9 @@ def class_weights(
         for label, weight in data.class_weight.items():
             factors[_place("class_weight", label, places)] = weight
     else:
-        totals = np.bincount(numbers, each, len(classes))
+        totals = np.bincount(numbers, each, len(classes)) if numbers.ndim == 1 else each @ numbers
         factors = totals.sum() / (np.count_nonzero(totals) * np.where(totals > 0, totals, 1.0))
-    weighted: NDArray[np.float64] = each * factors[numbers]
+    weighted: NDArray[np.float64] = each * (factors[numbers] if numbers.ndim == 1 else numbers @ factors)
     return weighted
 
 
@@ -104,4 +120,4 @@ def _listed(listed: tuple[Any, ...], found: Labels, name: str) -> Labels:
     if missing:
         message = f"the target {name!r} has the class {missing[0]!r}, which data.classes does not list"
         raise DataError(message, help="add it to data.classes, or remove its rows")
-    return np.array(listed, dtype=np.str_ if type_name == "str" else found.dtype)
+    return label_array(listed, type_name)

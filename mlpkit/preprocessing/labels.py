@@ -166,7 +166,8 @@ def _check_whole(table: Table, name: str) -> None:
         row = int(wrong[0])
         message = f"the target {name!r} has {values[row]} in {table.place(row)}, which has a fraction and is not a class"
         help = "to predict a number, use a loss such as 'mean_squared_error' and a linear last layer; for classes set data.target_type"
-        raise table.error(message, row, f'{help} to "class" or "text"')
+        soft = "for probabilities give one column for each class, and data.classes"
+        raise table.error(message, row, f'{help} to "class" or "text"; {soft}')
 
 
 def class_numbers(table: Table, name: str, classes: Labels) -> NDArray[np.intp]:

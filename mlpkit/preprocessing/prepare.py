@@ -22,6 +22,7 @@ from mlpkit.preprocessing.class_options import class_weights
 from mlpkit.preprocessing.labels import class_numbers, find_classes
 from mlpkit.preprocessing.on_disk import scan_columns, scanned_inputs, unscanned_inputs
 from mlpkit.preprocessing.raw_rows import RawRows, Storage, own_path, read_rows
+from mlpkit.preprocessing.soft_targets import check_loss, is_soft, shares
 from mlpkit.preprocessing.task import check_sign, is_classes
 from mlpkit.spec import Spec
 from mlpkit.text.shown import counted, first_few
@@ -219,7 +220,7 @@ def _encode_training(spec: Spec, rows: RawRows, inputs: Any, target: TargetEncod
     encoded = _encode(spec, rows, inputs, target, unit)
     if spec.data.class_weight is None:
         return encoded
-    weights = class_weights(spec.data, target.classes, encoded.values, rows.weights)
+    weights = class_weights(spec.data, target.classes, target.values(rows.target), rows.weights)
     weighted = replace(rows, weights=weights)
     scaled = _relative(spec, weighted, _mean_weight(weighted, "training"))
     return replace(encoded, data=replace(encoded.data, weights=scaled))
@@ -231,10 +232,12 @@ def _encode(spec: Spec, rows: RawRows, inputs: Array | StoredInputs, target: Tar
     values = target.values(rows.target)
     if target.task == "regression":
         check_sign(spec, rows.target, values, target.names)
-    targets = np.ascontiguousarray(target.encode_values(values, spec.dtype))
+    if target.classes is not None and values.ndim == 2:
+        check_loss(spec)
+    targets, measured = np.ascontiguousarray(target.encode_values(values, spec.dtype)), target.measured(values)
     if isinstance(inputs, StoredInputs):
-        return Labelled(StoredDataset(inputs, targets, weights), values)
-    return Labelled(Dataset(inputs, targets, weights), values)
+        return Labelled(StoredDataset(inputs, targets, weights), measured)
+    return Labelled(Dataset(inputs, targets, weights), measured)
 
 
 def _relative(spec: Spec, rows: RawRows, unit: float) -> Array | None:
@@ -285,6 +288,8 @@ def _given(spec: Spec, validation: Any) -> RawRows | None:
 
 def _strata(spec: Spec, target: Table) -> NDArray[np.intp] | None:
     """Return the class index of each row, or None if the target has no classes."""
+    if is_soft(spec, target):
+        return np.asarray(shares(target).argmax(axis=1))
     if not is_classes(spec, target) or target.width > 1:
         return None
     classes = find_classes(target, target.names[0], spec.data.target_type, fewest=1)  # `TargetEncoder.fit` knows how many it needs

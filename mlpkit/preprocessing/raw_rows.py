@@ -15,10 +15,11 @@ from mlpkit.data.disk.arrays import KEEP
 from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.frames import as_table
 from mlpkit.data.sources import open_source, read_source
-from mlpkit.data.table import Rows, Table
+from mlpkit.data.table import Rows, Table, data_error, missing_columns
 from mlpkit.errors import DataError, SpecError
 from mlpkit.preprocessing import InputEncoder
 from mlpkit.preprocessing.labels import missing_target_error, missing_targets
+from mlpkit.preprocessing.soft_targets import PREDICTED, class_columns
 from mlpkit.spec import Spec
 from mlpkit.text.shown import counted
 
@@ -90,7 +91,7 @@ def read_rows(
     table = _table(spec, source, spec.data.inputs if inputs is None else inputs.order, storage)
     if table.rows == 0:
         raise DataError("the data have no rows", help="give at least two rows")
-    target = _target(spec, table, y)
+    target = class_columns(spec, _target(spec, table, y, inputs.order if inputs else spec.data.inputs, part), part)
     if target.rows != table.rows:
         message = f"the inputs have {counted(table.rows, 'row')}, but there are {target.rows} targets"
         raise DataError(message, help="give one target per row")
@@ -109,11 +110,12 @@ def _weighed(rows: RawRows, part: str) -> RawRows:
 
 def _with_targets(spec: Spec, rows: RawRows, *, drop: bool) -> RawRows:
     """Return the rows that have a target. Raise DataError if one is missing and must not be dropped, or if all are missing."""
-    missing = missing_targets(rows.target, spec.data.target_type, spec.data.missing)
+    target_type = spec.data.target_type if rows.target.width == 1 else "auto"  # probabilities are no texts
+    missing = missing_targets(rows.target, target_type, spec.data.missing)
     if not missing.any():
         return rows
     if not drop:
-        raise missing_target_error(rows.target, spec.data.target_type, spec.data.missing)
+        raise missing_target_error(rows.target, target_type, spec.data.missing)
     if missing.all():
         raise DataError("no row has a target: all of them are missing", help="check the target's column")
     return replace(rows.take(np.flatnonzero(~missing)), untargeted=int(missing.sum()))
@@ -145,17 +147,28 @@ def _needed(spec: Spec, inputs: Sequence[str] | None) -> list[str] | None:
     data, split = spec.data, spec.data.split
     if inputs is None:
         return None
-    others = (data.weight, split.column if split else None)
+    labels = PREDICTED if data.classes and len(data.target or ()) > 1 else None
+    others = (data.weight, split.column if split else None, labels)
     return [*inputs, *(data.target or ()), *(name for name in others if name is not None)]
 
 
-def _target(spec: Spec, table: Table | StoredTable, y: Any) -> Table:
+def _target(spec: Spec, table: Table | StoredTable, y: Any, inputs: Sequence[str] | None, part: str) -> Table:
+    """Return the target columns. Rows that are not for training may have one column of labels instead of those of probabilities."""
+    names = spec.data.target
+    soft = spec.data.classes is not None and names is not None and len(names) > 1
     if y is not None:
-        return as_table(y, default="y")
-    if spec.data.target is None:
+        target = as_table(y, default="y")
+        return target.select(names or ()) if soft and target.named and all(name in target for name in names or ()) else target
+    if names is None:
         help = f"set it to a column: {', '.join(table.names[:20])}; or pass y in the call"
         raise SpecError.at("data.target", "the spec names no column to predict", help)
-    return table.select(spec.data.target)
+    missing = [name for name in names if name not in table]
+    if not (missing and soft and part != "training"):
+        return table.select(names)
+    if len(missing) == len(names) and PREDICTED in table and PREDICTED not in (inputs or ()):
+        return table.select([PREDICTED])
+    error = missing_columns(missing, table.names, table.source)
+    raise data_error(error.message, table.source, help=f"{error.help}; a column of labels must be named {PREDICTED!r}")
 
 
 def _weights(spec: Spec, table: Table | StoredTable, weights: Any, *, required: bool) -> Weights | None:

@@ -16,12 +16,13 @@ from mlpkit.data.table import Table
 from mlpkit.engine.probabilities import choices, probabilities
 from mlpkit.errors import BrokenPlugin, DataError, ModelFileError, SpecError
 from mlpkit.plugin import Activation, Array, Loss, Targets, Task, plugin_name
-from mlpkit.preprocessing.class_options import check_order, ordered_classes
+from mlpkit.preprocessing.class_options import check_order, label_array, ordered_classes
 from mlpkit.preprocessing.json_state import TargetState, first_line, statistics
 from mlpkit.preprocessing.labels import Labels, class_numbers, find_classes, known_numbers, stored_classes, type_of
+from mlpkit.preprocessing.soft_targets import PREDICTED, is_soft, probability_columns, shares
 from mlpkit.preprocessing.statistics import unequal
 from mlpkit.preprocessing.target_numbers import center_and_scale, find_constant, indicators_of, labels_of, values_of
-from mlpkit.preprocessing.task import Form, check_range, class_form, is_classes, target_scale
+from mlpkit.preprocessing.task import SOFT, Form, check_range, class_form, is_classes, target_scale
 from mlpkit.spec import Spec
 from mlpkit.text.shown import counted
 
@@ -92,7 +93,7 @@ class TargetEncoder:
             return cls._fit_classes(spec, table, names)
         for key in ("classes", "positive"):
             if getattr(spec.data, key) is not None:
-                raise SpecError.at(f"data.{key}", "the target is not one class per row", "remove it")
+                raise SpecError.at(f"data.{key}", "the target is not one class per row", "remove it; classes of numbers need 'softmax'")
         task: Task = "multilabel" if spec.loss.targets == "binary" else "regression"
         values, label_type = indicators_of(table) if task == "multilabel" else (values_of(table), "")
         constant = find_constant(values, names)
@@ -109,18 +110,21 @@ class TargetEncoder:
 
     @classmethod
     def _fit_classes(cls, spec: Spec, table: Table, names: tuple[str, ...]) -> TargetEncoder:
-        if len(table.names) > 1 or len(names) > 1:
-            help = "give one column of classes; from one-hot rows: y.argmax(axis=1)"
+        soft = is_soft(spec, table)
+        if len(names) > 1 and not soft:
+            help = f"give one column of classes; from one-hot rows: y.argmax(axis=1); {SOFT}"
             raise DataError(f"{plugin_name(spec.loss)} takes one column of classes, but the target has {len(names)}", help=help)
         if spec.preprocessing.target in ("standardize", "robust"):
             raise SpecError.at("preprocessing.target", "the target is a class, which cannot be standardized", "set it to 'auto'")
         fewest = 2 if spec.data.classes is None else 1
-        classes = ordered_classes(spec.data, find_classes(table, table.names[0], spec.data.target_type, fewest), table.names[0])
-        check_order(spec, classes, table.names[0])
-        form = class_form(spec, table.names[0], len(classes))
+        name = table.names[0] if len(table.names) == 1 else PREDICTED
+        found = label_array(spec.data.classes or ()) if soft else find_classes(table, name, spec.data.target_type, fewest)
+        classes = ordered_classes(spec.data, found, name)
+        check_order(spec, classes, name)
+        form = class_form(spec, name, len(classes))
         asked = None if spec.decision is None else spec.decision.threshold  # a criterion chooses it at the end of the run
         threshold = asked if isinstance(asked, float) and len(classes) == 2 else 0.5
-        return cls("classification", form, names, classes, "", np.empty(0), np.empty(0), threshold=threshold)
+        return cls("classification", form, (name,), classes, "", np.empty(0), np.empty(0), threshold=threshold)
 
     @property
     def outputs(self) -> int:
@@ -143,6 +147,8 @@ class TargetEncoder:
 
     def encode_values(self, values: Targets, dtype: DTypeLike) -> Targets:
         """Return targets that `values` returned in the form of `encode`."""
+        if self.classes is not None and values.ndim == 2:
+            return (values[:, 1:] if self.form == "binary" else values).astype(dtype)
         if self.form == "classes":
             return values
         if self.form == "binary":
@@ -155,30 +161,33 @@ class TargetEncoder:
             return ((values - self.center) / self.scale).astype(dtype)
 
     def values(self, table: Table) -> Targets:
-        """Return the targets in the form that metrics use.
+        """Return class indices (rows,), probabilities (rows, classes), or float64 values (rows, outputs) in the units of the data.
 
-        They are class indices (rows,), or float64 values (rows, outputs) in the units of the data. A named table may have the target
-        columns in any order, with others between them.
+        A named table may have the target columns in any order, with others between them. As many columns as there are classes are their
+        probabilities.
 
         Raises
         ------
         DataError
             See `encode`.
         """
+        if self.classes is not None and (columns := probability_columns(table, self.classes, self.names[0])) is not None:
+            return shares(columns)
         table = self._aligned(table)
-        labels = labels_of(table)
-        if len(labels) != len(self.names):
-            raise DataError(
-                f"the target has {counted(len(labels), 'column')}, but the model predicts {len(self.names)}",
-                help=f"give {', '.join(self.names)}",
-            )
+        if table.width != len(self.names):
+            message = f"the target has {counted(table.width, 'column')}, but the model predicts {len(self.names)}"
+            raise DataError(message, help=f"give {', '.join(self.names)}")
         if self.classes is not None:
             return class_numbers(table, table.names[0], self.classes)
         return indicators_of(table)[0] if self.task == "multilabel" else values_of(table)
 
+    def measured(self, values: Targets) -> Targets:
+        """Return `values` in the form that metrics use: of probabilities the index of the most probable class, the first of equal ones."""
+        return values.argmax(axis=1) if self.classes is not None and values.ndim == 2 else values
+
     def unknown(self, table: Table) -> NDArray[np.bool_]:
         """Return a boolean array that is True for rows with a class not in the training rows. Errors are those of `values`."""
-        if self.classes is None:
+        if self.classes is None or probability_columns(table, self.classes, self.names[0]) is not None:
             return np.zeros(table.rows, dtype=bool)
         aligned = self._aligned(table)
         return known_numbers(aligned, aligned.names[0], self.classes) < 0

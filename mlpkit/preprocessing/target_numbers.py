@@ -20,17 +20,20 @@ def labels_of(table: Table) -> list[str]:
     return [label for name in table.names for label in value_names(name, column_width(table[name]))]
 
 
-def values_of(table: Table) -> NDArray[np.float64]:
-    """Return the target columns as float64 numbers, shape (rows, outputs), also for columns of a categorical type."""
+def values_of(table: Table, advice: str = TARGET_ADVICE) -> NDArray[np.float64]:
+    """Return the target columns as float64 numbers, shape (rows, outputs), also for columns of a categorical type.
+
+    `advice` is the help of errors about values that are no numbers.
+    """
     if table.declared:
         table = copy.copy(table)
         table.declared = {}
     for name in table.names:
-        kind = column_kind(table, name, advice=TARGET_ADVICE)
+        kind = column_kind(table, name, advice=advice)
         if kind == "category":
             help = "give numbers; or, to predict classes, give one target column"
             raise DataError(f"the target {name!r} holds texts, but the others or the loss need numbers", help=help)
-    parts = [numbers(table, name, boolean=column_kind(table, name) == "boolean", advice=TARGET_ADVICE) for name in table.names]
+    parts = [numbers(table, name, boolean=column_kind(table, name) == "boolean", advice=advice) for name in table.names]
     return np.column_stack(parts).astype(np.float64)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.column_types import column_kind
-from mlpkit.data.table import Table, column_width
+from mlpkit.data.table import Table
 from mlpkit.errors import BrokenPlugin, DataError, SpecError
 from mlpkit.plugin import OutputKind, TargetScale, TargetSign, plugin_name
 from mlpkit.preprocessing.labels import TARGET_ADVICE
@@ -46,26 +46,32 @@ SIGNS: dict[TargetSign, Sign] = {
     "positive": Sign("above 0", lambda values: values > 0, "correct the values, or use 'tweedie' or 'poisson', which allow 0"),
 }
 FEW_CLASSES = "several classes need the last activation 'softmax' and the loss 'categorical_crossentropy'"
+SOFT = "if the columns are probabilities of classes, list the classes in data.classes"
 
 
 def is_classes(spec: Spec, table: Table) -> bool:
     """Return True if the target is one class per row, judged by the spec, the loss, the last layer and the values.
 
-    Raise SpecError if `data.target_type` contradicts the loss.
+    With `data.classes` several columns are the probabilities of these classes, if the network predicts probabilities. Raise SpecError if
+    `data.target_type` contradicts the loss.
     """
-    asked, several = spec.data.target_type, len(table.names) > 1 or column_width(table[table.names[0]]) > 1
+    last = spec.network.layers[-1].activation.output
+    asked, several = spec.data.target_type, table.width > 1
     if asked == "number" and spec.loss.targets != "numbers":
         help = "use a loss such as 'mean_squared_error' with a linear last layer, or leave target_type out"
         raise SpecError.at("data.target_type", f"it is 'number', but {plugin_name(spec.loss)} takes classes", help)
+    if several and spec.data.classes is not None:
+        return asked != "number" and (spec.loss.targets != "numbers" or last in ("probability", "distribution"))
     if asked in ("class", "text") and several:
-        raise SpecError.at("data.target_type", f"it is {asked!r}, but the target has several columns", "name one column in data.target")
+        help = f"name one column in data.target; {SOFT}"
+        raise SpecError.at("data.target_type", f"it is {asked!r}, but the target has several columns", help)
     if asked != "auto":
         return asked != "number"
     if spec.loss.targets == "classes":
         return True
     if several:
         return False
-    if spec.loss.targets == "binary" or spec.network.layers[-1].activation.output == "distribution":
+    if spec.loss.targets == "binary" or last == "distribution":
         return True
     return column_kind(table, table.names[0], advice=TARGET_ADVICE) != "number"
 

@@ -60,7 +60,9 @@ class Data(Part):
     missing: Missing = Field(
         MISSING, description='texts for missing values in addition to the default ones; {"only": [...]} replaces the default ones'
     )
-    target: Names | None = Field(None, description="column or columns to predict")
+    target: Names | None = Field(
+        None, description="column or columns to predict; with 'classes', several columns are the probabilities of the classes"
+    )
     target_type: Annotated[Literal["auto", "number", "class", "text"], Since(4)] = Field(
         "auto", description="'class': each distinct value is a class; 'text': each distinct text is a class; 'auto': by the loss"
     )
@@ -68,7 +70,9 @@ class Data(Part):
         "error", description="handling of training rows with a missing target"
     )
     classes: Annotated[Labels | None, Since(5)] = Field(
-        None, description="all classes in their order, also those that the training rows lack; default: those found, sorted"
+        None,
+        description="all classes in their order, also those that the training rows lack; default: those found, sorted; of several target "
+        "columns each is the probability of one class, by its label as name, else by position",
     )
     positive: Annotated[Label | None, Since(5)] = Field(
         None, description="of two classes, the second one, whose probability a sigmoid predicts; default: the last in the order"

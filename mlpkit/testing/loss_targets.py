@@ -51,15 +51,18 @@ def _along(rule: Rule, target: NDArray[Any], units: int, outputs: Array) -> tupl
 
 def soft_targets(loss: Loss) -> None:
     """Check the declaration `soft_targets`: rows of 0 and 1 cost what their classes do, and mixed rows the mixed losses."""
+    classes = loss.targets == "classes"
+    expect(loss.targets != "numbers", "soft_targets is declared, but targets is 'numbers'", "remove soft_targets: any numbers are accepted")
+    shape = "of shape (rows, units)" if classes else "from 0 to 1"
+    advice = f"weight the losses of {'the classes' if classes else '1 and 0'} with the targets {shape}, or remove soft_targets"
     for rule in rules_of(loss):
-        for units in (2, 5):
+        for units in (2, 5) if classes else (1, 5):
             hard = of_size(loss, rule, (40, units))
-            other = hard._replace(beside=np.roll(hard.beside, 1))
-            rows = [sample._replace(beside=np.eye(units)[sample.beside]) for sample in (hard, other)]
-            mixed = hard._replace(beside=0.25 * rows[0].beside + 0.75 * rows[1].beside)
-            expected = [0.25 * one + 0.75 * two for one, two in zip(rule.at(hard), rule.at(other), strict=True)]
-            advice = "weight the losses of the classes with the targets of shape (rows, units), or remove soft_targets"
-            for what, found, right in zip((rule.values, rule.gradients), rule.at(rows[0]), rule.at(hard), strict=True):
+            other = hard._replace(beside=np.roll(hard.beside, 1, axis=0))
+            one, two = (np.eye(units)[sample.beside] if classes else sample.beside for sample in (hard, other))
+            expected = [0.25 * first + 0.75 * second for first, second in zip(rule.at(hard), rule.at(other), strict=True)]
+            mixed = hard._replace(beside=0.25 * one + 0.75 * two)
+            for what, found, right in zip((rule.values, rule.gradients), rule.at(hard._replace(beside=one)), rule.at(hard), strict=True):
                 expect_close(found, right, f"{what} of rows of 0 and 1, against those of class numbers,", advice, rtol=1e-9, atol=1e-11)
             for what, found, right in zip((rule.values, rule.gradients), rule.at(mixed), expected, strict=True):
                 expect_close(found, right, f"{what} of mixed rows,", advice, rtol=1e-9, atol=1e-11)

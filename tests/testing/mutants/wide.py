@@ -188,6 +188,19 @@ class LargestShare(losses.CategoricalCrossentropy):
         super().value_and_grad(outputs, targets.argmax(axis=1) if targets.ndim == 2 else targets, loss, grad)
 
 
+class RoundsShares(losses.BinaryCrossentropy):
+    """Takes a share for the more probable label."""
+
+    def joint(self, scores, targets, losses, grad):
+        super().joint(scores, np.round(targets), losses, grad)
+
+
+class SoftNumbers(losses.MeanSquaredError):
+    """Declares soft targets, although it takes numbers."""
+
+    soft_targets: ClassVar[bool] = True
+
+
 WIDE: dict[Any, dict[str, str]] = {
     OverwritesGradient(): {"trained_parameters": "the amount added to the gradient of gain are wrong.*add to each gradient"},
     AveragesRows(): {"trained_parameters": "gradients of gain, against differences, are wrong.*the sum over the rows"},
@@ -207,4 +220,6 @@ WIDE: dict[Any, dict[str, str]] = {
     PriorWithoutWeights(): {"prior": "the outputs of prior cost .* in the mean, but with .* added .*; return the constant outputs"},
     PriorOfOneTarget(): {"prior": r"prior gives the shape \(1,\); give one number for each output: \(3,\)"},
     LargestShare(): {"soft_targets": "losses of mixed rows, are wrong.*weight the losses of the classes"},
+    RoundsShares(): {"soft_targets": "losses of joint of mixed rows, are wrong.*weight the losses of 1 and 0 with the targets from 0 to 1"},
+    SoftNumbers(): {"soft_targets": "soft_targets is declared, but targets is 'numbers'; remove soft_targets"},
 }
