@@ -88,10 +88,11 @@ def read_rows(
     if source is None and spec.data.path is None:
         raise SpecError.at("data.path", "the spec names no data", "set it to the path of a file, or pass the data in the call")
     source = own_path(spec, spec.data.path) if source is None and spec.data.path is not None else source
-    table = _table(spec, source, spec.data.inputs if inputs is None else inputs.order, storage)
+    names = spec.data.inputs if inputs is None else inputs.order
+    table = _table(spec, source, _needed(spec, names, part), storage)
     if table.rows == 0:
         raise DataError("the data have no rows", help="give at least two rows")
-    target = class_columns(spec, _target(spec, table, y, inputs.order if inputs else spec.data.inputs, part), part)
+    target = class_columns(spec, _target(spec, table, y, names, part), part)
     if target.rows != table.rows:
         message = f"the inputs have {counted(table.rows, 'row')}, but there are {target.rows} targets"
         raise DataError(message, help="give one target per row")
@@ -121,17 +122,17 @@ def _with_targets(spec: Spec, rows: RawRows, *, drop: bool) -> RawRows:
     return replace(rows.take(np.flatnonzero(~missing)), untargeted=int(missing.sum()))
 
 
-def _table(spec: Spec, source: Any, inputs: Sequence[str] | None, storage: Storage) -> Table | StoredTable:
+def _table(spec: Spec, source: Any, needed: list[str] | None, storage: Storage) -> Table | StoredTable:
     data = spec.data
     if storage == "disk" or (storage == "by spec" and not data.in_memory):
-        stored = open_source(spec, source, _needed(spec, inputs))
+        stored = open_source(spec, source, needed)
         if stored is not None:
             return stored
         if storage == "by spec":
             name = str(source) if isinstance(source, (str, Path)) else f"the given {type(source).__name__}"
             raise SpecError.at("data.in_memory", f"it is false, but {name} cannot stay on disk", KEEP)
     if isinstance(source, (str, Path)):
-        return read_source(spec, source, _needed(spec, inputs))
+        return read_source(spec, source, needed)
     table = as_table(source)
     by_position = not table.named and data.inputs is not None and table.width == len(data.inputs)
     return as_table(source, data.inputs) if by_position else table
@@ -142,12 +143,12 @@ def own_path(spec: Spec, path: str) -> str | Path:
     return path if path == "-" and spec.has_paths else spec.resolve_path(path)
 
 
-def _needed(spec: Spec, inputs: Sequence[str] | None) -> list[str] | None:
+def _needed(spec: Spec, inputs: Sequence[str] | None, part: str) -> list[str] | None:
     """Return the columns to read, or None if the inputs are not known yet."""
     data, split = spec.data, spec.data.split
     if inputs is None:
         return None
-    labels = PREDICTED if data.classes and len(data.target or ()) > 1 else None
+    labels = PREDICTED if part != "training" and data.classes and len(data.target or ()) > 1 else None
     others = (data.weight, split.column if split else None, labels)
     return [*inputs, *(data.target or ()), *(name for name in others if name is not None)]
 

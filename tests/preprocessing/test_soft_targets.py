@@ -252,6 +252,14 @@ def test_blocks_of_a_table_are_probabilities():
     assert model.evaluate({"x": X, "p": np.array(CLASSES)[P.argmax(axis=1)]})["accuracy"] == model.evaluate(table)["accuracy"]
 
 
+def test_arrays_of_a_file_that_training_does_not_need_are_not_read(tmp_path):
+    names = ["p_cat", "p_dog", "p_fox"]
+    np.savez(tmp_path / "votes.npz", **{"x": X, "class": np.array(CLASSES)}, **columns(names))
+    model = mlpkit.train(spec(target=names, inputs=["x"]), tmp_path / "votes.npz")
+    np.savez(tmp_path / "gold.npz", **{"x": X, "class": np.array(CLASSES)[P.argmax(axis=1)]})
+    assert model.evaluate(tmp_path / "gold.npz")["accuracy"] == model.evaluate(X, P)["accuracy"]
+
+
 def test_encoded_rows_for_evaluation_are_checked_too():
     found = prepared(P)
     with pytest.raises(mlpkit.DataError, match="sum to 3 in row 0, not to 1"):
