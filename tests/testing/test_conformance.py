@@ -42,7 +42,7 @@ EVERY = [*BUILTINS, *OTHERS, *good.GOOD]
 APPLY_TO_SOME = {
     "rates",
     *("inputs_gradient", "trained_parameters", "several_outputs", "predictions", "prior", "soft_targets"),
-    *("joint", "zero_at_target", "right_costs_less", "effects", "other_options", "output"),
+    *("joint", "separable", "zero_at_target", "right_costs_less", "effects", "other_options", "output"),
     *("zero_rate", "downhill", "sizes", "size", "later_options"),
 }
 

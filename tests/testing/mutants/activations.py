@@ -224,6 +224,23 @@ class NoDistribution(Tanh2):
         grad *= 2 * out * (1 - out)
 
 
+class WithoutTheFirst(Activation):
+    """A distribution to which the first number of a row does not matter; the last one alone may not."""
+
+    output: ClassVar[str] = "distribution"
+
+    def forward(self, z, out):
+        out[...] = z
+        out[:, 0] = 0.0
+        np.exp(out - out.max(axis=1, keepdims=True), out=out)
+        out /= out.sum(axis=1, keepdims=True)
+
+    def backward(self, z, out, grad):
+        grad -= (grad * out).sum(axis=1, keepdims=True)
+        grad *= out
+        grad[:, 0] = 0.0
+
+
 class UnknownOutput(Tanh2):
     """Says a word that mlpkit does not know."""
 
@@ -277,6 +294,7 @@ ACTIVATIONS = {
     },
     NotBounded(): {"output": "the output is -0.*outside of 0 to 1.*class variable output"},
     UnknownOutput(): {"output": "output is 'positive'; make it one of real, bounded"},
+    WithoutTheFirst(): {"gradient": "gradients of unit 0 of 5 are 0 in every row: it has no effect"},
     NoDistribution(): {"output": "sums of rows in float32 are wrong"},
     NumberByNumber(): {
         "speed": r"forward and backward take \d+ or more Python instructions for each pre-activation; compute on whole arrays"
