@@ -5,7 +5,7 @@ A row of integer weight k counts as k rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,22 +22,27 @@ def mean(values: Array, weights: Array | None) -> NDArray[np.float64]:
 
 
 def quantile(values: Array, share: float, weights: Array | None) -> NDArray[np.float64]:
-    """Return a quantile of each column of `values`, shape (rows, columns), ignoring NaN.
+    """Return a quantile of each column of `values`, shape (rows, columns), ignoring NaN; see `quantiles`."""
+    return np.array([quantiles(column, [share], weights)[0] for column in values.T])
+
+
+def quantiles(values: Array, shares: Sequence[float], weights: Array | None) -> NDArray[np.float64]:
+    """Return quantiles of `values`, shape (rows,), ignoring NaN; NaN if there is no other value.
 
     With F(x) the share of the weight of the values up to x, it is the mean of the least x for which F(x) >= `share` and the
     least x for which F(x) > `share`: definition 2 of Hyndman and Fan (1996), "averaged_inverted_cdf" of NumPy. For 0.5 it is
     the usual median. Scaling all weights does not change it, and a row of weight k counts as k equal rows.
     """
-    order = np.argsort(values, axis=0, kind="stable")  # NaN comes last
-    ordered = np.take_along_axis(values, order, axis=0)
-    each = np.where(np.isnan(ordered), 0.0, 1.0 if weights is None else weights[order])
-    upto = np.cumsum(each, axis=0)
-    wanted, tie = share * upto[-1], TIE * upto[-1]
-    columns = np.arange(values.shape[1])
-    last = (each > 0).cumsum(axis=0).argmax(axis=0)  # the largest value that is not NaN
-    low = (upto >= wanted - tie).argmax(axis=0)
-    high = np.where((upto > wanted + tie).any(axis=0), (upto > wanted + tie).argmax(axis=0), last)
-    lower, upper = ordered[low, columns], ordered[high, columns]
+    order = np.argsort(values, kind="stable")
+    order = order[: len(values) - np.count_nonzero(np.isnan(values))]  # NaN comes last
+    order = order if weights is None else order[weights[order] > 0]
+    if not len(order):
+        return np.full(len(shares), np.nan)
+    ordered = values[order]
+    upto = np.arange(1.0, len(order) + 1) if weights is None else np.cumsum(weights[order])
+    wanted, tie = np.asarray(shares) * upto[-1], TIE * upto[-1]
+    lower = ordered[np.searchsorted(upto, wanted - tie)]
+    upper = ordered[np.minimum(np.searchsorted(upto, wanted + tie, "right"), len(order) - 1)]
     return np.asarray(np.where(lower == upper, lower, lower + (upper - lower) / 2))
 
 

@@ -31,7 +31,8 @@ class Since:
     values : tuple, optional
         Values added in that version, for an option that is older. The option itself is always stored.
     older : tuple, optional
-        Values of an older option that existed before that version. The option itself is always stored.
+        Values of an older option that existed before that version. The option itself is always stored. Those of a mapping are its
+        values.
 
     Examples
     --------
@@ -50,7 +51,8 @@ class Since:
 
     def schema(self, value: Any) -> int:
         """Return the spec schema that is needed to store a value of the option."""
-        newer = value not in self.older if self.older else not self.values or value in self.values
+        several = list(value.values()) if isinstance(value, Mapping) and self.of_values else [value]
+        newer = any(one not in self.older if self.older else not self.values or one in self.values for one in several)
         return self.version if newer and isinstance(self.version, int) else BASE_SCHEMA
 
 

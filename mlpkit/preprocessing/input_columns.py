@@ -17,6 +17,9 @@ from mlpkit.data.csv.text_column import coded
 from mlpkit.data.table import Table, column_width, value_names
 from mlpkit.errors import DataError, SpecError
 from mlpkit.spec import Preprocessing
+from mlpkit.spec.number_scaling import AnyScaling, Clip, scaling_of
+
+ColumnTreatment = Literal["standardize", "robust", "min_max", "quantile", "bins", "none", "one_hot"]
 
 MOST_CATEGORIES = 1000
 FEW_CATEGORIES = 20  # up to this number, most rows may have a different category
@@ -30,18 +33,21 @@ class InputColumn:
     ----------
     name : str
     kind : {"number", "boolean", "category"}
-    treatment : {"standardize", "none", "one_hot"}
+    treatment : {"standardize", "robust", "min_max", "quantile", "bins", "none", "one_hot"}
     width : int
         Number of values per row before encoding: 1, or more for a block such as the pixels of an image.
     categories : tuple of str or None
         Sorted categories of the training rows. None at the end stands for a missing value. Empty for numbers.
+    clip : "smooth", float or None
+        Limit of the scaled values.
     """
 
     name: str
     kind: Kind
-    treatment: Literal["standardize", "none", "one_hot"]
+    treatment: ColumnTreatment
     width: int = 1
     categories: tuple[str | None, ...] = ()
+    clip: Clip = None
 
     @property
     def labels(self) -> list[str]:
@@ -50,7 +56,8 @@ class InputColumn:
 
     def to_state(self) -> dict[str, Any]:
         """Return the column as JSON values."""
-        return asdict(self) | {"categories": list(self.categories)}
+        state = asdict(self) | {"categories": list(self.categories)}
+        return state if self.clip is not None else {key: value for key, value in state.items() if key != "clip"}
 
 
 def input_columns(options: Preprocessing, table: Table, names: Sequence[str], missing: Collection[str]) -> tuple[InputColumn, ...]:
@@ -80,11 +87,12 @@ def _input_column(options: Preprocessing, table: Table, name: str, missing: Coll
     if asked == "one_hot":
         return _category_column(options, table, name, missing)
     kind = column_kind(table, name, missing)
-    if kind == "boolean":
-        return InputColumn(name, kind, "standardize" if asked == "standardize" else "none", width)
-    if kind == "number" or asked is not None:
-        treatment: Any = asked or options.numbers
-        return InputColumn(name, "number", treatment, width)
+    if kind == "boolean" and asked is None:
+        return InputColumn(name, kind, "none", width)
+    if kind != "category" or asked is not None:
+        number: Kind = "boolean" if kind == "boolean" else "number"
+        scaling = column_scaling(options, name)
+        return InputColumn(name, number, scaling.type, width, clip=scaling.clip)
     if options.categories == "none":
         raise DataError(
             f"the column {name!r} holds texts, and preprocessing.categories is 'none'",
@@ -94,6 +102,12 @@ def _input_column(options: Preprocessing, table: Table, name: str, missing: Coll
     if name not in table.declared:
         _check_shared(found, table, missing)
     return found
+
+
+def column_scaling(options: Preprocessing, name: str) -> AnyScaling:
+    """Return the scaling of a numeric column: its own, or that of all numbers."""
+    asked: Any = options.columns.get(name, options.numbers)
+    return scaling_of(asked)
 
 
 def _category_column(options: Preprocessing, table: Table, name: str, missing: Collection[str]) -> InputColumn:

@@ -6,7 +6,7 @@ category.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,12 +17,12 @@ from numpy.typing import DTypeLike, NDArray
 from mlpkit.data.column_types import numbers
 from mlpkit.data.table import Table, column_width, data_error
 from mlpkit.errors import DataError, ModelFileError, UnseenCategoryWarning, warn
-from mlpkit.plugin import Array
+from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing.categorical import CategoryEncoder, Unseen
 from mlpkit.preprocessing.fast_path import PlainRows
 from mlpkit.preprocessing.input_columns import InputColumn, input_columns
 from mlpkit.preprocessing.json_state import InputState, first_line
-from mlpkit.preprocessing.numeric import ADVICE, NumberEncoder
+from mlpkit.preprocessing.numeric import ADVICE, NumberEncoder, no_targets
 from mlpkit.spec import Preprocessing
 from mlpkit.text.shown import and_more, counted
 
@@ -53,8 +53,9 @@ class InputEncoder:
         inputs: Sequence[str],
         missing: Sequence[str],
         weights: NDArray[np.float64] | None = None,
+        targets: Callable[[], Targets] = no_targets,
     ) -> InputEncoder:
-        """Fit medians, means, deviations and categories.
+        """Fit medians, scaling and categories.
 
         Parameters
         ----------
@@ -67,6 +68,9 @@ class InputEncoder:
             Texts that stand for a missing value.
         weights : array, shape (rows,), optional
             Sample weights above 0: a row of weight k counts as k equal rows.
+        targets : callable, optional
+            Returns the targets of the rows: class numbers, shape (rows,), or numbers, shape (rows, columns). Needed if edges of bins are
+            thresholds of a tree.
 
         Raises
         ------
@@ -78,7 +82,7 @@ class InputEncoder:
         columns = input_columns(options, table, inputs, missing)
         values = [column for column in columns if column.kind != "category"]
         impute = options.missing == "impute"
-        numbers = NumberEncoder.fit(table, values, tuple(missing), impute, weights)
+        numbers = NumberEncoder.fit(options, table, values, tuple(missing), weights, targets)
         categories = CategoryEncoder.fit(columns[len(values) :], tuple(missing), impute)
         used = {column.name for column in columns}
         return cls(numbers, categories, tuple(name for name in inputs if name in used), table.named)
@@ -213,7 +217,7 @@ class InputEncoder:
         return {"columns": columns, "named": self.named, **missing, **zeros}
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return medians, means and deviations by name."""
+        """Return medians, scaling and knots by name."""
         return self.numbers.arrays()
 
     @classmethod

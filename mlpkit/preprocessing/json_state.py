@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from mlpkit.data.column_types import Kind
 from mlpkit.plugin import Task
+from mlpkit.preprocessing.input_columns import ColumnTreatment
 from mlpkit.preprocessing.task import Form
 from mlpkit.text.column_names import same_form
 from mlpkit.text.limits import InParts
@@ -30,16 +31,17 @@ class ColumnState(State):
 
     name: Annotated[str, AfterValidator(same_form)]
     kind: Kind
-    treatment: Literal["standardize", "none", "one_hot"]
+    treatment: ColumnTreatment
     width: Annotated[int, Field(ge=1)]
     categories: Annotated[list[str | None], InParts]
+    clip: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["smooth"] | None = None  # absent in files before 0.5
 
     @model_validator(mode="after")
     def _consistent(self) -> ColumnState:
         if (self.kind == "category") != (self.treatment == "one_hot") or (self.kind != "category" and self.categories):
             raise ValueError(f"the column {self.name!r} has a treatment that does not fit its kind")
-        if self.kind == "category" and self.width != 1:
-            raise ValueError(f"the column {self.name!r} of categories has a width of {self.width}, not 1")
+        if self.kind == "category" and (self.width != 1 or self.clip is not None):
+            raise ValueError(f"the column {self.name!r} of categories has a width of {self.width}, not 1, or is clipped")
         if len(set(self.categories)) < len(self.categories):
             raise ValueError(f"the column {self.name!r} has a category twice")
         return self

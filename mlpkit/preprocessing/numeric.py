@@ -1,4 +1,4 @@
-"""NumberEncoder: numeric columns as one block, imputed with the median and standardized, with indicators of missing values.
+"""NumberEncoder: numeric columns as one block, imputed with the median, scaled and clipped, with indicators of missing values.
 
 Mean and deviation are those of the values that are not missing in the training rows, so imputation does not change them.
 """
@@ -6,10 +6,10 @@ Mean and deviation are those of the values that are not missing in the training 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +18,13 @@ from mlpkit.data.column_types import numbers
 from mlpkit.data.table import Table, column_width
 from mlpkit.errors import DataError
 from mlpkit.numerics.blocks import row_blocks
-from mlpkit.plugin import Array
+from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing.categorical import Unseen
 from mlpkit.preprocessing.input_columns import InputColumn, missing_error
 from mlpkit.preprocessing.json_state import InputState, statistics
-from mlpkit.preprocessing.statistics import beyond_error, column_statistics, constant_columns, unequal
-
-if TYPE_CHECKING:  # for data on disk only; loading a model and predicting does not need it
-    from mlpkit.preprocessing.running_statistics import RunningStatistics
+from mlpkit.preprocessing.statistics import column_statistics, unequal
+from mlpkit.preprocessing.value_maps import KNOTTED, NO_KNOTS, Knots, ValueMaps
+from mlpkit.spec import Preprocessing
 
 Vector = NDArray[np.float64]
 
@@ -33,6 +32,11 @@ CELLS = 2**18  # values that are encoded at a time: 2 MB, which fits in the cach
 PLAIN = 1e60  # with a smaller sum of squares all values are finite in each dtype
 ADVICE = "the model was trained on numbers in this column: correct the value, or leave it empty if it is missing"
 FLAG_ADVICE = "the model was trained on booleans in this column: write true, false, 1 or 0, or leave it empty if it is missing"
+
+
+def no_targets() -> Targets:
+    """Raise ValueError: edges of bins by a tree need targets."""
+    raise ValueError("the targets of the training rows are needed")
 
 
 @dataclass(frozen=True)
@@ -47,11 +51,13 @@ class NumberEncoder:
     impute : bool
         True to fill missing values with the median; False to raise an error for them.
     fill, center, scale : array, shape (values,)
-        Median, subtrahend and divisor: mean and deviation, or 0 and 1. Constants have scale 1.
+        Median, subtrahend and divisor, by the treatment of the column. Constants have scale 1.
     missing_indices : array of int
         Indices of values that are missing in some training rows. Each gets an indicator, which is 1 where the value is missing.
     constant : array of int
         Indices of values that are constant in the training rows. They are encoded as 0 in every row.
+    knots : Knots
+        Points of columns with the treatments "quantile" and "bins".
     """
 
     columns: tuple[InputColumn, ...]
@@ -62,35 +68,48 @@ class NumberEncoder:
     scale: Vector
     missing_indices: NDArray[np.int64]
     constant: NDArray[np.int64]
+    knots: Knots = NO_KNOTS
 
     @classmethod
     def fit(
-        cls, table: Table, columns: Sequence[InputColumn], missing: tuple[str, ...], impute: bool, weights: Vector | None = None
+        cls,
+        options: Preprocessing,
+        table: Table,
+        columns: Sequence[InputColumn],
+        missing: tuple[str, ...],
+        weights: Vector | None = None,
+        targets: Callable[[], Targets] = no_targets,
     ) -> NumberEncoder:
-        """Fit medians, means and deviations of the columns of a table, in which a row of weight k counts as k rows."""
-        each = unequal(weights)
+        """Fit medians, scaling and knots of the columns of a table, in which a row of weight k counts as k rows."""
+        each, impute = unequal(weights), options.missing == "impute"
         parts = [part for column in columns for part in column_statistics(table, column, missing, impute, each)]
         fill, center, scale, gaps, constant = np.concatenate([np.empty((5, 0)), *parts], axis=1)
-        return cls(tuple(columns), missing, impute, fill, center, scale, _indices(gaps), _indices(constant))
+        found = cls(tuple(columns), missing, impute, fill, center, scale, _indices(gaps), _indices(constant))
 
-    @classmethod
-    def from_statistics(
-        cls, found: RunningStatistics, columns: Sequence[InputColumn], missing: tuple[str, ...], impute: bool
+        def values(column: InputColumn) -> NDArray[Any]:
+            return numbers(table, column.name, missing, boolean=column.kind == "boolean")
+
+        return found.with_knots(options, values, each, targets)
+
+    def with_knots(
+        self,
+        options: Preprocessing,
+        values: Callable[[InputColumn], NDArray[Any]],
+        weights: Vector | None,
+        targets: Callable[[], Targets] = no_targets,
     ) -> NumberEncoder:
-        """Return the encoder of columns on disk with the given statistics; medians are those of a sample."""
-        standardized = np.repeat([column.treatment == "standardize" for column in columns], [column.width for column in columns])
-        center, scale = np.where(standardized, found.mean, 0.0), np.where(standardized, found.deviation, 1.0)
-        fill = found.medians()
-        for wrong in np.flatnonzero(~np.isfinite([fill, center, scale]).all(axis=0)):
-            raise beyond_error([column.name for column in columns for _ in range(column.width)][wrong])
-        constant = constant_columns(found.mean, found.deviation)
-        scale[constant] = 1.0
-        return cls(tuple(columns), missing, impute, fill, center, scale, _indices(found.has_missing), _indices(constant))
+        """Return the encoder with the knots of its columns; see `fit_knots`."""
+        if not any(column.treatment in KNOTTED for column in self.columns):
+            return self
+        from mlpkit.preprocessing.knots import fit_knots
+
+        constant = set(self.constant.tolist())
+        return replace(self, knots=fit_knots(options, self.columns, values, self.center, self.scale, constant, weights, targets))
 
     @cached_property
     def width(self) -> int:
-        """Number of values and indicators."""
-        return len(self.fill) + len(self.missing_indices)
+        """Number of values, indicators and bins."""
+        return len(self.fill) + len(self.missing_indices) + self.maps.bins
 
     @cached_property
     def booleans(self) -> frozenset[str]:
@@ -99,9 +118,9 @@ class NumberEncoder:
 
     @property
     def names(self) -> list[str]:
-        """Name of each value and indicator."""
+        """Name of each value, indicator and bin."""
         labels = [label for column in self.columns for label in column.labels]
-        return [*labels, *(f"{labels[index]} is missing" for index in self.missing_indices)]
+        return [*labels, *(f"{labels[index]} is missing" for index in self.missing_indices), *self.maps.bin_names(labels)]
 
     def encode(self, table: Table, out: Array, names: Sequence[str] | None = None) -> Unseen:
         """Fill `out`, zeros of shape (rows, width), in blocks of rows, and return the number of unexpected missing values.
@@ -131,10 +150,10 @@ class NumberEncoder:
                     if np.isinf(part).any():
                         self._explain(table, names)
                     unseen += np.isnan(part).sum(axis=0)
-                    out[rows, width:] = self._impute(table, rows, part)
+                    out[rows, width : width + len(self.missing_indices)] = self._impute(table, rows, part)
                     if not _within(part, limit):
                         raise self._too_large(table, rows, np.abs(part) > limit)
-                out[rows, :width] = part
+                self.finish(part, out[rows])
         return self.unexpected_missing(unseen)
 
     def unexpected_missing(self, counts: NDArray[np.int64]) -> Unseen:
@@ -164,7 +183,7 @@ class NumberEncoder:
             flat = part.reshape(-1)
             if not flat.dot(flat) <= PLAIN:  # NaN fails the comparison too
                 return False
-        out[:, :width] = part
+            self.finish(part, out)
         return True
 
     def standardize(self, part: Vector) -> None:
@@ -177,6 +196,20 @@ class NumberEncoder:
         if self.constant.size:
             values = part[:, self.constant]
             part[:, self.constant] = np.where(np.isfinite(values), 0.0, values)
+
+    def finish(self, part: Vector, out: Array) -> None:
+        """Fill the values and bins of `out` from scaled values without missing ones, which are clipped in place."""
+        width = len(self.fill)
+        if self.maps:
+            start = width + len(self.missing_indices)
+            self.maps.places(part, out[:, start : start + self.maps.bins])
+            self.maps.apply(part)
+        out[:, :width] = part
+
+    @cached_property
+    def maps(self) -> ValueMaps:
+        """Functions of the scaled values: clipping, normal scores, bins."""
+        return ValueMaps(self.columns, self.knots)
 
     def _numbers(self, table: Table, name: str) -> NDArray[Any]:
         """Return the numbers of a column. Infinite values are detected later, for all columns at once."""
@@ -220,7 +253,7 @@ class NumberEncoder:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays of the encoder by name, without empty ones."""
-        found = {"fill": self.fill, "center": self.center, "scale": self.scale, "gaps": self.missing_indices}
+        found = {"fill": self.fill, "center": self.center, "scale": self.scale, "gaps": self.missing_indices, **self.knots.arrays()}
         return {name: array for name, array in found.items() if array.size}
 
     @classmethod
@@ -232,7 +265,8 @@ class NumberEncoder:
         if gaps.dtype.kind not in "iu" or gaps.ndim != 1 or (gaps.size and not 0 <= gaps.min() <= gaps.max() < width):
             raise ValueError("'gaps' does not contain indices of values")
         constant = np.array([index for index in state.zeros if index < width], np.int64)
-        return cls(tuple(columns), tuple(state.missing), state.impute, fill, center, scale, gaps.astype(np.int64), constant)
+        knots = Knots.from_arrays(arrays, columns) if "knots" in arrays else NO_KNOTS
+        return cls(tuple(columns), tuple(state.missing), state.impute, fill, center, scale, gaps.astype(np.int64), constant, knots)
 
 
 def _indices(flags: NDArray[Any]) -> NDArray[np.int64]:

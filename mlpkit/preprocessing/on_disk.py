@@ -23,12 +23,14 @@ from mlpkit.errors import SpecError
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import Array
 from mlpkit.preprocessing.categorical import CategoryEncoder
-from mlpkit.preprocessing.input_columns import InputColumn, input_columns, missing_error
+from mlpkit.preprocessing.input_columns import InputColumn, column_scaling, input_columns, missing_error
 from mlpkit.preprocessing.inputs import InputEncoder, warn_unseen
 from mlpkit.preprocessing.numeric import NumberEncoder
 from mlpkit.preprocessing.running_statistics import RunningStatistics, scan_rows
-from mlpkit.preprocessing.statistics import empty_error, indistinct_error
+from mlpkit.preprocessing.statistics import beyond_error, constant_columns, empty_error, indistinct_error
+from mlpkit.preprocessing.value_maps import KNOTTED
 from mlpkit.spec import Preprocessing
+from mlpkit.spec.number_scaling import Bins
 
 CELLS = 2**15  # values that are encoded at a time: 256 kB, which fits in the cache with their source and target
 DIGITS = 16  # hexadecimal digits of a digest, as in a data fingerprint
@@ -62,29 +64,44 @@ def scan_columns(
     tables = [training, held_out] if held_out is not None and together else [training]
     columns = _columns(options, inputs, missing, training) if encoder is None else ()
     names = _aligned(encoder, training) if encoder is not None else tuple(column.name for column in columns)
-    scans = [ScannedColumns(table, names, found) for table, found in zip(tables, _found(names, tables, weights), strict=True)]
+    extremes = any(column.treatment in ("min_max", *KNOTTED) for column in columns)
+    found = _found(names, tables, weights, extremes=extremes)
+    scans = [ScannedColumns(table, names, each) for table, each in zip(tables, found, strict=True)]
     if encoder is None:
         _check_fitted(scans[0], columns, options.missing == "impute")
-        encoder = _fitted(scans[0], columns, tuple(missing), options.missing == "impute")
+        encoder = _fitted(options, scans[0], columns, tuple(missing))
     if held_out is not None and not together:
         names = _aligned(encoder, held_out)
         scans.append(ScannedColumns(held_out, names, *_found(names, [held_out])))
     return encoder, scans
 
 
-def _found(names: Sequence[str], tables: Sequence[StoredTable], weights: NDArray[np.float64] | None = None) -> list[RunningStatistics]:
-    return scan_rows(tables[0], names, [table.index for table in tables], weights)
+def _found(
+    names: Sequence[str], tables: Sequence[StoredTable], weights: NDArray[np.float64] | None = None, *, extremes: bool = False
+) -> list[RunningStatistics]:
+    return scan_rows(tables[0], names, [table.index for table in tables], weights, extremes=extremes)
 
 
 def _columns(options: Preprocessing, inputs: Sequence[str], missing: Sequence[str], table: StoredTable) -> tuple[InputColumn, ...]:
     """Return the input columns. Raise an error if one is not numeric."""
     used = [name for name in inputs if options.columns.get(name) != "ignore"]
+    _refuse_trees(options, used)
     for name in used:
         if options.columns.get(name) == "one_hot":
             message = f"{name!r} stays on disk, and columns on disk cannot be one-hot encoded"
             raise SpecError.at(f"preprocessing.columns.{name}", message, 'leave it out with "ignore", or set data.in_memory to true')
     table.numbers(used)
     return input_columns(options, table.head(used), inputs, missing)
+
+
+def _refuse_trees(options: Preprocessing, names: Sequence[str]) -> None:
+    """Raise SpecError for edges of bins by a tree, which needs all values of a column at once."""
+    for name in names:
+        scaling = column_scaling(options, name) if options.columns.get(name) != "one_hot" else None
+        if isinstance(scaling, Bins) and scaling.edges == "tree":
+            path = f"columns.{name}" if name in options.columns else "numbers"
+            help = "use 'quantiles', or set data.in_memory to true"
+            raise SpecError.at(f"preprocessing.{path}", f"{name!r} stays on disk, and a tree needs all of its values in memory", help)
 
 
 def _check_fitted(scan: ScannedColumns, columns: Sequence[InputColumn], impute: bool) -> None:
@@ -98,9 +115,31 @@ def _check_fitted(scan: ScannedColumns, columns: Sequence[InputColumn], impute: 
         raise empty_error(*of_value[index])
 
 
-def _fitted(scan: ScannedColumns, columns: tuple[InputColumn, ...], missing: tuple[str, ...], impute: bool) -> InputEncoder:
-    values = NumberEncoder.from_statistics(scan.found, columns, missing, impute)
-    return InputEncoder(values, CategoryEncoder.fit((), missing, impute), scan.names, scan.table.named)
+def _fitted(options: Preprocessing, scan: ScannedColumns, columns: tuple[InputColumn, ...], missing: tuple[str, ...]) -> InputEncoder:
+    values = _fitted_numbers(options, scan.found, columns, missing)
+    return InputEncoder(values, CategoryEncoder.fit((), missing, values.impute), scan.names, scan.table.named)
+
+
+def _fitted_numbers(
+    options: Preprocessing, found: RunningStatistics, columns: tuple[InputColumn, ...], missing: tuple[str, ...]
+) -> NumberEncoder:
+    """Return the encoder with the statistics found; quantiles are those of the sample."""
+    treatments: NDArray[Any] = np.repeat([column.treatment for column in columns], [column.width for column in columns])
+    fill = found.medians()
+    center, scale = np.zeros_like(fill), np.ones_like(fill)
+    for treatment in set(treatments.tolist()) - {"none", "quantile"}:
+        chosen = treatments == treatment
+        center[chosen], scale[chosen] = (each[chosen] for each in found.center_and_scale(treatment, fill))
+    for wrong in np.flatnonzero(~np.isfinite([fill, center, scale]).all(axis=0)):
+        raise beyond_error([column.name for column in columns for _ in range(column.width)][wrong])
+    constant = constant_columns(found.mean, found.deviation)
+    scale[constant] = 1.0
+    gaps, constants = np.flatnonzero(found.has_missing), np.flatnonzero(constant)
+    encoder = NumberEncoder(columns, missing, options.missing == "impute", fill, center, scale, gaps, constants)
+    starts = dict(zip(columns, np.cumsum([0, *(column.width for column in columns)]).tolist(), strict=False))
+
+    sample, weights = found.sample_with_ends
+    return encoder.with_knots(options, lambda column: sample[:, starts[column] : starts[column] + column.width], weights)
 
 
 def _explain(scan: ScannedColumns, impute: bool) -> None:
@@ -230,13 +269,13 @@ class ScannedRows:
     def _plain(self) -> bool:
         """True if encoding changes nothing: no missing values, no indicators, no constants, center 0 and scale 1."""
         found = self.numbers
-        return not (
-            found.width > len(found.fill) or self.has_missing or found.constant.size or found.center.any() or (found.scale != 1).any()
-        )
+        scaled = found.center.any() or (found.scale != 1).any() or found.maps
+        return not (found.width > len(found.fill) or self.has_missing or found.constant.size or scaled)
 
     def _encode(self, parts: Sequence[NDArray[Any]], out: Array, scratch: NDArray[np.float64]) -> None:
         scaled, width = scratch[: len(out)], len(self.numbers.fill)
         np.concatenate(parts, axis=1, out=scaled, casting="unsafe")
         self.numbers.standardize(scaled)
-        out[:, width:] = self.numbers.fill_missing(scaled) if self.has_missing else 0
-        out[:, :width] = scaled
+        gaps = out[:, width : width + len(self.numbers.missing_indices)]
+        gaps[...] = self.numbers.fill_missing(scaled) if self.has_missing else 0
+        self.numbers.finish(scaled, out)

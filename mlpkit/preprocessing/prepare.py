@@ -106,7 +106,7 @@ def prepare(
         training, held_out = _split(spec, rows, validation)
         target = encoders[1] if encoders else TargetEncoder.fit(spec, training.target, training.weights)
         held_out = held_out and _of_known_classes(target, held_out)
-        inputs, (first, *others) = _encoded(spec, training, held_out, encoders and encoders[0])
+        inputs, (first, *others) = _encoded(spec, training, held_out, target, encoders and encoders[0])
         if encoders is None:
             _warn_constant(inputs)
         unit = _mean_weight(training, "training")
@@ -173,7 +173,7 @@ def _advising(spec: Spec) -> Iterator[None]:
 
 
 def _encoded(
-    spec: Spec, training: RawRows, held_out: RawRows | None, encoder: InputEncoder | None
+    spec: Spec, training: RawRows, held_out: RawRows | None, target: TargetEncoder, encoder: InputEncoder | None
 ) -> tuple[InputEncoder, list[Array | StoredInputs]]:
     """Return the encoder of the inputs, fitted unless it is given, and the encoded training and validation inputs."""
     names = spec.data.inputs or _input_names(spec, training)
@@ -185,7 +185,7 @@ def _encoded(
         encoder, scans = scan_columns(options, names, missing, table, second, encoder, training.weights)
         encoded += [scanned_inputs(encoder, scan, spec.dtype) for scan in scans]
     elif encoder is None:
-        encoder = InputEncoder.fit(options, table, names, missing, training.weights)
+        encoder = InputEncoder.fit(options, table, names, missing, training.weights, lambda: target.values(training.target))
     if isinstance(table, Table):
         encoded.append(encoder.encode(table, spec.dtype))
     if isinstance(other, Table):

@@ -8,7 +8,7 @@ computed from a sample of rows at equal distances, which is all rows if there ar
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mlpkit.data.disk.table import StoredTable, stripes
 from mlpkit.data.table import Rows
-from mlpkit.preprocessing.statistics import median, unequal
+from mlpkit.preprocessing.statistics import median, robust_scale, unequal
 
 Vector = NDArray[np.float64]
 
@@ -39,9 +39,11 @@ class RunningStatistics:
     infinite : bool
         True if a value is infinite.
     sample : array, shape (rows of the sample, values)
+    least, most : array, shape (values,)
+        Smallest and largest value, if `extremes` is True.
     """
 
-    def __init__(self, rows: int, widths: Sequence[int], weights: Vector | None = None) -> None:
+    def __init__(self, rows: int, widths: Sequence[int], weights: Vector | None = None, *, extremes: bool = False) -> None:
         width = sum(widths)
         self.rows, self.widths, self.seen = rows, widths, 0
         self.weights = unequal(weights)
@@ -49,6 +51,8 @@ class RunningStatistics:
         self.mass = np.zeros(width)
         self.mean, self.squares = np.zeros(width), np.zeros(width)
         self.infinite = False
+        self.extremes = extremes
+        self.least, self.most = np.full(width, np.inf), np.full(width, -np.inf)
         self.distance = -(-rows // min(rows, max(FEWEST, SAMPLE // width)))
         self.sample = np.empty((-(-rows // self.distance), width))
         self.hashes = [hashlib.sha256() for _ in widths]  # over the raw values of each column
@@ -72,12 +76,35 @@ class RunningStatistics:
 
     def medians(self) -> Vector:
         """Return the median of each value in the sample, or the mean if no row of the sample has the value."""
+        return self._of_sample(median, self.mean)
+
+    def center_and_scale(self, treatment: str, medians: Vector) -> tuple[Vector, Vector]:
+        """Return subtrahend and divisor of each value for a treatment that scales; quartiles are those of the sample."""
+        if treatment == "robust":
+            scale = self._of_sample(robust_scale, self.deviation)
+            return medians, np.where(scale == 0, self.deviation, scale)
+        return (self.least, self.most - self.least) if treatment == "min_max" else (self.mean, self.deviation)
+
+    def _of_sample(self, statistic: Callable[[Vector, Vector | None], Vector], default: Vector) -> Vector:
+        """Return a statistic of each value in the sample, or the default if no row of the sample has the value."""
         empty = np.isnan(self.sample).all(axis=0)
-        found = np.where(empty, self.mean, 0.0)
+        found = np.where(empty, default, 0.0)
         if not empty.all():
-            some = self.sample[:, ~empty]
-            found[~empty] = median(some, None if self.weights is None else self.weights[:: self.distance])
+            found[~empty] = statistic(self.sample[:, ~empty], self.sample_weights)
         return found
+
+    @property
+    def sample_with_ends(self) -> tuple[Vector, Vector | None]:
+        """Sample and its weights, with two rows more if it is not all rows: the smallest and the largest values, with the least weight."""
+        weights = self.sample_weights
+        if self.distance == 1:
+            return self.sample, weights
+        return np.vstack([self.sample, self.least, self.most]), None if weights is None else np.append(weights, [weights.min()] * 2)
+
+    @property
+    def sample_weights(self) -> Vector | None:
+        """Sample weights of the rows of the sample, or None."""
+        return None if self.weights is None else self.weights[:: self.distance]
 
     def indistinct(self) -> NDArray[np.intp]:
         """Return the indices of integer columns whose values differ, but are equal as floats."""
@@ -96,6 +123,9 @@ class RunningStatistics:
         places = np.arange(first, len(block), self.distance)
         at = (self.seen + first) // self.distance
         self.sample[at : at + len(places)] = block[places]
+        if self.extremes:
+            np.fmin(self.least, np.fmin.reduce(block), out=self.least)
+            np.fmax(self.most, np.fmax.reduce(block), out=self.most)
         self._add_floats(block, None if self.weights is None else self.weights[self.seen : self.seen + len(block)])
         self.seen += len(block)
 
@@ -159,7 +189,12 @@ def _first_values(block: Vector) -> Vector:
 
 
 def scan_rows(
-    table: StoredTable, names: Sequence[str], selections: Sequence[Rows | None], weights: Vector | None = None
+    table: StoredTable,
+    names: Sequence[str],
+    selections: Sequence[Rows | None],
+    weights: Vector | None = None,
+    *,
+    extremes: bool = False,
 ) -> list[RunningStatistics]:
     """Return the statistics of selections of the rows of a file, computed in one pass.
 
@@ -173,6 +208,8 @@ def scan_rows(
         Row numbers; None for all rows.
     weights : array, optional
         Sample weights of the first selection.
+    extremes : bool
+        True to find the smallest and the largest values too.
 
     Raises
     ------
@@ -183,7 +220,8 @@ def scan_rows(
     widths = [column.width for column in columns]
     each = [weights, *[None] * (len(selections) - 1)]
     found = [
-        RunningStatistics(table.stored if rows is None else len(rows), widths, one) for rows, one in zip(selections, each, strict=True)
+        RunningStatistics(table.stored if rows is None else len(rows), widths, one, extremes=extremes)
+        for rows, one in zip(selections, each, strict=True)
     ]
     floats = np.empty((step, sum(column.width for column in columns)))
     with np.errstate(all="ignore"):

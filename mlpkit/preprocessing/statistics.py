@@ -87,13 +87,26 @@ def _fit_values(values: Vector, column: InputColumn, weights: Vector | None) -> 
     with np.errstate(all="ignore"):
         fill, (mean, deviation) = median(values, weights), mean_and_deviation(values, weights)
         constant = constant_columns(mean, deviation)
-        standardized = column.treatment == "standardize"
-        center, scale = (mean, deviation) if standardized else (np.zeros_like(fill), np.ones_like(fill))
+        center, scale = _center_and_scale(values, column.treatment, fill, mean, deviation, weights)
     fitted = np.array([fill, center, scale, has_missing, constant])
     if not np.isfinite(fitted).all():
         raise beyond_error(column.name)
     fitted[2, constant] = 1.0
     return fitted
+
+
+def _center_and_scale(
+    values: Vector, treatment: str, middle: Vector, mean: Vector, deviation: Vector, weights: Vector | None
+) -> tuple[Vector, Vector]:
+    """Return subtrahend and divisor of each column of `values`, from its median, mean and deviation."""
+    if treatment in ("standardize", "bins"):
+        return mean, deviation
+    if treatment == "robust":
+        return middle, robust_scale(values, weights)
+    if treatment == "min_max":
+        least = np.nanmin(values, axis=0)
+        return least, np.nanmax(values, axis=0) - least
+    return np.zeros_like(mean), np.ones_like(mean)
 
 
 def constant_columns(center: Vector, scale: Vector) -> NDArray[np.bool_]:

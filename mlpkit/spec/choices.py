@@ -29,7 +29,7 @@ class _Schema:
         return {"anyOf": [*number, *([{"enum": names}] if names else []), *objects]}
 
 
-def one_of(field: str, *kinds: type[Option], number: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
+def one_of(field: str, *kinds: type[Option], number: Mapping[str, Any] | None = None, short: bool = False) -> tuple[Any, ...]:
     """Return the annotations of a field with one of several kinds of options.
 
     Parameters
@@ -40,6 +40,8 @@ def one_of(field: str, *kinds: type[Option], number: Mapping[str, Any] | None = 
         Options, each with a field `type`.
     number : mapping, optional
         JSON Schema of a plain number that is allowed too, with "minimum" and "exclusiveMaximum".
+    short : bool
+        True if the value is the name of the kind, not an object, where all options have their defaults.
     """
     by_name = {str(kind.model_fields["type"].default): kind for kind in kinds}
     names = list(by_name)
@@ -60,7 +62,8 @@ def one_of(field: str, *kinds: type[Option], number: Mapping[str, Any] | None = 
         if kind is None:
             raise PydanticCustomError(field, expected)
         try:
-            return kind.model_validate(options)
+            found = kind.model_validate(options)
+            return name if short and found == kind.model_construct() else found
         except ValidationError as error:
             raise PydanticCustomError("plugin_options", "wrong options", {"plugin": kind, "error": error}) from error
 

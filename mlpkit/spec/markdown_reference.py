@@ -39,7 +39,10 @@ class Section(NamedTuple):
 
 def spec_reference() -> str:
     """Return the reference of the spec as Markdown."""
-    parts = [_part(section) for section in _sections("", Spec)]
+    first: dict[type[BaseModel], Section] = {}
+    for section in _sections("", Spec):
+        first.setdefault(section.model, section)
+    parts = map(_part, first.values())
     return "\n\n".join([INTRODUCTION, *parts, PLUGINS, *map(_kind, REGISTRIES)]) + "\n"
 
 

@@ -9,11 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from mlpkit.plugin.since import Since
+from mlpkit.spec.number_scaling import OLDER, NumberScaling, Treatment
 from mlpkit.spec.part import AnyColumn, Part, example
 from mlpkit.text.column_names import same_form
 from mlpkit.text.limits import InParts
-
-Treatment = Literal["standardize", "none", "one_hot", "ignore"]
 
 
 def _each_once(value: Any) -> Any:
@@ -31,9 +30,19 @@ class Preprocessing(Part):
     error unless `columns` sets it to "ignore" or "one_hot".
     """
 
-    model_config = example({"target": "robust", "columns": {"zip": "one_hot", "id": "ignore"}})
+    model_config = example(
+        {
+            "numbers": {"type": "robust", "clip": "smooth"},
+            "target": "robust",
+            "columns": {"zip": "one_hot", "id": "ignore"},
+        }
+    )
 
-    numbers: Literal["standardize", "none"] = Field("standardize", description="'standardize': to mean 0 and standard deviation 1")
+    numbers: Annotated[NumberScaling, Since(5, older=OLDER)] = Field(
+        "standardize",
+        description="'standardize': to mean 0 and standard deviation 1; 'robust': by median and quartiles; 'min_max': to the range from 0 "
+        "to 1; 'none': unchanged; or an object with one of these as its type, and `clip`",
+    )
     categories: Literal["one_hot", "none"] = Field("one_hot", description="one 0/1 column per category; 'none' raises an error for text")
     missing: Literal["impute", "none"] = Field(
         "impute", description="'impute': by the median, with an indicator column; 'none' raises an error for missing values"
@@ -43,8 +52,8 @@ class Preprocessing(Part):
         description="'auto' scales numbers as the loss recommends if the last activation is unbounded on both sides; "
         "'standardize' by mean and standard deviation, 'robust' by median and quartiles; predictions are scaled back",
     )
-    columns: Annotated[Mapping[AnyColumn, Treatment], InParts, BeforeValidator(_each_once)] = Field(
-        {}, description="handling of single columns"
+    columns: Annotated[Mapping[AnyColumn, Treatment], InParts, BeforeValidator(_each_once), Since(5, older=OLDER)] = Field(
+        {}, description="handling of single columns: 'ignore', 'one_hot', or a scaling as in `numbers`"
     )
 
 

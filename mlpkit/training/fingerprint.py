@@ -89,9 +89,9 @@ def _input_digests(inputs: NDArray[Any] | StoredInputs, encoder: InputEncoder) -
 
 
 def _places(encoder: InputEncoder) -> dict[str, list[int]]:
-    """Return the encoded columns of each column of the table: values, indicators of missing values, and categories."""
+    """Return the encoded columns of each column of the table: values, indicators of missing values, bins, and categories."""
     values = [column.name for column in encoder.numbers.columns for _ in range(column.width)]
-    indicators = [values[index] for index in encoder.numbers.missing_indices]
+    indicators = [values[index] for index in [*encoder.numbers.missing_indices, *encoder.numbers.maps.owners]]
     categories = [column.name for column in encoder.categories.columns for _ in column.categories]
     places: dict[str, list[int]] = {name: [] for name in encoder.order}
     for place, name in enumerate([*values, *indicators, *categories]):
@@ -100,12 +100,13 @@ def _places(encoder: InputEncoder) -> dict[str, list[int]]:
 
 
 def _seeds(encoder: InputEncoder) -> dict[str, bytes]:
-    """Return the fitted preprocessing of each column: kind and categories; fill value, center and scale."""
+    """Return the fitted preprocessing of each column: kind and categories; fill value, center, scale and knots."""
     numbers, start = encoder.numbers, 0
     seeds = {column.name: _seed(column.to_state()) for column in encoder.categories.columns}
     for column in numbers.columns:
         part = slice(start, start + column.width)
-        seeds[column.name] = _seed(column.to_state(), (numbers.fill[part], numbers.center[part], numbers.scale[part]))
+        fitted = numbers.fill[part], numbers.center[part], numbers.scale[part], numbers.knots.of(part)
+        seeds[column.name] = _seed(column.to_state(), fitted)
         start += column.width
     return seeds
 

@@ -109,6 +109,12 @@ FORMS = {  # target columns, last activation, loss
     "quantiles": (["mass", "depth"], "linear", {"type": "quantile", "quantiles": [0.1, 0.4, 0.6, 0.9]}),
     "counts": (["depth", "spotted"], "linear", "poisson"),
 }
+SCALED = {  # preprocessing of some of them
+    "labels": {"numbers": {"type": "robust", "clip": "smooth"}, "columns": {"length": {"type": "none", "clip": 2}}},
+    "means": {"numbers": "quantile", "columns": {"pixels": {"type": "quantile", "knots": 4, "clip": 0.5}, "wet": "min_max"}},
+    "quantiles": {"numbers": {"type": "bins", "count": 3, "clip": "smooth"}, "columns": {"length": "min_max", "wet": "bins"}},
+    "counts": {"numbers": {"type": "bins", "edges": "tree"}, "columns": {"length": "quantile", "pixels": {"type": "min_max", "clip": 0.7}}},
+}
 HIDDEN = [
     {"units": 5, "activation": {"type": "leaky_relu", "negative_slope": 0.2}, "normalization": "batch"},
     {"units": 4, "activation": "glu", "bias": False},
@@ -171,7 +177,7 @@ def cases(tmp_path_factory):
     for name, (target, activation, loss) in FORMS.items():
         spec = {
             "data": {"target": target if len(target) > 1 else target[0], "inputs": [*columns]},
-            "preprocessing": {"columns": {"year": "one_hot"}},
+            "preprocessing": SCALED.get(name, {"columns": {"year": "one_hot"}}),
             "dtype": "float64",
             "network": {"layers": [*HIDDEN, {"activation": activation}]},
             "loss": loss,

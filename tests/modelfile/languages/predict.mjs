@@ -102,6 +102,12 @@ function number(value, missing) {
 
 const category = (value, missing) => (value === null || missing.includes(String(value)) ? null : String(value));
 
+function interpolated(x, points, scores) { // piecewise linear, constant beyond the ends
+  const next = points.findIndex((point) => x <= point);
+  if (next <= 0) return next ? scores.at(-1) : scores[0];
+  return scores[next - 1] + (scores[next] - scores[next - 1]) * (x - points[next - 1]) / (points[next] - points[next - 1]);
+}
+
 function encode({ columns, missing }, arrays, row) {
   const of = (name) => arrays.get(`/preprocess/inputs/${name}`) ?? [];
   const plain = columns.filter(({ kind }) => kind !== "category"), chosen = columns.filter(({ kind }) => kind === "category");
@@ -109,8 +115,16 @@ function encode({ columns, missing }, arrays, row) {
   const [fill, center, scale] = ["fill", "center", "scale"].map(of);
   const scaled = values.map((value, at) => ((Number.isNaN(value) ? fill[at] : value) - center[at]) / scale[at]);
   const gaps = of("gaps").map((at) => Number(Number.isNaN(values[at])));
+  const knots = [...of("knots")], scores = [...of("scores")], kinds = plain.flatMap((column) => Array(column.width).fill(column)), places = [];
+  kinds.forEach(({ treatment, clip }, at) => {
+    const x = scaled[at], points = knots.splice(0, of("knot_counts")[at] ?? 0);
+    if (points.length && treatment === "quantile") scaled[at] = interpolated(x, points, scores.splice(0, points.length));
+    else places.push(...points.slice(1).map((end, bin) => Math.min(Math.max((x - points[bin]) / (end - points[bin]), 0), 1)));
+    if (clip === "smooth") scaled[at] /= Math.hypot(1, scaled[at] / 3);
+    else if (clip) scaled[at] = Math.min(Math.max(scaled[at], -clip), clip);
+  });
   const choices = chosen.flatMap(({ name, categories }) => categories.map((known) => Number(category(row[name], missing) === known)));
-  return [...scaled, ...gaps, ...choices];
+  return [...scaled, ...gaps, ...places, ...choices];
 }
 
 function normalized(options, part, z) {

@@ -96,6 +96,24 @@ def category(value, missing):
     return None if text is None or text in missing else str(text)
 
 
+def mapped(columns, arrays, scaled):
+    """Scaled values with normal scores and clipping, and the places in the bins of each value."""
+    columns = [column for column in columns if column["kind"] != "category" for _ in range(column["width"])]
+    counts = arrays.get("/preprocess/inputs/knot_counts", np.zeros(len(columns), int))
+    knots, scores = (list(arrays.get(f"/preprocess/inputs/{name}", [])) for name in ("knots", "scores"))
+    places = []
+    for value, column, count in zip(scaled.T, columns, counts.tolist(), strict=True):
+        points, knots = np.array(knots[:count]), knots[count:]
+        if count and column["treatment"] == "quantile":
+            value[:], scores = np.interp(value, points, scores[:count]), scores[count:]
+        elif count:
+            places.append(np.clip((value[:, None] - points[:-1]) / np.diff(points), 0, 1))
+        clip = column.get("clip")
+        if clip is not None:
+            value[:] = value / np.sqrt(1 + (value / 3) ** 2) if clip == "smooth" else np.clip(value, -clip, clip)
+    return scaled, places
+
+
 def encode(inputs, arrays, rows):
     """The inputs of the network for rows of values by column."""
     missing, parts = inputs["missing"], []
@@ -104,7 +122,8 @@ def encode(inputs, arrays, rows):
         fill, center, scale = (arrays[f"/preprocess/inputs/{name}"] for name in ("fill", "center", "scale"))
         values = np.array([[number(value, missing) for name in plain for value in np.atleast_1d(row[name]).tolist()] for row in rows])
         gaps = np.isnan(values)
-        parts += [(np.where(gaps, fill, values) - center) / scale, gaps[:, arrays.get("/preprocess/inputs/gaps", [])]]
+        scaled, places = mapped(inputs["columns"], arrays, (np.where(gaps, fill, values) - center) / scale)
+        parts += [scaled, gaps[:, arrays.get("/preprocess/inputs/gaps", [])], *places]
     for column in inputs["columns"]:
         if column["kind"] != "category":
             continue

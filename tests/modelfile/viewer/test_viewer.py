@@ -141,6 +141,12 @@ TARGETS = {
     "quantiles": (["mass", "depth"], "linear", {"type": "quantile", "quantiles": [0.1, 0.4, 0.6, 0.9]}),
     "counts": (["depth", "spotted"], "linear", "poisson"),
 }
+SCALED = {  # preprocessing of some of them
+    "truth": {"numbers": {"type": "robust", "clip": "smooth"}, "columns": {"length": {"type": "none", "clip": 2}}},
+    "means": {"numbers": "quantile", "columns": {"pixels": {"type": "quantile", "knots": 4, "clip": 0.5}, "wet": "min_max"}},
+    "quantiles": {"numbers": {"type": "bins", "count": 3, "clip": "smooth"}, "columns": {"length": "min_max", "wet": "bins"}},
+    "counts": {"numbers": {"type": "bins", "edges": "tree"}, "columns": {"length": "quantile", "pixels": {"type": "min_max", "clip": 0.7}}},
+}
 LAYERS = [
     {"units": 5, "activation": {"type": "leaky_relu", "negative_slope": 0.2}, "normalization": "batch"},
     {"units": 4, "activation": "glu", "normalization": "layer"},
@@ -167,6 +173,7 @@ def test_every_kind_of_column_and_target(name, page, tmp_path):
     data = {"target": target, "inputs": ["length", "wet", "island", "pixels"]}
     network = {"layers": [*LAYERS, {"activation": activation}]}
     spec = {"data": data, "dtype": "float64", "network": network, "loss": loss, "training": {"epochs": 20}}
+    spec["preprocessing"] = SCALED.get(name, {})
     model = mlpkit.train(spec | ({"decision": {"threshold": 0.2}} if name == "decided" else {}), columns)
     model.save(tmp_path / "model.h5")
     shown = page.show(tmp_path / "model.h5")

@@ -1,0 +1,92 @@
+"""Knots of numeric columns, fitted on the training rows: quantiles with their normal scores, and edges of bins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.numerics.weighted import quantiles
+from mlpkit.plugin import Targets
+from mlpkit.preprocessing.input_columns import InputColumn, column_scaling
+from mlpkit.preprocessing.tree_edges import tree_edges
+from mlpkit.preprocessing.value_maps import KNOTTED, Knots
+from mlpkit.spec import Preprocessing
+from mlpkit.spec.number_scaling import AnyScaling, Bins, Quantile
+
+Vector = NDArray[np.float64]
+
+
+def fit_knots(
+    options: Preprocessing,
+    columns: Sequence[InputColumn],
+    values: Callable[[InputColumn], NDArray[Any]],
+    center: Vector,
+    scale: Vector,
+    constant: Collection[int],
+    weights: Vector | None,
+    targets: Callable[[], Targets],
+) -> Knots:
+    """Return the knots of all columns with the treatments "quantile" and "bins".
+
+    Parameters
+    ----------
+    options : Preprocessing
+    columns : sequence of InputColumn
+    values : callable
+        Returns the values of a column, shape (rows,) or (rows, values), with NaN for missing ones.
+    center, scale : array, shape (values,)
+    constant : collection of int
+        Indices of constant values, which have no knots.
+    weights : array, shape (rows,), or None
+        Sample weights: a row of weight k counts as k equal rows.
+    targets : callable
+        Returns the targets of the rows, for edges by a tree.
+    """
+    counts, points, scores, start = np.zeros(len(center), np.int64), [np.empty(0)], [np.empty(0)], 0
+    for column in columns:
+        if column.treatment in KNOTTED:
+            scaling = column_scaling(options, column.name)
+            found = np.asarray(values(column), np.float64)
+            for index, each in enumerate(found.reshape(len(found), -1).T, start):
+                if index not in constant:
+                    of_value = _of_value((each - center[index]) / scale[index], scaling, weights, targets)
+                    counts[index] = len(of_value[0])
+                    points.append(of_value[0])
+                    scores.append(of_value[1])
+        start += column.width
+    return Knots(counts, np.concatenate(points), np.concatenate(scores))
+
+
+def _of_value(values: Vector, scaling: AnyScaling, weights: Vector | None, targets: Callable[[], Targets]) -> tuple[Vector, Vector]:
+    """Return the increasing knots of one number, and their normal scores; the latter are empty for bins.
+
+    `values` are scaled, with NaN for missing ones, and are not constant.
+    """
+    if isinstance(scaling, Quantile):
+        return _normal_scores(_quantiles(values, scaling.knots, weights))
+    assert isinstance(scaling, Bins)
+    if scaling.edges == "tree":
+        return tree_edges(values, targets(), scaling.count, weights), np.empty(0)
+    return np.unique(_quantiles(values, scaling.count + 1, weights)), np.empty(0)
+
+
+def _quantiles(values: Vector, count: int, weights: Vector | None) -> Vector:
+    """Return quantiles of equal distances, from the smallest value to the largest one."""
+    return quantiles(values, np.linspace(0.0, 1.0, count).tolist(), weights)
+
+
+def _normal_scores(points: Vector) -> tuple[Vector, Vector]:
+    """Return the distinct quantiles, and the mean normal score of the equal ones.
+
+    The score of the share p is the z that a standard normal variable is below with probability p. The ends count as p = 1 / (2 knots) and
+    1 - 1 / (2 knots).
+    """
+    from statistics import NormalDist  # it loads decimals and fractions
+
+    half = 0.5 / len(points)
+    scores = np.array([NormalDist().inv_cdf(share) for share in np.linspace(0.0, 1.0, len(points)).clip(half, 1.0 - half).tolist()])
+    knots, places = np.unique(points, return_inverse=True)
+    return knots, np.bincount(places, scores) / np.bincount(places)

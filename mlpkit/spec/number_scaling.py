@@ -1,0 +1,110 @@
+"""Scaling of numeric inputs: the name of a kind, or an object with its options. The preprocessing implements it."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from mlpkit.spec.choices import Option, one_of
+
+Clip = Annotated[float, Field(gt=0)] | Literal["smooth"] | None
+
+
+class Scaling(Option):
+    """Scaling of numbers, fitted on the training rows.
+
+    The option `clip` keeps a value far outside the training rows from dominating a prediction. It applies to the scaled value x: "smooth"
+    is x / sqrt(1 + (x / 3)^2), which is between -3 and 3 and close to x for small values; a number c is max(-c, min(x, c)).
+    """
+
+    since: ClassVar[int] = 5  # the spec schema
+    type: str
+    clip: Clip = Field(None, description="limit of the scaled values: 'smooth' bends them into (-3, 3), a number c cuts them at -c and c")
+
+
+class Standardize(Scaling):
+    """Numbers are scaled to mean 0 and standard deviation 1: (x - mean) / deviation."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "standardize", "clip": "smooth"}]})
+    type: Literal["standardize"] = Field("standardize", description="kind of scaling")
+
+
+class Robust(Scaling):
+    """Numbers are scaled by their median and interquartile range, which outliers do not change: (x - median) / (q75 - q25).
+
+    If the quartiles are equal, as in a column that is mostly 0, the range between the deciles replaces theirs, then from 5 to 95 %, from 1
+    to 99 %, and finally the standard deviation.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "robust", "clip": "smooth"}]})
+    type: Literal["robust"] = Field("robust", description="kind of scaling")
+
+
+class MinMax(Scaling):
+    """Numbers are scaled to the range from 0 to 1 in the training rows: (x - min) / (max - min)."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "min_max", "clip": 2}]})
+    type: Literal["min_max"] = Field("min_max", description="kind of scaling")
+
+
+class Quantile(Scaling):
+    """Numbers become normal scores of their ranks: piecewise linear between quantiles of the training rows, constant beyond them.
+
+    The knot of the share p, from 0 to 1, gets the number z that a standard normal variable is below with probability p. The smallest
+    and the largest value count as p = 1 / (2 knots) and 1 - 1 / (2 knots); equal knots become one, with the mean of their z.
+    It makes any distribution normal, and smooth relations less smooth. Compare scikit-learn's QuantileTransformer.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "quantile", "knots": 200}]})
+    type: Literal["quantile"] = Field("quantile", description="kind of scaling")
+    knots: int = Field(200, ge=2, le=1000, description="number of quantiles")
+
+
+class Bins(Scaling):
+    """Piecewise-linear encoding: each standardized number is followed by one input per bin, with its place in the bin.
+
+    The place of x in the bin from a to b is (x - a) / (b - a), limited to the range from 0 to 1. A linear layer can therefore represent any
+    function that is linear in each bin. Edges are quantiles, or the thresholds of a small decision tree that predicts the target from this
+    number alone. Gorishniy, Rubachev & Babenko 2022, 2203.05556; there the first and the last bin are unbounded, and there is no number.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "bins", "count": 8, "edges": "tree", "clip": "smooth"}]})
+    type: Literal["bins"] = Field("bins", description="kind of scaling")
+    count: int = Field(8, ge=2, le=256, description="number of bins, fewer if edges are equal")
+    edges: Literal["quantiles", "tree"] = Field("quantiles", description="'quantiles', or 'tree': thresholds of a decision tree")
+
+
+class Unscaled(Scaling):
+    """Numbers stay as they are."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "none", "clip": 10}]})
+    type: Literal["none"] = Field("none", description="kind of scaling")
+
+
+class OneHot(Option):
+    """One 0/1 column for each distinct value."""
+
+    type: Literal["one_hot"] = Field("one_hot", description="kind of treatment")
+
+
+class Ignore(Option):
+    """The column is not an input."""
+
+    type: Literal["ignore"] = Field("ignore", description="kind of treatment")
+
+
+SCALINGS = (Standardize, Robust, MinMax, Quantile, Bins, Unscaled)
+OLDER = ("standardize", "none", "one_hot", "ignore")  # names of schema 3
+ScalingName = Literal["standardize", "robust", "min_max", "quantile", "bins", "none"]
+AnyScaling = Standardize | Robust | MinMax | Quantile | Bins | Unscaled
+NumberScaling = Annotated[ScalingName | AnyScaling, *one_of("numbers", *SCALINGS, short=True)]
+Treatment = Annotated[
+    ScalingName | Literal["one_hot", "ignore"] | AnyScaling,
+    *one_of("treatment", *SCALINGS, OneHot, Ignore, short=True),
+]
+
+
+def scaling_of(written: ScalingName | AnyScaling) -> AnyScaling:
+    """Return a scaling with its options, from its name or itself."""
+    return next(kind() for kind in SCALINGS if kind().type == written) if isinstance(written, str) else written
