@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from mlpkit.cli.column_roles import FEW_ROWS, LABELS, ColumnRole, column_role
 from mlpkit.cli.model_facts import listed
-from mlpkit.errors import DataError
+from mlpkit.cli.proposed_split import ProposedSplit, proposals
+from mlpkit.errors import DataError, SpecError
 from mlpkit.text.column_names import same_form
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mlpkit.data.table import Table
 
 SEED = 0
-VALIDATION = 0.2  # share of the validation rows
 MOST_CLASSES = 20  # integers are classes if there are at most this many different ones
 ROWS_PER_CLASS = 10  # and each has at least this many rows on average
 NETWORKS = (  # most rows: widths, dropout, batch size, learning rate, epochs, patience
@@ -56,6 +59,8 @@ class Draft:
         Texts that stand for a missing value, each with a column that contains it.
     columns : mapping of str to ColumnRole
         Roles of the inputs.
+    notes : list of str
+        Lines about the split.
     """
 
     spec: dict[str, Any]
@@ -63,6 +68,7 @@ class Draft:
     untargeted: int
     marks: Mapping[str, str]
     columns: Mapping[str, ColumnRole]
+    notes: Sequence[str] = ()
 
     @property
     def ignored(self) -> dict[str, str]:
@@ -99,23 +105,23 @@ def draft(table: Table, target: str, path: str, name: str, written: Mapping[str,
     table, untargeted = _with_target(table, target)
     classes = _classes(table, target)
     marks = _marks(table, target)
-    training = _training_rows(table, target, classes)
+    split, training = _split(table, target, classes, (*MISSING, *marks))
     data: dict[str, Any] = {"path": path, **(written or {}), "target": target} | ({"missing": list(marks)} if marks else {})
     data |= {"missing_target": "drop"} if untargeted else {}
-    data |= {"split": {"validation": VALIDATION}} if training is not table else {}
-    columns = _columns(table, training, target, (*MISSING, *marks))
+    data |= {} if split is None else {"split": split.split}
+    columns = _columns(table, training, target, set() if split is None else split.columns, (*MISSING, *marks))
     treatments = {column: role.treatment for column, role in columns.items() if role.treatment}
     spec = {"name": name, "seed": SEED, "data": data} | ({"preprocessing": {"columns": treatments}} if treatments else {})
     spec |= _network(table.rows, classes, split="split" in data)
     for rows in (table, training):
         TargetEncoder.fit(Spec.model_validate(spec), rows.select([target]))  # raises the error if the target cannot be fitted
     unnamed = {column: ColumnRole("", "ignore", "it has no name in the file") for column in sorted(table.unnamed) if column != target}
-    return Draft(spec, _described(classes), untargeted, marks, {**columns, **unnamed})
+    return Draft(spec, _described(classes), untargeted, marks, {**columns, **unnamed}, [] if split is None else split.notes)
 
 
-def _columns(table: Table, training: Table, target: str, missing: Sequence[str]) -> dict[str, ColumnRole]:
-    """Return the roles of the named columns except the target. Raise DataError if all are left out."""
-    names = [name for name in table.names if name not in (target, *table.unnamed)]
+def _columns(table: Table, training: Table, target: str, split: set[str], missing: Sequence[str]) -> dict[str, ColumnRole]:
+    """Return the roles of the named columns except the target and that of the split. Raise DataError if all are left out."""
+    names = [name for name in table.names if name not in {target, *split, *table.unnamed}]
     columns = {name: column_role(table, training, name, missing) for name in names}
     if all(role.treatment == "ignore" for role in columns.values()):
         reasons = "; ".join(f"{name}: {role.reason}" for name, role in columns.items())
@@ -149,24 +155,43 @@ def _marks(table: Table, target: str) -> dict[str, str]:
     return {mark: name for mark, name in found.items() if mark not in classes}
 
 
-def _training_rows(table: Table, target: str, classes: list[Any] | None) -> Table:
-    """Return the rows for training: all rows if there are few, or if the target would be constant in a split."""
+def _split(table: Table, target: str, classes: list[Any] | None, missing: Sequence[str]) -> tuple[ProposedSplit | None, Table]:
+    """Return the split and the rows for training: all rows without a split if there are few, or if the target would be constant."""
+    if table.rows >= FEW_ROWS:
+        for proposed in proposals(table, target, missing):
+            rows = _training_rows(table, target, classes, proposed, missing)
+            if rows is not None:
+                return proposed, table.take(rows)
+    return None, table
+
+
+def _training_rows(
+    table: Table, target: str, classes: list[Any] | None, proposed: ProposedSplit, missing: Sequence[str]
+) -> NDArray[np.intp] | None:
+    """Return the rows for training, or None if they lack a class, their target is constant, or no other column is left."""
     import numpy as np
 
     from mlpkit.data.column_types import numbers
-    from mlpkit.data.splits import split_by_share
+    from mlpkit.data.splits import split_by_group, split_by_share, split_by_time
     from mlpkit.preprocessing.labels import class_numbers, find_classes
     from mlpkit.spec import Split
 
-    if table.rows < FEW_ROWS:
-        return table
+    if not set(table.names) - table.unnamed - proposed.columns - {target}:
+        return None
+    split = Split.model_validate(proposed.split)
     strata = None if classes is None else class_numbers(table, target, find_classes(table, target))
     try:
-        rows, _ = split_by_share(Split(validation=VALIDATION), SEED, table.rows, strata)
-    except DataError:
-        return table
-    constant = classes is None and len(np.unique(numbers(table, target)[rows])) == 1
-    return table if constant else table.take(rows)
+        if split.group is not None:
+            rows = split_by_group(split, SEED, table, missing, strata)[0]
+        elif split.time is not None:
+            rows = split_by_time(split, table, missing)[0]
+        else:
+            rows = split_by_share(split, SEED, table.rows, strata)[0]
+    except (DataError, SpecError):
+        return None
+    found = numbers(table, target) if strata is None else strata
+    few = len(np.unique(found[rows])) == 1 if strata is None else len(np.unique(found[rows])) < len(np.unique(found))
+    return None if few else rows
 
 
 def _described(classes: list[Any] | None) -> str:

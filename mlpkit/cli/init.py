@@ -76,12 +76,13 @@ def _drafted(console: Console, data: str, target: str | None, folder: Path) -> d
 
 
 def _found_text(found: Draft) -> Iterator[str]:
-    """Yield the findings, one per line: the kind of each input, and the columns that are left out with reasons."""
+    """Yield the findings, one per line: the kind of each input, the split, and the columns that are left out with reasons."""
     yield from kinds_text([(name, one.kind) for name, one in found.columns.items() if one.kind])
     if found.untargeted:
         yield f'left out {counted(found.untargeted, "row")} without a target: data.missing_target is "drop"'
     for mark, name in found.marks.items():
         yield f"counted as missing: {mark!r}, as in {shortened(name, 60)}; it is in data.missing"
+    yield from found.notes
     for name, reason in found.ignored.items():
         yield f"left out {shortened(name, 60)}: {shortened(reason)}"
 

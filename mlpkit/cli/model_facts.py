@@ -30,6 +30,7 @@ def facts(model: Model, prepared: Prepared) -> dict[str, Any]:
         "classes": None if prepared.target.classes is None else prepared.target.classes.tolist(),
         "training_rows": len(prepared.train.inputs),
         "validation_rows": 0 if prepared.validation is None else len(prepared.validation.inputs),
+        "split": prepared.split,
         "rows_without_target": prepared.untargeted,
         "weights": _weights(prepared),
         "loss": {"name": plugin_name(model.spec.loss), "units": loss_units(prepared.target)},
@@ -62,7 +63,7 @@ def facts_text(facts: dict[str, Any]) -> str:
     target = f"{listed(facts['target'])} ({facts['task']})"
     if facts["classes"] is not None:
         target += f" of {len(facts['classes'])} classes: {listed(facts['classes'])}"
-    rows = f"{facts['training_rows']} for training, {facts['validation_rows']} for validation"
+    rows = f"{facts['training_rows']} for training, {facts['validation_rows']} for validation{_split_text(facts['split'])}"
     rows += f", {facts['rows_without_target']} without a target left out" if facts["rows_without_target"] else ""
     lines = [("rows", rows), ("target", target), ("inputs", f"{counted(len(facts['columns']), 'column')}, {facts['inputs']} encoded")]
     lines += [("", line) for line in kinds_text([(column["name"], column["kind"]) for column in facts["columns"]])]
@@ -78,6 +79,15 @@ def facts_text(facts: dict[str, Any]) -> str:
         lines.append(("weights of", f"{facts['start_from']['model']}: {listed(taken['taken'])}{new}"))
     shape = " -> ".join([str(facts["inputs"]), *(f"{layer['units']} {layer['activation']}" for layer in facts["layers"])])
     return aligned([*lines, ("network", f"{shape}, {counted(facts['parameters'], 'parameter')}")])
+
+
+def _split_text(split: dict[str, Any] | None) -> str:
+    """Return the groups or the first time of the validation rows, in parentheses; empty for another split."""
+    if split is None:
+        return ""
+    if "group" in split:
+        return f" ({shortened(split['group'], 60)}: {split['validation_groups']} of {split['groups']} groups)"
+    return f" ({shortened(split['time'], 60)}: from {shortened(split['from'], 60)})"
 
 
 def kinds_text(kinds: list[tuple[str, str]]) -> list[str]:

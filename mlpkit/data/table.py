@@ -145,6 +145,16 @@ class Table:
         part.columns = {name: self.columns[name] for name in names}
         return part
 
+    def separated(self) -> Table:
+        """Return the table with a column x0, x1 and so on for each value of a column x of several values per row."""
+        part = copy.copy(self)
+        part.columns = {}
+        for name, column in self.columns.items():
+            many = not isinstance(column, UnusableColumn) and column.ndim == 2
+            part.columns |= {f"{name}{index}": column[:, index] for index in range(column.shape[1])} if many else {name: column}
+        part.ambiguous = {name: self.ambiguous.get(name, "") for name in part.columns}
+        return part
+
     def with_missing_columns(self, widths: Mapping[str, int]) -> Table:
         """Return the table with additional columns of the given widths, in which every value is missing."""
         part = copy.copy(self)

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlpkit.data.dataset import Dataset
 from mlpkit.data.disk.dataset import StoredDataset, StoredInputs
 from mlpkit.data.disk.table import StoredTable
-from mlpkit.data.splits import split_by_column, split_by_share
 from mlpkit.data.table import Table
 from mlpkit.errors import ConstantColumnWarning, DataError, LeftOutWarning, warn
 from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.preprocessing.class_options import class_weights
-from mlpkit.preprocessing.labels import class_numbers, find_classes
 from mlpkit.preprocessing.on_disk import scan_columns, scanned_inputs, unscanned_inputs
-from mlpkit.preprocessing.raw_rows import RawRows, Storage, own_path, read_rows
-from mlpkit.preprocessing.soft_targets import check_loss, is_soft, shares
-from mlpkit.preprocessing.task import check_sign, is_classes
+from mlpkit.preprocessing.raw_rows import RawRows, read_rows
+from mlpkit.preprocessing.row_split import SplitFacts, split_rows
+from mlpkit.preprocessing.soft_targets import check_loss
+from mlpkit.preprocessing.task import check_sign
 from mlpkit.spec import Spec
 from mlpkit.text.shown import counted, first_few
 
@@ -53,6 +51,8 @@ class Prepared:
         True if metrics use sample weights.
     untargeted : int
         Number of rows that were left out because their target is missing.
+    split : dict or None
+        Facts about a split by groups or by time, as JSON values.
     """
 
     inputs: InputEncoder
@@ -63,6 +63,7 @@ class Prepared:
     train_values: Targets
     weighted: bool = False
     untargeted: int = 0
+    split: SplitFacts | None = None
 
     @property
     def measured(self) -> tuple[Targets, Array | None]:
@@ -103,7 +104,9 @@ def prepare(
     """
     with _advising(spec):
         rows = read_rows(spec, source, y, weights, encoders and encoders[0], part="training", storage="by spec")
-        training, held_out = _split(spec, rows, validation)
+        training, held_out, split = split_rows(spec, rows, validation)
+        if held_out is not None:
+            _mean_weight(held_out, "validation")
         target = encoders[1] if encoders else TargetEncoder.fit(spec, training.target, training.weights)
         held_out = held_out and _of_known_classes(target, held_out)
         inputs, (first, *others) = _encoded(spec, training, held_out, target, encoders and encoders[0])
@@ -114,7 +117,7 @@ def prepare(
         checked = None if held_out is None else _encode(spec, held_out, others[0], target, unit)
         untargeted = rows.untargeted + (held_out.untargeted if held_out else 0)
         values, weighted = (checked or train).values, spec.training.weighted_metrics
-        return Prepared(inputs, target, train.data, checked.data if checked else None, values, train.values, weighted, untargeted)
+        return Prepared(inputs, target, train.data, checked.data if checked else None, values, train.values, weighted, untargeted, split)
 
 
 def encode_labelled(
@@ -196,7 +199,7 @@ def _encoded(
 def _input_names(spec: Spec, rows: RawRows) -> tuple[str, ...]:
     """Return all columns that have no other role."""
     split = spec.data.split
-    others = {*(spec.data.target or ()), spec.data.weight, split.column if split else None}
+    others = {*(spec.data.target or ()), spec.data.weight, *(split.columns.values() if split else ())}
     others |= set(rows.target.names) if rows.target.named else set()
     others |= rows.table.unnamed if isinstance(rows.table, Table) else set()
     return tuple(name for name in rows.table.names if name not in others)
@@ -249,48 +252,3 @@ def _relative(spec: Spec, rows: RawRows, unit: float) -> Array | None:
     if not np.isfinite(weights).all():
         raise DataError("some weights are too large relative to the mean of the training weights", help="correct or scale them")
     return weights
-
-
-# -- splitting
-
-
-def _split(spec: Spec, rows: RawRows, validation: Any) -> tuple[RawRows, RawRows | None]:
-    """Return training and validation rows."""
-    held_out = _given(spec, validation)
-    split = spec.data.split
-    if split is not None and split.column is not None:
-        training_rows, validation_rows = split_by_column(rows.table.select([split.column]), split.column)
-        if held_out is None and not len(validation_rows):
-            raise DataError(f"the column {split.column!r} marks no row for validation", help="write 'validation' in some rows")
-        held_out, rows = held_out or rows.take(validation_rows), rows.take(training_rows)
-    elif split is not None and held_out is None:
-        training_rows, validation_rows = split_by_share(split, spec.seed, rows.table.rows, _strata(spec, rows.target))
-        held_out, rows = rows.take(validation_rows), rows.take(training_rows)
-    if held_out is not None:
-        _mean_weight(held_out, "validation")
-    return rows, held_out
-
-
-def _given(spec: Spec, validation: Any) -> RawRows | None:
-    """Return the validation rows that the call or the spec names."""
-    storage: Storage = "memory" if spec.data.in_memory else "disk"
-    if isinstance(validation, tuple):
-        if len(validation) not in (2, 3):
-            raise DataError(f"validation has {len(validation)} parts", help="give (inputs, targets) or (inputs, targets, weights)")
-        weights = validation[2] if len(validation) == 3 else None
-        return read_rows(spec, validation[0], validation[1], weights, part="validation", storage=storage)
-    if isinstance(validation, list) and not all(isinstance(row, Mapping) for row in validation):
-        raise DataError("validation is a list without targets", help="give a tuple: (inputs, targets)")
-    if validation is None and spec.data.validation is not None and spec.has_paths:
-        validation = own_path(spec, spec.data.validation)
-    return None if validation is None else read_rows(spec, validation, None, None, part="validation", storage=storage)
-
-
-def _strata(spec: Spec, target: Table) -> NDArray[np.intp] | None:
-    """Return the class index of each row, or None if the target has no classes."""
-    if is_soft(spec, target):
-        return np.asarray(shares(target).argmax(axis=1))
-    if not is_classes(spec, target) or target.width > 1:
-        return None
-    classes = find_classes(target, target.names[0], spec.data.target_type, fewest=1)  # `TargetEncoder.fit` knows how many it needs
-    return class_numbers(target, target.names[0], classes)

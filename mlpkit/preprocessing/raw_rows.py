@@ -89,7 +89,7 @@ def read_rows(
         raise SpecError.at("data.path", "the spec names no data", "set it to the path of a file, or pass the data in the call")
     source = own_path(spec, spec.data.path) if source is None and spec.data.path is not None else source
     names = spec.data.inputs if inputs is None else inputs.order
-    table = _table(spec, source, _needed(spec, names, part), storage)
+    table = _separated(spec, _table(spec, source, _needed(spec, names, part), storage))
     if table.rows == 0:
         raise DataError("the data have no rows", help="give at least two rows")
     target = class_columns(spec, _target(spec, table, y, names, part), part)
@@ -138,6 +138,16 @@ def _table(spec: Spec, source: Any, needed: list[str] | None, storage: Storage) 
     return as_table(source, data.inputs) if by_position else table
 
 
+def _separated(spec: Spec, table: Table | StoredTable) -> Table | StoredTable:
+    """Return an array without names as the columns x0, x1 and so on if the split is by one of them."""
+    split = spec.data.split
+    wanted = set() if split is None else {split.group, split.time} - {None}
+    if table.named or not wanted or any(name in table for name in wanted):
+        return table
+    separated = table.separated()
+    return separated if any(name in separated for name in wanted) else table
+
+
 def own_path(spec: Spec, path: str) -> str | Path:
     """Return the path of a file that the spec names. Raise SpecError for the spec of a model file, which must not open files."""
     return path if path == "-" and spec.has_paths else spec.resolve_path(path)
@@ -149,7 +159,7 @@ def _needed(spec: Spec, inputs: Sequence[str] | None, part: str) -> list[str] | 
     if inputs is None:
         return None
     labels = PREDICTED if part != "training" and data.classes and len(data.target or ()) > 1 else None
-    others = (data.weight, split.column if split else None, labels)
+    others = (data.weight, labels, *(split.columns.values() if split else ()))
     return [*inputs, *(data.target or ()), *(name for name in others if name is not None)]
 
 

@@ -11,13 +11,13 @@ from mlpkit.plugin.since import Since
 from mlpkit.spec.class_labels import Label, Labels
 from mlpkit.spec.csv_options import MISSING, Encoding, Header, Missing, check_separator
 from mlpkit.spec.file_format import CSV_OPTIONS, FileFormat, given_twice
-from mlpkit.spec.findings import Finding
+from mlpkit.spec.findings import Finding, Findings
 from mlpkit.spec.part import ColumnName, Flag, Names, Number, Part, Seed, Text, example, raise_any
 from mlpkit.spec.weights import ClassWeight, TargetWeights
 
 
 class Split(Part):
-    """Validation rows: a random share of the rows, or rows marked in a column."""
+    """Validation rows: a share of the rows, drawn at random or by groups or the latest, or rows marked in a column."""
 
     model_config = example({"validation": 0.2})
 
@@ -25,9 +25,32 @@ class Split(Part):
     stratify: Flag = Field(True, description="keep the shares of the classes equal in training and validation rows")
     seed: Seed | None = Field(None, description="seed of the split; default: the seed of the spec")
     column: ColumnName | None = Field(None, description="column with 'train', 'validation' or 'test' for each row")
+    group: Annotated[ColumnName | None, Since(5)] = Field(
+        None,
+        description="column such as 'patient': rows with the same value stay together; it is an input only if 'inputs' names it",
+    )
+    time: Annotated[ColumnName | None, Since(5)] = Field(
+        None,
+        description="column of numbers or dates: the validation rows are the latest, and later than every training row; "
+        "nothing is drawn; it is an input only if 'inputs' names it",
+    )
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Columns that decide the split, by key."""
+        return {key: name for key in ("column", "group", "time") if (name := getattr(self, key)) is not None}
 
     @model_validator(mode="after")
     def _one_way(self) -> Split:
+        refining = [key for key in self.columns if key != "column"]
+        if self.column is not None:
+            message = "'column' gives the use of each row already"
+            raise_any(self, [Finding((key,), message, f"remove {key!r}, or 'column'") for key in refining])
+        if len(refining) > 1:
+            message = "'group' and 'time' cannot be combined: rows of one group at several times would be on both sides"
+            raise Findings([Finding(("time",), message, "keep 'group' to predict for new groups, or 'time' to predict the future")])
+        if self.column is None and self.validation is None and refining:
+            raise ValueError(f"{refining[0]!r} needs 'validation', the share of the rows")
         if (self.validation is None) == (self.column is None):
             raise ValueError("give either 'validation', a share of the rows, or 'column', the column with the use of each row")
         return self
@@ -102,10 +125,11 @@ class Data(Part):
                 found.append(Finding((key,), f"the column {name!r} is an input too", "remove it from 'inputs'"))
         if self.weight is not None and self.weight in (self.target or ()):
             found.append(Finding(("weight",), f"the column {self.weight!r} is the target too"))
-        column = None if self.split is None else self.split.column
-        for use, names in (("the target", self.target), ("an input", self.inputs), ("the weight", (self.weight,))):
-            if column is not None and column in (names or ()):
-                found.append(Finding(("split", "column"), f"the column {column!r} is {use} too", "use a column that is only for the split"))
+        for key, column in ({} if self.split is None else self.split.columns).items():
+            for use, names in (("the target", self.target), ("an input", self.inputs), ("the weight", (self.weight,))):
+                if column in (names or ()) and (key == "column" or use != "an input"):
+                    help = "use a column that is only for the split"
+                    found.append(Finding(("split", key), f"the column {column!r} is {use} too", help))
         for key, names in (("target", self.target), ("inputs", self.inputs)):
             repeated = sorted(name for name, count in Counter(names).items() if count > 1)
             found += [Finding((key,), f"the column {name!r} is listed twice") for name in repeated]

@@ -127,6 +127,18 @@ class StoredTable:
         index = rows if self.index is None else self.index[rows]
         return StoredTable(self.columns, self.source, self.named, self.stored, index)
 
+    def separated(self) -> StoredTable:
+        """Return the table with a column x0, x1 and so on for each value of a column x of several values per row."""
+        columns: dict[str, StoredColumn | StoredTexts | UnusableColumn] = {}
+        for name, column in self.columns.items():
+            if isinstance(column, StoredColumn) and column.width > 1:
+                size = column.dtype.itemsize
+                single = (StoredColumn(column.extent, column.at + index * size, column.dtype) for index in range(column.width))
+                columns |= {f"{name}{index}": one for index, one in enumerate(single)}
+            else:
+                columns[name] = column
+        return StoredTable(columns, self.source, self.named, self.stored, self.index)
+
     def select(self, names: Sequence[str]) -> Table:
         """Read some of the columns into memory. Raise DataError that names those that do not exist."""
         self._check(names)

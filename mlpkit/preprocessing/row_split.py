@@ -1,0 +1,89 @@
+"""Split of raw rows into training and validation rows, as the spec or the call asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.data.splits import split_by_column, split_by_group, split_by_share, split_by_time
+from mlpkit.data.table import Rows, Table, missing_columns
+from mlpkit.errors import DataError, SpecError
+from mlpkit.preprocessing.labels import class_numbers, find_classes
+from mlpkit.preprocessing.raw_rows import RawRows, Storage, own_path, read_rows
+from mlpkit.preprocessing.soft_targets import is_soft, shares
+from mlpkit.preprocessing.task import is_classes
+from mlpkit.spec import Spec, Split
+
+SplitFacts: TypeAlias = dict[str, Any]  # the column by its key, and the number of groups or the first time
+
+
+def split_rows(spec: Spec, rows: RawRows, validation: Any) -> tuple[RawRows, RawRows | None, SplitFacts | None]:
+    """Return training rows, validation rows, and facts about a split by groups or by time.
+
+    Validation rows in the call, or those of `data.validation`, replace a split by share; all rows are then for training.
+
+    Raises
+    ------
+    SpecError, DataError
+        The split does not fit the data.
+    """
+    held_out = _given(spec, validation)
+    split = spec.data.split
+    if split is None or (held_out is not None and split.column is None):
+        return rows, held_out, None
+    if split.column is None:
+        training, validating, facts = _by_share(spec, split, rows)
+        return rows.take(training), rows.take(validating), facts
+    training, validating = split_by_column(rows.table.select([split.column]), split.column)
+    if held_out is None and not len(validating):
+        raise DataError(f"the column {split.column!r} marks no row for validation", help="write 'validation' in some rows")
+    return rows.take(training), held_out or rows.take(validating), None
+
+
+def _by_share(spec: Spec, split: Split, rows: RawRows) -> tuple[Rows, Rows, SplitFacts | None]:
+    """Return a share of the rows: whole groups, the latest, or any."""
+    missing = spec.data.missing
+    if split.group is not None:
+        table = _column(rows, split.group, "group")
+        training, validating, groups, taken = split_by_group(split, spec.seed, table, missing, _strata(spec, rows.target))
+        return training, validating, {"group": split.group, "groups": groups, "validation_groups": taken}
+    if split.time is not None:
+        training, validating, start = split_by_time(split, _column(rows, split.time, "time"), missing)
+        return training, validating, {"time": split.time, "from": start}
+    return *split_by_share(split, spec.seed, rows.table.rows, _strata(spec, rows.target)), None
+
+
+def _column(rows: RawRows, name: str, key: str) -> Table:
+    """Return the column of the split, read into memory. Raise SpecError if it does not exist."""
+    if name not in rows.table:
+        error = missing_columns([name], rows.table.names, rows.table.source)
+        raise SpecError.at(f"data.split.{key}", error.message, error.help)
+    return rows.table.select([name])
+
+
+def _given(spec: Spec, validation: Any) -> RawRows | None:
+    """Return the validation rows that the call or the spec names."""
+    storage: Storage = "memory" if spec.data.in_memory else "disk"
+    if isinstance(validation, tuple):
+        if len(validation) not in (2, 3):
+            raise DataError(f"validation has {len(validation)} parts", help="give (inputs, targets) or (inputs, targets, weights)")
+        weights = validation[2] if len(validation) == 3 else None
+        return read_rows(spec, validation[0], validation[1], weights, part="validation", storage=storage)
+    if isinstance(validation, list) and not all(isinstance(row, Mapping) for row in validation):
+        raise DataError("validation is a list without targets", help="give a tuple: (inputs, targets)")
+    if validation is None and spec.data.validation is not None and spec.has_paths:
+        validation = own_path(spec, spec.data.validation)
+    return None if validation is None else read_rows(spec, validation, None, None, part="validation", storage=storage)
+
+
+def _strata(spec: Spec, target: Table) -> NDArray[np.intp] | None:
+    """Return the class index of each row, or None if the target has no classes."""
+    if is_soft(spec, target):
+        return np.asarray(shares(target).argmax(axis=1))
+    if not is_classes(spec, target) or target.width > 1:
+        return None
+    classes = find_classes(target, target.names[0], spec.data.target_type, fewest=1)  # `TargetEncoder.fit` knows how many it needs
+    return class_numbers(target, target.names[0], classes)
