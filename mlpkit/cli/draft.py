@@ -111,6 +111,7 @@ def draft(table: Table, target: str, path: str, name: str, written: Mapping[str,
     data |= {} if split is None else {"split": split.split}
     columns = _columns(table, training, target, set() if split is None else split.columns, (*MISSING, *marks))
     treatments = {column: role.treatment for column, role in columns.items() if role.treatment}
+    treatments |= dict.fromkeys(sorted(split.columns), "ignore") if split is not None else {}  # holds also for another split
     spec = {"name": name, "seed": SEED, "data": data} | ({"preprocessing": {"columns": treatments}} if treatments else {})
     spec |= _network(table.rows, classes, split="split" in data)
     for rows in (table, training):

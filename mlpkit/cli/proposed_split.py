@@ -89,7 +89,7 @@ def _is_id(name: str) -> bool:
 
 def _repeats(table: Table, name: str, missing: Sequence[str]) -> bool:
     """Return True for a column of ids that repeat and of which none is missing."""
-    if not _is_id(name):
+    if not _is_id(name) or _has_fractions(table, name, missing):
         return False
     try:
         count = _values(table, name, missing)
@@ -99,13 +99,19 @@ def _repeats(table: Table, name: str, missing: Sequence[str]) -> bool:
 
 
 def _values(table: Table, name: str, missing: Sequence[str]) -> int:
-    """Return the number of different ids. Raise DataError if one is missing, or the column holds fractions."""
+    """Return the number of different ids. Raise DataError if one is missing."""
     from mlpkit.data.splits import group_codes
 
-    column = table[name]
-    if column.dtype.kind == "f" and (column % 1 != 0).any():
-        raise DataError(f"the column {name!r} has fractions, which are no ids")
     return len(group_codes(table, name, missing)[1])
+
+
+def _has_fractions(table: Table, name: str, missing: Sequence[str]) -> bool:
+    from mlpkit.data.column_types import numbers
+
+    try:
+        return bool((numbers(table, name, missing) % 1 > 0).any())
+    except DataError:  # texts
+        return False
 
 
 def _is_time(table: Table, name: str, missing: Sequence[str]) -> bool:

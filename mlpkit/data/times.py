@@ -50,19 +50,26 @@ def times(table: Table, name: str, missing: Collection[str] = ()) -> NDArray[Any
     """
     column = table[name]
     if column.ndim == 2 or column.dtype.kind == "b":
-        found = "booleans" if column.dtype.kind == "b" else f"{column.shape[1]} values per row"
-        raise DataError(f"the column {name!r} has {found}, which are no times", help=ADVICE)
-    absent = missing_rows(table, name)
-    if column.dtype == object:
-        codes, texts = coded(column)
-        absent = np.array([text is None or text in missing for text in texts])[codes]
+        contents = "booleans" if column.dtype.kind == "b" else f"{column.shape[1]} values per row"
+        raise DataError(f"the column {name!r} has {contents}, which are no times", help=ADVICE)
+    if column.dtype != object:
+        found = column if column.dtype.kind == "M" else numbers(table, name, advice=ADVICE)
+        _check_present(table, name, missing_rows(table, name))
+        return found
+    codes, texts = coded(column)
+    _check_present(table, name, np.array([text is None or text in missing for text in texts], dtype=bool)[codes])
+    if not texts or read_number(str(texts[0])) is not None:
+        found = numbers(table, name, advice=ADVICE)
+        _check_present(table, name, np.isnan(found))  # a text such as nan that the spec does not count as missing
+        return found
+    return _dates(table, name, codes, [str(text) for text in texts])
+
+
+def _check_present(table: Table, name: str, absent: NDArray[np.bool_]) -> None:
     if absent.any():
         row = int(absent.argmax())
         message = f"the column {name!r} has no value in {table.place(row)}, so the row has no place in time"
         raise table.error(message, row, "fill in the value, or remove the row")
-    if column.dtype != object or not len(texts) or read_number(str(texts[0])) is not None:
-        return column if column.dtype.kind == "M" else numbers(table, name, missing, advice=ADVICE)
-    return _dates(table, name, codes, [str(text) for text in texts])
 
 
 def has_dates(column: Column) -> bool:

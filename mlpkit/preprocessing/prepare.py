@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,7 +22,7 @@ from mlpkit.preprocessing.raw_rows import RawRows, read_rows
 from mlpkit.preprocessing.row_split import SplitFacts, split_rows
 from mlpkit.preprocessing.soft_targets import check_loss
 from mlpkit.preprocessing.task import check_sign
-from mlpkit.spec import Spec
+from mlpkit.spec import Preprocessing, Spec
 from mlpkit.text.shown import counted, first_few
 
 
@@ -180,7 +180,7 @@ def _encoded(
 ) -> tuple[InputEncoder, list[Array | StoredInputs]]:
     """Return the encoder of the inputs, fitted unless it is given, and the encoded training and validation inputs."""
     names = spec.data.inputs or _input_names(spec, training)
-    options, missing, table = spec.preprocessing, spec.data.missing, training.table
+    options, missing, table = _options(spec, names), spec.data.missing, training.table
     other = None if held_out is None else held_out.table
     encoded: list[Array | StoredInputs] = []
     if isinstance(table, StoredTable):
@@ -203,6 +203,14 @@ def _input_names(spec: Spec, rows: RawRows) -> tuple[str, ...]:
     others |= set(rows.target.names) if rows.target.named else set()
     others |= rows.table.unnamed if isinstance(rows.table, Table) else set()
     return tuple(name for name in rows.table.names if name not in others)
+
+
+def _options(spec: Spec, names: Sequence[str]) -> Preprocessing:
+    """Return the options of the inputs. A split by group or by time may be tried on columns that are "ignore" without it."""
+    options, split = spec.preprocessing, spec.data.split
+    needless = set() if split is None else {split.group, split.time}.difference(names)
+    columns = {name: treatment for name, treatment in options.columns.items() if treatment != "ignore" or name not in needless}
+    return options if len(columns) == len(options.columns) else options.model_copy(update={"columns": columns})
 
 
 def _mean_weight(rows: RawRows, part: str) -> float:

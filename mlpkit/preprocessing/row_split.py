@@ -59,7 +59,8 @@ def _by_share(spec: Spec, split: Split, rows: RawRows) -> tuple[Rows, Rows, Spli
 def _column(rows: RawRows, name: str, key: str) -> Table:
     """Return the column of the split, read into memory. Raise SpecError if it does not exist."""
     if name not in rows.table:
-        error = missing_columns([name], rows.table.names, rows.table.source)
+        table = rows.table if rows.table.named else rows.table.separated()
+        error = missing_columns([name], table.names, table.source)
         raise SpecError.at(f"data.split.{key}", error.message, error.help)
     return rows.table.select([name])
 

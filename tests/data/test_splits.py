@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpkit.data.splits import split_by_column, split_by_share
+from mlpkit.data.splits import split_by_column, split_by_group, split_by_share, split_by_time
 from mlpkit.data.table import Table
-from mlpkit.errors import DataError
+from mlpkit.errors import DataError, SpecError
 from mlpkit.spec import Split
 
 STRATA = st.lists(st.integers(0, 4), min_size=1, max_size=60).map(np.array)
@@ -107,3 +107,110 @@ BAD = {
 def test_invalid_split_columns(values, message):
     with pytest.raises(DataError, match=message):
         split_by_column(Table({"part": values}), "part")
+
+
+# -- groups
+
+GROUPS = st.lists(st.integers(0, 12), min_size=2, max_size=80).filter(lambda groups: len(set(groups)) > 1).map(np.array)
+
+
+def by_group(groups, value=0.2, of_spec=0, strata=None, **options):
+    return split_by_group(share(value, group="g", **options), of_spec, Table({"g": groups}), (), strata)
+
+
+@settings(deadline=None, max_examples=60)
+@given(GROUPS, SHARES, st.integers(0, 2**63 - 1), st.integers(1, 4))
+def test_no_group_is_on_both_sides_and_the_share_is_within_one_group(groups, value, seed, classes):
+    strata = np.random.default_rng(seed).integers(0, classes, len(groups))
+    training, validation, count, taken = by_group(groups, value, seed, strata)
+    assert sorted([*training, *validation]) == list(range(len(groups)))
+    assert not set(groups[training]) & set(groups[validation])
+    assert (count, taken) == (len(set(groups)), len(set(groups[validation])))
+    assert 0 < taken < count
+    assert abs(len(validation) - value * len(groups)) < np.bincount(groups).max()
+
+
+def test_the_seed_draws_the_groups_and_the_order_of_the_rows_does_not():
+    rng = np.random.default_rng(0)
+    groups, order = rng.integers(0, 30, 200), rng.permutation(200)
+
+    def drawn(values, of_spec, **options):
+        return set(np.asarray(values)[by_group(values, 0.2, of_spec, **options)[1]].astype(str))
+
+    assert drawn(groups, 1) == drawn(groups, 1) == drawn(groups, 2, seed=1)
+    assert drawn(groups, 1) != drawn(groups, 2)
+    assert drawn(groups[order], 1) == drawn(groups, 1)
+    assert drawn(groups.astype(str).tolist(), 1) == drawn(groups, 1)  # as read from a CSV file
+
+
+def test_stratified_groups_have_shares_closer_to_those_of_all_rows():
+    rng = np.random.default_rng(0)
+    distances = {True: [], False: []}
+    for seed in range(40):
+        groups = rng.integers(0, 40, 300)
+        strata = (rng.random(300) < rng.random(40)[groups]).astype(int) + (groups % 3 == 0)
+        for stratify, found in distances.items():
+            validation = by_group(groups, 0.2, seed, strata, stratify=stratify)[1]
+            counts = np.bincount(strata)
+            found.append(np.abs(np.bincount(strata[validation], minlength=len(counts)) / counts - 0.2).mean())
+    assert np.mean(distances[True]) < 0.5 * np.mean(distances[False])
+    assert np.mean(np.array(distances[True]) < distances[False]) > 0.8
+
+
+def test_every_class_trains_if_the_groups_allow_it():
+    groups = np.repeat(np.arange(10), 10)
+    strata = (groups < 2).astype(int)  # the second class is in two groups
+    for seed in range(30):
+        training, validation, _, _ = by_group(groups, 0.4, seed, strata)
+        assert set(strata[training]) == {0, 1}
+        assert len(validation) == 40
+
+
+def test_a_group_of_most_rows_trains():
+    groups = np.array([0] * 70 + [1] * 20 + [2] * 10)
+    for seed in range(20):
+        assert 0 in groups[by_group(groups, 0.2, seed)[0]]
+    assert len(by_group(np.array(["a"] * 99 + ["b"]), 0.2)[1]) == 1
+
+
+@pytest.mark.parametrize(
+    "values", [["a", "b", "b"], [1, 2, 2], [True, False, False], np.array(["2024-01-01"] * 2 + ["2024-01-02"], "M8[D]")]
+)
+def test_groups_of_any_type(values):
+    training, validation, count, taken = by_group(values)
+    assert (count, taken, len(training), len(validation)) == (2, 1, 2, 1)
+
+
+def test_groups_that_cannot_be_split():
+    with pytest.raises(SpecError, match="all 3 rows are of one group") as caught:
+        by_group(["a", "a", "a"])
+    assert caught.value.problems[0].path == "data.split.group"
+    for values in (["a", None, "b"], [1.0, np.nan, 2.0], np.array(["2024-01-01", "NaT", "2024-01-02"], "M8[D]")):
+        with pytest.raises(DataError, match="no value in row 1, and a missing value is no group"):
+            by_group(values)
+    with pytest.raises(DataError, match="2 values per row"):
+        by_group(np.ones((3, 2)))
+
+
+# -- time
+
+
+def by_time(times, value=0.2):
+    return split_by_time(share(value, time="t"), Table({"t": times}), ())
+
+
+@settings(deadline=None, max_examples=60)
+@given(GROUPS, SHARES)
+def test_validation_rows_are_later_and_ties_stay_together(times, value):
+    training, validation, start = by_time(times, value)
+    assert sorted([*training, *validation]) == list(range(len(times)))
+    assert times[training].max() < times[validation].min() == int(start)
+    later = [int((times > time).sum()) for time in set(times)]
+    wanted = value * len(times)
+    assert abs(len(validation) - wanted) == min(abs(rows - wanted) for rows in later if rows)
+
+
+def test_all_rows_of_one_time_cannot_be_split():
+    with pytest.raises(SpecError, match="all 2 rows are of the same time") as caught:
+        by_time(["2024-01-01", "2024-01-01T00:00"])
+    assert caught.value.problems[0].path == "data.split.time"
