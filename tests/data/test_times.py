@@ -1,4 +1,4 @@
-"""Times of rows: what can be sorted, and what is refused with its row."""
+"""Times of rows: values that can be sorted, and values that are refused with their row."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("values", "message"), BAD.values(), ids=BAD)
-def test_what_is_no_time_is_refused(values, message):
+def test_other_values_are_refused(values, message):
     with pytest.raises(DataError, match=message):
         times(Table({"t": values}), "t", ("?",))
 
