@@ -35,7 +35,8 @@ def init(
 ) -> None:
     """Write a spec for a table, and the JSON Schema of specs beside it.
 
-    Columns that cannot be used, such as dates, row names and constant columns, are left out and reported.
+    Columns that cannot be used, such as dates, row names and constant columns, are left out and reported. The validation rows are whole
+    groups if a column of ids repeats, the latest rows if the rows are in order of a date, and else drawn at random.
     """
     check_output(output, force=force, reads=[data])
     check_ending(output, SPECS, "a spec")

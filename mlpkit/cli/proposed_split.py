@@ -20,9 +20,9 @@ PER_VALUE = 2  # rows of each id on average
 WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_]+|\d+")
 IDS = {"id", "uid", "uuid", "guid"}
 SUFFIXES = IDS | {"no", "nr", "num", "number", "name", "key", "code"}
-ENTITIES = (  # names of columns of ids, also with a suffix
-    *("patient", "subject", "participant", "respondent", "person", "user", "customer", "client", "member", "player", "student", "employee"),
-    *("animal", "family", "household", "company", "device", "account", "session", "speaker", "writer", "group"),
+ENTITIES = (  # names of columns of ids without a suffix; not those of kinds, such as animal or company
+    *("patient", "subject", "participant", "respondent", "person", "user", "customer", "client", "member", "player", "donor", "driver"),
+    *("student", "pupil", "child", "employee", "household", "account", "session", "speaker", "writer", "group"),
 )
 
 
@@ -73,7 +73,7 @@ def _words(name: str) -> list[str]:
 
 
 def _rank(name: str) -> int:
-    """Return the place of a name of ids: that of a person before others, and that of a thing in the data last."""
+    """Return the place of a name of ids: that of a person before others, and that of an unknown thing last."""
     first = _words(name)[0]
     return ENTITIES.index(first) if first in ENTITIES else len(ENTITIES)
 

@@ -45,15 +45,23 @@ def split_rows(spec: Spec, rows: RawRows, validation: Any) -> tuple[RawRows, Raw
 
 def _by_share(spec: Spec, split: Split, rows: RawRows) -> tuple[Rows, Rows, SplitFacts | None]:
     """Return a share of the rows: whole groups, the latest, or any."""
-    missing = spec.data.missing
+    missing, strata = spec.data.missing, _strata(spec, rows.target)
     if split.group is not None:
-        table = _column(rows, split.group, "group")
-        training, validating, groups, taken = split_by_group(split, spec.seed, table, missing, _strata(spec, rows.target))
+        training, validating, groups, taken = split_by_group(split, spec.seed, _column(rows, split.group, "group"), missing, strata)
+        _check_classes(strata, training, "group")
         return training, validating, {"group": split.group, "groups": groups, "validation_groups": taken}
     if split.time is not None:
         training, validating, start = split_by_time(split, _column(rows, split.time, "time"), missing)
+        _check_classes(strata, training, "time")
         return training, validating, {"time": split.time, "from": start}
-    return *split_by_share(split, spec.seed, rows.table.rows, _strata(spec, rows.target)), None
+    return *split_by_share(split, spec.seed, rows.table.rows, strata), None
+
+
+def _check_classes(strata: NDArray[np.intp] | None, training: Rows, key: str) -> None:
+    """Raise SpecError if the training rows have one class, although the rows have several."""
+    if strata is not None and len(np.unique(strata[training])) < 2 <= len(np.unique(strata)):
+        help = "use another column, or a smaller 'validation'"
+        raise SpecError.at(f"data.split.{key}", "it leaves only one class in the training rows", help)
 
 
 def _column(rows: RawRows, name: str, key: str) -> Table:

@@ -11,6 +11,7 @@ from mlpkit.preprocessing.prepare import prepare
 from mlpkit.spec import Spec
 
 NETWORK = {"network": {"layers": [{"units": 3, "activation": "tanh"}, {"units": 1}]}, "loss": "mse", "training": {"epochs": 2}}
+CLASSIFIER = {**NETWORK, "network": {"layers": [{"activation": "softmax"}]}, "loss": "categorical_crossentropy"}
 RNG = np.random.default_rng(0)
 ROWS = 60
 G = RNG.integers(0, 12, ROWS)
@@ -110,6 +111,22 @@ def test_a_column_that_does_not_exist(key):
             prepare(spec_with({key: "h"}, **data), source, y)
         (problem,) = caught.value.problems
         assert (problem.path, problem.help) == (f"data.split.{key}", near)
+
+
+@pytest.mark.parametrize("key", FACTS)
+def test_training_rows_of_one_class_are_the_fault_of_the_split(key):
+    spec = Spec.model_validate({**CLASSIFIER, "data": {"target": "y", "split": {"validation": 0.2, key: "g"}}})
+    with pytest.raises(mlpkit.SpecError, match="only one class in the training rows") as caught:
+        prepare(spec, {"g": [1] * 15 + [2] * 5, "x": np.arange(20.0), "y": ["u"] * 15 + ["v"] * 5})
+    assert caught.value.problems[0].path == f"data.split.{key}"
+
+
+@pytest.mark.parametrize("key", FACTS)
+def test_validation_rows_of_a_class_without_training_rows_are_left_out(key):
+    spec = Spec.model_validate({**CLASSIFIER, "data": {"target": "y", "split": {"validation": 0.5, key: "g"}}})
+    rows = {"g": [1] * 15 + [2] * 15, "x": np.arange(30.0), "y": ["u", "v", "w"] * 5 + ["u", "v", "z"] * 5}
+    with pytest.warns(mlpkit.LeftOutWarning, match="5 validation rows left out"):
+        assert len(prepare(spec, rows).validation.inputs) == 10
 
 
 def test_texts_that_count_as_missing_are_no_group():
