@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from mlpkit.numerics.weighted import quantiles
 from mlpkit.plugin import Targets
 from mlpkit.preprocessing.input_columns import InputColumn, column_scaling
+from mlpkit.preprocessing.statistics import beyond_error
 from mlpkit.preprocessing.tree_edges import tree_edges
 from mlpkit.preprocessing.value_maps import KNOTTED, Knots
 from mlpkit.spec import Preprocessing
@@ -43,8 +46,14 @@ def fit_knots(
     weights : array, shape (rows,), or None
         Sample weights: a row of weight k counts as k equal rows.
     targets : callable
-        Returns the targets of the rows, for edges by a tree.
+        Returns the targets of the rows, for edges by a tree. It is called at most once.
+
+    Raises
+    ------
+    DataError
+        The difference of two values of a column is above the largest float.
     """
+    targets = cache(targets)
     counts, points, scores, start = np.zeros(len(center), np.int64), [np.empty(0)], [np.empty(0)], 0
     for column in columns:
         if column.treatment in KNOTTED:
@@ -52,10 +61,12 @@ def fit_knots(
             found = np.asarray(values(column), np.float64)
             for index, each in enumerate(found.reshape(len(found), -1).T, start):
                 if index not in constant:
-                    of_value = _of_value((each - center[index]) / scale[index], scaling, weights, targets)
-                    counts[index] = len(of_value[0])
-                    points.append(of_value[0])
-                    scores.append(of_value[1])
+                    own = _of_value((each - center[index]) / scale[index], scaling, weights, targets)
+                    if len(own[0]) == 1 or not math.isfinite(float(own[0][-1]) - float(own[0][0])):  # 1: a constant whose mean overflows
+                        raise beyond_error(column.name)
+                    counts[index] = len(own[0])
+                    points.append(own[0])
+                    scores.append(own[1])
         start += column.width
     return Knots(counts, np.concatenate(points), np.concatenate(scores))
 

@@ -146,14 +146,15 @@ class NumberEncoder:
                 part = block[: rows.stop - rows.start]
                 _gather(columns, rows, part)
                 self.standardize(part)
-                if not _within(part, limit):
+                plain = _within(part, limit)
+                if not plain:
                     if np.isinf(part).any():
                         self._explain(table, names)
                     unseen += np.isnan(part).sum(axis=0)
                     out[rows, width : width + len(self.missing_indices)] = self._impute(table, rows, part)
-                    if not _within(part, limit):
-                        raise self._too_large(table, rows, np.abs(part) > limit)
                 self.finish(part, out[rows])
+                if not plain and not _within(part, limit):  # a value that is not clipped
+                    raise self._too_large(table, rows, ~(np.abs(part) <= limit))
         return self.unexpected_missing(unseen)
 
     def unexpected_missing(self, counts: NDArray[np.int64]) -> Unseen:
@@ -265,7 +266,7 @@ class NumberEncoder:
         if gaps.dtype.kind not in "iu" or gaps.ndim != 1 or (gaps.size and not 0 <= gaps.min() <= gaps.max() < width):
             raise ValueError("'gaps' does not contain indices of values")
         constant = np.array([index for index in state.zeros if index < width], np.int64)
-        knots = Knots.from_arrays(arrays, columns) if "knots" in arrays else NO_KNOTS
+        knots = Knots.from_arrays(arrays, columns)
         return cls(tuple(columns), tuple(state.missing), state.impute, fill, center, scale, gaps.astype(np.int64), constant, knots)
 
 

@@ -57,14 +57,15 @@ def median(values: Vector, weights: Vector | None) -> Vector:
 def robust_scale(values: Vector, weights: Vector | None) -> Vector:
     """Return a scale of each column of `values`, shape (rows, columns), that outliers do not change.
 
-    It is the interquartile range. If that is 0, as for a target that is mostly 0, it is the range between the deciles, then from
-    5 to 95 %, then from 1 to 99 %, and finally the standard deviation.
+    It is the interquartile range. If that is 0 or only rounding, as for a target that is mostly 0, it is the range between the deciles,
+    then from 5 to 95 %, then from 1 to 99 %, and finally the standard deviation.
     """
     scale = np.zeros(values.shape[1])
     for tail in TAILS:
         if not (wrong := scale == 0).any():
             return scale
-        scale[wrong] = quantile(values[:, wrong], 1 - tail, weights) - quantile(values[:, wrong], tail, weights)
+        high, low = (quantile(values[:, wrong], share, weights) for share in (1 - tail, tail))
+        scale[wrong] = np.where(constant_columns(high, high - low), 0.0, high - low)
     return np.where(scale == 0, mean_and_deviation(values, weights)[1], scale)
 
 

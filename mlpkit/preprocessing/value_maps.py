@@ -43,23 +43,29 @@ class Knots(NamedTuple):
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], columns: Sequence[InputColumn]) -> Knots:
-        """Return the stored knots. Raise ValueError if they do not fit the columns."""
+        """Return the stored knots, or none if no array of knots is stored. Raise ValueError if they do not fit the columns."""
+        if not arrays.keys() & {"knot_counts", "knots", "scores"}:
+            return NO_KNOTS
         treatments = [column.treatment for column in columns for _ in range(column.width)]
-        counts, points = arrays.get("knot_counts", np.empty(0)), arrays["knots"]
-        scores = arrays.get("scores", np.empty(0))
+        counts, points, scores = (arrays.get(name, np.empty(0)) for name in ("knot_counts", "knots", "scores"))
         if counts.dtype.kind not in "iu" or counts.shape != (len(treatments),) or (counts < 0).any() or (counts == 1).any():
             raise ValueError("'knot_counts' is not a number of knots for each value, 0 or at least 2")
+        if (counts > points.size).any():  # also keeps the sum from overflowing
+            raise ValueError("'knots' is shorter than 'knot_counts' says")
         counts = counts.astype(np.int64)
         if any(count and treatment not in KNOTTED for count, treatment in zip(counts.tolist(), treatments, strict=True)):
             raise ValueError("a column has knots, but not the treatment 'quantile' or 'bins'")
         scored = int(counts[[treatment == "quantile" for treatment in treatments]].sum())
         if points.dtype.kind != "f" or points.shape != (counts.sum(),) or scores.dtype.kind != "f" or scores.shape != (scored,):
             raise ValueError("'knots' or 'scores' does not have the length that 'knot_counts' says")
+        found = cls(counts, points.astype(np.float64), scores.astype(np.float64))
         inner = np.ones(max(len(points) - 1, 0), bool)
         inner[np.cumsum(counts[counts > 0])[:-1] - 1] = False  # from one value to the next
-        if not (np.isfinite(points).all() and np.isfinite(scores).all() and (np.diff(points) > 0)[inner].all()):
+        with np.errstate(over="ignore", invalid="ignore"):
+            steps = np.diff(found.points)[inner]
+        if not (np.isfinite(points).all() and np.isfinite(scores).all() and np.isfinite(steps).all() and (steps > 0).all()):
             raise ValueError("the knots of a value are not increasing finite numbers")
-        return cls(counts, points.astype(np.float64), scores.astype(np.float64))
+        return found
 
 
 NO_KNOTS = Knots(np.empty(0, np.int64), np.empty(0), np.empty(0))

@@ -33,8 +33,8 @@ class Standardize(Scaling):
 class Robust(Scaling):
     """Numbers are scaled by their median and interquartile range, which outliers do not change: (x - median) / (q75 - q25).
 
-    If the quartiles are equal, as in a column that is mostly 0, the range between the deciles replaces theirs, then from 5 to 95 %, from 1
-    to 99 %, and finally the standard deviation.
+    If the quartiles are equal but for rounding, as in a column that is mostly 0, the range between the deciles replaces theirs, then from 5
+    to 95 %, from 1 to 99 %, and finally the standard deviation.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"type": "robust", "clip": "smooth"}]})

@@ -187,6 +187,44 @@ def test_constants_are_0_and_missing_values_are_imputed_with_the_median(scaling)
         np.testing.assert_array_equal(found[name], other[name])
 
 
+def test_differences_by_rounding_are_no_scale():
+    """The quartiles of 0.3 and 0.1 + 0.2 differ in the last digit alone, and a value 5 must not become 1e17."""
+    x = np.where(np.arange(100) % 2, 0.3, 0.1 + 0.2) + np.where(np.arange(100) < 2, 5.0, 0)
+    for scaled in (encoded("robust", {"x": x}), encoded("robust", {"x": x}, weights=1.0 + np.arange(100) % 3)):
+        assert 1 <= np.abs(scaled).max() < 20
+
+
+@pytest.mark.parametrize("scaling", [{"type": "standardize", "clip": "smooth"}, {"type": "robust", "clip": 4}, "quantile"], ids=str)
+def test_a_value_beyond_the_dtype_is_limited_like_any_other(scaling, tmp_path):
+    np.save(tmp_path / "wild.npy", np.array([[-1e200], [1.0], [1e200]]))
+    encoder = fitted(scaling, {"x": TABLE["normal"]})
+    found = encoder.encode(as_table({"x": [-1e200, 1.0, 1e200]}), "float32")
+    np.testing.assert_allclose(found[[0, 2]], encoder.encode(as_table({"x": [-1e30, 1e30]}), "float32"), rtol=1e-6)
+    training = {"x": np.append(TABLE["skewed"], 1e200)} if scaling == "quantile" else {"x": TABLE["skewed"]}
+    assert np.isfinite(fitted(scaling, training).encode(as_table(training), "float32")).all()
+    model = mlpkit.train(spec(scaling), {"x": TABLE["normal"]}, TABLE["whole"])
+    assert np.isfinite(model.predict(tmp_path / "wild.npy")).all()
+    assert np.isfinite(model.evaluate(tmp_path / "wild.npy", [1.0, 2.0, 3.0])["loss"])
+
+
+@pytest.mark.parametrize("values", [np.full(61, 1.7e308), np.where(np.arange(61) % 2, -1.7e308, 1.7e308)], ids=["equal", "far apart"])
+def test_quantiles_that_a_file_could_not_hold_are_refused(values):
+    with pytest.raises(mlpkit.DataError, match="'x' has values too large to compute with"):
+        fitted("quantile", {"x": values})
+
+
+def test_the_targets_are_asked_for_once():
+    asked = []
+
+    def targets():
+        asked.append(1)
+        return Y[:, None]
+
+    options = Preprocessing.model_validate({"numbers": {"type": "bins", "edges": "tree"}})
+    InputEncoder.fit(options, as_table(TABLE), list(TABLE), ("",), None, targets)
+    assert len(asked) == 1
+
+
 def test_each_column_may_have_its_own_scaling():
     columns = {"normal": "min_max", "skewed": {"type": "quantile", "knots": 20}, "zeros": "none", "flag": "robust", "whole": "one_hot"}
     encoder = fitted({"type": "bins", "count": 3}, columns=columns)
@@ -337,9 +375,29 @@ def test_knots_need_options_of_a_column_with_knots():
     assert columns[0].treatment == "quantile"
 
 
+def overflowing(arrays):
+    """Return counts of 2^62 and more that are, added in 64 bits, the number of knots."""
+    counts = np.zeros_like(arrays["knot_counts"])
+    counts[:4] = 2**62
+    counts[4] = arrays["knots"].size
+    return counts
+
+
+def unsigned(arrays):
+    """Return counts of which the first is -2 as an integer with a sign."""
+    counts = np.zeros(arrays["knot_counts"].size, "u8")
+    counts[:2] = 2**64 - 2, arrays["knots"].size + 2
+    return counts
+
+
 DAMAGES = {
     "counts of another length": lambda arrays: arrays.update(knot_counts=arrays["knot_counts"][:1]),
     "counts that are floats": lambda arrays: arrays.update(knot_counts=arrays["knot_counts"].astype(float)),
+    "a billion knots": lambda arrays: arrays.update(knot_counts=np.where(arrays["knot_counts"] > 0, 10**9, 0)),
+    "counts whose sum overflows": lambda arrays: arrays.update(knot_counts=overflowing(arrays)),
+    "counts that are negative without their sign": lambda arrays: arrays.update(knot_counts=unsigned(arrays)),
+    "knots too far apart": lambda arrays: arrays.update(knots=np.where(np.arange(arrays["knots"].size) == 0, -1.7e308, 1.7e308)),
+    "scores alone": lambda arrays: (arrays.pop("knot_counts"), arrays.pop("knots")),
     "negative counts": lambda arrays: arrays.update(knot_counts=-arrays["knot_counts"]),
     "one knot": lambda arrays: arrays.update(knot_counts=np.minimum(arrays["knot_counts"], 1)),
     "no counts": lambda arrays: arrays.pop("knot_counts"),

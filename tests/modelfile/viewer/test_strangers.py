@@ -100,6 +100,16 @@ def preprocessing(part, index, **values):
     return change
 
 
+def knots(counts, points, treatment="bins"):
+    def change(file, manifest, spec):
+        manifest["preprocessing"]["inputs"]["columns"][0]["treatment"] = treatment
+        inputs = file["preprocess/inputs"]
+        inputs.create_dataset("knot_counts", data=np.asarray(counts))
+        inputs.create_dataset("knots", data=np.asarray(points))
+
+    return change
+
+
 CHANGES = {
     "chunks": (put("tensors/layers.0/weight", chunks=(2, 4)), "/tensors/layers.0/weight is stored in chunks"),
     "filter": (put("tensors/layers.0/weight", compression="gzip"), "/tensors/layers.0/weight is filtered"),
@@ -125,6 +135,16 @@ UNPREDICTED = {  # whole files whose parts do not fit
     ),
     "no inputs": (lambda file, manifest, spec: spec["network"].update(inputs=0), "no units or no inputs"),
     "lost medians": (drop("preprocess/inputs/fill"), "/preprocess/inputs/fill is missing or does not have the shape"),
+    "a billion knots": (knots([10**9, 0, 0, 0], [0.0, 1.0]), "its knots do not fit its knot_counts"),
+    "more knots than a number can count": (knots(np.array([2**63, 0, 0, 0], "u8"), [0.0, 1.0]), "its knot_counts are not 0 or at least 2"),
+    "one knot": (knots([1, 0, 0, 0], [0.0]), "its knot_counts are not 0 or at least 2"),
+    "an infinite knot": (knots([2, 0, 0, 0], [0.0, np.inf]), "its knots or their scores are not finite"),
+    "knots of another treatment": (
+        knots([2, 0, 0, 0], [0.0, 1.0], "standardize"),
+        'an input column has knots, but the treatment "standardize"',
+    ),
+    "a clip of another kind": (preprocessing("inputs", 0, clip="rough"), "the clip of an input column is not a limit"),
+    "a clip below 0": (preprocessing("inputs", 0, clip=-1), "the clip of an input column is not a limit"),
     "wide columns": (preprocessing("inputs", 0, width=10**9), "its preprocessing gives 1000000003 inputs"),
     "another form": (preprocessing("target", None, form="__proto__"), "the form __proto__ of its target is unknown"),
 }
