@@ -6,7 +6,7 @@ The task follows from the loss (`Loss.targets`) and the values of the column.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,20 @@ from mlpkit.data.table import Table
 from mlpkit.engine.probabilities import choices, probabilities
 from mlpkit.errors import BrokenPlugin, DataError, ModelFileError, SpecError
 from mlpkit.plugin import Activation, Array, Loss, Targets, Task, plugin_name
-from mlpkit.preprocessing.class_options import check_order, label_array, ordered_classes
 from mlpkit.preprocessing.json_state import TargetState, first_line, statistics
-from mlpkit.preprocessing.labels import Labels, class_numbers, find_classes, known_numbers, stored_classes, type_of
-from mlpkit.preprocessing.soft_targets import PREDICTED, is_soft, probability_columns, shares
-from mlpkit.preprocessing.statistics import unequal
-from mlpkit.preprocessing.target_numbers import center_and_scale, find_constant, indicators_of, labels_of, values_of
-from mlpkit.preprocessing.task import SOFT, Form, check_range, class_form, is_classes, target_scale
+from mlpkit.preprocessing.labels import Labels, class_numbers, known_numbers, stored_classes, type_of
+from mlpkit.preprocessing.soft_targets import probability_columns, shares
+from mlpkit.preprocessing.target_classes import fit_classes
+from mlpkit.preprocessing.target_numbers import (
+    NO_NUMBERS,
+    fitted_scaling,
+    indicators_of,
+    labels_of,
+    prediction_limits,
+    stored_limits,
+    values_of,
+)
+from mlpkit.preprocessing.task import Form, is_classes
 from mlpkit.spec import Spec
 from mlpkit.text.shown import counted
 
@@ -54,6 +61,8 @@ class TargetEncoder:
         Probability above which the second of two classes is predicted.
     threshold_rows : (int, int) or None
         Validation rows that chose the threshold, and those of the second class among them.
+    lower, upper : array, shape (names,)
+        Limits of predicted numbers. Empty if they are not limited.
     """
 
     task: Task
@@ -67,6 +76,8 @@ class TargetEncoder:
     decoded_by_loss: bool = False
     threshold: float = 0.5
     threshold_rows: tuple[int, int] | None = None
+    lower: NDArray[np.float64] = field(default_factory=lambda: NO_NUMBERS)
+    upper: NDArray[np.float64] = field(default_factory=lambda: NO_NUMBERS)
 
     @classmethod
     def fit(cls, spec: Spec, table: Table, weights: NDArray[np.float64] | None = None) -> TargetEncoder:
@@ -90,41 +101,17 @@ class TargetEncoder:
         """
         names = tuple(labels_of(table))
         if is_classes(spec, table):
-            return cls._fit_classes(spec, table, names)
+            form, name, classes, threshold = fit_classes(spec, table, names)
+            return cls("classification", form, (name,), classes, "", NO_NUMBERS, NO_NUMBERS, threshold=threshold)
         for key in ("classes", "positive"):
             if getattr(spec.data, key) is not None:
                 raise SpecError.at(f"data.{key}", "the target is not one class per row", "remove it; classes of numbers need 'softmax'")
         task: Task = "multilabel" if spec.loss.targets == "binary" else "regression"
         values, label_type = indicators_of(table) if task == "multilabel" else (values_of(table), "")
-        constant = find_constant(values, names)
-        center, scale = np.zeros(len(names)), np.ones(len(names))
-        if task == "regression" and (wanted := target_scale(spec)) != "none":
-            center, scale = center_and_scale(values, unequal(weights), wanted)
-            scale[constant] = 1.0
-            if not np.isfinite(scale).all() or not scale.all():
-                raise DataError("the target's numbers are too large or too small to standardize", help="scale the target")
-        else:
-            check_range(spec, values, names)
+        center, scale = fitted_scaling(spec, task, values, names, weights)
         by_loss = task == "regression" and type(spec.loss).predictions is not Loss.predictions
-        return cls(task, "numbers", names, None, label_type, center, scale, spec.loss.outputs_per_target, by_loss)
-
-    @classmethod
-    def _fit_classes(cls, spec: Spec, table: Table, names: tuple[str, ...]) -> TargetEncoder:
-        soft = is_soft(spec, table)
-        if len(names) > 1 and not soft:
-            help = f"give one column of classes; from one-hot rows: y.argmax(axis=1); {SOFT}"
-            raise DataError(f"{plugin_name(spec.loss)} takes one column of classes, but the target has {len(names)}", help=help)
-        if spec.preprocessing.target in ("standardize", "robust"):
-            raise SpecError.at("preprocessing.target", "the target is a class, which cannot be standardized", "set it to 'auto'")
-        fewest = 2 if spec.data.classes is None else 1
-        name = table.names[0] if len(table.names) == 1 else PREDICTED
-        found = label_array(spec.data.classes or ()) if soft else find_classes(table, name, spec.data.target_type, fewest)
-        classes = ordered_classes(spec.data, found, name)
-        check_order(spec, classes, name)
-        form = class_form(spec, name, len(classes))
-        asked = None if spec.decision is None else spec.decision.threshold  # a criterion chooses it at the end of the run
-        threshold = asked if isinstance(asked, float) and len(classes) == 2 else 0.5
-        return cls("classification", form, (name,), classes, "", np.empty(0), np.empty(0), threshold=threshold)
+        limits = prediction_limits(spec, task, values)
+        return cls(task, "numbers", names, None, label_type, center, scale, spec.loss.outputs_per_target, by_loss, 0.5, None, *limits)
 
     @property
     def outputs(self) -> int:
@@ -237,14 +224,19 @@ class TargetEncoder:
         with np.errstate(all="ignore"):
             outputs = outputs.astype(np.float64)
             if loss is None or not self.decoded_by_loss:
-                return {"": outputs * self.scale + self.center}
+                return {"": self._limited(outputs * self.scale + self.center)}
             found = {name: np.asarray(part, np.float64) for name, part in loss.predictions(outputs, self.center, self.scale).items()}
         shape = len(outputs), len(self.names)
         if not found or any(part.shape != shape for part in found.values()):
             shapes = ", ".join(f"{name!r} {part.shape}" for name, part in found.items()) or "none"
             help = "correct it, or tell its author"
             raise BrokenPlugin(f"the loss {plugin_name(loss)} gives the predictions {shapes}, not of the shape {shape} each", help=help)
-        return found
+        first = next(iter(found))
+        return {**found, first: self._limited(found[first])}
+
+    def _limited(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return predicted numbers, shape (rows, names), within their limits."""
+        return np.clip(values, self.lower, self.upper) if self.lower.size else values
 
     def decode(
         self, outputs: Array, activation: Activation | None = None, z: Array | None = None, loss: Loss | None = None
@@ -280,8 +272,9 @@ class TargetEncoder:
         }
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return center and scale by name; empty for classes."""
-        return {"center": self.center, "scale": self.scale} if self.center.size else {}
+        """Return center, scale and limits by name; empty for classes."""
+        found = {"center": self.center, "scale": self.scale, "lower": self.lower, "upper": self.upper}
+        return {name: array for name, array in found.items() if array.size}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> TargetEncoder:
@@ -293,8 +286,9 @@ class TargetEncoder:
             center, scale = statistics(arrays, ("center", "scale"), len(names) if valid.form == "numbers" else 0)
             if label_type not in LABEL_TYPES[valid.task]:
                 raise ValueError(f"labels of the type {label_type!r} do not fit the task {valid.task!r}")
+            limits = stored_limits(arrays, valid.form, len(names))
             by_loss = valid.outputs_per_target, valid.decoded_by_loss
             rows = None if valid.threshold_rows is None else (valid.threshold_rows[0], valid.threshold_rows[1])
-            return cls(valid.task, valid.form, names, classes, label_type, center, scale, *by_loss, valid.threshold, rows)
+            return cls(valid.task, valid.form, names, classes, label_type, center, scale, *by_loss, valid.threshold, rows, *limits)
         except (TypeError, ValueError, OverflowError) as error:  # a ValidationError is a ValueError
             raise ModelFileError(f"its preprocessing of the target is not valid: {first_line(error)}") from error

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.column_types import column_kind, numbers
 from mlpkit.data.table import Table, column_width, value_names
-from mlpkit.errors import ConstantColumnWarning, DataError, warn
-from mlpkit.plugin import TargetScale
+from mlpkit.errors import ConstantColumnWarning, DataError, SpecError, warn
+from mlpkit.plugin import TargetScale, Task
 from mlpkit.preprocessing.labels import TARGET_ADVICE
-from mlpkit.preprocessing.statistics import mean_and_deviation, median, robust_scale
+from mlpkit.preprocessing.statistics import mean_and_deviation, median, robust_scale, unequal
+from mlpkit.preprocessing.task import check_range, target_scale
+from mlpkit.spec import Spec
+
+NO_NUMBERS = np.empty(0)
 
 
 def labels_of(table: Table) -> list[str]:
@@ -63,6 +69,57 @@ def find_constant(values: NDArray[np.float64], names: tuple[str, ...]) -> NDArra
         shown = ", ".join(f"{names[index]!r} ({values[0, index]:g})" for index in found[:10]) + (" and others" if len(found) > 10 else "")
         warn(ConstantColumnWarning(f"targets are constant in the training rows: {shown}"))
     return constant
+
+
+def prediction_limits(spec: Spec, task: Task, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the smallest and the largest value of each target, or empty arrays if the spec does not limit predictions.
+
+    Raises
+    ------
+    SpecError
+        The target has labels, not numbers.
+    """
+    if not spec.preprocessing.clip_predictions:
+        return NO_NUMBERS, NO_NUMBERS
+    if task != "regression":
+        raise SpecError.at("preprocessing.clip_predictions", "the target has labels, not numbers", "remove it")
+    return values.min(axis=0), values.max(axis=0)
+
+
+def stored_limits(arrays: Mapping[str, NDArray[Any]], form: str, width: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the limits of predictions in a model file, or empty arrays. Raise ValueError if they are not valid."""
+    if not {"lower", "upper"} & arrays.keys():
+        return NO_NUMBERS, NO_NUMBERS
+    lower, upper = (np.asarray(arrays.get(name, NO_NUMBERS)) for name in ("lower", "upper"))
+    wanted = (width if form == "numbers" else 0,)
+    if any(limit.dtype.kind != "f" or limit.shape != wanted or not np.isfinite(limit).all() for limit in (lower, upper)):
+        raise ValueError(f"the limits 'lower' and 'upper' are not {wanted[0]} finite floats each")
+    if (lower > upper).any():
+        raise ValueError("a lower limit is above the upper one")
+    return lower.astype(np.float64), upper.astype(np.float64)
+
+
+def fitted_scaling(
+    spec: Spec, task: Task, values: NDArray[np.float64], names: tuple[str, ...], weights: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return subtrahend and divisor of each target, which are 0 and 1 if the spec or the loss leaves targets unscaled.
+
+    Raises
+    ------
+    SpecError
+        The last activation does not give such values.
+    DataError
+        All targets are constant, or their numbers overflow.
+    """
+    constant = find_constant(values, names)
+    if task != "regression" or (wanted := target_scale(spec)) == "none":
+        check_range(spec, values, names)
+        return np.zeros(len(names)), np.ones(len(names))
+    center, scale = center_and_scale(values, unequal(weights), wanted)
+    scale[constant] = 1.0
+    if not np.isfinite(scale).all() or not scale.all():
+        raise DataError("the target's numbers are too large or too small to standardize", help="scale the target")
+    return center, scale
 
 
 def center_and_scale(

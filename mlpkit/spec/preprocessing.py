@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from mlpkit.plugin.since import Since
 from mlpkit.spec.number_scaling import OLDER, NumberScaling, Treatment
-from mlpkit.spec.part import AnyColumn, Part, example
+from mlpkit.spec.part import AnyColumn, Flag, Part, example
 from mlpkit.text.column_names import same_form
 from mlpkit.text.limits import InParts
 
@@ -51,6 +51,9 @@ class Preprocessing(Part):
         "auto",
         description="'auto' scales numbers as the loss recommends if the last activation is unbounded on both sides; "
         "'standardize' by mean and standard deviation, 'robust' by median and quartiles; predictions are scaled back",
+    )
+    clip_predictions: Annotated[Flag, Since(5)] = Field(
+        False, description="predicted numbers are limited to the range of the target in the training rows"
     )
     columns: Annotated[Mapping[AnyColumn, Treatment], InParts, BeforeValidator(_each_once), Since(5, older=OLDER)] = Field(
         {}, description="handling of single columns: 'ignore', 'one_hot', or a scaling as in `numbers`"

@@ -12,12 +12,17 @@ from mlpkit.spec.weight_average import WeightAverage
 
 
 class EarlyStopping(Part):
-    """Early stopping if the monitored value has not improved for `patience` epochs. The best weights are always restored."""
+    """Early stopping if the monitored value has not improved for `patience` epochs. The best weights are always restored.
+
+    Without patience the run goes on to its end, as a schedule that anneals the learning rate needs, and the best weights are restored.
+    """
 
     model_config = example({"monitor": "accuracy", "patience": 20})
 
     monitor: Text = Field("validation_loss", description="'validation_loss', 'training_loss' or the name of one of the metrics")
-    patience: Count = Field(10, description="epochs without improvement")
+    patience: Annotated[Count | None, Since(5, values=(None,))] = Field(
+        10, description="epochs without improvement; null: all epochs are trained"
+    )
     min_delta: Annotated[Number, Field(ge=0)] = Field(0.0, description="smallest change that counts as an improvement")
 
 

@@ -44,7 +44,8 @@ class Monitor:
     @property
     def exhausted(self) -> bool:
         """True if the patience of early stopping is exhausted."""
-        return self.options is not None and self.waited >= self.options.patience
+        patience = None if self.options is None else self.options.patience
+        return patience is not None and self.waited >= patience
 
     def improved(self, epoch: Epoch) -> bool:
         """Record the next epoch; return True if it is the best so far."""

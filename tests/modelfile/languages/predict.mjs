@@ -161,9 +161,10 @@ function mainOutput({ quantiles = [0.5] }) { // the output of each target that i
 function decode({ task, form, classes, threshold, outputs_per_target: several = 1 }, arrays, outputs, loss) { // a prediction, and the probabilities or values that it comes from
   if (task === "multilabel") return [outputs.map((value) => Number(value > 0.5)), outputs];
   if (form === "numbers") {
-    const [scale, center] = ["scale", "center"].map((name) => arrays.get(`/preprocess/target/${name}`));
+    const [scale, center, lower, upper] = ["scale", "center", "lower", "upper"].map((name) => arrays.get(`/preprocess/target/${name}`));
     const chosen = outputs.filter((_, at) => at % several === mainOutput(loss));
     const values = chosen.map((value, at) => (LOG_MEAN.includes(loss.type ?? loss) ? Math.exp(value) : value * scale[at] + center[at]));
+    if (lower) return Array(2).fill(values.map((value, at) => Math.min(Math.max(value, lower[at]), upper[at])));
     return [values, values];
   }
   const chances = form === "binary" ? [1 - outputs[0], outputs[0]] : outputs;

@@ -180,6 +180,8 @@ def decode(target, arrays, outputs, loss):
         outputs = outputs[:, main_output(loss) :: target.get("outputs_per_target", 1)]  # of gaussian_nll, the means
         values = outputs * arrays["/preprocess/target/scale"] + arrays["/preprocess/target/center"]
         values = np.exp(outputs) if loss["type"] in LOG_MEAN else values
+        if "/preprocess/target/lower" in arrays:
+            values = np.clip(values, arrays["/preprocess/target/lower"], arrays["/preprocess/target/upper"])
         return values, values
     chances = np.hstack([1 - outputs, outputs]) if target["form"] == "binary" else outputs
     if "threshold" in target:

@@ -143,9 +143,17 @@ TARGETS = {
 }
 SCALED = {  # preprocessing of some of them
     "truth": {"numbers": {"type": "robust", "clip": "smooth"}, "columns": {"length": {"type": "none", "clip": 2}}},
-    "means": {"numbers": "quantile", "columns": {"pixels": {"type": "quantile", "knots": 4, "clip": 0.5}, "wet": "min_max"}},
+    "means": {
+        "clip_predictions": True,
+        "numbers": "quantile",
+        "columns": {"pixels": {"type": "quantile", "knots": 4, "clip": 0.5}, "wet": "min_max"},
+    },
     "quantiles": {"numbers": {"type": "bins", "count": 3, "clip": "smooth"}, "columns": {"length": "min_max", "wet": "bins"}},
-    "counts": {"numbers": {"type": "bins", "edges": "tree"}, "columns": {"length": "quantile", "pixels": {"type": "min_max", "clip": 0.7}}},
+    "counts": {
+        "clip_predictions": True,
+        "numbers": {"type": "bins", "edges": "tree"},
+        "columns": {"length": "quantile", "pixels": {"type": "min_max", "clip": 0.7}},
+    },
 }
 LAYERS = [
     {"units": 5, "activation": {"type": "leaky_relu", "negative_slope": 0.2}, "normalization": "batch"},
