@@ -29,42 +29,53 @@ class DropoutMask:
     ----------
     mask : array, shape (rows, units)
         Derivative of the results by the values.
+    rate : float
+        Present rate.
     """
 
     def __init__(self, options: Dropout, shape: tuple[int, ...], dtype: np.dtype[np.floating], rng: np.random.Generator) -> None:
-        self.options, self.rng = options, rng
+        self.options, self.rng, self.rate = options, rng, rate_of(options)
         self.mask: Array = np.empty(shape, dtype)
+
+    def fade_to(self, share: float) -> None:
+        """Set the rate to a share of that of the options."""
+        self.rate = share * rate_of(self.options)
 
     def forward(self, values: Array, results: Array) -> Calls:
         """Return the calls that fill `results` from `values`."""
-        rate = rate_of(self.options)
         if isinstance(self.options, GaussianDropout):
-            return [(self._draw_normal, (math.sqrt(rate / (1.0 - rate)),)), (np.multiply, (values, self.mask, results))]
+            return [(self._draw_normal, ()), (np.multiply, (values, self.mask, results))]
         if not isinstance(self.options, AlphaDropout):
-            return [(self._draw, (rate, 1.0 / (1.0 - rate))), (np.multiply, (values, self.mask, results))]
-        scale = 1.0 / math.sqrt((1.0 - rate) * (1.0 + rate * LOWEST**2))
-        shift = scale * LOWEST * (1.0 - rate)  # results are scale (mask (values - LOWEST) + LOWEST - rate LOWEST)
-        number = self.mask.dtype.type
+            return [(self._draw, ()), (np.multiply, (values, self.mask, results))]
         return [
-            (self._draw, (rate, scale)),
-            (np.subtract, (values, number(LOWEST), results)),
+            (self._draw, ()),
+            (np.subtract, (values, self.mask.dtype.type(LOWEST), results)),
             (np.multiply, (results, self.mask, results)),
-            (np.add, (results, number(shift), results)),
+            (self._shift, (results,)),
         ]
 
     def backward(self, grad: Array) -> Calls:
         """Return the call that converts the gradient of the results into that of the values, in place."""
         return [(np.multiply, (grad, self.mask, grad))]
 
-    def _draw(self, rate: float, kept: float) -> None:
-        """Fill the mask with 0 for dropped values and `kept` for the others."""
+    def _draw(self) -> None:
+        """Fill the mask with 0 for dropped values and the scale for the others."""
         self.rng.random(dtype=self.mask.dtype.type, out=self.mask)
-        np.greater_equal(self.mask, rate, out=self.mask)
-        self.mask *= kept
+        np.greater_equal(self.mask, self.rate, out=self.mask)
+        self.mask *= self._scale()
 
-    def _draw_normal(self, deviation: float) -> None:
+    def _scale(self) -> float:
+        """Return the factor of kept values."""
+        kept = 1.0 - self.rate
+        return 1.0 / (math.sqrt(kept * (1.0 + self.rate * LOWEST**2)) if isinstance(self.options, AlphaDropout) else kept)
+
+    def _shift(self, results: Array) -> None:
+        """Add the shift of alpha dropout: results are scale (mask (values - LOWEST) + LOWEST - rate LOWEST)."""
+        results += self._scale() * LOWEST * (1.0 - self.rate)
+
+    def _draw_normal(self) -> None:
         self.rng.standard_normal(dtype=self.mask.dtype.type, out=self.mask)
-        self.mask *= deviation
+        self.mask *= math.sqrt(self.rate / (1.0 - self.rate))
         self.mask += 1.0
 
 
@@ -94,15 +105,21 @@ class InputNoise:
         dtype: np.dtype[np.floating],
         rng: np.random.Generator,
     ) -> None:
-        self.noise, self.constant, self.rng = noise, constant, rng
+        self.noise, self.most, self.constant, self.rng = noise, noise, constant, rng
         self.inputs: Array = np.empty(shape, dtype)
         self.dropout = DropoutMask(dropout, shape, dtype, rng) if dropout else None
         self.scratch = self.inputs if self.dropout is None else self.dropout.mask
         self.calls = [] if self.dropout is None else self.dropout.forward(self.inputs, self.inputs)
 
+    def fade_to(self, share: float) -> None:
+        """Set dropout and noise to a share of those of the spec."""
+        self.noise = share * self.most
+        if self.dropout is not None:
+            self.dropout.fade_to(share)
+
     def fill(self, inputs: Array) -> Array:
         """Return the copy, filled from a batch."""
-        if self.noise:
+        if self.most:
             self.rng.standard_normal(dtype=self.scratch.dtype.type, out=self.scratch)
             self.scratch *= self.noise
             for index in self.constant:

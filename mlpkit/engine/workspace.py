@@ -204,6 +204,14 @@ class Workspace:
             return None
         return InputNoise(spec.input_dropout, spec.input_noise, self.network.constant_inputs, shape, self.network.dtype, rng)
 
+    def fade_to(self, share: float) -> None:
+        """Set dropout and noise to a share of those of the spec."""
+        for layer in self.layers:
+            if layer.dropout is not None:
+                layer.dropout.fade_to(share)
+        if self.inputs is not None:
+            self.inputs.fade_to(share)
+
     def _backward(self) -> Calls:
         """Return the calls from the gradient of the loss to all gradients except that of the first weights.
 

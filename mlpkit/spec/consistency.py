@@ -9,10 +9,12 @@ from mlpkit.plugin import (
     Initializer,
     Loss,
     Schedule,
+    innermost,
     learning_rate_of,
     plugin_name,
     to_entry,
 )
+from mlpkit.spec.dropout import rate_of
 from mlpkit.spec.findings import Finding
 from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.spec.optimizer_findings import optimizer_findings
@@ -95,6 +97,13 @@ def _loss_findings(spec: Spec) -> list[Finding]:
     ]
 
 
+def _fades(spec: Spec) -> bool:
+    """Return True if the spec has something that `training.fade_from` fades."""
+    network = spec.network
+    random = network.input_dropout or network.input_noise or any(rate_of(layer.dropout) for layer in network.layers)
+    return bool(random or spec.training.weight_decay or innermost(spec.optimizer).decoupled_decay)
+
+
 def _target_weight_findings(spec: Spec) -> list[Finding]:
     """Return findings for weights of targets with a loss that has no loss of each target."""
     loss = spec.loss
@@ -107,6 +116,8 @@ def _target_weight_findings(spec: Spec) -> list[Finding]:
 
 def _training_findings(spec: Spec) -> list[Finding]:
     found: list[Finding] = []
+    if spec.training.fade_from is not None and not _fades(spec):
+        found.append(Finding(("training", "fade_from"), "there is no dropout, input noise or weight decay to fade", "remove it"))
     stopping = spec.training.early_stopping
     names = [plugin_name(metric) for metric in spec.metrics]
     known = ["validation_loss", "training_loss", *names]

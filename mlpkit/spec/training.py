@@ -79,6 +79,11 @@ class Training(Part):
         0.0, description="decoupled weight decay: in each step weights are multiplied by 1 - learning rate * weight_decay (1711.05101)"
     )
     decay_all: Annotated[Flag, Since(5)] = Field(False, description="biases, scales and shifts decay too")
+    fade_from: Annotated[Number | None, Field(ge=0, lt=1), Since(5)] = Field(
+        None,
+        description="share of the run after which dropout, input noise and weight decay fade to 0 on a cosine, from epoch to epoch; "
+        "null: they stay as they are",
+    )
     average: Annotated[WeightAverage | None, Since(5)] = Field(
         None, description="'ema' or 'swa': the model predicts with an average of the weights"
     )

@@ -29,6 +29,7 @@ from mlpkit.training.divergence import broken, divergence
 from mlpkit.training.early_stopping import Best
 from mlpkit.training.epoch import Epoch
 from mlpkit.training.evaluation import Answers, mean_loss
+from mlpkit.training.fading import fade
 from mlpkit.training.interrupts import Interrupts
 from mlpkit.training.objective import Objective, Stopped
 from mlpkit.training.random_generators import generator_state, random_stream
@@ -143,6 +144,7 @@ class Run:
             self.use_threads(self.share.begin())
         if self.clock is not None and self.step == self.epoch * self.steps_per_epoch:
             self.update.elapsed = self.clock.read()
+        fade(self.spec, self.epoch, self.update, self.workspaces.values())
         try:
             self.thread = get_ident()
             self.interrupts.begin()

@@ -82,7 +82,8 @@ class Update:
         self.scalars = tuple(np.zeros(self.parameters.trained_tensors if by_tensor else ()) for _ in optimizer.scalars)
         self.penalty, self.before = Penalty(network), 0
         self.weight_average = None if spec.training.average is None else WeightAverage(spec.training, self.trained)
-        self.before_rule = self._before_rule(network, spec)  # called with the gradient and the learning rate
+        self.decay = WeightDecay(network, spec)
+        self.before_rule = self._before_rule(spec)  # called with the gradient and the learning rate
         self.after_rule = constraints(network)  # called with the numbers of the step and of the steps per epoch
         if self.weight_average is not None:
             self.after_rule.append(self.weight_average.add)
@@ -96,15 +97,15 @@ class Update:
         by_pieces = is_elementwise(optimizer) and len(self.trained) >= MANY
         self.whole = self.tensors is None and not by_pieces  # one call for all parameters
 
-    def _before_rule(self, network: Network, spec: Spec) -> list[Callable[[Array, float], object]]:
+    def _before_rule(self, spec: Spec) -> list[Callable[[Array, float], object]]:
         """Return the functions that change the gradient or the weights before the rule, in order."""
-        value, norm, decay = spec.training.clip_value, spec.training.clip_norm, WeightDecay(network, spec)
+        value, norm = spec.training.clip_value, spec.training.clip_norm
         found: list[Callable[[Array, float], object]] = [self.penalty.add] if self.penalty else []
         if value is not None:
             found.append(lambda gradient, rate: np.clip(gradient, -value, value, out=gradient))
         if norm is not None:
             found.append(lambda gradient, rate: shorten(gradient, norm))
-        return [*found, decay.apply] if decay else found
+        return [*found, self.decay.apply] if self.decay else found
 
     def _tensors(self) -> list[_Tensor]:
         """Return the trained tensors, each with its state, in the order of the vector."""

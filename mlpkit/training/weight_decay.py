@@ -22,10 +22,15 @@ class WeightDecay:
     ----------
     network : Network
     spec : Spec
+
+    Attributes
+    ----------
+    share : float
+        Present share of the decay of the spec.
     """
 
     def __init__(self, network: Network, spec: Spec) -> None:
-        decay, parameters = decay_of(spec), network.parameters
+        decay, parameters, self.share = decay_of(spec), network.parameters, 1.0
         self._terms: list[tuple[Array, float]] = []
         for name, view in islice(parameters.views.items(), parameters.trained_tensors if decay else 0):
             index, role = layer_and_role(name)
@@ -40,7 +45,7 @@ class WeightDecay:
     def apply(self, _gradient: Array, rate: float) -> None:
         """Shrink the weights in place for a learning rate."""
         for view, factor in self._terms:
-            np.multiply(view, 1.0 - rate * factor, view)
+            np.multiply(view, 1.0 - rate * factor * self.share, view)
 
 
 def decay_of(spec: Spec) -> float:
