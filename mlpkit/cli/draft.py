@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlpkit.data.table import Table
 
 SEED = 0
+SCALING = {"type": "standardize", "clip": "smooth"}  # one wild value cannot dominate a prediction
 MOST_CLASSES = 20  # integers are classes if there are at most this many different ones
 ROWS_PER_CLASS = 10  # and each has at least this many rows on average
 NETWORKS = (  # most rows: widths, dropout, batch size, learning rate, epochs, patience
@@ -112,7 +113,9 @@ def draft(table: Table, target: str, path: str, name: str, written: Mapping[str,
     columns = _columns(table, training, target, set() if split is None else split.columns, (*MISSING, *marks))
     treatments = {column: role.treatment for column, role in columns.items() if role.treatment}
     treatments |= dict.fromkeys(sorted(split.columns), "ignore") if split is not None else {}  # holds also for another split
-    spec = {"name": name, "seed": SEED, "data": data} | ({"preprocessing": {"columns": treatments}} if treatments else {})
+    scaled = any(role.kind == "number" and not role.treatment for role in columns.values())
+    preprocessing = ({"numbers": SCALING} if scaled else {}) | ({"columns": treatments} if treatments else {})
+    spec = {"name": name, "seed": SEED, "data": data} | ({"preprocessing": preprocessing} if preprocessing else {})
     spec |= _network(table.rows, classes, split="split" in data)
     for rows in (table, training):
         TargetEncoder.fit(Spec.model_validate(spec), rows.select([target]))  # raises the error if the target cannot be fitted
