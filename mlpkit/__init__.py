@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mlpkit.errors import TrainingInterrupted as TrainingInterrupted
     from mlpkit.errors import UndefinedMetricWarning as UndefinedMetricWarning
     from mlpkit.errors import UnseenCategoryWarning as UnseenCategoryWarning
+    from mlpkit.model.baselines import baselines as baselines
     from mlpkit.model.inspection import inspect as inspect
     from mlpkit.model.load import load as load
     from mlpkit.model.model import Model as Model
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from mlpkit.plugin.user_code import register as register
     from mlpkit.plugin.user_code import register_file as register_file
     from mlpkit.spec import Spec as Spec
+    from mlpkit.training.baselines import Baselines as Baselines
     from mlpkit.training.epoch import Epoch as Epoch
 
 _HOMES = {  # module -> its public names
@@ -73,6 +75,7 @@ _HOMES = {  # module -> its public names
         "MLPKitError MissingPlugin ModelFileError PluginDriftWarning PluginError ProbeWarning SpecError "
         "SurrogateWarning TrainingError TrainingInterrupted UndefinedMetricWarning UnseenCategoryWarning"
     ),
+    "model.baselines": "baselines",
     "model.inspection": "inspect",
     "model.load": "load",
     "model.model": "Model",
@@ -86,6 +89,7 @@ _HOMES = {  # module -> its public names
     "plugin.since": "Since",
     "model.train": "epochs train",
     "spec": "Spec",
+    "training.baselines": "Baselines",
     "training.epoch": "Epoch",
     "engine.workspace": "Workspace",
 }

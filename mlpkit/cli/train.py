@@ -26,6 +26,7 @@ from mlpkit.text.shown import one_line
 if TYPE_CHECKING:
     from mlpkit.model.model import Model
     from mlpkit.model.train import Start
+    from mlpkit.preprocessing.prepare import Prepared
     from mlpkit.spec import Spec
 
 
@@ -185,12 +186,28 @@ class _Training:
             self.ending = replace(self.ending, output=self._save(stopped))
         self.console.say(self.ending.text(model, self.summary["epochs_done"], interrupted=stopped))
         self.summary |= self.ending.values(model, interrupted=stopped)
+        if not stopped:
+            self._score(model)
         return self.interrupt.code if stopped else 0
+
+    def _score(self, model: Model) -> None:
+        """Show the score of the saved model beside those of the baselines, unless nothing is shown."""
+        from mlpkit.cli.final_score import final_score, score_text
+
+        assert self.prepared is not None
+        assert self.progress is not None
+        if self.console.quiet and not self.json:
+            return
+        score = self.summary["score"] = final_score(model, self.prepared, self.ending.weighted)
+        if self.progress.style is Style.json and not self.console.quiet:
+            self.console.record({"score": score})
+        self.console.say(score_text(score))
 
     def _train(self, spec: Spec, data: str | None, resume: str | None, start_from: str | None) -> Model:
         from mlpkit.model.train import train
 
         self.model: Model | None = None
+        self.prepared: Prepared | None = None
         self.source = start_from
         self.progress: Progress | None = None
         try:
@@ -224,6 +241,7 @@ class _Training:
         if self.dry:
             raise _DryRun
         self.ending = replace(self.ending, source=source, weighted=self.summary["weights"])
+        self.prepared = data
         self.model, self.progress = model, Progress(self.console, self.style, model.spec.training.epochs, done, self.ending.weighted)
         self.signals.enter_context(self.interrupt)
 

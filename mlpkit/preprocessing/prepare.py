@@ -53,6 +53,8 @@ class Prepared:
         Number of rows that were left out because their target is missing.
     split : dict or None
         Facts about a split by groups or by time, as JSON values.
+    sample_weights : array, shape (training rows,), or None
+        Weights of the training rows without those of their classes.
     """
 
     inputs: InputEncoder
@@ -64,6 +66,7 @@ class Prepared:
     weighted: bool = False
     untargeted: int = 0
     split: SplitFacts | None = None
+    sample_weights: Array | None = None
 
     @property
     def measured(self) -> tuple[Targets, Array | None]:
@@ -117,7 +120,8 @@ def prepare(
         checked = None if held_out is None else _encode(spec, held_out, others[0], target, unit)
         untargeted = rows.untargeted + (held_out.untargeted if held_out else 0)
         values, weighted = (checked or train).values, spec.training.weighted_metrics
-        return Prepared(inputs, target, train.data, checked.data if checked else None, values, train.values, weighted, untargeted, split)
+        second, plain = checked.data if checked else None, _relative(spec, training, unit)
+        return Prepared(inputs, target, train.data, second, values, train.values, weighted, untargeted, split, plain)
 
 
 def encode_labelled(

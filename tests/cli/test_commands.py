@@ -23,7 +23,7 @@ def test_train_saves_the_same_model_as_python(project, run):
     done = run("train", "spec.json")
     assert done.code == 0
     assert done.out == ""
-    assert done.err.splitlines()[-1] == "saved model.h5; next: mlpkit evaluate model.h5 DATA"
+    assert done.err.splitlines()[-2] == "saved model.h5; next: mlpkit evaluate model.h5 DATA"
     expected, found = mlpkit.train("spec.json"), mlpkit.load("model.h5")
     np.testing.assert_array_equal(found.network.parameters.vector, expected.network.parameters.vector)
     assert [epoch.loss for epoch in found.history] == [epoch.loss for epoch in expected.history]

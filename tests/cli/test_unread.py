@@ -136,5 +136,5 @@ def test_json_progress_is_json_alone(project, run):
         found = [json.loads(line) for line in done.err.splitlines()]
         assert found, argv
         kinds = {next(iter(values)) for values in found}
-        assert kinds <= {"epoch", "message", "warning", "output", "error"}
+        assert kinds <= {"epoch", "message", "warning", "output", "error", "score"}
         assert ("error" in kinds) == (done.code != 0)

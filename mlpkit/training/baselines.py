@@ -1,0 +1,262 @@
+"""Baselines: scores of a constant prediction and of a linear model on the rows that a model is measured on.
+
+They are fitted on the training rows, and use no random generator of the run. Their cost is bounded by counts of rows and columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.data.disk.dataset import StoredInputs
+from mlpkit.engine.network import Network
+from mlpkit.numerics.linear_models import STEPS, LinearModel, logistic, ridge
+from mlpkit.numerics.weighted import mean, quantile
+from mlpkit.plugin import REGISTRIES, Array, Targets
+from mlpkit.plugin.error_attribution import attributing_errors
+from mlpkit.preprocessing import TargetEncoder
+from mlpkit.preprocessing.decision_threshold import FEWEST, best_threshold
+from mlpkit.preprocessing.prepare import Prepared
+from mlpkit.spec import Spec
+from mlpkit.text.shown import counted
+from mlpkit.training.evaluation import choose_metrics, measure
+
+MOST_FITTED = 10_000  # training rows of the linear model
+MOST_COLUMNS = 1_000  # encoded inputs of the linear model
+WORK = 2**29  # multiplications and additions to fit it
+MOST_MEASURED = 100_000  # rows that scores are measured on
+CELLS = 2**24  # most encoded values of these rows
+SPANS = 64  # parts of a file that rows on disk are sampled from
+SAME = 1e-4  # difference of two constants, in standard deviations of the target, that counts as rounding
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """Scores of the baselines, and of a model if there is one, on the same rows.
+
+    Attributes
+    ----------
+    part : {"validation", "training"}
+        "training" without validation rows: a model's score on rows that it was trained on says little about new ones.
+    rows, of : int
+        Number of measured rows, and of the rows of this part, of which a sample is measured if there are too many.
+    constant : {"majority", "mean", "median", "constant"}
+        Prediction of the constant baseline: the shares of the classes or labels, or the number of least loss, if it is known.
+    fitted_rows : int
+        Number of training rows that the linear model was fitted on; 0 without it.
+    scores : dict of str to dict
+        Metrics by name, for "constant", "linear" and "model". They are those of the spec, or common ones for the task.
+    skipped : dict of str to str
+        Reasons by the name of a baseline that was not computed.
+    """
+
+    part: Literal["validation", "training"]
+    rows: int
+    of: int
+    constant: str
+    fitted_rows: int
+    scores: Mapping[str, Mapping[str, float]]
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+
+def score_baselines(spec: Spec, prepared: Prepared, network: Network | None = None, target: TargetEncoder | None = None) -> Baselines:
+    """Return the scores of the baselines on prepared data, and of a network if it is given.
+
+    Parameters
+    ----------
+    spec : Spec
+    prepared : Prepared
+    network : Network, optional
+        Finished network.
+    target : TargetEncoder, optional
+        That of the finished model, with its decision threshold.
+    """
+    rows = _Measured(spec, prepared)
+    name, constant = constant_prediction(spec, prepared)
+    with np.errstate(all="ignore"), attributing_errors():
+        scores = {"constant": rows.scores(np.tile(constant, (len(rows.index), 1)), 0.5 if spec.decision is None else rows.asked)}
+        taken, reason = fitted_rows(len(prepared.train.inputs), prepared.inputs.width, _outputs(prepared.target), prepared.target.task)
+        if not reason:
+            predicted = linear_predictions(prepared, sample(prepared.train.inputs, taken), rows.inputs)
+            if spec.loss.target_sign != "any" and prepared.target.task == "regression":  # a straight line leaves the range of the loss
+                predicted = np.clip(predicted, prepared.train_values.min(axis=0), prepared.train_values.max(axis=0))
+            scores["linear"] = rows.scores(predicted, rows.threshold(predicted))
+        if network is not None:
+            scores["model"] = rows.scores_of(network, target or prepared.target)
+    skipped = {"linear": reason} if reason else {}
+    return Baselines(rows.part, len(rows.index), rows.of, name, 0 if reason else taken, scores, skipped)
+
+
+def fitted_rows(rows: int, columns: int, outputs: int, task: str) -> tuple[int, str]:
+    """Return the number of training rows to fit the linear model on, and the reason not to fit it, or an empty string.
+
+    A pass over a row costs `columns` x `outputs` multiplications, of which a step of logistic regression makes two; the normal equations
+    cost the square of `columns`. Fewer than two rows of many for each input would make a poor model.
+    """
+    steps = 1 if task == "regression" else 2 * STEPS
+    taken = min(rows, MOST_FITTED, WORK // max(1, columns * (columns + steps * outputs)))
+    if columns > MOST_COLUMNS or (taken < rows and taken < 2 * columns):
+        return 0, f"{counted(columns, 'encoded input')} with {counted(outputs, 'output')} are too many to fit it beside a run"
+    return taken, ""
+
+
+def sample(inputs: Array | StoredInputs, most: int) -> NDArray[np.intp]:
+    """Return the sorted numbers of at most `most` rows, always the same ones; of rows on disk, in a few spans."""
+    rows = len(inputs)
+    if rows <= most:
+        return np.arange(rows)
+    if not isinstance(inputs, StoredInputs):
+        return np.sort(np.random.Generator(np.random.PCG64(0)).choice(rows, most, replace=False))
+    spans = min(SPANS, most)
+    starts = np.arange(spans) * rows // spans
+    return np.asarray((starts[:, None] + np.arange(most // spans)).reshape(-1))
+
+
+def _read(inputs: Array | StoredInputs, index: NDArray[np.intp]) -> Array:
+    """Return rows of encoded inputs, by sorted numbers."""
+    if len(index) == len(inputs):
+        return inputs[0 : len(inputs)]
+    if not isinstance(inputs, StoredInputs):
+        return inputs[index]
+    parts = np.split(index, np.flatnonzero(np.diff(index) > 1) + 1)
+    return np.concatenate([inputs[int(part[0]) : int(part[-1]) + 1] for part in parts])
+
+
+def _outputs(target: TargetEncoder) -> int:
+    """Return the number of outputs of the linear model: one for two classes."""
+    if target.classes is None:
+        return len(target.names)
+    return 1 if len(target.classes) == 2 else len(target.classes)
+
+
+# -- the two baselines
+
+
+def constant_prediction(spec: Spec, prepared: Prepared) -> tuple[str, Matrix]:
+    """Return the name and the values of the constant prediction, in the form that metrics use, shape (columns,).
+
+    For classes and labels these are their shares, by sample weights but not by `data.class_weight`. For numbers it is the prediction of
+    the constant outputs of least loss (`Loss.prior`), or the mean if the loss has none for the last activation.
+    """
+    target, weights = prepared.target, prepared.sample_weights
+    if target.task != "regression":
+        shares = _shares(target, prepared.train.targets) if target.task == "classification" else prepared.train_values
+        return "majority", mean(shares, weights)
+    values = prepared.train_values
+    center, middle, spread = mean(values, weights), quantile(values, 0.5, weights), values.std(axis=0)
+    found = _of_least_loss(spec, prepared)
+    if found is None:
+        return "mean", center
+    names = (name for name, other in (("mean", center), ("median", middle)) if (abs(found - other) <= SAME * spread).all())
+    return next(names, "constant"), found
+
+
+def _of_least_loss(spec: Spec, prepared: Prepared) -> Matrix | None:
+    """Return the prediction of the constant outputs of least loss; None if they are not known for the last activation."""
+    activation, loss, target = spec.network.layers[-1].activation, spec.loss, prepared.target
+    if REGISTRIES["activations"].info(type(activation)).full_name != (loss.joint_with or "linear"):
+        return None
+    with np.errstate(all="ignore"), attributing_errors():
+        z = loss.prior(prepared.train.targets, prepared.train.weights)
+        if z is None or np.shape(z) != (target.outputs,):
+            return None
+        rows = np.asarray(z, np.float64)[None]
+        outputs = np.empty_like(rows)
+        activation.forward(rows, outputs)
+        found = target.scores(outputs, activation, rows, loss)[0]
+    return found if np.isfinite(found).all() else None
+
+
+def linear_predictions(prepared: Prepared, fitted: NDArray[np.intp], inputs: Array) -> Matrix:
+    """Return predictions of a linear model for encoded inputs, in the form that metrics use.
+
+    Least squares for numbers; logistic regression for labels and two classes, and softmax regression for more classes. The penalty is that
+    of scikit-learn's `Ridge` and `LogisticRegression`: 1 and 1/2 times the sum of the squares of the weights.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    fitted : array of int
+        Training rows to fit it on, with the weights of the run.
+    inputs : array, shape (rows, inputs)
+    """
+    target, data = prepared.target, prepared.train
+    x, weights = _read(data.inputs, fitted).astype(np.float64), None if data.weights is None else data.weights[fitted]
+    if target.task == "regression":
+        values = prepared.train_values[fitted]
+        unit = np.abs(values).max(axis=0)
+        unit[unit == 0] = 1.0
+        return np.asarray(ridge(x, values / unit, weights).outputs(inputs) * unit)
+    if target.task == "multilabel":
+        return _sigmoid(logistic(x, prepared.train_values[fitted], weights), inputs)
+    shares = _shares(target, data.targets[fitted])
+    if shares.shape[1] == 2:
+        second = _sigmoid(logistic(x, shares[:, 1:], weights), inputs)
+        return np.hstack([1.0 - second, second])
+    z = logistic(x, shares, weights, link="softmax").outputs(inputs)
+    z -= z.max(axis=1, keepdims=True)
+    np.exp(z, z)
+    return np.asarray(z / z.sum(axis=1, keepdims=True))
+
+
+def _sigmoid(model: LinearModel, inputs: Array) -> Matrix:
+    return np.asarray(1.0 / (1.0 + np.exp(-model.outputs(inputs))))
+
+
+def _shares(target: TargetEncoder, targets: Targets) -> Matrix:
+    """Return the probability of each class for encoded targets, shape (rows, classes)."""
+    assert target.classes is not None
+    if targets.ndim == 1:
+        return np.asarray(np.eye(len(target.classes))[targets])
+    shares = targets.astype(np.float64)
+    return np.hstack([1.0 - shares, shares]) if target.form == "binary" else shares
+
+
+# -- the measured rows
+
+
+class _Measured:
+    """Rows of the final score: the validation rows, or else the training rows; a sample of them if there are many."""
+
+    def __init__(self, spec: Spec, prepared: Prepared) -> None:
+        data = prepared.validation or prepared.train
+        self.spec, self.target, self.of = spec, prepared.target, len(data.inputs)
+        self.part: Literal["validation", "training"] = "training" if prepared.validation is None else "validation"
+        self.index = sample(data.inputs, max(1, min(MOST_MEASURED, CELLS // max(1, prepared.inputs.width))))
+        self.inputs, self.targets = _read(data.inputs, self.index), data.targets[self.index]
+        values, weights = prepared.measured
+        self.values, self.weights = values[self.index], None if weights is None else weights[self.index]
+        self.metrics = choose_metrics(spec.metrics, self.target.task)
+        criterion = None if spec.decision is None else spec.decision.threshold
+        two = self.target.classes is not None and len(self.target.classes) == 2
+        self.asked = criterion if two and isinstance(criterion, float) else 0.5
+        self.criterion = criterion if two and isinstance(criterion, str) and prepared.validation is not None else None
+        self.by_loss = not spec.metrics and not spec.loss.separable and spec.network.layers[-1].activation.output == "real"
+
+    def threshold(self, probabilities: Matrix) -> float:
+        """Return the decision threshold of the linear model, chosen as that of the network."""
+        positive = self.values == 1
+        if self.criterion is None or np.count_nonzero(positive) < FEWEST:
+            return self.asked
+        return best_threshold(probabilities[:, 1], positive, self.weights, self.criterion)
+
+    def scores(self, predicted: Matrix, threshold: float) -> dict[str, float]:
+        """Return the metrics of predictions, after the loss if it compares whole rows: their lengths may have no meaning then."""
+        measured = measure(self.metrics, predicted, self.values, self.weights, threshold)
+        if self.by_loss:
+            outputs = self.target.encode_values(predicted, self.spec.dtype)
+            losses = np.empty(len(outputs), outputs.dtype)
+            self.spec.loss.value_and_grad(outputs, self.targets, losses, np.empty_like(outputs))
+            return {"loss": float(np.average(losses, weights=self.weights)), **measured}
+        return measured
+
+    def scores_of(self, network: Network, target: TargetEncoder) -> dict[str, float]:
+        """Return the metrics of a network, with the decision threshold of the model."""
+        z, outputs = network.forward(self.inputs)
+        predicted: Any = target.scores(outputs, network.layers[-1].activation, z, self.spec.loss)
+        return self.scores(predicted, target.threshold)
