@@ -58,10 +58,10 @@ def fit_knots(
     for column in columns:
         if column.treatment in KNOTTED:
             scaling = column_scaling(options, column.name)
-            found = np.asarray(values(column), np.float64)
+            found = values(column)
             for index, each in enumerate(found.reshape(len(found), -1).T, start):
                 if index not in constant:
-                    own = _of_value((each - center[index]) / scale[index], scaling, weights, targets)
+                    own = _of_value((each.astype(np.float64) - center[index]) / scale[index], scaling, weights, targets)
                     if len(own[0]) == 1 or not math.isfinite(float(own[0][-1]) - float(own[0][0])):  # 1: a constant whose mean overflows
                         raise beyond_error(column.name)
                     counts[index] = len(own[0])

@@ -15,7 +15,7 @@ from mlpkit.data.column_types import numbers
 from mlpkit.data.table import Table
 from mlpkit.errors import DataError
 from mlpkit.numerics.blocks import row_blocks
-from mlpkit.numerics.weighted import quantile
+from mlpkit.numerics.weighted import quantile, quantiles
 from mlpkit.preprocessing.input_columns import InputColumn, leave_out, missing_error
 
 Vector = NDArray[np.float64]
@@ -64,7 +64,7 @@ def robust_scale(values: Vector, weights: Vector | None) -> Vector:
     for tail in TAILS:
         if not (wrong := scale == 0).any():
             return scale
-        high, low = (quantile(values[:, wrong], share, weights) for share in (1 - tail, tail))
+        low, high = np.array([quantiles(column, [tail, 1 - tail], weights) for column in values[:, wrong].T]).T
         scale[wrong] = np.where(constant_columns(high, high - low), 0.0, high - low)
     return np.where(scale == 0, mean_and_deviation(values, weights)[1], scale)
 

@@ -56,8 +56,9 @@ def _columns(targets: Targets, width: int, weights: Vector) -> Vector:
     """Return one 0/1 column for each class, or numbers with a mean of 0 and a deviation of 1."""
     if targets.ndim == 1:
         return np.equal(targets[:, None], np.arange(width)).astype(np.float64)
-    mean, deviation = mean_and_deviation(np.asarray(targets, np.float64), weights)
-    return np.asarray((targets - mean) / np.where(deviation > 0, deviation, 1.0))
+    numbers = np.ldexp(targets, -np.frexp(np.abs(targets).max(axis=0))[1])  # squares of up to 1 neither overflow nor vanish
+    mean, deviation = mean_and_deviation(numbers, weights)
+    return np.asarray((numbers - mean) / np.where(deviation > 0, deviation, 1.0))
 
 
 def _offer(

@@ -155,6 +155,13 @@ def test_edges_of_a_tree_are_the_thresholds_of_scikit_learn(count, task):
     np.testing.assert_allclose(found[1:-1], expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("factor", [1e-200, 1e200, -3e307])
+def test_a_tree_finds_the_same_edges_for_targets_of_any_size(factor):
+    x, y = TABLE["normal"], np.sin(TABLE["normal"])[:, None]
+    for weights in (None, 1.0 + np.arange(ROWS) % 3):
+        np.testing.assert_array_equal(tree_edges(x, factor * y, 6, weights), tree_edges(x, y, 6, weights))
+
+
 def test_a_tree_uses_the_weights_of_rows():
     x, weights = RNG.normal(size=400), RNG.integers(1, 4, 400)
     y = np.cos(3 * x)[:, None]

@@ -146,6 +146,9 @@ UNPREDICTED = {  # whole files whose parts do not fit
     "a clip of another kind": (preprocessing("inputs", 0, clip="rough"), "the clip of an input column is not a limit"),
     "a clip below 0": (preprocessing("inputs", 0, clip=-1), "the clip of an input column is not a limit"),
     "wide columns": (preprocessing("inputs", 0, width=10**9), "its preprocessing gives 1000000003 inputs"),
+    "a threshold of three classes": (preprocessing("target", None, threshold=0.2), "the decision threshold of its target"),
+    "a threshold above 1": (preprocessing("target", None, threshold=2), "the decision threshold of its target"),
+    "a threshold that is a text": (preprocessing("target", None, threshold="0.2"), "the decision threshold of its target"),
     "another form": (preprocessing("target", None, form="__proto__"), "the form __proto__ of its target is unknown"),
 }
 
