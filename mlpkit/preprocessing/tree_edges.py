@@ -37,7 +37,7 @@ def tree_edges(values: Vector, targets: Targets, count: int, weights: Vector | N
     ends = values[order[0]], values[order[-1]]
     width = int(targets.max()) + 1 if targets.ndim == 1 else targets.shape[1]
     order = order[:: max(1, -(-len(order) * width // CELLS))]
-    x, each = values[order], np.ones(len(order)) if weights is None else weights[order]
+    x, each = values[order], np.ones(len(order)) if weights is None else weights[order] / weights.max()
     sums = np.cumsum(_columns(targets[order], width, each) * each[:, None], axis=0)
     upto, total = np.vstack([np.zeros(width), sums]), np.concatenate([[0.0], np.cumsum(each)])
     fewest = FEWEST * total[-1]

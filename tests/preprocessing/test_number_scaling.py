@@ -162,6 +162,13 @@ def test_a_tree_finds_the_same_edges_for_targets_of_any_size(factor):
         np.testing.assert_array_equal(tree_edges(x, factor * y, 6, weights), tree_edges(x, y, 6, weights))
 
 
+@pytest.mark.parametrize("factor", [1e-250, 1e250, 1e305])
+def test_a_tree_finds_the_same_edges_for_weights_of_any_size(factor):
+    x, y, weights = TABLE["normal"], np.sin(TABLE["normal"])[:, None], np.arange(ROWS) % 3 + 1.0
+    np.testing.assert_array_equal(tree_edges(x, y, 6, factor * weights), tree_edges(x, y, 6, weights))
+    assert len(tree_edges(x, y, 6, factor * weights)) == 7
+
+
 def test_a_tree_uses_the_weights_of_rows():
     x, weights = RNG.normal(size=400), RNG.integers(1, 4, 400)
     y = np.cos(3 * x)[:, None]
