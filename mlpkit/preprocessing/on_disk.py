@@ -125,11 +125,12 @@ def _fitted_numbers(
 ) -> NumberEncoder:
     """Return the encoder with the statistics found; quantiles are those of the sample."""
     treatments: NDArray[Any] = np.repeat([column.treatment for column in columns], [column.width for column in columns])
-    fill = found.medians()
-    center, scale = np.zeros_like(fill), np.ones_like(fill)
-    for treatment in set(treatments.tolist()) - {"none", "quantile"}:
-        chosen = treatments == treatment
-        center[chosen], scale[chosen] = (each[chosen] for each in found.center_and_scale(treatment, fill))
+    with np.errstate(all="ignore"):  # overflow is detected below
+        fill = found.medians()
+        center, scale = np.zeros_like(fill), np.ones_like(fill)
+        for treatment in set(treatments.tolist()) - {"none", "quantile"}:
+            chosen = treatments == treatment
+            center[chosen], scale[chosen] = (each[chosen] for each in found.center_and_scale(treatment, fill))
     for wrong in np.flatnonzero(~np.isfinite([fill, center, scale]).all(axis=0)):
         raise beyond_error([column.name for column in columns for _ in range(column.width)][wrong])
     constant = constant_columns(found.mean, found.deviation)

@@ -164,7 +164,8 @@ class RunningStatistics:
         squares = np.einsum("ij,ij->j", block, block) if weights is None else np.einsum("i,ij,ij->j", weights, block, block)
         both, apart = _positive(self.mass + mass), base + step - self.mean
         self.mean += np.where(count > 0, apart * (mass / both), 0.0)
-        self.squares += np.where(count > 0, squares + apart * apart * (self.mass * (mass / both)), 0.0)
+        shift = self.mass * (mass / both)
+        self.squares += np.where(count > 0, squares + np.where(shift > 0, apart * apart * shift, 0.0), 0.0)  # the square may be infinite
         self.count += count
         self.mass += mass
 

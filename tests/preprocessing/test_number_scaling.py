@@ -290,6 +290,21 @@ def test_data_on_disk_are_encoded_as_in_memory(scaling, tmp_path):
     np.testing.assert_array_equal(loaded[:], found.encode(as_table(matrix), "float64"))
 
 
+@pytest.mark.parametrize("scaling", ["standardize", "robust", "min_max", "quantile", "bins"])
+def test_values_on_disk_that_are_too_far_apart_are_refused(scaling, tmp_path):
+    np.save(tmp_path / "rows.npy", np.where(np.arange(60) % 2, -1.7e308, 1.7e308)[:, None])
+    with pytest.raises(mlpkit.DataError, match=r"'x0?' has values too large to compute with"):
+        mlpkit.train(spec(scaling, data={"in_memory": False}), tmp_path / "rows.npy", Y[:60])
+
+
+def test_a_large_constant_on_disk_is_constant(tmp_path):
+    """The square of the first mean is infinite, but has no part in the deviation."""
+    np.save(tmp_path / "rows.npy", np.column_stack([np.full(60, 1e200), Y[:60]]))
+    for scaling in ("standardize", "min_max"):
+        with pytest.warns(ConstantColumnWarning, match="'x0'"):
+            mlpkit.train(spec(scaling, data={"in_memory": False}), tmp_path / "rows.npy", Y[:60])
+
+
 def test_knots_of_a_sample_reach_the_smallest_and_the_largest_value(tmp_path, monkeypatch):
     monkeypatch.setattr(running_statistics, "SAMPLE", 50)
     monkeypatch.setattr(running_statistics, "FEWEST", 50)
