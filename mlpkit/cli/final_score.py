@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from mlpkit.preprocessing.prepare import Prepared
     from mlpkit.training.baselines import Baselines
 
-CONSTANTS = {"majority": "the most frequent classes", "mean": "the mean", "median": "the median", "constant": "a constant"}
 AT_ONCE = 0.1  # share of the epochs up to which the best one came at once
 FELL = 0.01  # share of the whole fall of a loss that, in the last tenth of the epochs, means that it was falling still
 APART = 0.5  # share of the fall of the training loss that the validation loss is above it if the model has learned rows by heart
@@ -55,6 +54,7 @@ def _values(model: Model, found: Baselines, metric: str, weighted: str) -> dict[
         **finite(scores),
         "constant_prediction": found.constant,
         "linear_rows": found.fitted_rows,
+        "training_rows": found.training_rows,
         "skipped": dict(found.skipped),
         "advice": _advice(model, metric, found.constant, scores),
     }
@@ -71,7 +71,11 @@ def score_text(score: dict[str, Any]) -> str:
     )
     text = f"{'weighted ' if score['weighted'] else ''}{score['metric']} {_number(score['model'])} on {rows}"
     text += f"; {score['constant_prediction']} {_number(score['constant'])}, "
-    text += f"no linear model: {score['skipped']['linear']}" if score["skipped"] else f"linear {_number(score['linear'])}"
+    if score["skipped"]:
+        text += f"no linear model: {score['skipped']['linear']}"
+    else:
+        fitted, training = score["linear_rows"], score["training_rows"]
+        text += f"linear {_number(score['linear'])}" + (f" (fitted on {fitted:,} of {training:,} rows)" if fitted < training else "")
     return one_line(text + (f"; {score['advice']}" if score["advice"] else ""))
 
 
@@ -86,7 +90,7 @@ def _advice(model: Model, metric: str, constant: str, scores: dict[str, float]) 
     sign = 1.0 if metric != "loss" and REGISTRIES["metrics"].get(metric).higher_is_better else -1.0
     ahead = {name: sign * (scores["model"] - scores[name]) for name in ("constant", "linear")}  # NaN without a score
     if ahead["constant"] <= 0:
-        what = f"always predicting {CONSTANTS[constant]}"
+        what = f"always predicting {'a constant' if constant == 'constant' else f'the {constant}'}"
         return f"no better than {what}: {_to_try(model) or 'check that the inputs and the target are the right columns'}"
     if ahead["linear"] == 0 and len(model.spec.network.layers) > 1:
         return "a linear model is as good: a network without hidden layers may be enough"

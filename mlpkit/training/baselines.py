@@ -47,8 +47,8 @@ class Baselines:
         Number of measured rows, and of the rows of this part, of which a sample is measured if there are too many.
     constant : {"majority", "mean", "median", "constant"}
         Prediction of the constant baseline: the shares of the classes or labels, or the number of least loss, if it is known.
-    fitted_rows : int
-        Number of training rows that the linear model was fitted on; 0 without it.
+    fitted_rows, training_rows : int
+        Number of training rows that the linear model was fitted on, 0 without it; and of all training rows.
     scores : dict of str to dict
         Metrics by name, for "constant", "linear" and "model". They are those of the spec, or common ones for the task.
     skipped : dict of str to str
@@ -60,6 +60,7 @@ class Baselines:
     of: int
     constant: str
     fitted_rows: int
+    training_rows: int
     scores: Mapping[str, Mapping[str, float]]
     skipped: Mapping[str, str] = field(default_factory=dict)
 
@@ -83,13 +84,12 @@ def score_baselines(spec: Spec, prepared: Prepared, network: Network | None = No
         taken, reason = fitted_rows(len(prepared.train.inputs), prepared.inputs.width, _outputs(prepared.target), prepared.target.task)
         if not reason:
             predicted = linear_predictions(prepared, sample(prepared.train.inputs, taken), rows.inputs)
-            if spec.loss.target_sign != "any" and prepared.target.task == "regression":  # a straight line leaves the range of the loss
-                predicted = np.clip(predicted, prepared.train_values.min(axis=0), prepared.train_values.max(axis=0))
+            predicted = _in_range(spec, prepared, predicted)
             scores["linear"] = rows.scores(predicted, rows.threshold(predicted))
         if network is not None:
             scores["model"] = rows.scores_of(network, target or prepared.target)
     skipped = {"linear": reason} if reason else {}
-    return Baselines(rows.part, len(rows.index), rows.of, name, 0 if reason else taken, scores, skipped)
+    return Baselines(rows.part, len(rows.index), rows.of, name, taken, len(prepared.train.inputs), scores, skipped)
 
 
 def fitted_rows(rows: int, columns: int, outputs: int, task: str) -> tuple[int, str]:
@@ -202,6 +202,14 @@ def linear_predictions(prepared: Prepared, fitted: NDArray[np.intp], inputs: Arr
     z -= z.max(axis=1, keepdims=True)
     np.exp(z, z)
     return np.asarray(z / z.sum(axis=1, keepdims=True))
+
+
+def _in_range(spec: Spec, prepared: Prepared, predicted: Matrix) -> Matrix:
+    """Return predictions within the limits of the network's, and within the range of the training rows if the loss needs a sign."""
+    target, values = prepared.target, prepared.train_values
+    if target.task == "regression" and spec.loss.target_sign != "any":
+        predicted = np.clip(predicted, values.min(axis=0), values.max(axis=0))
+    return np.clip(predicted, target.lower, target.upper) if target.lower.size else predicted
 
 
 def _sigmoid(model: LinearModel, inputs: Array) -> Matrix:

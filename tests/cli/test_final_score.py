@@ -18,8 +18,8 @@ from mlpkit.training.history import History
 
 ENOUGH = ("-s", "training.epochs=300")
 KEYS = {
-    "metric", "weighted", "part", "rows", "rows_of_part", "model", "constant", "linear", "constant_prediction", "linear_rows", "skipped",
-    "advice",
+    "metric", "weighted", "part", "rows", "rows_of_part", "model", "constant", "linear", "constant_prediction",
+    "linear_rows", "training_rows", "skipped", "advice",
 }  # fmt: skip
 
 
@@ -119,6 +119,11 @@ def test_a_sample_of_the_rows_is_named(project, run, monkeypatch):
     assert " on 9 of the 60 rows it was trained on; " in last(run("train", "spec.json", "-s", "data.split=null", "--force"))
 
 
+def test_a_linear_model_of_a_sample_says_so(project, run, monkeypatch):
+    monkeypatch.setattr(baselines, "MOST_FITTED", 30)
+    assert re.search(r", linear \S+ \(fitted on 30 of 45 rows\)(;|$)", last(run("train", "spec.json")))
+
+
 def test_a_metric_without_a_value_is_undefined(project, run):
     score = json.loads(run("train", "spec.json", "--json").out)["score"] | {"constant": None, "advice": None}
     assert score_text(score).endswith(f"; majority undefined, linear {score['linear']:.4g}")
@@ -186,7 +191,7 @@ def test_advice_follows_from_the_losses(given, expected):
     ("metric", "scores", "expected"),
     [
         ("accuracy", {"model": 0.9, "constant": 0.6, "linear": 0.8}, None),
-        ("accuracy", {"model": 0.6, "constant": 0.6, "linear": 0.8}, "no better than always predicting the most frequent classes: check"),
+        ("accuracy", {"model": 0.6, "constant": 0.6, "linear": 0.8}, "no better than always predicting the majority: check"),
         ("accuracy", {"model": 0.7, "constant": 0.6, "linear": 0.8}, "a linear model is better: try a larger network"),
         ("accuracy", {"model": 0.8, "constant": 0.6, "linear": 0.8}, "a linear model is as good"),
         ("rmse", {"model": 0.2, "constant": 0.6, "linear": 0.3}, None),

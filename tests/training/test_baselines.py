@@ -166,6 +166,14 @@ def test_a_straight_line_stays_in_the_range_that_the_loss_accepts():
     assert np.isfinite(baselines.scores["linear"]["mean_gamma_deviance"])
 
 
+def test_a_straight_line_has_the_limits_of_the_network():
+    y = Z[:, :1]
+    spec = spec_of("mse", "linear", ["rmse"], preprocessing={"clip_predictions": True})
+    baselines, train, other = found(spec, y)
+    predicted = np.clip(Ridge().fit(train, y[:200]).predict(other), y[:200].min(), y[:200].max()).reshape(-1, 1)
+    assert baselines.scores["linear"]["rmse"] == pytest.approx(root_mean_squared_error(y[200:], predicted), **EXACT)
+
+
 def test_the_weights_of_classes_change_no_majority():
     y = np.where(Z[:, 0] > 1.5, "rare", "usual")
     plain, balanced = (found(spec_of("bce", "sigmoid", ["accuracy"], data), y)[0] for data in ({}, {"class_weight": "balanced"}))
