@@ -78,8 +78,8 @@ def score_baselines(spec: Spec, prepared: Prepared, network: Network | None = No
         That of the finished model, with its decision threshold.
     """
     rows = _Measured(spec, prepared)
-    name, constant = constant_prediction(spec, prepared)
     with np.errstate(all="ignore"), attributing_errors():
+        name, constant = constant_prediction(spec, prepared)
         scores = {"constant": rows.scores(np.tile(constant, (len(rows.index), 1)), 0.5 if spec.decision is None else rows.asked)}
         taken, reason = fitted_rows(len(prepared.train.inputs), prepared.inputs.width, _outputs(prepared.target), prepared.target.task)
         if not reason:
@@ -161,14 +161,13 @@ def _of_least_loss(spec: Spec, prepared: Prepared) -> Matrix | None:
     activation, loss, target = spec.network.layers[-1].activation, spec.loss, prepared.target
     if REGISTRIES["activations"].info(type(activation)).full_name != (loss.joint_with or "linear"):
         return None
-    with np.errstate(all="ignore"), attributing_errors():
-        z = loss.prior(prepared.train.targets, prepared.train.weights)
-        if z is None or np.shape(z) != (target.outputs,):
-            return None
-        rows = np.asarray(z, np.float64)[None]
-        outputs = np.empty_like(rows)
-        activation.forward(rows, outputs)
-        found = target.scores(outputs, activation, rows, loss)[0]
+    z = loss.prior(prepared.train.targets, prepared.train.weights)
+    if z is None or np.shape(z) != (target.outputs,):
+        return None
+    rows = np.asarray(z, np.float64)[None]
+    outputs = np.empty_like(rows)
+    activation.forward(rows, outputs)
+    found = target.scores(outputs, activation, rows, loss)[0]
     return found if np.isfinite(found).all() else None
 
 

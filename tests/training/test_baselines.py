@@ -174,6 +174,13 @@ def test_a_straight_line_has_the_limits_of_the_network():
     assert baselines.scores["linear"]["rmse"] == pytest.approx(root_mean_squared_error(y[200:], predicted), **EXACT)
 
 
+@pytest.mark.parametrize("size", [1e-300, 1e150, 1e308])
+def test_targets_of_any_size_cause_no_warning(size):
+    y = np.tanh(Z[:, :1]) * size
+    baselines, _, _ = found(spec_of("mae", "linear", ["mae"], preprocessing={"target": "none"}), y)
+    assert set(baselines.scores) == {"constant", "linear"}
+
+
 def test_the_weights_of_classes_change_no_majority():
     y = np.where(Z[:, 0] > 1.5, "rare", "usual")
     plain, balanced = (found(spec_of("bce", "sigmoid", ["accuracy"], data), y)[0] for data in ({}, {"class_weight": "balanced"}))
