@@ -268,7 +268,7 @@ class ScannedRows:
 
     @cached_property
     def _plain(self) -> bool:
-        """True if encoding changes nothing: no missing values, no indicators, no constants, center 0 and scale 1."""
+        """True if encoding changes nothing: no missing values, no indicators, no constants, center 0, scale 1, no clipping."""
         found = self.numbers
         scaled = found.center.any() or (found.scale != 1).any() or found.maps
         return not (found.width > len(found.fill) or self.has_missing or found.constant.size or scaled)

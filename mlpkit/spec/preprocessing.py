@@ -41,7 +41,8 @@ class Preprocessing(Part):
     numbers: Annotated[NumberScaling, Since(5, older=OLDER)] = Field(
         "standardize",
         description="'standardize': to mean 0 and standard deviation 1; 'robust': by median and quartiles; 'min_max': to the range from 0 "
-        "to 1; 'none': unchanged; or an object with one of these as its type, and `clip`",
+        "to 1; 'quantile': to normal scores of their ranks; 'bins': standardized, with places in bins; 'none': unchanged; "
+        "or an object with one of these as its type, and options such as `clip`",
     )
     categories: Literal["one_hot", "none"] = Field("one_hot", description="one 0/1 column per category; 'none' raises an error for text")
     missing: Literal["impute", "none"] = Field(
@@ -56,7 +57,7 @@ class Preprocessing(Part):
         False, description="predicted numbers are limited to the range of the target in the training rows"
     )
     columns: Annotated[Mapping[AnyColumn, Treatment], InParts, BeforeValidator(_each_once), Since(5, older=OLDER)] = Field(
-        {}, description="handling of single columns: 'ignore', 'one_hot', or a scaling as in `numbers`"
+        {}, description="handling of single columns: 'ignore', 'one_hot', or a scaling as in `numbers`, which it replaces, `clip` included"
     )
 
 
