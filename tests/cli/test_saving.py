@@ -166,10 +166,13 @@ from mlpkit.preprocessing.prepare import prepare
 prepared = prepare(spec)
 loop = Model.for_data(spec, prepared).epochs(prepared)
 next(loop)
+reading, writing = os.pipe()
 child = os.fork()
 if not child:
+    os.write(writing, b"!")
     signal.pause()
     os._exit(0)
+os.read(reading, 1)  # the child runs, and so has left the fork
 print(child, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
