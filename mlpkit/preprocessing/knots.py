@@ -90,14 +90,19 @@ def _quantiles(values: Vector, count: int, weights: Vector | None) -> Vector:
 
 
 def _normal_scores(points: Vector) -> tuple[Vector, Vector]:
-    """Return the distinct quantiles, and the mean normal score of the equal ones.
+    """Return the distinct quantiles, and the mean normal score of the equal ones."""
+    knots, places = np.unique(points, return_inverse=True)
+    return knots, np.bincount(places, _scores(len(points))) / np.bincount(places)
 
-    The score of the share p is the z that a standard normal variable is below with probability p. The ends count as p = 1 / (2 knots) and
-    1 - 1 / (2 knots).
+
+@cache
+def _scores(count: int) -> Vector:
+    """Return the normal scores of `count` quantiles of equal distances.
+
+    The score of the share p is the z that a standard normal variable is below with probability p. The ends count as p = 1 / (2 count) and
+    1 - 1 / (2 count).
     """
     from statistics import NormalDist  # it loads decimals and fractions
 
-    half = 0.5 / len(points)
-    scores = np.array([NormalDist().inv_cdf(share) for share in np.linspace(0.0, 1.0, len(points)).clip(half, 1.0 - half).tolist()])
-    knots, places = np.unique(points, return_inverse=True)
-    return knots, np.bincount(places, scores) / np.bincount(places)
+    half = 0.5 / count
+    return np.array([NormalDist().inv_cdf(share) for share in np.linspace(0.0, 1.0, count).clip(half, 1.0 - half).tolist()])

@@ -16,7 +16,7 @@ from mlpkit.data.frames import as_table
 from mlpkit.errors import ConstantColumnWarning, ModelFileError, SpecError
 from mlpkit.modelfile import reader, writer
 from mlpkit.preprocessing import InputEncoder, running_statistics
-from mlpkit.preprocessing.knots import fit_knots
+from mlpkit.preprocessing.knots import _scores, fit_knots
 from mlpkit.preprocessing.prepare import prepare
 from mlpkit.preprocessing.tree_edges import tree_edges
 from mlpkit.spec import Preprocessing
@@ -117,6 +117,12 @@ def test_quantiles_become_normal_scores():
     assert np.median(np.abs(found - expected)) < 0.02  # an inner quantile is between two values, or the value itself
     assert np.abs(found[[values.argmin(), values.argmax()]] - np.array(expected)[[values.argmin(), values.argmax()]]).max() < 1e-12
     assert (np.diff(found[values.argsort()]) > 0).all()
+
+
+def test_normal_scores_are_computed_once_for_all_columns():
+    _scores.cache_clear()
+    fitted({"type": "quantile", "knots": 11}, {"x": TABLE["block"], "z": TABLE["normal"]})
+    assert _scores.cache_info().misses == 1
 
 
 def test_equal_quantiles_have_the_mean_of_their_scores_and_values_beyond_the_ends_those_of_the_ends():
