@@ -185,7 +185,7 @@ class Workspace:
         self.losses: Array = np.full(rows, np.nan, dtype)  # NaN marks entries that a loss does not fill
         self.layers[-1].grad.fill(np.nan)
         self.ones: Array = np.ones(rows, dtype)
-        self.share = np.array(1.0 / rows, dtype)  # weight of a row in the mean
+        self.row_weight = np.array(1.0 / rows, dtype)  # weight of a row in the mean
         self.joint = is_joint(loss, network)
         self.lowest = min(index for index, layer in enumerate(network.layers) if layer.spec.trainable)
         self.forward = forward_calls(self.layers) + ([] if self.joint else self.layers[-1].activate())
@@ -265,7 +265,7 @@ class Workspace:
             self.loss.joint(last.z, targets, self.losses, last.grad)
         else:
             self.loss.value_and_grad(last.outputs, targets, self.losses, last.grad)
-        np.multiply(last.grad, self.share, last.grad)
+        np.multiply(last.grad, self.row_weight, last.grad)
         if weights is not None:
             np.multiply(last.grad, weights[:, None], last.grad)
         for function, arguments in self.backward:

@@ -28,6 +28,6 @@ def fade(spec: Spec, epoch: int, update: Update, workspaces: Iterable[Workspace]
         return
     done = max(epoch / spec.training.epochs, update.elapsed)
     share = cosine(1.0, 0.0, min((done - start) / (1.0 - start), 1.0)) if done > start else 1.0
-    update.decay.share = share
+    update.decay.fading = share
     for workspace in workspaces:
         workspace.fade_to(share)

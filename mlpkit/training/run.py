@@ -105,7 +105,7 @@ class Run:
         self.averaged = AveragedNetwork(network, self.update, train.inputs) if keeps_averages(spec) else None
         self.best = Best(network, self.averaged.network if self.averaged else network, spec, validation is not None)
         self.evaluated = not (validation is None and measure is None and not self.best.stopping)
-        self.share = self._share()
+        self.thread_share = self._thread_share()
         self.threads: int | None = None  # set when the run begins
         self.order: NDArray[np.uint64] | None = None  # state of the shuffle generator before the unfinished epoch
         self.batches = batches_of(train, plan.size, plan.shuffle, plan.join)
@@ -116,7 +116,7 @@ class Run:
         if isinstance(spec.optimizer, Minimizer):
             self.problem = Objective(network, self.batches, self.workspaces, self.update.penalty, stop)
 
-    def _share(self) -> Share:
+    def _thread_share(self) -> Share:
         """Return the share of threads that batches and layers of these sizes need."""
         shapes = [layer.weight.shape for layer in self.network.layers]
         large = max(self.plan.size * inputs * units for inputs, units in shapes) >= LARGE
@@ -141,14 +141,14 @@ class Run:
         if self.finished:
             return None
         if self.threads is None:
-            self.use_threads(self.share.begin())
+            self.use_threads(self.thread_share.begin())
         if self.clock is not None and self.step == self.epoch * self.steps_per_epoch:
             self.update.elapsed = self.clock.read()
         fade(self.spec, self.epoch, self.update, self.workspaces.values())
         try:
             self.thread = get_ident()
             self.interrupts.begin()
-            with attributing_errors(), self.share.products() if self.share.split else NOTHING:
+            with attributing_errors(), self.thread_share.products() if self.thread_share.split else NOTHING:
                 self.interrupts.let()
                 try:
                     started, rate = time.perf_counter(), self.update.rate(self.epoch * self.steps_per_epoch, self.steps_per_epoch)
@@ -270,7 +270,7 @@ class Run:
         With early stopping, and after an error in the middle of a step, these are the weights of the best finished epoch; else the averaged
         weights if the optimizer averages.
         """
-        self.share.close()
+        self.thread_share.close()
         if self.best.stopping or not self.whole:
             self.best.restore()
         elif self.averaged is not None:

@@ -125,7 +125,7 @@ def _restore_threads(run: Run, threads: int | None) -> None:
     """Use the number of threads of the interrupted run, unless the user has set another one."""
     if threads is None:
         return
-    count = run.share.begin(threads)
+    count = run.thread_share.begin(threads)
     run.use_threads(count)
     if count != threads:
         message = f"the run began with {counted(threads, 'thread')} and is resumed with {count}"

@@ -25,12 +25,12 @@ class WeightDecay:
 
     Attributes
     ----------
-    share : float
-        Present share of the decay of the spec.
+    fading : float
+        Present factor of the decay of the spec, from 1 to 0.
     """
 
     def __init__(self, network: Network, spec: Spec) -> None:
-        decay, parameters, self.share = decay_of(spec), network.parameters, 1.0
+        decay, parameters, self.fading = decay_of(spec), network.parameters, 1.0
         self._terms: list[tuple[Array, float]] = []
         for name, view in islice(parameters.views.items(), parameters.trained_tensors if decay else 0):
             index, role = layer_and_role(name)
@@ -45,7 +45,7 @@ class WeightDecay:
     def apply(self, _gradient: Array, rate: float) -> None:
         """Shrink the weights in place for a learning rate."""
         for view, factor in self._terms:
-            np.multiply(view, 1.0 - rate * factor * self.share, view)
+            np.multiply(view, 1.0 - rate * factor * self.fading, view)
 
 
 def decay_of(spec: Spec) -> float:

@@ -39,7 +39,7 @@ def seen(monkeypatch):
         draw(self)
 
     def applied(self, gradient, rate):
-        found.append(("share", self.share))
+        found.append(("share", self.fading))
         apply(self, gradient, rate)
 
     monkeypatch.setattr(dropout.DropoutMask, "_draw", drawn)
