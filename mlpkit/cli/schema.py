@@ -52,6 +52,7 @@ def _reference(console: Console, output: str) -> None:
 
 def spec_schema() -> dict[str, Any]:
     """Return the JSON Schema of a spec."""
+    from mlpkit.plugin.json_schema import with_definitions
     from mlpkit.spec import Spec
 
-    return {"$schema": DIALECT, **Spec.model_json_schema()}
+    return {"$schema": DIALECT, **with_definitions(Spec.model_json_schema)}

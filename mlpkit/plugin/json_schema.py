@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from mlpkit.plugin.environment import strict
 from mlpkit.plugin.registry import PluginInfo, Registry
 
 _open: ContextVar[frozenset[str]] = ContextVar("open", default=frozenset())  # kinds whose schema is being generated
+_known: ContextVar[dict[tuple[str, frozenset[str]], dict[str, Any]]] = ContextVar("known")  # schemas by kind and open kinds
 
 
 def entries_schema(registry: Registry[Any]) -> dict[str, Any]:
@@ -23,12 +24,60 @@ def entries_schema(registry: Registry[Any]) -> dict[str, Any]:
     A broken plugin is left out, or raises an error with MLPKIT_STRICT_PLUGINS. Inside a plugin of the same kind, such as the optimizer
     inside a wrapper, the schema of an object contains only its name.
     """
-    kinds = _open.get()
-    token = _open.set(kinds | {registry.kind})
+    kinds, known = _open.get(), _known.get({})
+    if (found := known.get((registry.kind, kinds))) is None:
+        token = _open.set(kinds | {registry.kind})
+        try:
+            found = known[registry.kind, kinds] = _entries_schema(registry, inside=registry.kind in kinds)
+        finally:
+            _open.reset(token)
+    return {"title": registry.kind, **found}
+
+
+def with_definitions(schema: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return a JSON Schema in which each kind of plugins stands once, among the definitions.
+
+    Without them, the options of all schedules would be repeated for each optimizer, and for each field of optimizers.
+
+    Parameters
+    ----------
+    schema : callable
+        Returns the schema, as Pydantic generates it.
+    """
+    token = _known.set({})
     try:
-        return {"title": registry.kind, **_entries_schema(registry, inside=registry.kind in kinds)}
+        found = schema()
+        definitions = _Definitions()
+        found = definitions.moved(found)
+        return {**found, "$defs": {**found.get("$defs", {}), **definitions.schemas}}
     finally:
-        _open.reset(token)
+        _known.reset(token)
+
+
+class _Definitions:
+    """Schemas of kinds of plugins, moved out of a schema. Inside a plugin of its kind it has only names."""
+
+    def __init__(self) -> None:
+        self.schemas: dict[str, dict[str, Any]] = {}
+
+    def moved(self, part: Any) -> Any:
+        """Return a part of a schema with references in place of the schemas of kinds."""
+        if isinstance(part, list):
+            return [self.moved(each) for each in part]
+        if not isinstance(part, dict):
+            return part
+        kind, alternatives = part.get("title"), part.get("anyOf")
+        if alternatives is None or not any(kind == known for known, _ in _known.get()):
+            return {key: self.moved(each) for key, each in part.items()}
+        moved = {"title": kind, "anyOf": self.moved(alternatives)}
+        name = next((name for name, schema in self.schemas.items() if schema == moved), None)
+        if name is None:
+            whole = any("additionalProperties" in alternative for alternative in alternatives)
+            base = f"{kind}" if whole else f"{kind}_by_name"
+            count = sum(known.startswith(base) and not known[len(base) :].strip("_0123456789") for known in self.schemas)
+            name = f"{base}_{count + 1}" if count else base
+            self.schemas[name] = moved
+        return {"$ref": f"#/$defs/{name}", **{key: each for key, each in part.items() if key not in ("title", "anyOf")}}
 
 
 @contextmanager

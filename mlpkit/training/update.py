@@ -54,7 +54,8 @@ class Update:
 
     The order of a step: gradient of the mean loss; plus that of the penalties; `clip_value`; `clip_norm` of the whole vector; decoupled
     weight decay; the optimizer's rule, with the learning rate times the factor of the layer; constraints of weights; average of weights.
-    If the optimizer averages itself, the weights for prediction are computed from its state when they are needed.
+    If the optimizer averages itself, the weights for prediction are computed from its state when they are needed. A full-batch optimizer
+    chooses its own steps (`minimize`); a spec with clipping, decay, constraints or an average is refused for it.
 
     Attributes
     ----------

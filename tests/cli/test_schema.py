@@ -8,6 +8,8 @@ import jsonschema
 import pytest
 
 import mlpkit
+from mlpkit.cli.schema import spec_schema
+from mlpkit.plugin import REGISTRIES
 
 STORED = Path(__file__).parents[2] / "models" / "SPEC.md"
 LAYERS = [{"units": 3, "activation": "relu"}, {"activation": "softmax"}]
@@ -113,3 +115,12 @@ def test_the_reference_is_a_markdown_file(run):
     done = run("schema", "--markdown", "-o", "SPEC.json")
     assert done.code == 2
     assert "written as Markdown" in done.err
+
+
+def test_each_kind_stands_once_among_the_definitions():
+    schema = spec_schema()
+    kinds = [name for name in schema["$defs"] if name.partition("_by_name")[0] in REGISTRIES]
+    assert {name.partition("_by_name")[0] for name in kinds} == set(REGISTRIES)
+    assert len(kinds) == len(REGISTRIES) + 2  # optimizers inside of optimizers, and schedules inside of schedules, have names alone
+    assert json.dumps(schema).count('"momentum_decay"') == 1  # an option of one optimizer
+    assert len(json.dumps(schema)) < 300_000
