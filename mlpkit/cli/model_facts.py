@@ -18,7 +18,10 @@ def facts(model: Model, prepared: Prepared) -> dict[str, Any]:
     """Return the shapes of a model for prepared data, as JSON values."""
     from mlpkit.plugin import plugin_name
 
-    columns = [{"name": column.name, "kind": column.kind, "treatment": column.treatment} for column in prepared.inputs.columns]
+    columns = [
+        {"name": column.name, "kind": column.kind, "treatment": column.treatment} | ({} if column.clip is None else {"clip": column.clip})
+        for column in prepared.inputs.columns
+    ]
     treated = model.spec.preprocessing.columns.items()
     layers = [
         {"inputs": layer.weight.shape[0], "units": layer.units, "activation": plugin_name(layer.spec.activation)}
@@ -101,9 +104,14 @@ def kinds_text(kinds: list[tuple[str, str]]) -> list[str]:
     return lines
 
 
+def _clip_text(clip: Any) -> str:
+    """Return the limit of scaled values, which may be anything in the file of a stranger."""
+    return "" if clip is None else ", clipped smoothly" if clip == "smooth" else f", clipped at {clip}"
+
+
 def columns_text(columns: list[dict[str, Any]]) -> str:
     """Return the input columns, one per line."""
-    treated = [(column["name"], f"{column['kind']}, {column['treatment']}") for column in columns]
+    treated = [(column["name"], f"{column['kind']}, {column['treatment']}{_clip_text(column.get('clip'))}") for column in columns]
     return aligned([(f"  {shortened(str(name), 60)}", shortened(treatment, 60)) for name, treatment in treated])
 
 

@@ -325,6 +325,17 @@ class Wave(Elementwise):
 """
 
 
+def test_info_shows_the_limits_of_columns(project, run):
+    numbers = 'preprocessing.numbers={"type": "robust", "clip": "smooth"}'
+    column = 'preprocessing.columns.width={"type": "bins", "clip": 2}'
+    assert run("train", "spec.json", "-s", numbers, "-s", column, "-q").code == 0
+    lines = [" ".join(line.split()) for line in run("info", "model.h5").out.splitlines()]
+    assert "height number, robust, clipped smoothly" in lines
+    assert "width number, bins, clipped at 2.0" in lines
+    columns = {column["name"]: column for column in json.loads(run("info", "model.h5", "--json").out)["preprocessing"]["inputs"]["columns"]}
+    assert (columns["height"]["clip"], columns["width"]["clip"]) == ("smooth", 2)
+
+
 def test_info_needs_no_plugin(project, run):
     (project / "own.py").write_text(WAVE)
     try:
