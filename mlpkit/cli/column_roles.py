@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -24,8 +24,8 @@ SHARED = 0.4  # most different texts as a share of the rows: half of the trainin
 class ColumnRole:
     """Role of a column: its kind, its treatment in the spec, and the reason if it is left out; treatment and reason may be empty."""
 
-    kind: Literal["number", "boolean", "category", ""]
-    treatment: Literal["one_hot", "ignore", ""] = ""
+    kind: Literal["number", "boolean", "date", "category", ""]
+    treatment: Literal["one_hot", "date", "ignore", ""] = ""
     reason: str = ""
 
 
@@ -40,21 +40,24 @@ def column_role(table: Table, training: Table, name: str, missing: Sequence[str]
     missing : sequence of str
         Texts that stand for a missing value.
     """
+    from mlpkit.data.column_types import has_days
     from mlpkit.preprocessing import InputEncoder
     from mlpkit.spec import Preprocessing
 
     try:
-        column = InputEncoder.fit(Preprocessing(), table, (name,), missing).columns[0]
+        treatment: Literal["one_hot", "date", ""] = "date" if has_days(table, name, missing) else ""
+        options = Preprocessing(columns={name: treatment} if treatment else {})
+        column = InputEncoder.fit(options, table, (name,), missing).columns[0]
         if reason := _unusable(table, training, column, missing):
             return ColumnRole("", "ignore", reason)
-        one_hot = column.kind == "category" and not _is_always_categorical(column)
-        options = Preprocessing(columns={name: "one_hot"} if one_hot else {})
+        if column.kind == "category" and not _is_always_categorical(column):
+            treatment, options = "one_hot", Preprocessing(columns={name: "one_hot"})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             InputEncoder.fit(options, training, (name,), missing).encode(table.select([name]), "float32")
     except DataError as error:
         return ColumnRole("", "ignore", error.message)
-    return ColumnRole(column.kind, "one_hot" if one_hot else "")
+    return ColumnRole(column.kind, treatment)
 
 
 def _is_always_categorical(column: InputColumn) -> bool:
@@ -74,7 +77,8 @@ def _unusable(table: Table, training: Table, column: InputColumn, missing: Seque
     """Return the reason to leave a column out, or an empty string."""
     import numpy as np
 
-    from mlpkit.data.column_types import numbers, text_counts, texts
+    from mlpkit.data.column_types import text_counts, texts
+    from mlpkit.preprocessing.statistics import column_numbers
 
     if column.kind == "category":
         counts = text_counts(texts(table, column.name), missing)
@@ -82,19 +86,28 @@ def _unusable(table: Table, training: Table, column: InputColumn, missing: Seque
             return f"it has only one value, {next(iter(counts))!r}"
         rows = sum(counts.values())
         if len(counts) > max(LABELS, SHARED * rows):
-            return f"it has {len(counts)} different texts in {rows} rows"
+            return _date_reason(counts) or f"it has {len(counts)} different texts in {rows} rows"
         return _sparse(rows, table.rows, split=training is not table)
-    if column.width > 1:
+    if column.cells > 1:
         return ""
-    values = numbers(table, column.name, missing, boolean=column.kind == "boolean").astype(float)
+    values = column_numbers(table, column, missing).astype(float).reshape(table.rows, -1)[:, 0]
     present = values[~np.isnan(values)]
     if reason := _sparse(len(present), len(values), split=training is not table):
         return reason
     if len(np.unique(present)) == 1:
-        return f"it has only one value, {present[0]:g}"
-    if len(present) > FEW_ROWS and (np.diff(values) == 1).all():
+        return f"it has only one value{'' if column.kind == 'date' else f', {present[0]:g}'}"
+    if column.kind != "date" and len(present) > FEW_ROWS and (np.diff(values) == 1).all():
         return "it numbers the rows"
     return ""
+
+
+def _date_reason(counts: Mapping[str, int]) -> str:
+    """Return the reason if most texts are dates, else an empty string."""
+    from mlpkit.data.iso_dates import read_date
+
+    others = [text for text in counts if not read_date(text)]
+    mixed = 0 < 2 * len(others) < len(counts)
+    return f"it has dates and other texts, such as {others[0]!r}: correct them, or add them to data.missing" if mixed else ""
 
 
 def _sparse(present: int, rows: int, *, split: bool) -> str:

@@ -35,7 +35,7 @@ def init(
 ) -> None:
     """Write a spec for a table, and the JSON Schema of specs beside it.
 
-    Columns that cannot be used, such as dates, row names and constant columns, are left out and reported. The validation rows are whole
+    Columns that cannot be used, such as row names and constant columns, are left out and reported. The validation rows are whole
     groups if a column of ids repeats, the latest rows if the rows are in order of a date, and else drawn at random.
     """
     check_output(output, force=force, reads=[data])
@@ -84,6 +84,8 @@ def _found_text(found: Draft) -> Iterator[str]:
     for mark, name in found.marks.items():
         yield f"counted as missing: {mark!r}, as in {shortened(name, 60)}; it is in data.missing"
     yield from found.notes
+    for name in [name for name, role in found.columns.items() if role.treatment == "date"]:
+        yield f'{shortened(name, 60)} has dates: with "date" in preprocessing.columns, days, year, month and so on are inputs'
     for name, reason in found.ignored.items():
         yield f"left out {shortened(name, 60)}: {shortened(reason)}"
 

@@ -96,7 +96,7 @@ def _split_text(split: dict[str, Any] | None) -> str:
 def kinds_text(kinds: list[tuple[str, str]]) -> list[str]:
     """Return a line for each kind of input: the count and the names."""
     lines = []
-    for kind, noun in (("number", "number"), ("boolean", "flag"), ("category", "category")):
+    for kind, noun in (("number", "number"), ("boolean", "flag"), ("date", "date"), ("category", "category")):
         names = [name for name, own in kinds if own == kind]
         if names:
             several = "categories" if kind == "category" else f"{noun}s"

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.columns import Column, number_text, object_column, read_number
 from mlpkit.data.csv.text_column import TextColumn, coded
+from mlpkit.data.iso_dates import read_date
 from mlpkit.data.table import Table
 from mlpkit.errors import DataError
 from mlpkit.numerics.blocks import row_blocks
@@ -23,11 +24,12 @@ from mlpkit.numerics.blocks import row_blocks
 Kind = Literal["number", "boolean", "category"]
 BOOLEANS = {"true": 1.0, "false": 0.0}
 FLAGS = {**BOOLEANS, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
+TO_NUMBERS = "convert them to numbers, such as days since a date"
 CHECKED = 2**16  # rows that are checked at a time
 
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?"
 _DATE = re.compile(
-    rf"(\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}|\d{{1,2}}([-/.])\d{{1,2}}\2\d{{2,4}})([T ]{_TIME} ?(Z|[+-]\d\d:?\d\d)?)?|{_TIME}"
+    rf"(\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}|\d{{1,2}}([-/.])\d{{1,2}}\2\d{{2,4}})([T ]{_TIME} ?(Z|[+-]\d\d(:?\d\d){{0,2}})?)?|{_TIME}"
 )
 _COMMA = re.compile(r"[+-]?\d[\d.]*|[+-]?[\d.]*,\d+")
 
@@ -53,7 +55,7 @@ def column_kind(table: Table, name: str, missing: Collection[str] = (), *, advic
         return "category"
     column = table[name]
     if column.dtype.kind == "M":
-        refuse_dates(name)
+        raise date_error(name, TO_NUMBERS if advice else _date_advice(name, ()))
     if column.dtype != object:
         return "boolean" if column.dtype.kind == "b" else "number"
     if _parse(table, name, missing) is not None:
@@ -70,7 +72,7 @@ def _refuse_almost_numbers(table: Table, name: str, missing: Collection[str], co
     from mlpkit.data.decorated_numbers import MOSTLY, marks, refuse_decorated  # compiles many patterns
 
     if all(_DATE.fullmatch(text) for text in counts):
-        refuse_dates(name)
+        raise date_error(name, TO_NUMBERS if advice else _date_advice(name, counts), counts)
     insisting = advice or f"or, if they are categories: {_one_hot(name)}"
     refuse_decorated(name, counts, insisting)
     if all(_COMMA.fullmatch(text) for text in counts) and any("," in text for text in counts):
@@ -103,7 +105,7 @@ def numbers(table: Table, name: str, missing: Collection[str] = (), *, boolean: 
     """
     column = table[name]
     if column.dtype.kind == "M":
-        refuse_dates(name)
+        raise date_error(name, advice or TO_NUMBERS)
     if column.dtype == object:
         values = None if boolean else _parse(table, name, missing)
         values = _parse_booleans(column, missing) if values is None else values  # booleans are 1 and 0
@@ -220,13 +222,34 @@ def _no_number(
 
 
 def _one_hot(name: str) -> str:
-    return f'"preprocessing": {{"columns": {{"{name}": "one_hot"}}}}'
+    return _treatment(name, "one_hot")
 
 
-def refuse_dates(name: str) -> NoReturn:
-    """Raise DataError: the column holds dates or times."""
-    raise DataError(
-        f"the column {name!r} has dates or times, which are neither numbers nor categories",
-        help="convert them to numbers, such as days since a date, or the year and the month; or leave the input out: "
-        f'"preprocessing": {{"columns": {{"{name}": "ignore"}}}}',
-    )
+def _treatment(name: str, treatment: str) -> str:
+    return f'"preprocessing": {{"columns": {{"{name}": "{treatment}"}}}}'
+
+
+def date_error(name: str, help: str, texts: Collection[str] = ()) -> DataError:
+    """Return the error for a column that has dates or times; it shows a text that is no ISO date."""
+    other = next((text for text in texts if not read_date(text)), None)
+    why = "which are neither numbers nor categories" if other is None else f"such as {other!r}, that are not written as 2024-03-31"
+    return DataError(f"the column {name!r} has dates or times, {why}", help=help)
+
+
+def _date_advice(name: str, texts: Collection[str]) -> str:
+    """Return the advice for an input of dates or times."""
+    advice = f'make numbers of them: {_treatment(name, "date")}; or leave the input out with "ignore" in its place'
+    if all(read_date(text) for text in texts):
+        return advice
+    if any(re.fullmatch(_TIME, text) for text in texts):
+        return f"convert them to numbers, such as hours; or leave the input out: {_treatment(name, 'ignore')}"
+    return f"write them as 2024-03-31, which has one meaning; then {advice}"
+
+
+def has_days(table: Table, name: str, missing: Collection[str]) -> bool:
+    """Return True for dates of NumPy, and for texts that all are ISO dates with a day."""
+    column = table[name]
+    if column.dtype != object or name in table.declared:
+        return column.dtype.kind == "M"
+    counts = text_counts(column, missing)
+    return bool(counts) and all(_DATE.fullmatch(text) and read_date(text) for text in counts)

@@ -103,6 +103,7 @@ class Table:
             for name, values in columns.items()
         }
         self.parsed: dict[tuple[str, frozenset[str]], NDArray[np.float64] | None] = {}  # cache of text columns converted to numbers
+        self.dates: dict[tuple[str, frozenset[str]], NDArray[np.datetime64]] = {}  # and to dates
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -134,6 +135,7 @@ class Table:
         part.numbers = self.numbers[rows]
         part.rows = len(part.numbers)
         part.parsed = {key: values[rows] for key, values in self.parsed.items() if values is not None}
+        part.dates = {key: values[rows] for key, values in self.dates.items()}
         return part
 
     def select(self, names: Iterable[str]) -> Table:

@@ -1,10 +1,8 @@
-"""Times of rows, to sort them: numbers, dates, and ISO 8601 dates in texts such as 2024-03-01 or 2024-03-01T12:30:00+01:00."""
+"""Times of rows, to sort them (numbers or dates), and dates as inputs: those of NumPy, and ISO 8601 dates in texts."""
 
 from __future__ import annotations
 
-import datetime
-import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,17 +11,14 @@ from numpy.typing import NDArray
 from mlpkit.data.column_types import missing_rows, numbers
 from mlpkit.data.columns import Column, number_text, read_number
 from mlpkit.data.csv.text_column import coded
+from mlpkit.data.iso_dates import EPOCH, read_date
 from mlpkit.data.table import Table
 from mlpkit.errors import DataError
 
-ADVICE = "give numbers, or dates such as 2024-03-01 or 2024-03-01T12:30"
-_ISO = re.compile(
-    r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})"
-    r"((?P=mark)(?P<day>\d{1,2})([T ](?P<hour>\d{1,2}):(?P<minute>\d{2})(:(?P<second>\d{2})([.,](?P<fraction>\d+))?)?"
-    r"( ?(?P<zone>Z|[+-]\d{2}(:?\d{2})?))?)?)?",
-    re.ASCII,
-)
-_UNITS = {"hour": (24, 3_600_000_000), "minute": (60, 60_000_000), "second": (61, 1_000_000)}  # microseconds; 60 is a leap second
+ISO = "2024-03-01 or 2024-03-01T12:30"
+ADVICE = f"give numbers, or dates such as {ISO}"
+ADVICE_FOR_INPUTS = f"write it as {ISO}; if it stands for a missing value, leave it empty, or add it to data.missing"
+LAST_YEAR = 9999
 
 
 def times(table: Table, name: str, missing: Collection[str] = ()) -> NDArray[Any]:
@@ -41,7 +36,7 @@ def times(table: Table, name: str, missing: Collection[str] = ()) -> NDArray[Any
     Returns
     -------
     array of numbers or dates, shape (rows,)
-        Texts of dates give microseconds since the year 1; digits beyond these are left out.
+        Texts of dates give microseconds; digits beyond these are left out.
 
     Raises
     ------
@@ -62,7 +57,7 @@ def times(table: Table, name: str, missing: Collection[str] = ()) -> NDArray[Any
         found = numbers(table, name, advice=ADVICE)
         _check_present(table, name, np.isnan(found))  # a text such as nan that the spec does not count as missing
         return found
-    return _dates(table, name, codes, [str(text) for text in texts])
+    return _read(table, name, codes, texts, f"correct or remove the row, or {ADVICE}")
 
 
 def _check_present(table: Table, name: str, absent: NDArray[np.bool_]) -> None:
@@ -88,38 +83,69 @@ def time_text(table: Table, name: str, row: int) -> str:
     return value if isinstance(value, str) else number_text(value)
 
 
-def _dates(table: Table, name: str, codes: NDArray[np.intp], texts: list[str]) -> NDArray[np.int64]:
-    """Return microseconds from the texts of dates, which `codes` assigns to the rows."""
-    found = [read_date(text) for text in texts]
-    if None in found:
-        row = int((np.array([date is None for date in found])[codes]).argmax())
-        message = f"the column {name!r} has {texts[codes[row]]!r} in {table.place(row)}, which is no date that can be sorted"
-        raise table.error(message, row, f"correct or remove the row, or {ADVICE}")
-    zoned = np.array([date is not None and date[1] for date in found])[codes]
-    if zoned.any() and not zoned.all():
-        row = int((zoned != zoned[0]).argmax())
-        message = f"the column {name!r} has times with and without a time zone: {texts[codes[0]]!r} in {table.place(0)}"
-        raise table.error(f"{message}, {texts[codes[row]]!r} in {table.place(row)}", row, "give all of them a time zone, or none")
-    return np.array([date[0] for date in found if date is not None], dtype=np.int64)[codes]
+def dates(table: Table, name: str, missing: Collection[str] = ()) -> NDArray[np.datetime64]:
+    """Return the date of each row in microseconds, NaT where it is missing.
+
+    Parameters
+    ----------
+    table : Table
+    name : str
+        Column of dates of NumPy, or of texts that are dates. Times with a time zone become those of UTC. A month alone is its first day,
+        and a day alone its first moment.
+    missing : collection of str
+        Texts that stand for a missing value, in addition to None.
+
+    Returns
+    -------
+    array of datetime64[us], shape (rows,)
+
+    Raises
+    ------
+    DataError
+        A value is no date, or its year in UTC is not from 1 to 9999; names the row. Or some times have a time zone and others do not.
+    """
+    column, key = table[name], (name, frozenset(missing))
+    if column.dtype == object:
+        if key not in table.dates:
+            codes, found = coded(column)
+            texts = [None if text is None or text in missing else text for text in found]
+            table.dates[key] = _in_range(table, name, _read(table, name, codes, texts, ADVICE_FOR_INPUTS, allow_numbers=False))
+        return table.dates[key]
+    if column.dtype.kind == "M":
+        return _in_range(table, name, column).astype("datetime64[us]")
+    if missing_rows(table, name).all():  # None in every row, as for a missing key
+        return np.full(len(column), "NaT", "datetime64[us]")
+    contents = "booleans" if column.dtype.kind == "b" else f"{column.shape[1]} values per row" if column.ndim == 2 else "numbers"
+    raise DataError(f"the column {name!r} has {contents}, which are no dates", help=f"give dates such as {ISO}, or datetime64 values")
 
 
-def read_date(text: str) -> tuple[int, bool] | None:
-    """Return the microseconds of a date since the year 1, and True if it has a time zone; None for a text that is no ISO date."""
-    match = _ISO.fullmatch(text.strip())
-    if match is None:
-        return None
-    try:
-        day = datetime.date(int(match["year"]), int(match["month"]), int(match["day"] or 1))
-    except ValueError:  # such as 2024-02-30
-        return None
-    microseconds = day.toordinal() * 86_400_000_000 + int((match["fraction"] or "")[:6].ljust(6, "0"))
-    for unit, (most, length) in _UNITS.items():
-        if int(match[unit] or 0) >= most:
-            return None
-        microseconds += int(match[unit] or 0) * length
-    zone = match["zone"]
-    if zone is None or zone == "Z":
-        return microseconds, zone is not None
-    hours, minutes = int(zone[1:3]), int(zone[3:].removeprefix(":") or 0)
-    ahead = (hours * 60 + minutes) * 60_000_000
-    return microseconds - (ahead if zone[0] == "+" else -ahead), True
+def _in_range(table: Table, name: str, found: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+    """Return dates of any unit. Raise DataError at the first whose year is not from 1 to 9999."""
+    years = found.astype("datetime64[Y]").astype(np.int64) + 1970
+    wrong = ~np.isnat(found) & ((years < 1) | (years > LAST_YEAR))
+    if wrong.any():
+        row = int(wrong.argmax())
+        message = (
+            f"the column {name!r} has a date of the year {years[row]} in {table.place(row)}, and years are from 1 to {LAST_YEAR} in UTC"
+        )
+        raise table.error(message, row, "correct the value, or leave it empty")
+    return found
+
+
+def _read(
+    table: Table, name: str, codes: NDArray[np.intp], texts: Sequence[str | None], advice: str, *, allow_numbers: bool = True
+) -> NDArray[np.datetime64]:
+    """Return dates from texts, which `codes` assigns to the rows; NaT for None. `allow_numbers` allows texts such as 2024.03."""
+    found = [None if text is None or (not allow_numbers and read_number(text) is not None) else read_date(text) for text in texts]
+    wrong = np.array([date is None and text is not None for date, text in zip(found, texts, strict=True)], dtype=bool)[codes]
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise table.error(f"the column {name!r} has {texts[codes[row]]!r} in {table.place(row)}, which is no date", row, advice)
+    zones = np.array([-1 if date is None else int(date[1]) for date in found], dtype=np.int8)[codes]
+    rows = [int((zones == zoned).argmax()) for zoned in (0, 1) if (zones == zoned).any()]
+    if len(rows) > 1:
+        first, other = sorted(rows)
+        message = f"the column {name!r} has times with and without a time zone: {texts[codes[first]]!r} in {table.place(first)}"
+        raise table.error(f"{message}, {texts[codes[other]]!r} in {table.place(other)}", other, "give all of them a time zone, or none")
+    none = np.iinfo(np.int64).min  # NaT
+    return np.array([none if date is None else date[0] - EPOCH for date in found], dtype=np.int64)[codes].view("datetime64[us]")

@@ -70,7 +70,7 @@ class PlainRows:
 
         Inputs are found by name, or by position for a model that was trained on an array.
         """
-        if set(map(type, names)) != {str}:
+        if set(map(type, names)) != {str} or self._numbers.dates:  # dates are left to the table
             return None
         numbers = [column.name for column in self._numbers.columns]
         categories = [column.name for column in self._categories.columns]

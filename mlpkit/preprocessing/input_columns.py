@@ -12,13 +12,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mlpkit.data.column_types import Kind, column_kind, text_counts, texts
+from mlpkit.data.column_types import column_kind, text_counts, texts
 from mlpkit.data.csv.text_column import coded
 from mlpkit.data.table import Table, column_width, value_names
 from mlpkit.errors import DataError, SpecError
+from mlpkit.preprocessing.date_parts import DatePart, varied_parts
 from mlpkit.spec import Preprocessing
-from mlpkit.spec.number_scaling import AnyScaling, Clip, scaling_of
+from mlpkit.spec.number_scaling import AnyScaling, Clip, Date, date_of, scaling_of
 
+ColumnKind = Literal["number", "boolean", "date", "category"]
 ColumnTreatment = Literal["standardize", "robust", "min_max", "quantile", "bins", "none", "one_hot"]
 
 MOST_CATEGORIES = 1000
@@ -32,32 +34,49 @@ class InputColumn:
     Attributes
     ----------
     name : str
-    kind : {"number", "boolean", "category"}
+    kind : {"number", "boolean", "date", "category"}
     treatment : {"standardize", "robust", "min_max", "quantile", "bins", "none", "one_hot"}
     width : int
-        Number of values per row before encoding: 1, or more for a block such as the pixels of an image.
+        Number of values per row before scaling: 1, or more for a block such as the pixels of an image and for a date.
     categories : tuple of str or None
         Sorted categories of the training rows. None at the end stands for a missing value. Empty for numbers.
     clip : "smooth", float or None
         Limit of the scaled values.
+    parts : tuple of str
+        Numbers that a date becomes. Empty for other kinds.
     """
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     treatment: ColumnTreatment
     width: int = 1
     categories: tuple[str | None, ...] = ()
     clip: Clip = None
+    parts: tuple[DatePart, ...] = ()
+
+    @property
+    def cells(self) -> int:
+        """Number of values per row in the table."""
+        return 1 if self.kind == "date" else self.width
 
     @property
     def labels(self) -> list[str]:
-        """Name of each value of a numeric column."""
+        """Name of each value of a column that is no category."""
+        if self.kind == "date":
+            return [f"{self.name} {part.replace('_', ' ')}" for part in self.parts]
         return value_names(self.name, self.width)
+
+    @property
+    def cell_labels(self) -> list[str]:
+        """Name of the value of the table that each value comes from."""
+        return [self.name] * self.width if self.kind == "date" else self.labels
 
     def to_state(self) -> dict[str, Any]:
         """Return the column as JSON values."""
-        state = asdict(self) | {"categories": list(self.categories)}
-        return state if self.clip is not None else {key: value for key, value in state.items() if key != "clip"}
+        state = asdict(self) | {"categories": list(self.categories), "parts": list(self.parts)}
+        absent = {"clip"} if self.clip is None else set()
+        absent |= set() if self.parts else {"parts"}
+        return {key: value for key, value in state.items() if key not in absent}
 
 
 def input_columns(options: Preprocessing, table: Table, names: Sequence[str], missing: Collection[str]) -> tuple[InputColumn, ...]:
@@ -86,11 +105,13 @@ def _input_column(options: Preprocessing, table: Table, name: str, missing: Coll
     asked, width = options.columns.get(name), column_width(table[name])
     if asked == "one_hot":
         return _category_column(options, table, name, missing)
+    if (date := date_of(asked)) is not None:
+        return _date_column(date, table, name, missing)
     kind = column_kind(table, name, missing)
     if kind == "boolean" and asked is None:
         return InputColumn(name, kind, "none", width)
     if kind != "category" or asked is not None:
-        number: Kind = "boolean" if kind == "boolean" else "number"
+        number: ColumnKind = "boolean" if kind == "boolean" else "number"
         scaling = column_scaling(options, name)
         return InputColumn(name, number, scaling.type, width, clip=scaling.clip)
     if options.categories == "none":
@@ -108,6 +129,11 @@ def column_scaling(options: Preprocessing, name: str) -> AnyScaling:
     """Return the scaling of a numeric column: its own, or that of all numbers."""
     asked: Any = options.columns.get(name, options.numbers)
     return scaling_of(asked)
+
+
+def _date_column(date: Date, table: Table, name: str, missing: Collection[str]) -> InputColumn:
+    parts = varied_parts(table, name, missing)
+    return InputColumn(name, "date", "standardize", len(parts), clip=date.clip, parts=parts)
 
 
 def _category_column(options: Preprocessing, table: Table, name: str, missing: Collection[str]) -> InputColumn:
@@ -133,6 +159,16 @@ def _check_shared(column: InputColumn, table: Table, missing: Collection[str]) -
         problem = f"{len(categories)} different texts in {rows} rows, such as {categories[0]!r}"
         help = f'convert them to numbers; or {leave_out(column.name)}; or set "one_hot" instead of "ignore" to encode them anyway'
         raise DataError(f"the column {column.name!r} has {problem}: too many to be categories", help=help)
+
+
+def later_parts(columns: Sequence[InputColumn]) -> list[int]:
+    """Return the indices of the values that are missing where another value of their cell is: one indicator tells of all of a date."""
+    found: list[int] = []
+    start = 0
+    for column in columns:
+        found += range(start + column.cells, start + column.width)
+        start += column.width
+    return found
 
 
 def missing_error(table: Table, name: str, row: int) -> DataError:

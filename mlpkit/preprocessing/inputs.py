@@ -155,7 +155,7 @@ class InputEncoder:
         """
         if not table.records or not self.named:
             return table
-        absent = {column.name: column.width for column in self.columns if column.name not in table}
+        absent = {column.name: column.cells for column in self.columns if column.name not in table}
         if len(absent) == len(self.order) and table.names:
             raise table.missing_columns(list(absent))
         return table.with_missing_columns(absent) if absent else table
@@ -171,11 +171,11 @@ class InputEncoder:
         Raise DataError if neither is possible.
         """
         if (table.named or not self.named) and all(name in table for name in self.order):
-            differing = [column for column in self.columns if column_width(table[column.name]) != column.width]
+            differing = [column for column in self.columns if column_width(table[column.name]) != column.cells]
             if not differing:
                 return True
             if table.named:
-                name, wanted = differing[0].name, differing[0].width
+                name, wanted = differing[0].name, differing[0].cells
                 found = counted(column_width(table[name]), "value")
                 raise data_error(
                     f"the column {name!r} has {found} per row, but the model was trained on {wanted}",
@@ -184,17 +184,18 @@ class InputEncoder:
                 )
         elif table.named and self.named:
             raise table.missing_columns([name for name in self.order if name not in table])
-        width = sum(column.width for column in self.columns)
+        width = sum(column.cells for column in self.columns)
         if table.width != width:
             one_row = table.width == 1 and table.rows == width
             help = f"give the columns in the order of training: {', '.join(self.order[:20])}"
             help = "for a single row give a list of one row, [[1, 2]], or x.reshape(1, -1)" if one_row else help
             found = counted(table.width, "column")
             raise data_error(f"the data have {found}, but the model was trained on {width}", table.source, help=help)
-        if self.categories.columns:
-            name = self.categories.columns[0].name
+        if by_name := [column for column in self.columns if column.kind in ("category", "date")]:
+            kind = "categorical" if by_name[0].kind == "category" else "a date"
             help = "give a table with named columns, such as a dictionary or a data frame"
-            raise DataError(f"the input {name!r} is categorical, and categorical inputs cannot be given by position in an array", help=help)
+            message = f"the input {by_name[0].name!r} is {kind}, and only numbers can be given by position in an array"
+            raise DataError(message, help=help)
         return False
 
     def _by_position(self, table: Table) -> Table:
@@ -225,7 +226,10 @@ class InputEncoder:
         """Return the encoder for a stored state and arrays, with the same bits. Raise ModelFileError if they are not valid."""
         try:
             valid = InputState.model_validate(state)
-            columns = [InputColumn(**column.model_dump() | {"categories": tuple(column.categories)}) for column in valid.columns]
+            columns = [
+                InputColumn(**column.model_dump() | {"categories": tuple(column.categories), "parts": tuple(column.parts)})
+                for column in valid.columns
+            ]
             numbers = NumberEncoder.from_state(valid, arrays, [column for column in columns if column.kind != "category"])
             chosen = tuple(column for column in columns if column.kind == "category")
             zeros = tuple(index - numbers.width for index in valid.zeros if index >= numbers.width)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mlpkit.data.column_types import Kind
 from mlpkit.plugin import Task
-from mlpkit.preprocessing.input_columns import ColumnTreatment
+from mlpkit.preprocessing.date_parts import DatePart
+from mlpkit.preprocessing.input_columns import ColumnKind, ColumnTreatment
 from mlpkit.preprocessing.task import Form
 from mlpkit.text.column_names import same_form
 from mlpkit.text.limits import InParts
@@ -30,11 +30,12 @@ class ColumnState(State):
     """Input column."""
 
     name: Annotated[str, AfterValidator(same_form)]
-    kind: Kind
+    kind: ColumnKind
     treatment: ColumnTreatment
     width: Annotated[int, Field(ge=1)]
     categories: Annotated[list[str | None], InParts]
     clip: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["smooth"] | None = None  # absent in files before 0.5
+    parts: Annotated[list[DatePart], InParts] = []  # of a date
 
     @model_validator(mode="after")
     def _consistent(self) -> ColumnState:
@@ -42,6 +43,10 @@ class ColumnState(State):
             raise ValueError(f"the column {self.name!r} has a treatment that does not fit its kind")
         if self.kind == "category" and (self.width != 1 or self.clip is not None):
             raise ValueError(f"the column {self.name!r} of categories has a width of {self.width}, not 1, or is clipped")
+        if self.kind == "date" and (self.treatment != "standardize" or not self.parts):
+            raise ValueError(f"the column {self.name!r} of dates has no parts, or is not standardized")
+        if self.parts and (self.kind != "date" or self.width != len(self.parts) or len(set(self.parts)) < len(self.parts)):
+            raise ValueError(f"the column {self.name!r} has parts that are not its {self.width} different numbers of a date")
         if len(set(self.categories)) < len(self.categories):
             raise ValueError(f"the column {self.name!r} has a category twice")
         return self

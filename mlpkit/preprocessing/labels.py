@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.column_types import missing_rows, numbers, refuse_dates, text_counts, texts
+from mlpkit.data.column_types import TO_NUMBERS, date_error, missing_rows, numbers, text_counts, texts
 from mlpkit.data.columns import Column, read_number
 from mlpkit.data.csv.text_column import TextColumn, coded
 from mlpkit.data.table import Table
@@ -136,7 +136,7 @@ def _is_finite(text: str) -> bool:
 def _check_labels(table: Table, name: str, column: Column, target_type: TargetType) -> None:
     """Raise DataError for dates, for labels that could become one class, and for fractions without an explicit `target_type`."""
     if column.dtype.kind == "M":
-        refuse_dates(name)
+        raise date_error(name, f"{TO_NUMBERS}; or to texts, if they are classes")
     if text := table.ambiguous[name]:
         raise DataError(f"the target {name!r} has {text} both as a text and as another value", help="use one type for equal labels")
     if column.dtype.kind == "f" and target_type == "auto":

@@ -20,9 +20,10 @@ from mlpkit.errors import DataError
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing.categorical import Unseen
-from mlpkit.preprocessing.input_columns import InputColumn, missing_error
+from mlpkit.preprocessing.date_parts import date_numbers
+from mlpkit.preprocessing.input_columns import InputColumn, later_parts, missing_error
 from mlpkit.preprocessing.json_state import InputState, statistics
-from mlpkit.preprocessing.statistics import column_statistics, unequal
+from mlpkit.preprocessing.statistics import column_numbers, column_statistics, unequal
 from mlpkit.preprocessing.value_maps import KNOTTED, NO_KNOTS, Knots, ValueMaps
 from mlpkit.spec import Preprocessing
 
@@ -84,12 +85,9 @@ class NumberEncoder:
         each, impute = unequal(weights), options.missing == "impute"
         parts = [part for column in columns for part in column_statistics(table, column, missing, impute, each)]
         fill, center, scale, gaps, constant = np.concatenate([np.empty((5, 0)), *parts], axis=1)
+        gaps[later_parts(columns)] = 0
         found = cls(tuple(columns), missing, impute, fill, center, scale, _indices(gaps), _indices(constant))
-
-        def values(column: InputColumn) -> NDArray[Any]:
-            return numbers(table, column.name, missing, boolean=column.kind == "boolean")
-
-        return found.with_knots(options, values, each, targets)
+        return found.with_knots(options, lambda column: column_numbers(table, column, missing), each, targets)
 
     def with_knots(
         self,
@@ -116,11 +114,20 @@ class NumberEncoder:
         """Names of the boolean columns."""
         return frozenset(column.name for column in self.columns if column.kind == "boolean")
 
+    @cached_property
+    def dates(self) -> dict[str, InputColumn]:
+        """Columns of dates by name."""
+        return {column.name: column for column in self.columns if column.kind == "date"}
+
     @property
     def names(self) -> list[str]:
         """Name of each value, indicator and bin."""
-        labels = [label for column in self.columns for label in column.labels]
-        return [*labels, *(f"{labels[index]} is missing" for index in self.missing_indices), *self.maps.bin_names(labels)]
+        labels, cells = [label for column in self.columns for label in column.labels], self._cells
+        return [*labels, *(f"{cells[index]} is missing" for index in self.missing_indices), *self.maps.bin_names(labels)]
+
+    @property
+    def _cells(self) -> list[str]:
+        return [label for column in self.columns for label in column.cell_labels]
 
     def encode(self, table: Table, out: Array, names: Sequence[str] | None = None) -> Unseen:
         """Fill `out`, zeros of shape (rows, width), in blocks of rows, and return the number of unexpected missing values.
@@ -162,8 +169,8 @@ class NumberEncoder:
         if not counts.any():
             return Counter()
         new = counts.copy()
-        new[self.missing_indices] = new[self.constant] = 0
-        names = [label for column in self.columns for label in column.labels] if new.any() else []
+        new[self.missing_indices] = new[self.constant] = new[later_parts(self.columns)] = 0
+        names = self._cells if new.any() else []
         return Counter({(names[index], None): int(new[index]) for index in np.flatnonzero(new)})
 
     def encode_plain(self, values: Sequence[float], out: Array) -> bool:
@@ -214,6 +221,8 @@ class NumberEncoder:
 
     def _numbers(self, table: Table, name: str) -> NDArray[Any]:
         """Return the numbers of a column. Infinite values are detected later, for all columns at once."""
+        if name in self.dates:
+            return date_numbers(table, name, self.missing, self.dates[name].parts)
         column, boolean = table[name], name in self.booleans
         if column.dtype == bool and name in table.lists and not boolean:
             message = f"the column {name!r} has {column.flat[0]} in {table.place(0)}, which is not a number"
@@ -223,7 +232,7 @@ class NumberEncoder:
 
     def _explain(self, table: Table, names: Sequence[str]) -> None:
         """Raise DataError for the first column with an infinite value, if there is one."""
-        for name in names:
+        for name in [name for name in names if name not in self.dates]:
             numbers(table, name, self.missing, boolean=name in self.booleans, advice=ADVICE)
 
     def _impute(self, table: Table, rows: slice, part: Vector) -> NDArray[np.bool_]:
@@ -231,7 +240,7 @@ class NumberEncoder:
         missing = np.isnan(part)
         if missing.any() and not self.impute:
             row, value = np.argwhere(missing)[0]
-            raise missing_error(table, self.names[value], int(row) + rows.start)
+            raise missing_error(table, self._cells[value], int(row) + rows.start)
         return self.fill_missing(part)
 
     def fill_missing(self, part: Vector) -> NDArray[np.bool_]:

@@ -30,7 +30,7 @@ from mlpkit.preprocessing.running_statistics import RunningStatistics, scan_rows
 from mlpkit.preprocessing.statistics import beyond_error, constant_columns, empty_error, indistinct_error
 from mlpkit.preprocessing.value_maps import KNOTTED
 from mlpkit.spec import Preprocessing
-from mlpkit.spec.number_scaling import Bins
+from mlpkit.spec.number_scaling import Bins, date_of
 
 CELLS = 2**15  # values that are encoded at a time: 256 kB, which fits in the cache with their source and target
 DIGITS = 16  # hexadecimal digits of a digest, as in a data fingerprint
@@ -85,11 +85,12 @@ def _found(
 def _columns(options: Preprocessing, inputs: Sequence[str], missing: Sequence[str], table: StoredTable) -> tuple[InputColumn, ...]:
     """Return the input columns. Raise an error if one is not numeric."""
     used = [name for name in inputs if options.columns.get(name) != "ignore"]
-    _refuse_trees(options, used)
     for name in used:
-        if options.columns.get(name) == "one_hot":
-            message = f"{name!r} stays on disk, and columns on disk cannot be one-hot encoded"
+        date = date_of(options.columns.get(name)) is not None
+        if date or options.columns.get(name) == "one_hot":
+            message = f"{name!r} stays on disk, and columns on disk {'hold no dates' if date else 'cannot be one-hot encoded'}"
             raise SpecError.at(f"preprocessing.columns.{name}", message, 'leave it out with "ignore", or set data.in_memory to true')
+    _refuse_trees(options, used)
     table.numbers(used)
     return input_columns(options, table.head(used), inputs, missing)
 
@@ -97,7 +98,7 @@ def _columns(options: Preprocessing, inputs: Sequence[str], missing: Sequence[st
 def _refuse_trees(options: Preprocessing, names: Sequence[str]) -> None:
     """Raise SpecError for edges of bins by a tree, which needs all values of a column at once."""
     for name in names:
-        scaling = column_scaling(options, name) if options.columns.get(name) != "one_hot" else None
+        scaling = column_scaling(options, name)
         if isinstance(scaling, Bins) and scaling.edges == "tree":
             path = f"columns.{name}" if name in options.columns else "numbers"
             help = "use 'quantiles', or set data.in_memory to true"
@@ -163,6 +164,9 @@ def _aligned(encoder: InputEncoder, table: StoredTable) -> tuple[str, ...]:
         A column does not exist, or has another type than in training.
     """
     names = named_by(encoder, table)
+    for name in encoder.numbers.dates:
+        message = f"the input {name!r} of {table.source} was a date in training, and columns on disk hold no dates"
+        raise data_error(message, table.source, help='set "in_memory" to true')
     table.numbers(names)
     for name in encoder.numbers.booleans:
         if table.head([name])[name].dtype != bool:

@@ -23,6 +23,7 @@ from mlpkit.preprocessing.row_split import SplitFacts, split_rows
 from mlpkit.preprocessing.soft_targets import check_loss
 from mlpkit.preprocessing.task import check_sign
 from mlpkit.spec import Preprocessing, Spec
+from mlpkit.spec.number_scaling import date_of
 from mlpkit.text.shown import counted, first_few
 
 
@@ -210,10 +211,14 @@ def _input_names(spec: Spec, rows: RawRows) -> tuple[str, ...]:
 
 
 def _options(spec: Spec, names: Sequence[str]) -> Preprocessing:
-    """Return the options of the inputs. A split by group or by time may be tried on columns that are "ignore" without it."""
+    """Return the options of the inputs. A split by group or by time may be tried on columns that are "ignore" or "date" without it."""
     options, split = spec.preprocessing, spec.data.split
     needless = set() if split is None else {split.group, split.time}.difference(names)
-    columns = {name: treatment for name, treatment in options.columns.items() if treatment != "ignore" or name not in needless}
+    columns = {
+        name: treatment
+        for name, treatment in options.columns.items()
+        if name not in needless or not (treatment == "ignore" or date_of(treatment))
+    }
     return options if len(columns) == len(options.columns) else options.model_copy(update={"columns": columns})
 
 

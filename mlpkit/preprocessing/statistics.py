@@ -5,7 +5,7 @@ Statistics may be weighted: a row of integer weight k counts as k rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from mlpkit.data.table import Table
 from mlpkit.errors import DataError
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.numerics.weighted import quantile, quantiles
+from mlpkit.preprocessing.date_parts import date_numbers
 from mlpkit.preprocessing.input_columns import InputColumn, leave_out, missing_error
 
 Vector = NDArray[np.float64]
@@ -73,13 +74,20 @@ def column_statistics(
     table: Table, column: InputColumn, missing: tuple[str, ...], impute: bool, weights: Vector | None
 ) -> Iterator[Vector]:
     """Yield the results of `_fit_values` for consecutive parts of a column's values."""
-    values = numbers(table, column.name, missing, boolean=column.kind == "boolean")
+    values = column_numbers(table, column, missing)
     values = values.reshape(len(values), -1)
     for part in row_blocks(column.width, max(1, WIDEST // len(values))):
         some = values[:, part].astype(np.float64)
         _check_distinct(column, values[:, part], some)
         _check_missing(table, column, part, np.isnan(some), impute)
         yield _fit_values(some, column, weights)
+
+
+def column_numbers(table: Table, column: InputColumn, missing: Collection[str]) -> NDArray[Any]:
+    """Return the numbers of a column, shape (rows,) or (rows, values), with NaN for missing ones; see `numbers` and `date_numbers`."""
+    if column.kind == "date":
+        return date_numbers(table, column.name, missing, column.parts)
+    return numbers(table, column.name, missing, boolean=column.kind == "boolean")
 
 
 def _fit_values(values: Vector, column: InputColumn, weights: Vector | None) -> Vector:
@@ -137,12 +145,12 @@ def _check_missing(table: Table, column: InputColumn, part: slice, absent: NDArr
     """Raise DataError for missing values if they are not imputed, and for values that are missing in every row."""
     if not impute and absent.any():
         row, value = np.argwhere(absent)[0]
-        raise missing_error(table, column.labels[part][value], int(row))
+        raise missing_error(table, column.cell_labels[part][value], int(row))
     if (empty := absent.all(axis=0)).any():
-        raise empty_error(column, column.labels[part][int(empty.argmax())])
+        raise empty_error(column, column.cell_labels[part][int(empty.argmax())])
 
 
 def empty_error(column: InputColumn, label: str) -> DataError:
     """Return the error for a value of a column that no row has."""
-    help = "remove it from the array" if column.width > 1 else leave_out(column.name)
+    help = "remove it from the array" if column.cells > 1 else leave_out(column.name)
     return DataError(f"the column {label!r} has no value in the training rows", help=help)

@@ -1,4 +1,4 @@
-"""Scaling of numeric inputs: the name of a kind, or an object with its options. The preprocessing implements it."""
+"""Scaling of numeric inputs and of dates: the name of a kind, or an object with its options. The preprocessing implements it."""
 
 from __future__ import annotations
 
@@ -82,6 +82,21 @@ class Unscaled(Scaling):
     type: Literal["none"] = Field("none", description="kind of scaling")
 
 
+class Date(Scaling):
+    """Dates become numbers, each scaled to mean 0 and standard deviation 1, and one indicator of missing dates.
+
+    The numbers are the days since 1970-01-01 with the fraction of the day, year, month, weekday (Monday is 0), sine and cosine of
+    2 pi (d - 1) / 365.25 for the day of the year d from 1 to 366, and sine and cosine of 2 pi f for the fraction f of the day. Numbers that
+    are equal in all training rows are left out, such as those of the time of day if each row has midnight; the days remain.
+
+    Dates are datetime values, or texts such as 2024-03-01, 2024-03-01T12:30 and 2024-03-01T12:30+01:00, of the years 1 to 9999. A date
+    without a time is its first moment. Times with a time zone become those of UTC.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "date", "clip": "smooth"}]})
+    type: Literal["date"] = Field("date", description="kind of treatment")
+
+
 class OneHot(Option):
     """One 0/1 column for each distinct value."""
 
@@ -100,11 +115,16 @@ ScalingName = Literal["standardize", "robust", "min_max", "quantile", "bins", "n
 AnyScaling = Standardize | Robust | MinMax | Quantile | Bins | Unscaled
 NumberScaling = Annotated[ScalingName | AnyScaling, *one_of("numbers", *SCALINGS, short=True)]
 Treatment = Annotated[
-    ScalingName | Literal["one_hot", "ignore"] | AnyScaling,
-    *one_of("treatment", *SCALINGS, OneHot, Ignore, short=True),
+    ScalingName | Literal["date", "one_hot", "ignore"] | AnyScaling | Date,
+    *one_of("treatment", *SCALINGS, Date, OneHot, Ignore, short=True),
 ]
 
 
 def scaling_of(written: ScalingName | AnyScaling) -> AnyScaling:
     """Return a scaling with its options, from its name or itself."""
     return next(kind() for kind in SCALINGS if kind().type == written) if isinstance(written, str) else written
+
+
+def date_of(written: object) -> Date | None:
+    """Return the options of a treatment that is "date", and None for another one."""
+    return Date() if written == "date" else written if isinstance(written, Date) else None

@@ -34,7 +34,7 @@ class Preprocessing(Part):
         {
             "numbers": {"type": "robust", "clip": "smooth"},
             "target": "robust",
-            "columns": {"zip": "one_hot", "id": "ignore"},
+            "columns": {"zip": "one_hot", "signup": "date", "id": "ignore"},
         }
     )
 
@@ -57,7 +57,9 @@ class Preprocessing(Part):
         False, description="predicted numbers are limited to the range of the target in the training rows"
     )
     columns: Annotated[Mapping[AnyColumn, Treatment], InParts, BeforeValidator(_each_once), Since(5, older=OLDER)] = Field(
-        {}, description="handling of single columns: 'ignore', 'one_hot', or a scaling as in `numbers`, which it replaces, `clip` included"
+        {},
+        description="handling of single columns: 'ignore', 'one_hot', 'date', or a scaling as in `numbers`, which it replaces, "
+        "`clip` included",
     )
 
 

@@ -27,7 +27,7 @@ def column(rng, rows):
         2: rng.choice(["p", "q", "r", "s"], rows),
         3: [f"name {row // 2}" for row in range(rows)],
         4: [f"name {rng.integers(0, max(1, rows // 3))}" for _ in range(rows)],
-        5: ["unknown" if row == rows // 2 else date for row, date in enumerate(dates)],
+        5: ["unknown" if row == rows // 2 and rows % 3 else date for row, date in enumerate(dates)],
         6: [["no", "yes"][row == rows - 1] for row in range(rows)],
         7: [""] * rows,
         8: ["same"] * rows,
@@ -78,6 +78,13 @@ CASES = {
     "one 'unknown' among dates": (["unknown", *(f"2024-01-{1 + row % 28:02d}" for row in range(59))], "ignore"),
     "texts that some rows share": ([f"t{row % 22}" for row in range(60)], "one_hot"),
     "texts that might be numbers": ([["0", "1", "2", "x"][row % 4] for row in range(60)], "one_hot"),
+    "dates": ([f"2024-{1 + row * 5 % 12:02d}-{1 + row * 11 % 28:02d}" for row in range(60)], "date"),
+    "dates and times": ([f"2024-01-{1 + row * 11 % 28:02d} {row % 24:02d}:15" for row in range(60)], "date"),
+    "a few dates": (["2024-01-31", "2024-01-01", "2024-01-02", *[""] * 57], "ignore"),
+    "one date": (["2024-01-31"] * 60, "ignore"),
+    "dates in two forms": ([f"2024-01-{1 + row % 28:02d}" if row % 2 else f"{1 + row % 28}.1.2024" for row in range(60)], "ignore"),
+    "days first": ([f"{1 + row * 11 % 28}.1.2024" for row in range(60)], "ignore"),
+    "zones of some": ([f"2024-01-{1 + row * 11 % 28:02d} 12:00{'Z' if row == 50 else ''}" for row in range(60)], "ignore"),
     "few values": (["1.5", "2.5", "3.5", *[""] * 57], "ignore"),
 }
 

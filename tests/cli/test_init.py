@@ -76,8 +76,8 @@ def test_columns_that_cannot_be_used_are_left_out_and_named(folder, run):
     (folder / "data.csv").write_text("row,name,day,text,number,empty,sparse,good,y\n" + "\n".join(rows))
     done = run("init", "data.csv")
     spec = json.loads((folder / "spec.json").read_text())
-    ignored = ["row", "name", "day", "text", "number", "empty", "sparse"]
-    assert spec["preprocessing"]["columns"] == dict.fromkeys(ignored, "ignore")
+    ignored = ["row", "name", "text", "number", "empty", "sparse"]
+    assert spec["preprocessing"]["columns"] == dict.fromkeys(ignored, "ignore") | {"day": "date"}
     assert [line.split(":")[0] for line in done.err.splitlines() if line.startswith("left out")] == [f"left out {name}" for name in ignored]
     assert run("train", "spec.json", "-q", "--epochs", 2).code == 0
 

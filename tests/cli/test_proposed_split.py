@@ -69,7 +69,8 @@ def test_the_note_has_the_line_that_changes_it(folder, run, name, columns):
     spec, (note,), shown = drafted(folder, run)
     assert ("groups)" in shown, "from 2024" in shown) == (name == "group", name == "time")
     (column,) = columns
-    assert spec["preprocessing"]["columns"] == {column: "ignore"}  # no input, with this split or another one
+    treatment = "date" if name == "neither" else "ignore"  # no input with this split, or with another one
+    assert spec["preprocessing"]["columns"] == {column: treatment}
     other = json.loads("{" + note.split(", set ")[1] + "}")
     spec["data"] |= other
     (folder / "spec.json").write_text(json.dumps(spec))

@@ -49,8 +49,9 @@ DATES = {
 def test_dates_are_refused_with_a_hint(values):
     with pytest.raises(DataError, match="'day' has dates or times") as caught:
         column_kind(Table({"day": values}), "day")
-    assert "days since" in caught.value.help
-    assert '"day": "ignore"' in caught.value.help
+    assert '"ignore"' in caught.value.help
+    assert ('"day": "date"' in caught.value.help) == ("12:30" not in values)
+    assert ("2024-03-31" in caught.value.help) == ("31.01.2024" in values or "1/31/2024" in values)
 
 
 def test_decimal_commas_are_refused_with_a_hint():

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlpkit.data.iso_dates import read_date
 from mlpkit.data.table import Table
-from mlpkit.data.times import read_date, time_text, times
+from mlpkit.data.times import time_text, times
 from mlpkit.errors import DataError
 
 DAYS = [datetime.date(2024, 3, day) for day in (3, 1, 2)]

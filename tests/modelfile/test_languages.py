@@ -79,6 +79,8 @@ def mixed_columns():
         "island": [None if row % 9 == 0 else ["Dream", "Biscoe", "Ünst, \"far\""][row % 3] for row in rows],
         "pixels": rng.integers(0, 16, (60, 5)),
         "year": 2007 + rows % 3,
+        "seen": [None if row % 13 == 5 else str(np.datetime64("1967-11-30") + 97 * int(row)) for row in rows],
+        "called": [f"2024-0{1 + row % 3}-1{row % 10}T{row % 24:02d}:30:{row % 60:02d}.25{'Z' if row % 2 else '-03:30'}" for row in rows],
         "constant": np.full(60, 0.1), "always": np.full(60, True), "word": ["same"] * 60,
     }  # fmt: skip
 
@@ -86,7 +88,8 @@ def mixed_columns():
 def varied(columns):
     """The columns as they come later: what was constant in training varies, with gaps."""
     rows = np.arange(60)
-    return columns | {"constant": np.where(rows % 4 == 0, np.nan, rows * 1e3), "always": rows % 2 == 0}
+    called = [f"{1890 + 9 * row}-12-31T23:59:59.999Z" for row in rows.tolist()]
+    return columns | {"constant": np.where(rows % 4 == 0, np.nan, rows * 1e3), "always": rows % 2 == 0, "called": called}
 
 
 def mixed_targets():
@@ -123,6 +126,14 @@ SCALED = {  # preprocessing of some of them
         "columns": {"length": "quantile", "pixels": {"type": "min_max", "clip": 0.7}},
     },
 }
+
+
+def with_dates(preprocessing=None):
+    """The preprocessing, with the two columns of dates."""
+    options = preprocessing or {}
+    return options | {"columns": options.get("columns", {}) | {"seen": "date", "called": {"type": "date", "clip": "smooth"}}}
+
+
 HIDDEN = [
     {"units": 5, "activation": {"type": "leaky_relu", "negative_slope": 0.2}, "normalization": "batch"},
     {"units": 4, "activation": "glu", "bias": False},
@@ -185,7 +196,7 @@ def cases(tmp_path_factory):
     for name, (target, activation, loss) in FORMS.items():
         spec = {
             "data": {"target": target if len(target) > 1 else target[0], "inputs": [*columns]},
-            "preprocessing": SCALED.get(name, {"columns": {"year": "one_hot"}}),
+            "preprocessing": with_dates(SCALED.get(name, {"columns": {"year": "one_hot"}})),
             "dtype": "float64",
             "network": {"layers": [*HIDDEN, {"activation": activation}]},
             "loss": loss,
@@ -197,6 +208,7 @@ def cases(tmp_path_factory):
     for number, choices in enumerate(CHOICES):
         layers = [{"units": 6, "activation": choice, "normalization": "layer"} for choice in choices]
         spec = {"data": {"target": "mass", "inputs": [*columns]}, "dtype": "float64", "network": {"layers": [*layers, {}]}, "loss": "mse"}
+        spec["preprocessing"] = with_dates()
         path = make_model(folder, f"choices {number}", spec | {"training": {"epochs": 2}}, columns | {"mass": targets["mass"]})
         found[f"choices {number}"] = path, json_rows(varied(columns)), varied(columns)
     return found

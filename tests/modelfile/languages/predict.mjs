@@ -100,6 +100,18 @@ function number(value, missing) {
   return { true: 1, false: 0 }[String(value).toLowerCase()] ?? Number(value);
 }
 
+function dateNumbers(value, parts, missing) {
+  if (value === null || missing.includes(value)) return parts.map(() => NaN);
+  const [, year, month, day, hour, minute, second, sign, ahead, more] = /^(\d+)-(\d+)-(\d+)(?:[T ](\d+):(\d+)(?::(\d+(?:\.\d+)?))?(?:Z|([+-])(\d\d):?(\d\d))?)?$/.exec(value);
+  const east = (sign === "-" ? -60 : 60) * (Number(ahead ?? 0) * 60 + Number(more ?? 0)), start = (...parts) => new Date(0).setUTCFullYear(...parts) / 864e5;
+  const time = Number(hour ?? 0) * 3600 + Number(minute ?? 0) * 60 + Number(second ?? 0) - east;
+  const days = start(year, month - 1, day) + Math.floor(time / 86400), fraction = time / 86400 - Math.floor(time / 86400), date = new Date(days * 864e5);
+  const angle = (2 * Math.PI * (days - start(date.getUTCFullYear(), 0, 1))) / 365.25, turn = 2 * Math.PI * fraction;
+  const known = { days: days + fraction, year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, weekday: (date.getUTCDay() + 6) % 7 };
+  Object.assign(known, { day_of_year_sine: Math.sin(angle), day_of_year_cosine: Math.cos(angle), hour_sine: Math.sin(turn), hour_cosine: Math.cos(turn) });
+  return parts.map((part) => known[part]);
+}
+
 const category = (value, missing) => (value === null || missing.includes(String(value)) ? null : String(value));
 
 function interpolated(x, points, scores) { // piecewise linear, constant beyond the ends
@@ -111,7 +123,7 @@ function interpolated(x, points, scores) { // piecewise linear, constant beyond 
 function encode({ columns, missing }, arrays, row) {
   const of = (name) => arrays.get(`/preprocess/inputs/${name}`) ?? [];
   const plain = columns.filter(({ kind }) => kind !== "category"), chosen = columns.filter(({ kind }) => kind === "category");
-  const values = plain.flatMap(({ name }) => row[name]).map((value) => number(value, missing));
+  const values = plain.flatMap(({ name, kind, parts }) => (kind === "date" ? dateNumbers(row[name], parts, missing) : [row[name]].flat().map((value) => number(value, missing))));
   const [fill, center, scale] = ["fill", "center", "scale"].map(of);
   const scaled = values.map((value, at) => ((Number.isNaN(value) ? fill[at] : value) - center[at]) / scale[at]);
   const gaps = of("gaps").map((at) => Number(Number.isNaN(values[at])));

@@ -4,6 +4,7 @@ ROWS is a JSON file with a list of rows; each has a value by column: a number, a
 missing, or a list of values for a block. A line of JSON is printed for each model: its predictions and what they come from.
 """
 
+import datetime
 import hashlib
 import importlib
 import json
@@ -91,6 +92,26 @@ def number(value, missing):
     return float({"true": 1, "false": 0}.get(str(value).lower(), value))
 
 
+def date_numbers(value, parts, missing):
+    if value is None or value in missing:
+        return [np.nan] * len(parts)
+    moment = datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
+    moment = moment.astimezone(datetime.UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    midnight = datetime.datetime(moment.year, moment.month, moment.day)
+    days, fraction = (midnight - datetime.datetime(1970, 1, 1)).days, (moment - midnight) / datetime.timedelta(days=1)
+    year, hour = 2 * math.pi * (moment.timetuple().tm_yday - 1) / 365.25, 2 * math.pi * fraction
+    known = {"days": days + fraction, "year": moment.year, "month": moment.month, "weekday": moment.weekday()}
+    known |= {"day_of_year_sine": math.sin(year), "day_of_year_cosine": math.cos(year)}
+    known |= {"hour_sine": math.sin(hour), "hour_cosine": math.cos(hour)}
+    return [known[part] for part in parts]
+
+
+def raw_numbers(column, value, missing):
+    if column["kind"] == "date":
+        return date_numbers(value, column["parts"], missing)
+    return [number(each, missing) for each in np.atleast_1d(value).tolist()]
+
+
 def category(value, missing):
     text = str(int(value)) if isinstance(value, float) and value == int(value) else value
     return None if text is None or text in missing else str(text)
@@ -117,10 +138,10 @@ def mapped(columns, arrays, scaled):
 def encode(inputs, arrays, rows):
     """The inputs of the network for rows of values by column."""
     missing, parts = inputs["missing"], []
-    plain = [column["name"] for column in inputs["columns"] if column["kind"] != "category"]
+    plain = [column for column in inputs["columns"] if column["kind"] != "category"]
     if plain:
         fill, center, scale = (arrays[f"/preprocess/inputs/{name}"] for name in ("fill", "center", "scale"))
-        values = np.array([[number(value, missing) for name in plain for value in np.atleast_1d(row[name]).tolist()] for row in rows])
+        values = np.array([[value for column in plain for value in raw_numbers(column, row[column["name"]], missing)] for row in rows])
         gaps = np.isnan(values)
         scaled, places = mapped(inputs["columns"], arrays, (np.where(gaps, fill, values) - center) / scale)
         parts += [scaled, gaps[:, arrays.get("/preprocess/inputs/gaps", [])], *places]

@@ -172,26 +172,74 @@ def test_every_kind_of_column_and_target(name, page, tmp_path):
         "wet": rows % 3 == 0,
         "island": [None if row % 9 == 0 else ["Dream", "Biscoe", 'Ünst, "far"'][row % 3] for row in rows],
         "pixels": rng.integers(0, 16, (60, 3)),
+        "seen": [None if row % 13 == 5 else str(np.datetime64("1967-11-30") + 97 * int(row)) for row in rows],
+        "called": [f"2024/0{1 + row % 3}/1{row % 10} {row % 24}:30:{row % 60:02d}.25{'Z' if row % 2 else ' -0330'}" for row in rows],
         "mass": rng.normal(4000, 300, 60),
         "depth": rng.normal(17, 2, 60),
         "large": rows % 4 == 0,
         "spotted": rng.integers(0, 2, 60),
         "code": rng.integers(-1, 2, 60),
     }
-    data = {"target": target, "inputs": ["length", "wet", "island", "pixels"]}
+    data = {"target": target, "inputs": ["length", "wet", "island", "pixels", "seen", "called"]}
     network = {"layers": [*LAYERS, {"activation": activation}]}
     spec = {"data": data, "dtype": "float64", "network": network, "loss": loss, "training": {"epochs": 20}}
-    spec["preprocessing"] = SCALED.get(name, {})
+    options = SCALED.get(name, {})
+    dates = {"seen": "date", "called": {"type": "date", "clip": "smooth"}}
+    spec["preprocessing"] = options | {"columns": options.get("columns", {}) | dates}
     model = mlpkit.train(spec | ({"decision": {"threshold": 0.2}} if name == "decided" else {}), columns)
     model.save(tmp_path / "model.h5")
     shown = page.show(tmp_path / "model.h5")
     assert "below" in shown, shown
-    lines = ["island;pixels0;length;pixels1;wet;pixels2"]  # in another order
+    lines = ["island;pixels0;length;called;pixels1;wet;pixels2;seen"]  # in another order
     for row, (island, pixels) in enumerate(zip(columns["island"], columns["pixels"].tolist(), strict=True)):
         quoted = '"{}"'.format((island or "").replace('"', '""'))
         length = "NA" if columns["length"][row] is None else repr(columns["length"][row])
-        lines.append(f"{quoted};{pixels[0]};{length};{pixels[1]};{'TRUE' if columns['wet'][row] else 'false'};{pixels[2]}")
+        wet, seen, called = "TRUE" if columns["wet"][row] else "false", columns["seen"][row] or "", columns["called"][row]
+        lines.append(f"{quoted};{pixels[0]};{length};{called};{pixels[1]};{wet};{pixels[2]};{seen}")
     assert_predicted(page.predict_rows("\n".join(lines)), model, columns)
+
+
+@pytest.fixture
+def dated(page, tmp_path):
+    """A model of one column of dates and times, which the page shows."""
+    days = [str(np.datetime64("2020-01-15T18:00") + 2500 * hour) for hour in range(40)]
+    layers = [{"units": 4, "activation": "tanh"}, {}]
+    spec = {"dtype": "float64", "network": {"layers": layers}, "loss": "mse", "preprocessing": {"columns": {"day": "date"}}}
+    model = mlpkit.train(spec | {"training": {"epochs": 5}}, {"day": days}, np.arange(40.0))
+    model.save(tmp_path / "model.h5")
+    page.show(tmp_path / "model.h5")
+    return model
+
+
+DATES = [
+    "2024-03-01",
+    "2024/2/29 5:06",
+    "2023-04",
+    "1969-12-31T23:59:59.75Z",
+    "2000-12-31 23:30-00:45",
+    "0001-01-01",
+    "9999-12-31T23:59:59+00",
+]
+
+
+def test_dates_are_read_as_mlpkit_reads_them(dated, page):
+    for text in DATES:
+        assert_predicted(page.predict_rows(f"day\n{text}\n"), dated, {"day": [text]})
+    page.type_in("day", "2022-02-03T04:05:06")
+    page.js("document.querySelector('#row button').click()")
+    found = page.js("Array.from(document.querySelectorAll('#answer data'), (cell) => cell.value)")
+    assert_predicted([found], dated, {"day": ["2022-02-03T04:05:06"]})
+
+
+WRONG_DATES = ["2023-02-29", "1.3.2024", "2024-03-01T24:00", "2024.03", "20240301", "0000-01-01", "9999-12-31T23:59-01", "soon"]
+
+
+@pytest.mark.parametrize("text", WRONG_DATES)
+def test_a_text_that_is_no_date_is_refused_as_mlpkit_does(dated, page, text):
+    assert page.predict_rows(f"day\n{text}\n") == []
+    assert f'line 2: day must be a date such as 2024-03-01 or 2024-03-01T12:30, not "{text}"' in page.text("#answers [role=alert]")
+    with pytest.raises(mlpkit.DataError):
+        dated.predict({"day": [text]})
 
 
 @pytest.mark.parametrize("number", range(len(CHOICES)))
