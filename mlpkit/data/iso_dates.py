@@ -11,7 +11,7 @@ _ISO = re.compile(
     r"( ?(?P<zone>Z|[+-]\d{2}(:?\d{2}(:?\d{2})?)?))?)?)?",
     re.ASCII,
 )
-_UNITS = {"hour": (24, 3_600_000_000), "minute": (60, 60_000_000), "second": (61, 1_000_000)}  # microseconds; 60 is a leap second
+_FIELDS = ("year", "month", "day", "hour", "minute", "second", "fraction", "zone")
 EPOCH = datetime.date(1970, 1, 1).toordinal() * 86_400_000_000  # as `read_date` gives it
 
 
@@ -20,18 +20,19 @@ def read_date(text: str) -> tuple[int, bool] | None:
     match = _ISO.fullmatch(text.strip())
     if match is None:
         return None
+    year, month, day, hour, minute, second, fraction, zone = match.group(*_FIELDS)
     try:
-        day = datetime.date(int(match["year"]), int(match["month"]), int(match["day"] or 1))
+        days = datetime.date(int(year), int(month), int(day or 1)).toordinal()
     except ValueError:  # such as 2024-02-30
         return None
-    microseconds = day.toordinal() * 86_400_000_000 + int((match["fraction"] or "")[:6].ljust(6, "0"))
-    for unit, (most, length) in _UNITS.items():
-        if int(match[unit] or 0) >= most:
-            return None
-        microseconds += int(match[unit] or 0) * length
-    zone = match["zone"]
-    if zone is None or zone == "Z":
-        return microseconds, zone is not None
-    hours, minutes, seconds = (int(digits) for digits in (*re.findall(r"\d\d", zone), 0, 0)[:3])  # mean times of places have seconds
-    ahead = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000
-    return microseconds - (ahead if zone[0] == "+" else -ahead), True
+    if hour is None:
+        return days * 86_400_000_000, False
+    hours, minutes, seconds = int(hour), int(minute), int(second or 0)
+    if hours > 23 or minutes > 59 or seconds > 60:  # 60 is a leap second
+        return None
+    if zone is not None and zone != "Z":
+        sign = -1 if zone[0] == "-" else 1
+        ahead = (sign * int(digits) for digits in (*re.findall(r"\d\d", zone), 0, 0)[:3])  # mean times of places have seconds
+        hours, minutes, seconds = (own - zoned for own, zoned in zip((hours, minutes, seconds), ahead, strict=True))
+    seconds += ((days * 24 + hours) * 60 + minutes) * 60
+    return seconds * 1_000_000 + int(fraction[:6].ljust(6, "0") if fraction else 0), zone is not None

@@ -136,7 +136,7 @@ def _read(
     table: Table, name: str, codes: NDArray[np.intp], texts: Sequence[str | None], advice: str, *, allow_numbers: bool = True
 ) -> NDArray[np.datetime64]:
     """Return dates from texts, which `codes` assigns to the rows; NaT for None. `allow_numbers` allows texts such as 2024.03."""
-    found = [None if text is None or (not allow_numbers and read_number(text) is not None) else read_date(text) for text in texts]
+    found = [None if text is None or (not allow_numbers and _is_number(text)) else read_date(text) for text in texts]
     wrong = np.array([date is None and text is not None for date, text in zip(found, texts, strict=True)], dtype=bool)[codes]
     if wrong.any():
         row = int(wrong.argmax())
@@ -149,3 +149,8 @@ def _read(
         raise table.error(f"{message}, {texts[codes[other]]!r} in {table.place(other)}", other, "give all of them a time zone, or none")
     none = np.iinfo(np.int64).min  # NaT
     return np.array([none if date is None else date[0] - EPOCH for date in found], dtype=np.int64)[codes].view("datetime64[us]")
+
+
+def _is_number(text: str) -> bool:
+    """Return True for texts such as 2024.03; a text with a day is no number."""
+    return len(text.strip()) <= len("2024.03") and read_number(text) is not None

@@ -116,6 +116,8 @@ def _row(model: mlpkit.Model) -> Any:
 def _value(column: Any) -> Any:
     if column.kind == "category":
         return [next(iter(column.categories), None)]
+    if column.kind == "date":
+        return ["2024-03-01T12:30"]
     return np.zeros((1, column.width)) if column.width > 1 else [0.0]
 
 

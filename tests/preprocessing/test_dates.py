@@ -305,6 +305,7 @@ BAD = {
     "a time of day": (["12:30"], "'t' has '12:30' in row 0"),
     "a word": (["2024-03-01", "soon"], "'t' has 'soon' in row 1"),
     "a number as a text": (["2024.03"], "'t' has '2024.03' in row 0"),
+    "a number with spaces": ([" 2024.03 "], "'t' has ' 2024.03 ' in row 0"),
     "a date without marks": (["20240301"], "'t' has '20240301' in row 0"),
     "numbers": ([1.5, 2.0], "'t' has numbers, which are no dates"),
     "booleans": ([True, False], "'t' has booleans, which are no dates"),
