@@ -38,6 +38,10 @@ def predict(
         float | None,
         typer.Option("--threshold", help="Of two classes, predict the second one above this probability, not the model's."),
     ] = None,
+    interval: Annotated[
+        float | None,
+        typer.Option("--interval", help="Write intervals too that contain this share of the targets, such as 0.9; or sets of classes."),
+    ] = None,
     keep_columns: Annotated[bool, typer.Option("--keep-columns", help="Write the columns of DATA before the predictions.")] = False,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Number of rows in memory at once.")] = 8192,
     code: Code = None,
@@ -48,7 +52,8 @@ def predict(
     """Predict from rows; the output has a header and one line per row.
 
     The column of predictions has the name of the target, such as species. Probabilities are named species=Adelie and so on. A
-    name that DATA already has gets the prefix predicted_.
+    name that DATA already has gets the prefix predicted_. Intervals are price.lower and price.upper; a set of classes is true or false in
+    species=Adelie and so on.
     """
     from mlpkit.model.load import load
 
@@ -60,13 +65,18 @@ def predict(
         raise typer.BadParameter("--proba is for classes, and --parts for numbers: use one of them", param_hint="--parts")
     if threshold is not None and (proba or parts):
         raise typer.BadParameter("it decides between classes, and does not go with --proba or --parts", param_hint="--threshold")
-    if threshold is not None and not 0 < threshold < 1:
-        raise typer.BadParameter(f"{threshold:g} is not between 0 and 1", param_hint="--threshold")
+    if interval is not None and (proba or parts or threshold is not None):
+        raise typer.BadParameter("it does not go with --proba, --parts or --threshold", param_hint="--interval")
+    for name, value in (("--threshold", threshold), ("--interval", interval)):
+        if value is not None and not 0 < value < 1:
+            raise typer.BadParameter(f"{value:g} is not between 0 and 1", param_hint=name)
     check_output(output, force=force, reads=[model, data])
     loaded = load(model, allow_surrogate=allow_surrogate)
     with console.binary() if output == "-" else written(output, replace=force) as stream:
         rows = write(
-            stream, chosen, _batches(loaded, data, batch_size, _predictor(proba, parts, threshold), keep_columns and chosen, allow_large)
+            stream,
+            chosen,
+            _batches(loaded, data, batch_size, _predictor(proba, parts, threshold, interval), keep_columns and chosen, allow_large),
         )
     if output != "-":
         console.say(one_line(f"saved {output}: {counted(rows, 'prediction')}"))
@@ -75,8 +85,10 @@ def predict(
 Predict = Callable[["Model", "Table"], Columns]
 
 
-def _predictor(proba: bool, parts: bool, threshold: float | None) -> Predict:
+def _predictor(proba: bool, parts: bool, threshold: float | None, interval: float | None) -> Predict:
     """Return the function that predicts what the options ask for."""
+    if interval is not None:
+        return partial(_intervals, level=interval)
     return _probabilities if proba else _parts if parts else partial(_predictions, threshold=threshold)
 
 
@@ -108,6 +120,21 @@ def _probabilities(model: Model, table: Table) -> Columns:
     values = model.predict_proba(table)
     names = () if model.target_encoder is None else model.target_encoder.names
     return _named(names if model.classes is None else [f"{names[0]}={label}" for label in model.classes.tolist()], values)
+
+
+def _intervals(model: Model, table: Table, level: float) -> Columns:
+    """Return predictions with the ends of their intervals, or with true or false for each class of a set."""
+    names = () if model.target_encoder is None else model.target_encoder.names
+    if model.classes is not None:
+        chosen = model.predict_set(table, level)
+        return _named(names, model.predict(table)) | _named([f"{names[0]}={label}" for label in model.classes.tolist()], chosen)
+    parts = (model.predict(table), *model.predict_interval(table, level))
+    values, lower, upper = (part.reshape(len(part), -1).T for part in parts)
+    return {
+        column: array
+        for index, name in enumerate(names)
+        for column, array in ((name, values[index]), (f"{name}.lower", lower[index]), (f"{name}.upper", upper[index]))
+    }
 
 
 def _parts(model: Model, table: Table) -> Columns:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mlpkit.engine.network import Network
 from mlpkit.errors import ModelFileError, SpecError
-from mlpkit.model.predictor import Predictor
+from mlpkit.model.intervals import IntervalPredictor
 from mlpkit.model.runs import Runs, elsewhere
 from mlpkit.model.serialization import Stored, to_contents
 from mlpkit.model.weights import get_weights, set_prior, set_weights
@@ -34,7 +34,7 @@ WITHOUT_COMPAT = (
 )
 
 
-class Model(Predictor):
+class Model(IntervalPredictor):
     """Network with its spec, initialized from the seed of the spec.
 
     Parameters
@@ -216,16 +216,21 @@ class Model(Predictor):
             set_prior(self.spec, self._network, prepared.train)
         self.input_encoder, self.target_encoder = prepared.inputs, prepared.target
 
-    def decide(self, prepared: Prepared) -> None:
-        """Set the decision threshold of the spec, or choose it on the validation rows with the present weights.
+    def finish(self, prepared: Prepared) -> None:
+        """Choose the decision threshold and keep the residuals, as the spec says, on the validation rows with the present weights.
 
         Warns if there are too few rows of the second class; the threshold stays 0.5 then.
         """
-        if self.spec.decision is None or self.target_encoder is None:
+        if self.target_encoder is None:
             return
-        from mlpkit.training.decision import decided
+        if self.spec.decision is not None:
+            from mlpkit.training.decision import decided
 
-        self.target_encoder = decided(self.spec, self.network, prepared, self.target_encoder)
+            self.target_encoder = decided(self.spec, self.network, prepared, self.target_encoder)
+        if self.spec.training.keep_residuals:
+            from mlpkit.training.calibration import calibrated
+
+            self.target_encoder = calibrated(self.spec, self.network, prepared, self.target_encoder)
 
     # -- the file
 

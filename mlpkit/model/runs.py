@@ -97,7 +97,7 @@ class Runs:
                     session.settle()
                     raise
             if session.run.finished:
-                model.decide(session.prepared)
+                model.finish(session.prepared)
         except MLPKitError as error:
             error.model = model if model.history else None
             raise

@@ -65,6 +65,9 @@ class Training(Part):
     keep_state: Annotated[Flag, Since(4)] = Field(
         False, description="save the state of the optimizer also after a finished run, so that it can be continued"
     )
+    keep_residuals: Annotated[Flag, Since(5)] = Field(
+        False, description="keep the errors on the validation rows in the model, for intervals of numbers and sets of classes"
+    )
     weighted_metrics: Annotated[Flag, Since(4)] = Field(False, description="apply sample weights in validation metrics, as in the loss")
     training_metrics: Annotated[Flag, Since(5)] = Field(
         False, description="measure loss and metrics on the training rows too after each epoch: training_loss, training_NAME"

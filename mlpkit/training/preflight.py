@@ -62,6 +62,17 @@ def _check_decision(spec: Spec, prepared: Prepared) -> None:
         raise SpecError.at("decision.threshold", message, "add data.split.validation, such as 0.2, or give a number")
 
 
+def _check_residuals(spec: Spec, prepared: Prepared) -> None:
+    """Raise SpecError if there are no held-out rows, or no errors of one number or class to keep."""
+    if not spec.training.keep_residuals:
+        return
+    if prepared.target.task == "multilabel":
+        raise SpecError.at("training.keep_residuals", "several labels per row have neither intervals nor sets", "remove it")
+    if prepared.validation is None:
+        advice = "add data.split.validation, such as 0.2, or remove it"
+        raise SpecError.at("training.keep_residuals", "there are no validation rows whose errors could be kept", advice)
+
+
 def check_measured(spec: Spec, prepared: Prepared) -> None:
     """Raise SpecError if the metrics, target weights, early stopping, schedule or batches of a spec do not fit the data."""
     check_metrics(spec.metrics, prepared.target.task)
@@ -70,6 +81,7 @@ def check_measured(spec: Spec, prepared: Prepared) -> None:
     if spec.training.training_metrics and prepared.validation is None:
         message = "there are no validation rows, so the metrics are those of the training rows already"
         raise SpecError.at("training.training_metrics", message, "remove it, or add data.split.validation, such as 0.2")
+    _check_residuals(spec, prepared)
     check_batches(spec, len(prepared.train.inputs))
     stopping = spec.training.early_stopping
     if stopping is not None and stopping.monitor == "validation_loss" and prepared.validation is None:

@@ -1,0 +1,76 @@
+"""Errors on held-out rows, from which a model predicts intervals and sets of classes: split conformal prediction.
+
+If the held-out rows and the rows to predict are exchangeable, an interval of the level p contains the target of a new row with a
+probability of at least p, whatever the model. Papadopoulos et al. 2002; Lei et al. 2018, 1604.04173; for classes Sadinle et al. 2019,
+1609.00451.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.errors import DataError
+from mlpkit.plugin import Targets, Task
+
+MOST = 10_000  # rows whose residuals are kept
+
+Vector = NDArray[np.float64]
+
+
+def sorted_residuals(task: Task, scores: Vector, values: Targets) -> Vector:
+    """Return the residuals of held-out rows, each column sorted; of more than 10,000 rows those at equal distances.
+
+    Parameters
+    ----------
+    task : {"classification", "regression"}
+    scores : array, shape (rows, targets) or (rows, classes)
+        Predictions, or the probability of each class.
+    values : array, shape (rows, targets) or (rows,)
+        Targets in the units of the data, or class numbers.
+
+    Returns
+    -------
+    array, shape (rows, targets) or (rows, 1)
+        abs(prediction - target), or 1 - probability of the right class.
+    """
+    rows = np.linspace(0, len(scores) - 1, min(len(scores), MOST)).round().astype(np.intp)
+    if task == "regression":
+        return np.sort(np.abs(scores[rows] - values[rows]), axis=0)
+    return np.sort(1.0 - scores[rows, values[rows]])[:, None]
+
+
+def bound(residuals: Vector, level: float) -> Vector:
+    """Return the half width of intervals of a level for each target, or the largest 1 - probability of a class in a set.
+
+    It is the k-th smallest residual, with k = ceil((rows + 1) level).
+
+    Raises
+    ------
+    DataError
+        The level is not between 0 and 1, or there are too few residuals for it.
+    """
+    if isinstance(level, bool) or not isinstance(level, (int, float, np.floating)) or not 0 < level < 1:
+        raise DataError(f"the level is {level!r}, but must be a number between 0 and 1", help="0.9 is usual")
+    count = len(residuals)
+    place = math.ceil((count + 1) * float(level) * (1 - 1e-12))
+    if place > count:
+        needed = math.ceil(level / (1 - level) * (1 - 1e-12))
+        message = f"a level of {level:g} needs {needed} held-out rows, but the model has {count}"
+        raise DataError(message, help="use a lower level, or more validation rows")
+    return np.asarray(residuals[place - 1])
+
+
+def stored_residuals(arrays: Mapping[str, NDArray[Any]], task: Task, width: int) -> Vector:
+    """Return the residuals in a model file, empty if there are none. Raise ValueError if they are not valid."""
+    found = np.asarray(arrays.get("residuals", np.empty((0, width))))
+    columns = width if task == "regression" else 1
+    if found.dtype.kind != "f" or found.ndim != 2 or (len(found) and (found.shape[1] != columns or task == "multilabel")):
+        raise ValueError(f"'residuals' are not floats of the shape (rows, {columns})")
+    if not np.isfinite(found).all() or (found < 0).any() or (np.diff(found, axis=0) < 0).any():
+        raise ValueError("'residuals' are not finite numbers of at least 0 in order")
+    return found.astype(np.float64)
