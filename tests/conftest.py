@@ -8,6 +8,29 @@ import pytest
 import mlpkit
 from mlpkit.plugin import REGISTRIES, entry_points
 
+STATES = {}  # of the generators of each module of tests, after its import
+
+
+def pytest_collection_finish(session):
+    for module in {item.module for item in session.items}:
+        STATES[module] = [(value, value.bit_generator.state) for value in vars(module).values() if isinstance(value, np.random.Generator)]
+
+
+def rewind(module):
+    for generator, state in STATES.get(module, ()):
+        generator.bit_generator.state = state
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    rewind(item.module)  # before fixtures that several tests share
+
+
+@pytest.fixture(autouse=True)
+def generators_of_the_module(request):
+    """The numbers that a test draws do not depend on the tests before it."""
+    rewind(request.module)
+
 
 @pytest.fixture(autouse=True)
 def numpys_error_state():

@@ -54,7 +54,7 @@ def test_classes_have_sets(project, run):
         (["--interval", "0.9"], 2, "keeps no errors of held-out rows"),
     ],
 )
-def test_what_does_not_go_is_refused(project, run, options, code, words):
+def test_other_options_beside_it_are_refused(project, run, options, code, words):
     assert run("train", "spec.json", "-q").code == 0
     done = run("predict", "model.h5", "shapes.csv", *options)
     assert (done.code, done.out) == (code, "")

@@ -10,8 +10,6 @@ from mlpkit.errors import DataError, ModelFileError, SpecError
 from mlpkit.modelfile import reader, writer
 from mlpkit.preprocessing.residuals import MOST, bound, sorted_residuals
 
-RNG = np.random.default_rng(12)
-
 
 def rows(count, seed=0):
     """Numbers with noise that grows with the first input, and three classes that overlap."""
@@ -41,7 +39,7 @@ def spec(loss="mse", keep=True, **parts):
 @pytest.mark.parametrize("level", [0.5, 0.8, 0.9])
 def test_the_bound_is_the_residual_that_enough_others_are_below(count, level):
     """Of count + 1 exchangeable residuals the new one is among the k smallest with probability k / (count + 1)."""
-    residuals = np.sort(RNG.random(count))[:, None]
+    residuals = np.sort(np.random.default_rng(count).random(count))[:, None]
     found = bound(residuals, level)[0]
     k = int((residuals[:, 0] <= found).sum())
     assert k / (count + 1) >= level - 1e-9

@@ -80,7 +80,8 @@ def test_min_max_is_that_of_scikit_learn():
 
 
 def test_robust_is_that_of_scikit_learn_where_quantiles_are_values():
-    column = RNG.normal(size=(401, 2))  # quartiles of 4 k + 1 rows need no interpolation
+    rng = np.random.default_rng(21)
+    column = rng.normal(size=(401, 2))  # quartiles of 4 k + 1 rows need no interpolation
     np.testing.assert_allclose(encoded("robust", {"x": column}), RobustScaler().fit_transform(column), rtol=1e-12)
 
 
@@ -110,7 +111,8 @@ def test_a_number_as_clip_cuts_at_both_ends():
 
 def test_quantiles_become_normal_scores():
     """101 knots of 101 distinct values are the values themselves, so that the score of rank r is that of the share r / 100."""
-    values = np.exp(RNG.normal(size=101))
+    rng = np.random.default_rng(22)
+    values = np.exp(rng.normal(size=101))
     found = encoded({"type": "quantile", "knots": 101}, {"x": values})[:, 0]
     shares = np.clip(values.argsort().argsort() / 100, 0.5 / 101, 1 - 0.5 / 101)
     expected = [NormalDist().inv_cdf(share) for share in shares]
@@ -150,9 +152,10 @@ def test_bins_are_places_between_quantiles_behind_the_standardized_numbers():
 @pytest.mark.parametrize("count", [2, 3, 8])
 @pytest.mark.parametrize("task", ["numbers", "classes"])
 def test_edges_of_a_tree_are_the_thresholds_of_scikit_learn(count, task):
-    x = np.round(RNG.normal(size=2000), 1) + np.arange(2000) / 2**16  # exact in the float32 of scikit-learn
+    rng = np.random.default_rng(23)
+    x = np.round(rng.normal(size=2000), 1) + np.arange(2000) / 2**16  # exact in the float32 of scikit-learn
     x = np.round(x * 2**16) / 2**16
-    y = np.floor(3 * np.sin(3 * x) + RNG.normal(size=2000)) if task == "numbers" else (np.floor(2 * x) % 3).astype(int)
+    y = np.floor(3 * np.sin(3 * x) + rng.normal(size=2000)) if task == "numbers" else (np.floor(2 * x) % 3).astype(int)
     model = DecisionTreeRegressor if task == "numbers" else DecisionTreeClassifier
     tree = model(max_leaf_nodes=count, min_samples_leaf=20).fit(x[:, None], y).tree_
     expected = np.sort(tree.threshold[tree.feature == 0])
@@ -176,7 +179,8 @@ def test_a_tree_finds_the_same_edges_for_weights_of_any_size(factor):
 
 
 def test_a_tree_uses_the_weights_of_rows():
-    x, weights = RNG.normal(size=400), RNG.integers(1, 4, 400)
+    rng = np.random.default_rng(24)
+    x, weights = rng.normal(size=400), rng.integers(1, 4, 400)
     y = np.cos(3 * x)[:, None]
     repeated = tree_edges(np.repeat(x, weights), np.repeat(y, weights, axis=0), 6, None)
     np.testing.assert_allclose(tree_edges(x, y, 6, weights.astype(float)), repeated, rtol=1e-12)
@@ -184,7 +188,8 @@ def test_a_tree_uses_the_weights_of_rows():
 
 @pytest.mark.parametrize("scaling", SCALINGS, ids=str)
 def test_a_row_of_weight_k_counts_as_k_rows(scaling):
-    weights = RNG.integers(1, 4, ROWS)
+    rng = np.random.default_rng(25)
+    weights = rng.integers(1, 4, ROWS)
     rows = np.repeat(np.arange(ROWS), weights)
     repeated = {name: values[rows] for name, values in TABLE.items()}
     encoder = fitted(scaling, weights=weights.astype(float))
@@ -323,16 +328,18 @@ def test_knots_of_a_sample_reach_the_smallest_and_the_largest_value(tmp_path, mo
         if scaling == "min_max":
             np.testing.assert_allclose([found.min(axis=0), found.max(axis=0)], [[0, 0], [1, 1]])
         elif scaling in ("quantile", "bins"):
-            points = encoder.numbers.knots.points.reshape(2, -1) * encoder.numbers.scale[:, None] + encoder.numbers.center[:, None]
-            np.testing.assert_allclose([points[:, 0], points[:, -1]], [matrix.min(axis=0), matrix.max(axis=0)], rtol=1e-12)
+            for index, column in enumerate(matrix.T):
+                points = encoder.numbers.knots.of(slice(index, index + 1)) * encoder.numbers.scale[index] + encoder.numbers.center[index]
+                np.testing.assert_allclose([points[0], points[-1]], [column.min(), column.max()], rtol=1e-12)
         else:
             np.testing.assert_allclose(np.diff(np.quantile(found, [0.25, 0.75], axis=0), axis=0), 1, atol=0.4)
 
 
 def test_a_wild_value_does_not_dominate_a_prediction():
     """It does without clipping: the network's hidden units are linear, so that the prediction grows with the value."""
+    rng = np.random.default_rng(26)
     network = {"layers": [{"units": 8, "activation": "relu"}, {}]}
-    x, training = RNG.normal(size=(300, 2)), {"epochs": 30, "batch_size": 32}
+    x, training = rng.normal(size=(300, 2)), {"epochs": 30, "batch_size": 32}
     y = x @ [1.0, -2.0]
     wild = np.array([[1000.0, 0.0]])
     found = {
@@ -396,7 +403,8 @@ def test_other_values_are_refused_at_their_place(name):
 
 
 def test_a_tree_needs_its_values_in_memory(tmp_path):
-    np.save(tmp_path / "rows.npy", RNG.normal(size=(30, 2)))
+    rng = np.random.default_rng(27)
+    np.save(tmp_path / "rows.npy", rng.normal(size=(30, 2)))
     tree = {"type": "bins", "edges": "tree"}
     with pytest.raises(SpecError, match="a tree needs all of its values in memory") as caught:
         mlpkit.train(spec(tree, data={"in_memory": False}), tmp_path / "rows.npy", Y[:30])
