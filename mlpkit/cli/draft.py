@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlpkit.cli.class_imbalance import ClassImbalance, class_imbalance
 from mlpkit.cli.column_roles import FEW_ROWS, LABELS, ColumnRole, column_role
 from mlpkit.cli.model_facts import listed
 from mlpkit.cli.proposed_split import ProposedSplit, proposals
@@ -61,7 +62,7 @@ class Draft:
     columns : mapping of str to ColumnRole
         Roles of the inputs.
     notes : list of str
-        Lines about the split.
+        Lines about the split and about a rare class.
     """
 
     spec: dict[str, Any]
@@ -106,21 +107,24 @@ def draft(table: Table, target: str, path: str, name: str, written: Mapping[str,
     table, untargeted = _with_target(table, target)
     classes = _classes(table, target)
     marks = _marks(table, target)
-    split, training = _split(table, target, classes, (*MISSING, *marks))
+    split, rows = _split(table, target, classes, (*MISSING, *marks))
+    training = table if split is None else table.take(rows)
+    imbalance = ClassImbalance() if classes is None else _imbalance(table, target, rows)
     data: dict[str, Any] = {"path": path, **(written or {}), "target": target} | ({"missing": list(marks)} if marks else {})
     data |= {"missing_target": "drop"} if untargeted else {}
-    data |= {} if split is None else {"split": split.split}
+    data |= imbalance.data | ({} if split is None else {"split": split.split})
     columns = _columns(table, training, target, set() if split is None else split.columns, (*MISSING, *marks))
     treatments = {column: role.treatment for column, role in columns.items() if role.treatment}
     treatments |= dict.fromkeys(sorted(split.columns), "ignore") if split is not None else {}  # holds also for another split
     scaled = any(role.kind == "number" and not role.treatment for role in columns.values())
     preprocessing = ({"numbers": SCALING} if scaled else {}) | ({"columns": treatments} if treatments else {})
     spec = {"name": name, "seed": SEED, "data": data} | ({"preprocessing": preprocessing} if preprocessing else {})
-    spec |= _network(table.rows, classes, split="split" in data)
-    for rows in (table, training):
-        TargetEncoder.fit(Spec.model_validate(spec), rows.select([target]))  # raises the error if the target cannot be fitted
+    spec |= _network(table.rows, classes, split="split" in data) | imbalance.keys
+    for part in (table, training):
+        TargetEncoder.fit(Spec.model_validate(spec), part.select([target]))  # raises the error if the target cannot be fitted
     unnamed = {column: ColumnRole("", "ignore", "it has no name in the file") for column in sorted(table.unnamed) if column != target}
-    return Draft(spec, _described(classes), untargeted, marks, {**columns, **unnamed}, [] if split is None else split.notes)
+    notes = [*imbalance.notes, *([] if split is None else split.notes)]
+    return Draft(spec, _described(classes), untargeted, marks, {**columns, **unnamed}, notes)
 
 
 def _columns(table: Table, training: Table, target: str, split: set[str], missing: Sequence[str]) -> dict[str, ColumnRole]:
@@ -159,14 +163,26 @@ def _marks(table: Table, target: str) -> dict[str, str]:
     return {mark: name for mark, name in found.items() if mark not in classes}
 
 
-def _split(table: Table, target: str, classes: list[Any] | None, missing: Sequence[str]) -> tuple[ProposedSplit | None, Table]:
+def _split(table: Table, target: str, classes: list[Any] | None, missing: Sequence[str]) -> tuple[ProposedSplit | None, NDArray[np.intp]]:
     """Return the split and the rows for training: all rows without a split if there are few, or if the target would be constant."""
+    import numpy as np
+
     if table.rows >= FEW_ROWS:
         for proposed in proposals(table, target, missing):
             rows = _training_rows(table, target, classes, proposed, missing)
             if rows is not None:
-                return proposed, table.take(rows)
-    return None, table
+                return proposed, rows
+    return None, np.arange(table.rows)
+
+
+def _imbalance(table: Table, target: str, training: NDArray[np.intp]) -> ClassImbalance:
+    """Return the keys for the classes of a target, with the rows for training."""
+    import numpy as np
+
+    from mlpkit.preprocessing.labels import class_numbers, find_classes
+
+    classes = find_classes(table, target)
+    return class_imbalance(classes, class_numbers(table, target, classes), np.setdiff1d(np.arange(table.rows), training))
 
 
 def _training_rows(

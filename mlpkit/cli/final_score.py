@@ -56,8 +56,20 @@ def _values(model: Model, found: Baselines, metric: str, weighted: str) -> dict[
         "linear_rows": found.fitted_rows,
         "training_rows": found.training_rows,
         "skipped": dict(found.skipped),
+        **_decided(model, found, metric),
         "advice": _advice(model, metric, found.constant, scores),
     }
+
+
+def _decided(model: Model, found: Baselines, first: str) -> dict[str, Any]:
+    """Return the threshold of a spec with a decision, and the metrics after the first one that depend on it."""
+    from mlpkit.plugin import REGISTRIES
+
+    if model.spec.decision is None or model.target_encoder is None:
+        return {}
+    others = {name: value for name, value in found.scores["model"].items() if name not in {first, "loss"}}
+    decided = {name: value for name, value in others.items() if REGISTRIES["metrics"].get(name).decides}
+    return {"threshold": model.target_encoder.threshold, "with_threshold": finite(decided)}
 
 
 def score_text(score: dict[str, Any]) -> str:
@@ -76,6 +88,9 @@ def score_text(score: dict[str, Any]) -> str:
     else:
         fitted, training = score["linear_rows"], score["training_rows"]
         text += f"linear {_number(score['linear'])}" + (f" (fitted on {fitted:,} of {training:,} rows)" if fitted < training else "")
+    if score.get("with_threshold"):
+        decided = ", ".join(f"{name} {_number(value)}" for name, value in score["with_threshold"].items())
+        text += f"; with the threshold {score['threshold']:.4g}: {decided}"
     return one_line(text + (f"; {score['advice']}" if score["advice"] else ""))
 
 

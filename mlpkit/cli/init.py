@@ -36,7 +36,8 @@ def init(
     """Write a spec for a table, and the JSON Schema of specs beside it.
 
     Columns that cannot be used, such as row names and constant columns, are left out and reported. The validation rows are whole
-    groups if a column of ids repeats, the latest rows if the rows are in order of a date, and else drawn at random.
+    groups if a column of ids repeats, the latest rows if the rows are in order of a date, and else drawn at random. If a class is rare, the
+    metrics fit that; the rarer of two becomes the positive class, with a decision threshold.
     """
     check_output(output, force=force, reads=[data])
     check_ending(output, SPECS, "a spec")
