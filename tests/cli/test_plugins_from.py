@@ -85,6 +85,7 @@ def test_a_file_becomes_a_package_unchanged(own, run):
     assert done.err.splitlines()[-1] == "  mlpkit train mlpkit-pack/example/spec.json"
 
 
+@pytest.mark.slow
 def test_the_package_of_a_file_takes_its_place(own, installed, run, python):
     assert run("plugins", "new", "pack", "--from", "my.py").code == 0
     spec = "mlpkit-pack/example/spec.json"

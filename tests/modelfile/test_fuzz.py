@@ -52,6 +52,7 @@ def test_the_result_does_not_depend_on_the_number_of_workers(tmp_path):
     assert counts[0] == counts[1] != []
 
 
+@pytest.mark.slow
 def test_a_mutant_can_be_made_again(tmp_path):
     for folder in ("one", "other"):
         fuzz(tmp_path / folder, "--reproduce", "xor:12")

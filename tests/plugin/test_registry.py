@@ -151,6 +151,7 @@ def test_a_plugin_installed_later_is_found_after_a_refresh(install):
     assert activation("late").__module__ == "dist_one"
 
 
+@pytest.mark.slow
 def test_a_plugin_that_takes_a_minute_to_import_slows_nothing_that_does_not_use_it(install, tmp_path):
     slow = "import time\ntime.sleep(3600)\n" + PLUGIN.format(cls="Plugin")
     install("dist-slow", "slow", slow)

@@ -83,6 +83,7 @@ def saved_model(plugin):
     return check.status, check.reason
 
 
+@pytest.mark.slow
 def test_a_class_is_found_in_a_new_process_by_its_entry_point_or_its_module():
     assert saved_model("mlpkit-snake:snake") == ("passed", "")
     assert saved_model(good.RMSProp(learning_rate=good.WarmUp())) == ("passed", "")

@@ -109,18 +109,19 @@ def looped(spec, tmp_path, at):
 
 @pytest.mark.parametrize("way", [trained, pytest.param(looped, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["early stopping", pytest.param("one batch", marks=pytest.mark.slow)])
-def test_an_interrupt_at_any_moment(name, way, tmp_path):
+@pytest.mark.parametrize("count", [15, pytest.param(60, marks=pytest.mark.slow)])
+def test_an_interrupt_at_any_moment(count, name, way, tmp_path):
     with Interrupting() as counting:
         expected = mlpkit.train(spec(name), X, Y)
     expected.save(tmp_path / "unbroken.h5")
     expected = (tmp_path / "unbroken.h5").read_bytes()
-    moments = random.Random(5).sample(range(1, counting.seen - 20), 60)
+    moments = random.Random(5).sample(range(1, counting.seen - 20), count)
     came = 0
     for at in moments:
         found, interrupted = way(spec(name), tmp_path, at)
         assert found == expected, at
         came += interrupted
-    assert came >= 55, "the moments are counted over a run, so that nearly all of them are met"
+    assert came >= 0.9 * count, "the moments are counted over a run, so that nearly all of them are met"
 
 
 def test_the_handler_stands_only_while_a_step_runs():

@@ -47,7 +47,7 @@ VARIANTS = [
     {},
     pytest.param({"training__shuffle": False}, marks=pytest.mark.slow),
     pytest.param({"training__early_stopping": None, "metrics": []}, marks=pytest.mark.slow),
-    {"training__early_stopping": {"monitor": "training_loss"}},
+    pytest.param({"training__early_stopping": {"monitor": "training_loss"}}, marks=pytest.mark.slow),
 ]
 
 
