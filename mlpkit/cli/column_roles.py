@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -77,7 +77,7 @@ def _unusable(table: Table, training: Table, column: InputColumn, missing: Seque
     """Return the reason to leave a column out, or an empty string."""
     import numpy as np
 
-    from mlpkit.data.column_types import text_counts, texts
+    from mlpkit.data.column_types import text_among_dates, text_counts, texts
     from mlpkit.preprocessing.statistics import column_numbers
 
     if column.kind == "category":
@@ -86,7 +86,8 @@ def _unusable(table: Table, training: Table, column: InputColumn, missing: Seque
             return f"it has only one value, {next(iter(counts))!r}"
         rows = sum(counts.values())
         if len(counts) > max(LABELS, SHARED * rows):
-            return _date_reason(counts) or f"it has {len(counts)} different texts in {rows} rows"
+            other = text_among_dates(counts)
+            return f"it has dates and other texts, such as {other!r}" if other else f"it has {len(counts)} different texts in {rows} rows"
         return _sparse(rows, table.rows, split=training is not table)
     if column.cells > 1:
         return ""
@@ -99,15 +100,6 @@ def _unusable(table: Table, training: Table, column: InputColumn, missing: Seque
     if column.kind != "date" and len(present) > FEW_ROWS and (np.diff(values) == 1).all():
         return "it numbers the rows"
     return ""
-
-
-def _date_reason(counts: Mapping[str, int]) -> str:
-    """Return the reason if most texts are dates, else an empty string."""
-    from mlpkit.data.iso_dates import read_date
-
-    others = [text for text in counts if not read_date(text)]
-    mixed = 0 < 2 * len(others) < len(counts)
-    return f"it has dates and other texts, such as {others[0]!r}: correct them, or add them to data.missing" if mixed else ""
 
 
 def _sparse(present: int, rows: int, *, split: bool) -> str:

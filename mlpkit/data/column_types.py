@@ -232,7 +232,7 @@ def _treatment(name: str, treatment: str) -> str:
 def date_error(name: str, help: str, texts: Collection[str] = ()) -> DataError:
     """Return the error for a column that has dates or times; it shows a text that is no ISO date."""
     other = next((text for text in texts if not read_date(text)), None)
-    why = "which are neither numbers nor categories" if other is None else f"such as {other!r}, that are not written as 2024-03-31"
+    why = "which are neither numbers nor categories" if other is None else f"such as {other!r}, which is no date of the form 2024-03-31"
     return DataError(f"the column {name!r} has dates or times, {why}", help=help)
 
 
@@ -243,7 +243,7 @@ def _date_advice(name: str, texts: Collection[str]) -> str:
         return advice
     if any(re.fullmatch(_TIME, text) for text in texts):
         return f"convert them to numbers, such as hours; or leave the input out: {_treatment(name, 'ignore')}"
-    return f"write them as 2024-03-31, which has one meaning; then {advice}"
+    return f"write them as 2024-03-31, and add texts for missing values to data.missing; then {advice}"
 
 
 def has_days(table: Table, name: str, missing: Collection[str]) -> bool:
@@ -253,3 +253,9 @@ def has_days(table: Table, name: str, missing: Collection[str]) -> bool:
         return column.dtype.kind == "M"
     counts = text_counts(column, missing)
     return bool(counts) and all(_DATE.fullmatch(text) and read_date(text) for text in counts)
+
+
+def text_among_dates(texts: Collection[str]) -> str | None:
+    """Return the first text that is no date if most texts are dates, else None."""
+    others = [text for text in texts if not read_date(text)]
+    return others[0] if 0 < 2 * len(others) < len(texts) else None

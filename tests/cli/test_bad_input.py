@@ -127,7 +127,7 @@ BAD_DATA = {
     "a constant target": (lambda text: text.replace("box", "bar").replace("disc", "bar"), ["only one class"]),
     "text in a number column": (lambda text: text.replace("NA", "wide", 1), ["'width'", "line 7", "'wide'", "shapes.csv:7"]),
     "infinity": (lambda text: text.replace("NA", "inf", 1), ["'width' has inf", "line 7"]),
-    "dates": (lambda text: re.sub("red|green|blue", "2020-05-17", text), ["'colour' has dates", "days since", "ignore"]),
+    "dates": (lambda text: re.sub("red|green|blue", "2020-05-17", text), ["'colour' has dates", '"colour": "date"', "ignore"]),
     "not UTF-8": (lambda text: text.replace("red", "r\xe9d", 1).encode("latin-1"), ["not UTF-8", "line 2"]),
     "a NUL": (lambda text: text.replace("red", "r\0d", 1), ["NUL", "line 2"]),
 }

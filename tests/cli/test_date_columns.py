@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 
 RNG = np.random.default_rng(4)
 
@@ -16,7 +17,7 @@ def test_init_makes_inputs_of_dates_and_train_check_and_info_show_them(folder, r
     assert "1 date: signup" in done.err
     assert 'signup has dates: with "date" in preprocessing.columns, days, year, month and so on are inputs' in done.err
     assert "left out paid: the column 'paid' has dates or times, such as " in done.err
-    assert "that are not written as 2024-03-31" in done.err
+    assert "which is no date of the form 2024-03-31" in done.err
     columns = json.loads((folder / "spec.json").read_text())["preprocessing"]["columns"]
     assert columns == {"signup": "date", "paid": "ignore"}
     assert run("check", "spec.json").code == 0
@@ -36,3 +37,25 @@ def test_a_date_is_set_on_the_command_line(folder, run):
     assert (refused.code, '"day": "date"' in refused.err) == (2, True)
     done = run("train", "spec.json", "-n", "--set", "preprocessing.columns.day=date")
     assert (done.code, "1 date: day" in done.out) == (0, True), done.err
+
+
+MARKS = {
+    "0000-00-00": "has dates or times, such as '0000-00-00', which is no date",
+    "never": "the column 'seen' has dates and other texts, such as 'never'",
+}
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_mark_among_dates_is_named_and_can_be_declared(folder, run, mark):
+    days = [mark if row % 9 == 4 else f"2024-{1 + row % 12:02d}-{1 + row * 11 % 28:02d}" for row in range(90)]
+    (folder / "data.csv").write_text("\n".join(["seen,x,y", *(f"{day},{row % 7},{row % 11}.5" for row, day in enumerate(days))]))
+    done = run("init", "data.csv")
+    assert done.code == 0, done.err
+    (line,) = (line for line in done.err.splitlines() if line.startswith("left out seen: "))
+    assert MARKS[mark] in line
+    spec = json.loads((folder / "spec.json").read_text())
+    spec["preprocessing"]["columns"]["seen"] = "date"
+    spec["data"]["missing"] = [mark]
+    (folder / "spec.json").write_text(json.dumps(spec))
+    done = run("train", "spec.json", "--epochs", 1)
+    assert (done.code, "1 date: seen" in done.err) == (0, True), done.err
