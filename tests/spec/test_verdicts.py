@@ -49,7 +49,7 @@ PARTS = {  # a spec with a key, by its part
     "preprocessing": (Preprocessing, lambda key: {**BASE, "preprocessing": key}),
     "network": (NetworkSpec, lambda key: {**BASE, "network": {**BASE["network"], **key}}),
     "layer": (Layer, lambda key: with_layer(**key)),
-    "training": (Training, lambda key: {**BASE, "training": key}),
+    "training": (Training, lambda key: {**with_layer(dropout=0.5), "training": key}),  # something that fades
     "early_stopping": (EarlyStopping, lambda key: {**BASE, "training": {"early_stopping": key}}),
     "checkpoint": (Checkpoint, lambda key: {**BASE, "training": {"checkpoint": key}}),
     "decision": (Decision, lambda key: {**BASE, "decision": key}),
