@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlpkit.spec.class_labels import label_text
-from mlpkit.text.shown import counted, shortened
+from mlpkit.text.shown import shortened
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,11 +69,14 @@ def class_imbalance(classes: Labels, numbers: NDArray[Any], validation: NDArray[
     if len(classes) > 2:
         note = f"the rarest class is {of_rows}: balanced_accuracy is the first metric, because all classes count the same in it"
         return ClassImbalance({}, {"metrics": list(OF_MORE)}, [f"{note}; to undo that, set {undo}"])
-    threshold, decided = _threshold(share, int(np.count_nonzero(numbers[validation] == rarest)))
+    validated = int(np.count_nonzero(numbers[validation] == rarest))
+    threshold, decided = _threshold(share, validated)
     why = f"average_precision is the first metric, because accuracy is {1 - share:.4g} if {shown} is never predicted"
-    found = f"positive class {of_rows}: {why}"
     decision = f"{shown} is predicted if its probability is above {decided}; to undo both, remove decision and set {undo}"
-    return ClassImbalance({"positive": label}, {"metrics": list(OF_TWO), "decision": {"threshold": threshold}}, [found, decision])
+    notes = [f"positive class {of_rows}: {why}", decision]
+    if len(validation) and not validated:
+        notes.append(f"no validation row has {shown}: average_precision and f1 are undefined there; more rows or another split may help")
+    return ClassImbalance({"positive": label}, {"metrics": list(OF_TWO), "decision": {"threshold": threshold}}, notes)
 
 
 def _threshold(share: float, validated: int) -> tuple[str | float, str]:
@@ -83,4 +86,4 @@ def _threshold(share: float, validated: int) -> tuple[str | float, str]:
     if validated >= FEWEST:
         return "f1", "the threshold that has the best F1 score on the validation rows"
     chosen = max(0.01, round(math.sqrt(share / 2), 2))
-    return chosen, f"{chosen}, because {counted(validated, 'validation row')} of it are too few to choose a threshold (fewer than {FEWEST})"
+    return chosen, f"{chosen}, because fewer than {FEWEST} validation rows have it ({validated}): too few to choose a threshold"

@@ -116,13 +116,23 @@ def test_with_few_rows_of_a_class_the_threshold_is_a_number(folder, run):
     x, rare = made(0, 150)
     write(folder / "t.csv", x, np.where(rare, "yes", "no"))
     done = run("init", "t.csv")
-    assert "above 0.1, because 1 validation row of it are too few" in done.err
+    assert "above 0.1, because fewer than 20 validation rows have it (1): too few to choose a threshold; to undo" in done.err
     spec = json.loads((folder / "spec.json").read_text())
     assert (spec["data"]["positive"], spec["decision"], spec["metrics"]) == ("yes", {"threshold": 0.1}, NEW)
     done = run("train", "spec.json", "--epochs", 3)
     assert done.code == 0
     assert "; with the threshold 0.1: balanced_accuracy " in done.err.splitlines()[-1]
     assert mlpkit.load("model.h5").target_encoder.threshold == 0.1
+
+
+def test_validation_rows_without_the_positive_class_are_named(folder, run):
+    lines = [f"{row * 7 % 11},p{row // 10},{'ill' if row // 10 == 3 else 'well'}" for row in range(300)]
+    (folder / "t.csv").write_text("\n".join(["a,patient,y", *lines]) + "\n")
+    text = "no validation row has 'ill': average_precision and f1 are undefined there; more rows or another split may help"
+    assert text in run("init", "t.csv").err
+    done = run("train", "spec.json", "--epochs", 1)
+    assert done.code == 0
+    assert "average_precision undefined on 60 validation rows" in done.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("rows", [12, 25])
