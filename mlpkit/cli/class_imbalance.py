@@ -7,7 +7,6 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlpkit.spec.class_labels import label_text
 from mlpkit.text.shown import shortened
 
 if TYPE_CHECKING:
@@ -56,6 +55,8 @@ def class_imbalance(classes: Labels, numbers: NDArray[Any], validation: NDArray[
         Numbers of the validation rows.
     """
     import numpy as np
+
+    from mlpkit.spec.class_labels import label_text
 
     counts = np.bincount(numbers, minlength=len(classes))
     rarest = int(counts.argmin())
