@@ -359,7 +359,11 @@ def test_plugins_are_listed_with_their_source(run):
     assert "fused with sigmoid" in run("plugins", "list", "-g", "losses", "-v").out
 
 
-@pytest.mark.parametrize("info", mlpkit.plugins(), ids=lambda info: f"{info.kind}-{info.name}")
+@pytest.mark.parametrize(
+    "info",
+    [pytest.param(info, marks=pytest.mark.slow if number % 6 else ()) for number, info in enumerate(mlpkit.plugins())],
+    ids=lambda info: f"{info.kind}-{info.name}",
+)
 def test_every_plugin_is_shown_with_its_options(run, info):
     done = run("plugins", "show", info.full_name, "-g", info.kind, "--json")
     (found,) = json.loads(done.out)

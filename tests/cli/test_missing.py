@@ -50,6 +50,7 @@ def test_info_shows_each_plugin_with_its_options(model, run):
     assert "\nplugins     mlpkit-snake:snake from mlpkit-snake 0.1.0, a=2.0\n" in run("info", model).out
 
 
+@pytest.mark.slow
 def test_info_shows_the_first_of_many_plugins_of_an_untrusted_file(model, run):
     contents = reader.read(model)
     (snake,) = (plugin for plugin in contents.plugins if plugin["name"] == "mlpkit-snake:snake")

@@ -16,6 +16,8 @@ import pytest
 import mlpkit
 from mlpkit.cli.signals import Interrupt
 
+from ..sampling import one_in
+
 LONG = ("--epochs", "1000000", "-s", "data.split=null")
 
 
@@ -26,7 +28,7 @@ def wait_for_epochs(process, number):
             return
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", one_in(3, [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]))
 def test_an_interrupt_saves_the_model(project, start, number):
     process = start("train", "spec.json", "--progress", "json", "--json", *LONG)
     wait_for_epochs(process, 5)
@@ -180,7 +182,7 @@ def small_files():
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("unbuffered", one_in(2, ["", "1"]))
 def test_a_full_disk_under_stdout(trained, start, environment, unbuffered):
     with open(trained / "out.csv", "wb") as out:
         process = start(
@@ -199,7 +201,7 @@ def test_a_full_disk_under_stdout(trained, start, environment, unbuffered):
 
 
 @pytest.mark.parametrize(
-    "argv", [["train", "spec.json", "-f"], ["predict", "model.h5", "shapes.csv", "--keep-columns", "-o", "out.csv", "-f"]]
+    "argv", one_in(2, [["train", "spec.json", "-f"], ["predict", "model.h5", "shapes.csv", "--keep-columns", "-o", "out.csv", "-f"]])
 )
 def test_a_file_that_grows_too_large_leaves_the_old_one(trained, start, argv):
     (trained / "out.csv").write_text("old")
@@ -212,6 +214,7 @@ def test_a_file_that_grows_too_large_leaves_the_old_one(trained, start, argv):
     assert {path.name: path.read_bytes() for path in trained.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_output_is_ascii_if_the_stream_has_no_unicode(folder, start, environment, project):
     text = (project / "shapes.csv").read_text().replace("red", "größe")
     (project / "shapes.csv").write_text(text, encoding="utf-8")

@@ -118,6 +118,7 @@ def test_a_pickled_model_has_no_object_of_another_pythons_library(tmp_path):
         assert not [name for name in names if "pathlib" in name or "Path" in name]
 
 
+@pytest.mark.slow
 def test_many_mapped_models_keep_no_descriptors_open(model, tmp_path):
     model.save(tmp_path / "model.h5")
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -53,6 +53,7 @@ def dense(small) -> Contents:
     return replace(small, arrays={f"inputs/{number}": np.ones(1) for number in range(12)})
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_in_every_third_byte_of_a_heap_is_an_error_or_changes_nothing(dense, same):
     data = to_bytes(dense)
     start = data.index(b"FRHP")

@@ -79,6 +79,7 @@ def run(program, folder):
     return subprocess.run([sys.executable, *program], capture_output=True, text=True, check=False, cwd=folder, env=environment)
 
 
+@pytest.mark.slow
 def test_a_later_key_costs_the_lines_that_declare_it(tmp_path):
     x = np.linspace(-1, 1, 24).reshape(12, 2)
     spec = {"network": {"layers": [{"units": 3, "activation": "leaky_relu"}, {"units": 1}]}, "loss": "mse", "training": {"epochs": 2}}

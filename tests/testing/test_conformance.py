@@ -110,6 +110,7 @@ def test_a_class_of_an_installed_distribution_is_found_in_a_new_process(install)
     assert saved_model("dist-twice:twice_x") == ("passed", "")
 
 
+@pytest.mark.slow
 def test_a_class_of_a_file_is_found_in_a_new_process(tmp_path):
     (tmp_path / "of_a_file.py").write_text(CODE.format(name="OfAFile", before="", slope="2"))
     (info,) = mlpkit.register_file(tmp_path / "of_a_file.py")
@@ -145,6 +146,7 @@ def test_a_class_inside_a_function_is_not_looked_for():
     assert "put it in a file" in skipped["pickles"]
 
 
+@pytest.mark.slow
 def test_a_class_of_the_main_program_is_not_looked_for(tmp_path):
     program = CODE.format(name="Twice", before="", slope="2") + (
         "\nfrom mlpkit.testing import check_plugin\nprint({c.name: c.reason for c in check_plugin(Twice).checks}['saved_model'])\n"

@@ -100,6 +100,7 @@ def test_an_expected_failure_that_passes_is_a_failure():
     assert not report.ok
 
 
+@pytest.mark.slow
 def test_an_expected_failure_that_does_not_apply_is_a_failure():
     report = examine(good.Swish(), {"output": "a joke"}, without=("saved_model",))
     assert status(report, "output")[0] == "failed"
@@ -230,6 +231,7 @@ def test_every_check_is_a_test_with_a_name_to_read(tmp_path):
     assert "2 failed, 111 passed, 5 deselected, 1 xfailed" in text
 
 
+@pytest.mark.slow
 def test_wrong_arguments_are_errors_of_the_collection(tmp_path):
     code, text = run_pytest(tmp_path, MODULE.replace('"gradient": "not', '"gradeint": "not'))
     assert code == 2
