@@ -118,7 +118,7 @@ class Softplus(Activation):
 
     since: ClassVar[int] = 5
     output: ClassVar[OutputKind] = "nonnegative"
-    beta: float = Field(1.0, ge=1e-6, le=1e6, description="steepness at 0")
+    beta: float = Field(1.0, ge=1e-3, le=1e6, description="steepness at 0")
     threshold: float = Field(20.0, ge=0, description="value of beta z above which the function is z")
 
     @property
