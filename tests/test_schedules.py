@@ -203,6 +203,7 @@ def test_a_schedule_longer_than_the_run_is_refused_before_training(entry):
 
 
 WRONG = {
+    "a warm-up to nothing": ("warmup", {}, "then"),
     "boundaries out of order": ("piecewise", {"boundaries": [3, 2], "rates": [3, 2, 1]}, "increasing order"),
     "a rate too few": (
         "piecewise",

@@ -51,7 +51,8 @@ class _LearningRate:
         return float(value)
 
 
-LearningRate = Annotated[float | Schedule, _LearningRate, Field(description="a number above 0, or a schedule")]
+Rate = Annotated[float | Schedule, _LearningRate]  # for a field without a default: Pydantic 2.7 shares that of an annotated Field
+LearningRate = Annotated[Rate, Field(description="a number above 0, or a schedule")]
 
 
 class Optimizer(Plugin):

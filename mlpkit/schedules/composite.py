@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from mlpkit.plugin import LearningRate, Progress, Schedule
+from mlpkit.plugin import Progress, Schedule
+from mlpkit.plugin.optimizer import Rate
 from mlpkit.schedules.lengths import check_boundaries, check_last, check_shorter
 
 SHARE = 0.05  # of the run, in a warm-up without a length
@@ -24,7 +25,7 @@ class Warmup(Schedule):
     """
 
     since: ClassVar[int] = 5  # the spec schema
-    then: LearningRate = Field(examples=[0.05], description="a number above 0, or the schedule after the warm-up")
+    then: Rate = Field(examples=[0.05], description="a number above 0, or the schedule after the warm-up")
     epochs: float | None = Field(None, gt=0, description="epochs of the warm-up, instead of a fraction")
     fraction: float | None = Field(None, gt=0, lt=1, description="share of the run in the warm-up; default: 0.05, unless epochs are given")
     start: float = Field(0.1, ge=0, le=1, description="factor of the first rate at the start")

@@ -14,6 +14,7 @@ from mlpkit.plugin.registry import singular
 from mlpkit.plugin.since import Since, marked
 from mlpkit.spec.forms import models_in
 from mlpkit.spec.spec import Spec
+from mlpkit.text.shown import shortest
 
 INTRODUCTION = """# Reference of the spec
 
@@ -101,7 +102,7 @@ def _keys(model: type[BaseModel]) -> Iterator[tuple[str, list[str]]]:
 
 def _type(schema: dict[str, Any]) -> str:
     """Return a description of the type in a JSON Schema."""
-    if "$ref" in schema:
+    if "$ref" in schema or "allOf" in schema:  # earlier versions of Pydantic write references inside of allOf
         return "object"
     if (kind := schema.get("title")) in REGISTRIES:  # field for a plugin
         return f"[{singular(kind)}](#{kind})"
@@ -115,7 +116,7 @@ def _type(schema: dict[str, Any]) -> str:
         return f"object, each value {_type(schema['additionalProperties'])}"
     if schema.get("maxLength") == 1:
         return "one character"
-    limits = ", ".join(f"{sign} {schema[name]}" for name, sign in LIMITS.items() if name in schema)
+    limits = ", ".join(f"{sign} {shortest(schema[name])}" for name, sign in LIMITS.items() if name in schema)
     return f"{NAMES[schema['type']]} {limits}".rstrip() if "type" in schema else "any"
 
 

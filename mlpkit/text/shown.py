@@ -64,3 +64,8 @@ def first_few(values: Sequence[Any], most: int = 10, show: Callable[[Any], str] 
 def and_more(count: int, most: int) -> str:
     """Return " and N more" for `count` values of which the first `most` are shown; empty if all are shown."""
     return f" and {count - most:,} more" if count > most else ""
+
+
+def shortest(value: Any) -> Any:
+    """Return a whole float as an integer: earlier versions of Pydantic convert limits such as 8 to 8.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlpkit.cli.plugins.names import hidden
 from mlpkit.errors import BrokenPlugin, PluginError
+from mlpkit.text.shown import shortest
 
 if TYPE_CHECKING:
     from mlpkit.plugin import Plugin
@@ -109,15 +110,10 @@ def _type(schema_part: dict[str, Any], kinds: dict[str, Any]) -> str:
     return TYPES.get(kind, kind)
 
 
-def _shortest(value: Any) -> Any:
-    """Return a whole float as an integer: older versions of Pydantic convert 8 to 8.0."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def _limits(schema_part: dict[str, Any], kinds: dict[str, Any]) -> list[str]:
     """Return the limits of an option, such as ``> 0``."""
     schema_part = _resolved(schema_part, kinds)
-    own = [text.format(_shortest(schema_part[key])) for key, text in LIMITS.items() if key in schema_part]
+    own = [text.format(shortest(schema_part[key])) for key, text in LIMITS.items() if key in schema_part]
     parts = [] if _type(schema_part, kinds) == "plugin" else schema_part.get("anyOf", [])
     return list(dict.fromkeys([*own, *(limit for part in parts for limit in _limits(part, kinds))]))
 
