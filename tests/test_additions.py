@@ -154,7 +154,7 @@ def test_the_list_of_files_is_true_and_short(kind):
     assert len(files) <= MOST[kind]
 
 
-@pytest.mark.parametrize("kind", one_in(3, USES))
+@pytest.mark.parametrize("kind", one_in(5, USES))
 def test_an_addition_trains_saves_loads_resumes_and_is_checked(kind, checkout, tmp_path):
     apply((PATCHES / f"{kind}.patch").read_text(encoding="utf-8"), checkout)
     run(["-c", PROGRAM.format(use=USES[kind], folder=str(checkout))], checkout, tmp_path)
