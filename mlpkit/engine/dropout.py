@@ -105,7 +105,7 @@ class InputNoise:
         dtype: np.dtype[np.floating],
         rng: np.random.Generator,
     ) -> None:
-        self.noise, self.most, self.constant, self.rng = noise, noise, constant, rng
+        self.noise, self.share, self.constant, self.rng = noise, 1.0, constant, rng
         self.inputs: Array = np.empty(shape, dtype)
         self.dropout = DropoutMask(dropout, shape, dtype, rng) if dropout else None
         self.scratch = self.inputs if self.dropout is None else self.dropout.mask
@@ -113,15 +113,15 @@ class InputNoise:
 
     def fade_to(self, share: float) -> None:
         """Set dropout and noise to a share of those of the spec."""
-        self.noise = share * self.most
+        self.share = share
         if self.dropout is not None:
             self.dropout.fade_to(share)
 
     def fill(self, inputs: Array) -> Array:
         """Return the copy, filled from a batch."""
-        if self.most:
+        if self.noise:
             self.rng.standard_normal(dtype=self.scratch.dtype.type, out=self.scratch)
-            self.scratch *= self.noise
+            self.scratch *= self.noise * self.share
             for index in self.constant:
                 self.scratch[:, index] = 0.0
             np.add(inputs, self.scratch, self.inputs)

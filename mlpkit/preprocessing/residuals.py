@@ -49,6 +49,16 @@ def bound(residuals: Vector, level: float) -> Vector:
 
     It is the k-th smallest residual, with k = ceil((rows + 1) level).
 
+    Parameters
+    ----------
+    residuals : array, shape (rows, targets), each column sorted
+    level : float
+        Share of new rows, between 0 and 1.
+
+    Returns
+    -------
+    array, shape (targets,)
+
     Raises
     ------
     DataError

@@ -22,6 +22,7 @@ import mlpkit
 from mlpkit.plugin import REGISTRIES
 
 from ..sampling import one_in
+from .scalings import BINS, QUANTILE, ROBUST, TREE
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = Path(__file__).parent / "languages"
@@ -114,20 +115,7 @@ FORMS = {  # target columns, last activation, loss
     "quantiles": (["mass", "depth"], "linear", {"type": "quantile", "quantiles": [0.1, 0.4, 0.6, 0.9]}),
     "counts": (["depth", "spotted"], "linear", "poisson"),
 }
-SCALED = {  # preprocessing of some of them
-    "labels": {"numbers": {"type": "robust", "clip": "smooth"}, "columns": {"length": {"type": "none", "clip": 2}}},
-    "means": {
-        "clip_predictions": True,
-        "numbers": "quantile",
-        "columns": {"pixels": {"type": "quantile", "knots": 4, "clip": 0.5}, "wet": "min_max"},
-    },
-    "quantiles": {"numbers": {"type": "bins", "count": 3, "clip": "smooth"}, "columns": {"length": "min_max", "wet": "bins"}},
-    "counts": {
-        "clip_predictions": True,
-        "numbers": {"type": "bins", "edges": "tree"},
-        "columns": {"length": "quantile", "pixels": {"type": "min_max", "clip": 0.7}},
-    },
-}
+SCALED = {"labels": ROBUST, "means": QUANTILE, "quantiles": BINS, "counts": TREE}  # preprocessing of some of them
 
 
 def with_dates(preprocessing=None):

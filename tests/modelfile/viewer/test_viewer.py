@@ -12,6 +12,7 @@ import pytest
 import mlpkit
 
 from ...sampling import one_in
+from ..scalings import BINS, QUANTILE, ROBUST, TREE
 from ..test_languages import CHOICES
 
 MODELS = Path(__file__).parents[3] / "models"
@@ -142,20 +143,7 @@ TARGETS = {
     "quantiles": (["mass", "depth"], "linear", {"type": "quantile", "quantiles": [0.1, 0.4, 0.6, 0.9]}),
     "counts": (["depth", "spotted"], "linear", "poisson"),
 }
-SCALED = {  # preprocessing of some of them
-    "truth": {"numbers": {"type": "robust", "clip": "smooth"}, "columns": {"length": {"type": "none", "clip": 2}}},
-    "means": {
-        "clip_predictions": True,
-        "numbers": "quantile",
-        "columns": {"pixels": {"type": "quantile", "knots": 4, "clip": 0.5}, "wet": "min_max"},
-    },
-    "quantiles": {"numbers": {"type": "bins", "count": 3, "clip": "smooth"}, "columns": {"length": "min_max", "wet": "bins"}},
-    "counts": {
-        "clip_predictions": True,
-        "numbers": {"type": "bins", "edges": "tree"},
-        "columns": {"length": "quantile", "pixels": {"type": "min_max", "clip": 0.7}},
-    },
-}
+SCALED = {"truth": ROBUST, "means": QUANTILE, "quantiles": BINS, "counts": TREE}  # preprocessing of some of them
 LAYERS = [
     {"units": 5, "activation": {"type": "leaky_relu", "negative_slope": 0.2}, "normalization": "batch"},
     {"units": 4, "activation": "glu", "normalization": "layer"},
