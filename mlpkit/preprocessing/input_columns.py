@@ -18,7 +18,7 @@ from mlpkit.data.table import Table, column_width, value_names
 from mlpkit.errors import DataError, SpecError
 from mlpkit.preprocessing.date_parts import DatePart, varied_parts
 from mlpkit.spec import Preprocessing
-from mlpkit.spec.number_scaling import AnyScaling, Clip, Date, date_of, scaling_of
+from mlpkit.spec.column_treatment import AnyScaling, Clip, Date, date_of, scaling_of
 
 ColumnKind = Literal["number", "boolean", "date", "category"]
 ColumnTreatment = Literal["standardize", "robust", "min_max", "quantile", "bins", "none", "one_hot"]

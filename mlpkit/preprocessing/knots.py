@@ -17,7 +17,7 @@ from mlpkit.preprocessing.statistics import beyond_error
 from mlpkit.preprocessing.tree_edges import tree_edges
 from mlpkit.preprocessing.value_maps import KNOTTED, Knots
 from mlpkit.spec import Preprocessing
-from mlpkit.spec.number_scaling import AnyScaling, Bins, Quantile
+from mlpkit.spec.column_treatment import AnyScaling, Bins, Quantile
 
 Vector = NDArray[np.float64]
 

@@ -30,7 +30,7 @@ from mlpkit.preprocessing.running_statistics import RunningStatistics, scan_rows
 from mlpkit.preprocessing.statistics import beyond_error, constant_columns, empty_error, indistinct_error
 from mlpkit.preprocessing.value_maps import KNOTTED
 from mlpkit.spec import Preprocessing
-from mlpkit.spec.number_scaling import Bins, date_of
+from mlpkit.spec.column_treatment import Bins, date_of
 
 CELLS = 2**15  # values that are encoded at a time: 256 kB, which fits in the cache with their source and target
 DIGITS = 16  # hexadecimal digits of a digest, as in a data fingerprint

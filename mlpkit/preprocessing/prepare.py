@@ -23,7 +23,7 @@ from mlpkit.preprocessing.row_split import SplitFacts, split_rows
 from mlpkit.preprocessing.soft_targets import check_loss
 from mlpkit.preprocessing.task import check_sign
 from mlpkit.spec import Preprocessing, Spec
-from mlpkit.spec.number_scaling import date_of
+from mlpkit.spec.column_treatment import date_of
 from mlpkit.text.shown import counted, first_few
 
 

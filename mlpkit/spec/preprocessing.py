@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from mlpkit.plugin.since import Since
-from mlpkit.spec.number_scaling import OLDER, NumberScaling, Treatment
+from mlpkit.spec.column_treatment import OLDER, NumberScaling, Treatment
 from mlpkit.spec.part import AnyColumn, Flag, Part, example
 from mlpkit.text.column_names import same_form
 from mlpkit.text.limits import InParts

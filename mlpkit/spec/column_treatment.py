@@ -1,4 +1,7 @@
-"""Scaling of numeric inputs and of dates: the name of a kind, or an object with its options. The preprocessing implements it."""
+"""Treatment of an input column: a scaling of numbers, dates, one-hot or ignored; a name, or an object with its options.
+
+The preprocessing implements it.
+"""
 
 from __future__ import annotations
 
