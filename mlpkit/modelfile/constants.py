@@ -10,7 +10,7 @@ import re
 FORMAT = "mlpkit"
 MAJOR, MINOR = 1, 4  # version of the container; MINOR increases if the container changes, but not if the spec does
 BASE_MINOR = 3  # minor version of mlpkit 0.3; every file has at least its parts
-SPEC_SCHEMA = 5  # highest known schema; increases once per release that adds keys, options or plugins
+SPEC_SCHEMA = 6  # highest known schema; increases once per release that adds keys, options or plugins
 FEATURES: frozenset[str] = frozenset()  # optional features that a file may require; versions 1.0 to 1.4 define none
 
 MANIFEST, SPEC = "/manifest", "/spec"
