@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mlpkit.errors import TrainingInterrupted as TrainingInterrupted
     from mlpkit.errors import UndefinedMetricWarning as UndefinedMetricWarning
     from mlpkit.errors import UnseenCategoryWarning as UnseenCategoryWarning
+    from mlpkit.errors import WorkerError as WorkerError
     from mlpkit.model.baselines import baselines as baselines
     from mlpkit.model.inspection import inspect as inspect
     from mlpkit.model.load import load as load
@@ -73,7 +74,7 @@ _HOMES = {  # module -> its public names
     "errors": (
         "AmbiguousPlugin BrokenPlugin ConstantColumnWarning DataError DataWarning DriftedPlugin LeftOutWarning "
         "MLPKitError MissingPlugin ModelFileError PluginDriftWarning PluginError ProbeWarning SpecError "
-        "SurrogateWarning TrainingError TrainingInterrupted UndefinedMetricWarning UnseenCategoryWarning"
+        "SurrogateWarning TrainingError TrainingInterrupted UndefinedMetricWarning UnseenCategoryWarning WorkerError"
     ),
     "model.baselines": "baselines",
     "model.inspection": "inspect",

@@ -21,6 +21,7 @@ MLPKitError
 │   ├── TensorMismatch       the arrays differ from the file's list, or from those that the spec needs
 │   └── NonFinite            the weights contain NaN or infinity
 └── TrainingError        a run failed, for example because it diverged
+    └── WorkerError          a worker process died, or raised an error that is not one of these
 
 TrainingInterrupted      Ctrl-C during `mlpkit.train`; a KeyboardInterrupt, which `except Exception` does not catch
 """
@@ -278,6 +279,10 @@ class NonFinite(ModelFileError):
 
 class TrainingError(MLPKitError):
     """Raised for a failed training run. Its `model` has the weights of the best finished epoch."""
+
+
+class WorkerError(TrainingError):
+    """Raised if a worker process died, or for an exception in it that is none of mlpkit's."""
 
 
 class TrainingInterrupted(KeyboardInterrupt):
