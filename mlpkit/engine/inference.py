@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from mlpkit.engine.layers import LayerViews
+from mlpkit.engine.learned_inputs import LearnedInputs
 from mlpkit.engine.normalization import normalize
 from mlpkit.plugin import Array
 
@@ -35,6 +36,8 @@ class ForwardBuffers:
     outputs : array, shape (rows, units)
     shortcut : array, shape (rows, units), or None
         Values that are added to the outputs.
+    weight : array, shape (inputs, columns)
+        Weights of the layer, or a buffer for their products with the factors of the inputs.
     """
 
     def __init__(self, layer: LayerViews, rows: int, dtype: DTypeLike, earlier: Sequence[Array] = ()) -> None:
@@ -42,10 +45,16 @@ class ForwardBuffers:
         self.shortcut = None if layer.spec.residual is None else earlier[-layer.spec.residual]
         self.z: Array = np.empty((rows, layer.weight.shape[1]), dtype)
         self.outputs: Array = np.empty((rows, layer.units), dtype)
+        self.weight: Array = layer.weight if layer.input_scale is None else np.empty_like(layer.weight)
+
+    def scale_weight(self) -> None:
+        """Multiply the weights by the factors of the inputs, if the layer has them."""
+        if self.layer.input_scale is not None:
+            np.multiply(self.layer.weight, self.layer.input_scale[:, None], self.weight)
 
     def product(self, inputs: Array) -> Call:
         """Return the call that writes the product of inputs and weights to `z`."""
-        return inputs.dot, (self.layer.weight, self.z)
+        return inputs.dot, (self.weight, self.z)
 
     def shift(self) -> Calls:
         """Return the calls that turn this product into pre-activations: bias and normalization."""
@@ -76,6 +85,8 @@ class ForwardPass:
     layers : sequence of LayerViews
     rows : int
     dtype : dtype
+    learned : LearnedInputs, optional
+        Embeddings of the network, for this number of rows.
 
     Attributes
     ----------
@@ -85,19 +96,26 @@ class ForwardPass:
         Total number of elements in the buffers.
     """
 
-    def __init__(self, layers: Sequence[LayerViews], rows: int, dtype: DTypeLike) -> None:
-        self.inputs = np.empty((rows, layers[0].weight.shape[0]), dtype) if adds_inputs(layers) else None
+    def __init__(self, layers: Sequence[LayerViews], rows: int, dtype: DTypeLike, learned: LearnedInputs | None = None) -> None:
+        self.learned = learned
+        self.inputs = np.empty((rows, layers[0].weight.shape[0]), dtype) if adds_inputs(layers) and learned is None else None
+        kept = self.inputs if learned is None else learned.inputs
         buffers: list[ForwardBuffers] = []
         for layer in layers:
-            buffers.append(ForwardBuffers(layer, rows, dtype, earlier(self.inputs, buffers)))
-        self.size = sum(layer.z.size + layer.outputs.size for layer in buffers)
-        self.weight, self.first = layers[0].weight, buffers[0].z
+            buffers.append(ForwardBuffers(layer, rows, dtype, earlier(kept, buffers)))
+        self.size = sum(layer.z.size + layer.outputs.size for layer in buffers) + (0 if learned is None else learned.size)
+        self.scale = None if layers[0].input_scale is None else buffers[0].scale_weight
+        self.weight, self.first = buffers[0].weight, buffers[0].z
         self.calls = forward_calls(buffers)
         self.z, last = buffers[-1].z, layers[-1]
         self.activation, self.parameters = last.activation.forward, last.activation_parameters
 
     def run(self, inputs: Array, outputs: Array) -> None:
         """Fill `z` and the last layer's outputs, shape (rows, units), from inputs of shape (rows, inputs)."""
+        if self.learned is not None:
+            inputs = self.learned.fill(inputs)
+        if self.scale is not None:
+            self.scale()
         inputs.dot(self.weight, self.first)
         if self.inputs is not None:
             self.inputs[...] = inputs

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from mlpkit.engine.embedding_parameters import initialize_embedding
 from mlpkit.engine.inference import ForwardBuffers, ForwardPass
-from mlpkit.engine.layers import LayerViews, layer_views, parameter_shapes
+from mlpkit.engine.layers import LayerViews, embedding_views, layer_views, parameter_shapes
+from mlpkit.engine.learned_inputs import LearnedInputs
 from mlpkit.engine.parameters import MappedParameters, Parameters
 from mlpkit.errors import SpecError, warn
 from mlpkit.numerics.blocks import row_blocks
@@ -50,14 +52,16 @@ class Network:
         for layer in self.layers:
             for name in {"scale", "variance"} & layer.normalization.keys():
                 layer.normalization[name][...] = 1.0
+            if layer.input_scale is not None:
+                layer.input_scale[...] = 1.0
             with np.errstate(over="ignore"):  # `initialize` refuses what the dtype cannot hold
                 for view, value in zip(layer.activation_parameters, layer.activation.parameters.values(), strict=True):
                     view[...] = value
 
     def _hold(self, spec: NetworkSpec, dtype: str, parameters: Parameters) -> None:
         self.spec, self.dtype, self.parameters = spec, np.dtype(dtype), parameters
-        self.layers = layer_views(spec, parameters)
-        self.row_shape, self.units = self.layers[0].weight.shape[:1], self.layers[-1].units
+        self.layers, self.embeddings = layer_views(spec, parameters), embedding_views(spec, parameters)
+        self.row_shape, self.units = (spec.inputs or 0,), self.layers[-1].units
         own = all(type(layer.activation).__module__.startswith("mlpkit.activations.") for layer in self.layers)
         self._call = quietly if own else _in_the_callers_context
         self._spare: dict[int, list[ForwardPass]] = {}  # by number of rows; concurrent predictions use separate buffers
@@ -92,6 +96,8 @@ class Network:
         SpecError
             An initializer does not fit its array, or leaves NaN or infinity.
         """
+        for options, views in zip(self.spec.embeddings, self.embeddings, strict=True):
+            initialize_embedding(options, views, rng)
         with attributing_errors():
             for index, layer in enumerate(self.layers):
                 try:
@@ -147,13 +153,29 @@ class Network:
         inputs : array, shape (rows, inputs)
             Encoded inputs.
         """
-        found, kept = [inputs], max(layer.spec.residual or 1 for layer in self.layers)
+        found, kept = [self.first_inputs(inputs)], max(layer.spec.residual or 1 for layer in self.layers)
         for layer in self.layers:
             buffers = ForwardBuffers(layer, len(inputs), inputs.dtype, found)
+            buffers.scale_weight()
             for function, arguments in [buffers.product(found[-1]), *buffers.shift(), *buffers.activate()]:
                 function(*arguments)
             found = [*found, buffers.outputs][-kept:]
             yield buffers.z, buffers.outputs
+
+    def learned_inputs(self, rows: int) -> LearnedInputs | None:
+        """Return buffers of the embeddings for a number of rows; None if there are no embeddings."""
+        return LearnedInputs(self.spec, self.embeddings, rows, self.dtype) if self.embeddings else None
+
+    def first_inputs(self, inputs: Array) -> Array:
+        """Return the inputs of the first layer, shape (rows, width), from encoded inputs, shape (rows, inputs)."""
+        learned = self.learned_inputs(len(inputs))
+        return inputs if learned is None else learned.fill(inputs)
+
+    def clear_inputs(self, indices: Sequence[int]) -> None:
+        """Set the first weights of some encoded inputs to 0."""
+        places = {index: place for place, index in enumerate(self.spec.plain_inputs)} if self.embeddings else None
+        rows = [index if places is None else places[index] for index in indices if places is None or index in places]
+        self.layers[0].weight[rows] = 0.0
 
     def _checked(self, inputs: Array) -> Array:
         inputs = np.asarray(inputs, self.dtype)
@@ -176,7 +198,7 @@ class Network:
         try:
             prediction = spare.pop()
         except IndexError:
-            prediction = ForwardPass(self.layers, rows, self.dtype)
+            prediction = ForwardPass(self.layers, rows, self.dtype, self.learned_inputs(rows))
         prediction.run(inputs, outputs)
         if z is not None:
             z[...] = prediction.z

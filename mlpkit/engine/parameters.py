@@ -19,8 +19,13 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def layer_and_role(name: str) -> tuple[int, str]:
-    """Return the layer's index and the role of a parameter: 0 and "normalization.scale" for "layers.0.normalization.scale"."""
-    _, layer, role = name.split(".", 2)
+    """Return the layer's index and the role of a parameter: 0 and "normalization.scale" for "layers.0.normalization.scale".
+
+    Embeddings belong to the first layer: 0 and "embeddings.1.weight" for "embeddings.1.weight".
+    """
+    kind, layer, role = name.split(".", 2)
+    if kind == "embeddings":
+        return 0, name
     return int(layer), role
 
 

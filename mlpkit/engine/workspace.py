@@ -11,7 +11,7 @@ import numpy as np
 
 from mlpkit.engine.dropout import DropoutMask, InputNoise
 from mlpkit.engine.inference import Call, Calls, ForwardBuffers, adds_inputs, earlier, forward_calls
-from mlpkit.engine.layers import LayerViews, layer_views, parameter_shapes
+from mlpkit.engine.layers import LayerViews, embedding_views, layer_views, parameter_shapes
 from mlpkit.engine.network import Network
 from mlpkit.engine.normalization import FrozenBatchNormalizer, Normalizer
 from mlpkit.engine.parameters import Parameters
@@ -134,12 +134,19 @@ class LayerBuffers(ForwardBuffers):
         bias = self.gradient.bias
         return calls if bias is None or not self.layer.spec.trainable else [*calls, (self.ones.dot, (self.grad_z, bias))]
 
+    def through_scale(self) -> None:
+        """Turn the gradient of the scaled weights into those of the weights and of the factors of the inputs, if the layer has them."""
+        scale, gradient = self.layer.input_scale, self.gradient.weight
+        if scale is not None and self.gradient.input_scale is not None:
+            np.einsum("ij,ij->i", self.layer.weight, gradient, out=self.gradient.input_scale)
+            np.multiply(gradient, scale[:, None], gradient)
+
     def through_product(self, before: LayerBuffers, further: bool) -> Calls:
         """Return the calls to the gradient of the weights and, with `further`, to dL/doutputs of the previous layer."""
         calls: Calls = []
         if self.layer.spec.trainable:
             calls.append((before.outputs.T.dot, (self.grad_z, self.gradient.weight)))
-        return [*calls, (self.grad_z.dot, (self.layer.weight.T, before.grad))] if further else calls
+        return [*calls, (self.grad_z.dot, (self.weight.T, before.grad))] if further else calls
 
 
 class Workspace:
@@ -181,18 +188,21 @@ class Workspace:
         self.gradient = Parameters(*parameter_shapes(network.spec), dtype) if gradient is None else gradient
         rng = np.random.default_rng() if rng is None else rng
         self.inputs = self._input_noise(rng)
+        self.learned = network.learned_inputs(rows)
         self.layers = self._buffers(rng)
         self.losses: Array = np.full(rows, np.nan, dtype)  # NaN marks entries that a loss does not fill
         self.layers[-1].grad.fill(np.nan)
         self.ones: Array = np.ones(rows, dtype)
         self.row_weight = np.array(1.0 / rows, dtype)  # weight of a row in the mean
         self.joint = is_joint(loss, network)
+        self.embedding_gradients = embedding_views(network.spec, self.gradient)
         self.lowest = min(index for index, layer in enumerate(network.layers) if layer.spec.trainable)
         self.forward = forward_calls(self.layers) + ([] if self.joint else self.layers[-1].activate())
         self.backward = self._backward()
 
     def _buffers(self, rng: np.random.Generator) -> list[LayerBuffers]:
         inputs, buffers = None if self.inputs is None else self.inputs.inputs, list[LayerBuffers]()
+        inputs = inputs if self.learned is None else self.learned.inputs
         for layer, gradient in zip(self.network.layers, layer_views(self.network.spec, self.gradient), strict=True):
             buffers.append(LayerBuffers(layer, gradient, self.rows, rng, earlier(inputs, buffers)))
         return buffers
@@ -200,7 +210,7 @@ class Workspace:
     def _input_noise(self, rng: np.random.Generator) -> InputNoise | None:
         """Return the copy of a batch's inputs, if they are changed or a residual connection adds them."""
         spec, shape = self.network.spec, (self.rows, self.network.row_shape[0])
-        if not (spec.input_dropout or spec.input_noise or adds_inputs(self.network.layers)):
+        if not (spec.input_dropout or spec.input_noise or (adds_inputs(self.network.layers) and not spec.embeddings)):
             return None
         return InputNoise(spec.input_dropout, spec.input_noise, self.network.constant_inputs, shape, self.network.dtype, rng)
 
@@ -228,13 +238,15 @@ class Workspace:
         return [*calls, *self._into_lowest()]
 
     def _shortcuts(self) -> list[list[Array]]:
-        """Return, for each layer, the gradients that residual connections add to that of its outputs."""
+        """Return, for each layer, the gradients that residual connections add to that of its outputs; set `into_inputs`."""
         into: list[list[Array]] = [[] for _ in self.layers]
+        self.into_inputs: list[Array] = []  # those added to that of the embeddings
+        first = self.lowest if self.learned is None or self.lowest else -1
         for index, layer in enumerate(self.layers):
             begin = index - (layer.layer.spec.residual or 0)
-            if layer.shortcut is not None and begin >= self.lowest:
+            if layer.shortcut is not None and begin >= first:
                 layer.grad_shortcut = np.empty_like(layer.outputs)
-                into[begin].append(layer.grad_shortcut)
+                (self.into_inputs if begin < 0 else into[begin]).append(layer.grad_shortcut)
         return into
 
     def _into_lowest(self) -> Calls:
@@ -272,12 +284,18 @@ class Workspace:
             function(*arguments)
         if self.lowest == 0:
             inputs.T.dot(first.grad_z, first.gradient.weight)
+            first.through_scale()
+            if self.learned is not None:
+                self.learned.backward(first.weight, first.grad_z, self.embedding_gradients, self.into_inputs)
         return float(self.losses.dot(self.ones if weights is None else weights))
 
     def run_forward(self, inputs: Array) -> Array:
         """Run the forward pass, up to the last pre-activations for a fused loss; return the first layer's inputs, (rows, inputs)."""
         if self.inputs is not None:
             inputs = self.inputs.fill(inputs)
+        if self.learned is not None:
+            inputs = self.learned.fill(inputs)
+        self.layers[0].scale_weight()
         function, arguments = self.layers[0].product(inputs)
         function(*arguments)
         for function, arguments in self.forward:

@@ -17,13 +17,14 @@ from mlpkit.errors import ModelFileError, SpecError
 from mlpkit.model.intervals import IntervalPredictor
 from mlpkit.model.runs import Runs, elsewhere
 from mlpkit.model.serialization import Stored, to_contents
-from mlpkit.model.weights import get_weights, set_prior, set_weights
+from mlpkit.model.weights import get_weights, set_from_data, set_prior, set_weights
 from mlpkit.modelfile import writer
 from mlpkit.spec import Spec, as_spec
 from mlpkit.training.history import History
 
 if TYPE_CHECKING:  # imported where they are used, because loading and predicting need none of them
     from mlpkit.preprocessing.prepare import Prepared
+    from mlpkit.spec.embeddings import AnyEmbedding
     from mlpkit.training.epoch import Epoch
     from mlpkit.training.session import Stop
     from mlpkit.training.state import TrainingState
@@ -116,7 +117,7 @@ class Model(IntervalPredictor):
         self._network = self.network.writable()
         set_weights(self._network, weights)
         if self.input_encoder is not None:
-            self._network.layers[0].weight[self.input_encoder.zeros] = 0.0
+            self._network.clear_inputs(self.input_encoder.zeros)
 
     # -- training
 
@@ -126,7 +127,8 @@ class Model(IntervalPredictor):
         from mlpkit.training.preflight import check_measured
 
         check_measured(spec, prepared)
-        model = cls(spec, prepared.inputs.width, prepared.target.outputs)
+        widths = prepared.inputs.width, prepared.target.outputs
+        model = cls(spec.with_widths(*widths, _embeddings(spec, prepared)), *widths)
         model._adopt(prepared)
         return model
 
@@ -209,10 +211,11 @@ class Model(IntervalPredictor):
 
         Weights of inputs that are always 0 are 0 and stay so, so that all readers of the file make the same predictions.
         """
-        self.spec.with_widths(prepared.inputs.width, prepared.target.outputs)
+        self.spec.with_widths(prepared.inputs.width, prepared.target.outputs, _embeddings(self.spec, prepared))
         self._network.constant_inputs = prepared.inputs.zeros
-        self._network.layers[0].weight[prepared.inputs.zeros] = 0.0
+        self._network.clear_inputs(prepared.inputs.zeros)
         if self.target_encoder is None:
+            set_from_data(self.spec, self._network, prepared)
             set_prior(self.spec, self._network, prepared.train)
         self.input_encoder, self.target_encoder = prepared.inputs, prepared.target
 
@@ -271,3 +274,12 @@ class Model(IntervalPredictor):
         if self._runs.moment() != moment:
             raise elsewhere()
         writer.write_bytes(path, data, replace=replace)
+
+
+def _embeddings(spec: Spec, prepared: Prepared) -> tuple[AnyEmbedding, ...]:
+    """Return the embeddings of a spec with the inputs of prepared data."""
+    if not spec.network.embeddings:
+        return ()
+    from mlpkit.preprocessing.embedded_inputs import with_inputs
+
+    return with_inputs(spec.network.embeddings, prepared.inputs)

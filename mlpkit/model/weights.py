@@ -14,11 +14,13 @@ from mlpkit.errors import DataError
 from mlpkit.plugin import to_entry
 from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.spec import Spec
+from mlpkit.spec.embeddings import PiecewiseLinear
 from mlpkit.text.shown import first_few
 
 if TYPE_CHECKING:
     from mlpkit.data.dataset import Dataset
     from mlpkit.data.disk.dataset import StoredDataset
+    from mlpkit.preprocessing.prepare import Prepared
 
 
 class Taken(NamedTuple):
@@ -95,6 +97,21 @@ def set_prior(spec: Spec, network: Network, rows: Dataset | StoredDataset) -> No
         found = spec.loss.prior(rows.targets, rows.weights)
     if found is not None and found.shape == layer.bias.shape and np.isfinite(found).all():
         layer.bias[...] = found
+
+
+def set_from_data(spec: Spec, network: Network, prepared: Prepared) -> None:
+    """Set initial parameters that depend on the training rows, of which at most 4096 are used, if the network has any."""
+    if not (spec.network.initialize_from_data or any(isinstance(each, PiecewiseLinear) for each in spec.network.embeddings)):
+        return
+    from mlpkit.engine.data_initialization import initialize_from_data
+    from mlpkit.provenance.preactivation_ranges import sample
+    from mlpkit.training.random_generators import random_stream
+
+    initial, inputs = Network(spec.network, spec.dtype), prepared.train.inputs
+    initial.initialize(random_stream(spec.seed, "weights"))
+    initial.clear_inputs(prepared.inputs.zeros)
+    rows = np.concatenate([inputs[block] for block in sample(len(inputs))])
+    initialize_from_data(network, rows, random_stream(spec.seed, "data"), initial)
 
 
 def _in_order(network: Network) -> list[str]:

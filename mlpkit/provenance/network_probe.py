@@ -20,7 +20,8 @@ CELLS = 2**20  # numbers of one layer that are computed at once
 
 def make_probe(network: Network) -> dict[str, Array]:
     """Return random inputs of shape (rows, inputs), which reveal no training data, and their outputs of shape (rows, units)."""
-    inputs = np.random.default_rng(0).standard_normal((ROWS, network.layers[0].weight.shape[0])).astype(network.dtype)
+    inputs = np.random.default_rng(0).standard_normal((ROWS, *network.row_shape)).astype(network.dtype)
+    inputs[:, list(network.spec.codes)] = np.arange(-1, ROWS - 1)[:, None]  # numbers of categories
     return {"inputs": inputs, "outputs": _outputs(network, inputs)}
 
 
@@ -52,7 +53,7 @@ def tolerance(dtype: str | np.dtype[np.floating]) -> float:
 
 
 def _fits(network: Network, inputs: Array, outputs: Array) -> bool:
-    width, units = network.layers[0].weight.shape[0], network.layers[-1].weight.shape[1]
+    width, units = network.row_shape[0], network.layers[-1].weight.shape[1]
     rows = len(inputs) if inputs.ndim == 2 else 0
     same = inputs.shape == (rows, width) and outputs.shape == (rows, units)
     return 1 <= rows <= MOST_ROWS and same and inputs.dtype == outputs.dtype == network.dtype

@@ -24,7 +24,7 @@ def preactivation_ranges(network: Network, inputs: Array | StoredInputs) -> Rang
     keys = [key_of(stored_entry(layer.activation)) for layer in network.layers]
     last = max(index for index, key in enumerate(keys) if key in wanted)
     found: Ranges = {}
-    for rows in _sample(len(inputs)):
+    for rows in sample(len(inputs)):
         with np.errstate(all="ignore"):
             for key, (z, _) in zip(keys[: last + 1], network.by_layer(inputs[rows]), strict=False):
                 if key in wanted:
@@ -33,7 +33,7 @@ def preactivation_ranges(network: Network, inputs: Array | StoredInputs) -> Rang
     return {key: ends for key, ends in found.items() if np.isfinite(ends).all()}
 
 
-def _sample(rows: int) -> list[slice]:
+def sample(rows: int) -> list[slice]:
     """Return the rows of the sample: all rows, or blocks spread evenly from the first row to the last."""
     if rows <= BLOCKS * ROWS:
         return [slice(0, rows)]

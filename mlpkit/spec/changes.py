@@ -48,6 +48,7 @@ def continued(old: Spec, new: Spec) -> Spec:
         new = new.model_copy(update={"training": new.training.model_copy(update={"batch_size": old.training.batch_size})})
     network = old.network
     widths = {("network", "inputs"), ("network", "layers", len(network.layers) - 1, "units")}  # None: determined by the data
+    widths |= {("network", "embeddings", index, key) for index in range(len(network.embeddings)) for key in ("inputs", "levels")}
     found = [
         difference
         for difference in _differences(old.to_dict(), new.to_dict(), ())
@@ -57,7 +58,7 @@ def continued(old: Spec, new: Spec) -> Spec:
         problems = [_problem(*difference) for difference in found]
         raise SpecError(join_problems(problems), problems=problems)
     inputs, units = network.inputs, network.layers[-1].units
-    return new if inputs is None or units is None else new.with_widths(inputs, units)
+    return new if inputs is None or units is None else new.with_widths(inputs, units, network.embeddings)
 
 
 def _differences(then: Any, now: Any, path: Path) -> Iterator[Difference]:

@@ -68,6 +68,6 @@ def one_of(field: str, *kinds: type[Option], number: Mapping[str, Any] | None = 
             raise PydanticCustomError("plugin_options", "wrong options", {"plugin": kind, "error": error}) from error
 
     def serialize(value: Any) -> Any:
-        return value.model_dump() if isinstance(value, Option) else value
+        return value.model_dump(mode="json") if isinstance(value, Option) else value
 
     return PlainValidator(check), PlainSerializer(serialize), _Schema(by_name, number)

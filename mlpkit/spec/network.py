@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -10,12 +11,13 @@ from mlpkit.plugin import REGISTRIES, Activation, Initializer, plugin_name
 from mlpkit.plugin.json_schema import Words
 from mlpkit.plugin.since import Since
 from mlpkit.spec.dropout import Dropout, rate_of
+from mlpkit.spec.embeddings import AnyEmbedding, CategoryEmbedding, Embedding
 from mlpkit.spec.findings import Finding
 from mlpkit.spec.normalization import BatchNormalization, Normalization
 from mlpkit.spec.part import Count, Flag, Number, Part, example, raise_any
 from mlpkit.spec.weight_constraint import WeightConstraint
 from mlpkit.text.limits import InParts
-from mlpkit.text.shown import counted
+from mlpkit.text.shown import counted, shortened
 
 
 class Layer(Part):
@@ -89,6 +91,17 @@ class NetworkSpec(Part):
     input_noise: Annotated[Number, Field(ge=0), Since(5)] = Field(
         0.0, description="standard deviation of the normal noise added to the encoded inputs in training, before 'input_dropout'"
     )
+    embeddings: Annotated[tuple[Embedding, ...], InParts, Since(6)] = Field(
+        (), description="learned functions of single inputs, whose values are further inputs of the first layer, in order"
+    )
+    input_scale: Annotated[Flag, Since(6)] = Field(
+        False, description="multiply each input of the first layer by a trained factor, 1 at first (2407.04491)"
+    )
+    initialize_from_data: Annotated[Flag, Since(6)] = Field(
+        False,
+        description="divide the initial weights of each unit by the standard deviation of its pre-activations on training rows, and draw "
+        "biases that would be 0 so that some of these rows are on either side of 0 (2407.04491)",
+    )
     layers: Annotated[tuple[Layer, ...], Field(min_length=1, description="layers from the first hidden layer to the output layer"), InParts]
 
     @model_validator(mode="after")
@@ -98,7 +111,7 @@ class NetworkSpec(Part):
             if layer.units is None:
                 found.append(Finding(("layers", index), "'units' is missing", "only the last layer may omit it"))
         last, at = self.layers[-1], len(self.layers) - 1
-        found += self.residual_findings(self.inputs)
+        found += [*self._embedding_findings(), *self.residual_findings(self.first_width)]
         if rate_of(last.dropout):
             found.append(Finding(("layers", at, "dropout"), "dropout in the last layer would drop predictions", "use it in earlier layers"))
         found += one_unit_softmax(last.units, last, ("layers", at))
@@ -106,8 +119,78 @@ class NetworkSpec(Part):
             found.append(Finding(("layers",), "no layer is trainable", "remove 'trainable' from at least one layer"))
         return raise_any(self, found)
 
+    @property
+    def codes(self) -> tuple[int, ...]:
+        """Indices of the inputs that are numbers of categories, which their vectors replace."""
+        return tuple(sorted(index for each in self.embeddings if isinstance(each, CategoryEmbedding) for index in each.inputs or ()))
+
+    @property
+    def plain_inputs(self) -> tuple[int, ...]:
+        """Indices of the inputs that are inputs of the first layer themselves."""
+        codes = set(self.codes)
+        return tuple(index for index in range(self.inputs or 0) if index not in codes)
+
+    @property
+    def first_width(self) -> int | None:
+        """Number of inputs of the first layer: all inputs but numbers of categories, then the embeddings; None if it is not known yet."""
+        if self.inputs is None or any(each.inputs is None for each in self.embeddings):
+            return None
+        return self.inputs - len(self.codes) + sum(each.width for each in self.embeddings)
+
+    def embedded(self, inputs: int, found: Sequence[AnyEmbedding] | None) -> tuple[tuple[AnyEmbedding, ...], list[Finding]]:
+        """Return the embeddings with their inputs, and findings where these differ from the spec.
+
+        Parameters
+        ----------
+        inputs : int
+            Number of encoded inputs.
+        found : sequence of embeddings, optional
+            The embeddings with the inputs that the data determine; default: all inputs, for an embedding of numbers without columns.
+        """
+        embeddings, findings = [], []
+        for index, own in enumerate(self.embeddings):
+            of_data = None if found is None else found[index]
+            path = ("embeddings", index, "inputs")
+            if of_data is not None and own.inputs is None:
+                own = of_data
+            elif of_data is not None and own != of_data:
+                message = f"is {list(own.inputs or ())}, but the columns are the encoded inputs {list(of_data.inputs or ())}"
+                findings.append(Finding(path, shortened(message), "remove it: the data determine it"))
+            elif own.inputs is None and (own.columns is not None or isinstance(own, CategoryEmbedding)):
+                findings.append(
+                    Finding(path, "the inputs of the columns are not known without data", "give the indices, or train on a table")
+                )
+                own = own.model_copy(update={"inputs": ()})
+            elif own.inputs is None:
+                own = own.model_copy(update={"inputs": tuple(range(inputs))})
+            embeddings.append(own)
+        return tuple(embeddings), findings
+
+    def _embedding_findings(self) -> list[Finding]:
+        """Return findings for embedded inputs that do not exist, are embedded twice, or have no number of levels."""
+        found: list[Finding] = []
+        codes: set[int] = set()
+        for index, embedding in enumerate(self.embeddings):
+            path, inputs = ("embeddings", index, "inputs"), embedding.inputs or ()
+            if inputs and (self.inputs is None or max(inputs) >= self.inputs):
+                found.append(Finding(path, f"there is no input {max(inputs)}", "remove it: the data determine it"))
+            if len(set(inputs)) < len(inputs):
+                found.append(Finding(path, "an input is named twice", "remove it: the data determine it"))
+            if isinstance(embedding, CategoryEmbedding):
+                if len(embedding.levels or ()) != len(inputs):
+                    path = ("embeddings", index, "levels")
+                    found.append(Finding(path, "there is not one number of levels for each input", "remove both: the data determine them"))
+                if codes & set(inputs):
+                    found.append(Finding(path, "an input is embedded by two entries", "name different 'columns' in each"))
+                codes |= set(inputs)
+        for index, embedding in enumerate(self.embeddings):
+            if not isinstance(embedding, CategoryEmbedding) and codes & set(embedding.inputs or ()):
+                path = ("embeddings", index, "inputs")
+                found.append(Finding(path, "a number of a category is embedded as a number", "remove it: the data determine it"))
+        return found
+
     def residual_findings(self, inputs: int | None) -> list[Finding]:
-        """Return findings for residual connections that do not fit a number of network inputs, or None if it is not known yet."""
+        """Return findings for residual connections that do not fit a number of first inputs, or None if it is not known yet."""
         found, widths = [], [inputs, *(layer.units for layer in self.layers)]  # of the inputs of each layer
         for index, layer in enumerate(self.layers):
             if layer.residual is None:

@@ -38,6 +38,9 @@ def _of_jacobian(name: str, loss: Loss, network: NetworkSpec) -> list[Finding]:
     if not isinstance(loss, LeastSquares):
         message = f"{name} minimizes a sum of squares, but {plugin_name(loss)} declares no residuals"
         found.append(Finding(("loss",), message, "use 'mean_squared_error', or choose another optimizer, such as 'adam'"))
+    for key in ("embeddings", "input_scale"):
+        if getattr(network, key):
+            found.append(Finding(("network", key), f"{name} fits weights and biases of layers alone", ANOTHER))
     for index, layer in enumerate(network.layers):
         path = ("network", "layers", index)
         for key in ("l1", "l2"):
@@ -53,9 +56,9 @@ def _of_jacobian(name: str, loss: Loss, network: NetworkSpec) -> list[Finding]:
 
 def _of_steps(name: str, training: Training, network: NetworkSpec) -> list[Finding]:
     """Return findings for options of single steps, which a full-batch optimizer chooses itself."""
-    found = []
-    for key, default in (("clip_value", None), ("clip_norm", None), ("weight_decay", 0), ("average", None), ("drop_last", False)):
-        if getattr(training, key) != default:
+    found, defaults = [], Training()
+    for key in ("clip_value", "clip_norm", "weight_decay", "average", "drop_last", "learning_rate_factors"):
+        if getattr(training, key) != getattr(defaults, key):
             found.append(Finding(("training", key), f"{name} chooses its own steps, for all rows at once", ANOTHER))
     for index, layer in enumerate(network.layers):
         for key, default in (("learning_rate_factor", 1), ("weight_constraint", None)):

@@ -7,6 +7,7 @@ permanently.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -26,6 +27,7 @@ from mlpkit.plugin.since import Since
 from mlpkit.spec.consistency import inconsistencies
 from mlpkit.spec.data import Data
 from mlpkit.spec.decision import Decision
+from mlpkit.spec.embeddings import AnyEmbedding
 from mlpkit.spec.findings import Finding, findings, path_text
 from mlpkit.spec.network import NetworkSpec, one_unit_softmax
 from mlpkit.spec.part import Part, Seed, Text, example, raise_any
@@ -140,8 +142,17 @@ class Spec(Part):
             return self
         return self.model_copy(update={"data": self.data.model_copy(update={"allow_large": allowed})})
 
-    def with_widths(self, inputs: int, outputs: int) -> Spec:
-        """Return the spec with the number of inputs and the units of the last layer.
+    def with_widths(self, inputs: int, outputs: int, embeddings: Sequence[AnyEmbedding] | None = None) -> Spec:
+        """Return the spec with the number of inputs, the embedded inputs and the units of the last layer.
+
+        Parameters
+        ----------
+        inputs : int
+            Number of encoded inputs.
+        outputs : int
+            Units of the last layer.
+        embeddings : sequence of embeddings, optional
+            Those of the spec with the inputs and levels of the data. By default, an entry without inputs or columns embeds all inputs.
 
         Raises
         ------
@@ -159,11 +170,14 @@ class Spec(Part):
             path = ("network", "layers", at, "units")
             found.append(Finding(path, f"the last layer has {last.units} units, but the target needs {outputs}", "remove it"))
         found += one_unit_softmax(outputs if last.units is None else None, last, ("network", "layers", at))
-        found += [Finding(("network", *each.path), each.message, each.help) for each in network.residual_findings(inputs)]
+        embedded, problems = network.embedded(inputs, embeddings)
+        layers = (*network.layers[:-1], last.model_copy(update={"units": outputs}))
+        network = network.model_copy(update={"inputs": inputs, "embeddings": embedded, "layers": layers})
+        problems += network.residual_findings(network.first_width)
+        found += [Finding(("network", *each.path), each.message, each.help) for each in problems]
         if found:
             _raise_problems(found, "", "")
-        layers = (*network.layers[:-1], last.model_copy(update={"units": outputs}))
-        return self.model_copy(update={"network": network.model_copy(update={"inputs": inputs, "layers": layers})})
+        return self.model_copy(update={"network": network})
 
     def with_batch_size(self, rows: int) -> Spec:
         """Return the spec with a number for the batch size "auto", for a number of training rows."""

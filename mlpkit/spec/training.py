@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from mlpkit.plugin.since import Since
 from mlpkit.spec.part import Count, Flag, Number, Part, Text, example
+from mlpkit.spec.rate_factors import RateFactors
 from mlpkit.spec.weight_average import WeightAverage
 
 
@@ -86,6 +87,9 @@ class Training(Part):
         None,
         description="share of the run after which dropout, input noise and weight decay fade to 0 on a cosine, from epoch to epoch; "
         "null: they stay as they are",
+    )
+    learning_rate_factors: Annotated[RateFactors, Since(6)] = Field(
+        RateFactors(), description="factors of the learning rate for groups of parameters"
     )
     average: Annotated[WeightAverage | None, Since(5)] = Field(
         None, description="'ema' or 'swa': the model predicts with an average of the weights"

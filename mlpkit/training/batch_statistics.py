@@ -36,13 +36,16 @@ def measure_batch_statistics(network: Network, inputs: Any) -> None:
 
 def _moments(network: Network, index: int, inputs: Any) -> tuple[Any, Any]:
     """Return mean and variance of the product of a layer's inputs and weights, shape (units,) each, in float64."""
-    weight = network.layers[index].weight
+    layer = network.layers[index]
+    weight = layer.weight if layer.input_scale is None else layer.weight * layer.input_scale[:, None]
     total, squares, rows = np.zeros(weight.shape[1]), np.zeros(weight.shape[1]), len(inputs)
     shift: Any = None  # the mean of the first block, which keeps the sums of squares precise
     for block in row_blocks(rows, ROWS):
         values = inputs[block]
         for _, outputs in islice(network.by_layer(values), index):
             values = outputs
+        if index == 0:
+            values = network.first_inputs(values)
         products = values.dot(weight).astype(np.float64)
         shift = products.mean(axis=0) if shift is None else shift
         products -= shift

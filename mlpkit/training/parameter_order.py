@@ -1,7 +1,8 @@
 """Order of the parameters in a saved state, as defined in models/FORMAT.md.
 
-Weights, biases, scales and shifts of normalization, parameters of activations, statistics of batch normalization, each by layer. In
-memory, each bias follows its weight, and layers that are not trained come last.
+Weights, biases, scales and shifts of normalization, parameters of activations, statistics of batch normalization, each by layer, then
+the factors of the inputs and the embeddings in their order. In memory, each bias follows its weight, and layers that are not trained come
+last.
 """
 
 from __future__ import annotations
@@ -11,8 +12,17 @@ import numpy as np
 from mlpkit.engine.parameters import Parameters, layer_and_role
 from mlpkit.plugin import Array
 
-GROUPS = ("weight", "bias", "normalization.scale", "normalization.shift", "activation", "normalization.mean", "normalization.variance")
-RANKS = (0, 1, 2, 2, 3, 4, 4)  # scale and shift of a layer are adjacent, as are mean and variance
+GROUPS = (
+    "weight",
+    "bias",
+    "normalization.scale",
+    "normalization.shift",
+    "activation",
+    "normalization.mean",
+    "normalization.variance",
+    "input_scale",
+)
+RANKS = (0, 1, 2, 2, 3, 4, 4, 5)  # scale and shift of a layer are adjacent, as are mean and variance
 
 
 def to_file_order(parameters: Parameters, array: Array) -> Array:
@@ -38,5 +48,7 @@ def _parts(parameters: Parameters, size: int) -> list[slice]:
 def _place(name: str) -> tuple[int, int]:
     """Return rank and layer of a parameter, such as "layers.0.weight"."""
     layer, role = layer_and_role(name)
+    if role.startswith("embeddings."):
+        return len(GROUPS), int(role.split(".")[1])
     group = "activation" if role.startswith("activation.") else role
     return RANKS[GROUPS.index(group)], layer

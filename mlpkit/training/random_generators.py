@@ -11,9 +11,9 @@ WORDS = 6  # uint64 words of a generator's state: state and increment, high word
 LOW = 2**64 - 1
 
 
-def random_stream(seed: int, purpose: Literal["weights", "shuffle", "dropout"], done: int = 0) -> np.random.Generator:
+def random_stream(seed: int, purpose: Literal["weights", "shuffle", "dropout", "data"], done: int = 0) -> np.random.Generator:
     """Return one of the independent generators of a seed; different ones after `done` earlier epochs."""
-    index = ("weights", "shuffle", "dropout").index(purpose)
+    index = ("weights", "shuffle", "dropout", "data").index(purpose)
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(index, done) if done else (index,))))
 
 

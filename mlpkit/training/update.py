@@ -24,6 +24,7 @@ from mlpkit.training.divergence import broken
 from mlpkit.training.history import EpochColumns
 from mlpkit.training.objective import Objective
 from mlpkit.training.penalty import Penalty
+from mlpkit.training.rate_factors import rate_factors
 from mlpkit.training.weight_average import WeightAverage
 from mlpkit.training.weight_decay import WeightDecay
 
@@ -45,7 +46,7 @@ class _Tensor(NamedTuple):
     w: Array
     part: slice  # of the trained vector
     state: list[Array]  # arrays like w, then scalars of shape ()
-    rates: Array | None  # learning rate of each parameter, if layers have factors
+    rates: Array | None  # learning rate of each parameter, if it has factors
     place: dict[str, Any]  # role and layer, if the optimizer's step accepts them
 
 
@@ -90,7 +91,7 @@ class Update:
             self.after_rule.append(self.weight_average.add)
         self.elapsed = 0.0  # fraction of the time budget at the start of the epoch
         self.history = EpochColumns() if self.schedule is not None and self.schedule.once_per_epoch else None
-        self.factors = layer_factors(network)
+        self.factors = rate_factors(network, spec)
         self.rates = None if self.factors is None else np.empty_like(self.factors)  # learning rate of each parameter in the present step
         self._last = -1, 0.0  # finished epochs and rate of the last call of the schedule
         self.threads = 1
@@ -209,14 +210,3 @@ def _place(name: str) -> dict[str, Any]:
     """Return layer and role of a tensor as keywords of an optimizer's step."""
     layer, role = layer_and_role(name)
     return {"role": role, "layer": layer}
-
-
-def layer_factors(network: Network) -> Array | None:
-    """Return the learning-rate factor of each trained parameter, or None if all are 1."""
-    layers = network.spec.layers
-    if all(layer.learning_rate_factor == 1 for layer in layers):
-        return None
-    parameters = network.parameters
-    views = islice(parameters.views.items(), parameters.trained_tensors)
-    parts = [np.full(view.size, layers[layer_and_role(name)[0]].learning_rate_factor, view.dtype) for name, view in views]
-    return np.concatenate(parts)

@@ -10,13 +10,15 @@ from mlpkit.engine.network import Network
 from mlpkit.engine.parameters import layer_and_role
 from mlpkit.plugin import Array, innermost
 from mlpkit.spec import Spec
+from mlpkit.training.rate_factors import group_factor
 
 
 class WeightDecay:
     """Decay w -= rate decay w of a network's weights, before the optimizer's rule, as PyTorch's AdamW.
 
     The decay is that of the optimizer or `training.weight_decay`, times the layer's `decay_factor`; the rate has the layer's
-    `learning_rate_factor`. With `training.decay_all`, biases, scales and shifts decay too, but no parameters of activations.
+    `learning_rate_factor` and that of `training.learning_rate_factors`, but not "fan_in". Weights of embeddings decay too; with
+    `training.decay_all` also biases, scales and shifts.
 
     Parameters
     ----------
@@ -31,12 +33,13 @@ class WeightDecay:
 
     def __init__(self, network: Network, spec: Spec) -> None:
         decay, parameters, self.fading = decay_of(spec), network.parameters, 1.0
+        roles = ("weight", "bias", "normalization.scale", "normalization.shift") if spec.training.decay_all else ("weight",)
         self._terms: list[tuple[Array, float]] = []
         for name, view in islice(parameters.views.items(), parameters.trained_tensors if decay else 0):
             index, role = layer_and_role(name)
             layer = network.spec.layers[index]
-            factor = decay * layer.decay_factor * layer.learning_rate_factor
-            if factor and (role == "weight" or (spec.training.decay_all and not role.startswith("activation."))):
+            factor = decay * layer.decay_factor * layer.learning_rate_factor * group_factor(spec.training.learning_rate_factors, role)
+            if factor and role.removeprefix(f"embeddings.{name.split('.')[1]}.") in roles:
                 self._terms.append((view, factor))
 
     def __bool__(self) -> bool:
