@@ -51,7 +51,7 @@ class PBLD(NumberEmbedding):
     and biases are uniform in +-1/sqrt(frequencies). Holzmueller, Grinsztajn & Steinwart 2024, 2407.04491 (RealMLP).
     """
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "pbld", "frequencies": 16, "units": 3, "columns": ["age", "fare"]}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "pbld", "frequencies": 16, "units": 3, "scale": 0.1}]})
     type: Literal["pbld"] = Field("pbld", description="kind of embedding")
     frequencies: int = Field(16, ge=1, le=256, description="cosines of each number")
     scale: float = Field(0.1, gt=0, description="standard deviation of the initial frequencies")

@@ -5,9 +5,10 @@ import pytest
 
 import mlpkit
 import mlpkit.testing
+from mlpkit.engine.layer_buffers import BLOCK
 from mlpkit.engine.layers import parameter_shapes
 from mlpkit.engine.network import Network
-from mlpkit.engine.workspace import BLOCK, Workspace
+from mlpkit.engine.workspace import Workspace
 from mlpkit.plugin import Elementwise
 from mlpkit.spec import Spec
 from mlpkit.training.parameter_order import from_file_order, to_file_order
@@ -119,7 +120,7 @@ def test_gradients_of_activation_parameters_do_not_depend_on_threads(monkeypatch
     inputs, targets = RNG.standard_normal((rows, 3)).astype("float32"), RNG.standard_normal((rows, 1)).astype("float32")
     found = []
     for threads, many in ((1, 2**19), (1, 1), (2, 1), (3, 1)):
-        monkeypatch.setattr("mlpkit.engine.workspace.MANY", many)
+        monkeypatch.setattr("mlpkit.engine.layer_buffers.MANY", many)
         workspace = Workspace(network, Spec.model_validate(spec()).loss, rows)
         workspace.set_threads(threads)
         workspace.loss_and_gradient(inputs, targets)
