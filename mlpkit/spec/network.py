@@ -111,7 +111,7 @@ class NetworkSpec(Part):
             if layer.units is None:
                 found.append(Finding(("layers", index), "'units' is missing", "only the last layer may omit it"))
         last, at = self.layers[-1], len(self.layers) - 1
-        found += [*self._embedding_findings(), *self.residual_findings(self.first_width)]
+        found += [*self.embedding_findings(), *self.residual_findings(self.first_width)]
         if rate_of(last.dropout):
             found.append(Finding(("layers", at, "dropout"), "dropout in the last layer would drop predictions", "use it in earlier layers"))
         found += one_unit_softmax(last.units, last, ("layers", at))
@@ -166,13 +166,13 @@ class NetworkSpec(Part):
             embeddings.append(own)
         return tuple(embeddings), findings
 
-    def _embedding_findings(self) -> list[Finding]:
+    def embedding_findings(self) -> list[Finding]:
         """Return findings for embedded inputs that do not exist, are embedded twice, or have no number of levels."""
         found: list[Finding] = []
         codes: set[int] = set()
         for index, embedding in enumerate(self.embeddings):
             path, inputs = ("embeddings", index, "inputs"), embedding.inputs or ()
-            if inputs and (self.inputs is None or max(inputs) >= self.inputs):
+            if inputs and self.inputs is not None and max(inputs) >= self.inputs:
                 found.append(Finding(path, f"there is no input {max(inputs)}", "remove it: the data determine it"))
             if len(set(inputs)) < len(inputs):
                 found.append(Finding(path, "an input is named twice", "remove it: the data determine it"))

@@ -173,7 +173,7 @@ class Spec(Part):
         embedded, problems = network.embedded(inputs, embeddings)
         layers = (*network.layers[:-1], last.model_copy(update={"units": outputs}))
         network = network.model_copy(update={"inputs": inputs, "embeddings": embedded, "layers": layers})
-        problems += network.residual_findings(network.first_width)
+        problems += [*network.embedding_findings(), *network.residual_findings(network.first_width)]
         found += [Finding(("network", *each.path), each.message, each.help) for each in problems]
         if found:
             _raise_problems(found, "", "")

@@ -1,14 +1,19 @@
 """Embeddings of inputs: gradients against central differences, values against formulas and PyTorch, and what a whole run does with them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from mlpkit.data.dataset import Dataset
 from mlpkit.engine.network import Network
 from mlpkit.engine.workspace import Workspace
 from mlpkit.spec import Spec
+from mlpkit.training.run import Run
 
 from .test_gradients import central_differences
 
+REFERENCE = dict(np.load(Path(__file__).parents[1] / "reference" / "embeddings.npz"))
 ROWS, INPUTS = 9, 5
 NUMBERS = [
     {"type": "pbld", "inputs": [0, 1, 3], "frequencies": 4, "units": 2, "scale": 0.5},
@@ -55,3 +60,46 @@ def test_gradient(embeddings, scaled, residual):
     gradient = workspace.gradient.trained.copy()
     differences = central_differences(workspace, net.parameters.trained, rows)
     assert np.linalg.norm(gradient - differences) / np.linalg.norm(differences) < 1e-6
+
+
+@pytest.mark.parametrize("seed", ["0", "1", "2"])
+def test_a_whole_run_equals_that_of_pytorch(seed):
+    reference = {name.removeprefix(f"{seed}/"): value for name, value in REFERENCE.items() if name.startswith(f"{seed}/")}
+    spec = Spec.model_validate(
+        {
+            "dtype": "float64",
+            "network": {
+                "inputs": 5,
+                "embeddings": [
+                    {"type": "pbld", "inputs": [0, 1, 2], "frequencies": 4, "units": 2},
+                    {"type": "periodic", "inputs": [2, 0], "frequencies": 3, "units": 2},
+                    {"type": "piecewise_linear", "inputs": [1], "bins": 3, "units": 2},
+                    {"type": "category", "inputs": [3, 4], "levels": [3, 4], "units": 3},
+                ],
+                "input_scale": True,
+                "layers": [{"units": 8, "activation": "tanh"}, {"units": 1}],
+            },
+            "loss": "mse",
+            "optimizer": {"type": "adamw", "learning_rate": 0.02, "weight_decay": 0.1, "epsilon": 1e-20},
+            "training": {
+                "epochs": 60,
+                "batch_size": None,
+                "shuffle": False,
+                "learning_rate_factors": {"weights": "fan_in", "biases": 0.1, "embeddings": 0.3, "input_scale": 6.0},
+            },
+        }
+    )
+    net = Network(spec.network, "float64")
+    before = {name.removeprefix("before/"): value for name, value in reference.items() if name.startswith("before/")}
+    assert before.keys() == net.parameters.views.keys()
+    for name, view in net.parameters.views.items():
+        view[...] = before[name]
+    run = Run(net, spec, Dataset(reference["x"], reference["t"], None), None, None, None, 0)
+    losses = [run.next_epoch().loss for _ in range(60)]
+    np.testing.assert_allclose(losses, reference["losses"], rtol=1e-9)
+    for name, view in net.parameters.views.items():
+        np.testing.assert_allclose(view, reference[f"after/{name}"], rtol=1e-8, atol=1e-10, err_msg=name)
+    np.testing.assert_allclose(net.predict(reference["x"]), reference["outputs"], rtol=1e-9, atol=1e-11)
+    first = net.first_inputs(reference["x"])
+    assert first.shape == (40, net.spec.first_width)
+    np.testing.assert_array_equal(first[:, :3], reference["x"][:, :3])
