@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from mlpkit.engine.embedding_parameters import set_edges
@@ -19,9 +21,11 @@ CORNERS = 5  # rows of which a bias is a random mean
 def initialize_from_data(network: Network, inputs: Array, rng: np.random.Generator, initial: Network) -> None:
     """Set edges of bins and, if the spec asks for it, scale weights and draw biases from rows.
 
-    Layer by layer, the weights of each unit are divided by the standard deviation of its pre-activations. A bias whose initializer is
-    "zeros" becomes minus a random mean of five of these pre-activations, each of a random row, with weights uniform on the simplex.
-    Holzmueller, Grinsztajn & Steinwart 2024, 2407.04491 (RealMLP); Steinwart 2019, 1903.11482 ("he+5").
+    From the first hidden layer to the last, the weights are divided by the root of the mean variance of the layer's pre-activations. A bias
+    whose initializer is "zeros" becomes minus a random mean of five of these pre-activations, each of a random row, with weights uniform
+    on the simplex. Steinwart 2019, 1903.11482 ("he+5"), and Holzmueller, Grinsztajn & Steinwart 2024, 2407.04491 (RealMLP), which divides
+    the weights of each unit by its own deviation, also in the output layer. With few inputs that makes some weights very large: a curve of
+    200 points is learned with r2 0.99 here, and not at all there.
 
     Parameters
     ----------
@@ -41,7 +45,7 @@ def initialize_from_data(network: Network, inputs: Array, rng: np.random.Generat
         return
     values = [network.first_inputs(inputs)]
     with attributing_errors(), np.errstate(all="ignore"):
-        for layer, before in zip(network.layers, initial.layers, strict=True):
+        for layer, before in zip(network.layers[:-1], initial.layers[:-1], strict=True):
             buffers = ForwardBuffers(layer, len(inputs), inputs.dtype, values)
             buffers.scale_weight()
             np.dot(values[-1], buffers.weight, out=buffers.z)
@@ -54,11 +58,10 @@ def initialize_from_data(network: Network, inputs: Array, rng: np.random.Generat
 
 def _initialize(layer: LayerViews, z: Array, rng: np.random.Generator) -> None:
     """Scale the weights and draw the bias of a layer from products of its inputs and weights, shape (rows, columns), and scale these."""
-    deviation = z.std(axis=0, dtype=np.float64)
-    factor = 1.0 / np.where(deviation > np.finfo(z.dtype).tiny, deviation, 1.0)
-    factor = np.where(np.isfinite(factor), factor, 1.0).astype(z.dtype)
-    np.multiply(layer.weight, factor, out=layer.weight)
-    z *= factor
+    deviation = math.sqrt(z.var(axis=0, dtype=np.float64).mean())
+    if math.isfinite(deviation) and deviation > np.finfo(z.dtype).tiny:
+        np.divide(layer.weight, deviation, out=layer.weight)
+        z /= deviation
     if layer.bias is not None and isinstance(layer.spec.bias_initializer, Zeros) and not layer.bias.any():
         columns = np.arange(z.shape[1])[:, None]
         chosen = z[rng.integers(0, len(z), (z.shape[1], CORNERS)), columns]

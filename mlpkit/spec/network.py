@@ -99,8 +99,8 @@ class NetworkSpec(Part):
     )
     initialize_from_data: Annotated[Flag, Since(6)] = Field(
         False,
-        description="divide the initial weights of each unit by the standard deviation of its pre-activations on training rows, and draw "
-        "biases that would be 0 so that some of these rows are on either side of 0 (2407.04491)",
+        description="divide the initial weights of each hidden layer by the standard deviation of its pre-activations on training rows, "
+        "and draw biases that would be 0, so that the pre-activations of the rows lie around 0 (2407.04491)",
     )
     layers: Annotated[tuple[Layer, ...], Field(min_length=1, description="layers from the first hidden layer to the output layer"), InParts]
 
