@@ -104,24 +104,30 @@ class ForwardPass:
         for layer in layers:
             buffers.append(ForwardBuffers(layer, rows, dtype, earlier(kept, buffers)))
         self.size = sum(layer.z.size + layer.outputs.size for layer in buffers) + (0 if learned is None else learned.size)
-        self.scale = None if layers[0].input_scale is None else buffers[0].scale_weight
+        self.layer = buffers[0]
         self.weight, self.first = buffers[0].weight, buffers[0].z
+        self.changes_inputs = learned is not None or self.inputs is not None or layers[0].input_scale is not None
         self.calls = forward_calls(buffers)
         self.z, last = buffers[-1].z, layers[-1]
         self.activation, self.parameters = last.activation.forward, last.activation_parameters
 
     def run(self, inputs: Array, outputs: Array) -> None:
         """Fill `z` and the last layer's outputs, shape (rows, units), from inputs of shape (rows, inputs)."""
-        if self.learned is not None:
-            inputs = self.learned.fill(inputs)
-        if self.scale is not None:
-            self.scale()
+        if self.changes_inputs:
+            inputs = self._first_inputs(inputs)
         inputs.dot(self.weight, self.first)
-        if self.inputs is not None:
-            self.inputs[...] = inputs
         for function, arguments in self.calls:
             function(*arguments)
         self.activation(self.z, outputs, *self.parameters)
+
+    def _first_inputs(self, inputs: Array) -> Array:
+        """Return the inputs of the first layer, with embeddings, and scale its weights; keep them for a residual connection."""
+        if self.learned is not None:
+            inputs = self.learned.fill(inputs)
+        if self.inputs is not None:
+            self.inputs[...] = inputs
+        self.layer.scale_weight()
+        return inputs
 
 
 def adds_inputs(layers: Sequence[LayerViews]) -> bool:

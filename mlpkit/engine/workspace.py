@@ -57,6 +57,7 @@ class Workspace:
         rng = np.random.default_rng() if rng is None else rng
         self.inputs = self._input_noise(rng)
         self.learned = network.learned_inputs(rows)
+        self.changes_inputs = self.inputs is not None or self.learned is not None or network.spec.input_scale
         self.layers = self._buffers(rng)
         self.losses: Array = np.full(rows, np.nan, dtype)  # NaN marks entries that a loss does not fill
         self.layers[-1].grad.fill(np.nan)
@@ -152,23 +153,35 @@ class Workspace:
             function(*arguments)
         if self.lowest == 0:
             inputs.T.dot(first.grad_z, first.gradient.weight)
-            first.through_scale()
-            if self.learned is not None:
-                self.learned.backward(first.weight, first.grad_z, self.embedding_gradients, self.into_inputs)
+            if self.changes_inputs:
+                self._backward_of_inputs()
         return float(self.losses.dot(self.ones if weights is None else weights))
 
     def run_forward(self, inputs: Array) -> Array:
         """Run the forward pass, up to the last pre-activations for a fused loss; return the first layer's inputs, (rows, inputs)."""
-        if self.inputs is not None:
-            inputs = self.inputs.fill(inputs)
-        if self.learned is not None:
-            inputs = self.learned.fill(inputs)
-        self.layers[0].scale_weight()
+        if self.changes_inputs:
+            inputs = self._first_inputs(inputs)
         function, arguments = self.layers[0].product(inputs)
         function(*arguments)
         for function, arguments in self.forward:
             function(*arguments)
         return inputs
+
+    def _first_inputs(self, inputs: Array) -> Array:
+        """Return the inputs of the first layer, with noise and embeddings, and scale its weights."""
+        if self.inputs is not None:
+            inputs = self.inputs.fill(inputs)
+        if self.learned is not None:
+            inputs = self.learned.fill(inputs)
+        self.layers[0].scale_weight()
+        return inputs
+
+    def _backward_of_inputs(self) -> None:
+        """Fill the gradients of the factors of the inputs and of the embeddings, from that of the scaled first weights."""
+        first = self.layers[0]
+        first.through_scale()
+        if self.learned is not None:
+            self.learned.backward(first.weight, first.grad_z, self.embedding_gradients, self.into_inputs)
 
     def set_threads(self, count: int) -> None:
         """Set the number of threads for large arrays."""
