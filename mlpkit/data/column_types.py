@@ -18,6 +18,7 @@ from mlpkit.data.columns import Column, number_text, object_column, read_number
 from mlpkit.data.csv.text_column import TextColumn, coded
 from mlpkit.data.iso_dates import read_date
 from mlpkit.data.table import Table
+from mlpkit.data.written_numbers import Words, first_unread, written_numbers
 from mlpkit.errors import DataError
 from mlpkit.numerics.blocks import row_blocks
 
@@ -60,6 +61,8 @@ def column_kind(table: Table, name: str, missing: Collection[str] = (), *, advic
         return "boolean" if column.dtype.kind == "b" else "number"
     if _parse(table, name, missing) is not None:
         return "number"
+    if name in table.units:
+        raise _unread(table, name, missing, advice)
     counts = text_counts(column, missing)
     if all(text.lower() in BOOLEANS for text in counts):
         return "boolean"
@@ -107,7 +110,9 @@ def numbers(table: Table, name: str, missing: Collection[str] = (), *, boolean: 
     if column.dtype.kind == "M":
         raise date_error(name, advice or TO_NUMBERS)
     if column.dtype == object:
-        values = None if boolean else _parse(table, name, missing)
+        values = None if boolean and not isinstance(table.units.get(name), Words) else _parse(table, name, missing)
+        if values is None and name in table.units:
+            raise _unread(table, name, missing, advice)
         values = _parse_booleans(column, missing) if values is None else values  # booleans are 1 and 0
         if values is None:
             raise _no_number(table, name, missing, boolean=boolean, advice=advice)
@@ -156,9 +161,11 @@ def missing_rows(table: Table, name: str) -> NDArray[np.bool_]:
 
 def _parse(table: Table, name: str, missing: Collection[str]) -> NDArray[np.float64] | None:
     """Return the numbers of a text column, NaN where one is missing, or None if any text is not a number. The table caches them."""
-    key = name, frozenset(missing)
+    notation = table.units.get(name)
+    key = name, frozenset(missing), notation
     if key not in table.parsed:
-        table.parsed[key] = _parse_texts(table[name], missing)
+        column = table[name]
+        table.parsed[key] = _parse_texts(column, missing) if notation is None else written_numbers(column, missing, notation)
     return table.parsed[key]
 
 
@@ -219,6 +226,19 @@ def _no_number(
         advice = f'set "decimal": "," in "data"{f"; {advice}" if advice else ""}'
     advice = advice or help
     return table.error(f"the column {name!r} {contents}, but {table.place(row)} {wrong}", row, advice)
+
+
+def _unread(table: Table, name: str, missing: Collection[str], advice: str) -> DataError:
+    """Return the error for the first text of a column that is not written in the column's notation."""
+    notation = table.units[name]
+    row, text = first_unread(table[name], missing, notation)
+    message = f"the column {name!r} {notation.holds}, but {table.place(row)} has {text!r}"
+    help = f'correct it; if it stands for a missing value, add it to data.missing: "missing": {json.dumps([text], ensure_ascii=False)}'
+    if isinstance(notation, Words):
+        other = f'if these are categories: {_one_hot(name)}; other words are options: {{"type": "boolean", "true": [...], "false": [...]}}'
+    else:
+        other = f"another spelling of the same unit belongs to data.units.{name} too"
+    return table.error(message, row, advice or f"{help}; {other}")
 
 
 def _one_hot(name: str) -> str:

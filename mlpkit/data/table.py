@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mlpkit.data.categorical_types import is_declared, plain_categories, whole_categories
 from mlpkit.data.columns import Column, ambiguous_text, as_column
 from mlpkit.data.csv.text_column import TextColumn
+from mlpkit.data.written_numbers import AnyNotation
 from mlpkit.errors import DataError, Problem
 from mlpkit.text.column_names import same_form, unique
 from mlpkit.text.shown import counted, first_few
@@ -67,6 +68,8 @@ class Table:
     ----------
     separator : str or None
         Delimiter of the fields of a CSV file.
+    units : mapping of str to Notation or Words
+        Notations of columns of texts. A column without one has plain numbers, or categories.
 
     Raises
     ------
@@ -92,6 +95,7 @@ class Table:
         self.lists = {name for name, values in columns.items() if isinstance(values, (list, tuple))}
         self.columns = {name: _column(values, name) for name, values in columns.items()}
         self.separator: str | None = None
+        self.units: Mapping[str, AnyNotation] = {}
         self.source, self.named, self.text_file, self.unnamed = source, named, text_file, unnamed
         lengths = {name: len(column) for name, column in self.columns.items()}
         if len(set(lengths.values())) > 1:
@@ -102,7 +106,7 @@ class Table:
             name: "" if isinstance(self.columns[name], UnusableColumn) else ambiguous_text(values, self.columns[name])
             for name, values in columns.items()
         }
-        self.parsed: dict[tuple[str, frozenset[str]], NDArray[np.float64] | None] = {}  # cache of text columns converted to numbers
+        self.parsed: dict[tuple[str, frozenset[str], AnyNotation | None], NDArray[np.float64] | None] = {}  # cache of texts read as numbers
         self.dates: dict[tuple[str, frozenset[str]], NDArray[np.datetime64]] = {}  # and to dates
 
     @property
@@ -155,6 +159,14 @@ class Table:
             many = not isinstance(column, UnusableColumn) and column.ndim == 2
             part.columns |= {f"{name}{index}": column[:, index] for index in range(column.shape[1])} if many else {name: column}
         part.ambiguous = {name: self.ambiguous.get(name, "") for name in part.columns}
+        return part
+
+    def with_units(self, units: Mapping[str, AnyNotation]) -> Table:
+        """Return the table with the notations of columns, in place of those that it has."""
+        if units == self.units:
+            return self
+        part = copy.copy(self)
+        part.units = units
         return part
 
     def with_missing_columns(self, widths: Mapping[str, int]) -> Table:

@@ -33,6 +33,8 @@ class Since:
     older : tuple, optional
         Values of an older option that existed before that version. The option itself is always stored. Those of a mapping are its
         values.
+    newer : tuple of (value, int), optional
+        Values that were added after that version, each with its spec schema. An object has the class variable `since`.
 
     Examples
     --------
@@ -43,6 +45,7 @@ class Since:
     version: int | str
     values: tuple[Any, ...] = ()
     older: tuple[Any, ...] = ()
+    newer: tuple[tuple[Any, int], ...] = ()
 
     @property
     def of_values(self) -> bool:
@@ -53,7 +56,11 @@ class Since:
         """Return the spec schema that is needed to store a value of the option."""
         several = list(value.values()) if isinstance(value, Mapping) and self.of_values else [value]
         newer = any(one not in self.older if self.older else not self.values or one in self.values for one in several)
-        return self.version if newer and isinstance(self.version, int) else BASE_SCHEMA
+        found = [self.version if newer and isinstance(self.version, int) else BASE_SCHEMA]
+        if self.newer:
+            found += [schema for one in several for other, schema in self.newer if one == other]
+            found += [int(getattr(type(one), "since", BASE_SCHEMA)) for one in several]
+        return max(found)
 
 
 class Stored(NamedTuple):

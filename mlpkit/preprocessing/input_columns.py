@@ -15,10 +15,11 @@ import numpy as np
 from mlpkit.data.column_types import column_kind, text_among_dates, text_counts, texts
 from mlpkit.data.csv.text_column import coded
 from mlpkit.data.table import Table, column_width, value_names
+from mlpkit.data.written_numbers import AnyNotation, Words
 from mlpkit.errors import DataError, SpecError
 from mlpkit.preprocessing.date_parts import DatePart, varied_parts
 from mlpkit.spec import Preprocessing
-from mlpkit.spec.column_treatment import AnyScaling, Clip, Date, date_of, scaling_of
+from mlpkit.spec.column_treatment import AnyScaling, Clip, Date, boolean_of, date_of, scaling_of
 
 ColumnKind = Literal["number", "boolean", "date", "category"]
 ColumnTreatment = Literal["standardize", "robust", "min_max", "quantile", "bins", "none", "one_hot"]
@@ -44,6 +45,8 @@ class InputColumn:
         Limit of the scaled values.
     parts : tuple of str
         Numbers that a date becomes. Empty for other kinds.
+    notation : Notation, Words or None
+        Notation of numbers in texts, or words for true and false. None for plain numbers and booleans.
     """
 
     name: str
@@ -53,6 +56,7 @@ class InputColumn:
     categories: tuple[str | None, ...] = ()
     clip: Clip = None
     parts: tuple[DatePart, ...] = ()
+    notation: AnyNotation | None = None
 
     @property
     def cells(self) -> int:
@@ -76,6 +80,8 @@ class InputColumn:
         state = asdict(self) | {"categories": list(self.categories), "parts": list(self.parts)}
         absent = {"clip"} if self.clip is None else set()
         absent |= set() if self.parts else {"parts"}
+        absent |= {"notation"} if self.notation is None else set()
+        state["notation"] = self.notation and self.notation.to_state()
         return {key: value for key, value in state.items() if key not in absent}
 
 
@@ -107,13 +113,16 @@ def _input_column(options: Preprocessing, table: Table, name: str, missing: Coll
         return _category_column(options, table, name, missing)
     if (date := date_of(asked)) is not None:
         return _date_column(date, table, name, missing)
+    if (boolean := boolean_of(asked)) is not None:
+        return InputColumn(name, "boolean", "none", width, notation=Words(boolean.true, boolean.false))
     kind = column_kind(table, name, missing)
     if kind == "boolean" and asked is None:
         return InputColumn(name, kind, "none", width)
     if kind != "category" or asked is not None:
         number: ColumnKind = "boolean" if kind == "boolean" else "number"
         scaling = column_scaling(options, name)
-        return InputColumn(name, number, scaling.type, width, clip=scaling.clip)
+        notation = table.units.get(name) if kind == "number" else None
+        return InputColumn(name, number, scaling.type, width, clip=scaling.clip, notation=notation)
     if options.categories == "none":
         raise DataError(
             f"the column {name!r} holds texts, and preprocessing.categories is 'none'",

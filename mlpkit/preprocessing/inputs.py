@@ -16,12 +16,13 @@ from numpy.typing import DTypeLike, NDArray
 
 from mlpkit.data.column_types import numbers
 from mlpkit.data.table import Table, column_width, data_error
+from mlpkit.data.written_numbers import AnyNotation, Notation, Words
 from mlpkit.errors import DataError, ModelFileError, UnseenCategoryWarning, warn
 from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing.categorical import CategoryEncoder, Unseen
 from mlpkit.preprocessing.fast_path import PlainRows
 from mlpkit.preprocessing.input_columns import InputColumn, input_columns
-from mlpkit.preprocessing.json_state import InputState, first_line
+from mlpkit.preprocessing.json_state import ColumnState, InputState, WordsState, first_line
 from mlpkit.preprocessing.numeric import ADVICE, NumberEncoder, no_targets
 from mlpkit.spec import Preprocessing
 from mlpkit.text.shown import and_more, counted
@@ -80,6 +81,7 @@ class InputEncoder:
             A column does not exist or cannot be encoded.
         """
         columns = input_columns(options, table, inputs, missing)
+        table = table.with_units(notations_of(columns))
         values = [column for column in columns if column.kind != "category"]
         impute = options.missing == "impute"
         numbers = NumberEncoder.fit(options, table, values, tuple(missing), weights, targets)
@@ -92,6 +94,10 @@ class InputEncoder:
         """Input columns in the order of the training table."""
         by_name = {column.name: column for column in (*self.numbers.columns, *self.categories.columns)}
         return tuple(by_name[name] for name in self.order)
+
+    @cached_property
+    def _notations(self) -> dict[str, AnyNotation]:
+        return notations_of(self.columns)
 
     @cached_property
     def width(self) -> int:
@@ -139,7 +145,7 @@ class InputEncoder:
 
     def encode_counting(self, source: Table, encoded: Array) -> Unseen:
         """Fill zeros of shape (rows, width) like `encode`, and return the number of rows of each value not seen in training."""
-        source = self._completed(source)
+        source = self._completed(source).with_units(self._notations)
         if not self.is_aligned(source):
             in_order = source.names
             if self.numbers.booleans:
@@ -226,10 +232,7 @@ class InputEncoder:
         """Return the encoder for a stored state and arrays, with the same bits. Raise ModelFileError if they are not valid."""
         try:
             valid = InputState.model_validate(state)
-            columns = [
-                InputColumn(**column.model_dump() | {"categories": tuple(column.categories), "parts": tuple(column.parts)})
-                for column in valid.columns
-            ]
+            columns = [stored_column(column) for column in valid.columns]
             numbers = NumberEncoder.from_state(valid, arrays, [column for column in columns if column.kind != "category"])
             chosen = tuple(column for column in columns if column.kind == "category")
             zeros = tuple(index - numbers.width for index in valid.zeros if index >= numbers.width)
@@ -239,6 +242,23 @@ class InputEncoder:
             return cls(numbers, categories, tuple(column.name for column in columns), valid.named)
         except (TypeError, ValueError, OverflowError) as error:  # a ValidationError is a ValueError
             raise ModelFileError(f"its preprocessing of the inputs is not valid: {first_line(error)}") from error
+
+
+def notations_of(columns: Sequence[InputColumn]) -> dict[str, AnyNotation]:
+    """Return the notations of the columns that have one, by name."""
+    return {column.name: column.notation for column in columns if column.notation is not None}
+
+
+def stored_column(state: ColumnState) -> InputColumn:
+    """Return the column for a stored state."""
+    found = state.notation
+    notation: AnyNotation | None = None
+    if isinstance(found, WordsState):
+        notation = Words(tuple(found.true), tuple(found.false))
+    elif found is not None:
+        notation = Notation(tuple(found.unit), found.decimal, found.magnitudes)
+    lists = {"categories": tuple(state.categories), "parts": tuple(state.parts), "notation": notation}
+    return InputColumn(**state.model_dump() | lists)
 
 
 def warn_unseen(unseen: Unseen) -> None:

@@ -26,6 +26,21 @@ class State(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
 
+class NotationState(State):
+    """Notation of numbers in texts."""
+
+    unit: Annotated[list[Annotated[str, Field(max_length=40)]], InParts]
+    decimal: Literal[".", ","]
+    magnitudes: bool
+
+
+class WordsState(State):
+    """Words for true and false, in lower case."""
+
+    true: Annotated[list[str], Field(min_length=1), InParts]
+    false: Annotated[list[str], Field(min_length=1), InParts]
+
+
 class ColumnState(State):
     """Input column."""
 
@@ -36,6 +51,7 @@ class ColumnState(State):
     categories: Annotated[list[str | None], InParts]
     clip: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["smooth"] | None = None  # absent in files before 0.5
     parts: Annotated[list[DatePart], InParts] = []  # of a date
+    notation: NotationState | WordsState | None = None  # of numbers or booleans in texts; absent in files before 0.6
 
     @model_validator(mode="after")
     def _consistent(self) -> ColumnState:
@@ -47,6 +63,9 @@ class ColumnState(State):
             raise ValueError(f"the column {self.name!r} of dates has no parts, or is not standardized")
         if self.parts and (self.kind != "date" or self.width != len(self.parts) or len(set(self.parts)) < len(self.parts)):
             raise ValueError(f"the column {self.name!r} has parts that are not its {self.width} different numbers of a date")
+        notation = {NotationState: "number", WordsState: "boolean", type(None): self.kind}[type(self.notation)]
+        if notation != self.kind or (isinstance(self.notation, NotationState) and self.width != 1):
+            raise ValueError(f"the column {self.name!r} of the kind {self.kind!r} and the width {self.width} has a notation for another")
         if len(set(self.categories)) < len(self.categories):
             raise ValueError(f"the column {self.name!r} has a category twice")
         return self

@@ -13,6 +13,7 @@ from mlpkit.data.column_types import TO_NUMBERS, date_error, missing_rows, numbe
 from mlpkit.data.columns import Column, read_number
 from mlpkit.data.csv.text_column import TextColumn, coded
 from mlpkit.data.table import Table
+from mlpkit.data.written_numbers import AnyNotation
 from mlpkit.errors import DataError, ResourceLimit
 from mlpkit.spec.csv_options import MISSING
 
@@ -49,16 +50,17 @@ def missing_targets(table: Table, target_type: TargetType = "auto", missing: Col
     for name in table.names:
         found |= missing_rows(table, name)
         if target_type != "text" and table[name].dtype == object:
-            found |= _missing_texts(table[name], missing)
+            found |= _missing_texts(table[name], missing, table.units.get(name))
     return found
 
 
-def _missing_texts(column: Column, missing: Collection[str]) -> NDArray[np.bool_]:
-    values = column.numbers() if isinstance(column, TextColumn) else None
+def _missing_texts(column: Column, missing: Collection[str], notation: AnyNotation | None) -> NDArray[np.bool_]:
+    values = column.numbers() if isinstance(column, TextColumn) and notation is None else None
     if values is not None:  # avoids creating strings for the numbers of a file
         return np.isnan(values)
     codes, texts = coded(column)
-    among_numbers = all(read_number(text) is not None for text in texts if text is not None and text not in missing)
+    read = read_number if notation is None else notation.read
+    among_numbers = all(read(text) is not None for text in texts if text is not None and text not in missing)
     marks = set(missing) if among_numbers else set(missing).difference(MISSING)
     return np.array([text is not None and (text in marks or _is_nan(text)) for text in texts], dtype=bool)[codes]
 
@@ -105,7 +107,7 @@ def find_classes(table: Table, name: str, target_type: TargetType = "auto", fewe
         classes = _read(found) if as_numbers else np.array(found, dtype=np.str_)
         if as_numbers and target_type == "auto" and all(_is_finite(text) for text in found):
             _check_whole(table, name)
-        elif target_type == "auto" and len(found) > MOST_UNASKED:
+        elif target_type == "auto" and len(found) > MOST_UNASKED and name not in table.units:
             from mlpkit.data.decorated_numbers import refuse_decorated  # compiles many patterns
 
             refuse_decorated(name, text_counts(column, ()), TARGET_ADVICE)

@@ -30,7 +30,7 @@ from mlpkit.preprocessing.running_statistics import RunningStatistics, scan_rows
 from mlpkit.preprocessing.statistics import beyond_error, constant_columns, empty_error, indistinct_error
 from mlpkit.preprocessing.value_maps import KNOTTED
 from mlpkit.spec import Preprocessing
-from mlpkit.spec.column_treatment import Bins, date_of
+from mlpkit.spec.column_treatment import Bins, boolean_of, date_of
 
 CELLS = 2**15  # values that are encoded at a time: 256 kB, which fits in the cache with their source and target
 DIGITS = 16  # hexadecimal digits of a digest, as in a data fingerprint
@@ -87,8 +87,10 @@ def _columns(options: Preprocessing, inputs: Sequence[str], missing: Sequence[st
     used = [name for name in inputs if options.columns.get(name) != "ignore"]
     for name in used:
         date = date_of(options.columns.get(name)) is not None
-        if date or options.columns.get(name) == "one_hot":
-            message = f"{name!r} stays on disk, and columns on disk {'hold no dates' if date else 'cannot be one-hot encoded'}"
+        boolean = boolean_of(options.columns.get(name)) is not None
+        if date or boolean or options.columns.get(name) == "one_hot":
+            why = "hold no dates" if date else "hold no words for true and false" if boolean else "cannot be one-hot encoded"
+            message = f"{name!r} stays on disk, and columns on disk {why}"
             raise SpecError.at(f"preprocessing.columns.{name}", message, 'leave it out with "ignore", or set data.in_memory to true')
     _refuse_trees(options, used)
     table.numbers(used)

@@ -16,6 +16,7 @@ from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.frames import as_table
 from mlpkit.data.sources import open_source, read_source
 from mlpkit.data.table import Rows, Table, data_error, missing_columns
+from mlpkit.data.written_numbers import Notation
 from mlpkit.errors import DataError, SpecError
 from mlpkit.preprocessing import InputEncoder
 from mlpkit.preprocessing.labels import missing_target_error, missing_targets
@@ -89,13 +90,15 @@ def read_rows(
         raise SpecError.at("data.path", "the spec names no data", "set it to the path of a file, or pass the data in the call")
     source = own_path(spec, spec.data.path) if source is None and spec.data.path is not None else source
     names = spec.data.inputs if inputs is None else inputs.order
-    table = _separated(spec, _table(spec, source, _needed(spec, names, part), storage))
+    table = _separated(spec, _table(spec, source, _needed(spec, names, part), storage)).with_units(notations(spec))
     if table.rows == 0:
         raise DataError("the data have no rows", help="give at least two rows")
     target = class_columns(spec, _target(spec, table, y, names, part), part)
     if target.rows != table.rows:
         message = f"the inputs have {counted(table.rows, 'row')}, but there are {target.rows} targets"
         raise DataError(message, help="give one target per row")
+    if part == "training":
+        _check_units(spec, {*(names or table.names), *target.names})
     rows = RawRows(table, target, _weights(spec, table, weights, required=y is None and not measured))
     return _with_targets(spec, _weighed(rows, part), drop=measured or spec.data.missing_target == "drop")
 
@@ -148,6 +151,20 @@ def _separated(spec: Spec, table: Table | StoredTable) -> Table | StoredTable:
     return separated if any(name in separated for name in wanted) else table
 
 
+def _check_units(spec: Spec, used: set[str]) -> None:
+    """Raise SpecError for a column in `data.units` that is neither an input nor a target, nor has another use."""
+    used = {*used, spec.data.weight or "", *(spec.data.split.columns.values() if spec.data.split else ())}
+    if unknown := [name for name in spec.data.units if name not in used]:
+        help = f"use one of {', '.join(sorted(used - {''})[:20])}"
+        raise SpecError.at(f"data.units.{unknown[0]}", f"{unknown[0]!r} is neither an input nor the target", help)
+
+
+def notations(spec: Spec) -> dict[str, Notation]:
+    """Return the notations of numbers in `data.units`, by column."""
+    decimal = spec.data.decimal
+    return {name: Notation(unit.unit, unit.decimal or decimal, unit.magnitudes) for name, unit in spec.data.units.items()}
+
+
 def own_path(spec: Spec, path: str) -> str | Path:
     """Return the path of a file that the spec names. Raise SpecError for the spec of a model file, which must not open files."""
     return path if path == "-" and spec.has_paths else spec.resolve_path(path)
@@ -168,7 +185,7 @@ def _target(spec: Spec, table: Table | StoredTable, y: Any, inputs: Sequence[str
     names = spec.data.target
     soft = spec.data.classes is not None and names is not None and len(names) > 1
     if y is not None:
-        target = as_table(y, default="y")
+        target = as_table(y, default="y").with_units(notations(spec))
         return target.select(names or ()) if soft and target.named and all(name in target for name in names or ()) else target
     if names is None:
         help = f"set it to a column: {', '.join(table.names[:20])}; or pass y in the call"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from mlpkit.spec.choices import Option, one_of
 
@@ -100,6 +100,28 @@ class Date(Scaling):
     type: Literal["date"] = Field("date", description="kind of treatment")
 
 
+TRUE = ("yes", "y", "true", "t", "on", "1", "ja", "j", "wahr", "oui", "vrai", "si", "sí", "sim")
+FALSE = ("no", "n", "false", "f", "off", "0", "nein", "falsch", "non", "faux", "não", "nao")
+Lower = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(lambda text: text.strip().lower())]
+Words = Annotated[tuple[Lower, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value), Field(min_length=1)]
+
+
+class Boolean(Option):
+    """Words for true and false become 1 and 0, read in any case and with blanks around them; so do booleans, and the numbers 1 and 0."""
+
+    since: ClassVar[int] = 6
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "boolean", "true": ["passed"], "false": ["failed"]}]})
+    type: Literal["boolean"] = Field("boolean", description="kind of treatment")
+    true: Words = Field(TRUE, description="words for true")
+    false: Words = Field(FALSE, description="words for false")
+
+    @model_validator(mode="after")
+    def _different(self) -> Boolean:
+        if both := sorted(set(self.true) & set(self.false)):
+            raise ValueError(f"the word {both[0]!r} stands for true and for false")
+        return self
+
+
 class OneHot(Option):
     """One 0/1 column for each distinct value."""
 
@@ -114,18 +136,24 @@ class Ignore(Option):
 
 SCALINGS = (Standardize, Robust, MinMax, Quantile, Bins, Unscaled)
 OLDER = ("standardize", "none", "one_hot", "ignore")  # names of schema 3
+NEWER = (("boolean", 6),)  # and those of schemas after 5
 ScalingName = Literal["standardize", "robust", "min_max", "quantile", "bins", "none"]
 AnyScaling = Standardize | Robust | MinMax | Quantile | Bins | Unscaled
 NumberScaling = Annotated[ScalingName | AnyScaling, *one_of("numbers", *SCALINGS, short=True)]
 Treatment = Annotated[
-    ScalingName | Literal["date", "one_hot", "ignore"] | AnyScaling | Date,
-    *one_of("treatment", *SCALINGS, Date, OneHot, Ignore, short=True),
+    ScalingName | Literal["date", "boolean", "one_hot", "ignore"] | AnyScaling | Date | Boolean,
+    *one_of("treatment", *SCALINGS, Date, Boolean, OneHot, Ignore, short=True),
 ]
 
 
 def scaling_of(written: ScalingName | AnyScaling) -> AnyScaling:
     """Return a scaling with its options, from its name or itself."""
     return next(kind() for kind in SCALINGS if kind().type == written) if isinstance(written, str) else written
+
+
+def boolean_of(written: object) -> Boolean | None:
+    """Return the options of a treatment that is "boolean", and None for another one."""
+    return Boolean() if written == "boolean" else written if isinstance(written, Boolean) else None
 
 
 def date_of(written: object) -> Date | None:

@@ -13,6 +13,7 @@ from mlpkit.spec.csv_options import MISSING, Encoding, Header, Missing, check_se
 from mlpkit.spec.file_format import CSV_OPTIONS, FileFormat, given_twice
 from mlpkit.spec.findings import Finding, Findings
 from mlpkit.spec.part import ColumnName, Flag, Names, Number, Part, Seed, Text, example, raise_any
+from mlpkit.spec.units import Units
 from mlpkit.spec.weights import ClassWeight, TargetWeights
 
 
@@ -82,6 +83,11 @@ class Data(Part):
     allow_large: Annotated[Flag, Since(4)] = Field(False, description="read files that declare more than 1,000 times their own size")
     missing: Missing = Field(
         MISSING, description='texts for missing values in addition to the default ones; {"only": [...]} replaces the default ones'
+    )
+    units: Annotated[Units, Since(6)] = Field(
+        {},
+        description="columns of texts with numbers, such as '$1,234.50', '12 kg' and '3 %', each with its unit, '' for none, a list of "
+        "spellings of one unit, or an object; inputs and targets become these numbers",
     )
     target: Names | None = Field(
         None, description="column or columns to predict; with 'classes', several columns are the probabilities of the classes"

@@ -125,7 +125,8 @@ def _since(mark: Since | None) -> str:
     if mark is None:
         return ""
     values = " and ".join(map(_code, mark.values)) or (f"Other values than {', '.join(map(_code, mark.older))}" if mark.older else "")
-    return f" {values} since schema {mark.version}." if values else f" Since schema {mark.version}."
+    newer = "".join(f" {_code(value)} since schema {schema}." for value, schema in mark.newer)
+    return (f" {values} since schema {mark.version}." if values else f" Since schema {mark.version}.") + newer
 
 
 def _docstring(model: type[BaseModel]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -30,6 +31,14 @@ Names = Annotated[  # one column or several: "species" or ["height", "weight"]
 
 
 P = TypeVar("P", bound="Part")
+
+
+def each_once(value: Any) -> Any:
+    """Return the value; raise ValueError for a column that appears in two Unicode forms."""
+    names = [same_form(name) for name in value if isinstance(name, str)] if isinstance(value, Mapping) else []
+    if twice := next((name for name, count in Counter(names).items() if count > 1), None):
+        raise ValueError(f"names the column {twice!r} twice, in two Unicode forms")
+    return value
 
 
 def example(value: Mapping[str, Any]) -> ConfigDict:

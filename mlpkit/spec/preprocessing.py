@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
 from mlpkit.plugin.since import Since
-from mlpkit.spec.column_treatment import OLDER, NumberScaling, Treatment
-from mlpkit.spec.part import AnyColumn, Flag, Part, example
-from mlpkit.text.column_names import same_form
+from mlpkit.spec.column_treatment import NEWER, OLDER, NumberScaling, Treatment
+from mlpkit.spec.part import AnyColumn, Flag, Part, each_once, example
 from mlpkit.text.limits import InParts
-
-
-def _each_once(value: Any) -> Any:
-    """Return the value; raise ValueError for a column that appears in two Unicode forms."""
-    names = [same_form(name) for name in value if isinstance(name, str)] if isinstance(value, Mapping) else []
-    if twice := next((name for name, count in Counter(names).items() if count > 1), None):
-        raise ValueError(f"names the column {twice!r} twice, in two Unicode forms")
-    return value
 
 
 class Preprocessing(Part):
@@ -56,9 +46,9 @@ class Preprocessing(Part):
     clip_predictions: Annotated[Flag, Since(5)] = Field(
         False, description="predicted numbers are limited to the range of the target in the training rows"
     )
-    columns: Annotated[Mapping[AnyColumn, Treatment], InParts, BeforeValidator(_each_once), Since(5, older=OLDER)] = Field(
+    columns: Annotated[Mapping[AnyColumn, Treatment], InParts, BeforeValidator(each_once), Since(5, older=OLDER, newer=NEWER)] = Field(
         {},
-        description="handling of single columns: 'ignore', 'one_hot', 'date', or a scaling as in `numbers`, which it replaces, "
+        description="handling of single columns: 'ignore', 'one_hot', 'date', 'boolean', or a scaling as in `numbers`, which it replaces, "
         "`clip` included",
     )
 

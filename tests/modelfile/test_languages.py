@@ -84,8 +84,21 @@ def mixed_columns():
         "year": 2007 + rows % 3,
         "seen": [None if row % 13 == 5 else str(np.datetime64("1967-11-30") + 97 * int(row)) for row in rows],
         "called": [f"2024-0{1 + row % 3}-1{row % 10}T{row % 24:02d}:30:{row % 60:02d}.25{'Z' if row % 2 else '-03:30'}" for row in rows],
+        "price": [None if row == 7 else written_price(row) for row in rows.tolist()],
+        "value": [["€ 1.234,50", "€110,5M", "565K €", "(3,5)", "€ 5,-", "2 mn EUR", "−1 234,5"][row % 7] for row in rows],
+        "member": [[" Yes", "no", "TRUE", "f", None, "Nein", "sí"][row % 7] for row in rows],
         "constant": np.full(60, 0.1), "always": np.full(60, True), "word": ["same"] * 60,
     }  # fmt: skip
+
+
+def written_price(row):
+    """A number in dollars, as people write them."""
+    number = f"{row * 37.25:,.2f}"
+    spaced = number.replace(",", "\u00a0")
+    return [f"${number}", f"(${number})", f"{number} USD", f"-$ {number}", number, f" $ ({number}) ", f"+{spaced}$"][row % 7]
+
+
+UNITS = {"price": ["$", "USD"], "value": {"unit": ["€", "EUR"], "decimal": ",", "magnitudes": True}}
 
 
 def varied(columns):
@@ -119,9 +132,10 @@ SCALED = {"labels": ROBUST, "means": QUANTILE, "quantiles": BINS, "counts": TREE
 
 
 def with_dates(preprocessing=None):
-    """The preprocessing, with the two columns of dates."""
+    """The preprocessing, with the two columns of dates, and one of words for true and false."""
     options = preprocessing or {}
-    return options | {"columns": options.get("columns", {}) | {"seen": "date", "called": {"type": "date", "clip": "smooth"}}}
+    columns = {"seen": "date", "called": {"type": "date", "clip": "smooth"}, "member": "boolean", "price": {"type": "robust", "clip": 2}}
+    return options | {"columns": options.get("columns", {}) | columns}
 
 
 HIDDEN = [
@@ -185,7 +199,7 @@ def cases(tmp_path_factory):
     columns, targets = mixed_columns(), mixed_targets()
     for name, (target, activation, loss) in FORMS.items():
         spec = {
-            "data": {"target": target if len(target) > 1 else target[0], "inputs": [*columns]},
+            "data": {"target": target if len(target) > 1 else target[0], "inputs": [*columns], "units": UNITS},
             "preprocessing": with_dates(SCALED.get(name, {"columns": {"year": "one_hot"}})),
             "dtype": "float64",
             "network": {"layers": [*HIDDEN, {"activation": activation}]},
@@ -197,7 +211,8 @@ def cases(tmp_path_factory):
         found[name] = path, json_rows(varied(columns)), varied(columns)
     for number, choices in enumerate(CHOICES):
         layers = [{"units": 6, "activation": choice, "normalization": "layer"} for choice in choices]
-        spec = {"data": {"target": "mass", "inputs": [*columns]}, "dtype": "float64", "network": {"layers": [*layers, {}]}, "loss": "mse"}
+        data = {"target": "mass", "inputs": [*columns], "units": UNITS}
+        spec = {"data": data, "dtype": "float64", "network": {"layers": [*layers, {}]}, "loss": "mse"}
         spec["preprocessing"] = with_dates()
         path = make_model(folder, f"choices {number}", spec | {"training": {"epochs": 2}}, columns | {"mass": targets["mass"]})
         found[f"choices {number}"] = path, json_rows(varied(columns)), varied(columns)

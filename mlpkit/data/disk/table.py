@@ -6,7 +6,7 @@ It has the methods of Table that select rows and columns, so that splits and tar
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mlpkit.data.columns import Column
 from mlpkit.data.disk.block_reader import Bytes, Extent, unreadable
 from mlpkit.data.table import Rows, Table, UnusableColumn, data_error, missing_columns
+from mlpkit.data.written_numbers import AnyNotation
 from mlpkit.errors import DataError
 from mlpkit.text.column_names import unique
 
@@ -85,6 +86,8 @@ class StoredTable:
         Number of rows of the file.
     index : array of int, sorted, or None
         Rows of the file that belong to the table; None for all.
+    units : mapping of str to Notation or Words
+        As for a `Table`.
     """
 
     columns: Mapping[str, StoredColumn | StoredTexts | UnusableColumn]
@@ -92,6 +95,7 @@ class StoredTable:
     named: bool
     stored: int
     index: Rows | None = None
+    units: Mapping[str, AnyNotation] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", dict(zip(unique(list(self.columns)), self.columns.values(), strict=True)))
@@ -125,7 +129,7 @@ class StoredTable:
     def take(self, rows: Rows) -> StoredTable:
         """Return a table with some of the rows, in order."""
         index = rows if self.index is None else self.index[rows]
-        return StoredTable(self.columns, self.source, self.named, self.stored, index)
+        return replace(self, index=index)
 
     def separated(self) -> StoredTable:
         """Return the table with a column x0, x1 and so on for each value of a column x of several values per row."""
@@ -137,14 +141,18 @@ class StoredTable:
                 columns |= {f"{name}{index}": one for index, one in enumerate(single)}
             else:
                 columns[name] = column
-        return StoredTable(columns, self.source, self.named, self.stored, self.index)
+        return replace(self, columns=columns)
+
+    def with_units(self, units: Mapping[str, AnyNotation]) -> StoredTable:
+        """Return the table with the notations of columns, in place of those that it has."""
+        return replace(self, units=units)
 
     def select(self, names: Sequence[str]) -> Table:
         """Read some of the columns into memory. Raise DataError that names those that do not exist."""
         self._check(names)
         parts = [block.columns for block in self.tables([(0, self.rows)], names)]
         columns = {name: np.concatenate([part[name] for part in parts]) for name in names}
-        return Table(columns, source=self.source, named=self.named, numbers=self.index)
+        return Table(columns, source=self.source, named=self.named, numbers=self.index).with_units(self.units)
 
     def _check(self, names: Sequence[str]) -> None:
         if missing := [name for name in names if name not in self.columns]:

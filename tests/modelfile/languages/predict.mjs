@@ -112,6 +112,31 @@ function dateNumbers(value, parts, missing) {
   return parts.map((part) => known[part]);
 }
 
+const BLANKS = "[ \\t\\u00a0\\u2009\\u202f]*", MAGNITUDES = { k: 3, m: 6, mn: 6, b: 9, bn: 9 };
+const bare = (text) => text.replace(new RegExp(`^${BLANKS}|${BLANKS}$`, "g"), "");
+
+function signed(text) { // -1, 1 or 0 for none, and the text without a sign or parentheses
+  if (/^\(.*\)$/s.test(text)) return [-1, bare(text.slice(1, -1))];
+  return /^[-+]/.test(text) ? [text[0] === "-" ? -1 : 1, bare(text.slice(1))] : [0, text];
+}
+
+function written(value, { unit, decimal, magnitudes }) { // the number of a text in the notation of its column
+  let [sign, text] = signed(bare(value).replace(/[\u2212\u2013]/g, "-")), power = 0;
+  const spellings = unit.filter(Boolean).sort((a, b) => b.length - a.length);
+  text = bare(text.slice(spellings.find((one) => text.startsWith(one))?.length ?? 0));
+  text = bare(text.slice(0, text.length - (spellings.find((one) => text.endsWith(one))?.length ?? 0)));
+  if (!sign) [sign, text] = signed(text);
+  const magnitude = magnitudes && /(?<=[0-9.,\s])(k|mn?|bn?)$/i.exec(text);
+  if (magnitude) [text, power] = [bare(text.slice(0, magnitude.index)), MAGNITUDES[magnitude[0].toLowerCase()]];
+  text = text.replace(/(?<=[0-9])[.,] ?[-\u2014]{1,2}$/, "");
+  const [other, indian] = decimal === "." ? [",", "|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}"] : [".", ""];
+  const groups = `[1-9][0-9]{0,2}([${other}'\u2019 \u00a0\u2009\u202f])[0-9]{3}(?:\\2[0-9]{3})*`;
+  const [, whole, , fraction] = new RegExp(`^(?=.*[0-9])(${groups}${indian}|[0-9]*)(?:[${decimal}]([0-9]*))?$`).exec(text);
+  return (sign || 1) * Number(`${whole.replace(/[^0-9]/g, "") || 0}.${fraction || 0}e${power}`);
+}
+
+const textNumber = (value, notation) => (notation.true ? Number(notation.true.includes(bare(value).toLowerCase())) : written(value, notation));
+
 const category = (value, missing) => (value === null || missing.includes(String(value)) ? null : String(value));
 
 function interpolated(x, points, scores) { // piecewise linear, constant beyond the ends
@@ -123,7 +148,7 @@ function interpolated(x, points, scores) { // piecewise linear, constant beyond 
 function encode({ columns, missing }, arrays, row) {
   const of = (name) => arrays.get(`/preprocess/inputs/${name}`) ?? [];
   const plain = columns.filter(({ kind }) => kind !== "category"), chosen = columns.filter(({ kind }) => kind === "category");
-  const values = plain.flatMap(({ name, kind, parts }) => (kind === "date" ? dateNumbers(row[name], parts, missing) : [row[name]].flat().map((value) => number(value, missing))));
+  const values = plain.flatMap(({ name, kind, parts, notation }) => (kind === "date" ? dateNumbers(row[name], parts, missing) : [row[name]].flat().map((value) => (notation && typeof value === "string" && !missing.includes(value) ? textNumber(value, notation) : number(value, missing)))));
   const [fill, center, scale] = ["fill", "center", "scale"].map(of);
   const scaled = values.map((value, at) => ((Number.isNaN(value) ? fill[at] : value) - center[at]) / scale[at]);
   const gaps = of("gaps").map((at) => Number(Number.isNaN(values[at])));

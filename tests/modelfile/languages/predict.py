@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import json
 import math
+import re
 import sys
 
 import numpy as np
@@ -106,9 +107,36 @@ def date_numbers(value, parts, missing):
     return [known[part] for part in parts]
 
 
+BLANKS, MAGNITUDES = " \t\u00a0\u2009\u202f", {"k": 3, "m": 6, "mn": 6, "b": 9, "bn": 9}
+
+
+def signed(text):
+    if text[:1] == "(" and text[-1:] == ")":
+        return -1, text[1:-1].strip(BLANKS)
+    return ({"-": -1, "+": 1}[text[0]], text[1:].strip(BLANKS)) if text[:1] in ("-", "+") else (0, text)
+
+
+def written(text, unit, decimal, magnitudes):
+    sign, text = signed(text.strip(BLANKS).replace("\u2212", "-").replace("\u2013", "-"))
+    spellings = sorted(filter(None, unit), key=len, reverse=True)
+    text = text.removeprefix(next((one for one in spellings if text.startswith(one)), "")).strip(BLANKS)
+    text = text.removesuffix(next((one for one in spellings if text.endswith(one)), "")).strip(BLANKS)
+    sign, text = (sign, text) if sign else signed(text)
+    magnitude = magnitudes and re.search("(?i)(?<=[0-9., \t\u00a0\u2009\u202f])(k|mn?|bn?)$", text)
+    text, power = (text[: magnitude.start()].strip(BLANKS), MAGNITUDES[magnitude[0].lower()]) if magnitude else (text, 0)
+    text = re.sub("(?<=[0-9])[.,] ?[-\u2014]{1,2}$", "", text)
+    other, indian = (",", "|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}") if decimal == "." else (".", "")
+    groups = rf"[1-9][0-9]{{0,2}}([{other}'\u2019 \u00a0\u2009\u202f])[0-9]{{3}}(?:\2[0-9]{{3}})*"
+    whole, fraction = re.fullmatch(rf"(?=.*[0-9])((?:{groups}{indian}|[0-9]*))(?:[{decimal}]([0-9]*))?", text).group(1, 3)
+    return (sign or 1) * float(f"{re.sub('[^0-9]', '', whole) or 0}.{fraction or 0}e{power}")
+
+
 def raw_numbers(column, value, missing):
     if column["kind"] == "date":
         return date_numbers(value, column["parts"], missing)
+    if "notation" in column and isinstance(value, str) and value not in missing:
+        words = column["notation"].get("true")
+        return [float(value.strip(BLANKS).lower() in words) if words else written(value, **column["notation"])]
     return [number(each, missing) for each in np.atleast_1d(value).tolist()]
 
 

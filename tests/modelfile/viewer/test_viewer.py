@@ -13,7 +13,7 @@ import mlpkit
 
 from ...sampling import one_in
 from ..scalings import BINS, QUANTILE, ROBUST, TREE
-from ..test_languages import CHOICES
+from ..test_languages import CHOICES, UNITS, written_price
 
 MODELS = Path(__file__).parents[3] / "models"
 SHIPPED = ("iris", "penguins", "digits", "diabetes", "xor", "xor-classic")
@@ -163,28 +163,33 @@ def test_every_kind_of_column_and_target(name, page, tmp_path):
         "pixels": rng.integers(0, 16, (60, 3)),
         "seen": [None if row % 13 == 5 else str(np.datetime64("1967-11-30") + 97 * int(row)) for row in rows],
         "called": [f"2024/0{1 + row % 3}/1{row % 10} {row % 24}:30:{row % 60:02d}.25{'Z' if row % 2 else ' -0330'}" for row in rows],
+        "price": [None if row == 7 else written_price(row) for row in rows.tolist()],
+        "value": [["€ 1.234,50", "€110,5M", "565K €", "(3,5)", "€ 5,-", "2 mn EUR", "−1 234,5"][row % 7] for row in rows],
+        "member": [[" Yes", "no", "TRUE", "f", None, "Nein", "sí"][row % 7] for row in rows],
         "mass": rng.normal(4000, 300, 60),
         "depth": rng.normal(17, 2, 60),
         "large": rows % 4 == 0,
         "spotted": rng.integers(0, 2, 60),
         "code": rng.integers(-1, 2, 60),
     }
-    data = {"target": target, "inputs": ["length", "wet", "island", "pixels", "seen", "called"]}
+    inputs = ["length", "wet", "island", "pixels", "seen", "called", "price", "value", "member"]
+    data = {"target": target, "inputs": inputs, "units": UNITS}
     network = {"layers": [*LAYERS, {"activation": activation}]}
     spec = {"data": data, "dtype": "float64", "network": network, "loss": loss, "training": {"epochs": 20}}
     options = SCALED.get(name, {})
-    dates = {"seen": "date", "called": {"type": "date", "clip": "smooth"}}
-    spec["preprocessing"] = options | {"columns": options.get("columns", {}) | dates}
+    others = {"seen": "date", "called": {"type": "date", "clip": "smooth"}, "member": "boolean", "price": {"type": "robust", "clip": 2}}
+    spec["preprocessing"] = options | {"columns": options.get("columns", {}) | others}
     model = mlpkit.train(spec | ({"decision": {"threshold": 0.2}} if name == "decided" else {}), columns)
     model.save(tmp_path / "model.h5")
     shown = page.show(tmp_path / "model.h5")
     assert "below" in shown, shown
-    lines = ["island;pixels0;length;called;pixels1;wet;pixels2;seen"]  # in another order
+    lines = ["island;pixels0;length;called;pixels1;wet;pixels2;seen;price;value;member"]  # in another order
     for row, (island, pixels) in enumerate(zip(columns["island"], columns["pixels"].tolist(), strict=True)):
         quoted = '"{}"'.format((island or "").replace('"', '""'))
         length = "NA" if columns["length"][row] is None else repr(columns["length"][row])
         wet, seen, called = "TRUE" if columns["wet"][row] else "false", columns["seen"][row] or "", columns["called"][row]
-        lines.append(f"{quoted};{pixels[0]};{length};{called};{pixels[1]};{wet};{pixels[2]};{seen}")
+        written = ";".join(columns[name][row] or "" for name in ("price", "value", "member"))
+        lines.append(f"{quoted};{pixels[0]};{length};{called};{pixels[1]};{wet};{pixels[2]};{seen};{written}")
     assert_predicted(page.predict_rows("\n".join(lines)), model, columns)
 
 
