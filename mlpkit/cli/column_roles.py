@@ -3,61 +3,141 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from mlpkit.cli.numeric_codes import number_role
 from mlpkit.errors import DataError
+from mlpkit.text.shown import counted, shortest
 
 if TYPE_CHECKING:
     from mlpkit.data.table import Table
+    from mlpkit.data.unit_detection import FoundNotation
     from mlpkit.preprocessing.input_columns import InputColumn
 
 FEW_ROWS = 20  # with fewer rows there is no validation split
 SPARSE = 0.05  # columns with a smaller share of values are left out,
 FEW_VALUES = 8  # and columns with fewer values: the training rows might have none
 LABELS = 20  # more texts than this that differ in nearly every row are row names
+ROWS_PER_TEXT = 5  # numbers of different units are categories if their texts have this many rows on average
 SHARED = 0.4  # most different texts as a share of the rows: half of the training rows
+
+Treatment = Literal["one_hot", "date", "boolean", "ignore", ""]
 
 
 @dataclass(frozen=True)
 class ColumnRole:
-    """Role of a column: its kind, its treatment in the spec, and the reason if it is left out; treatment and reason may be empty."""
+    """Role of a column: its kind, its treatment in the spec, and the reason for both; kind and treatment may be empty."""
 
     kind: Literal["number", "boolean", "date", "category", ""]
-    treatment: Literal["one_hot", "date", "ignore", ""] = ""
+    treatment: Treatment = ""
     reason: str = ""
 
 
-def column_role(table: Table, training: Table, name: str, missing: Sequence[str]) -> ColumnRole:
+def category_treatment(levels: int, rows: int) -> Literal["one_hot", ""]:
+    """Return the treatment of categories by the number of different ones, or an empty text if there are too many for any.
+
+    This function alone decides it, for texts and for numeric codes.
+    """
+    from mlpkit.preprocessing.input_columns import MOST_CATEGORIES
+
+    return "one_hot" if levels <= min(max(LABELS, SHARED * rows), MOST_CATEGORIES) else ""
+
+
+def column_role(table: Table, training: Table, name: str, missing: Sequence[str], found: FoundNotation | None = None) -> ColumnRole:
     """Return the role of an input column.
 
     Parameters
     ----------
     table, training : Table
-        All rows, and the rows that will be used for training.
+        All rows, and the rows that will be used for training. Both have the notations of their columns.
     name : str
     missing : sequence of str
         Texts that stand for a missing value.
+    found : FoundNotation, optional
+        Notation of the column, or the reason why its numbers cannot be read.
     """
-    from mlpkit.data.column_types import has_days
     from mlpkit.preprocessing import InputEncoder
     from mlpkit.spec import Preprocessing
 
     try:
-        treatment: Literal["one_hot", "date", ""] = "date" if has_days(table, name, missing) else ""
-        options = Preprocessing(columns={name: treatment} if treatment else {})
+        if found is not None and found.problem:
+            return _of_unread(table, name, missing, found.problem)
+        asked, why = _asked(table, name, missing)
+        options = Preprocessing(columns={name: asked} if asked else {})
         column = InputEncoder.fit(options, table, (name,), missing).columns[0]
         if reason := _unusable(table, training, column, missing):
             return ColumnRole("", "ignore", reason)
-        if column.kind == "category" and not _is_always_categorical(column):
-            treatment, options = "one_hot", Preprocessing(columns={name: "one_hot"})
+        role = _role(table, column, asked, missing, found)
+        options = Preprocessing(columns={name: role.treatment} if role.treatment else {})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            InputEncoder.fit(options, training, (name,), missing).encode(table.select([name]), "float32")
+            if role.treatment != "ignore":
+                InputEncoder.fit(options, training, (name,), missing).encode(table.select([name]), "float32")
     except DataError as error:
-        return ColumnRole("", "ignore", error.message)
-    return ColumnRole(column.kind, treatment)
+        return ColumnRole("", "ignore", f"it {error.message.removeprefix(f'the column {name!r} ')}")
+    return ColumnRole("" if role.treatment == "ignore" else role.kind, role.treatment, why or role.reason)
+
+
+def _asked(table: Table, name: str, missing: Sequence[str]) -> tuple[Literal["date", "boolean", ""], str]:
+    """Return the treatment of a column of dates or of words for true and false, with the reason; empty texts for others."""
+    from mlpkit.data.column_types import has_days, text_counts
+    from mlpkit.data.unit_detection import is_boolean
+
+    if has_days(table, name, missing):
+        return "date", "dates: days, year, month and so on are inputs"
+    column = table[name]
+    if column.dtype != object or name in table.declared or name in table.units:
+        return "", ""
+    counts = text_counts(column, missing)
+    if len(counts) > LABELS or not is_boolean(counts) or {text.lower() for text in counts} <= {"true", "false", "1", "0"}:
+        return "", ""
+    return "boolean", f"words for true and false: {', '.join(map(repr, sorted(counts)[:4]))}"
+
+
+def _role(
+    table: Table, column: InputColumn, asked: Literal["date", "boolean", ""], missing: Sequence[str], found: FoundNotation | None
+) -> ColumnRole:
+    """Return the role of a column that can be used."""
+    if column.kind == "category":
+        treatment: Treatment = "" if _is_always_categorical(column) else "one_hot"
+        return ColumnRole("category", treatment, _described_texts(table, column, missing))
+    if asked or column.kind in ("boolean", "date"):
+        return ColumnRole(column.kind, asked, "true and false")
+    if column.cells > 1:
+        return ColumnRole(column.kind, "", f"{column.cells} numbers per row")
+    if found is not None and found.notation is not None:
+        return ColumnRole("number", "", _described_notation(found))
+    chosen = number_role(table, column.name, missing, lambda levels, rows: bool(category_treatment(levels, rows)))
+    return ColumnRole("category" if chosen.treatment == "one_hot" else "number", chosen.treatment, chosen.reason)
+
+
+def _described_notation(found: FoundNotation) -> str:
+    assert found.notation is not None
+    unit = f"in {' or '.join(map(repr, found.notation.unit))}: " if any(found.notation.unit) else ""
+    value = found.notation.read(found.example)
+    bare = f"; {counted(found.bare, 'number')} without a unit taken as such" if found.bare else ""
+    return f"{unit}{found.example!r} is {shortest(value)}{bare}"
+
+
+def _described_texts(table: Table, column: InputColumn, missing: Sequence[str]) -> str:
+    """Return the number of different texts, and what else is among them."""
+    from mlpkit.data.column_types import mixed_contents
+
+    texts = [category for category in column.categories if category is not None]
+    mixed = mixed_contents(texts)
+    return f"{counted(len(texts), 'different text')}{f', {mixed}' if mixed else ''}"
+
+
+def _of_unread(table: Table, name: str, missing: Sequence[str], problem: str) -> ColumnRole:
+    """Return the role of a column of numbers that cannot be read: categories if rows share few texts."""
+    from mlpkit.data.column_types import text_counts
+
+    counts = text_counts(table[name], missing)
+    if len(counts) <= LABELS and sum(counts.values()) >= ROWS_PER_TEXT * len(counts):
+        return ColumnRole("category", "one_hot", f"{problem}; its {len(counts)} texts are categories")
+    return ColumnRole("", "ignore", problem)
 
 
 def _is_always_categorical(column: InputColumn) -> bool:
@@ -77,7 +157,8 @@ def _unusable(table: Table, training: Table, column: InputColumn, missing: Seque
     """Return the reason to leave a column out, or an empty string."""
     import numpy as np
 
-    from mlpkit.data.column_types import text_among_dates, text_counts, texts
+    from mlpkit.data.column_types import mixed_contents, text_counts, texts
+    from mlpkit.preprocessing.inputs import notations_of
     from mlpkit.preprocessing.statistics import column_numbers
 
     if column.kind == "category":
@@ -85,23 +166,30 @@ def _unusable(table: Table, training: Table, column: InputColumn, missing: Seque
         if len(counts) == 1:
             return f"it has only one value, {next(iter(counts))!r}"
         rows = sum(counts.values())
-        if len(counts) > max(LABELS, SHARED * rows):
-            other = text_among_dates(counts)
-            return f"it has dates and other texts, such as {other!r}" if other else f"it has {len(counts)} different texts in {rows} rows"
+        if not category_treatment(len(counts), rows):
+            mixed = mixed_contents(counts)
+            return f"it has {mixed}" if mixed else f"it has {len(counts)} different texts in {rows} rows"
         return _sparse(rows, table.rows, split=training is not table)
     if column.cells > 1:
         return ""
-    values = column_numbers(table, column, missing).astype(float).reshape(table.rows, -1)[:, 0]
+    read = table.with_units({**table.units, **notations_of([column])})
+    values = column_numbers(read, column, missing).astype(float).reshape(table.rows, -1)[:, 0]
     present = values[~np.isnan(values)]
     if reason := _sparse(len(present), len(values), split=training is not table):
         return reason
     if len(np.unique(present)) == 1:
         return f"it has only one value{'' if column.kind == 'date' else f', {present[0]:g}'}"
-    if column.kind != "date" and len(present) > FEW_ROWS and (np.diff(values) == 1).all():
-        return "it numbers the rows"
     return ""
 
 
 def _sparse(present: int, rows: int, *, split: bool) -> str:
     few = present < SPARSE * rows or (split and present < min(FEW_VALUES, rows))
     return f"it has {present} values in {rows} rows" if few else ""
+
+
+def proposed_units(counts: Mapping[str, Mapping[str, int]], decimal: Literal[".", ","]) -> dict[str, FoundNotation]:
+    """Return the notation, or the reason why there is none, of each column of numbers with a unit, a sign or separators."""
+    from mlpkit.data.unit_detection import find_notation
+
+    found = {name: find_notation(own, decimal) for name, own in counts.items()}
+    return {name: each for name, each in found.items() if each is not None}

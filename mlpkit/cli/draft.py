@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mlpkit.cli.class_imbalance import ClassImbalance, class_imbalance
-from mlpkit.cli.column_roles import FEW_ROWS, LABELS, ColumnRole, column_role
+from mlpkit.cli.column_roles import FEW_ROWS, ColumnRole, column_role, proposed_units
+from mlpkit.cli.drafted_target import AskedTask, target_classes, target_keys, with_metric
 from mlpkit.cli.model_facts import listed
 from mlpkit.cli.proposed_split import ProposedSplit, proposals
 from mlpkit.errors import DataError, SpecError
@@ -21,11 +22,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlpkit.data.table import Table
+    from mlpkit.data.unit_detection import FoundNotation
 
 SEED = 0
 SCALING = {"type": "standardize", "clip": "smooth"}  # one wild value cannot dominate a prediction
-MOST_CLASSES = 20  # integers are classes if there are at most this many different ones
-ROWS_PER_CLASS = 10  # and each has at least this many rows on average
 NETWORKS = (  # most rows: widths, dropout, batch size, learning rate, epochs, patience
     (FEW_ROWS, (8,), 0.0, None, 0.05, 500, None),
     (1_000, (32,), 0.1, 32, 0.005, 300, 30),
@@ -78,7 +78,15 @@ class Draft:
         return {name: found.reason for name, found in self.columns.items() if found.treatment == "ignore"}
 
 
-def draft(table: Table, target: str, path: str, name: str, written: Mapping[str, Any] | None = None) -> Draft:
+def draft(
+    table: Table,
+    target: str,
+    path: str,
+    name: str,
+    written: Mapping[str, Any] | None = None,
+    task: AskedTask | None = None,
+    metric: str | None = None,
+) -> Draft:
     """Return a spec that predicts a column of a table from the others and can be trained.
 
     Parameters
@@ -91,6 +99,10 @@ def draft(table: Table, target: str, path: str, name: str, written: Mapping[str,
         Name of the model.
     written : mapping, optional
         Keys of `data` with the dialect of the file.
+    task : {"classification", "regression"}, optional
+        The default follows from the values of the target.
+    metric : str, optional
+        First metric, which early stopping monitors.
 
     Raises
     ------
@@ -104,63 +116,83 @@ def draft(table: Table, target: str, path: str, name: str, written: Mapping[str,
     target = same_form(target)
     if not target:
         raise DataError("the target's column has no name", help="name it in the file, or choose another column with --target")
-    table, untargeted = _with_target(table, target)
-    classes = _classes(table, target)
-    marks = _marks(table, target)
+    found, marks = _notations(table, target, (written or {}).get("decimal", "."))
+    table = table.with_units({name: each.notation for name, each in found.items() if each.notation is not None})
+    table, untargeted = _with_target(table, target, (*MISSING, *marks))
+    classes = target_classes(table, target, task)
     split, rows = _split(table, target, classes, (*MISSING, *marks))
     training = table if split is None else table.take(rows)
     imbalance = ClassImbalance() if classes is None else _imbalance(table, target, rows)
     data: dict[str, Any] = {"path": path, **(written or {}), "target": target} | ({"missing": list(marks)} if marks else {})
     data |= {"missing_target": "drop"} if untargeted else {}
-    data |= imbalance.data | ({} if split is None else {"split": split.split})
-    columns = _columns(table, training, target, set() if split is None else split.columns, (*MISSING, *marks))
+    data |= target_keys(table, target, classes, task) | imbalance.data | ({} if split is None else {"split": split.split})
+    columns = _columns(table, training, target, set() if split is None else split.columns, (*MISSING, *marks), found)
     treatments = {column: role.treatment for column, role in columns.items() if role.treatment}
     treatments |= dict.fromkeys(sorted(split.columns), "ignore") if split is not None else {}  # holds also for another split
     scaled = any(role.kind == "number" and not role.treatment for role in columns.values())
+    used = {column for column, role in columns.items() if role.treatment != "ignore"} | ({target} if classes is None else set())
+    data |= _units(found, used, data)
     preprocessing = ({"numbers": SCALING} if scaled else {}) | ({"columns": treatments} if treatments else {})
     spec = {"name": name, "seed": SEED, "data": data} | ({"preprocessing": preprocessing} if preprocessing else {})
-    spec |= _network(table.rows, classes, split="split" in data) | imbalance.keys
+    keys = _network(table.rows, classes, split="split" in data) | imbalance.keys
+    spec |= keys if metric is None else with_metric(keys, metric, classes)
     for part in (table, training):
         TargetEncoder.fit(Spec.model_validate(spec), part.select([target]))  # raises the error if the target cannot be fitted
     unnamed = {column: ColumnRole("", "ignore", "it has no name in the file") for column in sorted(table.unnamed) if column != target}
     notes = [*imbalance.notes, *([] if split is None else split.notes)]
-    return Draft(spec, _described(classes), untargeted, marks, {**columns, **unnamed}, notes)
+    return Draft(spec, _described(classes, found.get(target)), untargeted, marks, {**columns, **unnamed}, notes)
 
 
-def _columns(table: Table, training: Table, target: str, split: set[str], missing: Sequence[str]) -> dict[str, ColumnRole]:
+def _units(found: Mapping[str, FoundNotation], used: set[str], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the key `units` of `data` for the columns in use, if there are any."""
+    units = {name: each.to_spec(data.get("decimal", ".")) for name, each in found.items() if name in used and each.notation is not None}
+    return {"units": units} if units else {}
+
+
+def _columns(
+    table: Table, training: Table, target: str, split: set[str], missing: Sequence[str], found: Mapping[str, FoundNotation]
+) -> dict[str, ColumnRole]:
     """Return the roles of the named columns except the target and that of the split. Raise DataError if all are left out."""
     names = [name for name in table.names if name not in {target, *split, *table.unnamed}]
-    columns = {name: column_role(table, training, name, missing) for name in names}
+    columns = {name: column_role(table, training, name, missing, found.get(name)) for name in names}
     if all(role.treatment == "ignore" for role in columns.values()):
         reasons = "; ".join(f"{name}: {role.reason}" for name, role in columns.items())
         raise DataError(f"no column can be used to predict {target!r}", help=reasons or "give more columns")
     return columns
 
 
-def _with_target(table: Table, target: str) -> tuple[Table, int]:
+def _with_target(table: Table, target: str, marks: Sequence[str]) -> tuple[Table, int]:
     """Return the rows that have a target, and the number of rows without one."""
     import numpy as np
 
     from mlpkit.preprocessing.labels import missing_targets
 
-    missing = missing_targets(table.select([target]))
+    missing = missing_targets(table.select([target]), missing=marks)
     if missing.all():
         raise DataError(f"the target {target!r} is missing in every row", help="choose another column with --target")
     return (table.take(np.flatnonzero(~missing)), int(missing.sum())) if missing.any() else (table, 0)
 
 
-def _marks(table: Table, target: str) -> dict[str, str]:
-    """Return texts that stand for missing values in numeric columns, each with a column. Classes of the target are excluded."""
+def _notations(table: Table, target: str, decimal: Literal[".", ","]) -> tuple[dict[str, FoundNotation], dict[str, str]]:
+    """Return the notations of columns of texts, and texts that stand for missing values in columns of numbers, each with a column.
+
+    Classes of the target stand for no missing values.
+    """
     from mlpkit.data.column_types import text_counts
     from mlpkit.data.decorated_numbers import marks
+    from mlpkit.data.table import UnusableColumn
     from mlpkit.spec.csv_options import MISSING
 
-    found: dict[str, str] = {}
-    for name in table.names:
-        if name != target and table[name].dtype == object:
-            found |= {mark: found.get(mark, name) for mark in marks(text_counts(table[name], MISSING))}
-    classes = text_counts(table[target], ()) if found and table[target].dtype == object else {}
-    return {mark: name for mark, name in found.items() if mark not in classes}
+    usable = [name for name, column in table.columns.items() if not isinstance(column, UnusableColumn)]
+    texts = [name for name in usable if table[name].dtype == object and name not in {*table.declared, *table.unnamed}]
+    counts = {name: text_counts(table[name], MISSING) for name in texts}
+    found = proposed_units(counts, decimal)
+    marked: dict[str, str] = {}
+    for name in texts:
+        own = found[name].marks if name in found else marks(counts[name]) if name != target else ()
+        marked |= {mark: marked.get(mark, name) for mark in own}
+    classes = counts[target] if target in counts and not (target in found and found[target].notation) else {}
+    return found, {mark: name for mark, name in marked.items() if mark not in classes}
 
 
 def _split(table: Table, target: str, classes: list[Any] | None, missing: Sequence[str]) -> tuple[ProposedSplit | None, NDArray[np.intp]]:
@@ -214,8 +246,9 @@ def _training_rows(
     return None if few else rows
 
 
-def _described(classes: list[Any] | None) -> str:
-    return "numbers" if classes is None else f"{len(classes)} classes ({listed(classes)})"
+def _described(classes: list[Any] | None, found: FoundNotation | None) -> str:
+    written = f", such as {found.example!r}, read as {found.notation.read(found.example):g}" if found and found.notation else ""
+    return f"numbers{written}" if classes is None else f"{len(classes)} classes ({listed(classes)})"
 
 
 def _network(rows: int, classes: list[Any] | None, *, split: bool) -> dict[str, Any]:
@@ -234,35 +267,3 @@ def _network(rows: int, classes: list[Any] | None, *, split: bool) -> dict[str, 
         "training": training | ({"early_stopping": {"patience": patience}} if patience and split else {}),
         "metrics": ["rmse", "r2"] if classes is None else ["accuracy", "log_loss"],
     }
-
-
-def _classes(table: Table, target: str) -> list[Any] | None:
-    """Return the classes of the target, or None if it is a number.
-
-    Raises
-    ------
-    DataError
-        The target is constant, or is a text that differs in nearly every row.
-    """
-    import numpy as np
-
-    from mlpkit.data.column_types import column_kind, numbers
-    from mlpkit.preprocessing.labels import TARGET_ADVICE, find_classes
-
-    if table[target].ndim == 2:
-        help = "choose another column with --target, or write a spec by hand"
-        raise DataError(f"the column {target!r} has {table[target].shape[1]} values per row", help=help)
-    if column_kind(table, target, advice=TARGET_ADVICE) != "number":
-        classes = find_classes(table, target)
-        if len(classes) > max(LABELS, table.rows // 2):
-            message = f"the column {target!r} has {len(classes)} different texts in {table.rows} rows, which are row names and not classes"
-            raise DataError(message, help="choose another column with --target")
-        return list(classes.tolist())
-    values = np.unique(numbers(table, target, advice=TARGET_ADVICE))
-    if len(values) < 2:
-        raise DataError(
-            f"the target {target!r} is {values[0]:g} in every row, so there is nothing to learn", help="choose another column with --target"
-        )
-    few = len(values) <= max(2, min(MOST_CLASSES, table.rows // ROWS_PER_CLASS))
-    whole = bool((values == np.floor(values)).all())
-    return list(find_classes(table, target).tolist()) if few and whole else None

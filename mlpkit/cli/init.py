@@ -13,9 +13,10 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.draft import XOR, XOR_DATA, Draft, draft
-from mlpkit.cli.model_facts import kinds_text
+from mlpkit.cli.drafted_target import AskedTask
 from mlpkit.cli.options import Force
 from mlpkit.cli.output_files import SPECS, check_ending, check_output, write_json, written
+from mlpkit.cli.roles_table import roles_text
 from mlpkit.cli.schema import spec_schema
 from mlpkit.text.shown import counted, one_line, shortened
 
@@ -30,12 +31,20 @@ def init(
     target: Annotated[
         str | None, typer.Option("-t", "--target", metavar="COLUMN", help="Column to predict; the last one by default.")
     ] = None,
+    task: Annotated[
+        AskedTask | None, typer.Option("--task", help="What to predict, a class or a number; by the values of the target by default.")
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option("--metric", metavar="NAME", help="First metric, and the one of early stopping; see 'plugins list'."),
+    ] = None,
     output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Spec to write; '-' is stdout.")] = "spec.json",
     force: Force = False,
 ) -> None:
     """Write a spec for a table, and the JSON Schema of specs beside it.
 
-    Columns that cannot be used, such as row names and constant columns, are left out and reported. The validation rows are whole
+    A table says what each column becomes, and why: a number (also one with a unit, such as $1,234.50 or 12 kg), a boolean, a date, or
+    categories, as codes are. Columns that cannot be used, such as ids and constant columns, are left out. The validation rows are whole
     groups if a column of ids repeats, the latest rows if the rows are in order of a date, and else drawn at random. If a class is rare, the
     metrics fit that; the rarer of two becomes the positive class, with a decision threshold.
     """
@@ -43,12 +52,13 @@ def init(
     check_ending(output, SPECS, "a spec")
     folder = Path(output).parent if output != "-" else Path()
     if data is None:
-        if target is not None:
-            raise typer.BadParameter("a target needs DATA", param_hint="--target")
+        for hint, value in (("--target", target), ("--task", task), ("--metric", metric)):
+            if value is not None:
+                raise typer.BadParameter(f"{hint} needs DATA", param_hint=hint)
         spec = XOR
         _write_xor(console, folder / XOR["data"]["path"], force)
     else:
-        spec = _drafted(console, data, target, folder)
+        spec = _drafted(console, data, target, folder, task, metric)
     if output == "-":
         console.json(spec)
         return
@@ -57,7 +67,7 @@ def init(
     console.say(one_line(f"saved {output} and {folder / SCHEMA}; next: mlpkit train {shlex.quote(output)}"))
 
 
-def _drafted(console: Console, data: str, target: str | None, folder: Path) -> dict[str, Any]:
+def _drafted(console: Console, data: str, target: str | None, folder: Path, task: AskedTask | None, metric: str | None) -> dict[str, Any]:
     """Return the spec for a data file, and report the decisions."""
     from mlpkit.data.dialect_detection import read_sniffed
 
@@ -68,7 +78,7 @@ def _drafted(console: Console, data: str, target: str | None, folder: Path) -> d
         console.say(f"read {one_line(data)} with {', '.join(f'{key} {jsontext.dumps(value)}' for key, value in written.items())}")
     named = [name for name in table.names if name not in table.unnamed] or table.names
     chosen = named[-1] if target is None else target
-    found = draft(table, chosen, _path_from(folder, data), Path(data).stem, written)
+    found = draft(table, chosen, _path_from(folder, data), Path(data).stem, written, task, metric)
     console.say(f"target {one_line(chosen)}{' (the last column)' if target is None else ''}: {found.target}")
     inputs = len(found.columns) - len(found.ignored)
     console.say(f"{counted(table.rows, 'row')}, {counted(inputs, 'input column')}")
@@ -78,17 +88,13 @@ def _drafted(console: Console, data: str, target: str | None, folder: Path) -> d
 
 
 def _found_text(found: Draft) -> Iterator[str]:
-    """Yield the findings, one per line: the kind of each input, the split, and the columns that are left out with reasons."""
-    yield from kinds_text([(name, one.kind) for name, one in found.columns.items() if one.kind])
+    """Yield the findings, one per line: the columns, the rows and texts that count as missing, the split and a rare class."""
+    yield from roles_text(found.columns)
     if found.untargeted:
         yield f'left out {counted(found.untargeted, "row")} without a target: data.missing_target is "drop"'
     for mark, name in found.marks.items():
         yield f"counted as missing: {mark!r}, as in {shortened(name, 60)}; it is in data.missing"
     yield from found.notes
-    for name in [name for name, role in found.columns.items() if role.treatment == "date"]:
-        yield f'{shortened(name, 60)} has dates: with "date" in preprocessing.columns, days, year, month and so on are inputs'
-    for name, reason in found.ignored.items():
-        yield f"left out {shortened(name, 60)}: {shortened(reason)}"
 
 
 def _path_from(folder: Path, data: str) -> str:

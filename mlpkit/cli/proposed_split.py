@@ -68,28 +68,29 @@ def proposals(table: Table, target: str, missing: Sequence[str]) -> Iterator[Pro
     yield ProposedSplit({"validation": VALIDATION}, notes if refused is None else [at_random])
 
 
-def _words(name: str) -> list[str]:
+def words(name: str) -> list[str]:
+    """Return the words of a column's name in lower case; "customerID" has two."""
     return [word.lower() for word in WORDS.findall(name)]
 
 
 def _rank(name: str) -> int:
     """Return the place of a name of ids: that of a person before others, and that of an unknown thing last."""
-    first = _words(name)[0]
+    first = words(name)[0]
     return ENTITIES.index(first) if first in ENTITIES else len(ENTITIES)
 
 
-def _is_id(name: str) -> bool:
+def is_id(name: str) -> bool:
     """Return True for names such as id, patient, user_id, customerID and subject no."""
-    words = _words(name)
-    if not words:
+    found = words(name)
+    if not found:
         return False
-    stem = words[:-1] if words[-1] in SUFFIXES else words
-    return words[-1] in IDS or (len(stem) == 1 and stem[0].removesuffix("s") in ENTITIES)
+    stem = found[:-1] if found[-1] in SUFFIXES else found
+    return found[-1] in IDS or (len(stem) == 1 and stem[0].removesuffix("s") in ENTITIES)
 
 
 def _repeats(table: Table, name: str, missing: Sequence[str]) -> bool:
     """Return True for a column of ids that repeat and of which none is missing."""
-    if not _is_id(name) or _has_fractions(table, name, missing):
+    if not is_id(name) or _has_fractions(table, name, missing):
         return False
     try:
         count = _values(table, name, missing)

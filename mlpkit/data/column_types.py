@@ -26,6 +26,7 @@ Kind = Literal["number", "boolean", "category"]
 BOOLEANS = {"true": 1.0, "false": 0.0}
 FLAGS = {**BOOLEANS, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
 TO_NUMBERS = "convert them to numbers, such as days since a date"
+MIXED = 0.1  # least share of dates, or of numbers, among different texts that is reported
 CHECKED = 2**16  # rows that are checked at a time
 
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?"
@@ -275,7 +276,12 @@ def has_days(table: Table, name: str, missing: Collection[str]) -> bool:
     return bool(counts) and all(_DATE.fullmatch(text) and read_date(text) for text in counts)
 
 
-def text_among_dates(texts: Collection[str]) -> str | None:
-    """Return the first text that is no date if most texts are dates, else None."""
-    others = [text for text in texts if not read_date(text)]
-    return others[0] if 0 < 2 * len(others) < len(texts) else None
+def mixed_contents(texts: Collection[str]) -> str:
+    """Return a description of texts that are partly dates or numbers, such as "dates and other texts, such as 'x'"; else an empty text."""
+    dates = {text for text in texts if _DATE.fullmatch(text)}
+    numeric = {text for text in texts if read_number(text) is not None} - dates
+    for noun, found in (("dates", dates), ("numbers", numeric)):
+        other = next((text for text in texts if text not in found), None)
+        if other is not None and len(found) >= MIXED * len(texts):
+            return f"{noun} and other texts, such as {other!r}"
+    return ""

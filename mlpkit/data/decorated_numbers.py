@@ -5,6 +5,7 @@ As categories such texts would become one column per value, so they raise an err
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 
@@ -17,22 +18,26 @@ MANY_NUMBERS = 10  # in a column with more different numbers than this, and more
 MANY_UNITS = 5  # a suffix is a unit in columns of more different texts than this: "2wd" and "4wd" are categories
 FEW_UNITS = 3  # most different units of a column, such as "3 kg" and "200 g"
 
-_N = r"[+-]?(\d[\d,.'’ \u00a0\u202f]*|\.\d+)"
-_SIGNS = r"[$€£¥₹₽₩₺₫₴₦₪฿]|(US|CA|AU|NZ|HK|R)\$|Rs\.?|(USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|NZD|SEK|NOK|DKK|PLN|BRL|RUB|ZAR|KRW|MXN|TRY)\b"
+NUMBER = r"[+-]?(\d[\d,.'’ \u00a0\u202f]*|\.\d+)"
+SIGNS = r"[$€£¥₹₽₩₺₫₴₦₪฿]|(US|CA|AU|NZ|HK|R)\$|Rs\.?|(USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|NZD|SEK|NOK|DKK|PLN|BRL|RUB|ZAR|KRW|MXN|TRY)\b"
 _GROUPS = r"([,'’ \u00a0\u202f]\d{3})+(\.\d+)?|(,\d\d)+,\d{3}(\.\d+)?|(\.\d{3}){2,}(,\d+)?|(\.\d{3})+,\d+"
+POWER = r"[kKmMbB][nN]?"
 KINDS = {
-    "a percent sign": re.compile(rf"{_N}\s?[%‰]"),
-    "a currency": re.compile(rf"[+-]?\(?({_SIGNS})\s?{_N}\s?([kKmMbB]|[.,]?[-–—])?\)?|\(?{_N}\s?[kKmMbB]?\s?({_SIGNS})\)?"),
-    "accounting parentheses": re.compile(rf"\(\s?{_N}\s?\)"),
-    "a long minus sign": re.compile(rf"[−–]\s?{_N}"),
+    "a percent sign": re.compile(rf"\(?[−–]?{NUMBER}\s?[%‰]\)?"),
+    "a currency": re.compile(
+        rf"[+−–-]?\(?({SIGNS})\s?\(?[−–]?{NUMBER}\s?({POWER}|[.,]?[-–—])?\)?|\(?[−–]?{NUMBER}\)?\s?({POWER})?\s?({SIGNS})\)?"
+    ),
+    "accounting parentheses": re.compile(rf"\(\s?{NUMBER}\s?\)"),
+    "a long minus sign": re.compile(rf"[−–]\s?{NUMBER}"),
     "thousands separators": re.compile(rf"[+-]?[1-9]\d{{0,2}}({_GROUPS})"),
-    "a tolerance": re.compile(rf"{_N}\s?(±|\+/?-)\s?{_N}"),
-    "a power of ten": re.compile(rf"{_N}\s?[x×*·]\s?10\s?(\^|\*\*)?\s?[+-]?\d+"),
+    "a tolerance": re.compile(rf"{NUMBER}\s?(±|\+/?-)\s?{NUMBER}"),
+    "a power of ten": re.compile(rf"{NUMBER}\s?[x×*·]\s?10\s?(\^|\*\*)?\s?[+-]?\d+"),
 }
 _WORD, _SHORT = r"[^\W\d_]{1,12}", r"[^\W\d_]{1,6}"
-_POWER = rf"(k|c|m|d)?m[23]|{_SHORT}[ ·/]{_SHORT}-?[²³1-3]?"
-_UNIT = re.compile(rf"[+-]?\d[\d,.]*\s?(?P<unit>{_WORD}( {_WORD}){{0,2}}[²³.]?|{_POWER}|[°º]\s?[CFK]?|[\"′″'])")
-_MARKED = re.compile(rf"[<>≤≥=~≈*†‡'+-]{{1,2}}\s?{_N}|{_N}\s?([*?†‡!+~-]{{1,3}}|[.,][-–—]|\[\w\])")
+_SQUARE = rf"(k|c|m|d)?m[23]|{_SHORT}[ ·/]{_SHORT}-?[²³1-3]?"
+_DIGITS = r"[+−–-]?(?:\d{1,3}(?:[ '’\u00a0\u202f]\d{3})+|\d|\.\d)[\d,.]*"
+UNIT = re.compile(rf"{_DIGITS}\s?(?P<unit>{_WORD}( {_WORD}){{0,2}}[²³.]?|{_SQUARE}|[°º]\s?[CFK]?|[\"′″'])")
+_MARKED = re.compile(rf"[<>≤≥=~≈*†‡'+-]{{1,2}}\s?{NUMBER}|{NUMBER}\s?([*?†‡!+~-]{{1,3}}|[.,][-–—]|\[\w\])")
 _ORDINALS = {"st", "nd", "rd", "th"}
 PLAIN = {
     "a percent sign": "write 57 or 0.57, not 57%",
@@ -70,7 +75,7 @@ def decoration(counts: Mapping[str, int]) -> tuple[str, str] | None:
             others += count
             if not _few(len(wrong), others, rows, len(counts)):
                 return None
-    units = {unit.group("unit") for text, kind in found.items() if kind == "a unit" and (unit := _UNIT.fullmatch(text.strip()))}
+    units = {unit.group("unit") for text, kind in found.items() if kind == "a unit" and (unit := UNIT.fullmatch(text.strip()))}
     rejected = set()  # kinds for which the column has too few texts
     if len(counts) <= MANY_UNITS or len(units - _ORDINALS) not in range(1, FEW_UNITS + 1):
         rejected.add("a unit")
@@ -93,7 +98,7 @@ def _few(texts: int, rows: int, of: int, among: int) -> bool:
 def _kind(text: str) -> str | None:
     """Return a description of the characters beside the number of a text, or None for any other text."""
     kind = next((kind for kind, pattern in KINDS.items() if pattern.fullmatch(text)), None)
-    if kind is None and _UNIT.fullmatch(text):
+    if kind is None and UNIT.fullmatch(text):
         return "a unit"
     return "a mark" if kind is None and _MARKED.fullmatch(text) else kind
 
@@ -103,7 +108,19 @@ def refuse_decorated(name: str, counts: Mapping[str, int], advice: str) -> None:
     if found := decoration(counts):
         decorated, example = found
         message = f"the column {name!r} has numbers with {decorated}, such as {example!r}"
-        raise DataError(message, help=f"{PLAIN[decorated]}; {advice}")
+        raise DataError(message, help=f"{PLAIN[decorated]}; {_reading(name, counts)}{advice}")
+
+
+def _reading(name: str, counts: Mapping[str, int]) -> str:
+    """Return the advice to read the numbers of a column as they are, or the reason why that cannot be done."""
+    from mlpkit.data.unit_detection import find_notation
+
+    found = find_notation(counts)
+    if found is None or found.notation is None:
+        return f"{found.problem}; " if found and "different units" in found.problem else ""
+    units = json.dumps({name: found.to_spec(".")}, ensure_ascii=False)
+    missing = f' and "missing": {json.dumps(list(found.marks), ensure_ascii=False)}' if found.marks else ""
+    return f'or read them as they are: "units": {units}{missing} in "data"; '
 
 
 def marks(counts: Mapping[str, int]) -> list[str]:

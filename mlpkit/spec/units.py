@@ -36,7 +36,9 @@ class Unit(Part):
     decimal: Literal[".", ","] | None = Field(
         None, description="decimal mark, the other one may separate thousands; default: `data.decimal`"
     )
-    magnitudes: Flag = Field(False, description="letters behind a number, in any case: k for thousands, m or mn for millions, b or bn for billions")
+    magnitudes: Flag = Field(
+        False, description="letters behind a number, in any case: k for thousands, m or mn for millions, b or bn for billions"
+    )
 
 
 def _whole(value: Any) -> Any:

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from mlpkit.cli.proposed_split import _is_id
+from mlpkit.cli.proposed_split import is_id
 
 from ..sampling import one_in
 
@@ -93,9 +93,9 @@ def test_a_split_that_would_leave_a_class_out_is_not_written(folder, run):
 
 def test_names_of_ids():
     ids = "id ID Id patient patient_id PatientID patientId subject-no user uuid Users movie_id customer.number group client_key household"
-    assert all(_is_id(name) for name in ids.split())
+    assert all(is_id(name) for name in ids.split())
     others = "age_group blood_group user_rating idea paid width session_length person_age patients_per_day ideal 12 - x groupsize company"
-    assert not any(_is_id(name) for name in others.split())
+    assert not any(is_id(name) for name in others.split())
 
 
 def test_train_and_check_report_the_split(folder, run):
