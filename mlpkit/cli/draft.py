@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mlpkit.cli.class_imbalance import ClassImbalance, class_imbalance
 from mlpkit.cli.column_roles import FEW_ROWS, ColumnRole, column_role, proposed_units
-from mlpkit.cli.drafted_target import AskedTask, target_classes, target_keys, with_metric
+from mlpkit.cli.drafted_target import AskedTask, found_classes, target_classes, target_keys, with_metric
 from mlpkit.cli.model_facts import listed
 from mlpkit.cli.proposed_split import ProposedSplit, proposals
 from mlpkit.errors import DataError, SpecError
@@ -122,7 +122,7 @@ def draft(
     classes = target_classes(table, target, task)
     split, rows = _split(table, target, classes, (*MISSING, *marks))
     training = table if split is None else table.take(rows)
-    imbalance = ClassImbalance() if classes is None else _imbalance(table, target, rows)
+    imbalance = ClassImbalance() if classes is None else _imbalance(table, target, classes, rows)
     data: dict[str, Any] = {"path": path, **(written or {}), "target": target} | ({"missing": list(marks)} if marks else {})
     data |= {"missing_target": "drop"} if untargeted else {}
     data |= target_keys(table, target, classes, task) | imbalance.data | ({} if split is None else {"split": split.split})
@@ -138,9 +138,10 @@ def draft(
     spec |= keys if metric is None else with_metric(keys, metric, classes)
     for part in (table, training):
         TargetEncoder.fit(Spec.model_validate(spec), part.select([target]))  # raises the error if the target cannot be fitted
-    unnamed = {column: ColumnRole("", "ignore", "it has no name in the file") for column in sorted(table.unnamed) if column != target}
+    left_out = {column: ColumnRole("", "ignore", "it has no name in the file") for column in sorted(table.unnamed) if column != target}
+    left_out |= {} if split is None else {column: ColumnRole("", "ignore", f"it decides the {split.kind}") for column in split.columns}
     notes = [*imbalance.notes, *([] if split is None else split.notes)]
-    return Draft(spec, _described(classes, found.get(target)), untargeted, marks, {**columns, **unnamed}, notes)
+    return Draft(spec, _described(classes, found.get(target)), untargeted, marks, {**columns, **left_out}, notes)
 
 
 def _units(found: Mapping[str, FoundNotation], used: set[str], data: Mapping[str, Any]) -> dict[str, Any]:
@@ -207,14 +208,14 @@ def _split(table: Table, target: str, classes: list[Any] | None, missing: Sequen
     return None, np.arange(table.rows)
 
 
-def _imbalance(table: Table, target: str, training: NDArray[np.intp]) -> ClassImbalance:
+def _imbalance(table: Table, target: str, classes: list[Any], training: NDArray[np.intp]) -> ClassImbalance:
     """Return the keys for the classes of a target, with the rows for training."""
     import numpy as np
 
-    from mlpkit.preprocessing.labels import class_numbers, find_classes
+    from mlpkit.preprocessing.labels import class_numbers
 
-    classes = find_classes(table, target)
-    return class_imbalance(classes, class_numbers(table, target, classes), np.setdiff1d(np.arange(table.rows), training))
+    found = found_classes(table, target, classes)
+    return class_imbalance(found, class_numbers(table, target, found), np.setdiff1d(np.arange(table.rows), training))
 
 
 def _training_rows(
@@ -225,13 +226,13 @@ def _training_rows(
 
     from mlpkit.data.column_types import numbers
     from mlpkit.data.splits import split_by_group, split_by_share, split_by_time
-    from mlpkit.preprocessing.labels import class_numbers, find_classes
+    from mlpkit.preprocessing.labels import class_numbers
     from mlpkit.spec import Split
 
     if not set(table.names) - table.unnamed - proposed.columns - {target}:
         return None
     split = Split.model_validate(proposed.split)
-    strata = None if classes is None else class_numbers(table, target, find_classes(table, target))
+    strata = None if classes is None else class_numbers(table, target, found_classes(table, target, classes))
     try:
         if split.group is not None:
             rows = split_by_group(split, SEED, table, missing, strata)[0]

@@ -10,6 +10,7 @@ from mlpkit.errors import DataError
 
 if TYPE_CHECKING:
     from mlpkit.data.table import Table
+    from mlpkit.preprocessing.labels import Labels, TargetType
 
 AskedTask = Literal["classification", "regression"]
 MOST_CLASSES = 20  # integers are classes if there are at most this many different ones
@@ -62,6 +63,18 @@ def _asked_classes(table: Table, target: str, found: int) -> list[Any]:
     return list(find_classes(table, target, "class").tolist())
 
 
+def found_classes(table: Table, target: str, classes: list[Any]) -> Labels:
+    """Return the classes of a target as an array; see `find_classes`."""
+    from mlpkit.preprocessing.labels import find_classes
+
+    return find_classes(table, target, _target_type(table, target, classes))
+
+
+def _target_type(table: Table, target: str, classes: list[Any]) -> TargetType:
+    """Return the `data.target_type` that classes need: numbers with a fraction, and numbers with a unit, are none otherwise."""
+    return "class" if any(isinstance(label, float) for label in classes) else "text" if target in table.units else "auto"
+
+
 def target_keys(table: Table, target: str, classes: list[Any] | None, task: AskedTask | None) -> dict[str, Any]:
     """Return the keys of `data` that hold a target to its task, and the positive class by its word."""
     from mlpkit.data.column_types import column_kind
@@ -69,8 +82,8 @@ def target_keys(table: Table, target: str, classes: list[Any] | None, task: Aske
 
     if classes is None:
         return {"target_type": "number"} if task == "regression" and column_kind(table, target) == "boolean" else {}
-    keys: dict[str, Any] = {"target_type": "class"} if any(isinstance(label, float) for label in classes) else {}
-    keys |= {"target_type": "text"} if target in table.units else {}
+    kind = _target_type(table, target, classes)
+    keys: dict[str, Any] = {} if kind == "auto" else {"target_type": kind}
     texts = [label for label in classes if isinstance(label, str)]
     positive = truth(texts) if len(texts) == len(classes) else None
     return keys | ({"positive": positive} if positive is not None and positive != classes[-1] else {})

@@ -19,7 +19,9 @@ def facts(model: Model, prepared: Prepared) -> dict[str, Any]:
     from mlpkit.plugin import plugin_name
 
     columns = [
-        {"name": column.name, "kind": column.kind, "treatment": column.treatment} | ({} if column.clip is None else {"clip": column.clip})
+        {"name": column.name, "kind": column.kind, "treatment": column.treatment}
+        | ({} if column.clip is None else {"clip": column.clip})
+        | ({} if column.notation is None else {"notation": column.notation.to_state()})
         for column in prepared.inputs.columns
     ]
     treated = model.spec.preprocessing.columns.items()
@@ -109,9 +111,19 @@ def _clip_text(clip: Any) -> str:
     return "" if clip is None else ", clipped smoothly" if clip == "smooth" else f", clipped at {clip}"
 
 
+def _unit_text(notation: Any) -> str:
+    """Return the unit of a column, which may be anything in the file of a stranger."""
+    units = notation.get("unit") if isinstance(notation, dict) else None
+    spelled = [unit for unit in units if unit] if isinstance(units, list) else []
+    return f", in {' or '.join(map(repr, spelled))}" if spelled else ""
+
+
 def columns_text(columns: list[dict[str, Any]]) -> str:
     """Return the input columns, one per line."""
-    treated = [(column["name"], f"{column['kind']}, {column['treatment']}{_clip_text(column.get('clip'))}") for column in columns]
+    treated = [
+        (column["name"], f"{column['kind']}, {column['treatment']}{_clip_text(column.get('clip'))}{_unit_text(column.get('notation'))}")
+        for column in columns
+    ]
     return aligned([(f"  {shortened(str(name), 60)}", shortened(treatment, 60)) for name, treatment in treated])
 
 

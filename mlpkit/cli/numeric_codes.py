@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from mlpkit.cli.proposed_split import is_id, words
 from mlpkit.errors import DataError
-from mlpkit.text.shown import shortest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +51,7 @@ def number_role(table: Table, name: str, missing: Sequence[str], few: Callable[[
     present = values[~np.isnan(values)]
     distinct, rows = np.unique(present), len(present)
     whole = bool((distinct == np.floor(distinct)).all())
-    spread = f"from {shortest(float(distinct[0]))} to {shortest(float(distinct[-1]))}"
+    spread = f"from {distinct[0]:.6g} to {distinct[-1]:.6g}"
     if not whole:
         return NumberRole("", spread)
     if rows > FEW_ROWS and rows == len(values) == len(distinct):

@@ -42,6 +42,11 @@ class ProposedSplit:
     notes: list[str]
 
     @property
+    def kind(self) -> str:
+        """Kind of the split, such as "split by group"."""
+        return next((f"split by {key}" for key in ("group", "time") if key in self.split), "split at random")
+
+    @property
     def columns(self) -> set[str]:
         """Columns that decide the split, which are no inputs."""
         return {self.split[key] for key in ("group", "time") if key in self.split}
