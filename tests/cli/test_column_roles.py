@@ -1,4 +1,4 @@
-"""What `mlpkit init` makes of the columns that people have, and why; and what --task and --metric change."""
+"""The columns that people have: `mlpkit init` says what it makes of each, and --task and --metric override it."""
 
 from __future__ import annotations
 

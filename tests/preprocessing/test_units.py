@@ -132,7 +132,7 @@ def test_another_unit_is_an_error_that_names_row_column_and_value(text, models):
 def test_a_target_with_a_unit_is_predicted_in_its_numbers(models, tmp_path):
     assert models[0].predict(WRITTEN).dtype == np.float64
     rows = WRITTEN.assign(cost=[*WRITTEN["cost"][:-1], "soon"])
-    with pytest.raises(DataError, match="'cost' has numbers in '€'.* row 119 has 'soon'"):
+    with pytest.raises(DataError, match=r"'cost' has numbers in '€'.* row 119 has 'soon'"):
         models[0].evaluate(rows)
     dropped = SPEC | {"data": SPEC["data"] | {"missing_target": "drop", "missing": ["-", "soon"]}}
     np.testing.assert_array_equal(mlpkit.train(dropped, rows).predict(WRITTEN).shape, (ROWS,))
