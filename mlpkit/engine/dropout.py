@@ -80,7 +80,7 @@ class DropoutMask:
 
 
 class InputNoise:
-    """Copy of a batch's inputs, with dropout and noise in training.
+    """Copy of a batch's inputs, with dropout and noise in training. Numbers of categories stay as they are.
 
     Parameters
     ----------
@@ -94,6 +94,8 @@ class InputNoise:
         (rows, inputs)
     dtype : dtype
     rng : numpy.random.Generator
+    codes : sequence of int
+        Indices of inputs that are numbers of categories.
     """
 
     def __init__(
@@ -104,8 +106,9 @@ class InputNoise:
         shape: tuple[int, ...],
         dtype: np.dtype[np.floating],
         rng: np.random.Generator,
+        codes: Sequence[int] = (),
     ) -> None:
-        self.noise, self.share, self.constant, self.rng = noise, 1.0, constant, rng
+        self.noise, self.share, self.constant, self.codes, self.rng = noise, 1.0, constant, codes, rng
         self.inputs: Array = np.empty(shape, dtype)
         self.dropout = DropoutMask(dropout, shape, dtype, rng) if dropout else None
         self.scratch = self.inputs if self.dropout is None else self.dropout.mask
@@ -129,4 +132,6 @@ class InputNoise:
             self.inputs[...] = inputs
         for function, arguments in self.calls:
             function(*arguments)
+        for index in self.codes:
+            self.inputs[:, index] = inputs[:, index]
         return self.inputs

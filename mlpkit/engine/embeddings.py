@@ -164,7 +164,7 @@ class VectorEmbedding:
 
     def __init__(self, options: CategoryEmbedding, views: Mapping[str, Array], rows: int, dtype: np.dtype[np.floating]) -> None:
         levels = np.array(options.levels or (), np.intp)[:, None]
-        self.views, self.units = views, options.units
+        self.views, self.units, self.shape = views, options.units, (len(levels), options.units, rows)
         self._levels: Array = levels.astype(np.float64)
         self._starts = np.cumsum(levels + 1, axis=0) - (levels + 1)
         self._codes: Array = np.empty((len(levels), rows))
@@ -185,11 +185,11 @@ class VectorEmbedding:
         np.copyto(self._codes, self._levels, where=self._known)
         np.add(self._codes, self._starts, out=self._places, casting="unsafe")
         np.take(self.views["weight"], self._places, axis=0, out=self._found, mode="clip")
-        out.reshape(len(self._codes), self.units, -1)[...] = self._found.transpose(0, 2, 1)
+        out.reshape(self.shape)[...] = self._found.transpose(0, 2, 1)
 
     def backward(self, grad: Array, out: Array, gradients: Mapping[str, Array]) -> None:
         """Fill the gradient of the vectors from dL/dout, shape (columns * units, rows)."""
-        self._found[...] = grad.reshape(len(self._codes), self.units, -1).transpose(0, 2, 1)
+        self._found[...] = grad.reshape(self.shape).transpose(0, 2, 1)
         np.multiply(self._places[:, :, None], self.units, out=self._flat)
         np.add(self._flat, self._numbers, out=self._flat)
         weight = gradients["weight"].reshape(-1)

@@ -81,7 +81,8 @@ class Workspace:
         spec, shape = self.network.spec, (self.rows, self.network.row_shape[0])
         if not (spec.input_dropout or spec.input_noise or (adds_inputs(self.network.layers) and not spec.embeddings)):
             return None
-        return InputNoise(spec.input_dropout, spec.input_noise, self.network.constant_inputs, shape, self.network.dtype, rng)
+        constant = self.network.constant_inputs
+        return InputNoise(spec.input_dropout, spec.input_noise, constant, shape, self.network.dtype, rng, spec.codes)
 
     def fade_to(self, share: float) -> None:
         """Set dropout and noise to a share of those of the spec."""

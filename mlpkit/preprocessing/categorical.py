@@ -1,4 +1,8 @@
-"""One-hot encoding of categories. A category that is not in the training rows is encoded as zeros and counted."""
+"""Encoding of categories: one-hot, or as the number of a level that is to be embedded.
+
+A category that is not in the training rows is counted. Its one-hot columns are zeros, its number is that of the levels, as that of a value
+that is too rare for a level of its own.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ Unseen = Counter[tuple[str, str | None]]  # column and category
 
 @dataclass(frozen=True)
 class CategoryEncoder:
-    """One-hot encoder of the categorical columns.
+    """Encoder of the categorical columns.
 
     Attributes
     ----------
@@ -30,7 +34,7 @@ class CategoryEncoder:
     missing : tuple of str
         Texts that stand for a missing value.
     impute : bool
-        True if a missing value is a category of its own or encoded as zeros; False if it is an error.
+        True if a missing value is a category of its own or encoded like an unseen one; False if it is an error.
     constant : tuple of int
         Encoded columns that are always 0: those of columns with one category in the training rows.
     """
@@ -43,34 +47,39 @@ class CategoryEncoder:
     @classmethod
     def fit(cls, columns: Sequence[InputColumn], missing: tuple[str, ...], impute: bool) -> CategoryEncoder:
         """Return the encoder of columns with known categories."""
-        starts = accumulate((len(column.categories) for column in columns), initial=0)
-        constant = [start for column, start in zip(columns, starts, strict=False) if len(column.categories) == 1]
+        starts = accumulate((column.codes for column in columns), initial=0)
+        constant = [start for column, start in zip(columns, starts, strict=False) if len(column.categories) == 1 and not column.rare]
         return cls(tuple(columns), missing, impute, tuple(constant))
 
     @cached_property
     def width(self) -> int:
-        """Number of categories over all columns."""
+        """Number of encoded columns."""
         return self._starts[-1]
 
     @property
     def names(self) -> list[str]:
-        """Name of each encoded column, such as "island=Dream" or "sex is missing"."""
-        return [
-            f"{column.name} is missing" if category is None else f"{column.name}={category}"
-            for column in self.columns
-            for category in column.categories
-        ]
+        """Name of each encoded column, such as "island=Dream" or "sex is missing", or "city" if it is embedded."""
+        return [name for column in self.columns for name in _names(column)]
+
+    @cached_property
+    def embedded(self) -> dict[str, int]:
+        """Index of the encoded column of each embedded column."""
+        starts = zip(self.columns, self._starts, strict=False)
+        return {column.name: start for column, start in starts if column.treatment == "embed"}
 
     def encode(self, table: Table, out: Array) -> Unseen:
         """Fill `out`, zeros of shape (rows, width), and return the number of rows of each unseen category."""
         unseen: Unseen = Counter()
         for column, code_of, start in zip(self.columns, self._codes, self._starts[:-1], strict=True):
-            numbers, values = coded(texts(table, column.name))
+            numbers, values = _coded(table, column.name)
             codes = np.array([code_of.get(value, -1) for value in values], dtype=np.intp)[numbers]
             known = np.flatnonzero(codes >= 0)
-            out[known, start + codes[known]] = 1
             if len(known) < len(codes):
                 self._count(table, column, values, np.where(codes < 0, numbers, -1), unseen)
+            if column.treatment == "embed":
+                out[:, start] = np.where(codes < 0, len(column.categories), codes)
+            else:
+                out[known, start + codes[known]] = 1
         out[:, list(self.constant)] = 0
         return unseen
 
@@ -82,26 +91,31 @@ class CategoryEncoder:
             code = self._codes[column].get(value, -1)
             if code < 0:
                 return False
-            out[row, self._starts[column] + code] = 1
+            embedded, start = self.columns[column].treatment == "embed", self._starts[column]
+            out[row, start if embedded else start + code] = code if embedded else 1
         if self.constant:
             out[:, list(self.constant)] = 0
         return True
 
     @cached_property
     def _codes(self) -> list[dict[str | None, int]]:
-        """For each column the code of each category and of each text for a missing value; -1 if it has no category."""
+        """For each column the code of each category and of each text for a missing value; -1 if it has no category.
+
+        The code of rare values is the number of categories.
+        """
         codes = []
         for column in self.columns:
-            code_of: dict[str | None, int] = {category: code for code, category in enumerate(column.categories)}
+            code_of: dict[str | None, int] = dict.fromkeys(column.rare, len(column.categories))
+            code_of |= {category: code for code, category in enumerate(column.categories)}
             codes.append(code_of | dict.fromkeys(self.missing, code_of.get(None, -1)))
         return codes
 
     @cached_property
     def _starts(self) -> list[int]:
         """Index of the first encoded column of each column, and the width."""
-        return [0, *accumulate(len(column.categories) for column in self.columns)]
+        return [0, *accumulate(column.codes for column in self.columns)]
 
-    def _count(self, table: Table, column: InputColumn, values: list[str | None], numbers: NDArray[np.intp], unseen: Unseen) -> None:
+    def _count(self, table: Table, column: InputColumn, values: Sequence[str | None], numbers: NDArray[np.intp], unseen: Unseen) -> None:
         """Count texts without a category; `numbers` has -1 in the rows of all others."""
         counts = np.bincount(numbers[numbers >= 0])
         for number in dict.fromkeys(numbers[numbers >= 0].tolist()):  # in the order of the rows
@@ -109,3 +123,18 @@ class CategoryEncoder:
             if value is None and not self.impute:
                 raise missing_error(table, column.name, int((numbers == number).argmax()))
             unseen[column.name, value] += int(counts[number])
+
+
+def _coded(table: Table, name: str) -> tuple[NDArray[np.intp], Sequence[str | None]]:
+    """Return the code of each row's category, and the categories by code. Equal numbers are converted to text once."""
+    column = table[name]
+    if column.ndim != 1 or column.dtype.kind not in "biuf":
+        return coded(texts(table, name))
+    _, first, codes = np.unique(column, return_index=True, return_inverse=True)
+    return codes.astype(np.intp, copy=False), texts(table.select([name]).take(first), name).tolist()
+
+
+def _names(column: InputColumn) -> list[str]:
+    if column.treatment == "embed":
+        return [column.name]
+    return [f"{column.name} is missing" if category is None else f"{column.name}={category}" for category in column.categories]

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from mlpkit.errors import SpecError
 from mlpkit.preprocessing.inputs import InputEncoder
-from mlpkit.spec.embeddings import AnyEmbedding
+from mlpkit.spec.embedded_columns import names_of
+from mlpkit.spec.embeddings import AnyEmbedding, CategoryEmbedding
 from mlpkit.text.shown import first_few, shortened
 
 
 def with_inputs(embeddings: Sequence[AnyEmbedding], encoder: InputEncoder) -> tuple[AnyEmbedding, ...]:
-    """Return embeddings with the inputs of their columns; those without columns embed all numbers.
+    """Return embeddings with the inputs of their columns; those without columns embed all numbers, or all columns to be embedded.
 
     Raises
     ------
     SpecError
-        An embedding names a column that is no number.
+        An embedding names a column that it cannot embed.
     """
-    places = number_inputs(encoder)
-    found = []
-    for index, embedding in enumerate(embeddings):
-        for name in embedding.columns or ():
-            if name not in places:
-                message = f"{shortened(repr(name), 60)} is no column of numbers that is an input"
-                raise SpecError.at(f"network.embeddings[{index}].columns", message, f"use some of {first_few(list(places), 20)}")
-        names = places if embedding.columns is None else embedding.columns
-        found.append(embedding.model_copy(update={"inputs": tuple(place for name in names for place in places[name])}))
-    return tuple(found)
+    return tuple(_with_inputs(index, embedding, encoder) for index, embedding in enumerate(embeddings))
+
+
+def _with_inputs(index: int, embedding: AnyEmbedding, encoder: InputEncoder) -> AnyEmbedding:
+    of_categories = isinstance(embedding, CategoryEmbedding)
+    places = category_inputs(encoder) if of_categories else number_inputs(encoder)
+    for name in embedding.columns or ():
+        if name not in places:
+            what = "no column with the treatment 'embed'" if of_categories else "no column of numbers that is an input"
+            help = f"use some of {first_few(list(places), 20)}" if places else "remove the entry"
+            raise SpecError.at(f"network.embeddings[{index}].columns", f"{shortened(repr(name), 60)} is {what}", help)
+    names = names_of(embedding, list(places))
+    found: dict[str, Any] = {"inputs": tuple(place for name in names for place in places[name])}
+    if of_categories:
+        found["levels"] = tuple(encoder.levels[place] for place in found["inputs"])
+    return embedding.model_copy(update=found)
 
 
 def number_inputs(encoder: InputEncoder) -> dict[str, range]:
@@ -38,3 +46,9 @@ def number_inputs(encoder: InputEncoder) -> dict[str, range]:
             places[column.name] = range(start, start + column.width)
         start += column.width
     return places
+
+
+def category_inputs(encoder: InputEncoder) -> dict[str, range]:
+    """Return the index of the code of each embedded column."""
+    start = encoder.numbers.width
+    return {name: range(start + place, start + place + 1) for name, place in encoder.categories.embedded.items()}

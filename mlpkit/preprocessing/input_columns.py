@@ -6,6 +6,7 @@ or numbers with units, from which a network learns nothing. It is refused unless
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -19,12 +20,15 @@ from mlpkit.data.written_numbers import AnyNotation, Words
 from mlpkit.errors import DataError, SpecError
 from mlpkit.preprocessing.date_parts import DatePart, varied_parts
 from mlpkit.spec import Preprocessing
-from mlpkit.spec.column_treatment import AnyScaling, Clip, Date, boolean_of, date_of, scaling_of
+from mlpkit.spec.column_treatment import AnyScaling, Clip, Date, Embed, boolean_of, date_of, embed_of, scaling_of
 
 ColumnKind = Literal["number", "boolean", "date", "category"]
-ColumnTreatment = Literal["standardize", "robust", "min_max", "quantile", "bins", "none", "one_hot"]
+ColumnTreatment = Literal["standardize", "robust", "min_max", "quantile", "bins", "none", "one_hot", "embed"]
 
-MOST_CATEGORIES = 1000
+Counts = Counter[str | None]  # rows of each category
+
+MOST_CATEGORIES = 1000  # that are one-hot encoded
+MOST_LEVELS = 100_000  # that are embedded
 FEW_CATEGORIES = 20  # up to this number, most rows may have a different category
 
 
@@ -36,11 +40,14 @@ class InputColumn:
     ----------
     name : str
     kind : {"number", "boolean", "date", "category"}
-    treatment : {"standardize", "robust", "min_max", "quantile", "bins", "none", "one_hot"}
+    treatment : {"standardize", "robust", "min_max", "quantile", "bins", "none", "one_hot", "embed"}
     width : int
         Number of values per row before scaling: 1, or more for a block such as the pixels of an image and for a date.
     categories : tuple of str or None
-        Sorted categories of the training rows. None at the end stands for a missing value. Empty for numbers.
+        Sorted categories of the training rows. None at the end stands for a missing value. Empty for numbers. An embedded value is the
+        index of its category, or their number if it has none.
+    rare : tuple of str or None
+        Values of the training rows that are too rare to be a category of an embedded column, sorted.
     clip : "smooth", float or None
         Limit of the scaled values.
     parts : tuple of str
@@ -57,11 +64,17 @@ class InputColumn:
     clip: Clip = None
     parts: tuple[DatePart, ...] = ()
     notation: AnyNotation | None = None
+    rare: tuple[str | None, ...] = ()
 
     @property
     def cells(self) -> int:
         """Number of values per row in the table."""
         return 1 if self.kind == "date" else self.width
+
+    @property
+    def codes(self) -> int:
+        """Number of encoded columns of a category."""
+        return 1 if self.treatment == "embed" else len(self.categories)
 
     @property
     def labels(self) -> list[str]:
@@ -77,9 +90,9 @@ class InputColumn:
 
     def to_state(self) -> dict[str, Any]:
         """Return the column as JSON values."""
-        state = asdict(self) | {"categories": list(self.categories), "parts": list(self.parts)}
+        state = asdict(self) | {"categories": list(self.categories), "parts": list(self.parts), "rare": list(self.rare)}
         absent = {"clip"} if self.clip is None else set()
-        absent |= set() if self.parts else {"parts"}
+        absent |= {key for key in ("parts", "rare") if not state[key]}
         absent |= {"notation"} if self.notation is None else set()
         state["notation"] = self.notation and self.notation.to_state()
         return {key: value for key, value in state.items() if key not in absent}
@@ -95,6 +108,14 @@ def input_columns(options: Preprocessing, table: Table, names: Sequence[str], mi
     DataError
         A column does not exist or cannot be encoded.
     """
+    used = used_columns(options, names)
+    table.select(used)
+    columns = [_input_column(options, table, name, missing) for name in used]
+    return tuple(sorted(columns, key=lambda column: column.kind == "category"))
+
+
+def used_columns(options: Preprocessing, names: Sequence[str]) -> list[str]:
+    """Return the names of the columns to encode. Raise SpecError for a name that is not an input, and DataError if none is left."""
     known = set(names)
     if unknown := [name for name in options.columns if name not in known]:
         path = f"preprocessing.columns.{unknown[0]}"
@@ -102,13 +123,13 @@ def input_columns(options: Preprocessing, table: Table, names: Sequence[str], mi
     used = [name for name in names if options.columns.get(name) != "ignore"]
     if not used:
         raise DataError("there are no input columns", help="keep at least one column besides the target")
-    table.select(used)
-    columns = [_input_column(options, table, name, missing) for name in used]
-    return tuple(sorted(columns, key=lambda column: column.kind == "category"))
+    return used
 
 
 def _input_column(options: Preprocessing, table: Table, name: str, missing: Collection[str]) -> InputColumn:
     asked, width = options.columns.get(name), column_width(table[name])
+    if (embed := embed_of(asked)) is not None:
+        return embedded_column(embed, name, category_counts(options, table, name, missing))
     if asked == "one_hot":
         return _category_column(options, table, name, missing)
     if (date := date_of(asked)) is not None:
@@ -146,18 +167,43 @@ def _date_column(date: Date, table: Table, name: str, missing: Collection[str]) 
 
 
 def _category_column(options: Preprocessing, table: Table, name: str, missing: Collection[str]) -> InputColumn:
+    counts = category_counts(options, table, name, missing)
+    return InputColumn(name, "category", "one_hot", 1, _sorted(name, counts, MOST_CATEGORIES))
+
+
+def embedded_column(embed: Embed, name: str, counts: Counts) -> InputColumn:
+    """Return the column of categories that occur in numbers of training rows. Raise DataError if none has a level of its own."""
+    categories = _sorted(name, counts, MOST_LEVELS)
+    levels = tuple(category for category in categories if counts[category] >= embed.fewest)
+    if not levels:
+        help = f'set "fewest" of its treatment to 1; or {leave_out(name)}'
+        raise DataError(f"the column {name!r} has no value in {embed.fewest} or more training rows", help=help)
+    rare = tuple(category for category in categories if counts[category] < embed.fewest)
+    return InputColumn(name, "category", "embed", 1, levels, rare=rare)
+
+
+def category_counts(options: Preprocessing, table: Table, name: str, missing: Collection[str]) -> Counts:
+    """Return the number of rows of each category, None for missing values. Raise DataError if there must be none."""
     codes, found = coded(texts(table, name))
-    categories = sorted(text for text in found if text is not None and text not in missing)
-    if len(categories) > MOST_CATEGORIES:
-        problem = f"{len(categories)} different texts in {table.rows} rows, more than {MOST_CATEGORIES}"
-        raise DataError(f"the column {name!r} has {problem}", help=leave_out(name))
+    absent = [text is None or text in missing for text in found]
+    if any(absent) and options.missing == "none":
+        raise missing_error(table, name, int(np.array(absent)[codes].argmax()))
+    counts: Counts = Counter()
+    for text, is_absent, count in zip(found, absent, np.bincount(codes).tolist(), strict=True):
+        counts[None if is_absent else text] += count
+    return counts
+
+
+def _sorted(name: str, counts: Counts, most: int) -> tuple[str | None, ...]:
+    """Return the categories, sorted, with None at the end. Raise DataError if there are more than `most`, or none."""
+    categories = sorted(category for category in counts if category is not None)
+    if len(categories) > most:
+        problem = f"{len(categories)} different texts in {counts.total()} rows, more than {most}"
+        advice = f'embed it: "preprocessing": {{"columns": {{"{name}": "embed"}}}}; or ' if len(categories) <= MOST_LEVELS else ""
+        raise DataError(f"the column {name!r} has {problem}", help=advice + leave_out(name))
     if not categories:
         raise DataError(f"the column {name!r} has no value in the training rows", help=leave_out(name))
-    absent = [text is None or text in missing for text in found]
-    has_missing = any(absent)
-    if has_missing and options.missing == "none":
-        raise missing_error(table, name, int(np.array(absent)[codes].argmax()))
-    return InputColumn(name, "category", "one_hot", 1, (*categories, None) if has_missing else tuple(categories))
+    return (*categories, None) if None in counts else tuple(categories)
 
 
 def _check_shared(column: InputColumn, table: Table, missing: Collection[str]) -> None:

@@ -1,12 +1,12 @@
 """InputEncoder: raw columns become the network's inputs. It is fitted on the training rows and saved in the model.
 
 The encoded columns are all numbers and booleans, then an indicator for each of them that had missing values, then one column per
-category.
+category, or one with the number of the category if the column is embedded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -110,6 +110,12 @@ class InputEncoder:
         return (*self.numbers.names, *self.categories.names)
 
     @cached_property
+    def levels(self) -> dict[int, int]:
+        """Number of levels of each encoded column that is the number of a category, by index."""
+        counts = {column.name: len(column.categories) for column in self.categories.columns}
+        return {self.numbers.width + start: counts[name] for name, start in self.categories.embedded.items()}
+
+    @cached_property
     def zeros(self) -> list[int]:
         """Indices of encoded columns that are 0 in every row, because they were constant in the training rows."""
         return [*self.numbers.constant.tolist(), *(self.numbers.width + index for index in self.categories.constant)]
@@ -137,10 +143,11 @@ class InputEncoder:
         Warns
         -----
         UnseenCategoryWarning
-            A category is not in the training rows, and is encoded as zeros. Or a value is missing in a column that had no missing values.
+            A category is not in the training rows, and is encoded as zeros, or shares a vector if the column is embedded. Or a value is
+            missing in a column that had no missing values.
         """
         encoded = np.zeros((source.rows, self.width), dtype)
-        warn_unseen(self.encode_counting(source, encoded))
+        warn_unseen(self.encode_counting(source, encoded), self.categories.embedded)
         return encoded
 
     def encode_counting(self, source: Table, encoded: Array) -> Unseen:
@@ -257,12 +264,19 @@ def stored_column(state: ColumnState) -> InputColumn:
         notation = Words(tuple(found.true), tuple(found.false))
     elif found is not None:
         notation = Notation(tuple(found.unit), found.decimal, found.magnitudes)
-    lists = {"categories": tuple(state.categories), "parts": tuple(state.parts), "notation": notation}
+    lists = {"categories": tuple(state.categories), "parts": tuple(state.parts), "rare": tuple(state.rare), "notation": notation}
     return InputColumn(**state.model_dump() | lists)
 
 
-def warn_unseen(unseen: Unseen) -> None:
-    """Warn once of values that were not seen in training, if there are any, with the most frequent of them as details."""
+def warn_unseen(unseen: Unseen, embedded: Collection[str]) -> None:
+    """Warn once of values that were not seen in training, if there are any, with the most frequent of them as details.
+
+    Parameters
+    ----------
+    unseen : Unseen
+    embedded : collection of str
+        Names of the embedded columns.
+    """
     if not unseen:
         return
     shown = [
@@ -272,5 +286,8 @@ def warn_unseen(unseen: Unseen) -> None:
     columns = list(dict.fromkeys(column for column, _ in unseen))
     others = " and others have" if len(columns) > 1 else " has"
     encoding = "categories are encoded as zeros, missing numbers as the median"
+    if sharing := [name for name in columns if name in embedded]:
+        one = "share one vector"
+        encoding = one if len(sharing) == len(columns) else f"embedded categories {one}, others are encoded as zeros, numbers as the median"
     message = f"the column {columns[0]!r}{others} values that were not seen in training: {encoding}"
     warn(UnseenCategoryWarning(message, f"{counted(unseen.total(), 'value')}: {', '.join(shown)}{and_more(len(unseen), len(shown))}"))

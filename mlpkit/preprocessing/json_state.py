@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from mlpkit.plugin import Task
 from mlpkit.preprocessing.date_parts import DatePart
-from mlpkit.preprocessing.input_columns import ColumnKind, ColumnTreatment
+from mlpkit.preprocessing.input_columns import MOST_LEVELS, ColumnKind, ColumnTreatment
 from mlpkit.preprocessing.task import Form
 from mlpkit.text.column_names import same_form
 from mlpkit.text.limits import InParts
@@ -52,10 +52,11 @@ class ColumnState(State):
     clip: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["smooth"] | None = None  # absent in files before 0.5
     parts: Annotated[list[DatePart], InParts] = []  # of a date
     notation: NotationState | WordsState | None = None  # of numbers or booleans in texts; absent in files before 0.6
+    rare: Annotated[list[str | None], InParts] = []  # of an embedded category
 
     @model_validator(mode="after")
     def _consistent(self) -> ColumnState:
-        if (self.kind == "category") != (self.treatment == "one_hot") or (self.kind != "category" and self.categories):
+        if (self.kind == "category") != (self.treatment in ("one_hot", "embed")) or (self.kind != "category" and self.categories):
             raise ValueError(f"the column {self.name!r} has a treatment that does not fit its kind")
         if self.kind == "category" and (self.width != 1 or self.clip is not None):
             raise ValueError(f"the column {self.name!r} of categories has a width of {self.width}, not 1, or is clipped")
@@ -66,7 +67,12 @@ class ColumnState(State):
         notation = {NotationState: "number", WordsState: "boolean", type(None): self.kind}[type(self.notation)]
         if notation != self.kind or (isinstance(self.notation, NotationState) and self.width != 1):
             raise ValueError(f"the column {self.name!r} of the kind {self.kind!r} and the width {self.width} has a notation for another")
-        if len(set(self.categories)) < len(self.categories):
+        if self.treatment == "embed" and not 1 <= len(self.categories) <= MOST_LEVELS:
+            raise ValueError(f"the column {self.name!r} has {len(self.categories)} levels to embed, not 1 to {MOST_LEVELS}")
+        if self.rare and self.treatment != "embed":
+            raise ValueError(f"the column {self.name!r} has rare categories, but is not embedded")
+        categories = [*self.categories, *self.rare]
+        if len(set(categories)) < len(categories):
             raise ValueError(f"the column {self.name!r} has a category twice")
         return self
 

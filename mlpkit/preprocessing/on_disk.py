@@ -16,28 +16,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.column_types import missing_rows, numbers
-from mlpkit.data.disk.dataset import StoredInputs
+from mlpkit.data.disk.dataset import Encode, StoredInputs
 from mlpkit.data.disk.table import Span, StoredColumn, StoredTable, stripes
 from mlpkit.data.table import column_width, data_error, value_names
 from mlpkit.errors import SpecError
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import Array
-from mlpkit.preprocessing.categorical import CategoryEncoder
-from mlpkit.preprocessing.input_columns import InputColumn, column_scaling, input_columns, missing_error
+from mlpkit.preprocessing.embedded_on_disk import DIGITS, EmbeddedRows, embedded_columns
+from mlpkit.preprocessing.input_columns import InputColumn, column_scaling, input_columns, missing_error, used_columns
 from mlpkit.preprocessing.inputs import InputEncoder, warn_unseen
 from mlpkit.preprocessing.numeric import NumberEncoder
 from mlpkit.preprocessing.running_statistics import RunningStatistics, scan_rows
 from mlpkit.preprocessing.statistics import beyond_error, constant_columns, empty_error, indistinct_error
 from mlpkit.preprocessing.value_maps import KNOTTED
 from mlpkit.spec import Preprocessing
-from mlpkit.spec.column_treatment import Bins, boolean_of, date_of
+from mlpkit.spec.column_treatment import Bins, boolean_of, date_of, embed_of
 
 CELLS = 2**15  # values that are encoded at a time: 256 kB, which fits in the cache with their source and target
-DIGITS = 16  # hexadecimal digits of a digest, as in a data fingerprint
 
 
 class ScannedColumns(NamedTuple):
-    """Columns of a table on disk that an encoder reads, and the statistics of their rows."""
+    """Numeric columns of a table on disk that an encoder reads, and the statistics of their rows."""
 
     table: StoredTable
     names: tuple[str, ...]
@@ -69,7 +68,10 @@ def scan_columns(
     scans = [ScannedColumns(table, names, each) for table, each in zip(tables, found, strict=True)]
     if encoder is None:
         _check_fitted(scans[0], columns, options.missing == "impute")
-        encoder = _fitted(options, scans[0], columns, tuple(missing))
+        categories = embedded_columns(options, training, inputs, tuple(missing))
+        order = tuple(name for name in inputs if name in names or name in categories.embedded)
+        numbers = _fitted_numbers(options, scans[0].found, columns, tuple(missing))
+        encoder = InputEncoder(numbers, categories, order, training.named)
     if held_out is not None and not together:
         names = _aligned(encoder, held_out)
         scans.append(ScannedColumns(held_out, names, *_found(names, [held_out])))
@@ -83,18 +85,19 @@ def _found(
 
 
 def _columns(options: Preprocessing, inputs: Sequence[str], missing: Sequence[str], table: StoredTable) -> tuple[InputColumn, ...]:
-    """Return the input columns. Raise an error if one is not numeric."""
-    used = [name for name in inputs if options.columns.get(name) != "ignore"]
+    """Return the input columns that are not embedded. Raise an error if one is not numeric."""
+    used = [name for name in used_columns(options, inputs) if embed_of(options.columns.get(name)) is None]
     for name in used:
         date = date_of(options.columns.get(name)) is not None
         boolean = boolean_of(options.columns.get(name)) is not None
         if date or boolean or options.columns.get(name) == "one_hot":
-            why = "hold no dates" if date else "hold no words for true and false" if boolean else "cannot be one-hot encoded"
+            why = "hold no dates" if date else "hold no words for true and false" if boolean else "can be embedded, but not one-hot encoded"
             message = f"{name!r} stays on disk, and columns on disk {why}"
             raise SpecError.at(f"preprocessing.columns.{name}", message, 'leave it out with "ignore", or set data.in_memory to true')
     _refuse_trees(options, used)
     table.numbers(used)
-    return input_columns(options, table.head(used), inputs, missing)
+    own = {name: treatment for name, treatment in options.columns.items() if name in used}
+    return input_columns(options.model_copy(update={"columns": own}), table.head(used), used, missing) if used else ()
 
 
 def _refuse_trees(options: Preprocessing, names: Sequence[str]) -> None:
@@ -116,11 +119,6 @@ def _check_fitted(scan: ScannedColumns, columns: Sequence[InputColumn], impute: 
         raise indistinct_error(of_value[index][0].name)
     for index in np.flatnonzero(found.count == 0):
         raise empty_error(*of_value[index])
-
-
-def _fitted(options: Preprocessing, scan: ScannedColumns, columns: tuple[InputColumn, ...], missing: tuple[str, ...]) -> InputEncoder:
-    values = _fitted_numbers(options, scan.found, columns, missing)
-    return InputEncoder(values, CategoryEncoder.fit((), missing, values.impute), scan.names, scan.table.named)
 
 
 def _fitted_numbers(
@@ -158,14 +156,14 @@ def _explain(scan: ScannedColumns, impute: bool) -> None:
 
 
 def _aligned(encoder: InputEncoder, table: StoredTable) -> tuple[str, ...]:
-    """Return the columns that a fitted encoder reads, in its order.
+    """Return the numeric columns that a fitted encoder reads, in its order.
 
     Raises
     ------
     DataError
         A column does not exist, or has another type than in training.
     """
-    names = named_by(encoder, table)
+    names = tuple(name for name in named_by(encoder, table) if name not in encoder.categories.embedded)
     for name in encoder.numbers.dates:
         message = f"the input {name!r} of {table.source} was a date in training, and columns on disk hold no dates"
         raise data_error(message, table.source, help='set "in_memory" to true')
@@ -202,13 +200,19 @@ def scanned_inputs(encoder: InputEncoder, scan: ScannedColumns, dtype: str) -> S
     wrong = found.infinite or (found.has_missing.any() and not values.impute)
     if wrong or not (reach <= np.finfo(dtype).max).all():  # the reach is an upper bound, so that the check may find nothing
         _check_encoded(encoder, scan.table, scan.names, dtype)
-    warn_unseen(values.unexpected_missing(found.rows - found.count))
+    unseen = values.unexpected_missing(found.rows - found.count)
     columns = stripes(scan.table.numbers(scan.names))
-    encode = ScannedRows(scan.table, scan.names, tuple(columns), values, bool(found.has_missing.any()))
+    encode: Encode = ScannedRows(scan.table, scan.names, tuple(columns), values, bool(found.has_missing.any()))
     digests = [digest.hexdigest()[:DIGITS] for digest in found.hashes]
-    if len(digests) != len(encoder.order):  # used by position: one digest for all
-        digests = [hashlib.sha256("".join(digests).encode()).hexdigest()[:DIGITS]] * len(encoder.order)
-    return StoredInputs(scan.table, scan.names, encoder.width, np.dtype(dtype), encode, tuple(digests))
+    if len(digests) != len(values.columns):  # used by position: one digest for all
+        digests = [hashlib.sha256("".join(digests).encode()).hexdigest()[:DIGITS]] * len(values.columns)
+    by_name, names = dict(zip([column.name for column in values.columns], digests, strict=True)), scan.names
+    if encoder.categories.columns:
+        encode, names = EmbeddedRows(encode, values.width, scan.table, encoder.categories), encoder.order
+        unknown, codes = encode.scan(np.dtype(dtype))
+        unseen, by_name = unseen + unknown, by_name | codes
+    warn_unseen(unseen, encoder.categories.embedded)
+    return StoredInputs(scan.table, names, encoder.width, np.dtype(dtype), encode, tuple(by_name[name] for name in encoder.order))
 
 
 def unscanned_inputs(encoder: InputEncoder, table: StoredTable, dtype: str) -> StoredInputs:
@@ -224,7 +228,7 @@ def unscanned_inputs(encoder: InputEncoder, table: StoredTable, dtype: str) -> S
             unseen = encoder.encode_counting(block, encoded)
             if unseen and not warned:
                 warned = True
-                warn_unseen(unseen)
+                warn_unseen(unseen, encoder.categories.embedded)
             start += block.rows
 
     return StoredInputs(table, names, encoder.width, np.dtype(dtype), encode)

@@ -53,7 +53,7 @@ class RunningStatistics:
         self.infinite = False
         self.extremes = extremes
         self.least, self.most = np.full(width, np.inf), np.full(width, -np.inf)
-        self.distance = -(-rows // min(rows, max(FEWEST, SAMPLE // width)))
+        self.distance = -(-rows // min(rows, max(FEWEST, SAMPLE // max(1, width))))
         self.sample = np.empty((-(-rows // self.distance), width))
         self.hashes = [hashlib.sha256() for _ in widths]  # over the raw values of each column
         self.lowest: dict[int, int] = {}
@@ -226,7 +226,8 @@ def scan_rows(
     ]
     floats = np.empty((step, sum(column.width for column in columns)))
     with np.errstate(all="ignore"):
-        for number, parts in enumerate(replace(table, index=None).blocks([(0, table.stored)], stripes(columns), step)):
+        spans = [(0, table.stored)] if columns else []
+        for number, parts in enumerate(replace(table, index=None).blocks(spans, stripes(columns), step)):
             for rows, one in zip(selections, found, strict=True):
                 some = parts if rows is None else _chosen(parts, rows, number * step)
                 if len(some[0]):

@@ -1,4 +1,4 @@
-"""Treatment of an input column: a scaling of numbers, dates, one-hot or ignored; a name, or an object with its options.
+"""Treatment of an input column: a scaling of numbers, dates, one-hot, embedded or ignored; a name, or an object with its options.
 
 The preprocessing implements it.
 """
@@ -128,6 +128,20 @@ class OneHot(Option):
     type: Literal["one_hot"] = Field("one_hot", description="kind of treatment")
 
 
+class Embed(Option):
+    """Each distinct value becomes the number of its level, which an embedding of the type "category" replaces by a trained vector.
+
+    The levels are the values of at least `fewest` training rows, in sorted order, numbered from 0, then that of missing values if as many
+    rows have none. All other values share one vector: rarer ones, which train it, and those that are not in the training rows.
+    `network.embeddings` needs an entry {"type": "category"}.
+    """
+
+    since: ClassVar[int] = 6  # the spec schema
+    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "embed", "fewest": 5}]})
+    type: Literal["embed"] = Field("embed", description="kind of treatment")
+    fewest: int = Field(2, ge=1, description="fewest training rows of a value with a vector of its own; 1: each value has one")
+
+
 class Ignore(Option):
     """The column is not an input."""
 
@@ -136,13 +150,13 @@ class Ignore(Option):
 
 SCALINGS = (Standardize, Robust, MinMax, Quantile, Bins, Unscaled)
 OLDER = ("standardize", "none", "one_hot", "ignore")  # names of schema 3
-NEWER = (("boolean", 6),)  # and those of schemas after 5
+NEWER = (("boolean", 6), ("embed", 6))  # and those of schemas after 5
 ScalingName = Literal["standardize", "robust", "min_max", "quantile", "bins", "none"]
 AnyScaling = Standardize | Robust | MinMax | Quantile | Bins | Unscaled
 NumberScaling = Annotated[ScalingName | AnyScaling, *one_of("numbers", *SCALINGS, short=True)]
 Treatment = Annotated[
-    ScalingName | Literal["date", "boolean", "one_hot", "ignore"] | AnyScaling | Date | Boolean,
-    *one_of("treatment", *SCALINGS, Date, Boolean, OneHot, Ignore, short=True),
+    ScalingName | Literal["date", "boolean", "one_hot", "embed", "ignore"] | AnyScaling | Date | Boolean | Embed,
+    *one_of("treatment", *SCALINGS, Date, Boolean, OneHot, Embed, Ignore, short=True),
 ]
 
 
@@ -159,3 +173,8 @@ def boolean_of(written: object) -> Boolean | None:
 def date_of(written: object) -> Date | None:
     """Return the options of a treatment that is "date", and None for another one."""
     return Date() if written == "date" else written if isinstance(written, Date) else None
+
+
+def embed_of(written: object) -> Embed | None:
+    """Return the options of a treatment that is "embed", and None for another one."""
+    return Embed() if written == "embed" else written if isinstance(written, Embed) else None

@@ -15,6 +15,7 @@ from mlpkit.plugin import (
     to_entry,
 )
 from mlpkit.spec.dropout import rate_of
+from mlpkit.spec.embedded_columns import embedded_column_findings
 from mlpkit.spec.findings import Finding
 from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.spec.optimizer_findings import optimizer_findings
@@ -36,7 +37,8 @@ OF_HISTORY = {
 
 def inconsistencies(spec: Spec) -> list[Finding]:
     """Return findings for parts of a spec that do not fit each other."""
-    return [*_loss_findings(spec), *_target_weight_findings(spec), *_prior_findings(spec), *_training_findings(spec)]
+    found = [*_loss_findings(spec), *_target_weight_findings(spec), *_prior_findings(spec), *_training_findings(spec)]
+    return [*found, *embedded_column_findings(spec)]
 
 
 def _prior_findings(spec: Spec) -> list[Finding]:

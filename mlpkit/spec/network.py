@@ -120,9 +120,15 @@ class NetworkSpec(Part):
         return raise_any(self, found)
 
     @property
+    def levels(self) -> dict[int, int]:
+        """Number of levels of each input that is the number of a category, by index."""
+        embedded = [each for each in self.embeddings if isinstance(each, CategoryEmbedding)]
+        return {index: levels for each in embedded for index, levels in zip(each.inputs or (), each.levels or (), strict=False)}
+
+    @property
     def codes(self) -> tuple[int, ...]:
         """Indices of the inputs that are numbers of categories, which their vectors replace."""
-        return tuple(sorted(index for each in self.embeddings if isinstance(each, CategoryEmbedding) for index in each.inputs or ()))
+        return tuple(sorted(self.levels))
 
     @property
     def plain_inputs(self) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ class Preprocessing(Part):
     """Preprocessing of the columns, fitted on the training rows only and saved in the model.
 
     A text column with more than 20 distinct texts, most of them unique, probably contains names, dates or numbers with units. It raises an
-    error unless `columns` sets it to "ignore" or "one_hot".
+    error unless `columns` sets it to "ignore", "one_hot" or "embed".
     """
 
     model_config = example(
@@ -48,8 +48,8 @@ class Preprocessing(Part):
     )
     columns: Annotated[Mapping[AnyColumn, Treatment], InParts, BeforeValidator(each_once), Since(5, older=OLDER, newer=NEWER)] = Field(
         {},
-        description="handling of single columns: 'ignore', 'one_hot', 'date', 'boolean', or a scaling as in `numbers`, which it replaces, "
-        "`clip` included",
+        description="handling of single columns: 'ignore', 'one_hot', 'embed' (trained vectors of many categories), 'date', 'boolean', or a "
+        "scaling as in `numbers`, which it replaces, `clip` included",
     )
 
 

@@ -78,7 +78,7 @@ def _input_digests(inputs: NDArray[Any] | StoredInputs, encoder: InputEncoder) -
 
     places, seeds = _places(encoder), _seeds(encoder)
     if isinstance(inputs, StoredInputs):
-        raw = zip(seeds, inputs.digests, strict=True)
+        raw = zip(encoder.order, inputs.digests, strict=True)
         return [hashlib.sha256(seeds[name] + digest.encode()).hexdigest()[:DIGITS] for name, digest in raw]
     hashes = {name: hashlib.sha256(seeds[name]) for name in encoder.order}
     for rows in row_blocks(len(inputs)):
@@ -92,7 +92,7 @@ def _places(encoder: InputEncoder) -> dict[str, list[int]]:
     """Return the encoded columns of each column of the table: values, indicators of missing values, bins, and categories."""
     values = [column.name for column in encoder.numbers.columns for _ in range(column.width)]
     indicators = [values[index] for index in [*encoder.numbers.missing_indices, *encoder.numbers.maps.owners]]
-    categories = [column.name for column in encoder.categories.columns for _ in column.categories]
+    categories = [column.name for column in encoder.categories.columns for _ in range(column.codes)]
     places: dict[str, list[int]] = {name: [] for name in encoder.order}
     for place, name in enumerate([*values, *indicators, *categories]):
         places[name].append(place)

@@ -63,6 +63,8 @@ def test_every_example_is_part_of_a_valid_spec(example):
     if "network" in example and not layers:
         example = {"network": {**LEAST["network"], **example["network"]}}
     spec = {**LEAST, **example}
+    if "embed" in str(example.get("preprocessing")):
+        spec["network"] = {**spec["network"], "embeddings": [{"type": "category"}]}
     if example.get("training", {}).get("early_stopping", {}).get("monitor") == "accuracy":
         spec["metrics"] = ["accuracy"]
     if "network" in example and example["network"]["layers"][-1].get("activation") == "softmax":
@@ -71,4 +73,4 @@ def test_every_example_is_part_of_a_valid_spec(example):
 
 
 def test_every_part_has_an_example():
-    assert len(EXAMPLES) == len(re.findall(r"^## (`|The whole)", REFERENCE, re.M)) == 34
+    assert len(EXAMPLES) == len(re.findall(r"^## (`|The whole)", REFERENCE, re.M)) == 35
