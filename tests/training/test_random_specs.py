@@ -35,6 +35,12 @@ TRAINING = {
     "average": (0.25, ["ema", "swa"]),
     "early_stopping": (0.2, [{"patience": 2}]),
 }
+EMBEDDINGS = [
+    {"type": "pbld", "frequencies": 2, "columns": ["x0", "x2"]},
+    {"type": "periodic", "frequencies": 2, "units": 2},
+    {"type": "piecewise_linear", "bins": 3, "units": 2},
+    {"type": "category", "units": 2},
+]
 ROWS = 60
 
 
@@ -88,7 +94,21 @@ def random_case(seed):
         if draw.rng.random() < 0.3:
             y = np.column_stack([y, np.exp(x[:, 0])])
             spec["data"] |= draw.some({"target_weights": (0.7 * loss.separable, [{"y1": 5.0}, {"y0": 3, "y1": 0.5}])})
-    return spec, x, y
+    return spec, learned_inputs(Draw([seed, 1]), spec, x), y
+
+
+def learned_inputs(draw, spec, x):
+    """Add embeddings and their options to about half of the specs, and return the rows, with a column of categories if one needs it."""
+    if draw.rng.random() < 0.5:
+        return x
+    adds_inputs = any(layer.get("residual") == index + 1 for index, layer in enumerate(spec["network"]["layers"]))  # of a fixed width
+    embeddings = [each for each in EMBEDDINGS if draw.rng.random() < 0.5 and not adds_inputs]
+    spec["network"] |= {"embeddings": embeddings, **draw.some({"input_scale": (0.5, [True]), "initialize_from_data": (0.3, [True])})}
+    spec["training"] |= draw.some({"learning_rate_factors": (0.2, [{"weights": "fan_in", "embeddings": 0.1, "biases": 0.5}])})
+    if EMBEDDINGS[-1] in embeddings:
+        x[:, 3] = draw.rng.integers(0, 8, ROWS)
+        spec["preprocessing"] = {"columns": {"x3": {"type": "embed", "fewest": draw.one([1, 2, 6])}}}
+    return {f"x{index}": column for index, column in enumerate(x.T)}
 
 
 def checked(seed, folder):
