@@ -11,6 +11,7 @@ from mlpkit.cli.console import Console
 from mlpkit.cli.model_facts import aligned, columns_text, listed
 from mlpkit.cli.options import Code, Json, load_code
 from mlpkit.cli.progress import label
+from mlpkit.spec.embedding_text import embedding_text
 from mlpkit.text.shown import and_more, counted, shortened
 
 LONGEST = 2000  # most characters of one fact; an untrusted file may have millions
@@ -18,6 +19,7 @@ LONGEST_PLUGIN = 200
 MOST_PLUGINS = 10
 MOST_COLUMNS = 200
 MOST_TABLES = 10
+MOST_EMBEDDINGS = 10
 NOT_VALID = "not valid: --verify shows the error"  # facts are shown without complete validation
 
 
@@ -86,6 +88,7 @@ def _text(found: dict[str, Any]) -> str:
         lines.append(("decision", _decision(found["classes"], target, spec.get("decision"))))
     lines += [
         ("network", f"{_shape(spec)}, {counted(found['parameters'], 'parameter')}, {spec.get('dtype')}"),
+        *zip(["embeddings", *[""] * MOST_EMBEDDINGS], _embeddings(spec), strict=False),
         ("loss", _name(spec.get("loss"))),
         ("optimizer", _name(spec.get("optimizer"))),
         ("history", _history(found["history"], _weighted(spec))),
@@ -134,6 +137,16 @@ def _shape(spec: dict[str, Any]) -> str:
         return " -> ".join([str(network["inputs"]), *(f"{layer['units']} {_name(layer['activation'])}" for layer in network["layers"])])
     except (KeyError, TypeError):
         return NOT_VALID
+
+
+def _embeddings(spec: dict[str, Any]) -> list[str]:
+    """Return the first embeddings as texts."""
+    network = spec.get("network")
+    embeddings = network.get("embeddings", []) if isinstance(network, dict) else []
+    try:
+        return [embedding_text(each) for each in embeddings[:MOST_EMBEDDINGS]]
+    except (KeyError, TypeError, ValueError):  # of a spec that is not valid
+        return [NOT_VALID]
 
 
 def _name(entry: Any) -> str:

@@ -17,6 +17,7 @@ MOST_SHOWN = 10
 def facts(model: Model, prepared: Prepared) -> dict[str, Any]:
     """Return the shapes of a model for prepared data, as JSON values."""
     from mlpkit.plugin import plugin_name
+    from mlpkit.spec.embedding_text import embedding_text
 
     columns = [
         {"name": column.name, "kind": column.kind, "treatment": column.treatment}
@@ -42,6 +43,7 @@ def facts(model: Model, prepared: Prepared) -> dict[str, Any]:
         "columns": columns,
         "left_out": [name for name, treatment in treated if treatment == "ignore"],
         "inputs": prepared.inputs.width,
+        "embeddings": [embedding_text(each.model_dump(mode="json")) for each in model.spec.network.embeddings],
         "layers": layers,
         "parameters": len(model.network.parameters),
     }
@@ -83,7 +85,8 @@ def facts_text(facts: dict[str, Any]) -> str:
         new = f"; new: {listed(taken['new'])}" if taken["new"] else ""
         lines.append(("weights of", f"{facts['start_from']['model']}: {listed(taken['taken'])}{new}"))
     shape = " -> ".join([str(facts["inputs"]), *(f"{layer['units']} {layer['activation']}" for layer in facts["layers"])])
-    return aligned([*lines, ("network", f"{shape}, {counted(facts['parameters'], 'parameter')}")])
+    lines.append(("network", f"{shape}, {counted(facts['parameters'], 'parameter')}"))
+    return aligned([*lines, *zip(["embeddings", *[""] * MOST_SHOWN], facts["embeddings"], strict=False)])
 
 
 def _split_text(split: dict[str, Any] | None) -> str:

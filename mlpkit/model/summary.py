@@ -1,4 +1,4 @@
-"""Summary of a model as text: its layers with their options and numbers of parameters, the loss and the last epoch."""
+"""Summary of a model as text: its embeddings, its layers with their options and numbers of parameters, the loss and the last epoch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from mlpkit.engine.layers import LayerViews
 from mlpkit.engine.network import Network
 from mlpkit.plugin import innermost, plugin_name
 from mlpkit.spec import Spec
+from mlpkit.spec.embedding_text import embedding_text
 from mlpkit.text.shown import counted, shortened
 from mlpkit.training.epoch import Epoch
 
@@ -15,7 +16,7 @@ HEADER = ("layer", "outputs", "activation", "options", "parameters")
 
 
 def summary(spec: Spec, network: Network, history: Sequence[Epoch]) -> str:
-    """Return the summary of a model in a few lines, a table of its layers among them."""
+    """Return the summary of a model in a few lines, its embeddings and a table of its layers among them."""
     rows = [HEADER, *(_row(index, layer) for index, layer in enumerate(network.layers))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
     lines = [
@@ -28,11 +29,23 @@ def summary(spec: Spec, network: Network, history: Sequence[Epoch]) -> str:
     return "\n".join(
         [
             f"{shortened(spec.name, 60)}: {counted(spec.network.inputs or 0, 'input')}, {network.dtype}",
+            *_inputs(spec, network),
             *lines,
             f"{counted(len(network.parameters), 'parameter')}{frozen}",
             f"loss {plugin_name(spec.loss)}, optimizer {optimizer}, {last}",
         ]
     )
+
+
+def _inputs(spec: Spec, network: Network) -> list[str]:
+    """Return a line for each embedding, and for the factors of the inputs."""
+    found = []
+    for options, views in zip(spec.network.embeddings, network.embeddings, strict=True):
+        found.append(
+            f"{embedding_text(options.model_dump(mode='json'))}, {counted(sum(view.size for view in views.values()), 'parameter')}"
+        )
+    scale = network.layers[0].input_scale
+    return found if scale is None else [*found, f"{counted(scale.size, 'input')} of the first layer, with a trained factor each"]
 
 
 def _row(index: int, layer: LayerViews) -> tuple[str, ...]:

@@ -48,8 +48,8 @@ class Preprocessing(Part):
     )
     columns: Annotated[Mapping[AnyColumn, Treatment], InParts, BeforeValidator(each_once), Since(5, older=OLDER, newer=NEWER)] = Field(
         {},
-        description="handling of single columns: 'ignore', 'one_hot', 'embed' (trained vectors of many categories), 'date', 'boolean', or a "
-        "scaling as in `numbers`, which it replaces, `clip` included",
+        description="handling of single columns: 'ignore', 'one_hot', 'embed' (trained vectors of many categories), 'date', 'boolean', or "
+        "a scaling as in `numbers`, which it replaces, `clip` included",
     )
 
 

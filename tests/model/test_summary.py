@@ -7,6 +7,7 @@ import mlpkit
 from mlpkit.losses import MeanSquaredError
 from mlpkit.optimizers import Adam
 from mlpkit.spec import Layer
+from mlpkit.spec.embedding_text import embedding_text
 
 RNG = np.random.default_rng(4)
 X, Y = RNG.standard_normal((30, 3)), RNG.standard_normal(30)
@@ -43,6 +44,30 @@ def test_a_model_prints_its_layers_and_its_last_epoch():
     last = model.history[-1]
     assert str(model).endswith(f"12 epochs: loss {last.loss:.4g}, validation loss {last.validation_loss:.4g}")
     assert len({len(line) for line in str(model).splitlines()[1:6]}) == 1, "the table is aligned"
+
+
+EMBEDDINGS = [
+    {"type": "pbld"},
+    {"type": "piecewise_linear", "inputs": [1], "bins": 12, "units": 1},
+    {"type": "periodic", "inputs": [0, 1], "frequencies": 1},
+    {"type": "category", "inputs": [2], "levels": [1200], "units": 4},
+]
+TEXTS = [
+    "2 numbers: pbld, 16 frequencies, 3 units",
+    "1 number: piecewise_linear, 12 bins, 1 unit",
+    "2 numbers: periodic, 1 frequency, 8 units",
+    "1 category: 1,200 levels, 4 units",
+]
+
+
+def test_embeddings_and_factors_of_the_inputs_have_a_line_each():
+    spec = {**SPEC, "network": {"layers": [{"units": 1}], "input_scale": True, "embeddings": EMBEDDINGS}}
+    spec["network"]["embeddings"][0]["inputs"] = [0, 1]
+    lines = str(mlpkit.Model(spec, inputs=3, outputs=1)).splitlines()
+    counts = ["166 parameters", "26 parameters", "50 parameters", "4,804 parameters"]
+    assert lines[1:5] == [f"{text}, {count}" for text, count in zip(TEXTS, counts, strict=True)]
+    assert lines[5] == "29 inputs of the first layer, with a trained factor each"
+    assert embedding_text({"type": "pbld", "inputs": None, "units": 2}) == "all numbers: pbld, 2 units"
 
 
 def test_plugins_and_layers_print_what_they_are():

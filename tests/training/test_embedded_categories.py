@@ -109,7 +109,8 @@ def test_noise_in_a_run_leaves_categories_alone():
     """A network of categories alone trains with noise as without: nothing else draws random numbers."""
     columns = {**EMBEDDED, "n": "ignore"}
     plain, noisy = (
-        mlpkit.train(spec_of(columns, {"type": "category"}, **options), TABLE) for options in ({}, {"input_noise": 1.0, "input_dropout": 0.5})
+        mlpkit.train(spec_of(columns, {"type": "category"}, **options), TABLE)
+        for options in ({}, {"input_noise": 1.0, "input_dropout": 0.5})
     )
     assert np.array_equal(plain.network.parameters.vector, noisy.network.parameters.vector)
 
