@@ -1,11 +1,14 @@
-"""Inputs that embeddings are for: indices of encoded columns, from the names of columns."""
+"""Inputs that embeddings are for: indices of encoded columns, from the names of columns; and one-hot columns instead of numbers of levels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from mlpkit.errors import SpecError
+from mlpkit.plugin import Array
 from mlpkit.preprocessing.inputs import InputEncoder
 from mlpkit.spec.embedded_columns import names_of
 from mlpkit.spec.embeddings import AnyEmbedding, CategoryEmbedding
@@ -52,3 +55,16 @@ def category_inputs(encoder: InputEncoder) -> dict[str, range]:
     """Return the index of the code of each embedded column."""
     start = encoder.numbers.width
     return {name: range(start + place, start + place + 1) for name, place in encoder.categories.embedded.items()}
+
+
+def one_hot_width(encoder: InputEncoder) -> int:
+    """Return the number of columns of `one_hot_levels`."""
+    return encoder.width + sum(encoder.levels.values())
+
+
+def one_hot_levels(encoder: InputEncoder, inputs: Array) -> Array:
+    """Return encoded inputs with one 0/1 column per level, and one for all other values, in place of each number of a level, at the end."""
+    if not encoder.levels:
+        return inputs
+    others = [inputs[:, [index]] == np.arange(levels + 1) for index, levels in encoder.levels.items()]
+    return np.hstack([np.delete(inputs, list(encoder.levels), axis=1), *others], dtype=inputs.dtype, casting="unsafe")

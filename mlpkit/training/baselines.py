@@ -20,6 +20,7 @@ from mlpkit.plugin import REGISTRIES, Array, Targets
 from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.preprocessing import TargetEncoder
 from mlpkit.preprocessing.decision_threshold import FEWEST, best_threshold
+from mlpkit.preprocessing.embedded_inputs import one_hot_levels, one_hot_width
 from mlpkit.preprocessing.prepare import Prepared
 from mlpkit.spec import Spec
 from mlpkit.text.shown import counted
@@ -81,7 +82,9 @@ def score_baselines(spec: Spec, prepared: Prepared, network: Network | None = No
     with np.errstate(all="ignore"), attributing_errors():
         name, constant = constant_prediction(spec, prepared)
         scores = {"constant": rows.scores(np.tile(constant, (len(rows.index), 1)), 0.5 if spec.decision is None else rows.asked)}
-        taken, reason = fitted_rows(len(prepared.train.inputs), prepared.inputs.width, _outputs(prepared.target), prepared.target.task)
+        taken, reason = fitted_rows(
+            len(prepared.train.inputs), one_hot_width(prepared.inputs), _outputs(prepared.target), prepared.target.task
+        )
         if not reason:
             predicted = linear_predictions(prepared, sample(prepared.train.inputs, taken), rows.inputs)
             predicted = _in_range(spec, prepared, predicted)
@@ -175,7 +178,7 @@ def linear_predictions(prepared: Prepared, fitted: NDArray[np.intp], inputs: Arr
     """Return predictions of a linear model for encoded inputs, in the form that metrics use.
 
     Least squares for numbers; logistic regression for labels and two classes, and softmax regression for more classes. The penalty is that
-    of scikit-learn's `Ridge` and `LogisticRegression`: 1 and 1/2 times the sum of the squares of the weights.
+    of scikit-learn's `Ridge` and `LogisticRegression`: 1 and 1/2 times the sum of the squares of the weights. Embedded columns are one-hot.
 
     Parameters
     ----------
@@ -185,7 +188,8 @@ def linear_predictions(prepared: Prepared, fitted: NDArray[np.intp], inputs: Arr
     inputs : array, shape (rows, inputs)
     """
     target, data = prepared.target, prepared.train
-    x, weights = _read(data.inputs, fitted).astype(np.float64), None if data.weights is None else data.weights[fitted]
+    x = one_hot_levels(prepared.inputs, _read(data.inputs, fitted)).astype(np.float64)
+    weights, inputs = None if data.weights is None else data.weights[fitted], one_hot_levels(prepared.inputs, inputs)
     if target.task == "regression":
         values = prepared.train_values[fitted]
         unit = np.abs(values).max(axis=0)

@@ -151,6 +151,12 @@ def test_a_run_stopped_and_resumed_has_the_same_bytes(tmp_path):
         mlpkit.train(spec | {"training": spec["training"] | {"epochs": 5}}, changed, resume=tmp_path / "whole.h5")
 
 
+def test_the_linear_baseline_has_one_hot_columns_in_place_of_codes():
+    embedded = mlpkit.baselines(spec_of(EMBEDDED, {"type": "category"}), TABLE).scores["linear"]
+    one_hot = mlpkit.baselines(spec_of(dict.fromkeys(EMBEDDED, "one_hot")), TABLE).scores["linear"]
+    assert embedded == pytest.approx(one_hot, rel=1e-9)
+
+
 WRONG = {
     "other levels": lambda contents: contents.preprocessing["inputs"]["columns"][1]["categories"].pop(),
     "one-hot": lambda contents: contents.preprocessing["inputs"]["columns"][2].update(treatment="one_hot"),
