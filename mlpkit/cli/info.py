@@ -11,7 +11,6 @@ from mlpkit.cli.console import Console
 from mlpkit.cli.model_facts import aligned, columns_text, listed
 from mlpkit.cli.options import Code, Json, load_code
 from mlpkit.cli.progress import label
-from mlpkit.spec.embedding_text import embedding_text
 from mlpkit.text.shown import and_more, counted, shortened
 
 LONGEST = 2000  # most characters of one fact; an untrusted file may have millions
@@ -141,6 +140,8 @@ def _shape(spec: dict[str, Any]) -> str:
 
 def _embeddings(spec: dict[str, Any]) -> list[str]:
     """Return the first embeddings as texts."""
+    from mlpkit.spec.embedding_text import embedding_text
+
     network = spec.get("network")
     embeddings = network.get("embeddings", []) if isinstance(network, dict) else []
     try:

@@ -1,4 +1,4 @@
-"""Inputs that embeddings are for: indices of encoded columns, from the names of columns; and one-hot columns instead of numbers of levels."""
+"""Inputs that embeddings are for, by the names of columns; and one-hot columns in place of numbers of levels."""
 
 from __future__ import annotations
 
