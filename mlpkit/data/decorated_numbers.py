@@ -21,12 +21,9 @@ FEW_UNITS = 3  # most different units of a column, such as "3 kg" and "200 g"
 NUMBER = r"[+-]?(\d[\d,.'’ \u00a0\u202f]*|\.\d+)"
 SIGNS = r"[$€£¥₹₽₩₺₫₴₦₪฿]|(US|CA|AU|NZ|HK|R)\$|Rs\.?|(USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|NZD|SEK|NOK|DKK|PLN|BRL|RUB|ZAR|KRW|MXN|TRY)\b"
 _GROUPS = r"([,'’ \u00a0\u202f]\d{3})+(\.\d+)?|(,\d\d)+,\d{3}(\.\d+)?|(\.\d{3}){2,}(,\d+)?|(\.\d{3})+,\d+"
-POWER = r"[kKmMbB][nN]?"
 KINDS = {
-    "a percent sign": re.compile(rf"\(?[−–]?{NUMBER}\s?[%‰]\)?"),
-    "a currency": re.compile(
-        rf"[+−–-]?\(?({SIGNS})\s?\(?[−–]?{NUMBER}\s?({POWER}|[.,]?[-–—])?\)?|\(?[−–]?{NUMBER}\)?\s?({POWER})?\s?({SIGNS})\)?"
-    ),
+    "a percent sign": re.compile(rf"{NUMBER}\s?[%‰]"),
+    "a currency": re.compile(rf"[+-]?\(?({SIGNS})\s?{NUMBER}\s?([kKmMbB]|[.,]?[-–—])?\)?|\(?{NUMBER}\s?[kKmMbB]?\s?({SIGNS})\)?"),
     "accounting parentheses": re.compile(rf"\(\s?{NUMBER}\s?\)"),
     "a long minus sign": re.compile(rf"[−–]\s?{NUMBER}"),
     "thousands separators": re.compile(rf"[+-]?[1-9]\d{{0,2}}({_GROUPS})"),
@@ -35,8 +32,8 @@ KINDS = {
 }
 _WORD, _SHORT = r"[^\W\d_]{1,12}", r"[^\W\d_]{1,6}"
 _SQUARE = rf"(k|c|m|d)?m[23]|{_SHORT}[ ·/]{_SHORT}-?[²³1-3]?"
-_DIGITS = r"[+−–-]?(?:\d{1,3}(?:[ '’\u00a0\u202f]\d{3})+|\d|\.\d)[\d,.]*"
-UNIT = re.compile(rf"{_DIGITS}\s?(?P<unit>{_WORD}( {_WORD}){{0,2}}[²³.]?|{_SQUARE}|[°º]\s?[CFK]?|[\"′″'])")
+WORDS = rf"(?P<unit>{_WORD}( {_WORD}){{0,2}}[²³.]?|{_SQUARE}|[°º]\s?[CFK]?|[\"′″'])"
+UNIT = re.compile(rf"[+-]?\d[\d,.]*\s?{WORDS}")
 _MARKED = re.compile(rf"[<>≤≥=~≈*†‡'+-]{{1,2}}\s?{NUMBER}|{NUMBER}\s?([*?†‡!+~-]{{1,3}}|[.,][-–—]|\[\w\])")
 _ORDINALS = {"st", "nd", "rd", "th"}
 PLAIN = {
@@ -52,13 +49,17 @@ PLAIN = {
 }
 
 
-def decoration(counts: Mapping[str, int]) -> tuple[str, str] | None:
+def decoration(
+    counts: Mapping[str, int], kinds: Mapping[str, re.Pattern[str]] = KINDS, word: re.Pattern[str] = UNIT
+) -> tuple[str, str] | None:
     """Return a description of the sign, unit or separator in a column's numbers and an example, or None if there is none.
 
     Parameters
     ----------
     counts : mapping of str to int
         Number of rows of each text.
+    kinds, word : mapping of str to pattern, and pattern
+        Patterns of each kind of number, and of numbers with a word. The default ones decide in training, and must not change.
     """
     if len(counts) < 3:
         return None
@@ -68,14 +69,14 @@ def decoration(counts: Mapping[str, int]) -> tuple[str, str] | None:
     for text, count in counts.items():
         if read_number(text) is not None:
             continue
-        if kind := _kind(text.strip()):
+        if kind := _kind(text.strip(), kinds, word):
             found[text] = kind
         else:
             wrong.append(text)
             others += count
             if not _few(len(wrong), others, rows, len(counts)):
                 return None
-    units = {unit.group("unit") for text, kind in found.items() if kind == "a unit" and (unit := UNIT.fullmatch(text.strip()))}
+    units = {unit.group("unit") for text, kind in found.items() if kind == "a unit" and (unit := word.fullmatch(text.strip()))}
     rejected = set()  # kinds for which the column has too few texts
     if len(counts) <= MANY_UNITS or len(units - _ORDINALS) not in range(1, FEW_UNITS + 1):
         rejected.add("a unit")
@@ -95,10 +96,10 @@ def _few(texts: int, rows: int, of: int, among: int) -> bool:
     return rows <= (1 - MOSTLY) * of or (texts <= FEW_MARKS and among > MANY_NUMBERS + FEW_MARKS and 2 * rows < of)
 
 
-def _kind(text: str) -> str | None:
+def _kind(text: str, kinds: Mapping[str, re.Pattern[str]], word: re.Pattern[str]) -> str | None:
     """Return a description of the characters beside the number of a text, or None for any other text."""
-    kind = next((kind for kind, pattern in KINDS.items() if pattern.fullmatch(text)), None)
-    if kind is None and UNIT.fullmatch(text):
+    kind = next((kind for kind, pattern in kinds.items() if pattern.fullmatch(text)), None)
+    if kind is None and word.fullmatch(text):
         return "a unit"
     return "a mark" if kind is None and _MARKED.fullmatch(text) else kind
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mlpkit.data.columns import read_number
-from mlpkit.data.decorated_numbers import FEW_MARKS, NUMBER, SIGNS, UNIT, decoration
+from mlpkit.data.decorated_numbers import FEW_MARKS, KINDS, NUMBER, WORDS, decoration
+from mlpkit.data.decorated_numbers import SIGNS as FEWER_SIGNS
 from mlpkit.data.written_numbers import BLANKS, MAGNITUDES, Notation
 
 UNREADABLE = ("a tolerance", "a power of ten", "a mark")
@@ -21,7 +22,20 @@ PAIRS = (
     *(("yes", "no"), ("y", "n"), ("true", "false"), ("t", "f"), ("on", "off"), ("1", "0"), ("ja", "nein"), ("j", "n"), ("wahr", "falsch")),
     *(("oui", "non"), ("vrai", "faux"), ("si", "no"), ("sí", "no"), ("sim", "não"), ("sim", "nao")),
 )
-_MAGNITUDE = r"(?P<magnitude>[kKmMbB][nN]?)?"
+SIGNS = (  # of currencies, in front of a number or behind it
+    rf"{FEWER_SIGNS}|(A|C|S|NT|MX)\$|kr\.?|Fr\.?|Rp\.?|zł|Kč|Ft"
+    r"|(AED|SAR|SGD|HKD|THB|HUF|CZK|ILS|CLP|COP|ARS|PHP|MYR|IDR|TWD|VND|EGP|NGN|KES|RON|BGN|UAH|PKR|ISK)\b"
+)
+_POWER = "[kKmMbB][nN]?"
+_KINDS = {  # with more signs than those that training refuses
+    **KINDS,
+    "a percent sign": re.compile(rf"\(?[−–]?{NUMBER}\s?[%‰]\)?"),
+    "a currency": re.compile(
+        rf"[+−–-]?\(?({SIGNS})\s?\(?[−–]?{NUMBER}\s?({_POWER}|[.,]?[-–—])?\)?|\(?[−–]?{NUMBER}\)?\s?({_POWER})?\s?({SIGNS})\)?"
+    ),
+}
+UNIT = re.compile(rf"[+−–-]?(?:\d{{1,3}}(?:[ '’\u00a0\u202f]\d{{3}})+|\d|\.\d)[\d,.]*\s?{WORDS}")
+_MAGNITUDE = rf"(?P<magnitude>{_POWER})?"
 _MONEY = re.compile(rf"(?P<first>{SIGNS})?\s?[+-]?\(?[+-]?{NUMBER}(?:[.,]?[-—])?\s?{_MAGNITUDE}\)?\s?(?P<last>{SIGNS})?")
 _SWAPPED = str.maketrans(".,", ",.")
 
@@ -69,7 +83,7 @@ def find_notation(counts: Mapping[str, int], decimal: Literal[".", ","] = ".") -
         Decimal mark of plain numbers in the file.
     """
     pointed = counts if decimal == "." else {text.translate(_SWAPPED): count for text, count in counts.items()}
-    if (decorated := decoration(pointed)) is None:
+    if (decorated := decoration(pointed, _KINDS, UNIT)) is None:
         return None
     kind, example = decorated
     example = example if decimal == "." else example.translate(_SWAPPED)

@@ -84,6 +84,14 @@ def test_formatted_numbers_are_those_that_pandas_reads_after_cleaning(values, se
 def test_any_text_is_read_or_refused(text, decimal, magnitudes):
     value = Notation(("$", "k", "%"), decimal, magnitudes).read(text)
     assert value is None or isinstance(value, float)
+    assert Notation(("$", "k", "%", "7x7"), decimal, magnitudes).read(text) == value  # a unit with digits has no short way
+
+
+def test_a_short_way_reads_plain_numbers_alike():
+    for notation in (DOLLARS, EUROS, PLAYERS, Notation()):
+        slow = Notation((*notation.unit, "7x7"), notation.decimal, notation.magnitudes)
+        for text in ("$1,234.50", "1.234,50 €", "€ 12", "007", "1234", "12,5", "12.5", "1,234", "1.234", "12,34", "$ 5", " 5", "$5$", "5."):
+            assert notation.read(text) == slow.read(text), text
 
 
 def test_words_are_read_in_any_case_and_with_blanks():

@@ -21,6 +21,7 @@ import pytest
 import mlpkit
 from mlpkit.plugin import REGISTRIES
 
+from ..data.test_written_numbers import READ
 from ..sampling import one_in
 from .scalings import BINS, QUANTILE, ROBUST, TREE
 
@@ -99,6 +100,17 @@ def written_price(row):
 
 
 UNITS = {"price": ["$", "USD"], "value": {"unit": ["€", "EUR"], "decimal": ",", "magnitudes": True}}
+
+
+def notations():
+    """A column for each notation of numbers in texts, and the spec that reads them."""
+    columns, units = {}, {}
+    for number, notation in enumerate(dict.fromkeys(notation for notation, _, _ in READ)):
+        texts = [text for own, text, _ in READ if own == notation]
+        columns[f"a{number}"] = [texts[row % len(texts)] if row % 2 else f"{row}" for row in range(60)]
+        units[f"a{number}"] = {"unit": list(notation.unit), "decimal": notation.decimal, "magnitudes": notation.magnitudes}
+    data = {"target": "y", "inputs": [*columns], "units": units}
+    return columns, {"dtype": "float64", "data": data, "network": {"layers": [{}]}, "loss": "mse", "training": {"epochs": 2}}
 
 
 def varied(columns):
@@ -209,6 +221,9 @@ def cases(tmp_path_factory):
         }
         path = make_model(folder, name, spec, columns | {key: targets[key] for key in target})
         found[name] = path, json_rows(varied(columns)), varied(columns)
+    columns, spec = notations()
+    found["notations"] = make_model(folder, "notations", spec, columns | {"y": targets["mass"]}), json_rows(columns), columns
+    columns = mixed_columns()
     for number, choices in enumerate(CHOICES):
         layers = [{"units": 6, "activation": choice, "normalization": "layer"} for choice in choices]
         data = {"target": "mass", "inputs": [*columns], "units": UNITS}
@@ -237,7 +252,7 @@ def answers(cases, command, tmp_path_factory):
     return ask
 
 
-@pytest.mark.parametrize("name", [*SHIPPED, "deep", *FORMS, *(f"choices {number}" for number in range(len(CHOICES)))])
+@pytest.mark.parametrize("name", [*SHIPPED, "deep", "notations", *FORMS, *(f"choices {number}" for number in range(len(CHOICES)))])
 @pytest.mark.parametrize("library", one_in(2, ["h5py", "pyfive", "h5wasm", "jsfive"]))
 def test_another_library_predicts_the_same(library, name, cases, answers):
     path, rows, source = cases[name]

@@ -11,6 +11,7 @@ import pytest
 
 import mlpkit
 
+from ...data.test_written_numbers import READ, REFUSED
 from ...sampling import one_in
 from ..scalings import BINS, QUANTILE, ROBUST, TREE
 from ..test_languages import CHOICES, UNITS, written_price
@@ -234,6 +235,32 @@ def test_a_text_that_is_no_date_is_refused_as_mlpkit_does(dated, page, text):
     assert f'line 2: day must be a date such as 2024-03-01 or 2024-03-01T12:30, not "{text}"' in page.text("#answers [role=alert]")
     with pytest.raises(mlpkit.DataError):
         dated.predict({"day": [text]})
+
+
+def of_texts(page, folder, notation, texts):
+    """Return a model of one column of texts, which the page shows."""
+    units = {"a": {"unit": list(notation.unit), "decimal": notation.decimal, "magnitudes": notation.magnitudes}}
+    spec = {"dtype": "float64", "network": {"layers": [{}]}, "loss": "mse", "data": {"units": units}, "training": {"epochs": 1}}
+    model = mlpkit.train(spec, {"a": [*texts, "1", "2"]}, np.arange(len(texts) + 2.0))
+    model.save(folder / "model.h5")
+    page.show(folder / "model.h5")
+    return model
+
+
+NOTATIONS = list(dict.fromkeys([*(notation for notation, _, _ in READ), *REFUSED]))
+
+
+@pytest.mark.parametrize("notation", one_in(3, NOTATIONS), ids=lambda notation: str(notation.unit))
+def test_numbers_with_units_are_read_and_refused_as_mlpkit_does(notation, page, tmp_path):
+    texts = [text for own, text, _ in READ if own == notation]
+    model = of_texts(page, tmp_path, notation, texts)
+    for text in texts:
+        assert_predicted(page.predict_rows(f'a\n"{text}"\n'), model, {"a": [text]})
+    for text in REFUSED.get(notation, []):
+        if text in ("", "nan"):  # missing values
+            continue
+        assert page.predict_rows(f'a\n"{text}"\n') == [], text
+        assert "line 2: a must be a number" in page.text("#answers [role=alert]")
 
 
 @pytest.mark.parametrize("number", one_in(3, range(len(CHOICES))))
