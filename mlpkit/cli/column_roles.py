@@ -76,7 +76,8 @@ def column_role(table: Table, training: Table, name: str, missing: Sequence[str]
             if role.treatment != "ignore":
                 InputEncoder.fit(options, training, (name,), missing).encode(table.select([name]), "float32")
     except DataError as error:
-        return ColumnRole("", "ignore", f"it {error.message.removeprefix(f'the column {name!r} ')}")
+        own = f"the column {name!r} "
+        return ColumnRole("", "ignore", f"it {error.message.removeprefix(own)}" if error.message.startswith(own) else error.message)
     return ColumnRole("" if role.treatment == "ignore" else role.kind, role.treatment, why or role.reason)
 
 

@@ -17,6 +17,7 @@ FEW_ROWS = 20  # with fewer rows a column may number them by chance
 ROWS_PER_CODE = 10  # a code is a category if its values have this many rows on average
 FEW_CODES = 20  # or if there are at most this many
 YEARS = (1800, 2100)
+NUMBERED = {"no", "nr", "num", "number", "key", "index", "idx"}  # last words of the names of columns that number the rows
 CODES = {  # last words of the names of codes
     *("zip", "zipcode", "postcode", "postal", "plz", "code", "fips", "sic", "naics", "icd", "isbn"),
     *("class", "pclass", "subclass", "category", "type", "kind", "cluster", "label", "segment", "sector", "region", "district", "state"),
@@ -58,8 +59,9 @@ def number_role(table: Table, name: str, missing: Sequence[str], few: Callable[[
         if distinct[-1] - distinct[0] == rows - 1:
             numbered = bool((np.abs(np.diff(values)) == 1).all())
             return NumberRole("ignore", "it numbers the rows" if numbered else f"it has each whole number {spread} once")
-        if is_id(name) or zeros(table, name, missing):
-            why = "its name is that of ids" if is_id(name) else "it has codes with leading zeros"
+        named = is_id(name) or (words(name) or [""])[-1] in NUMBERED
+        if named or zeros(table, name, missing):
+            why = "its name is that of ids" if named else "it has codes with leading zeros"
             return NumberRole("ignore", f"{why}, and each row has another one")
     return _of_whole(table, name, missing, distinct, rows, few) or NumberRole("", f"{len(distinct)} whole numbers {spread}")
 

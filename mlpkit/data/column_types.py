@@ -172,7 +172,7 @@ def _parse(table: Table, name: str, missing: Collection[str]) -> NDArray[np.floa
 
 def _parse_texts(column: Column, missing: Collection[str]) -> NDArray[np.float64] | None:
     if isinstance(column, TextColumn):
-        return column.numbers(missing)
+        return _parse_file(column, missing)
     for blank in (False, True):  # missing values of files are None already, so the second attempt is rarely needed
         try:
             values = (_blanked(column, missing) if blank else column).astype(np.float64)
@@ -180,6 +180,16 @@ def _parse_texts(column: Column, missing: Collection[str]) -> NDArray[np.float64
             continue
         return None if "_" in "".join(filter(None, column)) else values  # only Python reads 1_000 as a number
     return None
+
+
+def _parse_file(column: TextColumn, missing: Collection[str]) -> NDArray[np.float64] | None:
+    """Return the numbers of a column of a file. Raise DataError for points in a file of decimal commas, other than those of dates."""
+    try:
+        return column.numbers(missing)
+    except DataError:
+        if all(text is None or text in missing or _DATE.fullmatch(text) for text in column.coded[1]):
+            return None
+        raise
 
 
 def _parse_booleans(column: Column, missing: Collection[str]) -> NDArray[np.float64] | None:

@@ -29,7 +29,7 @@ class State(BaseModel):
 class NotationState(State):
     """Notation of numbers in texts."""
 
-    unit: Annotated[list[Annotated[str, Field(max_length=40)]], InParts]
+    unit: Annotated[list[Annotated[str, Field(max_length=40)]], Field(max_length=20)]
     decimal: Literal[".", ","]
     magnitudes: bool
 

@@ -29,6 +29,7 @@ def of(pattern):
 
 COLUMNS = {  # values, what the column becomes, and a part of the reason
     "customer_id": ([1000 + int(number) for number in RNG.permutation(5 * ROWS)[:ROWS]], "left out", "its name is that of ids"),
+    "KundenNr": (of(lambda row: 10000 + 7 * row), "left out", "its name is that of ids"),
     "row": (of(lambda row: row + 1), "left out", "it numbers the rows"),
     "shuffled": ((RNG.permutation(ROWS) + 1).tolist(), "left out", "each whole number from 1 to 300 once"),
     "zip": (of(lambda row: ["02139", "10115", "00501", "90210", "33101"][row % 5]), "one_hot", "leading zeros, such as '02139': 5"),
@@ -186,6 +187,29 @@ def test_half_a_column_is_an_error_before_training(name, treatment, folder, run)
     started = run("init", "t.csv", "--force")
     assert started.code == 0
     assert any(line.startswith("odd ") and "left out" in line for line in started.err.splitlines())
+
+
+def test_a_file_with_decimal_commas(folder, run):
+    def written(value, digits=2):
+        return f"{value:,.{digits}f}".translate(str.maketrans(",.", ".,"))
+
+    rows = [
+        f"{written(PRICE[row])} €;{written(KILOS[row], 1)} kg;{written(-1e3 * KILOS[row])};{row % 28 + 1:02d}.03.2024"
+        for row in range(ROWS)
+    ]
+    lines = [f"{line};{written(KILOS[row] / 90, 3)};{['Ja', 'Nein'][row % 2]}" for row, line in enumerate(rows)]
+    (folder / "t.csv").write_text("\n".join(["preis;gewicht;saldo;datum;anteil;kauf", *lines]) + "\n", encoding="utf-8")
+    done = run("init", "t.csv")
+    assert done.code == 0, done.err
+    data = json.loads((folder / "spec.json").read_text())["data"]
+    assert (data["decimal"], data["positive"]) == (",", "Ja")
+    assert data["units"] == {"preis": "€", "gewicht": "kg", "saldo": ""}
+    assert "datum    left out  it has dates or times, such as '01.03.2024', which is no date of the form 2024-03-31" in done.err
+    assert run("train", "spec.json", "--epochs", 1, "-o", "model.h5").code == 0
+    model = mlpkit.load("model.h5")
+    texts = [{"preis": "1.234,5 €", "gewicht": "2,5 kg", "saldo": "-1.000,00", "anteil": 0.5}]
+    numbers = [{"preis": 1234.5, "gewicht": 2.5, "saldo": -1000.0, "anteil": 0.5}]
+    np.testing.assert_array_equal(model.predict_proba(texts), model.predict_proba(numbers))
 
 
 # -- the target, --task and --metric

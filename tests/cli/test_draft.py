@@ -13,12 +13,13 @@ from mlpkit.cli.draft import draft
 from mlpkit.data.readers import read_table
 from mlpkit.errors import DataError, DataWarning
 
+NAMES = ("", "", " code", " id", " year")
 ROWS = (2, 3, 5, 19, 20, 21, 30, 40, 50, 60, 120)
 
 
 def column(rng, rows):
     """A column as people have them."""
-    kind = rng.integers(0, 17)
+    kind = rng.integers(0, 28)
     numbers = rng.normal(size=rows).round(int(rng.integers(0, 4)))
     dates = [f"2024-{1 + row % 12:02d}-{1 + row % 28:02d}" for row in range(rows)]
     made = {
@@ -38,6 +39,17 @@ def column(rng, rows):
         13: [["0", "1", "true"][row % 3 if row % 11 == 0 else row % 2] for row in range(rows)],
         14: [f"{number}" if rng.random() < 0.1 else "" for number in numbers],
         15: [f"id{row}" for row in range(rows)],
+        17: [f"${number * 1e4:,.2f}" for number in numbers],
+        18: [f"{number} kg" if rng.random() < 0.9 else str(rng.choice(["?", "5 g", "7", "heavy"])) for number in numbers],
+        19: [f"{abs(number)}%" if rng.random() < 0.97 else "0.5" for number in numbers],
+        20: rng.choice(["yes", "No", " Y", "n"], rows),
+        21: [["ja", "nein"][row == rows - 1] for row in range(rows)],
+        22: [f"{number:04d}" for number in rng.integers(0, rng.integers(1, 500) + 1, rows)],
+        23: rng.permutation(rows) + 7,
+        24: [dates[row] if row % 2 else str(rng.integers(0, 60)) for row in range(rows)],
+        25: [f"€{abs(number)}{rng.choice(['K', 'M', ''])}" for number in numbers],
+        26: [f"({abs(number)})" if number < 0 else f"{number}" for number in numbers],
+        27: [f"1.{abs(int(number * 100)) + 100},5" for number in numbers],
         16: [["rare", "1", "2", "3"][int(rng.choice(4, p=[0.03, 0.3, 0.3, 0.37]))] for _ in range(rows)],
     }[int(kind)]
     gaps = rng.random(rows) < rng.choice([0, 0, 0.1, 0.6])
@@ -50,7 +62,7 @@ def test_drafted_specs_train(tmp_path, start):
     for seed in range(start, start + 50):
         rng = np.random.default_rng(seed)
         rows = int(rng.choice(ROWS))
-        columns = {f"c{index}": column(rng, rows) for index in range(int(rng.integers(2, 6)))}
+        columns = {f"c{index}{rng.choice(NAMES)}": column(rng, rows) for index in range(int(rng.integers(2, 6)))}
         text = io.StringIO()
         csv.writer(text).writerows([columns, *zip(*columns.values(), strict=True)])
         path = tmp_path / f"{seed}.csv"

@@ -147,6 +147,15 @@ UNPREDICTED = {  # whole files whose parts do not fit
     ),
     "a clip of another kind": (preprocessing("inputs", 0, clip="rough"), "the clip of an input column is not a limit"),
     "a clip below 0": (preprocessing("inputs", 0, clip=-1), "the clip of an input column is not a limit"),
+    "a notation that is a number": (preprocessing("inputs", 0, notation=5), "the notation of an input column does not fit its kind"),
+    "a unit that is a number": (
+        preprocessing("inputs", 0, notation={"unit": [5], "decimal": ".", "magnitudes": False}),
+        "the notation of an input column does not fit its kind",
+    ),
+    "words of a number": (
+        preprocessing("inputs", 0, notation={"true": ["yes"], "false": ["no"]}),
+        "the notation of an input column does not fit its kind",
+    ),
     "wide columns": (preprocessing("inputs", 0, width=10**9), "its preprocessing gives 1000000003 inputs"),
     "a threshold of three classes": (preprocessing("target", None, threshold=0.2), "the decision threshold of its target"),
     "a threshold above 1": (preprocessing("target", None, threshold=2), "the decision threshold of its target"),
