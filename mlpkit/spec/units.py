@@ -31,9 +31,7 @@ class Unit(Part):
     model_config = example({"unit": ["EUR", "Euro"], "decimal": ","})
 
     unit: Annotated[tuple[Spelling, ...], BeforeValidator(_several), WithJsonSchema(_SPELLINGS)] = Field(
-        (),
-        max_length=20,
-        description="spellings of the one unit, in front of the number or behind it; empty: there is none"
+        (), max_length=20, description="spellings of the one unit, in front of the number or behind it; empty: there is none"
     )
     decimal: Literal[".", ","] | None = Field(
         None, description="decimal mark, the other one may separate thousands; default: `data.decimal`"
