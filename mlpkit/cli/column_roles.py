@@ -124,7 +124,7 @@ def _described_notation(found: FoundNotation) -> str:
 
 def _described_texts(table: Table, column: InputColumn, missing: Sequence[str]) -> str:
     """Return the number of different texts, and what else is among them."""
-    from mlpkit.data.column_types import mixed_contents
+    from mlpkit.data.mixed_texts import mixed_contents
 
     texts = [category for category in column.categories if category is not None]
     mixed = mixed_contents(texts)
@@ -158,7 +158,8 @@ def _unusable(table: Table, training: Table, column: InputColumn, missing: Seque
     """Return the reason to leave a column out, or an empty string."""
     import numpy as np
 
-    from mlpkit.data.column_types import mixed_contents, text_counts, texts
+    from mlpkit.data.column_types import text_counts, texts
+    from mlpkit.data.mixed_texts import mixed_contents
     from mlpkit.preprocessing.inputs import notations_of
     from mlpkit.preprocessing.statistics import column_numbers
 

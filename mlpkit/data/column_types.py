@@ -26,11 +26,10 @@ Kind = Literal["number", "boolean", "category"]
 BOOLEANS = {"true": 1.0, "false": 0.0}
 FLAGS = {**BOOLEANS, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
 TO_NUMBERS = "convert them to numbers, such as days since a date"
-MIXED = 0.1  # least share of dates, or of numbers, among different texts that is reported
 CHECKED = 2**16  # rows that are checked at a time
 
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?"
-_DATE = re.compile(
+DATE = re.compile(
     rf"(\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}|\d{{1,2}}([-/.])\d{{1,2}}\2\d{{2,4}})([T ]{_TIME} ?(Z|[+-]\d\d(:?\d\d){{0,2}})?)?|{_TIME}"
 )
 _COMMA = re.compile(r"[+-]?\d[\d.]*|[+-]?[\d.]*,\d+")
@@ -75,7 +74,7 @@ def _refuse_almost_numbers(table: Table, name: str, missing: Collection[str], co
     """Raise the error for a text column of dates, or of numbers that cannot be read as such."""
     from mlpkit.data.decorated_numbers import MOSTLY, marks, refuse_decorated  # compiles many patterns
 
-    if all(_DATE.fullmatch(text) for text in counts):
+    if all(DATE.fullmatch(text) for text in counts):
         raise date_error(name, TO_NUMBERS if advice else _date_advice(name, counts), counts)
     insisting = advice or f"or, if they are categories: {_one_hot(name)}"
     refuse_decorated(name, counts, insisting)
@@ -187,7 +186,7 @@ def _parse_file(column: TextColumn, missing: Collection[str]) -> NDArray[np.floa
     try:
         return column.numbers(missing)
     except DataError:
-        if all(text is None or text in missing or _DATE.fullmatch(text) for text in column.coded[1]):
+        if all(text is None or text in missing or DATE.fullmatch(text) for text in column.coded[1]):
             return None
         raise
 
@@ -283,15 +282,4 @@ def has_days(table: Table, name: str, missing: Collection[str]) -> bool:
     if column.dtype != object or name in table.declared:
         return column.dtype.kind == "M"
     counts = text_counts(column, missing)
-    return bool(counts) and all(_DATE.fullmatch(text) and read_date(text) for text in counts)
-
-
-def mixed_contents(texts: Collection[str]) -> str:
-    """Return a description of texts that are partly dates or numbers, such as "dates and other texts, such as 'x'"; else an empty text."""
-    dates = {text for text in texts if _DATE.fullmatch(text)}
-    numeric = {text for text in texts if read_number(text) is not None} - dates
-    for noun, found in (("dates", dates), ("numbers", numeric)):
-        other = next((text for text in texts if text not in found), None)
-        if other is not None and len(found) >= MIXED * len(texts):
-            return f"{noun} and other texts, such as {other!r}"
-    return ""
+    return bool(counts) and all(DATE.fullmatch(text) and read_date(text) for text in counts)

@@ -23,7 +23,7 @@ PAIRS = (
     *(("oui", "non"), ("vrai", "faux"), ("si", "no"), ("sí", "no"), ("sim", "não"), ("sim", "nao")),
 )
 SIGNS = (  # of currencies, in front of a number or behind it
-    rf"{FEWER_SIGNS}|(A|C|S|NT|MX)\$|kr\.?|Fr\.?|Rp\.?|zł|Kč|Ft"
+    rf"{FEWER_SIGNS}|(US|CA|AU|NZ|HK|A|C|S|NT|MX) ?\$|kr\.?|Fr\.?|Rp\.?|zł|Kč|Ft"
     r"|(AED|SAR|SGD|HKD|THB|HUF|CZK|ILS|CLP|COP|ARS|PHP|MYR|IDR|TWD|VND|EGP|NGN|KES|RON|BGN|UAH|PKR|ISK)\b"
 )
 _POWER = "[kKmMbB][nN]?"
@@ -31,7 +31,7 @@ _KINDS = {  # with more signs than those that training refuses
     **KINDS,
     "a percent sign": re.compile(rf"\(?[−–]?{NUMBER}\s?[%‰]\)?"),
     "a currency": re.compile(
-        rf"[+−–-]?\(?({SIGNS})\s?\(?[−–]?{NUMBER}\s?({_POWER}|[.,]?[-–—])?\)?|\(?[−–]?{NUMBER}\)?\s?({_POWER})?\s?({SIGNS})\)?"
+        rf"[+−–-]?\(?({SIGNS})\s?\(?[−–]?{NUMBER}\s?({_POWER}|[.,]?[-–—])?\)?(\s?({SIGNS}))?|\(?[−–]?{NUMBER}\)?\s?({_POWER})?\s?({SIGNS})\)?"
     ),
 }
 UNIT = re.compile(rf"[+−–-]?(?:\d{{1,3}}(?:[ '’\u00a0\u202f]\d{{3}})+|\d|\.\d)[\d,.]*\s?{WORDS}")
@@ -99,7 +99,7 @@ def find_notation(counts: Mapping[str, int], decimal: Literal[".", ","] = ".") -
     rows = sum(counts[text] for text in unread)
     if len(unread) > FEW_MARKS or 2 * rows > sum(counts.values()):
         return FoundNotation(None, f"it has numbers with {kind}, such as {example!r}, and other texts, such as {unread[0]!r}")
-    bare += sum(counts[text] for text, found in spelled.items() if not any(found) and text not in unread)
+    bare += sum(counts[text] for text, (units, letter) in spelled.items() if not units and not letter and text not in unread)
     bare = bare if any(unit) else 0
     if bare and set(unit) & {"%", "‰"} and (share := _share_among(counts, spelled, decimal)):
         return FoundNotation(None, f"it has percentages, such as {example!r}, and numbers such as {share!r}, which may be shares of 1")
@@ -112,28 +112,30 @@ def _plain(text: str, decimal: str) -> float | None:
     return read_number(text if decimal == "." else text.translate(_SWAPPED))
 
 
-def _spelling(text: str) -> tuple[str, str] | None:
-    """Return the unit of a number and its magnitude, both of which may be empty, or None for another text."""
+def _spelling(text: str) -> tuple[tuple[str, ...], str] | None:
+    """Return the units in front of a number and behind it, and its magnitude, all of which may be empty, or None for another text."""
     text = text.strip(BLANKS).replace("−", "-").replace("–", "-")
     if text.startswith("(") and text.endswith(")"):
         text = text[1:-1].strip(BLANKS)
     text = text[1:].strip(BLANKS) if text[:1] in ("+", "-") else text
     if match := re.fullmatch(rf"{NUMBER}\s?(?P<unit>[%‰])", text):
-        return match["unit"], ""
+        return (match["unit"],), ""
     if match := _MONEY.fullmatch(text):
-        return match["first"] or match["last"] or "", match["magnitude"] or ""
+        return tuple(filter(None, (match["first"], match["last"]))), match["magnitude"] or ""
     match = UNIT.fullmatch(text)
-    return None if match is None else (match["unit"].strip(), "")
+    return None if match is None else ((match["unit"].strip(),), "")
 
 
-def _common_unit(spelled: Mapping[str, tuple[str, str]], counts: Mapping[str, int], bare: int) -> tuple[tuple[str, ...], bool] | str:
+def _common_unit(
+    spelled: Mapping[str, tuple[tuple[str, ...], str]], counts: Mapping[str, int], bare: int
+) -> tuple[tuple[str, ...], bool] | str:
     """Return the spellings of the one unit, the most frequent first, and True for magnitudes; or the reason why there is none."""
     units: Counter[str] = Counter()
     letters: set[str] = set()
-    for text, (unit, magnitude) in spelled.items():
-        units[unit or magnitude] += counts[text]
-        letters |= {magnitude} if magnitude and not unit else set()
-    names = [unit for unit, _ in units.most_common() if unit]
+    for text, (own, magnitude) in spelled.items():
+        units.update(dict.fromkeys(own or filter(None, (magnitude,)), counts[text]))
+        letters |= {magnitude} if magnitude and not own else set()
+    names = [unit for unit, _ in units.most_common()]
     powers = {MAGNITUDES[letter.lower()] for letter in letters}
     if letters and set(names) <= letters:
         if len(powers) > 1:
@@ -145,7 +147,7 @@ def _common_unit(spelled: Mapping[str, tuple[str, str]], counts: Mapping[str, in
         return f"it has numbers in {names[0]!r}, and others with {sorted(letters)[0]!r} and no unit"
     if other := next((name for name in names if _canonical(name) != _canonical(names[0])), ""):
         return f"it has numbers in {names[0]!r} and in {other!r}, which are different units: convert them to one"
-    return tuple(names), any(magnitude for unit, magnitude in spelled.values() if unit)
+    return tuple(names), any(magnitude for own, magnitude in spelled.values() if own)
 
 
 def _canonical(unit: str) -> str:

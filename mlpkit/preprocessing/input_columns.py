@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mlpkit.data.column_types import column_kind, mixed_contents, text_counts, texts
+from mlpkit.data.column_types import column_kind, text_counts, texts
 from mlpkit.data.csv.text_column import coded
 from mlpkit.data.table import Table, column_width, value_names
 from mlpkit.data.written_numbers import AnyNotation, Words
@@ -211,13 +211,21 @@ def _check_shared(column: InputColumn, table: Table, missing: Collection[str]) -
     categories = [category for category in column.categories if category is not None]
     rows = sum(text_counts(texts(table, column.name), missing).values())
     if len(categories) > max(FEW_CATEGORIES, rows / 2):
+        from mlpkit.data.mixed_texts import mixed_contents  # compiles many patterns
+
         if mixed := mixed_contents(categories):
-            then = f'set "preprocessing": {{"columns": {{"{column.name}": "date"}}}}' if mixed.startswith("dates") else "all are numbers"
-            help = f"correct them, or add them to data.missing; then {then}; or {leave_out(column.name)}"
-            raise DataError(f"the column {column.name!r} has {mixed}", help=help)
+            raise DataError(f"the column {column.name!r} has {mixed}", help=f"{_cure(column.name, mixed)}; or {leave_out(column.name)}")
         problem = f"{len(categories)} different texts in {rows} rows, such as {categories[0]!r}"
         help = f'convert them to numbers; or {leave_out(column.name)}; or set "one_hot" instead of "ignore" to encode them anyway'
         raise DataError(f"the column {column.name!r} has {problem}: too many to be categories", help=help)
+
+
+def _cure(name: str, mixed: str) -> str:
+    """Return the advice for a column of mixed contents."""
+    if mixed.startswith("ranges"):
+        return "give their ends, or their middle, as columns of numbers"
+    then = f'set "preprocessing": {{"columns": {{"{name}": "date"}}}}' if mixed.startswith("dates") else "all are numbers"
+    return f"correct them, or add them to data.missing; then {then}"
 
 
 def later_parts(columns: Sequence[InputColumn]) -> list[int]:
