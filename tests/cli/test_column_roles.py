@@ -55,7 +55,7 @@ COLUMNS = {  # values, what the column becomes, and a part of the reason
     "halfnumber": (of(lambda row: row * 1.5 if row % 2 else f"t{row}"), "left out", "it has numbers and other texts, such as 't0'"),
     "age": (RNG.uniform(18, 90, ROWS).round(1).tolist(), "number", "from 1"),
     "city": (of(lambda row: ["Rome", "Oslo", "Bern"][int(RNG.integers(3))]), "one_hot", "3 different texts"),
-    "income": (of(lambda row: ["$10K-$20K", "$20K-$50K", "under $10K", "$50K+"][row % 4]), "one_hot", "ranges of numbers, such as '$10K-$20K'"),
+    "income": (of(lambda row: ["$10K-$20K", "$20K-$50K", "under $10K", "$50K+"][row % 4]), "one_hot", "ranges of numbers, such as"),
     "span": (of(lambda row: f"{row}-{row + 5} kg"), "left out", "it has ranges of numbers, such as '0-5 kg'"),
     "note": (of(lambda row: f"note {row}"), "left out", "300 different texts in 300 rows"),
     "constant": (["same"] * ROWS, "left out", "it has only one value"),
