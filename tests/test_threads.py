@@ -85,7 +85,7 @@ def test_an_optimizer_in_pieces_moves_the_same_bits(optimizer, count, monkeypatc
 @pytest.mark.parametrize("activation", [info.full_name for info in mlpkit.plugins("activations") if info.full_name != "softmax"])
 def test_an_activation_on_threads_gives_the_same_bits(activation, monkeypatch):
     whole = trained("adam", activation)
-    for module, name, value in ((mlpkit.engine.workspace, "MANY", 1), (run, "LARGE", 1)):
+    for module, name, value in ((mlpkit.engine.layer_buffers, "MANY", 1), (run, "LARGE", 1)):
         monkeypatch.setattr(module, name, value)
     threads.use(2)
     np.testing.assert_array_equal(trained("adam", activation), whole)
