@@ -46,8 +46,19 @@ def initialize_embedding(options: AnyEmbedding, views: Mapping[str, Array], rng:
 def set_edges(edges: Array, values: Array) -> None:
     """Set edges of bins, shape (bins + 1,), to quantiles of values, shape (rows,), at equal steps of probability.
 
-    Equal quantiles become one edge; the bins that are then left are beyond the largest value, each one wide.
+    Equal quantiles become one edge; the bins that are then left are beyond the largest value, each one wide, or wider where numbers are so
+    large that the dtype would round such edges to equal ones.
     """
-    distinct = np.unique(np.quantile(values.astype(np.float64), np.linspace(0.0, 1.0, len(edges))).astype(edges.dtype))
+    most = np.finfo(edges.dtype).max / 4  # the width of a bin must not overflow
+    quantiles = np.quantile(values.astype(np.float64), np.linspace(0.0, 1.0, len(edges)))
+    distinct = np.unique(quantiles.clip(-most, most).astype(edges.dtype))
+    wide = max(1.0, 2.0 * float(np.spacing(np.abs(distinct[-1]))))
     edges[: len(distinct)] = distinct
-    edges[len(distinct) :] = distinct[-1] + np.arange(1, len(edges) - len(distinct) + 1)
+    edges[len(distinct) :] = float(distinct[-1]) + wide * np.arange(1, len(edges) - len(distinct) + 1)
+
+
+def edges_increase(edges: Array) -> bool:
+    """Return True if edges of bins, shape (numbers, bins + 1), increase by finite steps."""
+    with np.errstate(over="ignore"):
+        steps = np.diff(edges, axis=1)
+    return bool((steps > 0).all() and np.isfinite(steps).all())

@@ -168,7 +168,7 @@ class VectorEmbedding:
         self._levels: Array = levels.astype(np.float64)
         self._starts = np.cumsum(levels + 1, axis=0) - (levels + 1)
         self._codes: Array = np.empty((len(levels), rows))
-        self._known, self._positive = np.empty((2, len(levels), rows), bool)
+        self._known, self._inside = np.empty((2, len(levels), rows), bool)
         self._places = np.empty((len(levels), rows), np.intp)
         self._found: Array = np.empty((len(levels), rows, options.units), dtype)
         self._numbers = np.arange(options.units)
@@ -176,11 +176,12 @@ class VectorEmbedding:
         self._flat = np.empty((len(levels), rows, options.units), np.intp)  # places in the flattened gradient
 
     def forward(self, numbers: Array, out: Array) -> None:
-        """Fill `out`, shape (columns * units, rows), from numbers of levels, shape (columns, rows); those out of range share a vector."""
+        """Fill `out`, shape (columns * units, rows), from numbers of levels, shape (columns, rows); all other numbers share a vector."""
         np.rint(numbers, out=self._codes)
-        np.less(self._codes, self._levels, out=self._known)
-        np.greater_equal(self._codes, 0.0, out=self._positive)
-        np.logical_and(self._known, self._positive, out=self._known)
+        np.equal(self._codes, numbers, out=self._known)
+        for compare, limit in ((np.less, self._levels), (np.greater_equal, 0.0)):
+            compare(self._codes, limit, out=self._inside)
+            np.logical_and(self._known, self._inside, out=self._known)
         np.logical_not(self._known, out=self._known)
         np.copyto(self._codes, self._levels, where=self._known)
         np.add(self._codes, self._starts, out=self._places, casting="unsafe")

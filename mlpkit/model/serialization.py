@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from mlpkit.engine.embedding_parameters import edges_increase
 from mlpkit.engine.layers import parameter_shapes
 from mlpkit.engine.network import Network
 from mlpkit.errors import ModelFileError, ResourceLimit, SpecError, TensorMismatch
@@ -138,7 +139,8 @@ def whole_spec(contents: Contents, spec: Spec, path: str, allow_surrogate: bool,
     MissingPlugin, AmbiguousPlugin, BrokenPlugin
         The same as for `from_contents`.
     """
-    return _valid_spec(contents, contents.tensors or ("",) * len(spec.network.layers), path, allow_surrogate, own)
+    most = max(len(spec.network.layers), len(spec.network.embeddings))
+    return _valid_spec(contents, contents.tensors or ("",) * most, path, allow_surrogate, own)
 
 
 def _without_tensors(
@@ -171,11 +173,12 @@ def _valid_spec(
 
 
 def _check_length(spec: dict[str, Any], tensors: Collection[str]) -> None:
-    """Check the number of layers and metrics before validating each, because a file can list a million."""
+    """Check the number of layers, embeddings and metrics before validating each, because a file can list a million."""
     network, metrics = spec.get("network"), spec.get("metrics")
-    layers = network.get("layers") if isinstance(network, dict) else None
-    if isinstance(layers, list) and len(layers) > len(tensors):
-        raise TensorMismatch(f"the spec has {len(layers)} layers, but there are {len(tensors)} tensors", rule=Rule.TENSORS)
+    for part in ("layers", "embeddings"):
+        listed = network.get(part) if isinstance(network, dict) else None
+        if isinstance(listed, list) and len(listed) > len(tensors):
+            raise TensorMismatch(f"the spec has {len(listed)} {part}, but there are {len(tensors)} tensors", rule=Rule.TENSORS)
     if isinstance(metrics, list) and len(metrics) > MAX_METRICS:
         raise ResourceLimit(f"the spec has {len(metrics)} metrics, more than {MAX_METRICS}", rule=Rule.LIMITS)
 
@@ -183,6 +186,9 @@ def _check_length(spec: dict[str, Any], tensors: Collection[str]) -> None:
 def _stored(contents: Contents, spec: Spec, network: Network) -> Stored:
     if not all(np.isfinite(table).all() for table in contents.surrogates.values()):
         raise ModelFileError("the lookup table of an activation holds NaN or infinity", rule=Rule.PLUGINS)
+    for index, views in enumerate(network.embeddings):
+        if "edges" in views and not edges_increase(views["edges"]):
+            raise ModelFileError(f"the edges of bins in embeddings.{index}.edges do not increase by finite steps", rule=Rule.FINITE)
     inputs, target = _encoders(contents, spec)
     history = _history(contents.history)
     state = None if contents.training is None else _training_state(contents.training, contents.state, spec, network)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.engine.embedding_parameters import edges_increase
 from mlpkit.engine.network import Network
 from mlpkit.engine.parameters import layer_and_role
 from mlpkit.errors import DataError
@@ -68,6 +69,8 @@ def set_weights(network: Network, weights: Mapping[str, Any]) -> None:
             checked[name] = value.astype(network.dtype)
         if not np.isfinite(checked[name]).all():
             raise DataError(f"the weight {name!r} would be NaN or infinite in {network.dtype}", help="pass finite numbers of this type")
+        if name.endswith(".edges") and not edges_increase(checked[name]):
+            raise DataError(f"the edges of bins in {name!r} do not increase by finite steps", help="sort them, each of them once")
     for name, value in checked.items():
         views[name][...] = value
 

@@ -94,7 +94,7 @@ TEXTS: dict[Rule, str] = {
     ),
     Rule.TENSOR_NAMES: "The tensor with the name `LAYER.NAME`, split at the last dot, MUST be the dataset `/tensors/LAYER/NAME`.",
     Rule.TENSORS: "The tensors MUST be those that the spec's `network` needs, in name, shape and dtype.",
-    Rule.FINITE: "Every number of a tensor MUST be finite.",
+    Rule.FINITE: "Every number of a tensor MUST be finite, and the edges of bins MUST increase by finite steps.",
     Rule.PREPROCESSING: "The preprocessing MUST be valid as described here, and MUST fit the network of the spec.",
     Rule.HISTORY: "The columns named in `history` MUST be one-dimensional `float64` datasets of one length, one row for each epoch.",
     Rule.PROBE: "For the inputs of the probe, the network MUST compute the outputs of the probe, up to rounding errors.",

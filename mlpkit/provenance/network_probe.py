@@ -61,6 +61,7 @@ def _fits(network: Network, inputs: Array, outputs: Array) -> bool:
 
 def _outputs(network: Network, inputs: Array) -> Array:
     """Return the outputs of a network, in blocks of rows that limit memory, because the file chooses both rows and widths."""
-    block = max(1, CELLS // max(layer.weight.shape[1] for layer in network.layers))
+    features = sum(embedding.cells for embedding in network.spec.embeddings)
+    block = max(1, CELLS // max(features, *(layer.weight.shape[1] for layer in network.layers)))
     with np.errstate(all="ignore"):  # a plugin may overflow far from its training data
         return np.concatenate([network.predict(inputs[rows]) for rows in row_blocks(len(inputs), block)])

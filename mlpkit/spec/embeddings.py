@@ -28,6 +28,12 @@ class _Embedding(Option):
         raise NotImplementedError
 
 
+    @property
+    def cells(self) -> int:
+        """About the number of values that are computed for a row."""
+        return self.width
+
+
 class NumberEmbedding(_Embedding):
     """Embedding of numbers, each with parameters of its own: a linear map of several features of the number."""
 
@@ -37,6 +43,11 @@ class NumberEmbedding(_Embedding):
     def features(self) -> int:
         """Number of features of each number."""
         raise NotImplementedError
+
+    @property
+    def cells(self) -> int:
+        """About the number of values that are computed for a row."""
+        return self.features * len(self.inputs or ()) + self.width
 
     @property
     def width(self) -> int:

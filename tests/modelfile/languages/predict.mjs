@@ -137,7 +137,8 @@ function written(value, { unit, decimal, magnitudes }) { // the number of a text
 
 const textNumber = (value, notation) => (notation.true ? Number(notation.true.includes(bare(value).toLowerCase())) : written(value, notation));
 
-const category = (value, missing) => (value === null || missing.includes(String(value)) ? null : String(value));
+const categoryText = (value) => (typeof value === "boolean" ? (value ? "True" : "False") : String(value));
+const category = (value, missing) => (value === null || missing.includes(String(value)) ? null : categoryText(value));
 
 function interpolated(x, points, scores) { // piecewise linear, constant beyond the ends
   const next = points.findIndex((point) => x <= point);
@@ -145,7 +146,7 @@ function interpolated(x, points, scores) { // piecewise linear, constant beyond 
   return scores[next - 1] + (scores[next] - scores[next - 1]) * (x - points[next - 1]) / (points[next] - points[next - 1]);
 }
 
-function encode({ columns, missing }, arrays, row) {
+function encode({ columns, missing, zeros = [] }, arrays, row) {
   const of = (name) => arrays.get(`/preprocess/inputs/${name}`) ?? [];
   const plain = columns.filter(({ kind }) => kind !== "category"), chosen = columns.filter(({ kind }) => kind === "category");
   const values = plain.flatMap(({ name, kind, parts, notation }) => (kind === "date" ? dateNumbers(row[name], parts, missing) : [row[name]].flat().map((value) => (notation && typeof value === "string" && !missing.includes(value) ? textNumber(value, notation) : number(value, missing)))));
@@ -160,8 +161,36 @@ function encode({ columns, missing }, arrays, row) {
     if (clip === "smooth") scaled[at] /= Math.hypot(1, scaled[at] / 3);
     else if (clip) scaled[at] = Math.min(Math.max(scaled[at], -clip), clip);
   });
-  const choices = chosen.flatMap(({ name, categories }) => categories.map((known) => Number(category(row[name], missing) === known)));
-  return [...scaled, ...gaps, ...places, ...choices];
+  const choices = chosen.flatMap(({ name, treatment, categories }) => {
+    const found = categories.indexOf(category(row[name], missing));
+    return treatment === "embed" ? [found < 0 ? categories.length : found] : categories.map((_, at) => Number(at === found));
+  });
+  return [...scaled, ...gaps, ...places, ...choices].map((value, at) => (zeros.includes(at) ? 0 : value));
+}
+
+function embedded({ type, inputs, levels, units, frequencies, bins }, part, row) { // the values of an embedding
+  const [frequency, phase, weight, bias, edges] = ["frequency", "phase", "weight", "bias", "edges"].map(part), turn = 2 * Math.PI;
+  return inputs.flatMap((index, n) => {
+    const v = row[index], of = (array, size) => array.slice(n * size, (n + 1) * size), perUnit = Array.from({ length: units }, (_, j) => j);
+    if (type === "category") {
+      const start = levels.slice(0, n).reduce((a, b) => a + b, n), at = Number.isInteger(v) && v >= 0 && v < levels[n] ? v : levels[n];
+      return perUnit.map((j) => weight[(start + at) * units + j]);
+    }
+    const angles = bins ? [] : of(frequency, frequencies).map((f, k) => turn * f * v + (phase ? phase[n * frequencies + k] : 0));
+    const ends = bins ? of(edges, bins + 1) : [];
+    const places = ends.slice(1).map((end, k) => clip((v - ends[k]) / (end - ends[k]), 0, 1));
+    const features = type === "periodic" ? [...angles.map(Math.sin), ...angles.map(Math.cos)] : bins ? places : angles.map(Math.cos);
+    const map = of(weight, features.length * units);
+    const values = perUnit.map((j) => features.reduce((sum, feature, k) => sum + feature * map[k * units + j], bias[n * units + j]));
+    return type === "periodic" ? values.map((value) => Math.max(value, 0)) : values;
+  });
+}
+
+function firstInputs({ embeddings = [] }, arrays, row) { // of the first layer
+  const codes = new Set(embeddings.filter(({ type }) => type === "category").flatMap(({ inputs }) => inputs));
+  const values = embeddings.flatMap((options, at) => embedded(options, (name) => arrays.get(`/tensors/embeddings.${at}/${name}`), row));
+  const scale = arrays.get("/tensors/layers.0/input_scale");
+  return [...row.filter((_, at) => !codes.has(at)), ...values].map((value, at) => value * (scale?.[at] ?? 1));
 }
 
 function normalized(options, part, z) {
@@ -173,7 +202,7 @@ function normalized(options, part, z) {
 }
 
 function forward(spec, arrays, row) {
-  const inputs = [row]; // of each layer
+  const first = firstInputs(spec.network, arrays, row), inputs = [first]; // of each layer
   return spec.network.layers.reduce((x, { activation, normalization, residual }, index) => {
     const name = `/tensors/layers.${index}`, weight = arrays.get(`${name}/weight`), bias = arrays.get(`${name}/bias`);
     const width = weight.length / x.length;
@@ -185,7 +214,7 @@ function forward(spec, arrays, row) {
     const outputs = ACTIVATIONS[kind](normalized(normalization, part, z), activation, slope);
     inputs.push(residual ? outputs.map((value, unit) => value + inputs.at(-residual)[unit]) : outputs);
     return inputs.at(-1);
-  }, row);
+  }, first);
 }
 
 const LOG_MEAN = ["poisson", "gamma", "tweedie"];

@@ -177,12 +177,53 @@ def encode(inputs, arrays, rows):
         if column["kind"] != "category":
             continue
         texts = [category(row[column["name"]], missing) for row in rows]
-        parts.append(np.array([[text == known for known in column["categories"]] for text in texts]))
-    return np.hstack(parts).astype(float)
+        known = column["categories"]
+        if column["treatment"] == "embed":
+            parts.append(np.array([[known.index(text) if text in known else len(known)] for text in texts]))
+        else:
+            parts.append(np.array([[text == one for one in known] for text in texts]))
+    x = np.hstack(parts).astype(float)
+    x[:, inputs.get("zeros", [])] = 0
+    return x
+
+
+def embedded(options, parts, x):
+    """The values of an embedding for encoded inputs, row by row."""
+    values, (kind, turn) = [], (options["type"], 2 * math.pi)
+    for n, index in enumerate(options["inputs"]):
+        v = x[:, [index]]
+        if kind == "category":
+            start, levels = sum(options["levels"][:n]) + n, options["levels"][n]
+            known = (v >= 0) & (v < levels) & (v == np.floor(v))
+            values.append(parts["weight"][start + np.where(known, v, levels).astype(int)[:, 0]])
+            continue
+        if kind == "pbld":
+            features = np.cos(turn * parts["frequency"][n] * v + parts["phase"][n])
+        elif kind == "periodic":
+            features = np.hstack([np.sin(turn * parts["frequency"][n] * v), np.cos(turn * parts["frequency"][n] * v)])
+        else:
+            edges = parts["edges"][n]
+            features = np.clip((v - edges[:-1]) / np.diff(edges), 0, 1)
+        mapped = parts["bias"][n] + features @ parts["weight"][n]
+        values.append(np.maximum(mapped, 0) if kind == "periodic" else mapped)
+    return np.hstack([np.empty((len(x), 0)), *values])
+
+
+def first_inputs(network, arrays, x):
+    """The inputs of the first layer."""
+    embeddings = network.get("embeddings", [])
+    codes = {index for options in embeddings if options["type"] == "category" for index in options["inputs"]}
+    values = [x[:, [index for index in range(x.shape[1]) if index not in codes]]]
+    for number, options in enumerate(embeddings):
+        folder = f"/tensors/embeddings.{number}/"
+        parts = {path.removeprefix(folder): array.astype(float) for path, array in arrays.items() if path.startswith(folder)}
+        values.append(embedded(options, parts, x))
+    return np.hstack(values) * arrays.get("/tensors/layers.0/input_scale", 1.0)
 
 
 def forward(spec, arrays, x):
     """The outputs of the network, in float64."""
+    x = first_inputs(spec["network"], arrays, x)
     inputs = [x]  # of each layer
     for index, layer in enumerate(spec["network"]["layers"]):
         name = f"/tensors/layers.{index}"
