@@ -52,7 +52,7 @@ def set_edges(edges: Array, values: Array) -> None:
     most = np.finfo(edges.dtype).max / 4  # the width of a bin must not overflow
     quantiles = np.quantile(values.astype(np.float64), np.linspace(0.0, 1.0, len(edges)))
     distinct = np.unique(quantiles.clip(-most, most).astype(edges.dtype))
-    wide = max(1.0, 2.0 * float(np.spacing(np.abs(distinct[-1]))))
+    wide = max(1.0, 4.0 * float(np.spacing(np.abs(distinct[-1]))))
     edges[: len(distinct)] = distinct
     edges[len(distinct) :] = float(distinct[-1]) + wide * np.arange(1, len(edges) - len(distinct) + 1)
 

@@ -27,7 +27,6 @@ class _Embedding(Option):
         """Number of inputs that the embedding adds to those of the first layer."""
         raise NotImplementedError
 
-
     @property
     def cells(self) -> int:
         """About the number of values that are computed for a row."""

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from mlpkit.data.dataset import Dataset
+import mlpkit
+from mlpkit.engine.embedding_parameters import edges_increase, set_edges
 from mlpkit.engine.network import Network
 from mlpkit.engine.workspace import Workspace
 from mlpkit.spec import Spec
@@ -103,3 +105,34 @@ def test_a_whole_run_equals_that_of_pytorch(seed):
     first = net.first_inputs(reference["x"])
     assert first.shape == (40, net.spec.first_width)
     np.testing.assert_array_equal(first[:, :3], reference["x"][:, :3])
+
+
+@pytest.mark.parametrize("code", [-1.0, -0.5, 0.5, 2.5, 3.0, 1e30, -np.inf, np.nan])
+def test_numbers_that_are_no_level_share_a_vector(code):
+    net, _ = network([CATEGORIES], np.random.default_rng(2))
+    x = np.zeros((5, INPUTS))
+    x[:, 4] = [0, 1, 2, -0.0, code]
+    vectors = net.embeddings[0]["weight"]
+    with np.errstate(invalid="ignore"):
+        found = net.first_inputs(x)[:, INPUTS - 1 :]
+    np.testing.assert_array_equal(found, vectors[[0, 1, 2, 0, 3]])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "values", [[1e10] * 9, [-3e38, 0.0, 3e38], [1e30, 1e30, 1.1e30], [0.0] * 3, [5e37, 1e38] * 4, np.nextafter(1.0, 2.0) + np.zeros(4)]
+)
+def test_edges_of_bins_increase_by_finite_steps(values, dtype):
+    edges = np.empty(9, dtype)
+    set_edges(edges, np.array(values, dtype))
+    assert edges_increase(edges[None])
+    assert edges[0] <= np.float64(values).max()
+
+
+def test_edges_that_do_not_increase_are_refused():
+    spec = {"network": {"embeddings": [{"type": "piecewise_linear", "bins": 2}], "layers": [{"units": 1}]}, "loss": "mse"}
+    model = mlpkit.Model(spec, inputs=1)
+    with pytest.raises(mlpkit.DataError, match="edges of bins in 'embeddings.0.edges' do not increase"):
+        model.set_weights({"embeddings.0.edges": [[0.0, 1.0, 1.0]]})
+    model.set_weights({"embeddings.0.edges": [[0.0, 1.0, 1.5]]})
+    assert np.isfinite(model.network.predict(np.array([[0.0], [9.0]], np.float32))).all()

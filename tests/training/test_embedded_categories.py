@@ -8,7 +8,7 @@ import pytest
 
 import mlpkit
 from mlpkit.engine.dropout import InputNoise
-from mlpkit.errors import DataError, ModelFileError, UnseenCategoryWarning
+from mlpkit.errors import DataError, ModelFileError, UnseenCategoryWarning, UnsupportedVersion
 from mlpkit.model.serialization import from_contents
 from mlpkit.modelfile.reader import open_model
 
@@ -155,6 +155,15 @@ def test_the_linear_baseline_has_one_hot_columns_in_place_of_codes():
     embedded = mlpkit.baselines(spec_of(EMBEDDED, {"type": "category"}), TABLE).scores["linear"]
     one_hot = mlpkit.baselines(spec_of(dict.fromkeys(EMBEDDED, "one_hot")), TABLE).scores["linear"]
     assert embedded == pytest.approx(one_hot, rel=1e-9)
+
+
+@pytest.mark.parametrize("options", [{"input_scale": True}, {"embeddings": [{"type": "pbld"}]}, {"initialize_from_data": True}])
+def test_a_reader_of_schema_5_refuses_learned_inputs(options, tmp_path, monkeypatch):
+    spec = {"network": {"layers": [{"units": 2}, {"units": 1}], **options}, "loss": "mse", "training": {"epochs": 1}}
+    mlpkit.train(spec, TABLE[["n"]].to_numpy(), TABLE["y"].to_numpy()).save(tmp_path / "model.h5")
+    monkeypatch.setattr("mlpkit.modelfile.manifest.SPEC_SCHEMA", 5)
+    with pytest.raises(UnsupportedVersion, match="schema version 6"):
+        mlpkit.load(tmp_path / "model.h5")
 
 
 WRONG = {

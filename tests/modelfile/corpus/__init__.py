@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from . import bombs, datasets, dense, formats, large, manifest, models, outside, plugins, structure, texts
+from . import bombs, datasets, dense, embeddings, formats, large, manifest, models, outside, plugins, structure, texts
 from .case import Case
 
-MODULES = outside, datasets, structure, dense, bombs, texts, manifest, models, plugins, large, formats
+MODULES = outside, datasets, structure, dense, bombs, texts, manifest, models, embeddings, plugins, large, formats
 CASES: dict[str, Case] = {name: case for module in MODULES for name, case in module.CASES.items()}
 
 if len(CASES) < sum(len(module.CASES) for module in MODULES):

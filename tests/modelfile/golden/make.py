@@ -98,6 +98,25 @@ def own_missing(folder):
     (folder / "rows.csv").unlink()
 
 
+def learned(folder):
+    """A model with embeddings of all kinds and factors of the inputs, since spec schema 6."""
+    table = {name: values for name, values in TABLE.items() if name != "kind"}
+    table |= {"other": NUMBERS[:, 1].round(3).tolist(), "code": [(7, 8, 9, 9)[row % 4] if row else 1 for row in range(40)]}
+    embeddings = [
+        {"type": "pbld", "frequencies": 4, "scale": 0.5},
+        {"type": "category", "columns": ["colour", "code"], "units": 2},
+        {"type": "periodic", "columns": "other", "frequencies": 3, "units": 2},
+        {"type": "piecewise_linear", "columns": ["size", "other"], "bins": 4, "units": 2},
+    ]
+    network = {"embeddings": embeddings, "input_scale": True, "layers": [*layers(4), {"activation": "linear"}]}
+    spec = {"network": network, "loss": "mse", "training": {"epochs": 20, "batch_size": 16}, "dtype": "float64"}
+    spec["preprocessing"] = {"columns": {"colour": "embed", "code": "embed"}}
+    made = mlpkit.train(spec, table, NUMBERS.sum(1))
+    made.save(folder / "model.h5")
+    rows = [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)]
+    keep(folder, "learned", made, [*rows, {**rows[0], "colour": None, "code": 5}])
+
+
 def answers_of_file(made, path):
     return {"predictions": made.predict(path).tolist(), "probabilities": made.predict_proba(path).tolist()}
 
@@ -108,6 +127,7 @@ def main(folder):
         keep(folder, name, made, rows)
     unfinished(folder)
     own_missing(folder)
+    learned(folder)
 
 
 if __name__ == "__main__":

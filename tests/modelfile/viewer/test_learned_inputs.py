@@ -1,6 +1,5 @@
 """The viewer predicts with embeddings of all kinds, and refuses those whose numbers do not fit."""
 
-
 import numpy as np
 import pytest
 
@@ -74,7 +73,10 @@ def test_embeddings_are_computed_as_mlpkit_does(model, path, page):
 def test_embeddings_are_listed(model, path, page):
     page.show(path)
     rows = page.cells("#layers")
-    assert [(row[0], row[1], row[2], row[3]) for row in rows[:2]] == [("embedding 0", "1", "3", "category"), ("embedding 1", "2", "3", "pbld")]
+    assert [(row[0], row[1], row[2], row[3]) for row in rows[:2]] == [
+        ("embedding 0", "1", "3", "category"),
+        ("embedding 1", "2", "3", "pbld"),
+    ]
     assert rows[5][1] == str(model.network.layers[0].weight.shape[0])
     assert sum(int(row[6]) for row in rows) == mlpkit.inspect(path)["parameters"]
 
@@ -107,7 +109,10 @@ WRONG = {
     "other bins": (network_is(lambda found: found[4].update(bins=5)), "embeddings.4/edges is missing or does not have the shape"),
     "a code as a number": (network_is(lambda found: found[2].update(inputs=found[0]["inputs"])), "embedded twice"),
     "no embedding of codes": (network_is(lambda found: found.pop(3)), "is missing or does not have the shape"),
-    "edges that fall": (tensor_is("embeddings.4/edges", lambda edges: edges[:, ::-1].copy()), "the edges of the embedding 4 do not increase"),
+    "edges that fall": (
+        tensor_is("embeddings.4/edges", lambda edges: edges[:, ::-1].copy()),
+        "the edges of the embedding 4 do not increase",
+    ),
     "another treatment": (column_is(1, treatment="hashed"), 'does not support the treatment "hashed" of a category'),
     "other levels": (column_is(1, categories=["a", "b"]), "its embedded columns are not those of its network"),
 }
