@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlpkit.data.dataset import Dataset
 import mlpkit
+from mlpkit.data.dataset import Dataset
 from mlpkit.engine.embedding_parameters import edges_increase, set_edges
 from mlpkit.engine.network import Network
 from mlpkit.engine.workspace import Workspace
@@ -132,7 +132,7 @@ def test_edges_of_bins_increase_by_finite_steps(values, dtype):
 def test_edges_that_do_not_increase_are_refused():
     spec = {"network": {"embeddings": [{"type": "piecewise_linear", "bins": 2}], "layers": [{"units": 1}]}, "loss": "mse"}
     model = mlpkit.Model(spec, inputs=1)
-    with pytest.raises(mlpkit.DataError, match="edges of bins in 'embeddings.0.edges' do not increase"):
+    with pytest.raises(mlpkit.DataError, match=r"edges of bins in 'embeddings\.0\.edges' do not increase"):
         model.set_weights({"embeddings.0.edges": [[0.0, 1.0, 1.0]]})
     model.set_weights({"embeddings.0.edges": [[0.0, 1.0, 1.5]]})
     assert np.isfinite(model.network.predict(np.array([[0.0], [9.0]], np.float32))).all()
