@@ -22,8 +22,9 @@ FEW_VALUES = 8  # and columns with fewer values: the training rows might have no
 LABELS = 20  # more texts than this that differ in nearly every row are row names
 ROWS_PER_TEXT = 5  # numbers of different units are categories if their texts have this many rows on average
 SHARED = 0.4  # most different texts as a share of the rows: half of the training rows
+MANY = 30  # more categories than this are embedded
 
-Treatment = Literal["one_hot", "date", "boolean", "ignore", ""]
+Treatment = Literal["one_hot", "embed", "date", "boolean", "ignore", ""]
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,16 @@ class ColumnRole:
     reason: str = ""
 
 
-def category_treatment(levels: int, rows: int) -> Literal["one_hot", ""]:
+def category_treatment(levels: int, rows: int) -> Literal["one_hot", "embed", ""]:
     """Return the treatment of categories by the number of different ones, or an empty text if there are too many for any.
 
     This function alone decides it, for texts and for numeric codes.
     """
-    from mlpkit.preprocessing.input_columns import MOST_CATEGORIES
+    from mlpkit.preprocessing.input_columns import MOST_LEVELS
 
-    return "one_hot" if levels <= min(max(LABELS, SHARED * rows), MOST_CATEGORIES) else ""
+    if levels > min(max(LABELS, SHARED * rows), MOST_LEVELS):
+        return ""
+    return "one_hot" if levels <= MANY else "embed"
 
 
 def column_role(table: Table, training: Table, name: str, missing: Sequence[str], found: FoundNotation | None = None) -> ColumnRole:
@@ -65,7 +68,8 @@ def column_role(table: Table, training: Table, name: str, missing: Sequence[str]
         if found is not None and found.problem:
             return _of_unread(table, name, missing, found.problem)
         asked, why = _asked(table, name, missing)
-        options = Preprocessing(columns={name: asked} if asked else {})
+        first = asked or ({"type": "embed", "fewest": 1} if _is_large(table, name, missing) else "")
+        options = Preprocessing.model_validate({"columns": {name: first} if first else {}})
         column = InputEncoder.fit(options, table, (name,), missing).columns[0]
         if reason := _unusable(table, training, column, missing):
             return ColumnRole("", "ignore", reason)
@@ -101,8 +105,11 @@ def _role(
     table: Table, column: InputColumn, asked: Literal["date", "boolean", ""], missing: Sequence[str], found: FoundNotation | None
 ) -> ColumnRole:
     """Return the role of a column that can be used."""
+    from mlpkit.data.column_types import text_counts, texts
+
     if column.kind == "category":
-        treatment: Treatment = "" if _is_always_categorical(column) else "one_hot"
+        counts = text_counts(texts(table, column.name), missing)
+        treatment: Treatment = "" if _is_always_categorical(column) else category_treatment(len(counts), sum(counts.values()))
         return ColumnRole("category", treatment, _described_texts(table, column, missing))
     if asked or column.kind in ("boolean", "date"):
         return ColumnRole(column.kind, asked, "true and false")
@@ -110,8 +117,18 @@ def _role(
         return ColumnRole(column.kind, "", f"{column.cells} numbers per row")
     if found is not None and found.notation is not None:
         return ColumnRole("number", "", _described_notation(found))
-    chosen = number_role(table, column.name, missing, lambda levels, rows: bool(category_treatment(levels, rows)))
-    return ColumnRole("category" if chosen.treatment == "one_hot" else "number", chosen.treatment, chosen.reason)
+    chosen = number_role(table, column.name, missing, category_treatment)
+    return ColumnRole("category" if chosen.treatment in ("one_hot", "embed") else "number", chosen.treatment, chosen.reason)
+
+
+def _is_large(table: Table, name: str, missing: Sequence[str]) -> bool:
+    """Return True if a column holds texts with more different ones than can be one-hot encoded."""
+    from mlpkit.data.column_types import column_kind, text_counts, texts
+    from mlpkit.preprocessing.input_columns import MOST_CATEGORIES
+
+    if table[name].dtype != object or len(text_counts(texts(table, name), missing)) <= MOST_CATEGORIES:
+        return False
+    return column_kind(table, name, missing) == "category"
 
 
 def _described_notation(found: FoundNotation) -> str:

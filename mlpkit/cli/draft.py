@@ -135,6 +135,8 @@ def draft(
     preprocessing = ({"numbers": SCALING} if scaled else {}) | ({"columns": treatments} if treatments else {})
     spec = {"name": name, "seed": SEED, "data": data} | ({"preprocessing": preprocessing} if preprocessing else {})
     keys = _network(table.rows, classes, split="split" in data) | imbalance.keys
+    if "embed" in treatments.values():
+        keys["network"] = {"embeddings": [{"type": "category"}], **keys["network"]}
     spec |= keys if metric is None else with_metric(keys, metric, classes)
     for part in (table, training):
         TargetEncoder.fit(Spec.model_validate(spec), part.select([target]))  # raises the error if the target cannot be fitted

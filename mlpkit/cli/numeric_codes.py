@@ -25,14 +25,17 @@ CODES = {  # last words of the names of codes
 }
 
 
+CategoryTreatment = Callable[[int, int], Literal["one_hot", "embed", ""]]
+
+
 class NumberRole(NamedTuple):
     """Treatment of a column of numbers, empty for numbers, and the reason."""
 
-    treatment: Literal["one_hot", "ignore", ""]
+    treatment: Literal["one_hot", "embed", "ignore", ""]
     reason: str
 
 
-def number_role(table: Table, name: str, missing: Sequence[str], few: Callable[[int, int], bool]) -> NumberRole:
+def number_role(table: Table, name: str, missing: Sequence[str], chosen: CategoryTreatment) -> NumberRole:
     """Return the role of a column of single numbers.
 
     Parameters
@@ -41,8 +44,8 @@ def number_role(table: Table, name: str, missing: Sequence[str], few: Callable[[
     name : str
     missing : sequence of str
         Texts that stand for a missing value.
-    few : callable
-        Returns True if categories are few enough, by their number and that of the rows.
+    chosen : callable
+        Returns the treatment of categories by their number and that of the rows, an empty text if there are too many.
     """
     import numpy as np
 
@@ -63,11 +66,11 @@ def number_role(table: Table, name: str, missing: Sequence[str], few: Callable[[
         if named or zeros(table, name, missing):
             why = "its name is that of ids" if named else "it has codes with leading zeros"
             return NumberRole("ignore", f"{why}, and each row has another one")
-    return _of_whole(table, name, missing, distinct, rows, few) or NumberRole("", f"{len(distinct)} whole numbers {spread}")
+    return _of_whole(table, name, missing, distinct, rows, chosen) or NumberRole("", f"{len(distinct)} whole numbers {spread}")
 
 
 def _of_whole(
-    table: Table, name: str, missing: Sequence[str], distinct: NDArray[Any], rows: int, few: Callable[[int, int], bool]
+    table: Table, name: str, missing: Sequence[str], distinct: NDArray[Any], rows: int, chosen: CategoryTreatment
 ) -> NumberRole | None:
     """Return the role of whole numbers that are codes or years, else None."""
     levels = len(distinct)
@@ -76,8 +79,8 @@ def _of_whole(
     if not why and is_id(name):
         why = "ids, by the name"
     if why and distinct[0] >= 0 and levels > 1:
-        if (levels <= FEW_CODES or levels * ROWS_PER_CODE <= rows) and few(levels, rows):
-            return NumberRole("one_hot", f"{why}: {levels} categories")
+        if (levels <= FEW_CODES or levels * ROWS_PER_CODE <= rows) and (treatment := chosen(levels, rows)):
+            return NumberRole(treatment, f"{why}: {levels} categories")
         if is_id(name):
             return NumberRole("ignore", f"{why}, with {levels} different ones in {rows} rows")
         return NumberRole("", f"{why}, but {levels} different ones in {rows} rows are too many categories")

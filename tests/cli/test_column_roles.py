@@ -161,9 +161,10 @@ def test_whole_numbers_are_codes_by_name_and_number(name, levels, folder, run):
 
 
 def test_one_function_decides_on_categories_by_their_number():
-    few, many = [(20, 30), (400, 1000), (1000, 10**6)], [(21, 30), (401, 1000), (1001, 10**6)]
-    assert [category_treatment(*case) for case in few] == ["one_hot"] * 3
-    assert [category_treatment(*case) for case in many] == [""] * 3
+    few, many, most = [(20, 30), (30, 75)], [(31, 78), (400, 1000), (10**5, 10**6)], [(21, 30), (401, 1000), (10**5 + 1, 10**6)]
+    assert [category_treatment(*case) for case in few] == ["one_hot"] * 2
+    assert [category_treatment(*case) for case in many] == ["embed"] * 3
+    assert [category_treatment(*case) for case in most] == [""] * 3
 
 
 MIXED = {

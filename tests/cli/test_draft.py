@@ -89,6 +89,8 @@ CASES = {
     "names that occur twice each": ([f"name {row // 2}" for row in range(50)], "ignore"),
     "one 'unknown' among dates": (["unknown", *(f"2024-01-{1 + row % 28:02d}" for row in range(59))], "ignore"),
     "texts that some rows share": ([f"t{row % 22}" for row in range(60)], "one_hot"),
+    "few enough texts for one-hot columns": ([f"t{row % 30}" for row in range(90)], "one_hot"),
+    "texts that are many, and shared": ([f"t{row % 31}" for row in range(90)], "embed"),
     "texts that might be numbers": ([["0", "1", "2", "x"][row % 4] for row in range(60)], "one_hot"),
     "dates": ([f"2024-{1 + row * 5 % 12:02d}-{1 + row * 11 % 28:02d}" for row in range(60)], "date"),
     "dates and times": ([f"2024-01-{1 + row * 11 % 28:02d} {row % 24:02d}:15" for row in range(60)], "date"),

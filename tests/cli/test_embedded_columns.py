@@ -62,3 +62,22 @@ def test_info_of_a_strange_spec_still_shows_the_rest(folder, run):
         done = run("info", "strange.h5")
         assert done.code == 0
         assert "not valid: --verify shows the error" in done.out
+
+
+def test_init_embeds_texts_of_many_categories_and_trains_with_them(folder, run):
+    rng = np.random.default_rng(1)
+    cities, names = rng.integers(0, 1100, 4000), rng.integers(0, 10**9, 4000)
+    effect = rng.normal(size=1100)
+    rows = [
+        f"c{city},n{name},{rng.integers(1000, 1100)},{'ab'[city % 2]},{effect[city]:.3f}" for city, name in zip(cities, names, strict=True)
+    ]
+    (folder / "t.csv").write_text("\n".join(["city,name,zip,kind,y", *rows]) + "\n")
+    done = run("init", "t.csv", "-t", "y")
+    assert done.code == 0
+    spec = json.loads((folder / "spec.json").read_text())
+    assert spec["preprocessing"]["columns"] == {"city": "embed", "name": "ignore", "zip": "embed"}
+    assert spec["network"]["embeddings"] == [{"type": "category"}]
+    assert [*spec["network"]] == ["embeddings", "layers"]
+    done = run("train", "spec.json", "--epochs", 2, "-o", "m.h5")
+    assert done.code == 0, done.err
+    assert "2 categories: " in run("info", "m.h5").out
