@@ -1,5 +1,6 @@
 """Embeddings of inputs: gradients against central differences, values against formulas and PyTorch, and what a whole run does with them."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from mlpkit.data.dataset import Dataset
 from mlpkit.engine.embedding_parameters import edges_increase, set_edges
 from mlpkit.engine.network import Network
 from mlpkit.engine.workspace import Workspace
+from mlpkit.provenance.network_probe import probe_difference
 from mlpkit.spec import Spec
 from mlpkit.training.run import Run
 
@@ -136,3 +138,19 @@ def test_edges_that_do_not_increase_are_refused():
         model.set_weights({"embeddings.0.edges": [[0.0, 1.0, 1.0]]})
     model.set_weights({"embeddings.0.edges": [[0.0, 1.0, 1.5]]})
     assert np.isfinite(model.network.predict(np.array([[0.0], [9.0]], np.float32))).all()
+
+
+def test_the_self_test_of_many_features_is_computed_in_blocks_of_rows():
+    """The rows of a file's self-test must not make its loading take many times the size of its parameters."""
+    spec = {"network": {"embeddings": [{"type": "pbld", "frequencies": 256, "units": 1}], "layers": [{"units": 1}]}, "loss": "mse"}
+    net = mlpkit.Model(spec, inputs=300).network
+    inputs = np.zeros((64, 300), np.float32)
+    probe = {"inputs": inputs, "outputs": np.zeros((64, 1), np.float32)}
+    probe_difference(net, probe)
+    tracemalloc.start()
+    try:
+        probe_difference(net, probe)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 30e6, "64 rows of all features take 20 MB, several times"

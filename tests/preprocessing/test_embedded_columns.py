@@ -324,3 +324,21 @@ def test_unseen_and_missing_values_on_disk(small_blocks, tmp_path):
     written["preprocessing"]["missing"] = "none"
     with pytest.raises(DataError, match="'half' has a missing value in row"):
         prepare(Spec.model_validate(written))
+
+
+def test_texts_in_an_npy_file_may_stay_on_disk(small_blocks, tmp_path):
+    rows = np.empty(ROWS, [("n", "<f4"), ("city", "S3"), ("zip", "<i4"), ("name", "U3"), ("y", "<f8")])
+    rows["n"], rows["city"], rows["zip"], rows["y"] = STORED["n"], STORED["city"].astype("S"), STORED["zip"], np.arange(ROWS)
+    rows["name"] = [f"é{index % 7}" for index in range(ROWS)]
+    np.save(tmp_path / "rows.npy", rows)
+    columns = {**dict.fromkeys(("city", "zip", "name"), "embed"), "n": "none"}
+    disk, memory = (prepare(Spec.model_validate(on_disk(tmp_path / "rows.npy", in_memory, columns))) for in_memory in (False, True))
+    assert disk.inputs.to_state() == memory.inputs.to_state()
+    assert np.array_equal(disk.train.inputs[0 : len(disk.train.inputs)], memory.train.inputs)
+
+
+def test_only_embedded_categories_stay_on_disk(tmp_path):
+    with pytest.raises(SpecError, match="'zip' stays on disk, and columns on disk can be embedded, but not one-hot encoded"):
+        prepare(Spec.model_validate(on_disk(stored(tmp_path), False, {**TREATED, "zip": "one_hot"})))
+    with pytest.raises(SpecError, match="'other' is not one of the inputs"):
+        prepare(Spec.model_validate(on_disk(stored(tmp_path), False, {**TREATED, "other": "ignore"})))
