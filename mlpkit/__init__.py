@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from mlpkit.spec import Spec as Spec
     from mlpkit.training.baselines import Baselines as Baselines
     from mlpkit.training.epoch import Epoch as Epoch
+    from mlpkit.training.epoch import MemberEpoch as MemberEpoch
 
 _HOMES = {  # module -> its public names
     "plugin.user_code": "register register_file",
@@ -91,7 +92,7 @@ _HOMES = {  # module -> its public names
     "model.train": "epochs train",
     "spec": "Spec",
     "training.baselines": "Baselines",
-    "training.epoch": "Epoch",
+    "training.epoch": "Epoch MemberEpoch",
     "engine.workspace": "Workspace",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}

@@ -21,7 +21,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -38,6 +38,7 @@ LONG = 2**13  # elements of a matrix up to which OpenBLAS multiplies it with a v
 VARIABLES = ("MLPKIT_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 _used: int | None = None
+_alone: ContextVar[bool] = ContextVar("alone", default=False)
 
 
 def use(count: int | None) -> None:
@@ -62,8 +63,8 @@ def chosen() -> int | None:
     TrainingError
         The variable MLPKIT_THREADS is not a number.
     """
-    if _used is not None:
-        return _used
+    if _alone.get() or _used is not None:
+        return 1 if _alone.get() else _used
     for name in VARIABLES:
         if text := os.environ.get(name):
             if text.isascii() and text.isdigit() and int(text):
@@ -71,6 +72,16 @@ def chosen() -> int | None:
             if name == VARIABLES[0]:
                 raise TrainingError(f"the variable {name} is {text!r}", help="set it to a number of threads of at least 1, or unset it")
     return None
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Return a context in which 1 is the chosen number of threads, as in a worker process."""
+    token = _alone.set(True)
+    try:
+        yield
+    finally:
+        _alone.reset(token)
 
 
 def cores() -> int:

@@ -50,7 +50,8 @@ def evaluate(
 ) -> None:
     """Evaluate a model on data with known targets. Rows without a target are left out and counted.
 
-    For classification, precision, recall and F1 of each class and the confusion matrix are shown, for up to 20 classes.
+    For classification, precision, recall and F1 of each class and the confusion matrix are shown, for up to 20 classes; for an ensemble
+    the figures of each member.
     """
     from mlpkit.model.load import load
 
@@ -65,9 +66,11 @@ def evaluate(
     measured, label = report.figures, "weighted " if weighted else ""
     if json:
         classes = {} if report.classes is None else {"report": report.classes.to_dict()}
-        console.json({**finite(measured), **({"weighted": True} if weighted else {}), **classes})
+        members = {"members": [finite(each) for each in report.members]} if report.members else {}
+        console.json({**finite(measured), **({"weighted": True} if weighted else {}), **members, **classes})
     else:
-        console.out(_text(loaded, measured, label) + ("" if report.classes is None else f"\n\n{report.classes}"))
+        tables = [report.members_text() if report.members else "", "" if report.classes is None else str(report.classes)]
+        console.out("\n\n".join([_text(loaded, measured, label), *filter(None, tables)]))
     _check_bounds(console, measured, bounds, label)
 
 

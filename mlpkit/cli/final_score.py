@@ -36,14 +36,14 @@ def final_score(model: Model, prepared: Prepared, weighted: str) -> dict[str, An
     from mlpkit.training.baselines import score_baselines
 
     try:
-        found = score_baselines(model.spec, prepared, model.network, model.target_encoder)
+        found = score_baselines(model.spec, prepared, [member.network for member in model.members], model.target_encoder)
         metric = next(iter(found.scores["model"]))
-        return _values(model, found, metric, weighted)
+        return _values(model, found, metric, weighted, bool(prepared.folds))
     except RAISED as error:
         return {"error": one_line(f"{type(error).__name__}: {error}")}
 
 
-def _values(model: Model, found: Baselines, metric: str, weighted: str) -> dict[str, Any]:
+def _values(model: Model, found: Baselines, metric: str, weighted: str, out_of_fold: bool) -> dict[str, Any]:
     scores = {name: found.scores[name][metric] if name in found.scores else math.nan for name in ("model", "constant", "linear")}
     return {
         "metric": metric,
@@ -55,6 +55,7 @@ def _values(model: Model, found: Baselines, metric: str, weighted: str) -> dict[
         "constant_prediction": found.constant,
         "linear_rows": found.fitted_rows,
         "training_rows": found.training_rows,
+        **({"out_of_fold": True} if out_of_fold else {}),
         "skipped": dict(found.skipped),
         **_decided(model, found, metric),
         "advice": _advice(model, metric, found.constant, scores),
@@ -81,6 +82,7 @@ def score_text(score: dict[str, Any]) -> str:
     rows = (
         f"{some}{counted(of, 'validation row')}" if score["part"] == "validation" else f"{some}the {counted(of, 'row')} it was trained on"
     )
+    rows += ", each by the member that has held it out" if score.get("out_of_fold") else ""
     text = f"{'weighted ' if score['weighted'] else ''}{score['metric']} {_number(score['model'])} on {rows}"
     text += f"; {score['constant_prediction']} {_number(score['constant'])}, "
     if score["skipped"]:
@@ -106,11 +108,11 @@ def _advice(model: Model, metric: str, constant: str, scores: dict[str, float]) 
     ahead = {name: sign * (scores["model"] - scores[name]) for name in ("constant", "linear")}  # NaN without a score
     if ahead["constant"] <= 0:
         what = f"always predicting {'a constant' if constant == 'constant' else f'the {constant}'}"
-        return f"no better than {what}: {_to_try(model) or 'check that the inputs and the target are the right columns'}"
+        return f"no better than {what}: {_to_try(model.members[0]) or 'check that the inputs and the target are the right columns'}"
     if ahead["linear"] == 0 and len(model.spec.network.layers) > 1:
         return "a linear model is as good: a network without hidden layers may be enough"
     if ahead["linear"] < 0:
-        return f"a linear model is better: {_to_try(model) or 'try a larger network, or another learning rate'}"
+        return f"a linear model is better: {_to_try(model.members[0]) or 'try a larger network, or another learning rate'}"
     return None
 
 

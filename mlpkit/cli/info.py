@@ -16,6 +16,7 @@ from mlpkit.text.shown import and_more, counted, shortened
 LONGEST = 2000  # most characters of one fact; an untrusted file may have millions
 LONGEST_PLUGIN = 200
 MOST_PLUGINS = 10
+MOST_MEMBERS = 10
 MOST_COLUMNS = 200
 MOST_TABLES = 10
 MOST_EMBEDDINGS = 10
@@ -86,11 +87,12 @@ def _text(found: dict[str, Any]) -> str:
     if "threshold" in target or "threshold_rows" in target:
         lines.append(("decision", _decision(found["classes"], target, spec.get("decision"))))
     lines += [
-        ("network", f"{_shape(spec)}, {counted(found['parameters'], 'parameter')}, {spec.get('dtype')}"),
+        *_ensemble(spec.get("ensemble")),
+        ("network", f"{_shape(spec)}, {_parameters(found)}, {spec.get('dtype')}"),
         *zip(["embeddings", *[""] * MOST_EMBEDDINGS], _embeddings(spec), strict=False),
         ("loss", _name(spec.get("loss"))),
         ("optimizer", _name(spec.get("optimizer"))),
-        ("history", _history(found["history"], _weighted(spec))),
+        *zip(["history", *[""] * MOST_MEMBERS], _histories(found["history"], _weighted(spec)), strict=False),
         *([] if found["training"] is None else [("resume", _place(found["training"]))]),
         *zip(["plugins", *[""] * MOST_PLUGINS], _plugins(found["plugins"]), strict=False),
         *_tables(found["plugins"]),
@@ -99,6 +101,22 @@ def _text(found: dict[str, Any]) -> str:
         ("digest", f"sha256 {found['manifest_sha256']}"),
     ]
     return aligned([(name, shortened(str(value), LONGEST)) for name, value in lines]) + ("" if columns == [] else f"\n{_columns(columns)}")
+
+
+def _parameters(found: dict[str, Any]) -> str:
+    """Return the number of parameters, of all members of an ensemble."""
+    return counted(found["parameters"], "parameter") + ("" if found["spec"].get("ensemble") is None else " in all")
+
+
+def _ensemble(ensemble: Any) -> list[tuple[str, str]]:
+    """Return the number of members of an ensemble, as far as the spec is valid."""
+    if ensemble is None:
+        return []
+    members, folds = (ensemble.get("members"), ensemble.get("folds")) if isinstance(ensemble, dict) else (None, None)
+    if not isinstance(members, int):
+        return [("ensemble", NOT_VALID)]
+    how = "each held out other rows for validation" if folds == "rotate" else "trained on the same rows"
+    return [("ensemble", f"{members} members, whose predictions are averaged: {how}")]
 
 
 def _decision(classes: Any, target: dict[str, Any], decision: Any) -> str:
@@ -164,6 +182,15 @@ def _weighted(spec: dict[str, Any]) -> str:
         return "none"
 
 
+def _histories(history: dict[str, Any], weighted: str) -> list[str]:
+    """Return the history as one line, or a line for each member of an ensemble."""
+    members = history.get("members")
+    if members is None:
+        return [_history(history, weighted)]
+    shown = [f"member {number}: {_history(member, weighted)}" for number, member in enumerate(members[:MOST_MEMBERS])]
+    return shown + ([f"{and_more(len(members), MOST_MEMBERS).lstrip()}, which --json shows"] if len(members) > MOST_MEMBERS else [])
+
+
 def _history(history: dict[str, Any], weighted: str) -> str:
     """Return the number of epochs and the figures of the last one."""
     last = {name: value for name, value in history["last"].items() if name != "epoch" and value is not None}
@@ -173,12 +200,22 @@ def _history(history: dict[str, Any], weighted: str) -> str:
 
 def _place(training: dict[str, Any]) -> str:
     """Return the progress of a run that can be resumed. It is validated only when the run is resumed."""
+    if "members" in training:
+        return _places(training["members"])
     try:
         steps = training["step"] - training["epoch"] * training["steps_per_epoch"]
         done = counted(training["done"] + training["epoch"], "epoch")
         return f"after {done}{' and ' + counted(steps, 'step') if steps else ''}, by mlpkit train --resume"
     except (KeyError, TypeError):
         return NOT_VALID
+
+
+def _places(members: Any) -> str:
+    """Return the progress of an ensemble's run."""
+    if not isinstance(members, list):
+        return NOT_VALID
+    begun = sum(member is not None for member in members)
+    return f"{begun} of {counted(len(members), 'member')} begun or finished, by mlpkit train --resume"
 
 
 def _plugins(plugins: list[dict[str, Any]]) -> list[str]:

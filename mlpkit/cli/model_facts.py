@@ -25,17 +25,18 @@ def facts(model: Model, prepared: Prepared) -> dict[str, Any]:
         | ({} if column.notation is None else {"notation": column.notation.to_state()})
         for column in prepared.inputs.columns
     ]
+    network = model.members[0].network
     treated = model.spec.preprocessing.columns.items()
     layers = [
         {"inputs": layer.weight.shape[0], "units": layer.units, "activation": plugin_name(layer.spec.activation)}
-        for layer in model.network.layers
+        for layer in network.layers
     ]
     return {
         "task": prepared.target.task,
         "target": list(prepared.target.names),
         "classes": None if prepared.target.classes is None else prepared.target.classes.tolist(),
         "training_rows": len(prepared.train.inputs),
-        "validation_rows": 0 if prepared.validation is None else len(prepared.validation.inputs),
+        "validation_rows": _validation_rows(prepared),
         "split": prepared.split,
         "rows_without_target": prepared.untargeted,
         "weights": _weights(prepared),
@@ -45,8 +46,25 @@ def facts(model: Model, prepared: Prepared) -> dict[str, Any]:
         "inputs": prepared.inputs.width,
         "embeddings": [embedding_text(each.model_dump(mode="json")) for each in model.spec.network.embeddings],
         "layers": layers,
-        "parameters": len(model.network.parameters),
+        "parameters": len(network.parameters),
+        **({} if model.spec.ensemble is None else {"ensemble": _ensemble(model.spec.ensemble.members, prepared)}),
     }
+
+
+def _ensemble(members: int, prepared: Prepared) -> dict[str, Any]:
+    """Return the number of members and, if they hold out other rows, the fewest and the most rows of a member."""
+    if not prepared.folds:
+        return {"members": members, "folds": None}
+    parts = {
+        "training_rows": [len(fold.training) for fold in prepared.folds],
+        "validation_rows": [len(f.validation) for f in prepared.folds],
+    }
+    return {"members": members, "folds": (prepared.split or {}).get("folds"), **{key: [min(n), max(n)] for key, n in parts.items()}}
+
+
+def _validation_rows(prepared: Prepared) -> int:
+    held_out = sum(len(fold.validation) for fold in prepared.folds)
+    return held_out if prepared.validation is None else len(prepared.validation.inputs)
 
 
 def _weights(prepared: Prepared) -> str:
@@ -70,7 +88,11 @@ def facts_text(facts: dict[str, Any]) -> str:
     target = f"{listed(facts['target'])} ({facts['task']})"
     if facts["classes"] is not None:
         target += f" of {len(facts['classes'])} classes: {listed(facts['classes'])}"
-    rows = f"{facts['training_rows']} for training, {facts['validation_rows']} for validation{_split_text(facts['split'])}"
+    members = facts.get("ensemble")
+    if members and members["folds"]:
+        rows = f"{facts['training_rows']}{_split_text(facts['split'])}, of which each member holds out others"
+    else:
+        rows = f"{facts['training_rows']} for training, {facts['validation_rows']} for validation{_split_text(facts['split'])}"
     rows += f", {facts['rows_without_target']} without a target left out" if facts["rows_without_target"] else ""
     lines = [("rows", rows), ("target", target), ("inputs", f"{counted(len(facts['columns']), 'column')}, {facts['inputs']} encoded")]
     lines += [("", line) for line in kinds_text([(column["name"], column["kind"]) for column in facts["columns"]])]
@@ -85,14 +107,31 @@ def facts_text(facts: dict[str, Any]) -> str:
         new = f"; new: {listed(taken['new'])}" if taken["new"] else ""
         lines.append(("weights of", f"{facts['start_from']['model']}: {listed(taken['taken'])}{new}"))
     shape = " -> ".join([str(facts["inputs"]), *(f"{layer['units']} {layer['activation']}" for layer in facts["layers"])])
+    if members:
+        lines.append(("ensemble", _ensemble_text(members)))
     lines.append(("network", f"{shape}, {counted(facts['parameters'], 'parameter')}"))
     return aligned([*lines, *zip(["embeddings", *[""] * MOST_SHOWN], facts["embeddings"], strict=False)])
+
+
+def _ensemble_text(members: dict[str, Any]) -> str:
+    """Return the number of members, with the rows that each of them trains on and holds out."""
+    if not members["folds"]:
+        return f"{members['members']} members, which all train on the same rows"
+    training, validation = (
+        str(low) if low == high else f"{low} to {high}" for low, high in (members["training_rows"], members["validation_rows"])
+    )
+    return f"{members['members']} members: each trains on {training} rows, and validates on {validation} others"
 
 
 def _split_text(split: dict[str, Any] | None) -> str:
     """Return the groups or the first time of the validation rows, in parentheses; empty for another split."""
     if split is None:
         return ""
+    if "folds" in split:
+        what = "blocks" if "time" in split else "folds"
+        name = next((shortened(split[key], 60) for key in ("group", "time") if key in split), "")
+        detail = counted(split["groups"], "group") if "groups" in split else f"from {shortened(split.get('from', ''), 60)}"
+        return f" in {split['folds']} {what}" + (f" ({name}: {detail})" if name else "")
     if "group" in split:
         return f" ({shortened(split['group'], 60)}: {split['validation_groups']} of {split['groups']} groups)"
     return f" ({shortened(split['time'], 60)}: from {shortened(split['from'], 60)})"

@@ -42,6 +42,9 @@ def predict(
         float | None,
         typer.Option("--interval", help="Write intervals too that contain this share of the targets, such as 0.9; or sets of classes."),
     ] = None,
+    spread: Annotated[
+        bool, typer.Option("--spread", help="Write the standard deviation over the members of an ensemble too, such as price.spread.")
+    ] = False,
     keep_columns: Annotated[bool, typer.Option("--keep-columns", help="Write the columns of DATA before the predictions.")] = False,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Number of rows in memory at once.")] = 8192,
     code: Code = None,
@@ -53,7 +56,7 @@ def predict(
 
     The column of predictions has the name of the target, such as species. Probabilities are named species=Adelie and so on. A
     name that DATA already has gets the prefix predicted_. Intervals are price.lower and price.upper; a set of classes is true or false in
-    species=Adelie and so on.
+    species=Adelie and so on. Deviations over members are price.spread, or species=Adelie.spread and so on of the probabilities.
     """
     from mlpkit.model.load import load
 
@@ -67,6 +70,8 @@ def predict(
         raise typer.BadParameter("it decides between classes, and does not go with --proba or --parts", param_hint="--threshold")
     if interval is not None and (proba or parts or threshold is not None):
         raise typer.BadParameter("it does not go with --proba, --parts or --threshold", param_hint="--interval")
+    if spread and (proba or parts or interval is not None):
+        raise typer.BadParameter("it does not go with --proba, --parts or --interval", param_hint="--spread")
     for name, value in (("--threshold", threshold), ("--interval", interval)):
         if value is not None and not 0 < value < 1:
             raise typer.BadParameter(f"{value:g} is not between 0 and 1", param_hint=name)
@@ -76,7 +81,7 @@ def predict(
         rows = write(
             stream,
             chosen,
-            _batches(loaded, data, batch_size, _predictor(proba, parts, threshold, interval), keep_columns and chosen, allow_large),
+            _batches(loaded, data, batch_size, _predictor(proba, parts, threshold, interval, spread), keep_columns and chosen, allow_large),
         )
     if output != "-":
         console.say(one_line(f"saved {output}: {counted(rows, 'prediction')}"))
@@ -85,10 +90,12 @@ def predict(
 Predict = Callable[["Model", "Table"], Columns]
 
 
-def _predictor(proba: bool, parts: bool, threshold: float | None, interval: float | None) -> Predict:
+def _predictor(proba: bool, parts: bool, threshold: float | None, interval: float | None, spread: bool) -> Predict:
     """Return the function that predicts what the options ask for."""
     if interval is not None:
         return partial(_intervals, level=interval)
+    if spread:
+        return partial(_spread, threshold=threshold)
     return _probabilities if proba else _parts if parts else partial(_predictions, threshold=threshold)
 
 
@@ -117,9 +124,20 @@ def _predictions(model: Model, table: Table, threshold: float | None = None) -> 
 
 def _probabilities(model: Model, table: Table) -> Columns:
     """Return the probability of each class, or of each label."""
-    values = model.predict_proba(table)
+    return _named(_score_names(model), model.predict_proba(table))
+
+
+def _score_names(model: Model) -> Sequence[str]:
+    """Return the name of each class, such as species=Adelie, or of each target."""
     names = () if model.target_encoder is None else model.target_encoder.names
-    return _named(names if model.classes is None else [f"{names[0]}={label}" for label in model.classes.tolist()], values)
+    return names if model.classes is None else [f"{names[0]}={label}" for label in model.classes.tolist()]
+
+
+def _spread(model: Model, table: Table, threshold: float | None) -> Columns:
+    """Return predictions, and the deviations of numbers or probabilities over the members of an ensemble."""
+    values, deviations = model.predict(table, threshold=threshold, spread=True)
+    names = () if model.target_encoder is None else model.target_encoder.names
+    return _named(names, values) | _named([f"{name}.spread" for name in _score_names(model)], deviations)
 
 
 def _intervals(model: Model, table: Table, level: float) -> Columns:

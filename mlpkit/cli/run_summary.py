@@ -58,6 +58,8 @@ class RunSummary:
         return one_line(f"saved {self.output}: the weights of the best epoch before the failure")
 
     def _result(self, model: Model, done: int, interrupted: bool) -> str:
+        if model.spec.ensemble is not None:
+            return self._members(model, done, interrupted)
         epochs, most = len(model.history), model.spec.training.epochs
         after, early = f"after {counted(epochs, 'epoch')}", epochs < most and _monitor(model).exhausted
         reason = _reason(model) if epochs < most and not early else ""
@@ -68,6 +70,16 @@ class RunSummary:
         more = "training.early_stopping.patience" if early else "--epochs"
         return f"the run was complete {after}{reason or f': to train further, increase {more}'}"
 
+    def _members(self, model: Model, done: int, interrupted: bool) -> str:
+        """Return the result of an ensemble's run."""
+        counts = [len(member.history) for member in model.members]
+        low, high = min(counts), max(counts)
+        if interrupted:
+            return f"interrupted after {counted(sum(counts), 'epoch')} of {len(counts)} members"
+        verb = "trained" if self.source is None or high > done else "the run was complete:"
+        best = "" if model.spec.training.early_stopping is None else ", each with the weights of its best epoch"
+        return f"{verb} {len(counts)} members, {counted(high, 'epoch') if low == high else f'{low} to {high} epochs'} each{best}"
+
     def values(self, model: Model, *, interrupted: bool) -> dict[str, Any]:
         """Return the summary as JSON values."""
         best = best_epoch(model)
@@ -77,12 +89,19 @@ class RunSummary:
             "interrupted": interrupted,
             "last": as_json(model.history[-1]) if model.history else None,
             "best": None if best is None else as_json(best),
+            **({} if model.spec.ensemble is None else {"members": [_member_values(member) for member in model.members]}),
         }
 
 
+def _member_values(member: Model) -> dict[str, Any]:
+    best = best_epoch(member)
+    last = as_json(member.history[-1]) if member.history else None
+    return {"epochs": len(member.history), "last": last, "best": None if best is None else as_json(best)}
+
+
 def best_epoch(model: Model) -> Epoch | None:
-    """Return the epoch whose weights early stopping restored, or None without early stopping."""
-    if model.spec.training.early_stopping is None:
+    """Return the epoch whose weights early stopping restored; None without early stopping, and for an ensemble."""
+    if model.spec.training.early_stopping is None or model.spec.ensemble is not None:
         return None
     monitor = _monitor(model)
     return next((epoch for epoch in model.history if epoch.number == monitor.best), None)

@@ -13,6 +13,7 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.errors import OutputError
+from mlpkit.cli.member_progress import progress_of
 from mlpkit.cli.model_facts import columns_text, facts, facts_text
 from mlpkit.cli.options import Code, Data, Json, load_code, with_code
 from mlpkit.cli.output_files import MODELS, check_ending, check_output, same_file
@@ -47,7 +48,10 @@ From = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Read spec and data and report shapes, without training and writing.")]
 Replace = Annotated[bool, typer.Option("-f", "--force", help="Overwrite an existing model file, and remove checkpoints of an earlier run.")]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Number of threads; by default as many as speed up training.")]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", min=1, help="Number of threads, or of processes for an ensemble; by default as many as speed it up."),
+]
 ProgressStyle = Annotated[Style, typer.Option("--progress", help="Style of the progress on stderr; json is one object per epoch.")]
 
 
@@ -242,7 +246,7 @@ class _Training:
             raise _DryRun
         self.ending = replace(self.ending, source=source, weighted=self.summary["weights"])
         self.prepared = data
-        self.model, self.progress = model, Progress(self.console, self.style, model.spec.training.epochs, done, self.ending.weighted)
+        self.model, self.progress = model, progress_of(self.console, self.style, model, done, self.ending.weighted)
         self.signals.enter_context(self.interrupt)
 
     def _advise(self, error: Exception) -> None:

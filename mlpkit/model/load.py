@@ -80,7 +80,7 @@ def load(
     def verify_all() -> None:
         if verify_tensors is not None:
             verify_tensors()
-        check_drift(parts.spec, parts.network, contents, name, strict)
+        check_drift(parts.spec, parts.networks, contents, name, strict)
 
     if strict_by_environment() if strict is None else strict:
         parts = parts._replace(spec=complete())

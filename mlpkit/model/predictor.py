@@ -1,8 +1,8 @@
-"""Predictor: a network with its spec and fitted preprocessing, with predictions from raw rows."""
+"""Predictor: a network, or several, with spec and fitted preprocessing, with predictions from raw rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -13,21 +13,25 @@ from numpy.typing import NDArray
 from mlpkit.data.frames import as_table, is_empty, plain_array
 from mlpkit.engine.network import Network
 from mlpkit.errors import DataError
+from mlpkit.model.combination import Combination, decoded
+from mlpkit.numerics.average import average
 from mlpkit.spec import Spec
 
 if TYPE_CHECKING:  # imported where they are used, because predicting needs none of them
-    from mlpkit.plugin import Activation, Array, Loss, Metric
+    from mlpkit.plugin import Array, Loss
     from mlpkit.preprocessing import InputEncoder, TargetEncoder
-    from mlpkit.training.class_report import Report
+
+NO_PARTS, USE_PROBA = "only regression models predict parts", "use predict_proba, or --proba, for the probability of each class"
 
 
 class Predictor:
-    """Part of a model that predicts and evaluates.
+    """Part of a model that predicts.
 
     Parameters
     ----------
     spec : Spec
-    network : Network
+    network : Network or None
+        None for an ensemble, whose members have the networks.
     encoders : (InputEncoder, TargetEncoder)
         None for each before training.
     verify : callable, optional
@@ -39,7 +43,7 @@ class Predictor:
     def __init__(
         self,
         spec: Spec,
-        network: Network,
+        network: Network | None,
         encoders: tuple[InputEncoder | None, TargetEncoder | None],
         verify: Callable[[], None] | None = None,
         complete: Callable[[], Spec] | None = None,
@@ -50,7 +54,8 @@ class Predictor:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state for pickling and copying, with the present weights."""
-        return {**self.__dict__, "_network": self.network, "_verify": None, "_complete": None, "_spec": self.spec}
+        network = None if self._network is None else self.network
+        return {**self.__dict__, "_network": network, "_verify": None, "_complete": None, "_spec": self.spec}
 
     @property
     def spec(self) -> Spec:
@@ -69,16 +74,21 @@ class Predictor:
 
     @property
     def network(self) -> Network:
-        """Network of the model; after loading with ``verify="lazy"``, it is verified on first access."""
+        """Network of the model; after loading with ``verify="lazy"``, it is verified on first access.
+
+        An ensemble has no network of its own: each of its `members` has one.
+        """
+        if self._network is None:
+            raise DataError("an ensemble has a network for each member", help="use model.members[0].network")
         if self._verify is not None:
             self._verify()
             self._verify = None
         return self._network
 
     @property
-    def _predicting(self) -> Network:
-        """Network with the weights for predictions."""
-        return self.network
+    def _predicting(self) -> tuple[Network, ...]:
+        """Networks whose predictions are averaged, with the weights for predictions."""
+        return (self.network,)
 
     @property
     def classes(self) -> NDArray[Any] | None:
@@ -87,14 +97,24 @@ class Predictor:
 
     @overload
     def predict(
-        self, rows: Any, *, allow_large: bool = False, parts: Literal[False] = False, threshold: float | None = None
+        self,
+        rows: Any,
+        *,
+        allow_large: bool = False,
+        parts: Literal[False] = False,
+        threshold: float | None = None,
+        spread: Literal[False] = False,
     ) -> NDArray[Any]: ...
+    @overload
+    def predict(
+        self, rows: Any, *, allow_large: bool = False, threshold: float | None = None, spread: Literal[True]
+    ) -> tuple[NDArray[Any], NDArray[np.float64]]: ...
     @overload
     def predict(self, rows: Any, *, allow_large: bool = False, parts: Literal[True]) -> dict[str, NDArray[Any]]: ...
     def predict(
-        self, rows: Any, *, allow_large: bool = False, parts: bool = False, threshold: float | None = None
-    ) -> NDArray[Any] | dict[str, NDArray[Any]]:
-        """Return predictions for raw rows.
+        self, rows: Any, *, allow_large: bool = False, parts: bool = False, threshold: float | None = None, spread: bool = False
+    ) -> NDArray[Any] | dict[str, NDArray[Any]] | tuple[NDArray[Any], NDArray[np.float64]]:
+        """Return predictions for raw rows. An ensemble averages the probabilities or numbers of its members.
 
         Parameters
         ----------
@@ -107,29 +127,50 @@ class Predictor:
             True to return all predictions that the loss defines, by name: "y.mean" and "y.deviation" for "gaussian_nll". Regression only.
         threshold : float, optional
             Probability, between 0 and 1, above which the second of two classes is predicted, instead of the model's.
+        spread : bool
+            True to return the standard deviations over the members of an ensemble too (their squares are divided by the number of members).
 
         Returns
         -------
-        array, or dict of str to array with `parts`
+        array, or dict of str to array with `parts`, or (array, array) with `spread`
             Class labels or numbers in the form of the training targets: shape (rows,), or (rows, targets) for several targets. Each part
-            has shape (rows,).
+            has shape (rows,). Deviations have the shape of the numbers, or (rows, classes or labels) for those of the probabilities.
 
         Raises
         ------
         DataError
-            A column is missing or has invalid values; `parts` is set for a classification; or `threshold` for other than two classes.
+            A column is missing or has invalid values; `parts` is set for a classification; `threshold` for other than two classes; or
+            `spread` for a model that is no ensemble, or with `parts`.
         MissingPlugin
             The loss defines the predictions and is not installed.
         """
         target = self.target_encoder if threshold is None else self._with_threshold(threshold)
+        if spread:
+            self._check_spread(parts)
         encoded = self._encode(rows, allow_large)
-        if parts:
-            return self._parts(encoded)
         if target is None:
-            return self._predicting.predict(encoded)
-        if target.task == "regression":
-            return target.decode(self._predicting.predict(encoded), loss=self._decoding_loss())
-        return target.decode(*self._answers(encoded))
+            if parts:
+                raise DataError(NO_PARTS, help=USE_PROBA)
+            return average([network.predict(encoded) for network in self._predicting])
+        if parts:
+            return self._parts(target, encoded)
+        combined = self._combined(target)
+        if not spread:
+            return combined.decoded(encoded)
+        scores, deviations = combined.spread(encoded)
+        return decoded(target, scores), deviations[:, 0] if target.task == "regression" and len(target.names) == 1 else deviations
+
+    def _check_spread(self, parts: bool) -> None:
+        """Raise DataError if there is no spread over members."""
+        if self._network is not None or self.target_encoder is None:
+            raise DataError(
+                "only a trained ensemble has a spread over its members", help='leave it out, or train with "ensemble" in the spec'
+            )
+        if parts:
+            raise DataError("parts have no spread of their own", help="leave out parts or spread")
+
+    def _combined(self, target: TargetEncoder) -> Combination:
+        return Combination(self._predicting, target, self._spec.network.layers[-1].activation, self._decoding_loss())
 
     def _with_threshold(self, threshold: float) -> TargetEncoder:
         """Return the target encoder with another decision threshold."""
@@ -140,30 +181,23 @@ class Predictor:
             raise DataError(f"the threshold is {threshold!r}, but must be a number between 0 and 1", help="0.5 is the default")
         return replace(target, threshold=float(threshold))
 
-    def _parts(self, encoded: Array) -> dict[str, NDArray[Any]]:
-        target = self.target_encoder
-        if target is None or target.task != "regression":
-            raise DataError("only regression models predict parts", help="use predict_proba, or --proba, for the probability of each class")
-        found = target.parts(self._predicting.predict(encoded), self._decoding_loss())
+    def _parts(self, target: TargetEncoder, encoded: Array) -> dict[str, NDArray[Any]]:
+        if target.task != "regression":
+            raise DataError(NO_PARTS, help=USE_PROBA)
         return {
             f"{name}.{part}" if part else name: values[:, column]
-            for part, values in found.items()
+            for part, values in self._combined(target).parts(encoded).items()
             for column, name in enumerate(target.names)
         }
 
     def _decoding_loss(self) -> Loss | None:
         """Return the loss if it defines the predictions, else None; raise MissingPlugin if it is not installed."""
-        from mlpkit.provenance.placeholders import require
-
         if self.target_encoder is None or not self.target_encoder.decoded_by_loss:
             return None
+        from mlpkit.provenance.placeholders import require
+
         require(self.spec.loss)
         return self.spec.loss
-
-    def _answers(self, encoded: Array) -> tuple[Array, Activation, Array]:
-        """Return the outputs of the network, its last activation, and the pre-activations of the last layer."""
-        z, outputs = self._predicting.forward(encoded)
-        return outputs, self._spec.network.layers[-1].activation, z
 
     def predict_proba(self, rows: Any, *, allow_large: bool = False) -> NDArray[np.float64]:
         """Return the probability of each class, shape (rows, classes), in the order of `classes`; rows sum to 1 in float64.
@@ -179,7 +213,7 @@ class Predictor:
             raise DataError("the model has not been trained, so its classes are not known", help="use predict for the network's outputs")
         if self.target_encoder.task == "regression":
             raise DataError("this model predicts numbers, not classes, so there are no probabilities", help="use predict")
-        return self.target_encoder.scores(*self._answers(self._encode(rows, allow_large)))
+        return self._combined(self.target_encoder).scores(self._encode(rows, allow_large))
 
     def transform(self, rows: Any, *, layer: int = -2, allow_large: bool = False) -> Array:
         """Return the outputs of a hidden layer for raw rows: features for another model.
@@ -202,79 +236,13 @@ class Predictor:
         """
         from mlpkit.engine.transform import layer_outputs
 
-        network, count = self._predicting, len(self._predicting.layers)
+        if self._network is None:
+            raise DataError("the members of an ensemble have different features", help="use model.members[0].transform")
+        count = len(self._spec.network.layers)
         if isinstance(layer, bool) or not isinstance(layer, int) or not -count <= layer < count:
             help = f"use 0 to {count - 1}, or -{count} to -1" + ("; the only layer is the output layer" if count == 1 else "")
             raise DataError(f"there is no layer {layer!r}", help=help)
-        return layer_outputs(network, layer % count, self._encode(rows, allow_large))
-
-    def evaluate(
-        self,
-        rows: Any,
-        y: Any = None,
-        *,
-        metrics: str | Metric | Sequence[str | Metric] = (),
-        weights: Any = None,
-        allow_large: bool = False,
-        weighted: bool | None = None,
-    ) -> dict[str, float]:
-        """Return the loss and metrics on rows with known targets; rows without target are ignored, with a warning.
-
-        Parameters
-        ----------
-        rows : as for `predict`
-            If `y` is omitted, the rows must contain the target columns.
-        y : array, optional
-            Targets, shape (rows,) or (rows, targets), or probabilities of the classes, shape (rows, classes). The loss uses these, and
-            metrics the most probable class of each row.
-        metrics : str, Metric, or sequence of them
-            Metrics to compute; default: those of the spec, or else common ones for the task.
-        weights : array, shape (rows,), optional
-            Sample weights. Rows of weight 0 are ignored, as are rows of weight 0 in the spec's weight column, if the rows have it.
-        weighted : bool, optional
-            True to weight loss and metrics, by `weights` or by the spec's weight column; default: True if `weights` are passed.
-        allow_large : bool
-            The same as for `predict`.
-
-        Returns
-        -------
-        dict of str to float
-            "loss" and each metric by name; NaN, with a warning, for a metric that is undefined on these rows.
-        """
-        return self.report(rows, y, metrics=metrics, weights=weights, allow_large=allow_large, weighted=weighted).figures
-
-    def report(
-        self,
-        rows: Any,
-        y: Any = None,
-        *,
-        metrics: str | Metric | Sequence[str | Metric] = (),
-        weights: Any = None,
-        allow_large: bool = False,
-        weighted: bool | None = None,
-    ) -> Report:
-        """Return the figures of `evaluate` and, for classification, precision, recall and F1 of each class and the confusion matrix.
-
-        Parameters and errors are those of `evaluate`. `print(model.report(rows, y))` shows tables.
-        """
-        from mlpkit.preprocessing.prepare import encode_labelled
-        from mlpkit.provenance.placeholders import require
-        from mlpkit.training.evaluation import evaluate
-
-        if self.input_encoder is None or self.target_encoder is None:
-            raise DataError("the model has not been trained, so its preprocessing is not known", help="train it first")
-        weighted = weights is not None if weighted is None else weighted
-        require(self.spec.loss)
-        labelled = encode_labelled(
-            self.spec.allowing_large() if allow_large else self.spec,
-            self.input_encoder,
-            self.target_encoder,
-            rows,
-            y,
-            weights,
-            weighted=weighted,
-        )
-        return evaluate(self.spec, self._predicting, self.target_encoder, labelled, metrics)
+        return layer_outputs(self._predicting[0], layer % count, self._encode(rows, allow_large))
 
     def _encode(self, rows: Any, allow_large: bool) -> Array:
         """Return encoded rows, shape (rows, inputs).

@@ -35,6 +35,8 @@ class Runs:
         State of the optimizer from the last run, for the next one.
     begun : int
         Number of runs so far.
+    finished : bool
+        True if the last run of this process came to its end.
     """
 
     left: TrainingState | None
@@ -42,6 +44,7 @@ class Runs:
     session: Session | None = None
     warm_start: WarmStart | None = field(default=None)
     begun: int = 0
+    finished: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state for copying, without the present run."""
@@ -80,7 +83,7 @@ class Runs:
             help = "call mlpkit.epochs again, which continues from the present weights"
             raise TrainingError("the model has been trained since this loop was created", help=help)
         try:
-            self.begun, self.session, self.left = begun + 1, session, None
+            self.begun, self.session, self.left, self.finished = begun + 1, session, None, False
             try:
                 session.go_on()
                 while (epoch := session.run.next_epoch()) is not None:
@@ -88,7 +91,7 @@ class Runs:
                     yield epoch
                 session.after_training()
             except KeyboardInterrupt:
-                session.interrupted = True
+                session.keeps = True
                 raise
             finally:
                 try:
@@ -96,7 +99,8 @@ class Runs:
                 except KeyboardInterrupt:
                     session.settle()
                     raise
-            if session.run.finished:
+            self.finished = session.run.finished
+            if self.finished:
                 model.finish(session.prepared)
         except MLPKitError as error:
             error.model = model if model.history else None
@@ -135,12 +139,17 @@ class Runs:
             return self.left if self.session is None and keep else None
         state = self.state if wanted else None
         if wanted and state is None:
-            help = (
-                "save inside the loop over mlpkit.epochs, set training.checkpoint in the spec, or set "
-                "training.keep_state to true, which keeps the state of a finished run"
-            )
-            raise TrainingError("there is no run that could be resumed", help=help)
+            raise not_resumable()
         return state
+
+
+def not_resumable() -> TrainingError:
+    """Return the error for saving the state of a run that there is not."""
+    help = (
+        "save inside the loop over mlpkit.epochs, set training.checkpoint in the spec, or set "
+        "training.keep_state to true, which keeps the state of a finished run"
+    )
+    return TrainingError("there is no run that could be resumed", help=help)
 
 
 def elsewhere() -> TrainingError:

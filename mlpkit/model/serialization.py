@@ -10,9 +10,21 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from mlpkit.engine.embedding_parameters import edges_increase
-from mlpkit.engine.layers import parameter_shapes
 from mlpkit.engine.network import Network
 from mlpkit.errors import ModelFileError, ResourceLimit, SpecError, TensorMismatch
+from mlpkit.model.stored_members import (
+    check_features,
+    check_tensors,
+    count_members,
+    histories_of,
+    joined_history,
+    joined_state,
+    joined_training,
+    states_of,
+    tensors_of,
+    views_of,
+)
+from mlpkit.modelfile.constants import ENSEMBLE
 from mlpkit.modelfile.contents import Contents
 from mlpkit.modelfile.hdf5.source import ModelSource, named
 from mlpkit.modelfile.manifest import StoredObject
@@ -27,8 +39,8 @@ from mlpkit.provenance.resolve import replacements
 from mlpkit.spec import Spec
 from mlpkit.spec.forms import stored_spec
 from mlpkit.spec.plugin_objects import plugin_objects
-from mlpkit.text.shown import first_few, shortened
-from mlpkit.training.history import FIXED, History
+from mlpkit.text.shown import shortened
+from mlpkit.training.history import History
 
 if TYPE_CHECKING:
     from mlpkit.provenance.preactivation_ranges import Ranges
@@ -40,17 +52,28 @@ STATE_SCHEMA = 4  # the state of a run
 DECODING_SCHEMA = 5  # a target whose predictions the loss defines, or that has a decision threshold
 
 
+class StoredMember(NamedTuple):
+    """One network of a model, with its training."""
+
+    network: Network
+    history: History
+    state: TrainingState | None = None
+
+
 class Stored(NamedTuple):
-    """Validated parts of a model."""
+    """Validated parts of a model: one network, or those of all members of an ensemble."""
 
     spec: Spec
-    network: Network
+    members: tuple[StoredMember, ...]
     input_encoder: InputEncoder | None
     target_encoder: TargetEncoder | None
-    history: History
     metadata: dict[str, Any]
-    state: TrainingState | None = None
     ranges: Ranges | None = None  # ranges of the pre-activations of third-party activations
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """Networks of all members."""
+        return tuple(member.network for member in self.members)
 
 
 def to_contents(stored: Stored) -> Contents:
@@ -59,19 +82,21 @@ def to_contents(stored: Stored) -> Contents:
     fitted = {name: encoder for name, encoder in encoders.items() if encoder is not None}
     plugins, surrogates = records(list(plugin_objects(stored.spec)), stored.spec.dtype, stored.ranges or {})
     spec, schema = stored_spec(stored.spec, at_least=_lowest_schema(stored))
+    states = [member.state for member in stored.members]
     return Contents(
         spec=spec,
         spec_schema=schema,
-        tensors=dict(stored.network.parameters.views),
+        tensors=views_of(stored.spec, stored.networks),
         preprocessing={name: encoder.to_state() for name, encoder in fitted.items()},
         arrays={f"{name}/{key}": array for name, encoder in fitted.items() for key, array in encoder.arrays().items()},
-        history=stored.history.columns(),
+        history=joined_history(stored.spec, [member.history for member in stored.members]),
         plugins=plugins,
         metadata=stored.metadata,
-        training=None if stored.state is None else stored.state.model_dump(),
-        state={} if stored.state is None else stored.state.arrays,
-        probe=make_probe(stored.network),
+        training=joined_training(stored.spec, states),
+        state=joined_state(stored.spec, states),
+        probe=make_probe(stored.networks),
         surrogates=surrogates,
+        features=[] if stored.spec.ensemble is None else [ENSEMBLE],
     )
 
 
@@ -80,7 +105,7 @@ def _lowest_schema(stored: Stored) -> int:
     target = stored.target_encoder
     if target is not None and (target.decoded_by_loss or target.threshold != 0.5):
         return DECODING_SCHEMA
-    return BASE_SCHEMA if stored.state is None else STATE_SCHEMA
+    return BASE_SCHEMA if all(member.state is None for member in stored.members) else STATE_SCHEMA
 
 
 def from_contents(contents: Contents, path: ModelSource) -> Stored:
@@ -97,11 +122,11 @@ def from_contents(contents: Contents, path: ModelSource) -> Stored:
     """
     with naming(path):
         spec = _valid_spec(contents, contents.tensors, named(path), allow_surrogate=False)
-        _check_tensors(spec, {name: (array.shape, array.dtype.name) for name, array in contents.tensors.items()})
-        network = Network(spec.network, spec.dtype)
-        for name, view in network.parameters.views.items():
+        check_tensors(spec, {name: (array.shape, array.dtype.name) for name, array in contents.tensors.items()})
+        networks = [Network(spec.network, spec.dtype) for _ in range(count_members(spec))]
+        for name, view in views_of(spec, networks).items():
             view[...] = contents.tensors[name]
-        return _stored(contents, spec, network)
+        return _stored(contents, spec, networks)
 
 
 def read_parts(path: ModelSource, allow_surrogate: bool = False, own: Sequence[type[Plugin]] = ()) -> tuple[Stored, Contents]:
@@ -111,9 +136,9 @@ def read_parts(path: ModelSource, allow_surrogate: bool = False, own: Sequence[t
     """
     with open_model(path) as file:
         contents, spec, listed = _without_tensors(file, named(path), allow_surrogate, own)
-        network = Network(spec.network, spec.dtype)
-        file.arrays.take(listed, network.parameters.views)
-        return _stored(contents, spec, network), contents
+        networks = [Network(spec.network, spec.dtype) for _ in range(count_members(spec))]
+        file.arrays.take(listed, views_of(spec, networks))
+        return _stored(contents, spec, networks), contents
 
 
 def map_parts(
@@ -122,13 +147,14 @@ def map_parts(
     """Return the same from a mapped file, and a function that verifies the tensors. Errors are those of `from_contents`."""
     with open_model(path, map_file=True) as file:
         contents, spec, listed = _without_tensors(file, named(path), allow_surrogate, own)
-        network = Network.mapped(spec.network, spec.dtype, {name: file.arrays.mapped(stored) for name, stored in listed.items()})
+        mapped = {name: file.arrays.mapped(stored) for name, stored in listed.items()}
+        networks = [Network.mapped(spec.network, spec.dtype, tensors) for tensors in tensors_of(spec, mapped)]
 
         def verify() -> None:
             with naming(path):
                 file.arrays.verify(listed.values())
 
-        return _stored(contents, spec, network), contents, verify
+        return _stored(contents, spec, networks), contents, verify
 
 
 def whole_spec(contents: Contents, spec: Spec, path: str, allow_surrogate: bool, own: Sequence[type[Plugin]]) -> Spec:
@@ -139,7 +165,7 @@ def whole_spec(contents: Contents, spec: Spec, path: str, allow_surrogate: bool,
     MissingPlugin, AmbiguousPlugin, BrokenPlugin
         The same as for `from_contents`.
     """
-    most = max(len(spec.network.layers), len(spec.network.embeddings))
+    most = max(len(spec.network.layers), len(spec.network.embeddings)) * count_members(spec)
     return _valid_spec(contents, contents.tensors or ("",) * most, path, allow_surrogate, own)
 
 
@@ -149,7 +175,7 @@ def _without_tensors(
     """Return the contents of a file, its spec, and the entries of the tensors, after comparing them with the spec."""
     contents, listed = file.contents(tensors={}), file.listed("tensor")
     spec = _valid_spec(contents, listed, path, allow_surrogate, own, predicting=True)
-    _check_tensors(spec, {name: (tuple(stored.shape), stored.dtype) for name, stored in listed.items()})
+    check_tensors(spec, {name: (tuple(stored.shape), stored.dtype) for name, stored in listed.items()})
     return contents, spec, listed
 
 
@@ -175,27 +201,35 @@ def _valid_spec(
 def _check_length(spec: dict[str, Any], tensors: Collection[str]) -> None:
     """Check the number of layers, embeddings and metrics before validating each, because a file can list a million."""
     network, metrics = spec.get("network"), spec.get("metrics")
+    ensemble = spec.get("ensemble")
+    members = ensemble.get("members") if isinstance(ensemble, dict) else 1
     for part in ("layers", "embeddings"):
         listed = network.get(part) if isinstance(network, dict) else None
-        if isinstance(listed, list) and len(listed) > len(tensors):
-            raise TensorMismatch(f"the spec has {len(listed)} {part}, but there are {len(tensors)} tensors", rule=Rule.TENSORS)
+        needed = len(listed) * (members if isinstance(members, int) and members > 1 else 1) if isinstance(listed, list) else 0
+        if needed > len(tensors):
+            raise TensorMismatch(f"the spec has {needed} {part}, but there are {len(tensors)} tensors", rule=Rule.TENSORS)
     if isinstance(metrics, list) and len(metrics) > MAX_METRICS:
         raise ResourceLimit(f"the spec has {len(metrics)} metrics, more than {MAX_METRICS}", rule=Rule.LIMITS)
 
 
-def _stored(contents: Contents, spec: Spec, network: Network) -> Stored:
+def _stored(contents: Contents, spec: Spec, networks: Sequence[Network]) -> Stored:
     if not all(np.isfinite(table).all() for table in contents.surrogates.values()):
         raise ModelFileError("the lookup table of an activation holds NaN or infinity", rule=Rule.PLUGINS)
-    for index, views in enumerate(network.embeddings):
+    for index, views in enumerate(views for network in networks for views in network.embeddings):
         if "edges" in views and not edges_increase(views["edges"]):
-            raise ModelFileError(f"the edges of bins in embeddings.{index}.edges do not increase by finite steps", rule=Rule.FINITE)
+            number = index % len(spec.network.embeddings)
+            raise ModelFileError(f"the edges of bins in embeddings.{number}.edges do not increase by finite steps", rule=Rule.FINITE)
+    check_features(spec, contents.features)
     inputs, target = _encoders(contents, spec)
-    history = _history(contents.history)
-    state = None if contents.training is None else _training_state(contents.training, contents.state, spec, network)
-    if state is not None and len(history) != state.place.epochs:
-        what = f"it is after {state.place.epochs} epochs, but the history has {len(history)}"
-        raise ModelFileError(f"the training state in it does not fit its history: {what}", rule=Rule.STATE)
-    return Stored(spec, network, inputs, target, history, contents.metadata, state, known_ranges(contents.plugins))
+    histories, states = histories_of(spec, contents.history), states_of(spec, contents.training, contents.state)
+    members = []
+    for network, history, stored in zip(networks, histories, states, strict=True):
+        state = None if stored is None else _training_state(*stored, spec, network)
+        if state is not None and len(history) != state.place.epochs:
+            what = f"it is after {state.place.epochs} epochs, but the history has {len(history)}"
+            raise ModelFileError(f"the training state in it does not fit its history: {what}", rule=Rule.STATE)
+        members.append(StoredMember(network, history, state))
+    return Stored(spec, tuple(members), inputs, target, contents.metadata, known_ranges(contents.plugins))
 
 
 def _encoders(contents: Contents, spec: Spec) -> tuple[InputEncoder | None, TargetEncoder | None]:
@@ -219,20 +253,6 @@ def _encoders(contents: Contents, spec: Spec) -> tuple[InputEncoder | None, Targ
     return inputs, target
 
 
-def _check_tensors(spec: Spec, found: dict[str, tuple[tuple[int, ...], str]]) -> None:
-    """Compare the tensors' shapes and dtypes, by name, with those of the spec, before any allocation."""
-    try:
-        needed = {name: shape for part in parameter_shapes(spec.network) for name, shape in part.items()}
-    except ValueError as error:
-        raise ModelFileError(str(error), rule=Rule.TENSORS) from error
-    for name in sorted(needed.keys() | found.keys()):
-        shape, dtype = found.get(name, ("missing", spec.dtype))
-        if needed.get(name) != shape:
-            raise TensorMismatch(f"the tensor {name} is {shape}, but the spec requires {needed.get(name, 'none')}", rule=Rule.TENSORS)
-        if dtype != spec.dtype:
-            raise TensorMismatch(f"the tensor {name} is {dtype}, but the spec has {spec.dtype}", rule=Rule.TENSORS)
-
-
 def _training_state(values: dict[str, Any], arrays: dict[str, NDArray[Any]], spec: Spec, network: Network) -> TrainingState:
     from mlpkit.training.state import TrainingState
 
@@ -249,15 +269,3 @@ def _training_state(values: dict[str, Any], arrays: dict[str, NDArray[Any]], spe
 
 def _arrays(contents: Contents, prefix: str) -> dict[str, NDArray[Any]]:
     return {name.removeprefix(f"{prefix}/"): array for name, array in contents.arrays.items() if name.startswith(f"{prefix}/")}
-
-
-def _history(columns: dict[str, NDArray[np.float64]]) -> History:
-    """Return the history from the columns of a file; raise ModelFileError if they are not valid."""
-    numbers = columns.get("epoch", np.zeros(0))
-    if columns and not columns.keys() >= set(FIXED):
-        problem = f"it has the columns {first_few(list(columns))}, not {', '.join(FIXED)}"
-    elif not np.isfinite(numbers).all() or not ((numbers >= 1) & (numbers < 2**53) & (numbers == np.floor(numbers))).all():
-        problem = "the numbers of its epochs are not positive integers"
-    else:
-        return History(columns)
-    raise ModelFileError(f"the history is not valid: {problem}", rule=Rule.HISTORY)

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mlpkit.errors import DataError, ModelFileError, TrainingInterrupted
+from mlpkit.errors import DataError, ModelFileError, SpecError, TrainingInterrupted
 from mlpkit.files.paths import as_path
 from mlpkit.model.model import Model
 from mlpkit.model.serialization import from_contents
@@ -20,7 +20,6 @@ from mlpkit.preprocessing.prepare import Prepared, prepare
 from mlpkit.spec import Spec, as_spec
 from mlpkit.training.checkpoints import read_checkpoint
 from mlpkit.training.epoch import Epoch
-from mlpkit.training.resume_checks import check_spec, resumable
 
 
 class Start(NamedTuple):
@@ -111,15 +110,21 @@ def train(
     _check_callable(stop=stop, on_start=on_start, on_epoch=on_epoch)
     if resume is not None and start_from is not None:
         raise TypeError("give either resume or start_from: a run that is resumed has weights of its own")
-    start = _start(as_spec(spec), rows, y, validation=validation, weights=weights, resume=resume)
+    spec = as_spec(spec)
+    if start_from is not None and spec.ensemble is not None:
+        message = "the members of an ensemble differ by their initial weights, and cannot begin with those of another model"
+        raise SpecError.at("ensemble", message, "remove it, or leave out start_from (--from)")
+    start = _start(spec, rows, y, validation=validation, weights=weights, resume=resume)
     if start_from is not None:
         start = start._replace(taken=_take(start.model, start_from))
     model, prepared, resumed_from, _ = start
     if on_start is not None:
         if resumed_from is not None:
-            resumable(model.training_state, prepared)  # before the caller displays the run
+            model.check_resumable(prepared)  # before the caller displays the run
         on_start(start)
-    run = model.epochs(prepared, stop, resume=resumed_from is not None, checkpoints=checkpoints, replace=replace_checkpoints)
+    run = model.epochs(
+        prepared, stop, resume=resumed_from is not None, checkpoints=checkpoints, replace=replace_checkpoints, processes=True
+    )
     try:
         with closing(run):
             for epoch in run:
@@ -223,7 +228,7 @@ def resumed(spec: Spec, path: str | Path) -> tuple[Model, Path]:
             "and mlpkit.epochs(model, ...) trains a finished model further in a new run"
         )
         raise ModelFileError(f"{file}: the model is finished and has no training state to resume from", help=help)
-    model.spec = check_spec(model.training_state, model.spec, spec, model.history)
+    model.resume_with(spec)
     return model, file
 
 

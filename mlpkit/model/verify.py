@@ -47,9 +47,8 @@ def verify(path: str | Path) -> list[tuple[str, str]]:
         raise DriftedPlugin(f"{path}: plugins compute other values than when the model was saved: {'; '.join(drifted)}", help=ADVICE)
     if not contents.probe:
         return [*done, ("probe", "not in the file")]
-    network = parts.network
     with naming(path):
-        difference = probe_difference(network, contents.probe)
-        if difference > tolerance(network.dtype):
+        difference = probe_difference(parts.networks, contents.probe)
+        if difference > tolerance(parts.spec.dtype):
             raise Corrupt(f"the network computes other check values than when it was saved, by {difference:.2g}", rule=Rule.PROBE)
     return [*done, ("probe", f"the network computes the stored check values, up to {difference:.2g}")]

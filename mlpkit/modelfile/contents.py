@@ -45,6 +45,8 @@ class Contents:
         Arrays of such a run, by names such as ``optimizer/momentum``.
     surrogates : dict of str to array of float64, shape (2, points)
         Lookup tables of activations (values and derivatives), by the names used in the records of plugins.
+    features : list of str
+        Features that a reader has to know.
     """
 
     spec: dict[str, Any]
@@ -59,3 +61,4 @@ class Contents:
     state: dict[str, NDArray[Any]] = field(default_factory=dict)
     surrogates: dict[str, NDArray[Any]] = field(default_factory=dict)
     spec_schema: int = SPEC_SCHEMA
+    features: list[str] = field(default_factory=list)

@@ -102,6 +102,7 @@ class OpenFile:
             training=self.manifest.training,
             state=self.taken("state"),
             surrogates=self.taken("surrogate"),
+            features=self.manifest.required_features,
         )
 
 

@@ -43,6 +43,7 @@ class Rule(IntEnum):
     LIMITS = 30
     SPEC = 31
     PLUGINS = 32
+    ENSEMBLE = 33
 
     @property
     def text(self) -> str:
@@ -105,4 +106,8 @@ TEXTS: dict[Rule, str] = {
     Rule.SPEC: "The spec MUST be valid for its schema, and every listed plugin MUST be of a known kind.",
     Rule.PLUGINS: "The `code`, `probe` and `surrogate` of a plugin MUST be as described here; each of them MAY be missing.",
     Rule.LIMITS: "A reader MAY refuse a file that is larger than the limits listed here, and mlpkit does.",
+    Rule.ENSEMBLE: (
+        "A file MUST require the feature `ensemble` exactly if its spec has an `ensemble`, "
+        "and its history MUST then have the numbers of the members in order."
+    ),
 }

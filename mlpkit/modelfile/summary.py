@@ -6,8 +6,14 @@ import math
 import re
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.modelfile.constants import ENSEMBLE
 from mlpkit.modelfile.hdf5.source import ModelSource, named
 from mlpkit.modelfile.reader import OpenFile, open_model
+
+MOST_MEMBERS = 100  # of an ensemble
 
 
 def summary(path: ModelSource) -> dict[str, Any]:
@@ -68,7 +74,19 @@ def _of(preprocessing: dict[str, Any], part: str, key: str) -> Any:
 
 
 def _last_row(file: OpenFile) -> dict[str, Any]:
+    """Return the columns of the history, the number of rows, and the last row; of an ensemble those of each member too."""
     columns = file.history()
+    found = _rows(columns)
+    if ENSEMBLE in file.manifest.required_features and "member" in columns:
+        numbers = columns.pop("member")
+        members = [
+            _rows({name: column[numbers == number] for name, column in columns.items()}) for number in np.unique(numbers)[:MOST_MEMBERS]
+        ]
+        found["members"] = [{key: member[key] for key in ("epochs", "last")} for member in members]
+    return found
+
+
+def _rows(columns: dict[str, NDArray[np.float64]]) -> dict[str, Any]:
     epochs = len(next(iter(columns.values()), ()))
     last = {name: float(column[-1]) for name, column in columns.items()} if epochs else {}
     measured = {name: value if math.isfinite(value) else None for name, value in last.items()}

@@ -28,6 +28,7 @@ from mlpkit.modelfile.constants import (
     MAX_RANK,
     MINOR,
     SPEC,
+    STATE_MINOR,
     is_path,
     is_tensor_path,
     tensor_path,
@@ -115,7 +116,7 @@ def _minor(contents: Contents) -> int:
     """Return the lowest minor version of the container that has a place for the contents."""
     inputs = contents.preprocessing.get("inputs")
     has_zeros = isinstance(inputs, dict) and "zeros" in inputs
-    return MINOR if contents.training is not None or has_zeros else BASE_MINOR
+    return MINOR if contents.features else STATE_MINOR if contents.training is not None or has_zeros else BASE_MINOR
 
 
 def _arrays(contents: Contents) -> dict[str, Arrays]:
@@ -182,7 +183,7 @@ def _manifest(contents: Contents, objects: list[dict[str, Any]], minor: int) -> 
         "format_major": MAJOR,
         "format_minor": minor,
         "spec_schema": contents.spec_schema,
-        "required_features": [],
+        "required_features": contents.features,
         "producer": {"mlpkit": __version__, "numpy": np.__version__, "python": platform.python_version()},
         "plugins": contents.plugins,
         "objects": objects,

@@ -12,14 +12,16 @@ import numpy as np
 from mlpkit.data.dataset import Dataset
 from mlpkit.data.disk.dataset import StoredDataset, StoredInputs
 from mlpkit.data.disk.table import StoredTable
+from mlpkit.data.folds import Folds
 from mlpkit.data.table import Table
 from mlpkit.errors import ConstantColumnWarning, DataError, LeftOutWarning, warn
 from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.preprocessing.class_options import class_weights
 from mlpkit.preprocessing.on_disk import scan_columns, scanned_inputs, unscanned_inputs
+from mlpkit.preprocessing.rare_classes import warn_rare
 from mlpkit.preprocessing.raw_rows import RawRows, read_rows
-from mlpkit.preprocessing.row_split import SplitFacts, split_rows
+from mlpkit.preprocessing.row_split import SplitFacts, part_rows
 from mlpkit.preprocessing.soft_targets import check_loss
 from mlpkit.preprocessing.task import check_sign
 from mlpkit.spec import Preprocessing, Spec
@@ -56,6 +58,9 @@ class Prepared:
         Facts about a split by groups or by time, as JSON values.
     sample_weights : array, shape (training rows,), or None
         Weights of the training rows without those of their classes.
+    folds : tuple of Fold
+        For an ensemble that rotates, the rows of each member among the training rows; `members.member_data` takes them. There are no other
+        validation rows then.
     """
 
     inputs: InputEncoder
@@ -68,6 +73,22 @@ class Prepared:
     untargeted: int = 0
     split: SplitFacts | None = None
     sample_weights: Array | None = None
+    folds: Folds = ()
+
+    @property
+    def validated(self) -> bool:
+        """True if there are validation rows."""
+        return self.validation is not None or bool(self.folds)
+
+    @property
+    def most_rows(self) -> int:
+        """Number of training rows of a network; the most of any member of an ensemble."""
+        return max((len(fold.training) for fold in self.folds), default=len(self.train.inputs))
+
+    @property
+    def fewest_rows(self) -> int:
+        """Number of training rows of a network; the fewest of any member of an ensemble."""
+        return min((len(fold.training) for fold in self.folds), default=len(self.train.inputs))
 
     @property
     def measured(self) -> tuple[Targets, Array | None]:
@@ -108,7 +129,7 @@ def prepare(
     """
     with _advising(spec):
         rows = read_rows(spec, source, y, weights, encoders and encoders[0], part="training", storage="by spec")
-        training, held_out, split = split_rows(spec, rows, validation)
+        training, held_out, folds, split = part_rows(spec, rows, validation)
         if held_out is not None:
             _mean_weight(held_out, "validation")
         target = encoders[1] if encoders else TargetEncoder.fit(spec, training.target, training.weights)
@@ -122,7 +143,9 @@ def prepare(
         untargeted = rows.untargeted + (held_out.untargeted if held_out else 0)
         values, weighted = (checked or train).values, spec.training.weighted_metrics
         second, plain = checked.data if checked else None, _relative(spec, training, unit)
-        return Prepared(inputs, target, train.data, second, values, train.values, weighted, untargeted, split, plain)
+        if folds:
+            warn_rare(target, train.values, folds)
+        return Prepared(inputs, target, train.data, second, values, train.values, weighted, untargeted, split, plain, folds)
 
 
 def encode_labelled(

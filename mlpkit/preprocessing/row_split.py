@@ -1,4 +1,4 @@
-"""Split of raw rows into training and validation rows, as the spec or the call asks for."""
+"""Split of raw rows into training and validation rows, or into the folds of an ensemble, as the spec or the call asks for."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.folds import Folds, group_folds, rotating_folds, time_folds
 from mlpkit.data.splits import split_by_column, split_by_group, split_by_share, split_by_time
 from mlpkit.data.table import Rows, Table, missing_columns
 from mlpkit.errors import DataError, SpecError
@@ -17,7 +18,15 @@ from mlpkit.preprocessing.soft_targets import is_soft, shares
 from mlpkit.preprocessing.task import is_classes
 from mlpkit.spec import Spec, Split
 
-SplitFacts: TypeAlias = dict[str, Any]  # the column by its key, and the number of groups or the first time
+SplitFacts: TypeAlias = dict[str, Any]  # the column by its key, and the numbers of groups and folds or the first time
+
+
+def part_rows(spec: Spec, rows: RawRows, validation: Any) -> tuple[RawRows, RawRows | None, Folds, SplitFacts | None]:
+    """Return training rows, validation rows, the folds of an ensemble that rotates, and facts. Errors are those of both kinds of split."""
+    if spec.rotates:
+        return rows, None, *fold_rows(spec, rows, validation)
+    training, held_out, facts = split_rows(spec, rows, validation)
+    return training, held_out, (), facts
 
 
 def split_rows(spec: Spec, rows: RawRows, validation: Any) -> tuple[RawRows, RawRows | None, SplitFacts | None]:
@@ -57,11 +66,42 @@ def _by_share(spec: Spec, split: Split, rows: RawRows) -> tuple[Rows, Rows, Spli
     return *split_by_share(split, spec.seed, rows.table.rows, strata), None
 
 
-def _check_classes(strata: NDArray[np.intp] | None, training: Rows, key: str) -> None:
+def fold_rows(spec: Spec, rows: RawRows, validation: Any) -> tuple[Folds, SplitFacts]:
+    """Return the training and validation rows of each member of an ensemble that rotates, and facts about the folds.
+
+    Raises
+    ------
+    SpecError, DataError
+        The rows cannot be cut into the folds, a member would train on one class, or the call gives validation rows.
+    """
+    if validation is not None:
+        help = "leave validation out, or set 'folds' to null"
+        raise SpecError.at("ensemble.folds", "'rotate' takes the validation rows from the training rows, but the call gives others", help)
+    split, missing, members = spec.data.split or Split(), spec.data.missing, 0 if spec.ensemble is None else spec.ensemble.members
+    seed, strata = spec.seed if split.seed is None else split.seed, _strata(spec, rows.target)
+    classes = np.zeros(rows.table.rows, dtype=np.intp) if strata is None or not split.stratify else strata
+    facts: SplitFacts
+    if split.group is not None:
+        folds, count, groups = group_folds(members, seed, _column(rows, split.group, "group"), split.group, missing, classes)
+        facts = {"group": split.group, "groups": groups, "folds": count}
+    elif split.time is not None:
+        folds, start = time_folds(members, _column(rows, split.time, "time"), split.time, missing)
+        facts = {"time": split.time, "from": start, "folds": members}
+    else:
+        folds, count = rotating_folds(members, seed, classes)
+        facts = {"folds": count}
+    if split.columns:
+        for fold in folds:
+            _check_classes(strata, fold.training, next(iter(split.columns)), "a member")
+    return folds, facts
+
+
+def _check_classes(strata: NDArray[np.intp] | None, training: Rows, key: str, whose: str = "") -> None:
     """Raise SpecError if the training rows have one class, although the rows have several."""
     if strata is not None and len(np.unique(strata[training])) < 2 <= len(np.unique(strata)):
-        help = "use another column, or a smaller 'validation'"
-        raise SpecError.at(f"data.split.{key}", "it leaves only one class in the training rows", help)
+        help = "use another column, or fewer members" if whose else "use another column, or a smaller 'validation'"
+        message = f"it leaves only one class in the training rows{' of ' if whose else ''}{whose}"
+        raise SpecError.at(f"data.split.{key}", message, help)
 
 
 def _column(rows: RawRows, name: str, key: str) -> Table:

@@ -32,7 +32,7 @@ NONE = Drift(0.0, "outputs")
 THROUGH_TABLES = 1e-3  # largest difference of the network's check values that lookup tables can explain
 
 
-def check_drift(spec: Spec, network: Network, contents: Contents, path: str, strict: bool | None) -> None:
+def check_drift(spec: Spec, networks: Sequence[Network], contents: Contents, path: str, strict: bool | None) -> None:
     """Compare the plugins and the network with their stored check values.
 
     Raises
@@ -50,12 +50,12 @@ def check_drift(spec: Spec, network: Network, contents: Contents, path: str, str
     with naming(path):
         drifted = drifted_plugins(contents, spec)
         with attributing_errors():
-            difference = probe_difference(network, contents.probe) if contents.probe else 0.0
+            difference = probe_difference(networks, contents.probe) if contents.probe else 0.0
     if surrogates := _lookup_activations(spec):
         warn(SurrogateWarning(_table_message(surrogates, difference, path)))
     if drifted:
         _report(drifted, path, strict)
-    elif difference > max(tolerance(network.dtype), THROUGH_TABLES if surrogates else 0.0):
+    elif difference > max(tolerance(spec.dtype), THROUGH_TABLES if surrogates else 0.0):
         reason = "; ".join(changed_plugins(contents.plugins)) or "a plugin has changed, or this machine computes wrongly"
         message = f"predictions differ from those at save time, by {difference:.2g} relative to the largest output: {reason}"
         if strict:

@@ -1,9 +1,11 @@
-"""Self-test of a network: a few input rows with the outputs computed when the model was saved.
+"""Self-test of one or more networks: a few input rows with the outputs computed when the model was saved.
 
 Other outputs mean that a plugin has changed, or that this machine computes wrongly.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,14 +20,18 @@ MOST_ROWS = 64  # allowed in a file
 CELLS = 2**20  # numbers of one layer that are computed at once
 
 
-def make_probe(network: Network) -> dict[str, Array]:
-    """Return random inputs of shape (rows, inputs), which reveal no training data, and their outputs of shape (rows, units)."""
-    inputs = np.random.default_rng(0).standard_normal((ROWS, *network.row_shape)).astype(network.dtype)
-    inputs[:, list(network.spec.codes)] = np.arange(-1, ROWS - 1)[:, None]  # numbers of categories
-    return {"inputs": inputs, "outputs": _outputs(network, inputs)}
+def make_probe(networks: Sequence[Network]) -> dict[str, Array]:
+    """Return random inputs of shape (rows, inputs), which reveal no training data, and their outputs.
+
+    The outputs of one network have the shape (rows, units), those of several (networks, rows, units).
+    """
+    inputs = np.random.default_rng(0).standard_normal((ROWS, *networks[0].row_shape)).astype(networks[0].dtype)
+    inputs[:, list(networks[0].spec.codes)] = np.arange(-1, ROWS - 1)[:, None]  # numbers of categories
+    outputs = [_outputs(network, inputs) for network in networks]
+    return {"inputs": inputs, "outputs": outputs[0] if len(outputs) == 1 else np.stack(outputs)}
 
 
-def probe_difference(network: Network, probe: dict[str, Array]) -> float:
+def probe_difference(networks: Sequence[Network], probe: dict[str, Array]) -> float:
     """Return the largest difference to the stored outputs, relative to the largest stored output.
 
     It is infinity if one value is finite and the other is not.
@@ -33,11 +39,16 @@ def probe_difference(network: Network, probe: dict[str, Array]) -> float:
     Raises
     ------
     Corrupt
-        The arrays do not fit this network.
+        The arrays do not fit these networks.
     """
     inputs, outputs = probe.get("inputs"), probe.get("outputs")
-    if inputs is None or outputs is None or not _fits(network, inputs, outputs):
+    if inputs is None or outputs is None or not _fits(networks, inputs, outputs):
         raise Corrupt(f"its self-test does not fit its network, or does not have 1 to {MOST_ROWS} rows", rule=Rule.PROBE)
+    stored = [outputs] if len(networks) == 1 else list(outputs)
+    return max(_difference(network, inputs, each) for network, each in zip(networks, stored, strict=True))
+
+
+def _difference(network: Network, inputs: Array, outputs: Array) -> float:
     answer = _outputs(network, inputs)
     if not (np.isfinite(answer) == np.isfinite(outputs)).all():
         return float("inf")
@@ -52,10 +63,11 @@ def tolerance(dtype: str | np.dtype[np.floating]) -> float:
     return float(np.sqrt(np.finfo(dtype).eps))
 
 
-def _fits(network: Network, inputs: Array, outputs: Array) -> bool:
+def _fits(networks: Sequence[Network], inputs: Array, outputs: Array) -> bool:
+    network, several = networks[0], () if len(networks) == 1 else (len(networks),)
     width, units = network.row_shape[0], network.layers[-1].weight.shape[1]
     rows = len(inputs) if inputs.ndim == 2 else 0
-    same = inputs.shape == (rows, width) and outputs.shape == (rows, units)
+    same = inputs.shape == (rows, width) and outputs.shape == (*several, rows, units)
     return 1 <= rows <= MOST_ROWS and same and inputs.dtype == outputs.dtype == network.dtype
 
 

@@ -14,6 +14,7 @@ from mlpkit.plugin import (
     plugin_name,
     to_entry,
 )
+from mlpkit.spec.data import EITHER
 from mlpkit.spec.dropout import rate_of
 from mlpkit.spec.embedded_columns import embedded_column_findings
 from mlpkit.spec.findings import Finding
@@ -38,7 +39,21 @@ OF_HISTORY = {
 def inconsistencies(spec: Spec) -> list[Finding]:
     """Return findings for parts of a spec that do not fit each other."""
     found = [*_loss_findings(spec), *_target_weight_findings(spec), *_prior_findings(spec), *_training_findings(spec)]
-    return [*found, *embedded_column_findings(spec)]
+    return [*_split_findings(spec), *found, *embedded_column_findings(spec)]
+
+
+def _split_findings(spec: Spec) -> list[Finding]:
+    """Return findings for a split without a share, and for validation rows that the folds of an ensemble replace."""
+    split = spec.data.split
+    if spec.rotates:
+        help = "remove it, or set 'folds' in 'ensemble' to null, with which all members use these validation rows"
+        message = "'rotate' in 'ensemble' takes the validation rows of each member from the training rows"
+        given = {("validation",): spec.data.validation, ("split", "column"): None if split is None else split.column}
+        return [Finding(("data", *path), message, help) for path, value in given.items() if value is not None]
+    if split is None or split.column is not None or split.validation is not None:
+        return []
+    refining = next(iter(split.columns), None)
+    return [Finding(("data", "split"), EITHER if refining is None else f"{refining!r} needs 'validation', the share of the rows")]
 
 
 def _prior_findings(spec: Spec) -> list[Finding]:

@@ -16,13 +16,17 @@ from mlpkit.spec.part import ColumnName, Flag, Names, Number, Part, Seed, Text, 
 from mlpkit.spec.units import Units
 from mlpkit.spec.weights import ClassWeight, TargetWeights
 
+EITHER = "give either 'validation', a share of the rows, or 'column', the column with the use of each row"
+
 
 class Split(Part):
     """Validation rows: a share of the rows, drawn at random or by groups or the latest, or rows marked in a column."""
 
     model_config = example({"validation": 0.2})
 
-    validation: Annotated[Number, Field(gt=0, lt=1)] | None = Field(None, description="share of the rows, between 0 and 1")
+    validation: Annotated[Number, Field(gt=0, lt=1)] | None = Field(
+        None, description="share of the rows, between 0 and 1; not used with 'rotate' in 'ensemble'"
+    )
     stratify: Flag = Field(True, description="keep the shares of the classes equal in training and validation rows")
     seed: Seed | None = Field(None, description="seed of the split; default: the seed of the spec")
     column: ColumnName | None = Field(None, description="column with 'train', 'validation' or 'test' for each row")
@@ -50,10 +54,8 @@ class Split(Part):
         if len(refining) > 1:
             message = "'group' and 'time' cannot be combined: rows of one group at several times would be on both sides"
             raise Findings([Finding(("time",), message, "keep 'group' to predict for new groups, or 'time' to predict the future")])
-        if self.column is None and self.validation is None and refining:
-            raise ValueError(f"{refining[0]!r} needs 'validation', the share of the rows")
-        if (self.validation is None) == (self.column is None):
-            raise ValueError("give either 'validation', a share of the rows, or 'column', the column with the use of each row")
+        if self.validation is not None and self.column is not None:
+            raise ValueError(EITHER)
         return self
 
 

@@ -28,6 +28,7 @@ from mlpkit.spec.consistency import inconsistencies
 from mlpkit.spec.data import Data
 from mlpkit.spec.decision import Decision
 from mlpkit.spec.embeddings import AnyEmbedding
+from mlpkit.spec.ensemble import Ensemble, member_seed
 from mlpkit.spec.findings import Finding, findings, path_text
 from mlpkit.spec.network import NetworkSpec, one_unit_softmax
 from mlpkit.spec.part import Part, Seed, Text, example, raise_any
@@ -68,6 +69,7 @@ class Spec(Part):
     optimizer: Optimizer = Field("adam", validate_default=True, description="update rule of the parameters")
     training: Training = Field(Training(), description="options of the training loop")
     decision: Annotated[Decision | None, Since(5)] = Field(None, description="threshold for two classes; default: 0.5")
+    ensemble: Annotated[Ensemble | None, Since(6)] = Field(None, description="several networks whose predictions are averaged")
     metrics: Annotated[tuple[Metric, ...], InParts] = Field((), description="metrics on the validation rows after each epoch")
 
     _folder: str | None = PrivateAttr("")  # folder for relative paths; None: the spec is from a model file and its paths are not opened
@@ -184,6 +186,19 @@ class Spec(Part):
         if self.training.batch_size != "auto":
             return self
         return self.model_copy(update={"training": self.training.model_copy(update={"batch_size": min(AUTO_BATCH, rows)})})
+
+    @property
+    def rotates(self) -> bool:
+        """True if each member of an ensemble holds out other rows for validation."""
+        return self.ensemble is not None and self.ensemble.folds == "rotate"
+
+    def of_member(self, number: int) -> Spec:
+        """Return the spec of one member of the ensemble, with its own seed. What concerns the whole is left out."""
+        assert self.ensemble is not None
+        seed, budget = member_seed(self.seed, number), self.training.time_budget
+        whole = {"checkpoint": None, "keep_state": False, "keep_residuals": False}
+        training = self.training.model_copy(update={**whole, "time_budget": budget and budget / self.ensemble.members})
+        return self.model_copy(update={"ensemble": None, "decision": None, "seed": seed, "training": training})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the spec as JSON values with all defaults."""

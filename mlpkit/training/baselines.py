@@ -5,15 +5,16 @@ They are fitted on the training rows, and use no random generator of the run. Th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.disk.dataset import StoredInputs
 from mlpkit.engine.network import Network
+from mlpkit.numerics.average import average
 from mlpkit.numerics.linear_models import STEPS, LinearModel, logistic, ridge
 from mlpkit.numerics.weighted import mean, quantile
 from mlpkit.plugin import REGISTRIES, Array, Targets
@@ -21,6 +22,7 @@ from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.preprocessing import TargetEncoder
 from mlpkit.preprocessing.decision_threshold import FEWEST, best_threshold
 from mlpkit.preprocessing.embedded_inputs import one_hot_levels, one_hot_width
+from mlpkit.preprocessing.members import member_data
 from mlpkit.preprocessing.prepare import Prepared
 from mlpkit.spec import Spec
 from mlpkit.text.shown import counted
@@ -66,43 +68,49 @@ class Baselines:
     skipped: Mapping[str, str] = field(default_factory=dict)
 
 
-def score_baselines(spec: Spec, prepared: Prepared, network: Network | None = None, target: TargetEncoder | None = None) -> Baselines:
-    """Return the scores of the baselines on prepared data, and of a network if it is given.
+def score_baselines(spec: Spec, prepared: Prepared, networks: Sequence[Network] = (), target: TargetEncoder | None = None) -> Baselines:
+    """Return the scores of the baselines on prepared data, and of the average of some networks if they are given.
+
+    Where the members of an ensemble hold out other rows, all are fitted and scored fold by fold, so that no row is predicted from itself.
 
     Parameters
     ----------
     spec : Spec
     prepared : Prepared
-    network : Network, optional
-        Finished network.
+    networks : sequence of Network
+        Finished network, or those of all members.
     target : TargetEncoder, optional
         That of the finished model, with its decision threshold.
     """
-    rows = _Measured(spec, prepared)
+    parts = [member_data(prepared, member) for member in range(len(prepared.folds))] or [prepared]
+    rows = _Measured(spec, parts)
     with np.errstate(all="ignore"), attributing_errors():
-        name, constant = constant_prediction(spec, prepared)
-        scores = {"constant": rows.scores(np.tile(constant, (len(rows.index), 1)), 0.5 if spec.decision is None else rows.asked)}
-        taken, reason = fitted_rows(
-            len(prepared.train.inputs), one_hot_width(prepared.inputs), _outputs(prepared.target), prepared.target.task
-        )
+        named = [constant_prediction(spec, part) for part in parts]
+        constant = [np.tile(values, (len(each), 1)) for (_, values), each in zip(named, rows.inputs, strict=True)]
+        scores = {"constant": rows.scores(np.concatenate(constant), 0.5 if spec.decision is None else rows.asked)}
+        size, width, outputs = prepared.most_rows, one_hot_width(prepared.inputs), _outputs(prepared.target)
+        taken, reason = fitted_rows(size, width, outputs, prepared.target.task, len(parts))
         if not reason:
-            predicted = linear_predictions(prepared, sample(prepared.train.inputs, taken), rows.inputs)
-            predicted = _in_range(spec, prepared, predicted)
+            linear = [
+                _in_range(spec, part, linear_predictions(part, sample(part.train.inputs, taken), each))
+                for part, each in zip(parts, rows.inputs, strict=True)
+            ]
+            predicted = np.concatenate(linear)
             scores["linear"] = rows.scores(predicted, rows.threshold(predicted))
-        if network is not None:
-            scores["model"] = rows.scores_of(network, target or prepared.target)
+        if networks:
+            scores["model"] = rows.scores_of(networks, target or prepared.target)
     skipped = {"linear": reason} if reason else {}
-    return Baselines(rows.part, len(rows.index), rows.of, name, taken, len(prepared.train.inputs), scores, skipped)
+    return Baselines(rows.part, rows.count, rows.of, named[0][0], taken, size, scores, skipped)
 
 
-def fitted_rows(rows: int, columns: int, outputs: int, task: str) -> tuple[int, str]:
+def fitted_rows(rows: int, columns: int, outputs: int, task: str, models: int = 1) -> tuple[int, str]:
     """Return the number of training rows to fit the linear model on, and the reason not to fit it, or an empty string.
 
     A pass over a row costs `columns` x `outputs` multiplications, of which a step of logistic regression makes two; the normal equations
-    cost the square of `columns`. Fewer than two rows of many for each input would make a poor model.
+    cost the square of `columns`. Fewer than two rows of many for each input would make a poor model. `models` share the work.
     """
     steps = 1 if task == "regression" else 2 * STEPS
-    taken = min(rows, MOST_FITTED, WORK // max(1, columns * (columns + steps * outputs)))
+    taken = min(rows, MOST_FITTED, WORK // max(1, models * columns * (columns + steps * outputs)))
     if columns > MOST_COLUMNS or (taken < rows and taken < 2 * columns):
         return 0, f"{counted(columns, 'encoded input')} with {counted(outputs, 'output')} are too many to fit it beside a run"
     return taken, ""
@@ -232,21 +240,26 @@ def _shares(target: TargetEncoder, targets: Targets) -> Matrix:
 
 
 class _Measured:
-    """Rows of the final score: the validation rows, or else the training rows; a sample of them if there are many."""
+    """Rows of the final score: the validation rows of all parts, or else the training rows; a sample of them if there are many."""
 
-    def __init__(self, spec: Spec, prepared: Prepared) -> None:
-        data = prepared.validation or prepared.train
-        self.spec, self.target, self.of = spec, prepared.target, len(data.inputs)
-        self.part: Literal["validation", "training"] = "training" if prepared.validation is None else "validation"
-        self.index = sample(data.inputs, max(1, min(MOST_MEASURED, CELLS // max(1, prepared.inputs.width))))
-        self.inputs, self.targets = _read(data.inputs, self.index), data.targets[self.index]
-        values, weights = prepared.measured
-        self.values, self.weights = values[self.index], None if weights is None else weights[self.index]
+    def __init__(self, spec: Spec, parts: Sequence[Prepared]) -> None:
+        self.spec, self.target, validated = spec, parts[0].target, parts[0].validated
+        self.part: Literal["validation", "training"] = "validation" if validated else "training"
+        most = max(1, min(MOST_MEASURED, CELLS // max(1, parts[0].inputs.width)) // len(parts))
+        data = [part.validation or part.train for part in parts]
+        chosen = [sample(each.inputs, most) for each in data]
+        self.inputs = [_read(each.inputs, index) for each, index in zip(data, chosen, strict=True)]
+        self.of, self.count = sum(len(each.inputs) for each in data), sum(map(len, chosen))
+        self.targets = np.concatenate([each.targets[index] for each, index in zip(data, chosen, strict=True)])
+        measured = [part.measured for part in parts]
+        self.values = np.concatenate([values[index] for (values, _), index in zip(measured, chosen, strict=True)])
+        weights = [each[index] for (_, each), index in zip(measured, chosen, strict=True) if each is not None]
+        self.weights = np.concatenate(weights) if weights else None
         self.metrics = choose_metrics(spec.metrics, self.target.task)
         criterion = None if spec.decision is None else spec.decision.threshold
         two = self.target.classes is not None and len(self.target.classes) == 2
         self.asked = criterion if two and isinstance(criterion, float) else 0.5
-        self.criterion = criterion if two and isinstance(criterion, str) and prepared.validation is not None else None
+        self.criterion = criterion if two and isinstance(criterion, str) and validated else None
         self.by_loss = not spec.metrics and not spec.loss.separable and spec.network.layers[-1].activation.output == "real"
 
     def threshold(self, probabilities: Matrix) -> float:
@@ -266,8 +279,12 @@ class _Measured:
             return {"loss": float(np.average(losses, weights=self.weights)), **measured}
         return measured
 
-    def scores_of(self, network: Network, target: TargetEncoder) -> dict[str, float]:
-        """Return the metrics of a network, with the decision threshold of the model."""
-        z, outputs = network.forward(self.inputs)
-        predicted: Any = target.scores(outputs, network.layers[-1].activation, z, self.spec.loss)
-        return self.scores(predicted, target.threshold)
+    def scores_of(self, networks: Sequence[Network], target: TargetEncoder) -> dict[str, float]:
+        """Return the metrics of networks, with the decision threshold of the model: of their average, or of one for each part."""
+        groups = [networks] if len(self.inputs) == 1 else [[network] for network in networks]
+        predicted = [average([self._scored(one, each, target) for one in some]) for some, each in zip(groups, self.inputs, strict=True)]
+        return self.scores(np.concatenate(predicted), target.threshold)
+
+    def _scored(self, network: Network, inputs: Array, target: TargetEncoder) -> Matrix:
+        z, outputs = network.forward(inputs)
+        return target.scores(outputs, network.layers[-1].activation, z, self.spec.loss)

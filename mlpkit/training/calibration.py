@@ -4,28 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mlpkit.engine.network import Network
 from mlpkit.preprocessing import TargetEncoder
-from mlpkit.preprocessing.prepare import Prepared
 from mlpkit.preprocessing.residuals import sorted_residuals
-from mlpkit.spec import Spec
-from mlpkit.training.evaluation import mean_loss
+from mlpkit.training.held_out import HeldOut
 
 
-def calibrated(spec: Spec, network: Network, prepared: Prepared, target: TargetEncoder) -> TargetEncoder:
-    """Return the encoder with the residuals on the validation rows. Sample weights do not count.
-
-    Parameters
-    ----------
-    spec : Spec
-    network : Network
-        With the weights of the finished model.
-    prepared : Prepared
-        With validation rows.
-    target : TargetEncoder
-    """
-    if prepared.validation is None:
-        return target
-    answers = mean_loss(network, spec.loss, prepared.validation)[1]
-    scores = target.scores(answers.outputs, spec.network.layers[-1].activation, answers.z, spec.loss)
-    return replace(target, residuals=sorted_residuals(target.task, scores, prepared.values))
+def calibrated(target: TargetEncoder, rows: HeldOut | None) -> TargetEncoder:
+    """Return the encoder with the residuals on the validation rows, if there are any. Sample weights do not count."""
+    return target if rows is None else replace(target, residuals=sorted_residuals(target.task, rows.scores, rows.values))

@@ -70,16 +70,26 @@ class Report:
         Loss and metrics: the result of `Model.evaluate`.
     classes : ClassReport or None
         None unless each row has one class.
+    members : tuple of dict of str to float
+        Figures of each member of an ensemble; empty for other models.
     """
 
     figures: dict[str, float]
     classes: ClassReport | None = None
+    members: tuple[dict[str, float], ...] = ()
 
     def __str__(self) -> str:
-        """Return the figures and the tables of the classes."""
+        """Return the figures, those of the members, and the tables of the classes."""
         width = max(map(len, self.figures))
         text = "\n".join(f"{name:{width}}  {value:.6g}" for name, value in self.figures.items())
+        text += f"\n\n{self.members_text()}" if self.members else ""
         return text if self.classes is None else f"{text}\n\n{self.classes}"
+
+    def members_text(self) -> str:
+        """Return a table of the figures of the members, and of all together."""
+        rows = [*self.members, self.figures]
+        names = [*(f"{number}" for number in range(len(self.members))), "all"]
+        return _table("member", list(self.figures), names, [[f"{row[name]:.6g}" for name in self.figures] for row in rows])
 
 
 def class_report(labels: NDArray[Any], scores: Array, targets: Targets, weights: Array | None) -> ClassReport:

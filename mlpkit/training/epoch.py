@@ -32,3 +32,22 @@ class Epoch(NamedTuple):
     metrics: Mapping[str, float]
     learning_rate: float
     seconds: float
+
+
+class MemberEpoch(Epoch):
+    """Epoch of a member of an ensemble.
+
+    Attributes
+    ----------
+    member : int
+        Number of the member, from 0.
+    """
+
+    member: int
+
+    @classmethod
+    def of(cls, epoch: Epoch, member: int) -> MemberEpoch:
+        """Return the epoch of a member."""
+        found = cls(*epoch)
+        found.member = member
+        return found

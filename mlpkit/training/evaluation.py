@@ -15,6 +15,7 @@ from mlpkit.engine.network import Network
 from mlpkit.engine.weighted_targets import WeightedTargets
 from mlpkit.engine.workspace import is_joint
 from mlpkit.errors import BrokenPlugin, PluginError, SpecError, UndefinedMetricWarning, warn
+from mlpkit.numerics.average import average
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import REGISTRIES, Array, Loss, Metric, Targets, plugin_name
 from mlpkit.plugin.error_attribution import attributing_errors
@@ -123,12 +124,14 @@ def _number(metric: Metric, value: Any) -> float:
 
 
 def evaluate(
-    spec: Spec, network: Network, target: TargetEncoder, labelled: Labelled, metrics: str | Metric | Sequence[str | Metric]
+    spec: Spec, networks: Sequence[Network], target: TargetEncoder, labelled: Labelled, metrics: str | Metric | Sequence[str | Metric]
 ) -> Report:
-    """Return "loss" and metrics by name: the given ones, those of the spec, or common ones; and figures by class. Warn of NaN."""
+    """Return "loss" and metrics by name: the given ones, those of the spec, or common ones; and figures by class. Warn of NaN.
+
+    The predictions are the averages of all networks.
+    """
     chosen = choose_metrics(metrics or spec.metrics, target.task)
-    loss, answers = mean_loss(network, weighted_loss(spec, target), labelled.data)
-    outputs = target.scores(answers.outputs, spec.network.layers[-1].activation, answers.z, spec.loss)
+    loss, outputs = mean_answers(spec, networks, target, labelled.data)
     measured = measure(chosen, outputs, labelled.values, labelled.data.weights, target.threshold)
     warn_undefined(measured, outputs, "given")
     figures = {"loss": loss, **measured}
@@ -136,6 +139,26 @@ def evaluate(
         return Report(figures)
     decided = outputs if target.threshold == 0.5 else centered(outputs, target.threshold)
     return Report(figures, class_report(target.classes, decided, labelled.values, labelled.data.weights))
+
+
+def mean_answers(
+    spec: Spec, networks: Sequence[Network], target: TargetEncoder, data: Dataset | StoredDataset
+) -> tuple[float, NDArray[np.float64]]:
+    """Return the mean loss of the average prediction of some networks, and that prediction in the form that metrics use.
+
+    Where predictions are not the outputs up to shift and scale, as for several parts of a loss or logarithms, the loss is the average of
+    those of the networks.
+    """
+    loss, activation = weighted_loss(spec, target), spec.network.layers[-1].activation
+    found = [mean_loss(network, loss, data) for network in networks]
+    scores = average([target.scores(answers.outputs, activation, answers.z, spec.loss) for _, answers in found])
+    if len(found) == 1 or target.decoded_by_loss or (target.task != "regression" and activation.output == "real"):
+        return float(np.mean([value for value, _ in found])), scores
+    outputs = average([answers.outputs.astype(np.float64) for _, answers in found]).astype(spec.dtype)
+    losses = np.empty(len(outputs), outputs.dtype)
+    with np.errstate(all="ignore"), attributing_errors():
+        loss.value_and_grad(outputs, data.targets, losses, np.empty_like(outputs))
+        return float(np.average(losses, weights=data.weights)), scores
 
 
 def mean_loss(network: Network, loss: Loss | WeightedTargets, data: Dataset | StoredDataset) -> tuple[float, Answers]:

@@ -92,6 +92,20 @@ class History(Sequence[Epoch]):
         return {name: np.concatenate([self._stored.get(name, missing[0]), new.get(name, missing[1])]) for name in names}
 
 
+def mean_history(histories: Sequence[History]) -> History:
+    """Return the means over the members of an ensemble: of each epoch, over those that have trained it and measured the value."""
+    found = [history.columns() for history in histories]
+    names = dict.fromkeys(name for columns in found for name in columns)
+    length = max(map(len, histories))
+    stacked = {name: np.full((len(found), length), np.nan) for name in names}
+    for number, columns in enumerate(found):
+        for name, column in columns.items():
+            stacked[name][number, : len(column)] = column
+    counts = {name: np.isfinite(values).sum(axis=0) for name, values in stacked.items()}
+    with np.errstate(invalid="ignore"):
+        return History({name: np.where(np.isfinite(values), values, 0.0).sum(axis=0) / counts[name] for name, values in stacked.items()})
+
+
 class EpochColumns:
     """Finished epochs of one run, as columns for a schedule. They grow in place, so that an epoch costs the same in a long run."""
 

@@ -44,10 +44,10 @@ def check_storable(spec: Spec, inputs: InputEncoder, target: TargetEncoder) -> N
 def check_trainable(spec: Spec, prepared: Prepared) -> None:
     """Raise the errors of `check_measured` and `check_storable`, MissingPlugin for placeholders, and DataError for too few rows."""
     require(*plugin_objects(spec))
-    if len(prepared.train.inputs) < 2 and any(isinstance(layer.normalization, BatchNormalization) for layer in spec.network.layers):
+    if prepared.fewest_rows < 2 and any(isinstance(layer.normalization, BatchNormalization) for layer in spec.network.layers):
         raise DataError("batch normalization needs at least two training rows", help="use more rows, or use 'layer' normalization")
     check_measured(spec, prepared)
-    check_jacobian(spec, len(prepared.train.inputs))
+    check_jacobian(spec, prepared.most_rows)
     check_storable(spec, prepared.inputs, prepared.target)
 
 
@@ -57,7 +57,7 @@ def _check_decision(spec: Spec, prepared: Prepared) -> None:
         return
     if prepared.target.classes is None or len(prepared.target.classes) != 2:
         raise SpecError.at("decision", "the target does not have two classes", "remove it")
-    if isinstance(spec.decision.threshold, str) and prepared.validation is None:
+    if isinstance(spec.decision.threshold, str) and not prepared.validated:
         message = f"{spec.decision.threshold} chooses the threshold on the validation rows, but there are none"
         raise SpecError.at("decision.threshold", message, "add data.split.validation, such as 0.2, or give a number")
 
@@ -68,7 +68,7 @@ def _check_residuals(spec: Spec, prepared: Prepared) -> None:
         return
     if prepared.target.task == "multilabel":
         raise SpecError.at("training.keep_residuals", "several labels per row have neither intervals nor sets", "remove it")
-    if prepared.validation is None:
+    if not prepared.validated:
         advice = "add data.split.validation, such as 0.2, or remove it"
         raise SpecError.at("training.keep_residuals", "there are no validation rows whose errors could be kept", advice)
 
@@ -78,13 +78,13 @@ def check_measured(spec: Spec, prepared: Prepared) -> None:
     check_metrics(spec.metrics, prepared.target.task)
     weighted_loss(spec, prepared.target)
     _check_decision(spec, prepared)
-    if spec.training.training_metrics and prepared.validation is None:
+    if spec.training.training_metrics and not prepared.validated:
         message = "there are no validation rows, so the metrics are those of the training rows already"
         raise SpecError.at("training.training_metrics", message, "remove it, or add data.split.validation, such as 0.2")
     _check_residuals(spec, prepared)
-    check_batches(spec, len(prepared.train.inputs))
+    check_batches(spec, prepared.most_rows)
     stopping = spec.training.early_stopping
-    if stopping is not None and stopping.monitor == "validation_loss" and prepared.validation is None:
+    if stopping is not None and stopping.monitor == "validation_loss" and not prepared.validated:
         message = "early stopping monitors the validation loss, but there are no validation rows"
         advice = "add data.split.validation, such as 0.2, or set the monitor to 'training_loss'"
         raise SpecError.at("training.early_stopping", message, advice)
@@ -95,7 +95,7 @@ def check_measured(spec: Spec, prepared: Prepared) -> None:
         except ValueError as error:
             advice = "change the schedule, or training.epochs"
             raise SpecError.at("optimizer.learning_rate", f"{plugin_name(schedule)}: {error}", advice) from error
-    if isinstance(schedule, Schedule) and "validation_loss" in schedule.history_columns and prepared.validation is None:
+    if isinstance(schedule, Schedule) and "validation_loss" in schedule.history_columns and not prepared.validated:
         message = f"{plugin_name(schedule)} monitors the validation loss, but there are no validation rows"
         raise SpecError.at("optimizer.learning_rate", message, "add data.split.validation, such as 0.2, or monitor 'loss'")
 

@@ -25,6 +25,7 @@ from mlpkit.training.target_weights import weighted_loss
 from mlpkit.training.warm_start import WarmStart
 
 Stop = Callable[[], bool]
+MakeCheckpoints = Callable[[Place], Checkpoints]
 
 
 class Session:
@@ -68,13 +69,13 @@ class Session:
         history: History,
         begin: TrainingState | WarmStart | None,
         stop: Stop | None,
-        checkpoints: Callable[[Place], Checkpoints] | None,
+        checkpoints: MakeCheckpoints | None,
     ) -> None:
         self.spec, self.prepared, self.history, self.begin, self.stop = spec, prepared, history, begin, stop
         self.left = begin if isinstance(begin, TrainingState) else None
         self.warm_start = begin if isinstance(begin, WarmStart) else None
         self.restored, self.settled, self.told = begin is None, False, False
-        self.interrupted = False  # by Ctrl-C, after which the state is kept even at the very end
+        self.keeps = spec.training.keep_state  # the state even at the very end, also for Ctrl-C
         self.ranges: Ranges | None = None
         place = begin.place if isinstance(begin, TrainingState) else Place(len(history), 0)
         self.checkpoints = None if checkpoints is None else checkpoints(place)
@@ -108,8 +109,7 @@ class Session:
     def settle(self) -> None:
         """End the run: keep its state, set the network's weights, release threads and folder. Further calls have no effect."""
         if self.restored and not self.settled and not sys.is_finalizing():  # no imports are possible while Python exits
-            kept = not self.run.finished or self.spec.training.keep_state or self.interrupted
-            self.left = self.state() if kept else None
+            self.left = self.state() if self.keeps or not self.run.finished else None
             self.warm_start = warm_start_of(self.run) if self.run.whole else None
             self.settled = True
         try:

@@ -192,16 +192,17 @@ class Pool:
         Raises
         ------
         MLPKitError
-            The error of a task, with its name before the message. `WorkerError` if its process died, or for any other exception.
+            The first error of a task, with its name before the message, after the other tasks were stopped as by `stop`. `WorkerError`
+            if its process died, or for any other exception.
         """
-        waiting = deque(range(len(tasks)))
+        waiting, failure = deque(range(len(tasks))), None
         while True:
             if not self._stopping and stop is not None and stop():
                 self._stop()
             if not self._stopping:
                 self._give(tasks, waiting)
             if all(process.task is None for process in self._processes):
-                return
+                break
             try:
                 process, frame = self._inbox.get(timeout=POLL)
             except queue.Empty:
@@ -212,10 +213,17 @@ class Pool:
             if process.gone and self._stopping:
                 process.task = None
                 continue
-            message = self._message(tasks[number].name, number, process, frame)
+            try:
+                message = self._message(tasks[number].name, number, process, frame)
+            except MLPKitError as error:
+                failure, process.task = failure or error, None
+                self._stop()
+                continue
             if message is not None:
                 process.task = None if message.done else number
                 yield message
+        if failure is not None:
+            raise failure
 
     def _give(self, tasks: Sequence[Task], waiting: deque[int]) -> None:
         """Give the next tasks to the processes that have none."""

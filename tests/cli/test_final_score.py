@@ -159,7 +159,9 @@ def model(losses, validation=None, epochs=None, stopping=False):
         history.append(Epoch(number, loss, other, {}, 0.1, 0.0))
     early = mlpkit.Spec.model_validate(SPEC | {"training": {"epochs": epochs or 99, "early_stopping": {"patience": 3}}})
     plain = mlpkit.Spec.model_validate(SPEC | {"training": {"epochs": epochs or len(losses)}})
-    return SimpleNamespace(history=history, spec=early if stopping else plain)
+    found = SimpleNamespace(history=history, spec=early if stopping else plain)
+    found.members = (found,)
+    return found
 
 
 SPEC = {"network": {"layers": [{"units": 2, "activation": "tanh"}, {"units": 1, "activation": "linear"}]}, "loss": "mse"}

@@ -250,7 +250,8 @@ def test_a_name_that_means_another_plugin_here_is_not_taken_for_it(tmp_path):
 def test_a_missing_distribution_is_named_with_its_version(classifier, tmp_path, monkeypatch):
     from mlpkit.model import serialization
 
-    parts = serialization.Stored(classifier.spec, classifier.network, classifier.input_encoder, classifier.target_encoder, History(), {})
+    member = serialization.StoredMember(classifier.network, History())
+    parts = serialization.Stored(classifier.spec, (member,), classifier.input_encoder, classifier.target_encoder, {})
     contents = serialization.to_contents(parts)
     text = json.dumps(contents.spec).replace('"relu"', '"mlpkit-gone:gone"')
     contents.spec.clear()
@@ -273,7 +274,8 @@ def test_a_missing_distribution_is_named_with_its_version(classifier, tmp_path, 
 def test_tensors_that_the_spec_does_not_need(classifier, change):
     from mlpkit.model import serialization
 
-    parts = serialization.Stored(classifier.spec, classifier.network, classifier.input_encoder, classifier.target_encoder, History(), {})
+    member = serialization.StoredMember(classifier.network, History())
+    parts = serialization.Stored(classifier.spec, (member,), classifier.input_encoder, classifier.target_encoder, {})
     contents = serialization.to_contents(parts)
     weight = contents.tensors["layers.0.weight"]
     if change == "missing":
@@ -289,7 +291,8 @@ def test_tensors_that_the_spec_does_not_need(classifier, change):
 def test_a_spec_for_a_giant_allocates_nothing(classifier):
     from mlpkit.model import serialization
 
-    parts = serialization.Stored(classifier.spec, classifier.network, classifier.input_encoder, classifier.target_encoder, History(), {})
+    member = serialization.StoredMember(classifier.network, History())
+    parts = serialization.Stored(classifier.spec, (member,), classifier.input_encoder, classifier.target_encoder, {})
     contents = serialization.to_contents(parts)
     contents.spec["network"]["layers"][0]["units"] = 10**9
     with pytest.raises(mlpkit.ModelFileError, match="1000000000"):

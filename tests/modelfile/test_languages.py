@@ -140,6 +140,12 @@ FORMS = {  # target columns, last activation, loss
     "means": (["mass", "depth"], "linear", "gaussian_nll"),
     "quantiles": (["mass", "depth"], "linear", {"type": "quantile", "quantiles": [0.1, 0.4, 0.6, 0.9]}),
     "counts": (["depth", "spotted"], "linear", "poisson"),
+    "averaged numbers": (["mass", "depth"], "linear", "mean_squared_error"),
+    "averaged labels": (["large", "spotted"], "sigmoid", "binary_crossentropy"),
+    "averaged decision": (["large"], "sigmoid", "binary_crossentropy"),
+    "averaged classes": (["species"], "softmax", "categorical_crossentropy"),
+    "averaged means": (["mass", "depth"], "linear", "gaussian_nll"),
+    "averaged counts": (["depth", "spotted"], "linear", "poisson"),
 }
 SCALED = {"labels": ROBUST, "means": QUANTILE, "quantiles": BINS, "counts": TREE}  # preprocessing of some of them
 
@@ -241,7 +247,8 @@ def cases(tmp_path_factory):
             "network": {"layers": [*HIDDEN, {"activation": activation}]},
             "loss": loss,
             "training": {"epochs": 20},
-            **({"decision": {"threshold": 0.2}} if name == "decided" else {}),
+            **({"decision": {"threshold": 0.2}} if name in ("decided", "averaged decision") else {}),
+            **({"ensemble": {"members": 3, "folds": "rotate"}} if name.startswith("averaged") else {}),
         }
         path = make_model(folder, name, spec, columns | {key: targets[key] for key in target})
         found[name] = path, json_rows(varied(columns)), varied(columns)

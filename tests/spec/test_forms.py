@@ -123,7 +123,7 @@ def test_a_later_value_of_an_old_key_raises_the_schema_too(changes, schema):
 def test_invalid_parts_of_a_stored_spec_stay_in_the_full_one():
     for wrong in (None, 3, [], {}, {"data": 3}, {"network": [1, "relu"]}, {"loss": {"type": "none_such"}}):
         found = full_spec(wrong)
-        assert found == ({**wrong, "decision": None} if isinstance(wrong, dict) else wrong)
+        assert found == ({**wrong, "decision": None, "ensemble": None} if isinstance(wrong, dict) else wrong)
     assert full_spec({"data": {"header": 9}})["data"]["header"] == 9
 
 

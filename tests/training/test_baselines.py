@@ -214,7 +214,7 @@ def test_the_public_function_takes_what_train_takes():
     public = mlpkit.baselines(spec, X, y, weights=WEIGHTS)
     starts = []
     model = mlpkit.train(spec, X, y, weights=WEIGHTS, on_start=starts.append)
-    with_model = score_baselines(model.spec, starts[0].data, model.network, model.target_encoder)
+    with_model = score_baselines(model.spec, starts[0].data, [model.network], model.target_encoder)
     assert isinstance(public, mlpkit.Baselines)
     assert {**public.scores, "model": with_model.scores["model"]} == with_model.scores
     assert with_model.scores["model"]["accuracy"] == pytest.approx(model.history[-1].metrics["accuracy"])

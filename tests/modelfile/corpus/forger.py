@@ -61,6 +61,16 @@ def saved(model: mlpkit.Model, **options: Any) -> bytes:
         return path.read_bytes()
 
 
+@cache
+def ensemble() -> bytes:
+    """An ensemble of two members, in the middle of the training of the second one."""
+    rng = np.random.default_rng(11)
+    rows = {name: rng.normal(size=12) for name in "abcd"} | {"kind": ["x", "y"] * 6}
+    steps = iter([False] * 3 + [True])
+    model = mlpkit.train({**SPEC, "ensemble": {"members": 2, "folds": "rotate"}}, rows, stop=lambda: next(steps, True))
+    return saved(model, training_state=True)
+
+
 class Forger:
     """A valid file, opened to be changed; `signed` puts its digests in order again."""
 

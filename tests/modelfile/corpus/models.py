@@ -12,7 +12,7 @@ from mlpkit.errors import AmbiguousPlugin, Corrupt, MissingPlugin, ModelFileErro
 from mlpkit.modelfile.rules import Rule
 
 from .case import LOADING, VERIFYING, Case
-from .forger import WEIGHT, Forger, forged, resumable
+from .forger import WEIGHT, Forger, ensemble, forged, resumable
 
 AMBIGUOUS = "twice_installed"  # an activation of two distributions, which the tests pretend to have
 
@@ -79,6 +79,42 @@ def run_says(*, cut: bool = False, **changes: Any) -> Callable[[], bytes]:
     return build
 
 
+def ensemble_with(change: Callable[[Forger], object]) -> Callable[[], bytes]:
+    """The file of an ensemble of two members with a change."""
+
+    def build() -> bytes:
+        forger = Forger(ensemble())
+        change(forger)
+        return forger.signed()
+
+    return build
+
+
+def ensemble_says(**changes: Any) -> Callable[[], bytes]:
+    def change(forger: Forger) -> None:
+        spec = forger.spec()
+        spec["ensemble"].update(changes)
+        forger.put_spec(json.dumps(spec).encode())
+
+    return ensemble_with(change)
+
+
+def without_member(forger: Forger) -> None:
+    for entry in [entry for entry in forger.manifest["objects"] if entry["path"].startswith("/tensors/members.1.")]:
+        del forger.file[entry["path"]]
+        forger.manifest["objects"].remove(entry)
+
+
+def no_ensemble_in_spec(forger: Forger) -> None:
+    spec = forger.spec()
+    del spec["ensemble"]
+    forger.put_spec(json.dumps(spec).encode())
+
+
+def members_are(*numbers: float) -> Callable[[], bytes]:
+    return ensemble_with(lambda forger: forger.put("history/member", np.array(numbers, float)))
+
+
 def missing(name: str) -> Case:
     """A file whose first layer has an activation of this name, which is no plugin."""
     return Case(activation_is(name), MissingPlugin, None, "unknown activation", LOADING)
@@ -135,6 +171,63 @@ CASES = {
     "tensor of another precision": Case(dtype_is("f8"), TensorMismatch, Rule.TENSORS, "is float64, but the spec has float32", LOADING),
     "tensor of integers": Case(dtype_is("i4"), TensorMismatch, Rule.TENSORS, "is int32, but the spec has float32", LOADING),
     "tensor that no layer needs": Case(array_is("tensors/layers.0/more", np.zeros(1, "f4")), TensorMismatch, Rule.TENSORS, "none", LOADING),
+    # ensembles
+    "ensemble without its second member": Case(
+        ensemble_with(without_member), TensorMismatch, Rule.TENSORS, "spec has 4 layers|members.1.* is missing", LOADING
+    ),
+    "member of another shape": Case(
+        ensemble_with(lambda f: f.put("tensors/members.1.layers.0/weight", np.zeros((4, 2), "f4"))),
+        TensorMismatch,
+        Rule.TENSORS,
+        "members.1.layers.0.weight is .4, 2.",
+        LOADING,
+    ),
+    "member of another precision": Case(
+        ensemble_with(lambda f: f.put("tensors/members.1.layers.0/weight", np.zeros((4, 3)))),
+        TensorMismatch,
+        Rule.TENSORS,
+        "is float64, but the spec has float32",
+        LOADING,
+    ),
+    "tensor of a member that there is not": Case(
+        ensemble_with(lambda f: f.put("tensors/members.2.layers.0/weight", np.zeros((4, 3), "f4"))),
+        TensorMismatch,
+        Rule.TENSORS,
+        "members.2.layers.0.weight is .*none",
+        LOADING,
+    ),
+    "ensemble of 100 members in the spec": Case(ensemble_says(members=100), TensorMismatch, Rule.TENSORS, "spec has 200 layers", LOADING),
+    "ensemble of 10^9 members in the spec": Case(
+        ensemble_says(members=10**9), TensorMismatch, Rule.TENSORS, "spec has 2000000000 layers", LOADING
+    ),
+    "ensemble of one member": Case(ensemble_says(members=1), *SPEC),
+    "ensemble of members that are a text": Case(ensemble_says(members="2"), *SPEC),
+    "folds that are code": Case(ensemble_says(folds="os:system"), *SPEC),
+    "ensemble that is not required": Case(
+        ensemble_with(lambda f: f.manifest.update(required_features=[])), ModelFileError, Rule.ENSEMBLE, "does not require", LOADING
+    ),
+    "feature without an ensemble": Case(
+        forged(lambda f: f.manifest.update(required_features=["ensemble"])), ModelFileError, Rule.ENSEMBLE, "but has none", LOADING
+    ),
+    "tensors of members without an ensemble": Case(
+        ensemble_with(no_ensemble_in_spec), TensorMismatch, Rule.TENSORS, "layers.0.bias is missing", LOADING
+    ),
+    "history of a third member": Case(members_are(0, 0, 2), ModelFileError, Rule.ENSEMBLE, "the numbers 0 to 1", LOADING),
+    "history out of order": Case(members_are(1, 0, 0), ModelFileError, Rule.ENSEMBLE, "in order", LOADING),
+    "history of half a member": Case(members_are(0, 0.5, 1), ModelFileError, Rule.ENSEMBLE, "the numbers 0 to 1", LOADING),
+    "history of no member": Case(members_are(0, 0, np.nan), ModelFileError, Rule.ENSEMBLE, "the numbers 0 to 1", LOADING),
+    "states of three members": Case(
+        ensemble_with(lambda f: f.manifest["training"]["members"].append(None)), ModelFileError, Rule.STATE, "2 members", LOADING
+    ),
+    "states of members that are none": Case(
+        ensemble_with(lambda f: f.manifest["training"].update(members="both")), ModelFileError, Rule.STATE, "2 members", LOADING
+    ),
+    "state of a member that is no run": Case(
+        ensemble_with(lambda f: f.manifest["training"]["members"][1].update(step="9")), ModelFileError, Rule.STATE, "step", LOADING
+    ),
+    "probe of one member": Case(
+        ensemble_with(lambda f: f.put("probe/outputs", np.zeros((4, 2), "f4"))), Corrupt, Rule.PROBE, "does not fit its network", LOADING
+    ),
     # preprocessing
     "inputs that are none": Case(forged(lambda f: f.manifest["preprocessing"].update(inputs=[])), *PREPROCESSING),
     "inputs without columns": Case(inputs_say(columns=None), *PREPROCESSING),

@@ -201,6 +201,14 @@ function normalized(options, part, z) {
   return z.map((value, unit) => (value - mean[unit]) / Math.sqrt(variance[unit] + options.epsilon) * scale[unit] + (shift?.[unit] ?? 0));
 }
 
+function membersOf({ ensemble }, arrays, training) { // the prefixes of their tensors; of an unfinished run only those with a row in the history
+  if (!ensemble) return [""];
+  const members = Array.from({ length: ensemble.members }, (_, number) => number), begun = training ? arrays.get("/history/member") : [];
+  return members.filter((number) => !begun.length || begun.includes(number)).map((number) => `members.${number}.`);
+}
+
+const own = (arrays, member) => new Map([...arrays].map(([path, array]) => [path.replace(`/tensors/${member}`, "/tensors/"), array])); // of a member
+
 function forward(spec, arrays, row) {
   const first = firstInputs(spec.network, arrays, row), inputs = [first]; // of each layer
   return spec.network.layers.reduce((x, { activation, normalization, residual }, index) => {
@@ -224,24 +232,30 @@ function mainOutput({ quantiles = [0.5] }) { // the output of each target that i
   return away.indexOf(Math.min(...away));
 }
 
-function decode({ task, form, classes, threshold, outputs_per_target: several = 1 }, arrays, outputs, loss) { // a prediction, and the probabilities or values that it comes from
-  if (task === "multilabel") return [outputs.map((value) => Number(value > 0.5)), outputs];
-  if (form === "numbers") {
-    const [scale, center, lower, upper] = ["scale", "center", "lower", "upper"].map((name) => arrays.get(`/preprocess/target/${name}`));
-    const chosen = outputs.filter((_, at) => at % several === mainOutput(loss));
-    const values = chosen.map((value, at) => (LOG_MEAN.includes(loss.type ?? loss) ? Math.exp(value) : value * scale[at] + center[at]));
-    if (lower) return Array(2).fill(values.map((value, at) => Math.min(Math.max(value, lower[at]), upper[at])));
-    return [values, values];
-  }
-  const chances = form === "binary" ? [1 - outputs[0], outputs[0]] : outputs;
-  if (threshold !== undefined) return [classes[Number(chances[1] > threshold)], chances];
-  return [classes[chances.indexOf(Math.max(...chances))], chances];
+function scoresOf({ task, form, outputs_per_target: several = 1 }, arrays, outputs, loss) { // the probabilities or values that a prediction comes from
+  if (task === "multilabel") return outputs;
+  if (form !== "numbers") return form === "binary" ? [1 - outputs[0], outputs[0]] : outputs;
+  const [scale, center, lower, upper] = ["scale", "center", "lower", "upper"].map((name) => arrays.get(`/preprocess/target/${name}`));
+  const chosen = outputs.filter((_, at) => at % several === mainOutput(loss));
+  const values = chosen.map((value, at) => (LOG_MEAN.includes(loss.type ?? loss) ? Math.exp(value) : value * scale[at] + center[at]));
+  return lower ? values.map((value, at) => Math.min(Math.max(value, lower[at]), upper[at])) : values;
+}
+
+function decode({ task, form, classes, threshold }, scores) { // a prediction
+  if (task === "multilabel") return scores.map((value) => Number(value > 0.5));
+  if (form === "numbers") return scores;
+  if (threshold !== undefined) return classes[Number(scores[1] > threshold)];
+  return classes[scores.indexOf(Math.max(...scores))];
 }
 
 const [library, ...files] = process.argv.slice(2);
 for (let at = 0; at < files.length; at += 2) {
   const { manifest, spec, arrays } = await read(library, files[at]), { inputs, target } = manifest.preprocessing;
   const rows = JSON.parse(readFileSync(files[at + 1], "utf-8"));
-  const results = rows.map((row) => decode(target, arrays, forward(spec, arrays, encode(inputs, arrays, row)), spec.loss));
-  console.log(JSON.stringify({ predictions: results.map(([prediction]) => prediction), scores: results.map(([, scores]) => scores) }));
+  const members = membersOf(spec, arrays, manifest.training).map((member) => own(arrays, member));
+  const scores = rows.map((row) => {
+    const x = encode(inputs, arrays, row), each = members.map((member) => scoresOf(target, arrays, forward(spec, member, x), spec.loss));
+    return each[0].map((_, at) => each.reduce((sum, one) => sum + one[at], 0) / each.length);
+  });
+  console.log(JSON.stringify({ predictions: scores.map((each) => decode(target, each)), scores }));
 }

@@ -221,6 +221,20 @@ def first_inputs(network, arrays, x):
     return np.hstack(values) * arrays.get("/tensors/layers.0/input_scale", 1.0)
 
 
+def members_of(spec, arrays, training):
+    """The prefixes of the tensors of each member of an ensemble; of an unfinished run only those with a row in the history."""
+    if "ensemble" not in spec:
+        return [""]
+    members = range(spec["ensemble"]["members"])
+    begun = {int(number) for number in arrays["/history/member"]} if training else set()
+    return [f"members.{number}." for number in members if number in begun or not begun]
+
+
+def own(arrays, member):
+    """The arrays of a member of an ensemble by the paths that they have without one."""
+    return {path.replace(f"/tensors/{member}", "/tensors/"): array for path, array in arrays.items()}
+
+
 def forward(spec, arrays, x):
     """The outputs of the network, in float64."""
     x = first_inputs(spec["network"], arrays, x)
@@ -261,10 +275,10 @@ def main_output(loss):
     return away.index(min(away))
 
 
-def decode(target, arrays, outputs, loss):
-    """Predictions, and the probabilities or values that they come from."""
+def scores_of(target, arrays, outputs, loss):
+    """The probabilities or values that predictions come from."""
     if target["task"] == "multilabel":
-        return (outputs > 0.5).astype(int), outputs
+        return outputs
     if target["form"] == "numbers":
         loss = {"type": loss} if isinstance(loss, str) else loss
         outputs = outputs[:, main_output(loss) :: target.get("outputs_per_target", 1)]  # of gaussian_nll, the means
@@ -272,11 +286,19 @@ def decode(target, arrays, outputs, loss):
         values = np.exp(outputs) if loss["type"] in LOG_MEAN else values
         if "/preprocess/target/lower" in arrays:
             values = np.clip(values, arrays["/preprocess/target/lower"], arrays["/preprocess/target/upper"])
-        return values, values
-    chances = np.hstack([1 - outputs, outputs]) if target["form"] == "binary" else outputs
+        return values
+    return np.hstack([1 - outputs, outputs]) if target["form"] == "binary" else outputs
+
+
+def decode(target, scores):
+    """Predictions from probabilities or values."""
+    if target["task"] == "multilabel":
+        return (scores > 0.5).astype(int)
+    if target["form"] == "numbers":
+        return scores
     if "threshold" in target:
-        return [target["classes"][int(second > target["threshold"])] for second in chances[:, 1]], chances
-    return [target["classes"][best] for best in chances.argmax(axis=1)], chances
+        return [target["classes"][int(second > target["threshold"])] for second in scores[:, 1]]
+    return [target["classes"][best] for best in scores.argmax(axis=1)]
 
 
 def main(library, *files):
@@ -284,8 +306,9 @@ def main(library, *files):
         manifest, spec, arrays = read(library, model)
         with open(table, encoding="utf-8") as file:
             x = encode(manifest["preprocessing"]["inputs"], arrays, json.load(file))
-        predictions, scores = decode(manifest["preprocessing"]["target"], arrays, forward(spec, arrays, x), spec["loss"])
-        print(json.dumps({"predictions": np.asarray(predictions).tolist(), "scores": scores.tolist()}))
+        target, members = manifest["preprocessing"]["target"], members_of(spec, arrays, manifest.get("training"))
+        scores = np.mean([scores_of(target, arrays, forward(spec, own(arrays, member), x), spec["loss"]) for member in members], axis=0)
+        print(json.dumps({"predictions": np.asarray(decode(target, scores)).tolist(), "scores": scores.tolist()}))
 
 
 if __name__ == "__main__":

@@ -97,6 +97,19 @@ def test_the_probe_is_computed_anew(error, told, page, changed):
     assert told in page.text("#summary")
 
 
+def test_an_ensemble_is_shown(page):
+    path = Path(__file__).parents[1] / "golden" / "1.5-ensemble.h5"
+    told = mlpkit.inspect(path)
+    assert page.show(path) == "1.5-ensemble.h5 is shown below."
+    assert "3 members, whose predictions are averaged" in page.text("#summary")
+    assert "agrees to" in page.text("#summary")
+    assert sum(int(row[6]) for row in page.cells("#layers")) == told["parameters"]
+    assert "3 epochs, from left to right" in page.text("#history")
+    loss = mlpkit.load(path).history.columns()["loss"]
+    heights = page.js("Array.from(document.querySelector('#history polyline').points, (point) => point.y)")
+    assert np.corrcoef(loss, heights)[0, 1] == pytest.approx(-1, abs=1e-3)
+
+
 # -- what it predicts
 
 
@@ -143,6 +156,9 @@ TARGETS = {
     "means": (["mass", "depth"], "linear", "gaussian_nll"),
     "quantiles": (["mass", "depth"], "linear", {"type": "quantile", "quantiles": [0.1, 0.4, 0.6, 0.9]}),
     "counts": (["depth", "spotted"], "linear", "poisson"),
+    "averaged numbers": (["mass", "depth"], "linear", "mean_squared_error"),
+    "averaged truth": ("large", "sigmoid", "binary_crossentropy"),
+    "averaged codes": ("code", "softmax", "categorical_crossentropy"),
 }
 SCALED = {"truth": ROBUST, "means": QUANTILE, "quantiles": BINS, "counts": TREE}  # preprocessing of some of them
 LAYERS = [
@@ -180,7 +196,9 @@ def test_every_kind_of_column_and_target(name, page, tmp_path):
     options = SCALED.get(name, {})
     others = {"seen": "date", "called": {"type": "date", "clip": "smooth"}, "member": "boolean", "price": {"type": "robust", "clip": 2}}
     spec["preprocessing"] = options | {"columns": options.get("columns", {}) | others}
-    model = mlpkit.train(spec | ({"decision": {"threshold": 0.2}} if name == "decided" else {}), columns)
+    spec |= {"decision": {"threshold": 0.2}} if name in ("decided", "averaged truth") else {}
+    spec |= {"ensemble": {"members": 3, "folds": "rotate"}} if name.startswith("averaged") else {}
+    model = mlpkit.train(spec, columns)
     model.save(tmp_path / "model.h5")
     shown = page.show(tmp_path / "model.h5")
     assert "below" in shown, shown

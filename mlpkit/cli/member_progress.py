@@ -1,0 +1,98 @@
+"""Progress of an ensemble on stderr: of all members on one line, and a line for each that is finished."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from mlpkit.cli.console import Console
+from mlpkit.cli.progress import BAR_SECONDS, BAR_WIDTH, PLAIN_SECONDS, Progress, Style, as_json, line
+
+if TYPE_CHECKING:
+    from mlpkit.model.model import Model
+    from mlpkit.training.early_stopping import Monitor
+    from mlpkit.training.epoch import Epoch
+
+
+def progress_of(console: Console, style: Style, model: Model, done: int, weighted: str) -> Progress:
+    """Return the display for a model that has `done` epochs before this run."""
+    if model.spec.ensemble is None:
+        return Progress(console, style, model.spec.training.epochs, done, weighted)
+    return MemberProgress(console, style, model, weighted)
+
+
+class MemberProgress(Progress):
+    """Display of the epochs of an ensemble's members, which may come in any order.
+
+    Parameters
+    ----------
+    console : Console
+    style : Style
+    model : Ensemble
+    weighted : {"none", "loss", "loss and metrics"}
+        Figures that use sample weights.
+    """
+
+    def __init__(self, console: Console, style: Style, model: Model, weighted: str = "none") -> None:
+        from mlpkit.training.early_stopping import Monitor
+
+        self.members = len(model.members)
+        super().__init__(console, style, model.spec.training.epochs, 0, weighted)
+        self.monitors = [Monitor(member.spec) for member in model.members]
+        self.last: dict[int, Epoch] = {}
+        self.finished: set[int] = set()
+        for number, member in enumerate(model.members):
+            for epoch in member.history:
+                self._watch(number, epoch)
+        self.begun = self._total()
+
+    def show(self, epoch: Epoch) -> None:
+        """Show an epoch, unless the last update was too recent; of a member's last epoch a line that stays."""
+        number: int = getattr(epoch, "member", 0)
+        if self.style is Style.json:
+            self.console.record({"member": number, **as_json(epoch)})
+            return
+        self._watch(number, epoch)
+        now, shows = time.monotonic(), self.style in (Style.bar, Style.plain)
+        if number in self.finished and shows:
+            if self.style is Style.bar:
+                self.console.draw("")
+            self.console.say(self._line(number))
+            self.shown_at = now
+        elif self.style is Style.bar and now - self.shown_at >= BAR_SECONDS:
+            self.shown_at = now
+            self._draw_all(number, now)
+        elif self.style is Style.plain and now - self.shown_at >= PLAIN_SECONDS:
+            self.shown_at = now
+            self.console.say(self._line(number))
+
+    def close(self) -> None:
+        """Remove the bar, and show the members that were left, or that ended before their last epoch."""
+        if self.style is Style.bar:
+            self.console.draw("")
+        if self.style in (Style.bar, Style.plain):
+            for number in sorted(self.last.keys() - self.finished):
+                self.console.say(self._line(number))
+
+    def _watch(self, number: int, epoch: Epoch) -> None:
+        monitor: Monitor = self.monitors[number]
+        monitor.improved(epoch)
+        self.last[number] = epoch
+        if epoch.number >= self.epochs or monitor.exhausted:
+            self.finished.add(number)
+
+    def _total(self) -> int:
+        """Return the number of finished epochs, with all of the members that are finished."""
+        return sum(self.epochs if number in self.finished else epoch.number for number, epoch in self.last.items())
+
+    def _line(self, number: int) -> str:
+        best = self.monitors[number].best if number in self.finished else None
+        end = "" if best is None or self.monitors[number].options is None else f"  best {best}"
+        return f"member {number}: {line(self.last[number], self.epochs, self.weighted)}{end}"
+
+    def _draw_all(self, number: int, now: float) -> None:
+        total, whole = self._total(), self.epochs * self.members
+        done = BAR_WIDTH * total // whole
+        left = (now - self.started) / max(total - self.begun, 1) * (whole - total)
+        shown = f"{len(self.finished)} of {self.members} members finished  {self._line(number)}"
+        self.console.draw(f"[{'#' * done}{'.' * (BAR_WIDTH - done)}] {shown}  {left:.0f} s left")

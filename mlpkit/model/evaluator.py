@@ -1,0 +1,95 @@
+"""Evaluator: a predictor that measures its predictions on rows with known targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from mlpkit.errors import DataError
+from mlpkit.model.intervals import IntervalPredictor
+
+if TYPE_CHECKING:  # imported where they are used, because predicting needs none of them
+    from mlpkit.plugin import Metric
+    from mlpkit.preprocessing import TargetEncoder
+    from mlpkit.preprocessing.prepare import Labelled
+    from mlpkit.training.class_report import Report
+
+
+class Evaluator(IntervalPredictor):
+    """Predictor that measures loss and metrics."""
+
+    def evaluate(
+        self,
+        rows: Any,
+        y: Any = None,
+        *,
+        metrics: str | Metric | Sequence[str | Metric] = (),
+        weights: Any = None,
+        allow_large: bool = False,
+        weighted: bool | None = None,
+    ) -> dict[str, float]:
+        """Return the loss and metrics on rows with known targets; rows without target are ignored, with a warning.
+
+        Parameters
+        ----------
+        rows : as for `predict`
+            If `y` is omitted, the rows must contain the target columns.
+        y : array, optional
+            Targets, shape (rows,) or (rows, targets), or probabilities of the classes, shape (rows, classes). The loss uses these, and
+            metrics the most probable class of each row.
+        metrics : str, Metric, or sequence of them
+            Metrics to compute; default: those of the spec, or else common ones for the task.
+        weights : array, shape (rows,), optional
+            Sample weights. Rows of weight 0 are ignored, as are rows of weight 0 in the spec's weight column, if the rows have it.
+        weighted : bool, optional
+            True to weight loss and metrics, by `weights` or by the spec's weight column; default: True if `weights` are passed.
+        allow_large : bool
+            The same as for `predict`.
+
+        Returns
+        -------
+        dict of str to float
+            "loss" and each metric by name; NaN, with a warning, for a metric that is undefined on these rows.
+        """
+        from mlpkit.training.evaluation import evaluate
+
+        target, labelled = self._labelled(rows, y, weights, allow_large, weighted)
+        return evaluate(self.spec, self._predicting, target, labelled, metrics).figures
+
+    def report(
+        self,
+        rows: Any,
+        y: Any = None,
+        *,
+        metrics: str | Metric | Sequence[str | Metric] = (),
+        weights: Any = None,
+        allow_large: bool = False,
+        weighted: bool | None = None,
+    ) -> Report:
+        """Return the figures of `evaluate` and, for classification, precision, recall and F1 of each class and the confusion matrix.
+
+        Of an ensemble, the report has the figures of each member too.
+
+        Parameters and errors are those of `evaluate`. `print(model.report(rows, y))` shows tables.
+        """
+        from mlpkit.training.evaluation import evaluate
+
+        target, labelled = self._labelled(rows, y, weights, allow_large, weighted)
+        networks = self._predicting
+        report = evaluate(self.spec, networks, target, labelled, metrics)
+        if len(networks) == 1:
+            return report
+        return replace(report, members=tuple(evaluate(self.spec, [each], target, labelled, metrics).figures for each in networks))
+
+    def _labelled(self, rows: Any, y: Any, weights: Any, allow_large: bool, weighted: bool | None) -> tuple[TargetEncoder, Labelled]:
+        """Return the target encoder and encoded rows with their targets; parameters are those of `evaluate`."""
+        from mlpkit.preprocessing.prepare import encode_labelled
+        from mlpkit.provenance.placeholders import require
+
+        if self.input_encoder is None or self.target_encoder is None:
+            raise DataError("the model has not been trained, so its preprocessing is not known", help="train it first")
+        require(self.spec.loss)
+        spec = self.spec.allowing_large() if allow_large else self.spec
+        weighted = weights is not None if weighted is None else weighted
+        return self.target_encoder, encode_labelled(spec, self.input_encoder, self.target_encoder, rows, y, weights, weighted=weighted)
