@@ -27,7 +27,7 @@ def in_processes(monkeypatch):
     monkeypatch.setattr(member_workers, "cores", lambda: 2)
 
 
-@pytest.fixture(params=["here", "in processes"])
+@pytest.fixture(params=["here", pytest.param("in processes", marks=pytest.mark.slow)])
 def place(request):
     if request.param == "in processes":
         request.getfixturevalue("in_processes")
@@ -38,11 +38,6 @@ def place(request):
 def then_here(monkeypatch):
     """Let this process train the members from now on."""
     return lambda: monkeypatch.setattr(member_workers, "cores", lambda: 1)
-
-
-def stopped_after(steps):
-    asked = itertools.count()
-    return lambda: next(asked) == steps
 
 
 @pytest.mark.parametrize("steps", [[0], [1], [4], [7], [8], [9], [13], [16], [23], [3, 2, 9, 1]], ids=str)
@@ -75,6 +70,7 @@ def test_processes_train_the_same_bytes_and_so_does_a_run_that_begins_in_one_pla
     assert saved(mlpkit.train(spec, table, resume=tmp_path / "part.h5"), tmp_path / "resumed.h5") == expected
 
 
+@pytest.mark.slow
 def test_processes_that_are_stopped_keep_all_states(spec, table, saved, tmp_path, in_processes, then_here):
     spec["training"] |= {"epochs": 600, "early_stopping": {"patience": 600}}
     epochs = []
@@ -105,7 +101,7 @@ def test_an_exception_of_on_epoch_keeps_all_states(spec, table, tmp_path, place,
 
 
 def test_ctrl_c_keeps_all_states(spec, table, saved, tmp_path, place, then_here):
-    spec["training"] |= {"epochs": 200, "early_stopping": {"patience": 200}}
+    spec["training"] |= {"epochs": 100, "early_stopping": {"patience": 100}}
     with pytest.raises(mlpkit.TrainingInterrupted) as error:
         mlpkit.train(spec, table, on_epoch=lambda epoch: signal.raise_signal(signal.SIGINT) if epoch.number == 3 else None)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -143,7 +139,7 @@ def test_checkpoints_within_an_epoch(spec, table, saved, tmp_path, monkeypatch):
     expected = saved(mlpkit.train(spec, table, checkpoints=tmp_path / "c"), tmp_path / "whole.h5")
     names = [path.name for _, path in checkpoints_in(tmp_path / "c")]
     assert any("step" in name for name in names)
-    for number, (_, path) in enumerate(checkpoints_in(tmp_path / "c")[::3]):
+    for number, (_, path) in enumerate(checkpoints_in(tmp_path / "c")[::8]):
         resumed = mlpkit.train(spec, table, resume=path, checkpoints=tmp_path / f"again{number}")
         assert saved(resumed, tmp_path / "resumed.h5") == expected
 
