@@ -15,6 +15,7 @@ import numpy as np
 import mlpkit
 from mlpkit.modelfile import reader, writer
 
+from ..modelfile.corpus.embeddings import embedded
 from .anatomy import Anatomy, Dataset
 
 DIGEST = re.compile(rb'"path":"([^"]+)","role":"[^"]+","sha256":"')
@@ -68,7 +69,7 @@ def golden_files() -> dict[str, Golden]:
         "large": mlpkit.Model(network(2, 512), inputs=520),  # more than a reader takes at once
         "deep": trained(network(70, 1), np.eye(4), np.arange(4.0)),
     }
-    files = {name: saved(model) for name, model in models.items()} | {"resumable": resumable(), "outside": outside()}
+    files = {name: saved(model) for name, model in models.items()} | {"resumable": resumable(), "outside": outside(), "learned": embedded()}
     return {name: Golden.of(name, data) for name, data in files.items()}
 
 
