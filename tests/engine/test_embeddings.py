@@ -146,10 +146,10 @@ def test_the_self_test_of_many_features_is_computed_in_blocks_of_rows():
     net = mlpkit.Model(spec, inputs=300).network
     inputs = np.zeros((64, 300), np.float32)
     probe = {"inputs": inputs, "outputs": np.zeros((64, 1), np.float32)}
-    probe_difference(net, probe)
+    probe_difference([net], probe)
     tracemalloc.start()
     try:
-        probe_difference(net, probe)
+        probe_difference([net], probe)
         most = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
