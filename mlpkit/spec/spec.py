@@ -28,7 +28,7 @@ from mlpkit.spec.consistency import inconsistencies
 from mlpkit.spec.data import Data
 from mlpkit.spec.decision import Decision
 from mlpkit.spec.embeddings import AnyEmbedding
-from mlpkit.spec.ensemble import Ensemble, member_seed
+from mlpkit.spec.ensemble import FEWEST_FOLDS, Ensemble, member_seed
 from mlpkit.spec.findings import Finding, findings, path_text
 from mlpkit.spec.network import NetworkSpec, one_unit_softmax
 from mlpkit.spec.part import Part, Seed, Text, example, raise_any
@@ -193,12 +193,18 @@ class Spec(Part):
         return self.ensemble is not None and self.ensemble.folds == "rotate"
 
     def of_member(self, number: int) -> Spec:
-        """Return the spec of one member of the ensemble, with its own seed. What concerns the whole is left out."""
+        """Return the spec of one member of the ensemble, with its own seed. What concerns the whole is left out.
+
+        A split without a share, which only folds may have, gets that of a fold: the spec of a member is valid by itself.
+        """
         assert self.ensemble is not None
-        seed, budget = member_seed(self.seed, number), self.training.time_budget
+        seed, budget, data = member_seed(self.seed, number), self.training.time_budget, self.data
+        if self.rotates and data.split is not None and data.split.validation is None:
+            share = 1 / max(self.ensemble.members, FEWEST_FOLDS)
+            data = data.model_copy(update={"split": data.split.model_copy(update={"validation": share})})
         whole = {"checkpoint": None, "keep_state": False, "keep_residuals": False}
         training = self.training.model_copy(update={**whole, "time_budget": budget and budget / self.ensemble.members})
-        return self.model_copy(update={"ensemble": None, "decision": None, "seed": seed, "training": training})
+        return self.model_copy(update={"ensemble": None, "decision": None, "seed": seed, "data": data, "training": training})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the spec as JSON values with all defaults."""

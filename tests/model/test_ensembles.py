@@ -311,6 +311,16 @@ def test_groups_and_times_by_column():
         assert table["day"][fold.training].max() < table["day"][fold.validation].min()
 
 
+@pytest.mark.parametrize("split", [{"group": "g"}, {"time": "day"}, {"stratify": False}], ids=str)
+def test_members_of_a_split_without_a_share_have_files_of_their_own(split, tmp_path):
+    table = pd.DataFrame(X, columns=["p", "q", "r"]).assign(g=np.arange(120) // 4, day=np.arange(120) % 40, y=Y)
+    model = mlpkit.train(spec_with(NUMBERS, data={"target": "y", "split": split}), table)
+    model.members[1].save(tmp_path / "one.h5")
+    one = mlpkit.load(tmp_path / "one.h5")
+    assert one.spec.data.split.validation == 0.2
+    np.testing.assert_array_equal(one.predict(table), model.members[1].predict(table))
+
+
 def test_weights_of_rows_and_classes_are_those_of_all_rows():
     weights = RNG.uniform(0.5, 2, 120)
     spec = spec_with(data={"class_weight": "balanced"}, training={"epochs": 2, "weighted_metrics": True})
