@@ -112,7 +112,8 @@ class Ensemble(Model):
         return {f"members.{number}.{name}": array for number, weights in enumerate(own) for name, array in weights.items()}
 
     def set_weights(self, weights: Mapping[str, Any]) -> None:
-        """Set weights by name; see `Model.set_weights`. None is changed if one of them is wrong."""
+        """Set weights by name; see `Model.set_weights`. None is changed if one of them is wrong, or while a member is trained."""
+        self._runs.check_idle()
         if not isinstance(weights, Mapping):
             raise DataError(f"weights are given as {type(weights).__name__}", help="give a dictionary from names to arrays")
         before, rest = self.get_weights(), dict(weights)

@@ -86,6 +86,9 @@ def take_weights(network: Network, other: Mapping[str, Any]) -> Taken:
     views, names = network.parameters.views, _in_order(network)
     fitting = {name: other[name] for name in names if name in other and np.shape(other[name]) == views[name].shape}
     if not fitting:
+        if any(name.startswith("members.0.") for name in other):
+            help = "start from one of its members, model.members[0], or save that one and start from its file"
+            raise DataError("the other model is an ensemble, whose members have weights of their own", help=help)
         raise DataError("no weight of the other model has the name and shape of one of this network", help="use layers of the same widths")
     set_weights(network, fitting)
     return Taken(tuple(fitting), tuple(name for name in names if name not in fitting))

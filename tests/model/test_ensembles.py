@@ -189,6 +189,26 @@ def test_weights_by_name(classes):
 # -- history, scores
 
 
+def test_weights_are_not_set_while_any_member_is_trained():
+    model = mlpkit.Model(NUMBERS, 3, 1)
+    for epoch in mlpkit.epochs(model, X, Y):
+        if epoch.member == 1:
+            zeros = {name: array * 0 for name, array in model.get_weights().items() if name.startswith("members.0.")}
+            with pytest.raises(TrainingError, match="already being trained"):
+                model.set_weights(zeros)
+            assert model.get_weights()["members.0.layers.0.weight"].any()
+            break
+
+
+def test_a_single_network_begins_with_the_weights_of_a_member_not_of_all(numbers, tmp_path):
+    single = {key: value for key, value in NUMBERS.items() if key != "ensemble"}
+    numbers.save(tmp_path / "all.h5")
+    for other in (numbers, tmp_path / "all.h5"):
+        with pytest.raises(DataError, match=r"the other model is an ensemble(.|\n)*members\[0\]"):
+            mlpkit.train(single, X, Y, start_from=other)
+    mlpkit.train(single, X, Y, start_from=numbers.members[0])
+
+
 def test_the_history_is_the_mean_over_the_members_that_trained_an_epoch(classes):
     lengths = [len(member.history) for member in classes.members]
     assert len(classes.history) == max(lengths)
