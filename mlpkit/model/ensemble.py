@@ -59,7 +59,7 @@ class Ensemble(Model):
             for number, member in enumerate(parts.members)
         )
         self.metadata = parts.metadata
-        self._runs = EnsembleRuns(self._members, any(member.state is not None for member in parts.members))
+        self._runs = EnsembleRuns(self._members, parts.left)
 
     def _spec_of(self, number: int) -> Spec:
         return self.spec.of_member(number)
@@ -207,7 +207,7 @@ class Ensemble(Model):
             for key, (low, high) in (part.ranges or {}).items():
                 least, most = ranges.get(key, (np.inf, -np.inf))
                 ranges[key] = min(least, low), max(most, high)
-        return Stored(self.spec, members, self.input_encoder, self.target_encoder, self.metadata, ranges)
+        return Stored(self.spec, members, self.input_encoder, self.target_encoder, self.metadata, ranges, state is not None)
 
 
 class _Once:

@@ -69,6 +69,7 @@ class Stored(NamedTuple):
     target_encoder: TargetEncoder | None
     metadata: dict[str, Any]
     ranges: Ranges | None = None  # ranges of the pre-activations of third-party activations
+    left: bool = False  # True for the run of an ensemble that can be resumed, even if no member has begun
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -92,7 +93,7 @@ def to_contents(stored: Stored) -> Contents:
         history=joined_history(stored.spec, [member.history for member in stored.members]),
         plugins=plugins,
         metadata=stored.metadata,
-        training=joined_training(stored.spec, states),
+        training=joined_training(stored.spec, states, stored.left),
         state=joined_state(stored.spec, states),
         probe=make_probe(stored.networks),
         surrogates=surrogates,
@@ -229,7 +230,7 @@ def _stored(contents: Contents, spec: Spec, networks: Sequence[Network]) -> Stor
             what = f"it is after {state.place.epochs} epochs, but the history has {len(history)}"
             raise ModelFileError(f"the training state in it does not fit its history: {what}", rule=Rule.STATE)
         members.append(StoredMember(network, history, state))
-    return Stored(spec, tuple(members), inputs, target, contents.metadata, known_ranges(contents.plugins))
+    return Stored(spec, tuple(members), inputs, target, contents.metadata, known_ranges(contents.plugins), contents.training is not None)
 
 
 def _encoders(contents: Contents, spec: Spec) -> tuple[InputEncoder | None, TargetEncoder | None]:

@@ -125,12 +125,12 @@ def _history(columns: dict[str, NDArray[np.float64]]) -> History:
 # -- states
 
 
-def joined_training(spec: Spec, states: Sequence[TrainingState | None]) -> dict[str, Any] | None:
-    """Return the progress of a run as JSON; of an ensemble that of each member, or None for one that has not begun."""
+def joined_training(spec: Spec, states: Sequence[TrainingState | None], left: bool) -> dict[str, Any] | None:
+    """Return the progress of a run as JSON; of an ensemble with a run `left` that of each member, or None for one that has not begun."""
     found = [None if state is None else state.model_dump() for state in states]
     if spec.ensemble is None:
         return found[0]
-    return {"members": found} if any(found) else None
+    return {"members": found} if left else None
 
 
 def joined_state(spec: Spec, states: Sequence[TrainingState | None]) -> dict[str, NDArray[Any]]:

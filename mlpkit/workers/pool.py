@@ -147,7 +147,7 @@ class Pool:
         process.reader = threading.Thread(target=self._read, args=(process,), daemon=True)
         self._processes.append(process)
         process.reader.start()
-        process.send({"path": sys.path, "arrays": self._shared.place})
+        process.send({"path": [entry for entry in sys.path if isinstance(entry, str)], "arrays": self._shared.place})
 
     def _read(self, process: _Process) -> None:
         """Pass all messages of a process on, and None at its end."""

@@ -440,6 +440,19 @@ def test_a_member_that_diverges_is_named(monkeypatch, where):
     assert error.value.model is None or error.value.model.training_state is None
 
 
+def test_a_run_that_was_stopped_before_any_member_began_is_resumed(monkeypatch, tmp_path, numbers):
+    monkeypatch.setattr(member_workers, "WORTH", 0)
+    monkeypatch.setattr(member_workers, "cores", lambda: 2)
+    stopped = mlpkit.train(NUMBERS, X, Y, stop=lambda: True)
+    assert stopped.training_state.members == (None,) * 5
+    stopped.save(tmp_path / "stopped.h5", training_state=True)
+    assert mlpkit.load(tmp_path / "stopped.h5").training_state == stopped.training_state
+    resumed = mlpkit.train(NUMBERS, X, Y, resume=tmp_path / "stopped.h5")
+    resumed.save(tmp_path / "resumed.h5")
+    numbers.save(tmp_path / "whole.h5")
+    assert (tmp_path / "resumed.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+
+
 def test_a_worker_that_dies_leaves_the_others_as_they_are(monkeypatch, tmp_path):
     monkeypatch.setattr(member_workers, "WORTH", 0)
     monkeypatch.setattr(member_workers, "cores", lambda: 2)

@@ -62,6 +62,12 @@ def test_the_script_of_the_user_runs_once(tmp_path):
     assert done.stderr == ""
 
 
+def test_entries_of_the_search_path_that_are_no_text_stay_behind(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "path", [*sys.path, tmp_path])  # Python ignores them too
+    with Pool({"x": X}, 1) as pool:
+        assert len(list(pool.run([task("echo")]))) >= 1
+
+
 def test_an_error_names_the_task_and_keeps_its_kind():
     with Pool({"x": X}, 1) as pool, pytest.raises(DataError, match=r"^task 3: the column 'a' is empty\nhelp: fill it in$"):
         list(pool.run([task("echo"), task("raises", 3)]))
