@@ -128,7 +128,8 @@ def time_folds(members: int, table: Table, name: str, missing: Collection[str]) 
     distinct, codes, counts = np.unique(found, return_inverse=True, return_counts=True)
     if len(distinct) <= members:
         problem = f"it has {counted(len(distinct), 'time')}, but {members} members need {members + 1}, to train before they validate"
-        raise SpecError.at("data.split.time", f"the column {name!r} cannot be cut into blocks: {problem}", "use fewer members")
+        help = "use fewer members, or another column" if len(distinct) > 2 else "use a column with more times"
+        raise SpecError.at("data.split.time", f"the column {name!r} cannot be cut into blocks: {problem}", help)
     ends = np.cumsum(counts)  # rows up to each time
     wanted = table.rows * (0.5 + 0.5 * np.arange(members) / members)
     first = 1 + np.abs(ends[:-1, None] - wanted).argmin(axis=0)  # first time of each block

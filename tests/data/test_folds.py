@@ -127,3 +127,5 @@ def test_too_few_times():
     assert [(len(fold.training), len(fold.validation)) for fold in folds] == [(10, 10), (20, 10)]
     with pytest.raises(SpecError, match="'t' cannot be cut into blocks: it has 3 times, but 3 members need 4"):
         time_folds(3, table, "t", ())
+    with pytest.raises(SpecError, match=r"2 members need 3(.|\n)*a column with more times"):
+        time_folds(2, Table({"t": np.repeat([1.0, 2.0], 10)}), "t", ())  # fewer members are not possible
