@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .benchmarks import costs, modelfile, networks, pairing, tables, training, trips
+from .benchmarks import costs, modelfile, networks, pairing, reading, training, trips
 
 ROOT = Path(__file__).parents[1]
 
@@ -77,11 +77,11 @@ def test_every_way_to_keep_arrays_gives_them_back(monkeypatch):
 
 def test_the_readers_of_tables_encode_the_same_numbers(tmp_path):
     path = tmp_path / "rows.csv"
-    tables.write_csv(path, 2, rows=300)
-    encoded = tables.prepare(tables.mlpkit.Spec.model_validate(tables.SPEC), path).train.inputs
+    reading.write_csv(path, 2, rows=300)
+    encoded = reading.prepare(reading.mlpkit.Spec.model_validate(reading.SPEC), path).train.inputs
     assert encoded.shape == (600, 9 + 1 + 4 + 30)
-    for columns in (tables.mlpkit_columns(path), *(reader(path) for reader in tables.READERS.values())):
-        tables.np.testing.assert_allclose(tables.encode(*columns), encoded, rtol=1e-5, atol=1e-6)
+    for columns in (reading.mlpkit_columns(path), *(reader(path) for reader in reading.READERS.values())):
+        reading.np.testing.assert_allclose(reading.encode(*columns), encoded, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.slow

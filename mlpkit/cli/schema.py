@@ -55,4 +55,8 @@ def spec_schema() -> dict[str, Any]:
     from mlpkit.plugin.json_schema import with_definitions
     from mlpkit.spec import Spec
 
-    return {"$schema": DIALECT, **with_definitions(Spec.model_json_schema)}
+    found = with_definitions(Spec.model_json_schema)
+    layers = found["$defs"]["NetworkSpec"].pop("required")
+    whole = {"required": found.pop("required"), "properties": {"network": {"required": layers}}}
+    preset = {"required": ["preset"], "properties": {"preset": {"type": "string"}}}  # has what the others require
+    return {"$schema": DIALECT, **found, "anyOf": [whole, preset]}

@@ -47,13 +47,14 @@ class SpecFile:
     def read(self) -> Spec:
         """Return the spec with the settings applied. Errors are those of `Spec.from_json`."""
         from mlpkit.spec import Spec
+        from mlpkit.spec.presets import expanded as expanded_preset
         from mlpkit.text import json_text
 
         if not self.settings:
             return Spec.from_json(self.text, file=self.file, folder=self.folder)
         value = json_text.parse(self.text, self.file)
-        for setting in self.settings:
-            value = setting.apply(value)
+        for setting in sorted(self.settings, key=lambda each: each.path != ("preset",)):
+            value = setting.apply(value if setting.path == ("preset",) else expanded_preset(value))
         return Spec.model_validate(value, folder=self.folder)
 
     @contextmanager

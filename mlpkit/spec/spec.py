@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, WithJsonSchema, model_validator
 from pydantic_core import PydanticSerializationError
 
 from mlpkit.errors import Problem, SpecError, join_problems
@@ -29,10 +29,12 @@ from mlpkit.spec.data import Data
 from mlpkit.spec.decision import Decision
 from mlpkit.spec.embeddings import AnyEmbedding
 from mlpkit.spec.ensemble import FEWEST_FOLDS, Ensemble, member_seed
-from mlpkit.spec.findings import Finding, findings, path_text
+from mlpkit.spec.findings import Finding, Findings, findings, path_text
 from mlpkit.spec.network import NetworkSpec, one_unit_softmax
 from mlpkit.spec.part import Part, Seed, Text, example, raise_any
 from mlpkit.spec.preprocessing import NO_PREPROCESSING, Preprocessing
+from mlpkit.spec.presets import PRESETS
+from mlpkit.spec.presets import expanded as expanded_preset
 from mlpkit.spec.reading import read_text
 from mlpkit.spec.training import Training
 from mlpkit.text import json_text
@@ -57,6 +59,9 @@ class Spec(Part):
         }
     )
     schema_uri: str | None = Field(None, alias="$schema", description="path of the JSON Schema, for editors; not stored")
+    preset: Annotated[Text | None, Since(6), WithJsonSchema({"anyOf": [{"enum": list(PRESETS)}, {"type": "null"}]})] = Field(
+        None, description="name of a part of a spec, which the other keys complete and change; stored as its values"
+    )
     name: Text = Field("model", description="name of the model, shown by 'mlpkit info'")
     seed: Seed = Field(0, description="seed of the initial weights, shuffling, dropout and the split")
     dtype: Literal["float32", "float64"] = Field("float32", description="number type of the parameters and of training")
@@ -73,6 +78,11 @@ class Spec(Part):
     metrics: Annotated[tuple[Metric, ...], InParts] = Field((), description="metrics on the validation rows after each epoch")
 
     _folder: str | None = PrivateAttr("")  # folder for relative paths; None: the spec is from a model file and its paths are not opened
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_preset(cls, value: Any) -> Any:
+        return expanded_preset(value)
 
     @model_validator(mode="after")
     def _consistent(self) -> Spec:
@@ -111,6 +121,10 @@ class Spec(Part):
 
     @classmethod
     def _build(cls, obj: Any, text: str, file: str, folder: str | Path) -> Spec:
+        try:
+            obj = expanded_preset(obj)
+        except Findings as error:
+            _raise_problems(error.findings, text, file)
         try:
             spec = super().model_validate(obj)
         except ValidationError as error:
@@ -209,7 +223,7 @@ class Spec(Part):
     def to_dict(self) -> dict[str, Any]:
         """Return the spec as JSON values with all defaults."""
         try:
-            return self.model_dump(mode="json", by_alias=True, exclude={"schema_uri"})
+            return self.model_dump(mode="json", by_alias=True, exclude={"schema_uri", "preset"})
         except PydanticSerializationError as error:
             if isinstance(error.__cause__, Exception) or error.__cause__ is None:
                 raise

