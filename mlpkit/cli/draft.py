@@ -14,6 +14,7 @@ from mlpkit.cli.column_roles import FEW_ROWS, ColumnRole, column_role, proposed_
 from mlpkit.cli.drafted_target import AskedTask, found_classes, target_classes, target_keys, with_metric
 from mlpkit.cli.model_facts import listed
 from mlpkit.cli.proposed_split import ProposedSplit, proposals
+from mlpkit.cli.quality import Quality, network_keys
 from mlpkit.errors import DataError, SpecError
 from mlpkit.text.column_names import same_form
 
@@ -25,14 +26,6 @@ if TYPE_CHECKING:
     from mlpkit.data.unit_detection import FoundNotation
 
 SEED = 0
-SCALING = {"type": "standardize", "clip": "smooth"}  # one wild value cannot dominate a prediction
-NETWORKS = (  # most rows: widths, dropout, batch size, learning rate, epochs, patience
-    (FEW_ROWS, (8,), 0.0, None, 0.05, 500, None),
-    (1_000, (32,), 0.1, 32, 0.005, 300, 30),
-    (10_000, (64, 32), 0.1, 64, 0.002, 300, 20),
-    (100_000, (128, 64), 0.1, 256, 0.002, 100, 10),
-    (None, (128, 64), 0.0, 512, 0.001, 50, 5),
-)
 XOR_DATA = "a,b,xor\n0,0,0\n0,1,1\n1,0,1\n1,1,0\n"
 XOR: dict[str, Any] = {
     "name": "xor",
@@ -86,6 +79,8 @@ def draft(
     written: Mapping[str, Any] | None = None,
     task: AskedTask | None = None,
     metric: str | None = None,
+    quality: Quality = "good",
+    time_budget: float | None = None,
 ) -> Draft:
     """Return a spec that predicts a column of a table from the others and can be trained.
 
@@ -103,6 +98,10 @@ def draft(
         The default follows from the values of the target.
     metric : str, optional
         First metric, which early stopping monitors.
+    quality : {"fast", "good", "best"}
+        Size of the model.
+    time_budget : float, optional
+        Seconds after which training ends.
 
     Raises
     ------
@@ -129,14 +128,10 @@ def draft(
     columns = _columns(table, training, target, set() if split is None else split.columns, (*MISSING, *marks), found)
     treatments = {column: role.treatment for column, role in columns.items() if role.treatment}
     treatments |= dict.fromkeys(sorted(split.columns), "ignore") if split is not None else {}  # holds also for another split
-    scaled = any(role.kind == "number" and not role.treatment for role in columns.values())
     used = {column for column, role in columns.items() if role.treatment != "ignore"} | ({target} if classes is None else set())
     data |= _units(found, used, data)
-    preprocessing = ({"numbers": SCALING} if scaled else {}) | ({"columns": treatments} if treatments else {})
-    spec = {"name": name, "seed": SEED, "data": data} | ({"preprocessing": preprocessing} if preprocessing else {})
-    keys = _network(table.rows, classes, split="split" in data) | imbalance.keys
-    if "embed" in treatments.values():
-        keys["network"] = {"embeddings": [{"type": "category"}], **keys["network"]}
+    spec = {"name": name, "seed": SEED, "data": data} | ({"preprocessing": {"columns": treatments}} if treatments else {})
+    keys = network_keys(quality, table.rows, classes, time_budget) | imbalance.keys
     spec |= keys if metric is None else with_metric(keys, metric, classes)
     for part in (table, training):
         TargetEncoder.fit(Spec.model_validate(spec), part.select([target]))  # raises the error if the target cannot be fitted
@@ -252,21 +247,3 @@ def _training_rows(
 def _described(classes: list[Any] | None, found: FoundNotation | None) -> str:
     written = f", such as {found.example!r}, read as {found.notation.read(found.example):g}" if found and found.notation else ""
     return f"numbers{written}" if classes is None else f"{len(classes)} classes ({listed(classes)})"
-
-
-def _network(rows: int, classes: list[Any] | None, *, split: bool) -> dict[str, Any]:
-    """Return layers, loss, optimizer and training for a table of this size."""
-    row = next(row for row in NETWORKS if row[0] is None or rows < row[0])
-    _, widths, dropout, batch_size, rate, epochs, patience = row
-    binary = classes is not None and len(classes) == 2
-    output = "linear" if classes is None else "sigmoid" if binary else "softmax"
-    loss = "mean_squared_error" if classes is None else "binary_crossentropy" if binary else "categorical_crossentropy"
-    hidden = [{"units": units, "activation": "relu"} | ({"dropout": dropout} if dropout else {}) for units in widths]
-    training: dict[str, Any] = {"epochs": epochs, "batch_size": batch_size}
-    return {
-        "network": {"layers": [*hidden, {"activation": output, "bias_initializer": "prior"}]},
-        "loss": loss,
-        "optimizer": {"type": "adam", "learning_rate": rate},
-        "training": training | ({"early_stopping": {"patience": patience}} if patience and split else {}),
-        "metrics": ["rmse", "r2"] if classes is None else ["accuracy", "log_loss"],
-    }

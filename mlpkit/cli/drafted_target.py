@@ -110,7 +110,7 @@ def with_metric(keys: Mapping[str, Any], name: str, classes: list[Any] | None) -
     if metric.task != task:
         raise DataError(f"the metric {name!r} is one of {metric.task}, but the task is {task}", help=help)
     chosen = plugin_name(metric)
-    training = dict(keys["training"])
-    if "early_stopping" in training:
-        training["early_stopping"] = {"monitor": chosen, **training["early_stopping"]}
+    training = dict(keys.get("training", {}))
+    if "preset" in keys:  # its runs have validation rows and early stopping
+        training["early_stopping"] = {"monitor": chosen}
     return {**keys, "training": training, "metrics": [chosen, *(one for one in keys["metrics"] if one != chosen)]}

@@ -16,6 +16,7 @@ from mlpkit.cli.draft import XOR, XOR_DATA, Draft, draft
 from mlpkit.cli.drafted_target import AskedTask
 from mlpkit.cli.options import Force
 from mlpkit.cli.output_files import SPECS, check_ending, check_output, write_json, written
+from mlpkit.cli.quality import Quality, seconds_of
 from mlpkit.cli.roles_table import roles_text
 from mlpkit.cli.schema import spec_schema
 from mlpkit.text.shown import counted, one_line, shortened
@@ -38,6 +39,13 @@ def init(
         str | None,
         typer.Option("--metric", metavar="NAME", help="First metric, and the one of early stopping; see 'plugins list'."),
     ] = None,
+    quality: Annotated[
+        Quality | None,
+        typer.Option("--quality", help="Size of the model: fast, good (the default) or best, which takes four times as long."),
+    ] = None,
+    time_budget: Annotated[
+        str | None, typer.Option("--time-budget", metavar="TIME", help="Time after which training ends, such as 60s, 5m or 2h.")
+    ] = None,
     output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Spec to write; '-' is stdout.")] = "spec.json",
     force: Force = False,
 ) -> None:
@@ -52,13 +60,15 @@ def init(
     check_ending(output, SPECS, "a spec")
     folder = Path(output).parent if output != "-" else Path()
     if data is None:
-        for hint, value in (("--target", target), ("--task", task), ("--metric", metric)):
+        given = {"--target": target, "--task": task, "--metric": metric, "--quality": quality, "--time-budget": time_budget}
+        for hint, value in given.items():
             if value is not None:
                 raise typer.BadParameter(f"{hint} needs DATA", param_hint=hint)
         spec = XOR
         _write_xor(console, folder / XOR["data"]["path"], force)
     else:
-        spec = _drafted(console, data, target, folder, task, metric)
+        options = {"task": task, "metric": metric, "quality": quality or "good", "time_budget": seconds_of(time_budget)}
+        spec = _drafted(console, data, target, folder, options)
     if output == "-":
         console.json(spec)
         return
@@ -67,7 +77,7 @@ def init(
     console.say(one_line(f"saved {output} and {folder / SCHEMA}; next: mlpkit train {shlex.quote(output)}"))
 
 
-def _drafted(console: Console, data: str, target: str | None, folder: Path, task: AskedTask | None, metric: str | None) -> dict[str, Any]:
+def _drafted(console: Console, data: str, target: str | None, folder: Path, options: dict[str, Any]) -> dict[str, Any]:
     """Return the spec for a data file, and report the decisions."""
     from mlpkit.data.dialect_detection import read_sniffed
 
@@ -78,7 +88,7 @@ def _drafted(console: Console, data: str, target: str | None, folder: Path, task
         console.say(f"read {one_line(data)} with {', '.join(f'{key} {jsontext.dumps(value)}' for key, value in written.items())}")
     named = [name for name in table.names if name not in table.unnamed] or table.names
     chosen = named[-1] if target is None else target
-    found = draft(table, chosen, _path_from(folder, data), Path(data).stem, written, task, metric)
+    found = draft(table, chosen, _path_from(folder, data), Path(data).stem, written, **options)
     console.say(f"target {one_line(chosen)}{' (the last column)' if target is None else ''}: {found.target}")
     inputs = len(found.columns) - len(found.ignored)
     console.say(f"{counted(table.rows, 'row')}, {counted(inputs, 'input column')}")

@@ -1,4 +1,4 @@
-"""Presets: parts of a spec under a name, such as "xor-1". A preset never changes once it is released.
+"""Presets: parts of a spec under a name, such as "good-classes-1". A preset never changes once it is released.
 
 A spec with a preset has the values of the preset, and its own where both have a key. It is expanded when it is read, so that a model
 file and a resumed run have every value.
@@ -8,12 +8,44 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from mlpkit.spec.findings import Finding, Findings
 from mlpkit.text.shown import first_few, shortened
 
-PRESETS: dict[str, dict[str, Any]] = {"t-1": {"loss": "mse", "network": {"layers": [{"units": 1}]}}}
+
+def _recipe(task: Literal["numbers", "binary", "classes"], epochs: int, members: int) -> dict[str, Any]:
+    """Return the training of RealMLP for a task, with a width of 128: Holzmueller, Grinsztajn & Steinwart 2024, 2407.04491."""
+    numbers = task == "numbers"
+    hidden = {"units": 128, "activation": "mish" if numbers else "selu", "weight_initializer": "lecun_normal", "dropout": 0.15}
+    output = {"numbers": "linear", "binary": "sigmoid", "classes": "softmax"}[task]
+    losses = {"numbers": "mean_squared_error", "binary": "binary_crossentropy", "classes": "categorical_crossentropy"}
+    rate = {"type": "coslog4", "maximum": 0.1 if numbers else 0.01}
+    return {
+        "preprocessing": {"numbers": {"type": "robust", "clip": "smooth"}} | ({"clip_predictions": True} if numbers else {}),
+        "network": {
+            "embeddings": [{"type": "pbld"}, {"type": "category"}],
+            "input_scale": True,
+            "initialize_from_data": True,
+            "layers": [hidden, hidden, {"activation": output, "weight_initializer": "lecun_normal"}],
+        },
+        "loss": losses[task],
+        "optimizer": {"type": "adamw", "learning_rate": rate, "beta2": 0.95, "weight_decay": 0.02},
+        "training": {
+            "epochs": epochs,
+            "batch_size": 256,
+            "early_stopping": {"patience": None},
+            "learning_rate_factors": {"weights": "fan_in", "biases": 0.1, "embeddings": 0.1, "input_scale": 6.0},
+            "fade_from": 0.5,
+        },
+    } | ({"ensemble": {"members": members, "folds": "rotate"}} if members > 1 else {})
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    f"{quality}-{task}-1": _recipe(task, epochs, members)
+    for quality, epochs, members in (("fast", 64, 1), ("good", 256, 4), ("best", 256, 16))
+    for task in ("numbers", "binary", "classes")
+}
 
 
 def expanded(spec: Any) -> Any:
