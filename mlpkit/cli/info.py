@@ -163,7 +163,7 @@ def _embeddings(spec: dict[str, Any]) -> list[str]:
     network = spec.get("network")
     embeddings = network.get("embeddings", []) if isinstance(network, dict) else []
     try:
-        return [embedding_text(each) for each in embeddings[:MOST_EMBEDDINGS]]
+        return [embedding_text(each) for each in embeddings[:MOST_EMBEDDINGS] if each["inputs"] != []]
     except (KeyError, TypeError, ValueError):  # of a spec that is not valid
         return [NOT_VALID]
 

@@ -44,7 +44,7 @@ def facts(model: Model, prepared: Prepared) -> dict[str, Any]:
         "columns": columns,
         "left_out": [name for name, treatment in treated if treatment == "ignore"],
         "inputs": prepared.inputs.width,
-        "embeddings": [embedding_text(each.model_dump(mode="json")) for each in model.spec.network.embeddings],
+        "embeddings": [embedding_text(each.model_dump(mode="json")) for each in model.spec.network.embeddings if each.inputs],
         "layers": layers,
         "parameters": len(network.parameters),
         **({} if model.spec.ensemble is None else {"ensemble": _ensemble(model.spec.ensemble.members, prepared)}),

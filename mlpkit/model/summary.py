@@ -41,9 +41,9 @@ def _inputs(spec: Spec, network: Network) -> list[str]:
     """Return a line for each embedding, and for the factors of the inputs."""
     found = []
     for options, views in zip(spec.network.embeddings, network.embeddings, strict=True):
-        found.append(
-            f"{embedding_text(options.model_dump(mode='json'))}, {counted(sum(view.size for view in views.values()), 'parameter')}"
-        )
+        if options.inputs:
+            text, size = embedding_text(options.model_dump(mode="json")), sum(view.size for view in views.values())
+            found.append(f"{text}, {counted(size, 'parameter')}")
     scale = network.layers[0].input_scale
     return found if scale is None else [*found, f"{counted(scale.size, 'input')} of the first layer, with a trained factor each"]
 
