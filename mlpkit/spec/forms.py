@@ -41,7 +41,10 @@ def full_spec(stored: Any, third_party: bool = False) -> Any:
     third_party : bool
         True to import third-party plugins and add their options; missing plugins are kept unchanged.
     """
-    return _filled(Spec, stored, third_party)
+    full = _filled(Spec, stored, third_party)
+    if isinstance(full, dict):
+        full.pop("preset", None)  # a stored spec has the values
+    return full
 
 
 def _filled(annotation: Any, value: Any, third_party: bool) -> Any:
