@@ -124,14 +124,17 @@ def draft(
     imbalance = ClassImbalance() if classes is None else _imbalance(table, target, classes, rows)
     data: dict[str, Any] = {"path": path, **(written or {}), "target": target} | ({"missing": list(marks)} if marks else {})
     data |= {"missing_target": "drop"} if untargeted else {}
-    data |= target_keys(table, target, classes, task) | imbalance.data | ({} if split is None else {"split": split.split})
+    data |= target_keys(table, target, classes, task) | imbalance.data
+    keys = network_keys(quality, table.rows, classes, time_budget)
+    if split is not None and (split.columns or quality == "fast"):  # rotating folds need no share of the rows
+        data["split"] = split.split if quality == "fast" else {key: split.split[key] for key in ("group", "time") if key in split.split}
     columns = _columns(table, training, target, set() if split is None else split.columns, (*MISSING, *marks), found)
     treatments = {column: role.treatment for column, role in columns.items() if role.treatment}
     treatments |= dict.fromkeys(sorted(split.columns), "ignore") if split is not None else {}  # holds also for another split
     used = {column for column, role in columns.items() if role.treatment != "ignore"} | ({target} if classes is None else set())
     data |= _units(found, used, data)
     spec = {"name": name, "seed": SEED, "data": data} | ({"preprocessing": {"columns": treatments}} if treatments else {})
-    keys = network_keys(quality, table.rows, classes, time_budget) | imbalance.keys
+    keys |= imbalance.keys
     spec |= keys if metric is None else with_metric(keys, metric, classes)
     for part in (table, training):
         TargetEncoder.fit(Spec.model_validate(spec), part.select([target]))  # raises the error if the target cannot be fitted
