@@ -43,7 +43,7 @@ def _recipe(task: Literal["numbers", "binary", "classes"], epochs: int, members:
 
 PRESETS: dict[str, dict[str, Any]] = {
     f"{quality}-{task}-1": _recipe(task, epochs, members)
-    for quality, epochs, members in (("fast", 64, 1), ("good", 256, 4), ("best", 256, 16))
+    for quality, epochs, members in (("fast", 128, 1), ("good", 256, 4), ("best", 256, 16))
     for task in ("numbers", "binary", "classes")
 }
 
