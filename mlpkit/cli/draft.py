@@ -13,9 +13,9 @@ from mlpkit.cli.class_imbalance import ClassImbalance, class_imbalance
 from mlpkit.cli.column_roles import FEW_ROWS, ColumnRole, column_role, proposed_units
 from mlpkit.cli.drafted_target import AskedTask, found_classes, target_classes, target_keys, with_metric
 from mlpkit.cli.model_facts import listed
-from mlpkit.cli.proposed_split import ProposedSplit, proposals
-from mlpkit.cli.quality import Quality, network_keys
-from mlpkit.errors import DataError, SpecError
+from mlpkit.cli.proposed_rows import SEED, proposed_rows
+from mlpkit.cli.quality import Quality, few_rows_note, members_of, network_keys
+from mlpkit.errors import DataError
 from mlpkit.text.column_names import same_form
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from mlpkit.data.table import Table
     from mlpkit.data.unit_detection import FoundNotation
 
-SEED = 0
 XOR_DATA = "a,b,xor\n0,0,0\n0,1,1\n1,0,1\n1,1,0\n"
 XOR: dict[str, Any] = {
     "name": "xor",
@@ -119,18 +118,17 @@ def draft(
     table = table.with_units({name: each.notation for name, each in found.items() if each.notation is not None})
     table, untargeted = _with_target(table, target, (*MISSING, *marks))
     classes = target_classes(table, target, task)
-    split, rows = _split(table, target, classes, (*MISSING, *marks))
-    training = table if split is None else table.take(rows)
-    imbalance = ClassImbalance() if classes is None else _imbalance(table, target, classes, rows)
+    rows = proposed_rows(table, target, classes, (*MISSING, *marks), members_of(quality, table.rows))
+    split, training = rows.split, table.take(rows.training) if len(rows.training) < table.rows else table
+    imbalance = ClassImbalance() if classes is None else _imbalance(table, target, classes, rows.validation)
     data: dict[str, Any] = {"path": path, **(written or {}), "target": target} | ({"missing": list(marks)} if marks else {})
     data |= {"missing_target": "drop"} if untargeted else {}
     data |= target_keys(table, target, classes, task) | imbalance.data
-    keys = network_keys(quality, table.rows, classes, time_budget)
-    if split is not None and (split.columns or quality == "fast"):  # rotating folds need no share of the rows
-        data["split"] = split.split if quality == "fast" else {key: split.split[key] for key in ("group", "time") if key in split.split}
-    columns = _columns(table, training, target, set() if split is None else split.columns, (*MISSING, *marks), found)
+    data |= {"split": split.split} if split is not None and split.split else {}  # rotating folds at random need none
+    keys = network_keys(quality, table.rows, classes, rows, time_budget)
+    columns = _columns(table, training, target, rows.columns, (*MISSING, *marks), found)
     treatments = {column: role.treatment for column, role in columns.items() if role.treatment}
-    treatments |= dict.fromkeys(sorted(split.columns), "ignore") if split is not None else {}  # holds also for another split
+    treatments |= dict.fromkeys(sorted(rows.columns), "ignore")  # holds also for another split
     used = {column for column, role in columns.items() if role.treatment != "ignore"} | ({target} if classes is None else set())
     data |= _units(found, used, data)
     spec = {"name": name, "seed": SEED, "data": data} | ({"preprocessing": {"columns": treatments}} if treatments else {})
@@ -140,7 +138,8 @@ def draft(
         TargetEncoder.fit(Spec.model_validate(spec), part.select([target]))  # raises the error if the target cannot be fitted
     left_out = {column: ColumnRole("", "ignore", "it has no name in the file") for column in sorted(table.unnamed) if column != target}
     left_out |= {} if split is None else {column: ColumnRole("", "ignore", f"it decides the {split.kind}") for column in split.columns}
-    notes = [*imbalance.notes, *([] if split is None else split.notes)]
+    few = [few_rows_note(table.rows)] if table.rows < FEW_ROWS else []
+    notes = [*imbalance.notes, *rows.notes, *few]
     return Draft(spec, _described(classes, found.get(target)), untargeted, marks, {**columns, **left_out}, notes)
 
 
@@ -196,55 +195,12 @@ def _notations(table: Table, target: str, decimal: Literal[".", ","]) -> tuple[d
     return found, {mark: name for mark, name in marked.items() if mark not in classes}
 
 
-def _split(table: Table, target: str, classes: list[Any] | None, missing: Sequence[str]) -> tuple[ProposedSplit | None, NDArray[np.intp]]:
-    """Return the split and the rows for training: all rows without a split if there are few, or if the target would be constant."""
-    import numpy as np
-
-    if table.rows >= FEW_ROWS:
-        for proposed in proposals(table, target, missing):
-            rows = _training_rows(table, target, classes, proposed, missing)
-            if rows is not None:
-                return proposed, rows
-    return None, np.arange(table.rows)
-
-
-def _imbalance(table: Table, target: str, classes: list[Any], training: NDArray[np.intp]) -> ClassImbalance:
-    """Return the keys for the classes of a target, with the rows for training."""
-    import numpy as np
-
+def _imbalance(table: Table, target: str, classes: list[Any], validation: NDArray[np.intp]) -> ClassImbalance:
+    """Return the keys for the classes of a target, with the rows that are held out."""
     from mlpkit.preprocessing.labels import class_numbers
 
     found = found_classes(table, target, classes)
-    return class_imbalance(found, class_numbers(table, target, found), np.setdiff1d(np.arange(table.rows), training))
-
-
-def _training_rows(
-    table: Table, target: str, classes: list[Any] | None, proposed: ProposedSplit, missing: Sequence[str]
-) -> NDArray[np.intp] | None:
-    """Return the rows for training, or None if they lack a class, their target is constant, or no other column is left."""
-    import numpy as np
-
-    from mlpkit.data.column_types import numbers
-    from mlpkit.data.splits import split_by_group, split_by_share, split_by_time
-    from mlpkit.preprocessing.labels import class_numbers
-    from mlpkit.spec import Split
-
-    if not set(table.names) - table.unnamed - proposed.columns - {target}:
-        return None
-    split = Split.model_validate(proposed.split)
-    strata = None if classes is None else class_numbers(table, target, found_classes(table, target, classes))
-    try:
-        if split.group is not None:
-            rows = split_by_group(split, SEED, table, missing, strata)[0]
-        elif split.time is not None:
-            rows = split_by_time(split, table, missing)[0]
-        else:
-            rows = split_by_share(split, SEED, table.rows, strata)[0]
-    except (DataError, SpecError):
-        return None
-    found = numbers(table, target) if strata is None else strata
-    few = len(np.unique(found[rows])) == 1 if strata is None else len(np.unique(found[rows])) < len(np.unique(found))
-    return None if few else rows
+    return class_imbalance(found, class_numbers(table, target, found), validation)
 
 
 def _described(classes: list[Any] | None, found: FoundNotation | None) -> str:

@@ -111,6 +111,6 @@ def with_metric(keys: Mapping[str, Any], name: str, classes: list[Any] | None) -
         raise DataError(f"the metric {name!r} is one of {metric.task}, but the task is {task}", help=help)
     chosen = plugin_name(metric)
     training = dict(keys.get("training", {}))
-    if "preset" in keys:  # its runs have validation rows and early stopping
+    if "preset" in keys and training.get("early_stopping", {}) is not None:  # there are validation rows
         training["early_stopping"] = {"monitor": chosen}
     return {**keys, "training": training, "metrics": [chosen, *(one for one in keys["metrics"] if one != chosen)]}

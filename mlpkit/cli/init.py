@@ -53,8 +53,9 @@ def init(
 
     A table says what each column becomes, and why: a number (also one with a unit, such as $1,234.50 or 12 kg), a boolean, a date, or
     categories, as codes are. Columns that cannot be used, such as ids and constant columns, are left out. The validation rows are whole
-    groups if a column of ids repeats, the latest rows if the rows are in order of a date, and else drawn at random. If a class is rare, the
-    metrics fit that; the rarer of two becomes the positive class, with a decision threshold.
+    groups if a column of ids repeats, the latest rows if the rows are in order of a date, and else drawn at random; each member of an
+    ensemble, which good and best have, holds out others. If a class is rare, the metrics fit that; the rarer of two becomes the positive
+    class, with a decision threshold. Fewer than 20 rows get one small network and no validation rows.
     """
     check_output(output, force=force, reads=[data])
     check_ending(output, SPECS, "a spec")

@@ -52,25 +52,26 @@ class ProposedSplit:
         return {self.split[key] for key in ("group", "time") if key in self.split}
 
 
-def proposals(table: Table, target: str, missing: Sequence[str]) -> Iterator[ProposedSplit]:
-    """Yield splits of a table, the one that fits best first. The last is at random."""
+def proposals(table: Table, target: str, missing: Sequence[str], *, rotates: bool) -> Iterator[ProposedSplit]:
+    """Yield splits of a table, the one that fits best first. The last is at random. Those of rotating folds have no share of the rows."""
     names = [name for name in table.names if name != target and name not in table.unnamed]
     ids = sorted((name for name in names if _repeats(table, name, missing)), key=_rank)
     dates = {name: _in_order(table, name) for name in names if _is_time(table, name, missing)}
     ordered = [name for name, in_order in dates.items() if in_order]
     group, time = next(iter(ids), None), next(iter(ordered or dates), None)
+    share: dict[str, Any] = {} if rotates else {"validation": VALIDATION}
     notes = []
     if group is not None:
-        notes.append(_group_note(table, group, missing, ids[1:]))
+        notes.append(_group_note(table, group, missing, ids[1:], share))
     if time is not None:
-        notes.append(_time_note(time, written=group is None and bool(ordered)))
+        notes.append(_time_note(time, share, written=group is None and bool(ordered)))
     if group is not None:
-        yield ProposedSplit({"validation": VALIDATION, "group": group}, notes)
+        yield ProposedSplit({**share, "group": group}, notes)
     elif ordered:
-        yield ProposedSplit({"validation": VALIDATION, "time": ordered[0]}, notes)
+        yield ProposedSplit({**share, "time": ordered[0]}, notes)
     refused = group or next(iter(ordered), None)
     at_random = f"split at random, because a split by {shortened(refused or '', 60)} leaves too little to train on"
-    yield ProposedSplit({"validation": VALIDATION}, notes if refused is None else [at_random])
+    yield ProposedSplit(share, notes if refused is None else [at_random])
 
 
 def words(name: str) -> list[str]:
@@ -140,21 +141,21 @@ def _in_order(table: Table, name: str) -> bool:
     return bool((found[1:] >= found[:-1]).all() or (found[1:] <= found[:-1]).all())
 
 
-def _setting(**keys: str) -> str:
-    return f'"split": {json.dumps({"validation": VALIDATION, **keys}, ensure_ascii=False)}'
+def _setting(share: dict[str, Any], **keys: str) -> str:
+    return f'"split": {json.dumps({**share, **keys} or None, ensure_ascii=False)}'
 
 
-def _group_note(table: Table, name: str, missing: Sequence[str], others: Sequence[str]) -> str:
+def _group_note(table: Table, name: str, missing: Sequence[str], others: Sequence[str], share: dict[str, Any]) -> str:
     found = counted(_values(table, name, missing), "value")
     why = "with rows of one of them on both sides, the validation rows would look easier than new ones are"
     also = f"; {', '.join(shortened(other, 60) for other in others)} repeat too" if others else ""
     shown = shortened(name, 60)
-    return f"split by group: {shown} has {found} in {table.rows} rows, and {why}{also}; to split at random instead, set {_setting()}"
+    return f"split by group: {shown} has {found} in {table.rows} rows, and {why}{also}; to split at random instead, set {_setting(share)}"
 
 
-def _time_note(name: str, *, written: bool) -> str:
+def _time_note(name: str, share: dict[str, Any], *, written: bool) -> str:
     shown = shortened(name, 60)
     why = "a model that predicts the future has to be measured on rows later than those it was trained on"
     if written:
-        return f"split by time: the rows are in order of {shown}, and {why}; to split at random instead, set {_setting()}"
-    return f"{shown} has dates: {why}; to split by time, set {_setting(time=name)}"
+        return f"split by time: the rows are in order of {shown}, and {why}; to split at random instead, set {_setting(share)}"
+    return f"{shown} has dates: {why}; to split by time, set {_setting(share, time=name)}"

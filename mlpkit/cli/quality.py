@@ -8,10 +8,11 @@ from typing import Any, Literal
 import typer
 
 from mlpkit.cli.column_roles import FEW_ROWS
+from mlpkit.cli.proposed_rows import ProposedRows
+from mlpkit.spec.presets import PRESETS
 
 Quality = Literal["fast", "good", "best"]
 
-MEMBERS = {"fast": 1, "good": 4, "best": 16}  # of the presets
 SIZES = (  # most rows; members of good; epochs and batch size, or those of the preset
     (1_000, 8, None, None),
     (20_000, 4, None, None),
@@ -21,7 +22,16 @@ SIZES = (  # most rows; members of good; epochs and batch size, or those of the 
 FEW: dict[str, Any] = {"epochs": 500, "batch_size": None}  # training with too few rows to hold some out
 
 
-def network_keys(quality: Quality, rows: int, classes: list[Any] | None, time_budget: float | None = None) -> dict[str, Any]:
+def members_of(quality: Quality, rows: int) -> int:
+    """Return the number of networks for a table with so many rows."""
+    if quality == "good" and rows >= FEW_ROWS:
+        return _size(rows)[0]
+    return 16 if quality == "best" and rows >= FEW_ROWS else 1
+
+
+def network_keys(
+    quality: Quality, rows: int, classes: list[Any] | None, proposed: ProposedRows, time_budget: float | None = None
+) -> dict[str, Any]:
     """Return the keys of a spec for network, loss, optimizer, training and metrics: a preset, and what differs from it.
 
     Parameters
@@ -30,20 +40,37 @@ def network_keys(quality: Quality, rows: int, classes: list[Any] | None, time_bu
     rows : int
     classes : list or None
         Labels of the target; None for numbers.
+    proposed : ProposedRows
+        Number of members, and rows for validation.
     time_budget : float, optional
         Seconds after which training ends.
     """
     task = "numbers" if classes is None else "binary" if len(classes) == 2 else "classes"
     metrics = ["rmse", "r2"] if classes is None else ["accuracy", "log_loss"]
+    budget = {} if time_budget is None else {"time_budget": time_budget}
     if rows < FEW_ROWS:
-        return {**_small(task), "metrics": metrics}
-    members, epochs, batch_size = next(row[1:] for row in SIZES if row[0] is None or rows < row[0])
-    keys: dict[str, Any] = {"preset": f"{quality}-{task}-1"}
-    if quality == "good" and members != MEMBERS["good"]:
-        keys["ensemble"] = {"members": members}
-    training: dict[str, Any] = {} if epochs is None else {"epochs": epochs, "batch_size": batch_size}
-    training |= {} if time_budget is None else {"time_budget": time_budget}
-    return {**keys, **({"training": training} if training else {}), "metrics": metrics}
+        keys = _small(task)
+        return {**keys, "training": {**keys["training"], **budget}, "metrics": metrics}
+    name = f"{quality}-{task}-1"
+    preset = PRESETS[name]
+    _, epochs, batch_size = _size(rows)
+    training: dict[str, Any] = {key: value for key, value in (("epochs", epochs), ("batch_size", batch_size)) if value is not None}
+    training |= {} if len(proposed.validation) else {"early_stopping": None}
+    training = {key: value for key, value in training.items() if value != preset["training"][key]} | budget
+    same = proposed.members == preset.get("ensemble", {"members": 1})["members"]
+    ensemble = {} if same else {"ensemble": {"members": proposed.members}}
+    return {"preset": name, **ensemble, **({"training": training} if training else {}), "metrics": metrics}
+
+
+def few_rows_note(rows: int) -> str:
+    """Return a line about the model for fewer than 20 rows."""
+    why = f"fewer than {FEW_ROWS} rows ({rows}): one small network, which trains on all of them; --quality needs more rows"
+    return f"{why}, and no score is one of new rows"
+
+
+def _size(rows: int) -> tuple[int, int | None, int | None]:
+    """Return the members of good, and epochs and batch size if they are not those of the preset."""
+    return next(row[1:] for row in SIZES if row[0] is None or rows < row[0])
 
 
 def seconds_of(time: str | None) -> float | None:
@@ -68,5 +95,5 @@ def _small(task: str) -> dict[str, Any]:
         "network": {"layers": [{"units": 8, "activation": "relu"}, {"activation": activation, "bias_initializer": "prior"}]},
         "loss": loss,
         "optimizer": {"type": "adam", "learning_rate": 0.05},
-        "training": FEW,
+        "training": dict(FEW),
     }

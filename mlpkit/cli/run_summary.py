@@ -78,7 +78,10 @@ class RunSummary:
             return f"interrupted after {counted(sum(counts), 'epoch')} of {len(counts)} members"
         verb = "trained" if self.source is None or high > done else "the run was complete:"
         best = "" if model.spec.training.early_stopping is None else ", each with the weights of its best epoch"
-        return f"{verb} {len(counts)} members, {counted(high, 'epoch') if low == high else f'{low} to {high} epochs'} each{best}"
+        most = model.spec.training.epochs
+        spent = any(len(member.history) < most and not _monitor(member).exhausted for member in model.members)
+        each = f"{counted(high, 'epoch') if low == high else f'{low} to {high} epochs'} each{best}"
+        return f"{verb} {len(counts)} members, {each}{_reason(model) if spent else ''}"
 
     def values(self, model: Model, *, interrupted: bool) -> dict[str, Any]:
         """Return the summary as JSON values."""

@@ -16,7 +16,7 @@ class Ensemble(Part):
     """Several networks, the members, in one model: it predicts the average of their probabilities or numbers.
 
     Members have their own seeds, derived from that of the spec. The preprocessing is fitted once, on all training rows. A time budget
-    is divided among the members in equal parts.
+    is divided among the members in equal parts; each of them trains for at least one epoch.
 
     With 'rotate' the rows are cut into as many folds as members, at least 5, and each member holds out another fold for validation. Folds
     have equal shares of the classes unless `data.split.stratify` is false. With `data.split.group` groups stay together; with
