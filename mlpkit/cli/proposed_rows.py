@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlpkit.cli.column_roles import FEW_ROWS
 from mlpkit.cli.drafted_target import found_classes
-from mlpkit.cli.proposed_split import VALIDATION, ProposedSplit, proposals
+from mlpkit.cli.proposed_split import ProposedSplit, proposals
 from mlpkit.errors import DataError, SpecError
 from mlpkit.text.shown import shortened
 
@@ -30,9 +30,9 @@ class ProposedRows:
     Attributes
     ----------
     split : ProposedSplit or None
-        None if all rows are for training, or if folds rotate at random.
+        None if there are few rows.
     training : array of int
-        Training rows of a single network with the same split.
+        Training rows of the network, or those of a member of the ensemble with as many values of the target as any.
     validation : array of int
         Rows that are held out: with rotating folds those of all members.
     members : int
@@ -62,24 +62,25 @@ def proposed_rows(table: Table, target: str, classes: list[Any] | None, missing:
     """
     import numpy as np
 
+    from mlpkit.data.column_types import numbers
     from mlpkit.preprocessing.labels import class_numbers
 
     every = np.arange(table.rows)
     if table.rows < FEW_ROWS:
         return ProposedRows(None, every, every[:0], members)
     strata = None if classes is None else class_numbers(table, target, found_classes(table, target, classes))
+    values = numbers(table, target) if strata is None else strata
     for proposed in proposals(table, target, missing, rotates=members > 1):
-        training = _training_rows(table, target, strata, proposed, missing)
-        if training is None:
-            continue
-        if members == 1:
+        if proposed.columns and not set(table.names) - table.unnamed - proposed.columns - {target}:
+            continue  # no other column is left
+        if members > 1:
+            folds = _folds(table, values, strata, proposed, missing, members)
+            if folds is not None:
+                most = max(reversed(folds), key=lambda fold: len(np.unique(values[fold.training])))
+                return ProposedRows(_noted(proposed, len(folds), members), most.training, _held_out(folds), len(folds))
+        elif (training := _training_rows(table, values, strata, proposed, missing)) is not None:
             return ProposedRows(proposed, training, np.setdiff1d(every, training), 1)
-        folds = _folds(table, target, strata, proposed, missing, members)
-        if folds is not None:
-            return ProposedRows(_noted(proposed, len(folds), members), training, _held_out(folds), len(folds))
-    if members == 1:
-        return ProposedRows(ProposedSplit({}, [UNSPLIT]), every, every[:0], 1)
-    return ProposedRows(None, every, _held_out(_random_folds(strata, members, table.rows)), members)
+    return ProposedRows(ProposedSplit({}, [UNSPLIT]), every, every[:0], 1)
 
 
 def _noted(proposed: ProposedSplit, members: int, asked: int) -> ProposedSplit:
@@ -92,18 +93,15 @@ def _noted(proposed: ProposedSplit, members: int, asked: int) -> ProposedSplit:
 
 
 def _training_rows(
-    table: Table, target: str, strata: NDArray[np.intp] | None, proposed: ProposedSplit, missing: Sequence[str]
+    table: Table, values: NDArray[Any], strata: NDArray[np.intp] | None, proposed: ProposedSplit, missing: Sequence[str]
 ) -> NDArray[np.intp] | None:
-    """Return the rows for training, or None if they lack a class, their target is constant, or no other column is left."""
+    """Return the rows for training, or None if they lack a class, or if their target is constant."""
     import numpy as np
 
-    from mlpkit.data.column_types import numbers
     from mlpkit.data.splits import split_by_group, split_by_share, split_by_time
     from mlpkit.spec import Split
 
-    if not set(table.names) - table.unnamed - proposed.columns - {target}:
-        return None
-    split = Split.model_validate({"validation": VALIDATION, **proposed.split})
+    split = Split.model_validate(proposed.split)
     try:
         if split.group is not None:
             rows = split_by_group(split, SEED, table, missing, strata)[0]
@@ -113,47 +111,36 @@ def _training_rows(
             rows = split_by_share(split, SEED, table.rows, strata)[0]
     except (DataError, SpecError):
         return None
-    found = numbers(table, target) if strata is None else strata
-    few = len(np.unique(found[rows])) == 1 if strata is None else len(np.unique(found[rows])) < len(np.unique(found))
-    return None if few else rows
+    found = len(np.unique(values[rows]))
+    return None if found < (2 if strata is None else len(np.unique(strata))) else rows
 
 
 def _folds(
-    table: Table, target: str, strata: NDArray[np.intp] | None, proposed: ProposedSplit, missing: Sequence[str], members: int
+    table: Table, values: NDArray[Any], strata: NDArray[np.intp] | None, proposed: ProposedSplit, missing: Sequence[str], members: int
 ) -> Folds | None:
     """Return the folds of an ensemble, or None if by group or time a member had a constant target, or if half of them lacked a class."""
     import numpy as np
 
-    from mlpkit.data.column_types import numbers
-    from mlpkit.data.folds import group_folds, time_folds
+    from mlpkit.data.folds import group_folds, rotating_folds, time_folds
     from mlpkit.data.splits import group_codes
     from mlpkit.data.times import times
 
     group, time = proposed.split.get("group"), proposed.split.get("time")
+    classes = np.zeros(table.rows, dtype=np.intp) if strata is None else strata
     if group is not None:
         fewer = min(members, len(group_codes(table, group, missing)[1]))
-        classes = np.zeros(table.rows, dtype=np.intp) if strata is None else strata
         folds = group_folds(fewer, SEED, table, group, missing, classes)[0]
     elif time is not None:
         fewer = min(members, len(np.unique(times(table, time, missing))) - 1)
         folds = time_folds(fewer, table, time, missing)[0]
     else:
-        return _random_folds(strata, members, table.rows)
-    found = numbers(table, target) if strata is None else strata
-    values = [np.unique(found[fold.training]) for fold in folds]
-    if any(len(own) < 2 for own in values):
+        return rotating_folds(members, SEED, classes)[0]
+    found = [np.unique(values[fold.training]) for fold in folds]
+    if any(len(own) < 2 for own in found):
         return None
-    if strata is not None and (2 * np.bincount(np.concatenate(values), minlength=strata.max() + 1) <= len(folds)).any():
+    if strata is not None and (2 * np.bincount(np.concatenate(found), minlength=strata.max() + 1) <= len(folds)).any():
         return None
     return folds
-
-
-def _random_folds(strata: NDArray[np.intp] | None, members: int, rows: int) -> Folds:
-    import numpy as np
-
-    from mlpkit.data.folds import rotating_folds
-
-    return rotating_folds(members, SEED, np.zeros(rows, dtype=np.intp) if strata is None else strata)[0]
 
 
 def _held_out(folds: Folds) -> NDArray[np.intp]:

@@ -9,6 +9,7 @@ import pytest
 import mlpkit
 from mlpkit.cli.draft import draft
 from mlpkit.data.readers import read_table
+from mlpkit.spec.presets import expanded
 
 OLD = {"metrics": ["accuracy", "log_loss"]}
 NEW = ["average_precision", "balanced_accuracy", "f1", "accuracy", "log_loss"]
@@ -29,18 +30,18 @@ def write(path, x, labels):
     path.write_text("\n".join([",".join(header), *lines]) + "\n")
 
 
-def drafted(path):
-    return draft(read_table(path), "y", str(path), "m")
+def drafted(path, quality="fast"):
+    return draft(read_table(path), "y", str(path), "m", quality=quality)
 
 
-def figures(spec, x, rare):
-    model = mlpkit.train({**spec, "metrics": NEW, "training": {**spec["training"], "epochs": 12}})
+def figures(spec, x, rare, epochs):
+    model = mlpkit.train({**spec, "metrics": NEW, "training": {"epochs": epochs}})
     found = model.evaluate(x, rare)
     return found["f1"], found["balanced_accuracy"], model.report(x, rare).classes.recall[1]
 
 
-@pytest.mark.parametrize(("rows", "threshold"), [(6000, "f1"), (1500, 0.1)])
-def test_a_class_of_one_row_in_fifty_is_predicted(tmp_path, rows, threshold):
+@pytest.mark.parametrize(("rows", "threshold", "epochs"), [(6000, "f1", 4), (1500, 0.1, 12)])
+def test_a_class_of_one_row_in_fifty_is_predicted(tmp_path, rows, threshold, epochs):
     before, after = [], []
     for seed in range(4):
         write(tmp_path / "t.csv", *made(seed, rows))
@@ -50,7 +51,7 @@ def test_a_class_of_one_row_in_fifty_is_predicted(tmp_path, rows, threshold):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for found, each in ((before, old), (after, spec)):
-                found.append(figures(each, *made(100 + seed, 5_000)))
+                found.append(figures(each, *made(100 + seed, 5_000), epochs))
     old, new = np.mean(before, axis=0), np.mean(after, axis=0)
     assert old[2] < 0.05  # nearly all rows are of the other class
     assert new[2] > 0.2
@@ -70,14 +71,14 @@ LABELS = {
 
 @pytest.mark.parametrize(("labels", "positive", "shown"), LABELS.values(), ids=LABELS)
 def test_the_rarer_class_is_the_positive_one(folder, run, labels, positive, shown):
-    x, rare = made(0, 6000)
+    x, rare = made(0, 3000)
     write(folder / "t.csv", x, [labels[int(each)] for each in rare])
     done = run("init", "t.csv")
     assert done.code == 0
     spec = json.loads((folder / "spec.json").read_text())
     assert spec["data"]["positive"] == positive
     assert (spec["metrics"], spec["decision"]) == (NEW, {"threshold": "f1"})
-    assert spec["training"]["early_stopping"] == {"patience": 20}
+    assert expanded(spec)["training"]["early_stopping"] == {"patience": None}  # of the losses, not of the first metric
     first = f"positive class {shown} (2 % of the rows): average_precision is the first metric, because accuracy is 0.98 if {shown} is never"
     assert f"{first} predicted\n" in done.err
     assert f"{shown} is predicted if its probability is above the threshold that has the best F1 score on the validation rows" in done.err
@@ -87,7 +88,7 @@ def test_the_rarer_class_is_the_positive_one(folder, run, labels, positive, show
 def test_the_positive_class_may_be_a_boolean(folder, run):
     x, rare = made(0, 1200)
     np.savez(folder / "t.npz", x=x, y=~rare)
-    done = run("init", "t.npz", "-t", "y")
+    done = run("init", "t.npz", "-t", "y", "--quality", "fast")
     assert "positive class false (2 % of the rows)" in done.err
     assert json.loads((folder / "spec.json").read_text())["data"]["positive"] is False
     assert run("train", "spec.json", "--epochs", 1).code == 0
@@ -97,8 +98,8 @@ def test_the_positive_class_may_be_a_boolean(folder, run):
 def test_train_and_evaluate_report_it(folder, run):
     x, rare = made(0, 6000)
     write(folder / "t.csv", x, np.where(rare, "yes", "no"))
-    assert run("init", "t.csv").code == 0
-    done = run("train", "spec.json", "--epochs", 10, "--json")
+    assert run("init", "t.csv", "--quality", "fast").code == 0
+    done = run("train", "spec.json", "--epochs", 4, "--json")
     score, line = json.loads(done.out)["score"], done.err.splitlines()[-1]
     assert line.startswith(f"average_precision {score['model']:.4g} on 1,200 validation rows; majority 0.02, linear ")
     found = score["with_threshold"]
@@ -115,7 +116,7 @@ def test_train_and_evaluate_report_it(folder, run):
 def test_with_few_rows_of_a_class_the_threshold_is_a_number(folder, run):
     x, rare = made(0, 150)
     write(folder / "t.csv", x, np.where(rare, "yes", "no"))
-    done = run("init", "t.csv")
+    done = run("init", "t.csv", "--quality", "fast")
     assert "above 0.1, because fewer than 20 validation rows have it (1): too few to choose a threshold; to undo" in done.err
     spec = json.loads((folder / "spec.json").read_text())
     assert (spec["data"]["positive"], spec["decision"], spec["metrics"]) == ("yes", {"threshold": 0.1}, NEW)
@@ -129,7 +130,7 @@ def test_validation_rows_without_the_positive_class_are_named(folder, run):
     lines = [f"{row * 7 % 11},p{row // 10},{'ill' if row // 10 == 3 else 'well'}" for row in range(300)]
     (folder / "t.csv").write_text("\n".join(["a,patient,y", *lines]) + "\n")
     text = "no validation row has 'ill': average_precision and f1 are undefined there; more rows or another split may help"
-    assert text in run("init", "t.csv").err
+    assert text in run("init", "t.csv", "--quality", "fast").err
     done = run("train", "spec.json", "--epochs", 1)
     assert done.code == 0
     assert "average_precision undefined on 60 validation rows" in done.err.splitlines()[-1]
@@ -139,7 +140,7 @@ def test_validation_rows_without_the_positive_class_are_named(folder, run):
 def test_tiny_tables_train(folder, run, rows):
     x, _ = made(0, rows)
     write(folder / "t.csv", x, ["yes" if row == 3 else "no" for row in range(rows)])
-    assert run("init", "t.csv").code == 0
+    assert run("init", "t.csv", "--quality", "fast").code == 0
     assert json.loads((folder / "spec.json").read_text())["decision"] == {"threshold": round((0.5 / rows) ** 0.5, 2)}
     assert run("train", "spec.json", "--epochs", 2).code == 0
 
@@ -147,7 +148,7 @@ def test_tiny_tables_train(folder, run, rows):
 def test_of_several_classes_balanced_accuracy_is_the_first_metric(folder, run):
     x, _ = made(0, 600)
     write(folder / "t.csv", x, ["rare" if row % 30 == 0 else "ab"[row % 2] for row in range(600)])
-    done = run("init", "t.csv")
+    done = run("init", "t.csv", "--quality", "fast")
     assert "the rarest class is 'rare' (3.3 % of the rows): balanced_accuracy is the first metric, because all classes count" in done.err
     assert 'to undo that, set "metrics": ["accuracy", "log_loss"]\n' in done.err
     spec = json.loads((folder / "spec.json").read_text())
@@ -170,24 +171,21 @@ def test_nothing_changes_without_a_rare_class(tmp_path, label):
     x, _ = made(0, 210)
     write(tmp_path / "t.csv", x, [label(row) for row in range(210)])
     found = drafted(tmp_path / "t.csv")
-    two = found.target.startswith("2 ")
-    output, loss = ("sigmoid", "binary_crossentropy") if two else ("softmax", "categorical_crossentropy")
+    task = "binary" if found.target.startswith("2 ") else "classes"
     assert json.dumps(found.spec) == json.dumps(
         {
             "name": "m",
             "seed": 0,
             "data": {"path": str(tmp_path / "t.csv"), "target": "y", "split": {"validation": 0.2}},
-            "preprocessing": {"numbers": {"type": "standardize", "clip": "smooth"}},
-            "network": {
-                "layers": [{"units": 32, "activation": "relu", "dropout": 0.1}, {"activation": output, "bias_initializer": "prior"}]
-            },
-            "loss": loss,
-            "optimizer": {"type": "adam", "learning_rate": 0.005},
-            "training": {"epochs": 300, "batch_size": 32, "early_stopping": {"patience": 30}},
+            "preset": f"fast-{task}-1",
             "metrics": ["accuracy", "log_loss"],
         }
     )
     assert found.notes == []
+    output, loss = ("sigmoid", "binary_crossentropy") if task == "binary" else ("softmax", "categorical_crossentropy")
+    whole = expanded(found.spec)
+    assert (whole["network"]["layers"][-1]["activation"], whole["loss"]) == (output, loss)
+    assert not {"decision", "ensemble"} & set(whole)
 
 
 def test_numbers_have_no_rare_class(tmp_path):

@@ -14,6 +14,7 @@ import mlpkit
 from mlpkit.cli.column_roles import category_treatment
 from mlpkit.cli.draft import draft
 from mlpkit.data.readers import read_table
+from mlpkit.spec.presets import expanded
 
 from ..sampling import one_in
 
@@ -73,7 +74,7 @@ def write(path, columns):
 def test_a_table_of_many_kinds_of_columns(folder, run):
     columns = {name: values for name, (values, _, _) in COLUMNS.items()}
     write(folder / "t.csv", columns | {"sold": TARGET})
-    done = run("init", "t.csv")
+    done = run("init", "t.csv", "--quality", "fast")
     assert done.code == 0, done.err
     lines = {line.split()[0]: line for line in reversed(done.err.splitlines())}
     assert lines["column"].split() == ["column", "becomes", "because"]
@@ -120,7 +121,7 @@ def test_of_300_columns_only_the_special_ones_are_listed(folder, run):
     numbers = {f"x{index}": RNG.normal(size=ROWS).round(3) for index in range(290)}
     special = {name: COLUMNS[name][0] for name in ("zip", "price", "smoker", "signup", "note", "sex", "row")}
     write(folder / "t.csv", numbers | special | {"y": RNG.normal(size=ROWS).round(3)})
-    done = run("init", "t.csv")
+    done = run("init", "t.csv", "--quality", "fast")
     assert done.code == 0, done.err
     lines = done.err.splitlines()
     assert len(lines) < 20
@@ -132,7 +133,7 @@ def test_of_300_columns_only_the_special_ones_are_listed(folder, run):
 def test_many_columns_that_are_left_out_are_counted(folder, run):
     constants = {f"c{index}": ["same"] * ROWS for index in range(60)}
     write(folder / "t.csv", constants | {"x": RNG.normal(size=ROWS), "y": RNG.normal(size=ROWS)})
-    done = run("init", "t.csv")
+    done = run("init", "t.csv", "--quality", "fast")
     assert "20 more left out: c40, c41" in done.err
     assert "1 number: x" in done.err
 
@@ -152,7 +153,7 @@ CODES = {  # name and number of different codes: what they become
 def test_whole_numbers_are_codes_by_name_and_number(name, levels, folder, run):
     codes = [*range(levels), *RNG.integers(0, levels, 400 - levels).tolist()]
     write(folder / "t.csv", {name: [7 * code + 1 for code in codes], "x": RNG.normal(size=400), "y": RNG.normal(size=400)})
-    done = run("init", "t.csv")
+    done = run("init", "t.csv", "--quality", "fast")
     assert done.code == 0, done.err
     rows = {line.split()[0]: line for line in done.err.splitlines()}
     found = rows[name].removeprefix(name).strip() if name in rows else ""
@@ -202,7 +203,7 @@ def test_a_file_with_decimal_commas(folder, run):
     ]
     lines = [f"{line};{written(KILOS[row] / 90, 3)};{['Ja', 'Nein'][row % 2]}" for row, line in enumerate(rows)]
     (folder / "t.csv").write_text("\n".join(["preis;gewicht;saldo;datum;anteil;kauf", *lines]) + "\n", encoding="utf-8")
-    done = run("init", "t.csv")
+    done = run("init", "t.csv", "--quality", "fast")
     assert done.code == 0, done.err
     data = json.loads((folder / "spec.json").read_text())["data"]
     assert (data["decimal"], data["positive"]) == (",", "Ja")
@@ -220,7 +221,7 @@ def test_a_file_with_decimal_commas(folder, run):
 
 def drafted(tmp_path, y, **options):
     write(tmp_path / "t.csv", {"x": RNG.normal(size=len(y)), "y": y})
-    return draft(read_table(tmp_path / "t.csv"), "y", "t.csv", "m", **options).spec
+    return expanded(draft(read_table(tmp_path / "t.csv"), "y", "t.csv", "m", quality="fast", **options).spec)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +249,7 @@ def test_numbers_are_classes_and_classes_numbers_if_asked(tmp_path):
     for found in (spec, flags):
         values = halves if found is spec else ["true", "false"] * 50
         write(tmp_path / "t.csv", {"x": RNG.normal(size=100), "y": values})
-        mlpkit.train({**found, "training": {"epochs": 1}, "data": {**found["data"], "path": str(tmp_path / "t.csv")}})
+        mlpkit.train({**found, "training": {**found["training"], "epochs": 1}, "data": {**found["data"], "path": str(tmp_path / "t.csv")}})
 
 
 REFUSED = {
@@ -282,7 +283,7 @@ def test_a_task_or_metric_that_does_not_fit_is_refused(name, folder, run):
 )
 def test_the_metric_is_the_first_and_the_one_of_early_stopping(y, metric, folder, run):
     write(folder / "t.csv", {"x": RNG.normal(size=ROWS), "y": y})
-    assert run("init", "t.csv", "--metric", metric).code == 0
+    assert run("init", "t.csv", "--metric", metric, "--quality", "fast").code == 0
     spec = json.loads((folder / "spec.json").read_text())
     name = spec["metrics"][0]
     assert spec["training"]["early_stopping"]["monitor"] == name
@@ -293,6 +294,6 @@ def test_the_metric_is_the_first_and_the_one_of_early_stopping(y, metric, folder
 
 
 def test_task_and_metric_need_data(folder, run):
-    for option in (("--task", "regression"), ("--metric", "rmse")):
+    for option in (("--task", "regression"), ("--metric", "rmse"), ("--quality", "good"), ("--time-budget", "60s")):
         done = run("init", *option)
         assert (done.code, f"{option[0]} needs DATA" in done.err) == (2, True)

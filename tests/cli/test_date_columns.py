@@ -12,7 +12,7 @@ def test_init_makes_inputs_of_dates_and_train_check_and_info_show_them(folder, r
     days = np.datetime64("2021-01-01") + RNG.integers(0, 900, 120)
     lines = [f"{day},{RNG.integers(1, 28)}.1.2024,{RNG.integers(0, 9)},{RNG.normal():.3f}" for day in days]
     (folder / "data.csv").write_text("\n".join(["signup,paid,x,y", *lines]))
-    done = run("init", "data.csv")
+    done = run("init", "data.csv", "--quality", "fast")
     assert done.code == 0, done.err
     assert "signup  date      dates: days, year, month and so on are inputs" in done.err
     assert "paid    left out  it has dates or times, such as " in done.err
@@ -48,7 +48,7 @@ MARKS = {
 def test_a_mark_among_dates_is_named_and_can_be_declared(folder, run, mark):
     days = [mark if row % 9 == 4 else f"2024-{1 + row % 12:02d}-{1 + row * 11 % 28:02d}" for row in range(90)]
     (folder / "data.csv").write_text("\n".join(["seen,x,y", *(f"{day},{row % 7},{row % 11}.5" for row, day in enumerate(days))]))
-    done = run("init", "data.csv")
+    done = run("init", "data.csv", "--quality", "fast")
     assert done.code == 0, done.err
     (line,) = (line for line in done.err.splitlines() if line.startswith("seen    left out"))
     assert MARKS[mark] in line

@@ -48,7 +48,7 @@ def test_public_data_sets_are_drafted_trained_and_used(tmp_path, monkeypatch, ru
     monkeypatch.chdir(tmp_path)
     content, expected = PUBLISHED[name]
     Path(name).write_bytes(content)
-    done = run("init", name)
+    done = run("init", name, "--quality", "fast")
     assert done.code == 0, done.err
     data = json.loads(Path("spec.json").read_text())["data"]
     assert {key: value for key, value in data.items() if key not in ("path", "split")} == expected
@@ -69,7 +69,7 @@ def test_public_data_sets_are_drafted_trained_and_used(tmp_path, monkeypatch, ru
 def test_validation_files_are_read_with_the_options_of_the_spec(tmp_path, monkeypatch, run):
     monkeypatch.chdir(tmp_path)
     Path("t.csv").write_text(text("", ";", ","))
-    assert run("init", "t.csv").code == 0
+    assert run("init", "t.csv", "--quality", "fast").code == 0
     spec = json.loads(Path("spec.json").read_text())
     del spec["data"]["split"]
     spec["data"]["validation"] = "v.csv"

@@ -12,6 +12,7 @@ import mlpkit
 from mlpkit.cli.draft import draft
 from mlpkit.data.readers import read_table
 from mlpkit.errors import DataError, DataWarning
+from mlpkit.spec.presets import expanded
 
 NAMES = ("", "", " code", " id", " year")
 ROWS = (2, 3, 5, 19, 20, 21, 30, 40, 50, 60, 120)
@@ -68,12 +69,13 @@ def test_drafted_specs_train(tmp_path, start):
         path = tmp_path / f"{seed}.csv"
         path.write_text(text.getvalue())
         try:
-            found = draft(read_table(path), list(columns)[-1], str(path), "m")
+            quality = {4: "good", 9: "best"}.get(seed % 20, "fast")
+            found = draft(read_table(path), list(columns)[-1], str(path), "m", quality=quality)
         except DataError:
             continue
         accepted += 1
         spec = json.loads(json.dumps(found.spec))
-        spec["training"]["epochs"] = 1
+        spec["training"] = {**spec.get("training", {}), "epochs": 1}
         for other in (0, 1, 2):  # and with a seed that draws other rows, as `mlpkit train --seed` does
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DataWarning)
@@ -122,7 +124,7 @@ def test_a_target_that_cannot_be_scaled_is_refused_by_init(tmp_path, scale):
 def test_marks_between_numbers_are_missing_values(folder, run):
     lines = [f"{'unknown' if row % 7 == 0 else row},{'-' if row % 9 == 0 else 'pq'[row % 2]},{row % 17}.5" for row in range(91)]
     (folder / "t.csv").write_text("\n".join(["age,kind,y", *lines]) + "\n")
-    done = run("init", "t.csv")
+    done = run("init", "t.csv", "--quality", "fast")
     assert done.code == 0
     assert "counted as missing: 'unknown', as in age; it is in data.missing" in done.err
     spec = json.loads((folder / "spec.json").read_text())
@@ -136,7 +138,7 @@ def test_marks_between_numbers_are_missing_values(folder, run):
 def test_numbers_with_something_else_are_named(folder, run, text):
     lines = [f'"{text.format(1 + row % 90)}",{row % 7},{row % 5}.5' for row in range(90)]
     (folder / "t.csv").write_text("\n".join(["odd,a,y", *lines]) + "\n")
-    done = run("init", "t.csv")
+    done = run("init", "t.csv", "--quality", "fast")
     assert done.code == 0
     (line,) = (line for line in done.err.splitlines() if line.startswith("odd "))
     assert line.split()[1] == "number"
@@ -144,7 +146,7 @@ def test_numbers_with_something_else_are_named(folder, run, text):
     spec = json.loads((folder / "spec.json").read_text())
     assert list(spec["data"]["units"]) == ["odd"]
     assert run("train", "spec.json", "--epochs", 1).code == 0
-    done = run("init", "t.csv", "-t", "odd", "--force")
+    done = run("init", "t.csv", "-t", "odd", "--force", "--quality", "fast")
     assert (done.code, "target odd: numbers, such as " in done.err) == (0, True)
     assert run("train", "spec.json", "--epochs", 1, "--force").code == 0
 
@@ -152,7 +154,7 @@ def test_numbers_with_something_else_are_named(folder, run, text):
 def test_the_advice_for_a_target_works_for_targets(folder, run):
     lines = [f"{row * 7 % 11},{'x' if row == 40 else row}" for row in range(90)]
     (folder / "t.csv").write_text("\n".join(["a,y", *lines]) + "\n")
-    done = run("init", "t.csv")
+    done = run("init", "t.csv", "--quality", "fast")
     assert done.code == 2
     assert all(word in done.err for word in ("row", "data.missing", "target_type"))
     assert "preprocessing" not in done.err
@@ -161,7 +163,7 @@ def test_the_advice_for_a_target_works_for_targets(folder, run):
 def test_a_target_with_a_decimal_comma_is_read_as_numbers(folder, run):
     lines = [f'{row * 7 % 11},"{row},5"' for row in range(90)]
     (folder / "t.csv").write_text("\n".join(["a,y", *lines]) + "\n")
-    done = run("init", "t.csv")
+    done = run("init", "t.csv", "--quality", "fast")
     assert (done.code, "target y (the last column): numbers" in done.err) == (0, True)
     assert run("train", "spec.json", "--epochs", "1").code == 0
 
@@ -169,7 +171,7 @@ def test_a_target_with_a_decimal_comma_is_read_as_numbers(folder, run):
 def test_a_target_may_be_named_in_another_unicode_form(folder, run):
     lines = [f"{row * 7 % 11},{row % 13 + 0.5}" for row in range(60)]
     (folder / "t.csv").write_text("\n".join(["a,pre\u0301cis", *lines]) + "\n", encoding="utf-8")
-    done = run("init", "t.csv", "-t", "pr\u00e9cis")
+    done = run("init", "t.csv", "-t", "pr\u00e9cis", "--quality", "fast")
     assert done.code == 0
     assert "a       number" in done.err
     assert run("train", "spec.json", "--epochs", 1).code == 0
@@ -181,6 +183,8 @@ def test_numbers_are_limited_and_tables_without_numbers_say_nothing_of_them(tmp_
         return draft(read_table(tmp_path / "rows.csv"), "y", "rows.csv", "m").spec
 
     numbers = "a,b,y\n" + "".join(f"{row * 7 % 13}.25,{'uv'[row % 2]},{row % 7}.5\n" for row in range(60))
-    assert drafted(numbers)["preprocessing"] == {"numbers": {"type": "standardize", "clip": "smooth"}}
+    clipped = drafted(numbers)
+    assert "preprocessing" not in clipped  # the preset has it
+    assert expanded(clipped)["preprocessing"]["numbers"] == {"type": "robust", "clip": "smooth"}
     texts = "b,c,y\n" + "".join(f"{'uv'[row % 2]},{'xyz'[row % 3]},{row % 7}.5\n" for row in range(60))
     assert "preprocessing" not in drafted(texts)

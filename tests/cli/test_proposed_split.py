@@ -21,7 +21,7 @@ def table(folder, **columns):
 
 def drafted(folder, run, *options):
     """Return the spec of `mlpkit init`, which trains, and what it says about the split."""
-    done = run("init", "data.csv", "-f", *options)
+    done = run("init", "data.csv", "-f", *(options or ("--quality", "fast")))
     assert done.code == 0, done.err
     trained = run("train", "spec.json", "-f", "--epochs", 1)
     assert trained.code == 0, trained.err

@@ -126,8 +126,8 @@ def test_init_writes_it(tmp_path, monkeypatch):
     from mlpkit.cli import main
 
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{row % 7},{'yes' if row % 5 == 0 else 'no'}\n" for row in range(60)))
-    assert main(["init", "t.csv", "-o", "spec.json"]) == 0
+    (tmp_path / "t.csv").write_text("a,y\n" + "".join(f"{row % 7},{'yes' if row % 5 == 0 else 'no'}\n" for row in range(15)))
+    assert main(["init", "t.csv", "-o", "spec.json"]) == 0  # the network for fewer than 20 rows
     assert json.loads((tmp_path / "spec.json").read_text())["network"]["layers"][-1]["bias_initializer"] == "prior"
     assert main(["train", "spec.json", "-q"]) == 0
     assert mlpkit.load("model.h5").spec.network.layers[-1].bias_initializer == REGISTRIES["initializers"].get("prior")()

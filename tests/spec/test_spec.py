@@ -336,7 +336,7 @@ def test_an_error_far_down_in_a_list_has_its_place():
 
 def test_many_unknown_keys_are_one_problem():
     (found,) = problems(with_(**{f"key {number}": 0 for number in range(200)}))
-    assert found.message.startswith("has 202 keys, but the known ones are $schema, name, seed, ")
+    assert found.message.startswith("has 202 keys, but the known ones are $schema, preset, name, seed, ")
     assert len(problems(with_(**{f"key {number}": 0 for number in range(40)}))) == 40
 
 
