@@ -41,7 +41,7 @@ def test_without_data_it_begins_with_xor(folder, run):
 
 @pytest.mark.parametrize(
     ("name", "target", "epochs", "metric", "least"),
-    [("iris", "species", 64, "accuracy", 0.9), ("diabetes", "progression", 64, "r2", 0.3), ("digits", "digit", 15, "accuracy", 0.93)],
+    [("iris", "species", 40, "accuracy", 0.9), ("diabetes", "progression", 40, "r2", 0.3), ("digits", "digit", 15, "accuracy", 0.93)],
 )
 def test_its_specs_train_well(folder, run, name, target, epochs, metric, least):
     done = run("init", MODELS / name / f"{name}.csv", "-t", target, "-o", "spec.json", "--quality", "fast")
