@@ -41,7 +41,7 @@ def init(
     ] = None,
     quality: Annotated[
         Quality | None,
-        typer.Option("--quality", help="Size of the model: fast, good (the default) or best, which takes four times as long."),
+        typer.Option("--quality", help="Size of the model: fast, good (the default) or best, which takes several times as long."),
     ] = None,
     time_budget: Annotated[
         str | None, typer.Option("--time-budget", metavar="TIME", help="Time after which training ends, such as 60s, 5m or 2h.")

@@ -111,7 +111,7 @@ def test_no_size_repeats_the_preset(quality, rows, tmp_path):
     keys = network_keys(quality, rows, None, ProposedRows(None, every, every, members_of(quality, rows)))
     assert list(repeated(keys, PRESETS[keys["preset"]])) == []
     whole = expanded(keys)
-    epochs, batch_size = (24, 1024) if rows == 200_000 else (64, 512) if rows == 20_000 else (64 if quality == "fast" else 256, 256)
+    epochs, batch_size = (24, 1024) if rows == 200_000 else (64, 512) if rows == 20_000 else (128 if quality == "fast" else 256, 256)
     assert (whole["training"]["epochs"], whole["training"]["batch_size"]) == (epochs, batch_size)
     members = {20: 8, 999: 8, 1000: 4}.get(rows, 2)
     assert whole.get("ensemble", {"members": 1})["members"] == {"fast": 1, "good": members, "best": 16}[quality]
