@@ -41,6 +41,7 @@ def test_the_commands_of_the_ci_are_marked():
     assert "&& pytest -n 2" in commands["tests"]
 
 
+@pytest.mark.slow
 def test_the_tour_runs(tmp_path):
     shutil.copytree(ROOT / "models" / "penguins", tmp_path / "models" / "penguins")
     first, second = re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S)

@@ -9,7 +9,6 @@ import typer
 
 from mlpkit.cli.column_roles import FEW_ROWS
 from mlpkit.cli.proposed_rows import ProposedRows
-from mlpkit.spec.presets import PRESETS
 
 Quality = Literal["fast", "good", "best"]
 
@@ -51,6 +50,8 @@ def network_keys(
     if rows < FEW_ROWS:
         keys = _small(task)
         return {**keys, "training": {**keys["training"], **budget}, "metrics": metrics}
+    from mlpkit.spec.presets import PRESETS
+
     name = f"{quality}-{task}-1"
     preset = PRESETS[name]
     _, epochs, batch_size = _size(rows)

@@ -100,7 +100,15 @@ def test_an_exception_of_on_epoch_keeps_all_states(spec, table, tmp_path, place,
     assert mlpkit.train(spec, table, resume=tmp_path / "part.h5").get_weights().keys() == model.get_weights().keys()
 
 
-def test_ctrl_c_keeps_all_states(spec, table, saved, tmp_path, place, then_here):
+@pytest.fixture
+def sigint():
+    """The handler of an interactive program: a process in the background of a shell ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_keeps_all_states(spec, table, saved, tmp_path, place, then_here, sigint):
     spec["training"] |= {"epochs": 100, "early_stopping": {"patience": 100}}
     with pytest.raises(mlpkit.TrainingInterrupted) as error:
         mlpkit.train(spec, table, on_epoch=lambda epoch: signal.raise_signal(signal.SIGINT) if epoch.number == 3 else None)
