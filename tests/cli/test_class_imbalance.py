@@ -45,7 +45,7 @@ def figures(spec, x, rare):
     return found["f1"], found["balanced_accuracy"], model.report(x, rare).classes.recall[1]
 
 
-@pytest.mark.parametrize(("rows", "threshold"), [(6000, "f1"), (1500, 0.1)])
+@pytest.mark.parametrize(("rows", "threshold"), [pytest.param(6000, "f1", marks=pytest.mark.slow), (1500, 0.1)])
 def test_a_class_of_one_row_in_fifty_is_predicted(tmp_path, rows, threshold):
     before, after = [], []
     for seed in range(4):

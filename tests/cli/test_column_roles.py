@@ -117,6 +117,7 @@ def test_a_table_of_many_kinds_of_columns(folder, run):
     np.testing.assert_allclose(matrix[:, 0], scaled / np.hypot(1, scaled / 3), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_of_300_columns_only_the_special_ones_are_listed(folder, run):
     numbers = {f"x{index}": RNG.normal(size=ROWS).round(3) for index in range(290)}
     special = {name: COLUMNS[name][0] for name in ("zip", "price", "smoker", "signup", "note", "sex", "row")}

@@ -135,7 +135,7 @@ UNPREDICTED = {  # whole files whose parts do not fit
         lambda file, manifest, spec: spec["network"]["layers"][0].update(units=10**9),
         "weight is missing or does not have the shape",
     ),
-    "no inputs": (lambda file, manifest, spec: spec["network"].update(inputs=0), "no units or no inputs"),
+    "no inputs": (lambda file, manifest, spec: spec["network"].update(inputs=0), "its network has no inputs"),
     "lost medians": (drop("preprocess/inputs/fill"), "/preprocess/inputs/fill is missing or does not have the shape"),
     "a billion knots": (knots([10**9, 0, 0, 0], [0.0, 1.0]), "its knots do not fit its knot_counts"),
     "more knots than a number can count": (knots(np.array([2**63, 0, 0, 0], "u8"), [0.0, 1.0]), "its knot_counts are not 0 or at least 2"),
