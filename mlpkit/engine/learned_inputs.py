@@ -87,6 +87,7 @@ class LearnedInputs:
 
 def _chosen(inputs: Sequence[int], encoded: Array) -> tuple[NDArray[np.intp] | None, Array]:
     """Return indices of rows of the encoded inputs with an array for them; None with a view of them if they are adjacent."""
-    if list(inputs) == list(range(inputs[0], inputs[0] + len(inputs)) if inputs else ()):
-        return None, encoded[inputs[0] : inputs[0] + len(inputs)] if inputs else encoded[:0]
+    first = inputs[0] if inputs else 0
+    if list(inputs) == list(range(first, first + len(inputs))):
+        return None, encoded[first : first + len(inputs)]
     return np.array(inputs, np.intp), np.empty((len(inputs), encoded.shape[1]), encoded.dtype)

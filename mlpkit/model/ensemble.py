@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mlpkit.engine.network import Network
 from mlpkit.errors import DataError
-from mlpkit.model.ensemble_runs import EnsembleRuns, EnsembleState
+from mlpkit.model.ensemble_runs import EnsembleRuns
 from mlpkit.model.model import Model
 from mlpkit.model.predictor import Predictor
 from mlpkit.model.serialization import Stored
@@ -171,18 +171,10 @@ class Ensemble(Model):
         """Use another spec to resume the run. Errors and warnings are those of `check_spec`."""
         from mlpkit.spec.changes import continued
 
-        self.spec = self._continued(continued(self.spec, spec))
-
-    def _continued(self, spec: Spec) -> Spec:
-        """Return the spec, after checking it with the state of each member."""
+        spec = continued(self.spec, spec)
         for number, member in enumerate(self._members):
             member.resume_with(spec.of_member(number))
-        return spec
-
-    @property
-    def training_state(self) -> EnsembleState | None:
-        """States of the members in the present run, or in the run stored in the model's file; None if there is none."""
-        return self._runs.state
+        self.spec = spec
 
     def _adopt(self, prepared: Prepared) -> None:
         for member in self._members:

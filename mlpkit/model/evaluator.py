@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mlpkit.errors import DataError
@@ -52,10 +51,7 @@ class Evaluator(IntervalPredictor):
         dict of str to float
             "loss" and each metric by name; NaN, with a warning, for a metric that is undefined on these rows.
         """
-        from mlpkit.training.evaluation import evaluate
-
-        target, labelled = self._labelled(rows, y, weights, allow_large, weighted)
-        return evaluate(self.spec, self._predicting, target, labelled, metrics).figures
+        return self.report(rows, y, metrics=metrics, weights=weights, allow_large=allow_large, weighted=weighted).figures
 
     def report(
         self,
@@ -76,11 +72,7 @@ class Evaluator(IntervalPredictor):
         from mlpkit.training.evaluation import evaluate
 
         target, labelled = self._labelled(rows, y, weights, allow_large, weighted)
-        networks = self._predicting
-        report = evaluate(self.spec, networks, target, labelled, metrics)
-        if len(networks) == 1:
-            return report
-        return replace(report, members=tuple(evaluate(self.spec, [each], target, labelled, metrics).figures for each in networks))
+        return evaluate(self.spec, self._predicting, target, labelled, metrics)
 
     def _labelled(self, rows: Any, y: Any, weights: Any, allow_large: bool, weighted: bool | None) -> tuple[TargetEncoder, Labelled]:
         """Return the target encoder and encoded rows with their targets; parameters are those of `evaluate`."""

@@ -43,7 +43,7 @@ def worker_count(model: Ensemble, prepared: Prepared) -> int:
 
 def work(spec: Spec, prepared: Prepared) -> int:
     """Return an estimate of the work for one member, in multiplications and additions, without early stopping."""
-    widths = [prepared.inputs.width, *(layer.units or 1 for layer in spec.network.layers)]
+    widths = [spec.network.first_width or prepared.inputs.width, *(layer.units or 1 for layer in spec.network.layers)]
     weights = sum(inputs * units for inputs, units in pairwise(widths))
     rows, size = prepared.most_rows, spec.training.batch_size
     steps = -(-rows // size) if isinstance(size, int) else 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -128,10 +129,20 @@ def evaluate(
 ) -> Report:
     """Return "loss" and metrics by name: the given ones, those of the spec, or common ones; and figures by class. Warn of NaN.
 
-    The predictions are the averages of all networks.
+    The predictions are the averages of all networks; the report has the figures of each of several networks too.
     """
-    chosen = choose_metrics(metrics or spec.metrics, target.task)
-    loss, outputs = mean_answers(spec, networks, target, labelled.data)
+    chosen, data = choose_metrics(metrics or spec.metrics, target.task), labelled.data
+    found = _answers_of(spec, networks, target, data)
+    report = _report(target, labelled, chosen, _averaged(spec, target, data, found))
+    if len(found) == 1:
+        return report
+    members = [_report(target, labelled, chosen, _averaged(spec, target, data, [each])).figures for each in found]
+    return replace(report, members=tuple(members))
+
+
+def _report(target: TargetEncoder, labelled: Labelled, chosen: Sequence[Metric], answer: tuple[float, NDArray[np.float64]]) -> Report:
+    """Return the figures of a mean loss and of predictions in the form that metrics use."""
+    loss, outputs = answer
     measured = measure(chosen, outputs, labelled.values, labelled.data.weights, target.threshold)
     warn_undefined(measured, outputs, "given")
     figures = {"loss": loss, **measured}
@@ -149,8 +160,22 @@ def mean_answers(
     Where predictions are not the outputs up to shift and scale, as for several parts of a loss or logarithms, the loss is the average of
     those of the networks.
     """
+    return _averaged(spec, target, data, _answers_of(spec, networks, target, data))
+
+
+def _answers_of(
+    spec: Spec, networks: Sequence[Network], target: TargetEncoder, data: Dataset | StoredDataset
+) -> list[tuple[float, Answers]]:
+    """Return the mean loss and the outputs of each network."""
+    loss = weighted_loss(spec, target)
+    return [mean_loss(network, loss, data) for network in networks]
+
+
+def _averaged(
+    spec: Spec, target: TargetEncoder, data: Dataset | StoredDataset, found: Sequence[tuple[float, Answers]]
+) -> tuple[float, NDArray[np.float64]]:
+    """Return the result of `mean_answers` for the results of `_answers_of`."""
     loss, activation = weighted_loss(spec, target), spec.network.layers[-1].activation
-    found = [mean_loss(network, loss, data) for network in networks]
     scores = average([target.scores(answers.outputs, activation, answers.z, spec.loss) for _, answers in found])
     if len(found) == 1 or target.decoded_by_loss or (target.task != "regression" and activation.output == "real"):
         return float(np.mean([value for value, _ in found])), scores

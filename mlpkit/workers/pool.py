@@ -204,26 +204,34 @@ class Pool:
             if all(process.task is None for process in self._processes):
                 break
             try:
-                process, frame = self._inbox.get(timeout=POLL)
-            except queue.Empty:
-                continue
-            number, process.gone = process.task, frame is None
-            if number is None:  # its process had nothing to do
-                continue
-            if process.gone and self._stopping:
-                process.task = None
-                continue
-            try:
-                message = self._message(tasks[number].name, number, process, frame)
+                message = self._next(tasks)
             except MLPKitError as error:
-                failure, process.task = failure or error, None
+                failure = failure or error
                 self._stop()
                 continue
             if message is not None:
-                process.task = None if message.done else number
                 yield message
         if failure is not None:
             raise failure
+
+    def _next(self, tasks: Sequence[Task]) -> Message | None:
+        """Return the next message of a task; None if none comes for a while, or for what is none. Raise the error of a task."""
+        try:
+            process, frame = self._inbox.get(timeout=POLL)
+        except queue.Empty:
+            return None
+        number, process.gone = process.task, frame is None
+        if number is None or (process.gone and self._stopping):  # it had nothing to do, or nothing more
+            process.task = None
+            return None
+        try:
+            message = self._message(tasks[number].name, number, process, frame)
+        except MLPKitError:
+            process.task = None
+            raise
+        if message is not None and message.done:
+            process.task = None
+        return message
 
     def _give(self, tasks: Sequence[Task], waiting: deque[int]) -> None:
         """Give the next tasks to the processes that have none."""
