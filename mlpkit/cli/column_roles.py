@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from mlpkit.cli.category_treatment import LABELS, category_treatment
 from mlpkit.cli.numeric_codes import number_role
 from mlpkit.errors import DataError
 from mlpkit.text.shown import counted, shortest
@@ -19,10 +20,7 @@ if TYPE_CHECKING:
 FEW_ROWS = 20  # with fewer rows there is no validation split
 SPARSE = 0.05  # columns with a smaller share of values are left out,
 FEW_VALUES = 8  # and columns with fewer values: the training rows might have none
-LABELS = 20  # more texts than this that differ in nearly every row are row names
 ROWS_PER_TEXT = 5  # numbers of different units are categories if their texts have this many rows on average
-SHARED = 0.4  # most different texts as a share of the rows: half of the training rows
-MANY = 30  # more categories than this are embedded
 
 Treatment = Literal["one_hot", "embed", "date", "boolean", "ignore", ""]
 
@@ -34,18 +32,6 @@ class ColumnRole:
     kind: Literal["number", "boolean", "date", "category", ""]
     treatment: Treatment = ""
     reason: str = ""
-
-
-def category_treatment(levels: int, rows: int) -> Literal["one_hot", "embed", ""]:
-    """Return the treatment of categories by the number of different ones, or an empty text if there are too many for any.
-
-    This function alone decides it, for texts and for numeric codes.
-    """
-    from mlpkit.preprocessing.input_columns import MOST_LEVELS
-
-    if levels > min(max(LABELS, SHARED * rows), MOST_LEVELS):
-        return ""
-    return "one_hot" if levels <= MANY else "embed"
 
 
 def column_role(table: Table, training: Table, name: str, missing: Sequence[str], found: FoundNotation | None = None) -> ColumnRole:
@@ -117,7 +103,7 @@ def _role(
         return ColumnRole(column.kind, "", f"{column.cells} numbers per row")
     if found is not None and found.notation is not None:
         return ColumnRole("number", "", _described_notation(found))
-    chosen = number_role(table, column.name, missing, category_treatment)
+    chosen = number_role(table, column.name, missing)
     return ColumnRole("category" if chosen.treatment in ("one_hot", "embed") else "number", chosen.treatment, chosen.reason)
 
 
@@ -204,11 +190,3 @@ def _unusable(table: Table, training: Table, column: InputColumn, missing: Seque
 def _sparse(present: int, rows: int, *, split: bool) -> str:
     few = present < SPARSE * rows or (split and present < min(FEW_VALUES, rows))
     return f"it has {present} values in {rows} rows" if few else ""
-
-
-def proposed_units(counts: Mapping[str, Mapping[str, int]], decimal: Literal[".", ","]) -> dict[str, FoundNotation]:
-    """Return the notation, or the reason why there is none, of each column of numbers with a unit, a sign or separators."""
-    from mlpkit.data.unit_detection import find_notation
-
-    found = {name: find_notation(own, decimal) for name, own in counts.items()}
-    return {name: each for name, each in found.items() if each is not None}

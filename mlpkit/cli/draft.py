@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlpkit.cli.class_imbalance import ClassImbalance, class_imbalance
-from mlpkit.cli.column_roles import FEW_ROWS, ColumnRole, column_role, proposed_units
+from mlpkit.cli.column_roles import FEW_ROWS, ColumnRole, column_role
 from mlpkit.cli.drafted_target import AskedTask, found_classes, target_classes, target_keys, with_metric
 from mlpkit.cli.model_facts import listed
 from mlpkit.cli.proposed_rows import SEED, proposed_rows
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mlpkit.cli.proposed_split import ProposedSplit
     from mlpkit.data.table import Table
     from mlpkit.data.unit_detection import FoundNotation
 
@@ -116,37 +117,46 @@ def draft(
         raise DataError("the target's column has no name", help="name it in the file, or choose another column with --target")
     found, marks = _notations(table, target, (written or {}).get("decimal", "."))
     table = table.with_units({name: each.notation for name, each in found.items() if each.notation is not None})
-    table, untargeted = _with_target(table, target, (*MISSING, *marks))
+    missing = (*MISSING, *marks)
+    table, untargeted = _with_target(table, target, missing)
     classes = target_classes(table, target, task)
-    rows = proposed_rows(table, target, classes, (*MISSING, *marks), members_of(quality, table.rows))
-    split, training = rows.split, table.take(rows.training) if len(rows.training) < table.rows else table
+    rows = proposed_rows(table, target, classes, missing, members_of(quality, table.rows))
+    training = table.take(rows.training) if len(rows.training) < table.rows else table
     imbalance = ClassImbalance() if classes is None else _imbalance(table, target, classes, rows.validation)
+    columns = _columns(table, training, target, rows.split.columns, missing, found)
     data: dict[str, Any] = {"path": path, **(written or {}), "target": target} | ({"missing": list(marks)} if marks else {})
-    data |= {"missing_target": "drop"} if untargeted else {}
-    data |= target_keys(table, target, classes, task) | imbalance.data
-    data |= {"split": split.split} if split is not None and split.split else {}  # rotating folds at random need none
-    keys = network_keys(quality, table.rows, classes, rows, time_budget)
-    columns = _columns(table, training, target, rows.columns, (*MISSING, *marks), found)
-    treatments = {column: role.treatment for column, role in columns.items() if role.treatment}
-    treatments |= dict.fromkeys(sorted(rows.columns), "ignore")  # holds also for another split
-    used = {column for column, role in columns.items() if role.treatment != "ignore"} | ({target} if classes is None else set())
-    data |= _units(found, used, data)
-    spec = {"name": name, "seed": SEED, "data": data} | ({"preprocessing": {"columns": treatments}} if treatments else {})
-    keys |= imbalance.keys
-    spec |= keys if metric is None else with_metric(keys, metric, classes)
+    data |= ({"missing_target": "drop"} if untargeted else {}) | target_keys(table, target, classes, task) | imbalance.data
+    data |= {"split": rows.split.split} if rows.split.split else {}
+    data |= _units(found, columns, None if classes is not None else target, data)
+    keys = network_keys(quality, table.rows, classes, rows, time_budget) | imbalance.keys
+    keys = keys if metric is None else with_metric(keys, metric, classes)
+    spec = {"name": name, "seed": SEED, "data": data, **_preprocessing(columns, rows.split), **keys}
     for part in (table, training):
         TargetEncoder.fit(Spec.model_validate(spec), part.select([target]))  # raises the error if the target cannot be fitted
-    left_out = {column: ColumnRole("", "ignore", "it has no name in the file") for column in sorted(table.unnamed) if column != target}
-    left_out |= {} if split is None else {column: ColumnRole("", "ignore", f"it decides the {split.kind}") for column in split.columns}
-    few = [few_rows_note(table.rows)] if table.rows < FEW_ROWS else []
-    notes = [*imbalance.notes, *rows.notes, *few]
-    return Draft(spec, _described(classes, found.get(target)), untargeted, marks, {**columns, **left_out}, notes)
+    notes = [*imbalance.notes, *rows.split.notes, *([few_rows_note(table.rows)] if table.rows < FEW_ROWS else [])]
+    return Draft(spec, _described(classes, found.get(target)), untargeted, marks, columns | _left_out(table, target, rows.split), notes)
 
 
-def _units(found: Mapping[str, FoundNotation], used: set[str], data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the key `units` of `data` for the columns in use, if there are any."""
+def _units(
+    found: Mapping[str, FoundNotation], columns: Mapping[str, ColumnRole], target: str | None, data: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the key `units` of `data` for the inputs and a target of numbers, if some have a notation."""
+    used = {name for name, role in columns.items() if role.treatment != "ignore"} | {target}
     units = {name: each.to_spec(data.get("decimal", ".")) for name, each in found.items() if name in used and each.notation is not None}
     return {"units": units} if units else {}
+
+
+def _preprocessing(columns: Mapping[str, ColumnRole], split: ProposedSplit) -> dict[str, Any]:
+    """Return the key `preprocessing` of a spec, if a column has a treatment of its own."""
+    treatments = {name: role.treatment for name, role in columns.items() if role.treatment}
+    treatments |= dict.fromkeys(sorted(split.columns), "ignore")  # holds also for another split
+    return {"preprocessing": {"columns": treatments}} if treatments else {}
+
+
+def _left_out(table: Table, target: str, split: ProposedSplit) -> dict[str, ColumnRole]:
+    """Return the roles of columns that cannot be inputs: those without a name, and those that decide the split."""
+    unnamed = {name: ColumnRole("", "ignore", "it has no name in the file") for name in sorted(table.unnamed) if name != target}
+    return unnamed | {name: ColumnRole("", "ignore", f"it decides the {split.kind}") for name in split.columns}
 
 
 def _columns(
@@ -181,12 +191,13 @@ def _notations(table: Table, target: str, decimal: Literal[".", ","]) -> tuple[d
     from mlpkit.data.column_types import text_counts
     from mlpkit.data.decorated_numbers import marks
     from mlpkit.data.table import UnusableColumn
+    from mlpkit.data.unit_detection import find_notation
     from mlpkit.spec.csv_options import MISSING
 
     usable = [name for name, column in table.columns.items() if not isinstance(column, UnusableColumn)]
     texts = [name for name in usable if table[name].dtype == object and name not in {*table.declared, *table.unnamed}]
     counts = {name: text_counts(table[name], MISSING) for name in texts}
-    found = proposed_units(counts, decimal)
+    found = {name: each for name, own in counts.items() if (each := find_notation(own, decimal)) is not None}
     marked: dict[str, str] = {}
     for name in texts:
         own = found[name].marks if name in found else marks(counts[name]) if name != target else ()

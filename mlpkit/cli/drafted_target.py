@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from mlpkit.cli.column_roles import LABELS
+from mlpkit.cli.category_treatment import LABELS
 from mlpkit.errors import DataError
 
 if TYPE_CHECKING:

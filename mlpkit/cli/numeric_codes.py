@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from mlpkit.cli.category_treatment import category_treatment
 from mlpkit.cli.proposed_split import is_id, words
 from mlpkit.errors import DataError
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from mlpkit.data.table import Table
 
-FEW_ROWS = 20  # with fewer rows a column may number them by chance
+BY_CHANCE = 20  # a column may number up to so many rows by chance
 ROWS_PER_CODE = 10  # a code is a category if its values have this many rows on average
 FEW_CODES = 20  # or if there are at most this many
 YEARS = (1800, 2100)
@@ -25,9 +26,6 @@ CODES = {  # last words of the names of codes
 }
 
 
-CategoryTreatment = Callable[[int, int], Literal["one_hot", "embed", ""]]
-
-
 class NumberRole(NamedTuple):
     """Treatment of a column of numbers, empty for numbers, and the reason."""
 
@@ -35,7 +33,7 @@ class NumberRole(NamedTuple):
     reason: str
 
 
-def number_role(table: Table, name: str, missing: Sequence[str], chosen: CategoryTreatment) -> NumberRole:
+def number_role(table: Table, name: str, missing: Sequence[str]) -> NumberRole:
     """Return the role of a column of single numbers.
 
     Parameters
@@ -44,8 +42,6 @@ def number_role(table: Table, name: str, missing: Sequence[str], chosen: Categor
     name : str
     missing : sequence of str
         Texts that stand for a missing value.
-    chosen : callable
-        Returns the treatment of categories by their number and that of the rows, an empty text if there are too many.
     """
     import numpy as np
 
@@ -58,7 +54,7 @@ def number_role(table: Table, name: str, missing: Sequence[str], chosen: Categor
     spread = f"from {distinct[0]:.6g} to {distinct[-1]:.6g}"
     if not whole:
         return NumberRole("", spread)
-    if rows > FEW_ROWS and rows == len(values) == len(distinct):
+    if rows > BY_CHANCE and rows == len(values) == len(distinct):
         if distinct[-1] - distinct[0] == rows - 1:
             numbered = bool((np.abs(np.diff(values)) == 1).all())
             return NumberRole("ignore", "it numbers the rows" if numbered else f"it has each whole number {spread} once")
@@ -66,12 +62,10 @@ def number_role(table: Table, name: str, missing: Sequence[str], chosen: Categor
         if named or zeros(table, name, missing):
             why = "its name is that of ids" if named else "it has codes with leading zeros"
             return NumberRole("ignore", f"{why}, and each row has another one")
-    return _of_whole(table, name, missing, distinct, rows, chosen) or NumberRole("", f"{len(distinct)} whole numbers {spread}")
+    return _of_whole(table, name, missing, distinct, rows) or NumberRole("", f"{len(distinct)} whole numbers {spread}")
 
 
-def _of_whole(
-    table: Table, name: str, missing: Sequence[str], distinct: NDArray[Any], rows: int, chosen: CategoryTreatment
-) -> NumberRole | None:
+def _of_whole(table: Table, name: str, missing: Sequence[str], distinct: NDArray[Any], rows: int) -> NumberRole | None:
     """Return the role of whole numbers that are codes or years, else None."""
     levels = len(distinct)
     example = zeros(table, name, missing)
@@ -79,7 +73,7 @@ def _of_whole(
     if not why and is_id(name):
         why = "ids, by the name"
     if why and distinct[0] >= 0 and levels > 1:
-        if (levels <= FEW_CODES or levels * ROWS_PER_CODE <= rows) and (treatment := chosen(levels, rows)):
+        if (levels <= FEW_CODES or levels * ROWS_PER_CODE <= rows) and (treatment := category_treatment(levels, rows)):
             return NumberRole(treatment, f"{why}: {levels} categories")
         if is_id(name):
             return NumberRole("ignore", f"{why}, with {levels} different ones in {rows} rows")

@@ -29,8 +29,8 @@ class ProposedRows:
 
     Attributes
     ----------
-    split : ProposedSplit or None
-        None if there are few rows.
+    split : ProposedSplit
+        Without keys and columns if all rows are for training, or for rotating folds at random.
     training : array of int
         Training rows of the network, or those of a member of the ensemble with as many values of the target as any.
     validation : array of int
@@ -39,20 +39,10 @@ class ProposedRows:
         Members of the ensemble; 1: a single network.
     """
 
-    split: ProposedSplit | None
+    split: ProposedSplit
     training: NDArray[np.intp]
     validation: NDArray[np.intp]
     members: int
-
-    @property
-    def columns(self) -> set[str]:
-        """Columns that decide the split."""
-        return set() if self.split is None else self.split.columns
-
-    @property
-    def notes(self) -> list[str]:
-        """Lines about the split."""
-        return [] if self.split is None else self.split.notes
 
 
 def proposed_rows(table: Table, target: str, classes: list[Any] | None, missing: Sequence[str], members: int) -> ProposedRows:
@@ -67,7 +57,7 @@ def proposed_rows(table: Table, target: str, classes: list[Any] | None, missing:
 
     every = np.arange(table.rows)
     if table.rows < FEW_ROWS:
-        return ProposedRows(None, every, every[:0], members)
+        return ProposedRows(ProposedSplit({}, []), every, every[:0], members)
     strata = None if classes is None else class_numbers(table, target, found_classes(table, target, classes))
     values = numbers(table, target) if strata is None else strata
     for proposed in proposals(table, target, missing, rotates=members > 1):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 from mlpkit.cli.column_roles import FEW_ROWS
-from mlpkit.cli.proposed_rows import ProposedRows
+
+if TYPE_CHECKING:
+    from mlpkit.cli.proposed_rows import ProposedRows
 
 Quality = Literal["fast", "good", "best"]
 
@@ -18,14 +20,15 @@ SIZES = (  # most rows; members of good; epochs and batch size, or those of the 
     (200_000, 2, 64, 512),
     (None, 2, 24, 1024),
 )
+BEST = 16  # members of best, as in its presets
 FEW: dict[str, Any] = {"epochs": 500, "batch_size": None}  # training with too few rows to hold some out
 
 
 def members_of(quality: Quality, rows: int) -> int:
     """Return the number of networks for a table with so many rows."""
-    if quality == "good" and rows >= FEW_ROWS:
-        return _size(rows)[0]
-    return 16 if quality == "best" and rows >= FEW_ROWS else 1
+    if quality == "fast" or rows < FEW_ROWS:
+        return 1
+    return _size(rows)[0] if quality == "good" else BEST
 
 
 def network_keys(

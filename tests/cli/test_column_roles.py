@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import mlpkit
-from mlpkit.cli.column_roles import category_treatment
+from mlpkit.cli.category_treatment import category_treatment
 from mlpkit.cli.draft import draft
 from mlpkit.data.readers import read_table
 from mlpkit.spec.presets import expanded
