@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from mlpkit.cli.class_imbalance import ClassImbalance, class_imbalance
 from mlpkit.cli.column_roles import FEW_ROWS, ColumnRole, column_role
@@ -108,33 +108,66 @@ def draft(
     DataError
         The target cannot be predicted, or no other column can be used.
     """
-    from mlpkit.preprocessing import TargetEncoder
-    from mlpkit.spec import Spec
-    from mlpkit.spec.csv_options import MISSING
-
     target = same_form(target)
     if not target:
         raise DataError("the target's column has no name", help="name it in the file, or choose another column with --target")
-    found, marks = _notations(table, target, (written or {}).get("decimal", "."))
-    table = table.with_units({name: each.notation for name, each in found.items() if each.notation is not None})
-    missing = (*MISSING, *marks)
-    table, untargeted = _with_target(table, target, missing)
-    classes = target_classes(table, target, task)
-    rows = proposed_rows(table, target, classes, missing, members_of(quality, table.rows))
-    training = table.take(rows.training) if len(rows.training) < table.rows else table
-    imbalance = ClassImbalance() if classes is None else _imbalance(table, target, classes, rows.validation)
-    columns = _columns(table, training, target, rows.split.columns, missing, found)
-    data: dict[str, Any] = {"path": path, **(written or {}), "target": target} | ({"missing": list(marks)} if marks else {})
-    data |= ({"missing_target": "drop"} if untargeted else {}) | target_keys(table, target, classes, task) | imbalance.data
-    data |= {"split": rows.split.split} if rows.split.split else {}
-    data |= _units(found, columns, None if classes is not None else target, data)
-    keys = network_keys(quality, table.rows, classes, rows, time_budget) | imbalance.keys
+    given = {"path": path, **(written or {}), "target": target}
+    read = _readable(table, target, given.get("decimal", "."))
+    classes = target_classes(read.table, target, task)
+    rows = proposed_rows(read.table, target, classes, read.missing, members_of(quality, read.table.rows))
+    imbalance = ClassImbalance() if classes is None else _imbalance(read.table, target, classes, rows.validation)
+    training = read.table.take(rows.training) if len(rows.training) < read.table.rows else read.table
+    columns = _columns(read, training, target, rows.split)
+    data = _data(given, read, target_keys(read.table, target, classes, task) | imbalance.data, rows.split)
+    data |= _units(read.notations, columns, target if classes is None else None, data)
+    keys = network_keys(quality, read.table.rows, classes, rows, time_budget) | imbalance.keys
     keys = keys if metric is None else with_metric(keys, metric, classes)
     spec = {"name": name, "seed": SEED, "data": data, **_preprocessing(columns, rows.split), **keys}
-    for part in (table, training):
-        TargetEncoder.fit(Spec.model_validate(spec), part.select([target]))  # raises the error if the target cannot be fitted
-    notes = [*imbalance.notes, *rows.split.notes, *([few_rows_note(table.rows)] if table.rows < FEW_ROWS else [])]
-    return Draft(spec, _described(classes, found.get(target)), untargeted, marks, columns | _left_out(table, target, rows.split), notes)
+    _check_target(spec, target, (read.table, training))
+    notes = [*imbalance.notes, *rows.split.notes, *([few_rows_note(read.table.rows)] if read.table.rows < FEW_ROWS else [])]
+    columns |= _left_out(read.table, target, rows.split)
+    return Draft(spec, _described(classes, read.notations.get(target)), read.untargeted, read.marks, columns, notes)
+
+
+class _Readable(NamedTuple):
+    """Table as the drafted spec reads it.
+
+    Attributes
+    ----------
+    table : Table
+        Rows that have a target, with the notations of their columns.
+    untargeted : int
+        Number of the other rows.
+    notations : mapping of str to FoundNotation
+        Notation of a column of texts, or the reason why its numbers cannot be read.
+    marks : mapping of str to str
+        Texts that stand for missing values besides the usual ones, each with a column.
+    missing : tuple of str
+        All texts that stand for missing values.
+    """
+
+    table: Table
+    untargeted: int
+    notations: Mapping[str, FoundNotation]
+    marks: Mapping[str, str]
+    missing: tuple[str, ...]
+
+
+def _readable(table: Table, target: str, decimal: Literal[".", ","]) -> _Readable:
+    """Return the table as the spec reads it. Raise DataError if no row has a target."""
+    from mlpkit.spec.csv_options import MISSING
+
+    found, marks = _notations(table, target, decimal)
+    missing = (*MISSING, *marks)
+    table = table.with_units({name: each.notation for name, each in found.items() if each.notation is not None})
+    return _Readable(*_with_target(table, target, missing), found, marks, missing)
+
+
+def _data(given: Mapping[str, Any], read: _Readable, of_target: Mapping[str, Any], split: ProposedSplit) -> dict[str, Any]:
+    """Return the key `data` of a spec without `units`: the given keys, and those for missing values, the target and the split."""
+    missing: dict[str, Any] = {"missing": list(read.marks)} if read.marks else {}
+    missing |= {"missing_target": "drop"} if read.untargeted else {}
+    return {**given, **missing, **of_target, **({"split": split.split} if split.split else {})}
 
 
 def _units(
@@ -159,12 +192,20 @@ def _left_out(table: Table, target: str, split: ProposedSplit) -> dict[str, Colu
     return unnamed | {name: ColumnRole("", "ignore", f"it decides the {split.kind}") for name in split.columns}
 
 
-def _columns(
-    table: Table, training: Table, target: str, split: set[str], missing: Sequence[str], found: Mapping[str, FoundNotation]
-) -> dict[str, ColumnRole]:
+def _check_target(spec: Mapping[str, Any], target: str, tables: Sequence[Table]) -> None:
+    """Raise the error of a target that cannot be fitted on one of the tables."""
+    from mlpkit.preprocessing import TargetEncoder
+    from mlpkit.spec import Spec
+
+    valid = Spec.model_validate(spec)
+    for table in tables:
+        TargetEncoder.fit(valid, table.select([target]))
+
+
+def _columns(read: _Readable, training: Table, target: str, split: ProposedSplit) -> dict[str, ColumnRole]:
     """Return the roles of the named columns except the target and that of the split. Raise DataError if all are left out."""
-    names = [name for name in table.names if name not in {target, *split, *table.unnamed}]
-    columns = {name: column_role(table, training, name, missing, found.get(name)) for name in names}
+    names = [name for name in read.table.names if name not in {target, *split.columns, *read.table.unnamed}]
+    columns = {name: column_role(read.table, training, name, read.missing, read.notations.get(name)) for name in names}
     if all(role.treatment == "ignore" for role in columns.values()):
         reasons = "; ".join(f"{name}: {role.reason}" for name, role in columns.items())
         raise DataError(f"no column can be used to predict {target!r}", help=reasons or "give more columns")

@@ -130,14 +130,7 @@ def time_folds(members: int, table: Table, name: str, missing: Collection[str]) 
         problem = f"it has {counted(len(distinct), 'time')}, but {members} members need {members + 1}, to train before they validate"
         help = "use fewer members, or another column" if len(distinct) > 2 else "use a column with more times"
         raise SpecError.at("data.split.time", f"the column {name!r} cannot be cut into blocks: {problem}", help)
-    ends = np.cumsum(counts)  # rows up to each time
-    wanted = table.rows * (0.5 + 0.5 * np.arange(members) / members)
-    first = 1 + np.abs(ends[:-1, None] - wanted).argmin(axis=0)  # first time of each block
-    for member in range(1, members):
-        first[member] = max(first[member], first[member - 1] + 1)
-    limit = len(distinct)
-    for member in reversed(range(members)):
-        first[member] = limit = min(first[member], limit - 1)
+    first = _block_starts(counts, members)
     last = [*first[1:], len(distinct)]
     folds = tuple(
         Fold(np.flatnonzero(codes < begin), np.flatnonzero((codes >= begin) & (codes < end)))
@@ -145,6 +138,19 @@ def time_folds(members: int, table: Table, name: str, missing: Collection[str]) 
     )
     start = folds[0].validation
     return folds, time_text(table, name, int(start[codes[start].argmin()]))
+
+
+def _block_starts(counts: NDArray[np.intp], members: int) -> list[int]:
+    """Return the index of the first time of each block of the later half of the rows; `counts` are the rows of each time."""
+    ends = np.cumsum(counts)  # rows up to each time
+    wanted = ends[-1] * (0.5 + 0.5 * np.arange(members) / members)
+    first: list[int] = (1 + np.abs(ends[:-1, None] - wanted).argmin(axis=0)).tolist()
+    for member in range(1, members):
+        first[member] = max(first[member], first[member - 1] + 1)
+    limit = len(counts)
+    for member in reversed(range(members)):
+        first[member] = limit = min(first[member], limit - 1)
+    return first
 
 
 def _held_out(fold_of: NDArray[Any], members: int) -> Folds:
