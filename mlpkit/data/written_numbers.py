@@ -146,11 +146,15 @@ def _signed(text: str) -> tuple[bool | None, str]:
 def written_numbers(column: Column, missing: Collection[str], notation: AnyNotation) -> NDArray[np.float64] | None:
     """Return the numbers of a column of texts, NaN where one is missing, or None if a text is not written in the notation."""
     codes, texts = coded(column)
-    found = [np.nan if text is None or text in missing or text.strip(BLANKS) in missing else notation.read(text) for text in texts]
+    found = [_value(text, missing, notation) for text in texts]
     return None if None in found else np.array(found, np.float64)[codes]
 
 
 def first_unread(column: Column, missing: Collection[str], notation: AnyNotation) -> tuple[int, str]:
     """Return the row and the text of the first value that is not written in the notation."""
-    present = ((row, text) for row, text in enumerate(column.tolist()) if text is not None)
-    return next((row, text) for row, text in present if text.strip(BLANKS) not in missing and notation.read(text) is None)
+    return next((row, text) for row, text in enumerate(column.tolist()) if _value(text, missing, notation) is None)
+
+
+def _value(text: str | None, missing: Collection[str], notation: AnyNotation) -> float | None:
+    """Return the number of a text, NaN if it stands for a missing value, or None if it is not written in the notation."""
+    return np.nan if text is None or text in missing or text.strip(BLANKS) in missing else notation.read(text)

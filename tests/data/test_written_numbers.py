@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mlpkit.data.columns import object_column
 from mlpkit.data.unit_detection import find_notation, is_boolean, truth
-from mlpkit.data.written_numbers import Notation, Words, written_numbers
+from mlpkit.data.written_numbers import Notation, Words, first_unread, written_numbers
 
 DOLLARS, EUROS = Notation(("$", "USD")), Notation(("€", "EUR"), ",")
 PLAYERS = Notation(("€",), ".", True)
@@ -177,3 +177,8 @@ def test_booleans_are_pairs_of_words():
     for texts in (["m", "f"], ["t", "n"], ["yes"], ["yes", "no", "maybe"], ["y", "no"]):
         assert not is_boolean(texts), texts
     assert [truth(texts) for texts in (["Ja", "Nein"], ["no", "yes"], ["a", "b"], ["f", "T"])] == ["Ja", "yes", None, "T"]
+
+
+def test_a_missing_value_with_blanks_is_not_the_first_that_cannot_be_read():
+    column = object_column([" ? ", "x"])
+    assert first_unread(column, {" ? "}, Notation()) == (1, "x")
