@@ -73,8 +73,8 @@ def column_role(table: Table, training: Table, name: str, missing: Sequence[str]
 
 def _asked(table: Table, name: str, missing: Sequence[str]) -> tuple[Literal["date", "boolean", ""], str]:
     """Return the treatment of a column of dates or of words for true and false, with the reason; empty texts for others."""
+    from mlpkit.data.boolean_words import is_boolean
     from mlpkit.data.column_types import has_days, text_counts
-    from mlpkit.data.unit_detection import is_boolean
 
     if has_days(table, name, missing):
         return "date", "dates: days, year, month and so on are inputs"

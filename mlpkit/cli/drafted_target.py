@@ -77,8 +77,8 @@ def _target_type(table: Table, target: str, classes: list[Any]) -> TargetType:
 
 def target_keys(table: Table, target: str, classes: list[Any] | None, task: AskedTask | None) -> dict[str, Any]:
     """Return the keys of `data` that hold a target to its task, and the positive class by its word."""
+    from mlpkit.data.boolean_words import truth
     from mlpkit.data.column_types import column_kind
-    from mlpkit.data.unit_detection import truth
 
     if classes is None:
         return {"target_type": "number"} if task == "regression" and column_kind(table, target) == "boolean" else {}

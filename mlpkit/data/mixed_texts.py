@@ -16,7 +16,7 @@ _RANGE = re.compile(rf"{_END}\s?(-|–|to|bis)\s?{_END}")
 _OPEN = re.compile(rf"[<>≤≥]=?\s?{_END}|{_END}\s?\+|(under|over|below|above|unter|über)\s?{_END}")
 
 
-def range_among(texts: Collection[str]) -> str:
+def _range_among(texts: Collection[str]) -> str:
     """Return the first range if all texts are ranges of numbers, such as 10-20, 18 to 25 and 65+; else an empty text."""
     bare = [text.strip(BLANKS) for text in texts]
     if not all(_RANGE.fullmatch(text) or _OPEN.fullmatch(text) for text in bare):
@@ -29,7 +29,7 @@ def mixed_contents(texts: Collection[str]) -> str:
 
     An example is "dates and other texts, such as 'x'".
     """
-    if example := range_among(texts):
+    if example := _range_among(texts):
         return f"ranges of numbers, such as {example!r}"
     dates = {text for text in texts if DATE.fullmatch(text)}
     numeric = {text for text in texts if read_number(text) is not None} - dates

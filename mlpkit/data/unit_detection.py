@@ -1,4 +1,4 @@
-"""Notation of a column of texts, found from the texts: unit, decimal mark, magnitudes; and columns of words for true and false.
+"""Notation of a column of texts, found from the texts: unit, decimal mark and magnitudes.
 
 Numbers of different units have no notation, because they must not be mixed.
 """
@@ -15,13 +15,10 @@ from mlpkit.data.columns import read_number
 from mlpkit.data.decorated_numbers import FEW_MARKS, KINDS, NUMBER, WORDS, decoration
 from mlpkit.data.decorated_numbers import SIGNS as FEWER_SIGNS
 from mlpkit.data.written_numbers import BLANKS, MAGNITUDES, Notation
+from mlpkit.spec.units import short_unit
 
 UNREADABLE = ("a tolerance", "a power of ten", "a mark")
 SAME = ({"$", "USD", "US$"}, {"€", "EUR"}, {"£", "GBP"}, {"₹", "INR", "Rs", "Rs."}, {"¥", "JPY"}, {"₩", "KRW"}, {"₽", "RUB"}, {"R$", "BRL"})
-PAIRS = (
-    *(("yes", "no"), ("y", "n"), ("true", "false"), ("t", "f"), ("on", "off"), ("1", "0"), ("ja", "nein"), ("j", "n"), ("wahr", "falsch")),
-    *(("oui", "non"), ("vrai", "faux"), ("si", "no"), ("sí", "no"), ("sim", "não"), ("sim", "nao")),
-)
 SIGNS = (  # of currencies, in front of a number or behind it
     rf"{FEWER_SIGNS}|(US|CA|AU|NZ|HK|A|C|S|NT|MX) ?\$|kr\.?|Fr\.?|Rp\.?|zł|Kč|Ft"
     r"|(AED|SAR|SGD|HKD|THB|HUF|CZK|ILS|CLP|COP|ARS|PHP|MYR|IDR|TWD|VND|EGP|NGN|KES|RON|BGN|UAH|PKR|ISK)\b"
@@ -66,10 +63,8 @@ class FoundNotation:
     def to_spec(self, decimal: str) -> Any:
         """Return the value of `data.units`; `decimal` is the decimal mark of the file."""
         assert self.notation is not None
-        unit = self.notation.unit[0] if len(self.notation.unit) == 1 else list(self.notation.unit) or ""
-        options: dict[str, Any] = {} if self.notation.decimal == decimal else {"decimal": self.notation.decimal}
-        options |= {"magnitudes": True} if self.notation.magnitudes else {}
-        return {"unit": unit, **options} if options else unit
+        own = None if self.notation.decimal == decimal else self.notation.decimal
+        return short_unit(self.notation.unit, own, self.notation.magnitudes)
 
 
 def find_notation(counts: Mapping[str, int], decimal: Literal[".", ","] = ".") -> FoundNotation | None:
@@ -180,15 +175,3 @@ def _best_decimal(unit: tuple[str, ...], magnitudes: bool, counts: Mapping[str, 
 def _share_among(counts: Mapping[str, int], spelled: Collection[str], decimal: str) -> str:
     """Return a text between -1 and 1, and not 0, among those without a percent sign, or an empty text."""
     return next((text for text in counts if text not in spelled and 0 < abs(_plain(text, decimal) or 0) <= 1), "")
-
-
-def is_boolean(counts: Collection[str]) -> bool:
-    """Return True if all texts are words for true and false in any case, such as yes and no, and both words of a pair are there."""
-    found = {text.strip(BLANKS).lower() for text in counts}
-    return found <= {word for pair in PAIRS for word in pair} and any(found.issuperset(pair) for pair in PAIRS)
-
-
-def truth(texts: Collection[str]) -> str | None:
-    """Return the text that stands for true if two texts are the words of a pair, such as yes and no; else None."""
-    words = {text.strip(BLANKS).lower(): text for text in texts}
-    return next((words[true] for true, false in PAIRS if len(texts) == 2 and words.keys() == {true, false}), None)

@@ -100,10 +100,16 @@ class Date(Scaling):
     type: Literal["date"] = Field("date", description="kind of treatment")
 
 
-TRUE = ("yes", "y", "true", "t", "on", "1", "ja", "j", "wahr", "oui", "vrai", "si", "sí", "sim")
-FALSE = ("no", "n", "false", "f", "off", "0", "nein", "falsch", "non", "faux", "não", "nao")
+PAIRS = (  # words for true and false in several languages
+    *(("yes", "no"), ("y", "n"), ("true", "false"), ("t", "f"), ("on", "off"), ("1", "0"), ("ja", "nein"), ("j", "n"), ("wahr", "falsch")),
+    *(("oui", "non"), ("vrai", "faux"), ("si", "no"), ("sí", "no"), ("sim", "não"), ("sim", "nao")),
+)
+TRUE = tuple(dict.fromkeys(true for true, _ in PAIRS))
+FALSE = tuple(dict.fromkeys(false for _, false in PAIRS))
 Lower = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(lambda text: text.strip().lower())]
-Words = Annotated[tuple[Lower, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value), Field(min_length=1)]
+WordList = Annotated[
+    tuple[Lower, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value), Field(min_length=1)
+]
 
 
 class Boolean(Option):
@@ -112,8 +118,8 @@ class Boolean(Option):
     since: ClassVar[int] = 6
     model_config = ConfigDict(json_schema_extra={"examples": [{"type": "boolean", "true": ["passed"], "false": ["failed"]}]})
     type: Literal["boolean"] = Field("boolean", description="kind of treatment")
-    true: Words = Field(TRUE, description="words for true")
-    false: Words = Field(FALSE, description="words for false")
+    true: WordList = Field(TRUE, description="words for true")
+    false: WordList = Field(FALSE, description="words for false")
 
     @model_validator(mode="after")
     def _different(self) -> Boolean:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
@@ -45,14 +45,15 @@ def _whole(value: Any) -> Any:
     return {"unit": value} if isinstance(value, (str, list, tuple)) else value
 
 
+def short_unit(spellings: Sequence[str], decimal: str | None, magnitudes: bool) -> Any:
+    """Return the shortest JSON value of a unit with these options: its spelling, its spellings, or an object."""
+    unit = spellings[0] if len(spellings) == 1 else list(spellings) or ""
+    options = ({} if decimal is None else {"decimal": decimal}) | ({"magnitudes": True} if magnitudes else {})
+    return {"unit": unit, **options} if options else unit
+
+
 def _short(value: Any) -> Any:
-    """Return the shortest form of a unit: its spelling, its spellings, or an object."""
-    if not isinstance(value, Unit):
-        return value
-    unit = value.unit[0] if len(value.unit) == 1 else list(value.unit) or ""
-    if value.decimal is None and not value.magnitudes:
-        return unit
-    return {"unit": unit} | ({"decimal": value.decimal} if value.decimal else {}) | ({"magnitudes": True} if value.magnitudes else {})
+    return short_unit(value.unit, value.decimal, value.magnitudes) if isinstance(value, Unit) else value
 
 
 _SCHEMA: dict[str, Any] = {

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlpkit.data.boolean_words import is_boolean, truth
 from mlpkit.data.columns import object_column
-from mlpkit.data.unit_detection import find_notation, is_boolean, truth
+from mlpkit.data.unit_detection import find_notation
 from mlpkit.data.written_numbers import Notation, Words, first_unread, written_numbers
 
 DOLLARS, EUROS = Notation(("$", "USD")), Notation(("€", "EUR"), ",")
