@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.model_facts import aligned, columns_text, listed
+from mlpkit.cli.model_facts import aligned, columns_text, listed, under
 from mlpkit.cli.options import Code, Json, load_code
 from mlpkit.cli.progress import label
 from mlpkit.text.shown import and_more, counted, shortened
@@ -89,12 +89,12 @@ def _text(found: dict[str, Any]) -> str:
     lines += [
         *_ensemble(spec.get("ensemble")),
         ("network", f"{_shape(spec)}, {_parameters(found)}, {spec.get('dtype')}"),
-        *zip(["embeddings", *[""] * MOST_EMBEDDINGS], _embeddings(spec), strict=False),
+        *under("embeddings", _embeddings(spec)),
         ("loss", _name(spec.get("loss"))),
         ("optimizer", _name(spec.get("optimizer"))),
-        *zip(["history", *[""] * MOST_MEMBERS], _histories(found["history"], _weighted(spec)), strict=False),
+        *under("history", _histories(found["history"], _weighted(spec))),
         *([] if found["training"] is None else [("resume", _place(found["training"]))]),
-        *zip(["plugins", *[""] * MOST_PLUGINS], _plugins(found["plugins"]), strict=False),
+        *under("plugins", _plugins(found["plugins"])),
         *_tables(found["plugins"]),
         ("written by", ", ".join(f"{name} {version}" for name, version in found["producer"].items())),
         ("file", f"{found['file_bytes']:,} bytes, container {found['container']}"),

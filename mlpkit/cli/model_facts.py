@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlpkit.text.shown import counted, first_few, one_line, shortened
@@ -57,7 +58,7 @@ def _ensemble(members: int, prepared: Prepared) -> dict[str, Any]:
         return {"members": members, "folds": None}
     parts = {
         "training_rows": [len(fold.training) for fold in prepared.folds],
-        "validation_rows": [len(f.validation) for f in prepared.folds],
+        "validation_rows": [len(fold.validation) for fold in prepared.folds],
     }
     return {"members": members, "folds": (prepared.split or {}).get("folds"), **{key: [min(n), max(n)] for key, n in parts.items()}}
 
@@ -110,7 +111,7 @@ def facts_text(facts: dict[str, Any]) -> str:
     if members:
         lines.append(("ensemble", _ensemble_text(members)))
     lines.append(("network", f"{shape}, {counted(facts['parameters'], 'parameter')}"))
-    return aligned([*lines, *zip(["embeddings", *[""] * MOST_SHOWN], facts["embeddings"], strict=False)])
+    return aligned([*lines, *under("embeddings", facts["embeddings"][: MOST_SHOWN + 1])])
 
 
 def _ensemble_text(members: dict[str, Any]) -> str:
@@ -173,6 +174,11 @@ def aligned(pairs: list[tuple[str, str]]) -> str:
     """Return names and values in two aligned columns, a pair per line."""
     width = max((len(name) for name, _ in pairs), default=0)
     return "\n".join(one_line(f"{name:{width}}  {value}".rstrip()) for name, value in pairs)
+
+
+def under(title: str, lines: Sequence[str]) -> list[tuple[str, str]]:
+    """Return pairs for `aligned`: the lines, the first one beside the title."""
+    return [("" if index else title, line) for index, line in enumerate(lines)]
 
 
 def listed(values: list[Any]) -> str:

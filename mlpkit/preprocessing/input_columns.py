@@ -91,10 +91,8 @@ class InputColumn:
     def to_state(self) -> dict[str, Any]:
         """Return the column as JSON values."""
         state = asdict(self) | {"categories": list(self.categories), "parts": list(self.parts), "rare": list(self.rare)}
-        absent = {"clip"} if self.clip is None else set()
-        absent |= {key for key in ("parts", "rare") if not state[key]}
-        absent |= {"notation"} if self.notation is None else set()
         state["notation"] = self.notation and self.notation.to_state()
+        absent = {key for key in ("clip", "notation") if state[key] is None} | {key for key in ("parts", "rare") if not state[key]}
         return {key: value for key, value in state.items() if key not in absent}
 
 

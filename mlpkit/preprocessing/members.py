@@ -26,7 +26,7 @@ def member_data(prepared: Prepared, member: int) -> Prepared:
 
 
 def member_validation(prepared: Prepared, member: int) -> Prepared:
-    """Return the same, but with all training rows instead of those of the member, which are not copied then."""
+    """Return the validation rows of a member, with the training rows of all, which are not copied; without folds those of all."""
     if not prepared.folds:
         return prepared
     rows = prepared.folds[member].validation
