@@ -74,8 +74,10 @@ def column_role(table: Table, training: Table, name: str, missing: Sequence[str]
 def _asked(table: Table, name: str, missing: Sequence[str]) -> tuple[Literal["date", "boolean", ""], str]:
     """Return the treatment of a column of dates or of words for true and false, with the reason; empty texts for others."""
     from mlpkit.data.boolean_words import is_boolean
-    from mlpkit.data.column_types import has_days, text_counts
+    from mlpkit.data.column_types import has_days, has_numbers, text_counts
 
+    if has_numbers(table, name, missing):
+        return "", ""
     if has_days(table, name, missing):
         return "date", "dates: days, year, month and so on are inputs"
     column = table[name]
@@ -109,10 +111,10 @@ def _role(
 
 def _is_large(table: Table, name: str, missing: Sequence[str]) -> bool:
     """Return True if a column holds texts with more different ones than can be one-hot encoded."""
-    from mlpkit.data.column_types import column_kind, text_counts, texts
+    from mlpkit.data.column_types import column_kind, has_numbers, text_counts, texts
     from mlpkit.preprocessing.input_columns import MOST_CATEGORIES
 
-    if table[name].dtype != object or len(text_counts(texts(table, name), missing)) <= MOST_CATEGORIES:
+    if table[name].dtype != object or has_numbers(table, name, missing) or len(text_counts(texts(table, name), missing)) <= MOST_CATEGORIES:
         return False
     return column_kind(table, name, missing) == "category"
 

@@ -229,19 +229,19 @@ def _notations(table: Table, target: str, decimal: Literal[".", ","]) -> tuple[d
 
     Classes of the target stand for no missing values.
     """
-    from mlpkit.data.column_types import text_counts
+    from mlpkit.data.column_types import has_numbers, text_counts
     from mlpkit.data.decorated_numbers import marks
     from mlpkit.data.table import UnusableColumn
     from mlpkit.data.unit_detection import find_notation
     from mlpkit.spec.csv_options import MISSING
 
     usable = [name for name, column in table.columns.items() if not isinstance(column, UnusableColumn)]
-    texts = [name for name in usable if table[name].dtype == object and name not in {*table.declared, *table.unnamed}]
-    counts = {name: text_counts(table[name], MISSING) for name in texts}
+    columns = [name for name in usable if table[name].dtype == object and name not in {*table.declared, *table.unnamed}]
+    counts = {name: text_counts(table[name], MISSING) for name in columns if not has_numbers(table, name, MISSING)}
     found = {name: each for name, own in counts.items() if (each := find_notation(own, decimal)) is not None}
     marked: dict[str, str] = {}
-    for name in texts:
-        own = found[name].marks if name in found else marks(counts[name]) if name != target else ()
+    for name, texts in counts.items():
+        own = found[name].marks if name in found else marks(texts) if name != target else ()
         marked |= {mark: marked.get(mark, name) for mark in own}
     classes = counts[target] if target in counts and not (target in found and found[target].notation) else {}
     return found, {mark: name for mark, name in marked.items() if mark not in classes}

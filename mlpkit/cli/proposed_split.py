@@ -125,10 +125,13 @@ def _is_time(table: Table, name: str, missing: Sequence[str]) -> bool:
     """Return True for a column of dates, none of them missing, with several values."""
     import numpy as np
 
+    from mlpkit.data.column_types import has_numbers
     from mlpkit.data.times import has_dates, times
 
     try:
-        return has_dates(table[name]) and len(np.unique(times(table, name, missing))) >= FEW_VALUES
+        return (
+            not has_numbers(table, name, missing) and has_dates(table[name]) and len(np.unique(times(table, name, missing))) >= FEW_VALUES
+        )
     except DataError:
         return False
 

@@ -276,6 +276,16 @@ def _date_advice(name: str, texts: Collection[str]) -> str:
     return f"write them as 2024-03-31, and add texts for missing values to data.missing; then {advice}"
 
 
+def has_numbers(table: Table, name: str, missing: Collection[str]) -> bool:
+    """Return True for numbers of NumPy, and for texts that all are numbers as the table reads them. No text is created for this."""
+    if table[name].dtype != object:
+        return table[name].dtype.kind in "iuf"
+    try:
+        return _parse(table, name, missing) is not None
+    except DataError:  # points in a file of decimal commas
+        return False
+
+
 def has_days(table: Table, name: str, missing: Collection[str]) -> bool:
     """Return True for dates of NumPy, and for texts that all are ISO dates with a day."""
     column = table[name]

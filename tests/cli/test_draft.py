@@ -190,3 +190,11 @@ def test_numbers_are_limited_and_tables_without_numbers_say_nothing_of_them(tmp_
     assert expanded(clipped)["preprocessing"]["numbers"] == {"type": "robust", "clip": "smooth"}
     texts = "b,c,y\n" + "".join(f"{'uv'[row % 2]},{'xyz'[row % 3]},{row % 7}.5\n" for row in range(60))
     assert "preprocessing" not in drafted(texts)
+
+
+def test_no_text_is_created_for_the_plain_numbers_of_a_file(folder):
+    rows = [f"{row / 7:.3f},{row % 3},{row * 0.3:.2f}" for row in range(60)]
+    (folder / "numbers.csv").write_text("\n".join(["size,kind,price", *rows]))
+    table = read_table(folder / "numbers.csv")
+    assert draft(table, "price", "numbers.csv", "numbers").columns["size"].kind == "number"
+    assert [name for name in table.names if "coded" in vars(table[name]._texts)] == ["kind"]  # which might be codes with leading zeros
