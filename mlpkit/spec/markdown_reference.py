@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from mlpkit.plugin import REGISTRIES, Plugin
+from mlpkit.plugin.json_schema import names_alone
 from mlpkit.plugin.registry import singular
 from mlpkit.plugin.since import Since, marked
 from mlpkit.spec.forms import models_in
@@ -44,8 +45,8 @@ def spec_reference() -> str:
     first: dict[type[BaseModel], Section] = {}
     for section in _sections("", Spec):
         first.setdefault(section.model, section)
-    parts = map(_part, first.values())
-    return "\n\n".join([INTRODUCTION, *parts, PLUGINS, *map(_kind, REGISTRIES)]) + "\n"
+    with names_alone(REGISTRIES):  # a key for a plugin refers to the plugins of its kind
+        return "\n\n".join([INTRODUCTION, *map(_part, first.values()), PLUGINS, *map(_kind, REGISTRIES)]) + "\n"
 
 
 def _sections(path: str, model: type[BaseModel]) -> Iterator[Section]:
