@@ -1,6 +1,10 @@
 """Fixtures that undo what a test changes: installed distributions, registered classes, NumPy's warnings."""
 
+import os
 import sys
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # the workers use all processors: threads of their BLAS would wait for each other
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy comes
 
 import numpy as np
 import pytest

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,15 @@ def part(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+@cache
+def imports(path):
+    """Return the import statements of a file, inside functions too."""
+    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, (ast.Import, ast.ImportFrom))]
+
+
 def imported(path):
     """The parts of mlpkit that a file imports, inside functions too."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in imports(path):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mlpkit"):
             names = [node.module] if "." in node.module else [f"mlpkit.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
@@ -55,7 +62,7 @@ def test_a_module_imports_only_from_its_own_package_and_below():
 
 def names_from(path, package):
     """The names that a file imports from the modules of a package, with the module of each."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in imports(path):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(package):
             yield from ((node.module.removeprefix(f"{package}."), alias.name) for alias in node.names)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,12 +11,12 @@ import pytest
 import mlpkit
 from mlpkit import Optimizer, Spec
 from mlpkit.cli import main
-from mlpkit.cli.schema import spec_schema
 from mlpkit.data.readers import read_table
 from mlpkit.errors import DataError
 from mlpkit.spec.csv_options import MISSING
 
 from .sampling import one_in
+from .schemas import spec_validator
 
 SIGMOID = [{"units": 1, "activation": "sigmoid"}]
 TABLE = {"x": np.arange(8.0), "c": ["u", "v"] * 4}
@@ -76,7 +75,7 @@ def specs():
 def test_a_whole_number_is_an_integer_wherever_the_schema_says_so(spec):
     text = json.dumps(spec)
     assert "e" in text or ".0" in text
-    jsonschema.validate(json.loads(text), spec_schema())
+    spec_validator().validate(json.loads(text))
     read, given = Spec.from_json(text), Spec.model_validate(spec)
     assert read == given
     assert not [

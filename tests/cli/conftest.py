@@ -15,6 +15,7 @@ import pytest
 
 import mlpkit
 from mlpkit.cli import main
+from mlpkit.cli.schema import spec_schema
 from mlpkit.plugin import REGISTRIES
 
 ROOT = Path(mlpkit.__file__).parents[1]
@@ -28,6 +29,7 @@ SPEC = {
     "training": {"epochs": 3, "batch_size": 16},
     "metrics": ["accuracy"],
 }
+SCHEMAS = {}  # by the installed plugins
 
 
 class Done(NamedTuple):
@@ -77,6 +79,19 @@ def run(folder, capfdbinary):
         return Done(code, out.decode(), err.decode())
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def one_schema(monkeypatch):
+    """The JSON Schema that `mlpkit init` writes is generated once for all tests that have the same plugins."""
+
+    def schema():
+        key = tuple(registry.installed() for registry in REGISTRIES.values())
+        if key not in SCHEMAS:
+            SCHEMAS[key] = spec_schema()
+        return SCHEMAS[key]
+
+    monkeypatch.setattr("mlpkit.cli.init.spec_schema", schema)
 
 
 @pytest.fixture(autouse=True)

@@ -5,15 +5,14 @@ A JSON Schema does not express relations of several values: those options are li
 
 import json
 
-import jsonschema
 import pytest
 
 import mlpkit
-from mlpkit.cli.schema import spec_schema
 from mlpkit.spec import Checkpoint, Data, EarlyStopping, Layer, NetworkSpec, Preprocessing, Spec, Split, Training
 from mlpkit.spec.decision import Decision
 
 from ..builtins import builtins, written
+from ..schemas import spec_validator
 
 LOSSES = builtins("losses")
 LAST = {"real": "linear", "nonnegative": "relu", "probability": "sigmoid", "distribution": "softmax"}
@@ -67,7 +66,7 @@ LATE = {"data.format"}  # a reader is looked up when data are read, so a spec ma
 
 @pytest.fixture(scope="module")
 def verdicts():
-    validator = jsonschema.Draft202012Validator(spec_schema())
+    validator = spec_validator()
 
     def both(spec):
         try:

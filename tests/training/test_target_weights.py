@@ -4,13 +4,11 @@ import json
 import tracemalloc
 from contextlib import closing
 
-import jsonschema
 import numpy as np
 import pytest
 
 import mlpkit
 from mlpkit import Loss, losses
-from mlpkit.cli.schema import spec_schema
 from mlpkit.data.batches import batches_of
 from mlpkit.data.dataset import Dataset
 from mlpkit.engine.network import Network
@@ -24,6 +22,7 @@ from mlpkit.training.penalty import Penalty
 from mlpkit.training.run import Run
 
 from ..builtins import builtins
+from ..schemas import spec_validator
 
 RNG = np.random.default_rng(71)
 X = RNG.standard_normal((40, 3))
@@ -391,7 +390,7 @@ def test_other_values_than_weights_are_refused(case):
 
 @pytest.mark.parametrize("case", ["a weight of 0", "a negative weight", "true", "a text", "no weights", "a list", "a word", "too many"])
 def test_the_json_schema_refuses_them_too(case):
-    validator = jsonschema.Draft202012Validator(spec_schema())
+    validator = spec_validator()
     assert validator.is_valid(spec(weights={"a": 0.5, "b": 3}))
     assert not validator.is_valid(spec(weights=OF_SPEC[case][0]))
 
