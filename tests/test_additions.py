@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
+import mlpkit
+
 from .sampling import one_in
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = Path(mlpkit.__file__).parent
 PATCHES = Path(__file__).parent / "additions"
 MOST = {  # files that an addition touches at most
     "activation": 3,
@@ -121,7 +124,7 @@ def apply(patch, folder):
 def checkout(tmp_path):
     """Return a copy of the package and its documents."""
     folder = tmp_path / "checkout"
-    shutil.copytree(ROOT / "mlpkit", folder / "mlpkit", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PACKAGE, folder / "mlpkit")  # with what is compiled of it: the files that a patch changes are compiled again
     shutil.copytree(ROOT / "models", folder / "models", ignore=shutil.ignore_patterns("*.h5", "*.csv", "*.html"))
     return folder
 

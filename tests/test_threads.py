@@ -307,7 +307,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np, mlpkit
 from mlpkit import threads
 rng = np.random.default_rng(0)
-x, y = rng.standard_normal((1000, 60)), rng.standard_normal(1000)
+x, y = rng.standard_normal((500, 60)), rng.standard_normal(500)
 layers = [{"units": 150, "activation": "tanh"}, {"units": 120, "activation": "tanh"}, {"units": 1}]
 spec = {"network": {"layers": layers}, "loss": "mse", "training": {"epochs": 2, "batch_size": 250}}
 def train(seed):
