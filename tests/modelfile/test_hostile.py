@@ -98,7 +98,7 @@ SMALL = [name for name, case in CASES.items() if case.error is not AmbiguousPlug
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW or number % 2 else ()) for number, name in enumerate(SMALL)]
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW or number % 4 else ()) for number, name in enumerate(SMALL)]
 )
 def test_a_hostile_file_is_refused(name, tmp_path):
     case, path = CASES[name], tmp_path / file_name(name)
@@ -118,7 +118,7 @@ def test_a_hostile_file_is_refused(name, tmp_path):
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=[pytest.mark.slow] if number % 2 or name.startswith("12,000 plugins") else ())
+        pytest.param(name, marks=[pytest.mark.slow] if number % 4 or name.startswith("12,000 plugins") else ())
         for number, name in enumerate(large.CASES)
     ],
 )
