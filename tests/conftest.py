@@ -3,10 +3,13 @@
 import os
 import sys
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # the workers use all processors: threads of their BLAS would wait for each other
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy comes
-
+if ALONE := "PYTEST_XDIST_WORKER" in os.environ and "OPENBLAS_NUM_THREADS" not in os.environ:
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # the workers use all processors: threads of their BLAS would wait for each other
 import numpy as np
+
+if ALONE:
+    del os.environ["OPENBLAS_NUM_THREADS"]  # OpenBLAS has read it; for mlpkit, no number of threads is set
+
 import pytest
 
 import mlpkit

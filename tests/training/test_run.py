@@ -3,7 +3,7 @@
 import gc
 import math
 import tracemalloc
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from mlpkit.engine.workspace import Workspace
 from mlpkit.optimizers import Adam
 from mlpkit.plugin import Activation, Loss, Optimizer
 from mlpkit.spec import Spec
+from mlpkit.threads import one_thread
 from mlpkit.training.divergence import divergence
 from mlpkit.training.evaluation import mean_loss
 from mlpkit.training.random_generators import random_stream
@@ -368,7 +369,8 @@ STEADY = [
 
 @pytest.mark.parametrize("case", STEADY, ids=lambda case: "-".join(str(value) for value in case.values())[:60])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_a_training_step_allocates_nothing_that_grows(case, weighted):
+@pytest.mark.parametrize("alone", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["one thread", "all cores"])
+def test_a_training_step_allocates_nothing_that_grows(case, weighted, alone):
     rows, inputs, units, outputs = 20_000, 20, 64, 10
     case = {"optimizer": "adam", **case, "hidden": {"activation": "tanh", **case.get("hidden", {})}}
     layers = [{"units": units, **case["hidden"]}, {"units": outputs, "activation": case["last"]}]
@@ -385,11 +387,12 @@ def test_a_training_step_allocates_nothing_that_grows(case, weighted):
     x = np.random.default_rng(0).standard_normal((rows, inputs), dtype=np.float32)
     t = np.arange(rows) % outputs if spec.loss.targets == "classes" else np.zeros((rows, outputs), np.float32)
     loop = epochs(network, spec, Dataset(x, t, np.ones(rows, np.float32) if weighted else None))
-    next(loop)
-    tracemalloc.start()
-    next(loop)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    with one_thread() if alone else nullcontext():
+        next(loop)
+        tracemalloc.start()
+        next(loop)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
     assert peak < 100_000
 
 
