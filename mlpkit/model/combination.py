@@ -48,9 +48,13 @@ class Combination(NamedTuple):
         """Return probabilities, shape (rows, classes or labels), or numbers, shape (rows, targets)."""
         return average(self._scores(network, inputs) for network in self.networks)
 
+    def each(self, inputs: Array) -> Matrix:
+        """Return the scores of each network, shape (networks, rows, columns)."""
+        return np.stack([self._scores(network, inputs) for network in self.networks])
+
     def spread(self, inputs: Array) -> tuple[Matrix, Matrix]:
         """Return the scores, and their standard deviations over the networks (divided by their number, not by one less)."""
-        each = np.stack([self._scores(network, inputs) for network in self.networks])
+        each = self.each(inputs)
         return each.mean(axis=0), each.std(axis=0)
 
     def parts(self, inputs: Array) -> dict[str, Matrix]:

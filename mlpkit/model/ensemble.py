@@ -7,6 +7,7 @@ model: with its own spec (other seed), weights, history and run.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from mlpkit.spec import Spec, as_spec
 from mlpkit.training.history import History, mean_history
 
 if TYPE_CHECKING:  # imported where they are used, because loading and predicting need none of them
+    from mlpkit.preprocessing import TargetEncoder
     from mlpkit.preprocessing.prepare import Prepared
     from mlpkit.training.epoch import Epoch
     from mlpkit.training.session import MakeCheckpoints, Stop
@@ -52,7 +54,7 @@ class Ensemble(Model):
         once = None if verify is None else _Once(verify)
         self._members = tuple(
             Model.from_parts(
-                Stored(parts.spec.of_member(number), (member,), parts.input_encoder, parts.target_encoder, {}, parts.ranges),
+                Stored(parts.spec.of_member(number), (member,), parts.input_encoder, _of_member(parts.target_encoder), {}, parts.ranges),
                 once,
                 None if complete is None else partial(self._spec_of, number),
             )
@@ -185,7 +187,7 @@ class Ensemble(Model):
         """Choose the decision threshold and keep the residuals on the rows that the members have held out; see `Model.finish`."""
         super().finish(prepared)
         for member in self._members:
-            member.target_encoder = self.target_encoder
+            member.target_encoder = _of_member(self.target_encoder)
 
     # -- the file
 
@@ -200,6 +202,11 @@ class Ensemble(Model):
                 least, most = ranges.get(key, (np.inf, -np.inf))
                 ranges[key] = min(least, low), max(most, high)
         return Stored(self.spec, members, self.input_encoder, self.target_encoder, self.metadata, ranges, state is not None)
+
+
+def _of_member(target: TargetEncoder | None) -> TargetEncoder | None:
+    """Return the target encoder of a member, without what concerns the average of all."""
+    return target and replace(target, residuals=target.residuals.of_member)
 
 
 class _Once:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mlpkit.errors import DataError
 from mlpkit.model.predictor import Predictor
+from mlpkit.numerics.average import average
 from mlpkit.preprocessing import TargetEncoder
 from mlpkit.preprocessing.residuals import bound
 
@@ -21,7 +22,8 @@ class IntervalPredictor(Predictor):
 
         An interval is the prediction plus and minus the quantile of the absolute errors on the validation rows (split conformal
         prediction, 1604.04173). The share holds on average over rows like those of training and validation. The validation rows also
-        chose the epoch, which makes intervals a little too narrow if they are few.
+        chose the epoch, which makes intervals a little too narrow if they are few. Where the members of an ensemble hold out other rows,
+        the errors are those of members out of fold, times an estimate of how much smaller those of their average are.
 
         Parameters
         ----------
@@ -41,26 +43,44 @@ class IntervalPredictor(Predictor):
             The same as for `predict`; or the model predicts classes, keeps no residuals, or too few for the level.
         """
         target = self._with_residuals("regression", "a model of classes predicts sets", "predict_set")
-        width, predicted = bound(target.residuals, level), self.predict(rows, allow_large=allow_large)
+        errors, ratio = target.residuals
+        width, predicted = bound(errors, level), self.predict(rows, allow_large=allow_large)
+        width = width * ratio if len(ratio) else width
         half = width[0] if predicted.ndim == 1 else width
         return predicted - half, predicted + half
 
-    def predict_set(self, rows: Any, level: float = 0.9, *, allow_large: bool = False) -> NDArray[np.bool_]:
+    def predict_set(self, rows: Any, level: float = 0.9, *, allow_large: bool = False, allow_empty: bool = False) -> NDArray[np.bool_]:
         """Return the classes of a set for each row, which contains the right class of a share `level` of new rows.
 
         A class is in the set if its probability is at least 1 minus the quantile of 1 - p on the validation rows, p being the probability
-        of the right class (1609.00451); the most probable class always is. The share holds as for `predict_interval`.
+        of the right class (1609.00451). Where the members of an ensemble hold out other rows, the probability is the median of theirs: so
+        most of them have the class in their own sets (majority vote, 2401.09379). The share holds as for `predict_interval`.
 
-        Parameters and errors are those of `predict_interval`.
+        Parameters
+        ----------
+        rows, level, allow_large
+            The same as for `predict_interval`.
+        allow_empty : bool
+            By default the most probable class always is in the set: a model that is right more often than the level has the right class in
+            more sets. True to leave it out like any other, so that the share is that of the level, and sets may be empty.
 
         Returns
         -------
         array of bool, shape (rows, classes), in the order of `classes`
+
+        Raises
+        ------
+        DataError
+            As for `predict_interval`, of a model that predicts numbers.
         """
         target = self._with_residuals("classification", "a model of numbers predicts intervals", "predict_interval")
-        largest, probabilities = bound(target.residuals, level)[0], self.predict_proba(rows, allow_large=allow_large)
-        chosen: NDArray[np.bool_] = 1.0 - probabilities <= largest
-        chosen[np.arange(len(chosen)), probabilities.argmax(axis=1)] = True
+        errors, ratio = target.residuals
+        largest = bound(errors, level)[0]
+        each = self._combined(target).each(self._encode(rows, allow_large))
+        probabilities = average(each)
+        chosen: NDArray[np.bool_] = 1.0 - (np.median(each, axis=0) if len(ratio) else probabilities) <= largest
+        if not allow_empty:
+            chosen[np.arange(len(chosen)), probabilities.argmax(axis=1)] = True
         return chosen
 
     def _with_residuals(self, task: str, other: str, method: str) -> TargetEncoder:
@@ -70,7 +90,7 @@ class IntervalPredictor(Predictor):
             if target.task == "multilabel":
                 raise DataError("several labels per row have neither intervals nor sets", help="use predict_proba")
             raise DataError(other, help=f"use {method}")
-        if target is None or not len(target.residuals):
-            help = 'set "keep_residuals" in "training" to true, and train with validation rows'
+        if target is None or not len(target.residuals.errors):
+            help = "train it with training.keep_residuals=true in the spec, or as an option of --set, and with validation rows"
             raise DataError("the model keeps no errors of held-out rows, which intervals need", help=help)
         return target

@@ -248,6 +248,9 @@ def _encoders(contents: Contents, spec: Spec) -> tuple[InputEncoder | None, Targ
         raise ModelFileError(
             f"the preprocessing is for a network with {found[0]} inputs and {found[1]} outputs, not {widths}", rule=Rule.PREPROCESSING
         )
+    if target is not None and len(target.residuals.ratio) and spec.ensemble is None:
+        message = "its preprocessing of the target is not valid: it has residuals of members, but there is one network"
+        raise ModelFileError(message, rule=Rule.PREPROCESSING)
     if inputs is not None and inputs.levels != spec.network.levels:
         what = f"{len(inputs.levels)} columns of embedded categories, but the network's embeddings are for others"
         raise ModelFileError(f"the preprocessing has {what}", rule=Rule.PREPROCESSING)

@@ -166,7 +166,7 @@ class Trainable(Evaluator):
         if self.spec.decision is not None:
             self.target_encoder = decided(self.spec.decision, self.target_encoder, rows)
         if self.spec.training.keep_residuals:
-            self.target_encoder = calibrated(self.target_encoder, rows)
+            self.target_encoder = calibrated(self.spec, self._all_networks, prepared, self.target_encoder, rows)
 
     @property
     def _all_networks(self) -> tuple[Network, ...]:

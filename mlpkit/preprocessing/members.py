@@ -20,7 +20,7 @@ def member_data(prepared: Prepared, member: int) -> Prepared:
     if not prepared.folds:
         return prepared
     rows, plain = prepared.folds[member].training, prepared.sample_weights
-    train = _taken(prepared.train, rows, prepared.train.weights)
+    train = taken(prepared.train, rows, prepared.train.weights)
     weights = None if plain is None else plain[rows]
     return replace(member_validation(prepared, member), train=train, train_values=prepared.train_values[rows], sample_weights=weights)
 
@@ -30,15 +30,16 @@ def member_validation(prepared: Prepared, member: int) -> Prepared:
     if not prepared.folds:
         return prepared
     rows = prepared.folds[member].validation
-    validation = _taken(prepared.train, rows, prepared.sample_weights)  # the weights of classes are for training
+    validation = taken(prepared.train, rows, prepared.sample_weights)  # the weights of classes are for training
     return replace(prepared, validation=validation, values=prepared.train_values[rows], folds=())
 
 
-def _taken(data: Dataset | StoredDataset, rows: Rows, weights: Array | None) -> Dataset | StoredDataset:
-    taken = None if weights is None else weights[rows]
+def taken(data: Dataset | StoredDataset, rows: Rows, weights: Array | None) -> Dataset | StoredDataset:
+    """Return some rows of encoded data, with their weights among those of all rows."""
+    own = None if weights is None else weights[rows]
     if isinstance(data, StoredDataset):
-        return StoredDataset(_taken_inputs(data.inputs, rows), data.targets[rows], taken)
-    return Dataset(data.inputs[rows], data.targets[rows], taken)
+        return StoredDataset(_taken_inputs(data.inputs, rows), data.targets[rows], own)
+    return Dataset(data.inputs[rows], data.targets[rows], own)
 
 
 def _taken_inputs(inputs: StoredInputs, rows: Rows) -> StoredInputs:

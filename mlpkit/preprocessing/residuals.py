@@ -1,4 +1,4 @@
-"""Errors on held-out rows, from which a model predicts intervals and sets of classes: split conformal prediction.
+"""Errors on held-out rows, from which a model predicts intervals and sets of classes: conformal prediction.
 
 If the held-out rows and the rows to predict are exchangeable, an interval of the level p contains the target of a new row with a
 probability of at least p, whatever the model. Papadopoulos et al. 2002; Lei et al. 2018, 1604.04173; for classes Sadinle et al. 2019,
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,35 @@ from mlpkit.plugin import Targets, Task
 MOST = 10_000  # rows whose residuals are kept
 
 Vector = NDArray[np.float64]
+
+
+class Residuals(NamedTuple):
+    """Errors on held-out rows, sorted.
+
+    Attributes
+    ----------
+    errors : array, shape (rows, targets), or (rows, 1) for classes
+    ratio : array, shape (targets,), or (1,) for classes
+        Error of the average of the members relative to that of a member, if `errors` are those of members that hold out other rows; 1 for
+        classes. Empty if they are those of the model.
+    """
+
+    errors: Vector = np.empty(0)
+    ratio: Vector = np.empty(0)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays by their names in the file."""
+        return {"residuals": self.errors, "residual_ratio": self.ratio}
+
+    @property
+    def of_member(self) -> Residuals:
+        """Errors of a single member: those of all members."""
+        return Residuals(self.errors)
+
+
+def kept_rows(count: int) -> NDArray[np.intp]:
+    """Return the numbers of all rows, or of 10,000 at equal distances."""
+    return np.linspace(0, count - 1, min(count, MOST)).round().astype(np.intp)
 
 
 def sorted_residuals(task: Task, scores: Vector, values: Targets) -> Vector:
@@ -38,7 +67,7 @@ def sorted_residuals(task: Task, scores: Vector, values: Targets) -> Vector:
     array, shape (rows, targets) or (rows, 1)
         abs(prediction - target), or 1 - probability of the right class.
     """
-    rows = np.linspace(0, len(scores) - 1, min(len(scores), MOST)).round().astype(np.intp)
+    rows = kept_rows(len(scores))
     if task == "regression":
         return np.sort(np.abs(scores[rows] - values[rows]), axis=0)
     return np.sort(1.0 - scores[rows, values[rows]])[:, None]
@@ -47,7 +76,7 @@ def sorted_residuals(task: Task, scores: Vector, values: Targets) -> Vector:
 def bound(residuals: Vector, level: float) -> Vector:
     """Return the half width of intervals of a level for each target, or the largest 1 - probability of a class in a set.
 
-    It is the k-th smallest residual, with k = ceil((rows + 1) level).
+    It is the k-th smallest residual; `rank` returns k, and raises the errors.
 
     Parameters
     ----------
@@ -58,6 +87,12 @@ def bound(residuals: Vector, level: float) -> Vector:
     Returns
     -------
     array, shape (targets,)
+    """
+    return np.asarray(residuals[rank(len(residuals), level) - 1])
+
+
+def rank(count: int, level: float) -> int:
+    """Return k = ceil((count + 1) level): of count + 1 exchangeable errors the last is among the k smallest with a probability of `level`.
 
     Raises
     ------
@@ -66,16 +101,20 @@ def bound(residuals: Vector, level: float) -> Vector:
     """
     if isinstance(level, bool) or not isinstance(level, (int, float, np.floating)) or not 0 < level < 1:
         raise DataError(f"the level is {level!r}, but must be a number between 0 and 1", help="0.9 is usual")
-    count = len(residuals)
     place = math.ceil((count + 1) * float(level) * (1 - 1e-12))
     if place > count:
         needed = math.ceil(level / (1 - level) * (1 - 1e-12))
         message = f"a level of {level:g} needs {needed} held-out rows, but the model has {count}"
-        raise DataError(message, help="use a lower level, or more validation rows")
-    return np.asarray(residuals[place - 1])
+        raise DataError(message, help=f"use a level of at most {_highest(count)}, or more validation rows")
+    return place
 
 
-def stored_residuals(arrays: Mapping[str, NDArray[Any]], task: Task, width: int) -> Vector:
+def _highest(count: int) -> str:
+    """Return the highest level for a number of residuals, rounded down."""
+    return f"{math.floor(count / (count + 1) * 10_000) / 10_000:g}"
+
+
+def stored_residuals(arrays: Mapping[str, NDArray[Any]], task: Task, width: int) -> Residuals:
     """Return the residuals in a model file, empty if there are none. Raise ValueError if they are not valid."""
     found = np.asarray(arrays.get("residuals", np.empty((0, width))))
     columns = width if task == "regression" else 1
@@ -83,4 +122,13 @@ def stored_residuals(arrays: Mapping[str, NDArray[Any]], task: Task, width: int)
         raise ValueError(f"'residuals' are not floats of the shape (rows, {columns})")
     if not np.isfinite(found).all() or (found < 0).any() or (np.diff(found, axis=0) < 0).any():
         raise ValueError("'residuals' are not finite numbers of at least 0 in order")
+    return Residuals(found.astype(np.float64), _stored_ratio(arrays, columns if len(found) else 0))
+
+
+def _stored_ratio(arrays: Mapping[str, NDArray[Any]], columns: int) -> Vector:
+    found = np.asarray(arrays.get("residual_ratio", np.empty(0)))
+    if found.dtype.kind != "f" or found.shape not in ((0,), (columns,)):
+        raise ValueError(f"'residual_ratio' is not floats of the shape ({columns},), that of a row of 'residuals'")
+    if not ((found > 0) & (found <= 1)).all():
+        raise ValueError("'residual_ratio' is not above 0 and at most 1")
     return found.astype(np.float64)

@@ -18,7 +18,7 @@ from mlpkit.errors import BrokenPlugin, DataError, ModelFileError, SpecError
 from mlpkit.plugin import Activation, Array, Loss, Targets, Task, plugin_name
 from mlpkit.preprocessing.json_state import TargetState, first_line, statistics
 from mlpkit.preprocessing.labels import Labels, class_numbers, known_numbers, stored_classes, type_of
-from mlpkit.preprocessing.residuals import stored_residuals
+from mlpkit.preprocessing.residuals import Residuals, stored_residuals
 from mlpkit.preprocessing.soft_targets import probability_columns, shares
 from mlpkit.preprocessing.target_classes import fit_classes
 from mlpkit.preprocessing.target_numbers import (
@@ -64,8 +64,8 @@ class TargetEncoder:
         Validation rows that chose the threshold, and those of the second class among them.
     lower, upper : array, shape (names,)
         Limits of predicted numbers. Empty if they are not limited.
-    residuals : array, shape (rows, names), or (rows, 1) for classes
-        Sorted errors on held-out rows, for intervals. No rows if they are not kept.
+    residuals : Residuals
+        Errors on held-out rows, for intervals. No rows if they are not kept.
     """
 
     task: Task
@@ -81,7 +81,7 @@ class TargetEncoder:
     threshold_rows: tuple[int, int] | None = None
     lower: NDArray[np.float64] = field(default_factory=lambda: NO_NUMBERS)
     upper: NDArray[np.float64] = field(default_factory=lambda: NO_NUMBERS)
-    residuals: NDArray[np.float64] = field(default_factory=lambda: NO_NUMBERS)
+    residuals: Residuals = field(default_factory=Residuals)
 
     @classmethod
     def fit(cls, spec: Spec, table: Table, weights: NDArray[np.float64] | None = None) -> TargetEncoder:
@@ -277,8 +277,8 @@ class TargetEncoder:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return center, scale, limits and residuals by name, without empty ones."""
-        found = {"center": self.center, "scale": self.scale, "lower": self.lower, "upper": self.upper, "residuals": self.residuals}
-        return {name: array for name, array in found.items() if array.size}
+        found = {"center": self.center, "scale": self.scale, "lower": self.lower, "upper": self.upper}
+        return {name: array for name, array in (found | self.residuals.arrays()).items() if array.size}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> TargetEncoder:
@@ -290,9 +290,10 @@ class TargetEncoder:
             center, scale = statistics(arrays, ("center", "scale"), len(names) if valid.form == "numbers" else 0)
             if label_type not in LABEL_TYPES[valid.task]:
                 raise ValueError(f"labels of the type {label_type!r} do not fit the task {valid.task!r}")
-            fitted = *stored_limits(arrays, valid.form, len(names)), stored_residuals(arrays, valid.task, len(names))
+            limits, residuals = stored_limits(arrays, valid.form, len(names)), stored_residuals(arrays, valid.task, len(names))
             by_loss = valid.outputs_per_target, valid.decoded_by_loss
             rows = None if valid.threshold_rows is None else (valid.threshold_rows[0], valid.threshold_rows[1])
-            return cls(valid.task, valid.form, names, classes, label_type, center, scale, *by_loss, valid.threshold, rows, *fitted)
+            fitted = center, scale, *by_loss, valid.threshold, rows, *limits
+            return cls(valid.task, valid.form, names, classes, label_type, *fitted, residuals=residuals)
         except (TypeError, ValueError, OverflowError) as error:  # a ValidationError is a ValueError
             raise ModelFileError(f"its preprocessing of the target is not valid: {first_line(error)}") from error

