@@ -106,6 +106,10 @@ class Ensemble(Model):
     def _all_networks(self) -> tuple[Network, ...]:
         return tuple(member.network for member in self._members)
 
+    @property
+    def _all_histories(self) -> tuple[History, ...]:
+        return tuple(member.history for member in self._members)
+
     # -- weights
 
     def get_weights(self) -> dict[str, NDArray[Any]]:

@@ -158,7 +158,7 @@ class Trainable(Evaluator):
         """
         if self.target_encoder is None or not (self.spec.decision is not None or self.spec.training.keep_residuals):
             return
-        from mlpkit.training.calibration import calibrated
+        from mlpkit.training.calibration import Trained, calibrated
         from mlpkit.training.decision import decided
         from mlpkit.training.held_out import held_out
 
@@ -166,11 +166,16 @@ class Trainable(Evaluator):
         if self.spec.decision is not None:
             self.target_encoder = decided(self.spec.decision, self.target_encoder, rows)
         if self.spec.training.keep_residuals:
-            self.target_encoder = calibrated(self.spec, self._all_networks, prepared, self.target_encoder, rows)
+            trained = Trained(self._all_networks, [history.columns()["validation_loss"] for history in self._all_histories])
+            self.target_encoder = calibrated(self.spec, trained, prepared, self.target_encoder, rows)
 
     @property
     def _all_networks(self) -> tuple[Network, ...]:
         return (self.network,)
+
+    @property
+    def _all_histories(self) -> tuple[History, ...]:
+        return (self.history,)
 
     # -- the file
 

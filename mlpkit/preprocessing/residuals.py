@@ -29,8 +29,8 @@ class Residuals(NamedTuple):
     ----------
     errors : array, shape (rows, targets), or (rows, 1) for classes
     ratio : array, shape (targets,), or (1,) for classes
-        Error of the average of the members relative to that of a member, if `errors` are those of members that hold out other rows; 1 for
-        classes. Empty if they are those of the model.
+        If `errors` are those of members that hold out other rows, the estimated error of their average on new rows relative to them; 1 for
+        classes. Else empty.
     """
 
     errors: Vector = np.empty(0)
@@ -129,6 +129,6 @@ def _stored_ratio(arrays: Mapping[str, NDArray[Any]], columns: int) -> Vector:
     found = np.asarray(arrays.get("residual_ratio", np.empty(0)))
     if found.dtype.kind != "f" or found.shape not in ((0,), (columns,)):
         raise ValueError(f"'residual_ratio' is not floats of the shape ({columns},), that of a row of 'residuals'")
-    if not ((found > 0) & (found <= 1)).all():
-        raise ValueError("'residual_ratio' is not above 0 and at most 1")
+    if not ((found > 0) & np.isfinite(found)).all():
+        raise ValueError("'residual_ratio' is not finite and above 0")
     return found.astype(np.float64)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlpkit.engine.network import Network
 from mlpkit.errors import DataWarning, warn
@@ -16,9 +18,17 @@ from mlpkit.spec import Spec
 from mlpkit.text.shown import first_few
 from mlpkit.training.averaging_ratio import averaging_ratio
 from mlpkit.training.held_out import HeldOut
+from mlpkit.training.selection_ratio import selection_ratio
 
 
-def calibrated(spec: Spec, networks: Sequence[Network], prepared: Prepared, target: TargetEncoder, rows: HeldOut | None) -> TargetEncoder:
+class Trained(NamedTuple):
+    """Finished networks of a model, and the validation losses of each after each epoch."""
+
+    networks: Sequence[Network]
+    losses: Sequence[NDArray[np.float64]]
+
+
+def calibrated(spec: Spec, trained: Trained, prepared: Prepared, target: TargetEncoder, rows: HeldOut | None) -> TargetEncoder:
     """Return the encoder with the residuals on the validation rows, if there are any. Sample weights do not count.
 
     Warns of classes without validation rows.
@@ -27,7 +37,7 @@ def calibrated(spec: Spec, networks: Sequence[Network], prepared: Prepared, targ
         return target
     errors, ratio = sorted_residuals(target.task, rows.scores, rows.values), np.ones(1)
     if target.task == "regression" and rows.by_member:
-        ratio = averaging_ratio(spec, networks, prepared, target)
+        ratio = averaging_ratio(spec, trained.networks, prepared, target) * selection_ratio(spec, trained.losses)
     _warn_unseen(target, rows)
     return replace(target, residuals=Residuals(errors, ratio) if rows.by_member else Residuals(errors))
 

@@ -36,6 +36,15 @@ def test_numbers_have_two_ends(project, run):
     assert {"width", "predicted_width", "predicted_width.lower"} <= kept[0].keys()
 
 
+@pytest.mark.parametrize("quality", ["fast", "good"])
+def test_the_spec_of_init_keeps_what_intervals_need(project, run, quality):
+    assert run("init", "shapes.csv", "-t", "width", "-o", "numbers.json", "--quality", quality).code == 0
+    assert run("train", "numbers.json", "--epochs", "2", "-s", "network.layers.0.units=4", "-o", "numbers.h5", "-q").code == 0
+    rows = predicted(run("predict", "numbers.h5", "shapes.csv", "--interval", "0.8"))
+    assert list(rows[0]) == ["width", "width.lower", "width.upper"]
+    assert all(float(row["width.lower"]) <= float(row["width"]) <= float(row["width.upper"]) for row in rows)
+
+
 def test_classes_have_sets(project, run):
     assert run("train", "spec.json", *KEEP, "-q").code == 0
     rows = predicted(run("predict", "model.h5", "shapes.csv", "--interval", "0.9"))

@@ -98,7 +98,7 @@ def test_every_spec_is_valid_and_repeats_nothing(tmp_path, name, quality, rows):
     assert list(repeated(spec, PRESETS[spec["preset"]])) == []
     found = Spec.model_validate(spec)
     assert (1 if found.ensemble is None else found.ensemble.members) == MEMBERS[quality]
-    unsplit = spec.get("training") == {"early_stopping": None}
+    unsplit = spec.get("training") == {"early_stopping": None}  # else it keeps residuals
     assert ("split" in spec["data"]) == (quality == "fast" and not unsplit)
     assert not unsplit or (quality, name) == ("fast", "a number of one row")
 
@@ -161,7 +161,7 @@ def test_fewer_than_20_rows_have_one_small_network(folder, run, options):
 def test_the_metric_is_monitored_in_every_member(folder, quality):
     write(folder, TARGETS["a rare class of two"])
     spec, _ = drafted(folder, quality, metric="roc_auc")
-    assert spec["training"] == {"early_stopping": {"monitor": "roc_auc"}}
+    assert spec["training"] == {"early_stopping": {"monitor": "roc_auc"}, "keep_residuals": True}
     assert list(repeated(spec, PRESETS[spec["preset"]])) == []
     whole = Spec.model_validate(spec)
     members = [whole] if whole.ensemble is None else [whole.of_member(number) for number in range(MEMBERS[quality])]
@@ -266,7 +266,7 @@ def test_a_class_of_one_group_stays_with_its_group_if_others_remain(folder):
 def test_a_time_budget_has_a_unit_or_is_in_seconds(folder, run, text, seconds):
     write(folder, TARGETS["binary"])
     spec, _ = initialized(folder, run, "--time-budget", text)
-    assert spec["training"] == {"time_budget": seconds}
+    assert spec["training"] == {"time_budget": seconds, "keep_residuals": True}
 
 
 @pytest.mark.parametrize("text", ["0", "0s", "-1", "abc", "", "5 days", "1e3", "99999999h", "nan", "inf"])

@@ -9,6 +9,7 @@ from mlpkit.modelfile import reader, writer
 from mlpkit.preprocessing.prepare import prepare
 from mlpkit.spec import Spec
 from mlpkit.training.averaging_ratio import ratio_of
+from mlpkit.training.selection_ratio import selection_ratio
 
 RNG = np.random.default_rng(5)
 X = RNG.standard_normal((150, 3))
@@ -107,6 +108,30 @@ def test_the_ratio_is_1_where_it_cannot_be_estimated():
     assert ratio_of(opposite, held) == pytest.approx(0.75)  # no correlation, if it is negative
     two = np.arange(20) % 2 == np.arange(2)[:, None]
     np.testing.assert_array_equal(ratio_of(same[:2], two), 1.0)  # no row on which both members were trained
+
+
+def test_errors_are_larger_at_an_epoch_that_others_choose():
+    curves = [np.array([1.0, 5, 8, 9]), np.array([9.0, 1, 3, 9]), np.array([3.0, 6, 2, 9, 9])]
+    chosen = [np.argmin(sum(curve[:4] for other, curve in enumerate(curves) if other != own)) for own in range(3)]
+    assert chosen == [2, 0, 1]
+    found = Spec.model_validate(spec(3, training={"early_stopping": {}}))
+    assert selection_ratio(found, curves) == pytest.approx(np.sqrt(np.median([8 / 1, 9 / 1, 6 / 2])))
+    same = [curves[0]] * 3
+    assert selection_ratio(found, same) == 1
+    assert selection_ratio(found, [*same, np.array([])]) == 1
+    assert selection_ratio(found, [0 * curves[0], *curves[1:]]) == 1
+    for others in ({"early_stopping": None}, {"early_stopping": {"monitor": "training_loss"}}):
+        assert selection_ratio(Spec.model_validate(spec(3, training=others)), curves) == 1
+    assert selection_ratio(Spec.model_validate(spec(3, loss="huber", training={"early_stopping": {}})), curves) == 1
+
+
+def test_the_epochs_that_validation_rows_choose_make_intervals_wider():
+    training = {"epochs": 60, "batch_size": 16, "early_stopping": {"patience": None}, "keep_residuals": True}
+    model = mlpkit.train(spec(training=training, optimizer={"type": "adam", "learning_rate": 0.1}), X, Y)
+    errors = np.array([Y - member.predict(X) for member in model.members])
+    ratio = selection_ratio(model.spec, [member.history.columns()["validation_loss"] for member in model.members])
+    assert ratio > 1.02
+    np.testing.assert_allclose(model.target_encoder.residuals.ratio[0], ratio * by_hand(errors, held_out(model, X, Y)), rtol=1e-4)
 
 
 def test_in_order_of_time_errors_are_those_of_members():
@@ -222,7 +247,7 @@ DAMAGES = {
     "two dimensions": lambda found: found[:, None],
     "integers": lambda found: np.ones(1, np.int64),
     "zero": lambda found: 0 * found,
-    "above 1": lambda found: 2 + found,
+    "infinity": lambda found: np.inf * found,
     "NaN": lambda found: np.nan * found,
 }
 
