@@ -184,6 +184,7 @@ def test_nothing_changes_without_a_rare_class(tmp_path, label):
             "data": {"path": str(tmp_path / "t.csv"), "target": "y", "split": {"validation": 0.2}},
             "preset": f"fast-{task}-1",
             "metrics": ["accuracy", "log_loss"],
+            "training": {"keep_residuals": True},
         }
     )
     assert found.notes == []
