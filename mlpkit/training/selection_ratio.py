@@ -12,10 +12,11 @@ from mlpkit.spec import Spec
 
 
 def selection_ratio(spec: Spec, losses: Sequence[NDArray[np.float64]]) -> float:
-    """Return the ratio: each member's error at the epoch that the validation rows of the others choose, to that at its own best epoch.
+    """Return the ratio, at least 1; 1 if the losses are not sums of squares, or if no validation rows choose the epoch.
 
-    The root of the median ratio of validation losses is returned. It is 1 if the losses are not sums of squares, or if no validation rows
-    choose the epoch.
+    The error at a member's best epoch is too small, because its rows chose it. That at the epoch which the rows of the others choose is too
+    large, because the member's own rows tell something about its best epoch. With r the root of the median over the members of the
+    ratio of the two validation losses, (1 + r) / 2 is returned.
 
     Parameters
     ----------
@@ -33,4 +34,4 @@ def selection_ratio(spec: Spec, losses: Sequence[NDArray[np.float64]]) -> float:
     chosen = (curves.sum(axis=0) - curves).argmin(axis=1)
     with np.errstate(all="ignore"):
         ratio = float(np.sqrt(np.median(curves[members, chosen] / own)))
-    return ratio if np.isfinite(ratio) else 1.0
+    return (1.0 + ratio) / 2 if np.isfinite(ratio) else 1.0
