@@ -91,6 +91,6 @@ class IntervalPredictor(Predictor):
                 raise DataError("several labels per row have neither intervals nor sets", help="use predict_proba")
             raise DataError(other, help=f"use {method}")
         if target is None or not len(target.residuals.errors):
-            help = "train it with training.keep_residuals=true in the spec, or as an option of --set, and with validation rows"
+            help = "train with validation rows, and with training.keep_residuals true in the spec (--set training.keep_residuals=true)"
             raise DataError("the model keeps no errors of held-out rows, which intervals need", help=help)
         return target
