@@ -122,7 +122,6 @@ def draft(
     data |= _units(read.notations, columns, target if classes is None else None, data)
     keys = network_keys(quality, read.table.rows, classes, rows, time_budget) | imbalance.keys
     keys = keys if metric is None else with_metric(keys, metric, classes)
-    keys = keys if not len(rows.validation) else {**keys, "training": {**keys.get("training", {}), "keep_residuals": True}}
     spec = {"name": name, "seed": SEED, "data": data, **_preprocessing(columns, rows.split), **keys}
     _check_target(spec, target, (read.table, training))
     notes = [*imbalance.notes, *rows.split.notes, *([few_rows_note(read.table.rows)] if read.table.rows < FEW_ROWS else [])]

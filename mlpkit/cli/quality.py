@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 Quality = Literal["fast", "good", "best"]
 
 SIZES = (  # most rows; members of good; epochs and batch size, or those of the preset
-    (1_000, 8, None, None),
-    (20_000, 4, None, None),
+    (20_000, 5, None, None),
     (200_000, 2, 64, 512),
     (None, 2, 24, 1024),
 )
@@ -53,13 +52,13 @@ def network_keys(
     if rows < FEW_ROWS:
         keys = _small(task)
         return {**keys, "training": {**keys["training"], **budget}, "metrics": metrics}
-    from mlpkit.spec.presets import PRESETS
+    from mlpkit.spec.presets import PRESETS, newest
 
-    name = f"{quality}-{task}-1"
+    name = newest(f"{quality}-{task}")
     preset = PRESETS[name]
     _, epochs, batch_size = _size(rows)
     training: dict[str, Any] = {key: value for key, value in (("epochs", epochs), ("batch_size", batch_size)) if value is not None}
-    training |= {} if len(proposed.validation) else {"early_stopping": None}
+    training |= {} if len(proposed.validation) else {"early_stopping": None, "keep_residuals": False}
     training = {key: value for key, value in training.items() if value != preset["training"][key]} | budget
     same = proposed.members == preset.get("ensemble", {"members": 1})["members"]
     ensemble = {} if same else {"ensemble": {"members": proposed.members}}
@@ -96,7 +95,7 @@ def _small(task: str) -> dict[str, Any]:
         "classes": ("softmax", "categorical_crossentropy"),
     }[task]
     return {
-        "network": {"layers": [{"units": 8, "activation": "relu"}, {"activation": activation, "bias_initializer": "prior"}]},
+        "network": {"layers": [{"units": 8, "activation": "tanh"}, {"activation": activation, "bias_initializer": "prior"}]},
         "loss": loss,
         "optimizer": {"type": "adam", "learning_rate": 0.05},
         "training": dict(FEW),

@@ -13,14 +13,20 @@ from typing import Any, Literal
 from mlpkit.spec.findings import Finding, Findings
 from mlpkit.text.shown import first_few, shortened
 
+Task = Literal["numbers", "binary", "classes"]
 
-def _recipe(task: Literal["numbers", "binary", "classes"], epochs: int, members: int) -> dict[str, Any]:
-    """Return the training of RealMLP for a task, with a width of 128: Holzmueller, Grinsztajn & Steinwart 2024, 2407.04491."""
+
+def _recipe(task: Task, epochs: int, members: int, activation: str, embeddings: float, **training: Any) -> dict[str, Any]:
+    """Return the training of RealMLP for a task, with a width of 128: Holzmueller, Grinsztajn & Steinwart 2024, 2407.04491.
+
+    `embeddings` is the factor of the learning rate of embeddings, `training` are further keys of that part.
+    """
     numbers = task == "numbers"
-    hidden = {"units": 128, "activation": "mish" if numbers else "selu", "weight_initializer": "lecun_normal", "dropout": 0.15}
+    hidden = {"units": 128, "activation": activation, "weight_initializer": "lecun_normal", "dropout": 0.15}
     output = {"numbers": "linear", "binary": "sigmoid", "classes": "softmax"}[task]
     losses = {"numbers": "mean_squared_error", "binary": "binary_crossentropy", "classes": "categorical_crossentropy"}
     rate = {"type": "coslog4", "maximum": 0.1 if numbers else 0.01}
+    factors = {"weights": "fan_in", "biases": 0.1, "embeddings": embeddings, "input_scale": 6.0}
     return {
         "preprocessing": {"numbers": {"type": "robust", "clip": "smooth"}} | ({"clip_predictions": True} if numbers else {}),
         "network": {
@@ -35,17 +41,31 @@ def _recipe(task: Literal["numbers", "binary", "classes"], epochs: int, members:
             "epochs": epochs,
             "batch_size": 256,
             "early_stopping": {"patience": None},
-            "learning_rate_factors": {"weights": "fan_in", "biases": 0.1, "embeddings": 0.1, "input_scale": 6.0},
+            "learning_rate_factors": factors,
             "fade_from": 0.5,
+            **training,
         },
     } | ({"ensemble": {"members": members, "folds": "rotate"}} if members > 1 else {})
 
 
+TASKS: tuple[Task, ...] = ("numbers", "binary", "classes")
 PRESETS: dict[str, dict[str, Any]] = {
-    f"{quality}-{task}-1": _recipe(task, epochs, members)
-    for quality, epochs, members in (("fast", 128, 1), ("good", 256, 4), ("best", 256, 16))
-    for task in ("numbers", "binary", "classes")
+    **{
+        f"{quality}-{task}-1": _recipe(task, epochs, members, "mish" if task == "numbers" else "selu", 0.1)
+        for quality, epochs, members in (("fast", 128, 1), ("good", 256, 4), ("best", 256, 16))
+        for task in TASKS
+    },
+    **{
+        f"{quality}-{task}-2": _recipe(task, epochs, members, "silu", 1.0 if task == "numbers" else 0.1, keep_residuals=True)
+        for quality, members in (("fast", 1), ("good", 5), ("best", 16))
+        for task, epochs in zip(TASKS, (128 if quality == "fast" else 256, 128, 128), strict=True)
+    },
 }
+
+
+def newest(kind: str) -> str:
+    """Return the newest preset of a kind, such as "good-classes-2" for "good-classes"."""
+    return max((name for name in PRESETS if name.rpartition("-")[0] == kind), key=lambda name: int(name.rpartition("-")[2]))
 
 
 def expanded(spec: Any) -> Any:

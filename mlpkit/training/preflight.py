@@ -67,9 +67,9 @@ def _check_residuals(spec: Spec, prepared: Prepared) -> None:
     if not spec.training.keep_residuals:
         return
     if prepared.target.task == "multilabel":
-        raise SpecError.at("training.keep_residuals", "several labels per row have neither intervals nor sets", "remove it")
+        raise SpecError.at("training.keep_residuals", "several labels per row have neither intervals nor sets", "set it to false")
     if not prepared.validated:
-        advice = "add data.split.validation, such as 0.2, or remove it"
+        advice = "add data.split.validation, such as 0.2, or set it to false"
         raise SpecError.at("training.keep_residuals", "there are no validation rows whose errors could be kept", advice)
 
 

@@ -86,6 +86,31 @@ def _curve() -> pd.DataFrame:
     return pd.DataFrame({"x": x, TARGET: np.exp(-(x**2) / 4) * np.sin(3 * x) + 0.1 * rng.standard_normal(200)})
 
 
+def _synthetic(rows: int, classes: bool = False) -> Callable[[], pd.DataFrame]:
+    """16 numbers of several distributions and four columns of 3 to 500 categories; a non-linear target with interactions and noise."""
+
+    def load() -> pd.DataFrame:
+        rng = np.random.default_rng(0)
+        u = rng.uniform(size=(rows, 8))
+        numbers = np.column_stack([u, rng.standard_normal((rows, 4)), rng.lognormal(0, 1, (rows, 2)), rng.integers(0, 10, (rows, 2))])
+        codes = [np.minimum(rng.exponential(0.3, rows) * count, count - 1).astype(int) for count in (3, 12, 60, 500)]
+        effects = [rng.standard_normal((2, count)) for count in (3, 12, 60, 500)]
+        signal = 10 * np.sin(np.pi * u[:, 0] * u[:, 1]) + 20 * (u[:, 2] - 0.5) ** 2 + 10 * u[:, 3] + 5 * u[:, 4]  # Friedman 1991
+        signal += np.tanh(numbers[:, 8]) * numbers[:, 9] + np.log1p(numbers[:, 12]) + 0.3 * numbers[:, 14] * (u[:, 5] > 0.5)
+        signal += sum(shift[code] + slope[code] * numbers[:, 10] for code, (shift, slope) in zip(codes, effects, strict=True))
+        target: Any = signal + rng.standard_normal(rows)
+        if classes:
+            target = np.where(rng.uniform(size=rows) < 1 / (1 + np.exp(np.median(signal) - signal)), "yes", "no")
+        columns = {f"x{index}": column for index, column in enumerate(numbers.T)}
+        texts = {
+            f"c{len(own[0])}": np.array([f"level {level}" for level in range(500)], object)[code]
+            for code, own in zip(codes, effects, strict=True)
+        }
+        return pd.DataFrame({**columns, **texts, TARGET: target})
+
+    return load
+
+
 TABLES: dict[str, Callable[[], pd.DataFrame]] = {
     **{name: _of_sklearn(name) for name in ("wine", "breast_cancer", "digits", "diabetes")},
     "penguins": _of_r("palmerpenguins", "penguins", "sex"),
@@ -94,13 +119,16 @@ TABLES: dict[str, Callable[[], pd.DataFrame]] = {
     "concrete": _of_r("modeldata", "concrete", "compressive_strength"),
     "SaratogaHouses": _of_r("mosaicData", "SaratogaHouses", "price"),
     "airfoil": _airfoil,
+}
+FURTHER: dict[str, Callable[[], pd.DataFrame]] = {  # only by name
     "curve": _curve,
+    **{f"{kind} {rows}": _synthetic(rows, kind == "classes") for rows in (100_000, 1_000_000) for kind in ("numbers", "classes")},
 }
 
 
 @cache
 def table_of(name: str) -> pd.DataFrame:
-    return TABLES[name]()
+    return (TABLES | FURTHER)[name]()
 
 
 def splits(table: pd.DataFrame, count: int | None) -> Iterator[tuple[int, pd.DataFrame, pd.DataFrame]]:
@@ -161,6 +189,13 @@ def categorical(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**{name: rows[name].astype("category") for name in rows if not pd.api.types.is_numeric_dtype(rows[name])})
 
 
+def few_categories(rows: pd.DataFrame) -> pd.DataFrame:
+    """HistGradientBoosting takes up to 255 categories; the codes of more are numbers."""
+    found = categorical(rows)
+    many = [name for name in found if isinstance(found[name].dtype, pd.CategoricalDtype) and len(found[name].cat.categories) > 255]
+    return found.assign(**{name: found[name].cat.codes for name in many})
+
+
 def of_text(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**{name: rows[name].astype(str) for name in rows if not pd.api.types.is_numeric_dtype(rows[name])})
 
@@ -207,25 +242,26 @@ def sklearn_model(linear: bool) -> Callable[[bool, int, list[str]], Any]:
     return make
 
 
-def pytabkit(name: str) -> Callable[[bool, int, list[str]], Any]:
-    """RealMLP or TabM of pytabkit."""
+def pytabkit(name: str, **of_classes: Any) -> Callable[[bool, int, list[str]], Any]:
+    """RealMLP or TabM of pytabkit, with further options for classes."""
 
     def make(classes: bool, seed: int, texts: list[str]) -> Any:
         import pytabkit
 
         cls = getattr(pytabkit, f"{name}_{'Classifier' if classes else 'Regressor'}")
-        return cls(random_state=seed, device="cpu", n_threads=1)
+        return cls(random_state=seed, device="cpu", n_threads=1, **(of_classes if classes else {}))
 
     return make
 
 
 PEERS: dict[str, Fit] = {
     "LightGBM": with_estimator(lightgbm, categorical),
-    "HistGradientBoosting": with_estimator(hist_gradient_boosting, categorical),
+    "HistGradientBoosting": with_estimator(hist_gradient_boosting, few_categories),
     "CatBoost": with_estimator(catboost, of_text),
     "linear": with_estimator(sklearn_model(linear=True), of_text),
     "scikit-learn's MLP": with_estimator(sklearn_model(linear=False), of_text),
     "RealMLP-TD": with_estimator(pytabkit("RealMLP_TD"), categorical),
+    "RealMLP-TD-CE": with_estimator(pytabkit("RealMLP_TD", val_metric_name="cross_entropy"), categorical),
     "RealMLP-TD-S": with_estimator(pytabkit("RealMLP_TD_S"), categorical),
     "TabM": with_estimator(pytabkit("TabM_D"), categorical),
 }
@@ -312,7 +348,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.tables", description="mlpkit against its peers on tables.")
     parser.add_argument("models", nargs="*", default=[*SIZES, *PEERS], help="sizes of init, such as good+training.epochs=64, and peers")
-    parser.add_argument("--tables", nargs="+", default=[name for name in TABLES if name != "curve"], choices=list(TABLES))
+    parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=[*TABLES, *FURTHER])
     parser.add_argument("--splits", type=int, help="number of splits, instead of 5 or 10")
     parser.add_argument("--results", type=Path, default=Path("tables.jsonl"), help="file to which each fit is appended")
     options = parser.parse_args()

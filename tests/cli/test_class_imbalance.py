@@ -182,9 +182,8 @@ def test_nothing_changes_without_a_rare_class(tmp_path, label):
             "name": "m",
             "seed": 0,
             "data": {"path": str(tmp_path / "t.csv"), "target": "y", "split": {"validation": 0.2}},
-            "preset": f"fast-{task}-1",
+            "preset": f"fast-{task}-2",
             "metrics": ["accuracy", "log_loss"],
-            "training": {"keep_residuals": True},
         }
     )
     assert found.notes == []

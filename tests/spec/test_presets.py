@@ -11,7 +11,7 @@ from mlpkit.cli import main
 from mlpkit.cli.schema import spec_schema
 from mlpkit.errors import SpecError
 from mlpkit.spec import Spec
-from mlpkit.spec.presets import PRESETS, expanded
+from mlpkit.spec.presets import PRESETS, expanded, newest
 
 SMALL = {
     "network": {"layers": [{"units": 5, "activation": "tanh", "dropout": 0.1}, {"units": 1}], "input_scale": True},
@@ -133,6 +133,15 @@ RELEASED = {  # the first digits of the SHA-256 of each preset, which never chan
     "best-numbers-1": "be46b9b60006920e",
     "best-binary-1": "b160a2fc6a52c625",
     "best-classes-1": "20b5e37d7dcf8f46",
+    "fast-numbers-2": "532bd20680ef1d42",
+    "fast-binary-2": "a52d5b39be836770",
+    "fast-classes-2": "55411ee663e98d19",
+    "good-numbers-2": "c4b5eeb72ee94cfb",
+    "good-binary-2": "61d6db71a25b5ca5",
+    "good-classes-2": "0254a9f742df30af",
+    "best-numbers-2": "ddfe1dcc3dffa950",
+    "best-binary-2": "da7da100771befc2",
+    "best-classes-2": "7fce7f7d60384f30",
 }
 
 
@@ -140,3 +149,10 @@ RELEASED = {  # the first digits of the SHA-256 of each preset, which never chan
 def test_a_released_preset_is_valid_and_never_changes(name):
     Spec.model_validate({"preset": name})
     assert hashlib.sha256(json.dumps(PRESETS[name], sort_keys=True).encode()).hexdigest()[:16] == RELEASED[name]
+
+
+def test_the_newest_preset_of_a_kind_has_the_highest_number(monkeypatch):
+    for number in (2, 9, 10):
+        monkeypatch.setitem(PRESETS, f"small-{number}", SMALL)
+    assert newest("small") == "small-10"
+    assert newest("good-classes") == "good-classes-2"
