@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from mlpkit.errors import UndefinedMetricWarning as UndefinedMetricWarning
     from mlpkit.errors import UnseenCategoryWarning as UnseenCategoryWarning
     from mlpkit.errors import WorkerError as WorkerError
+    from mlpkit.importing.arrays import from_arrays as from_arrays
+    from mlpkit.importing.scikit_learn import from_sklearn as from_sklearn
     from mlpkit.model.baselines import baselines as baselines
     from mlpkit.model.inspection import inspect as inspect
     from mlpkit.model.load import load as load
@@ -77,6 +79,8 @@ _HOMES = {  # module -> its public names
         "MLPKitError MissingPlugin ModelFileError PluginDriftWarning PluginError ProbeWarning SpecError "
         "SurrogateWarning TrainingError TrainingInterrupted UndefinedMetricWarning UnseenCategoryWarning WorkerError"
     ),
+    "importing.arrays": "from_arrays",
+    "importing.scikit_learn": "from_sklearn",
     "model.baselines": "baselines",
     "model.inspection": "inspect",
     "model.load": "load",

@@ -177,6 +177,16 @@ class Table:
         part.ambiguous = {**self.ambiguous, **dict.fromkeys(added, "")}
         return part
 
+    def with_values_as_columns(self) -> Table:
+        """Return the table of an array of numbers with a column for each value, x0, x1 and so on; another one as it is."""
+        if self.named or len(self.columns) != 1 or column_width(next(iter(self.columns.values()))) == 1:
+            return self
+        part = copy.copy(self)
+        ((name, block),) = self.columns.items()
+        part.columns = {label: block[:, index] for index, label in enumerate(value_names(name, block.shape[1]))}
+        part.lists = set(part.columns) if self.lists else set()
+        return part
+
     # -- errors
 
     def place(self, row: int) -> str:

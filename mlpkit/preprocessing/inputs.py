@@ -164,8 +164,10 @@ class InputEncoder:
     def _completed(self, table: Table) -> Table:
         """Return the table with missing values for inputs that rows given as dictionaries lack.
 
-        Raise DataError if they have none of the inputs.
+        Raise DataError if they have none of the inputs. The values of an array become columns if some of them are categories.
         """
+        if not self.named and self.categories.columns:
+            return table.with_values_as_columns()
         if not table.records or not self.named:
             return table
         absent = {column.name: column.cells for column in self.columns if column.name not in table}
