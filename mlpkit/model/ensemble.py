@@ -21,6 +21,7 @@ from mlpkit.model.ensemble_runs import EnsembleRuns
 from mlpkit.model.model import Model
 from mlpkit.model.predictor import Predictor
 from mlpkit.model.serialization import Stored
+from mlpkit.preprocessing.residuals import Residuals
 from mlpkit.spec import Spec, as_spec
 from mlpkit.training.history import History, mean_history
 
@@ -52,9 +53,10 @@ class Ensemble(Model):
     def _hold(self, parts: Stored, verify: Callable[[], None] | None = None, complete: Callable[[], Spec] | None = None) -> None:
         Predictor.__init__(self, parts.spec, None, (parts.input_encoder, parts.target_encoder), None, complete)
         once = None if verify is None else _Once(verify)
+        target = _of_member(parts.spec, parts.target_encoder)
         self._members = tuple(
             Model.from_parts(
-                Stored(parts.spec.of_member(number), (member,), parts.input_encoder, _of_member(parts.target_encoder), {}, parts.ranges),
+                Stored(parts.spec.of_member(number), (member,), parts.input_encoder, target, {}, parts.ranges),
                 once,
                 None if complete is None else partial(self._spec_of, number),
             )
@@ -191,7 +193,7 @@ class Ensemble(Model):
         """Choose the decision threshold and keep the residuals on the rows that the members have held out; see `Model.finish`."""
         super().finish(prepared)
         for member in self._members:
-            member.target_encoder = _of_member(self.target_encoder)
+            member.target_encoder = _of_member(self.spec, self.target_encoder)
 
     # -- the file
 
@@ -208,9 +210,9 @@ class Ensemble(Model):
         return Stored(self.spec, members, self.input_encoder, self.target_encoder, self.metadata, ranges, state is not None)
 
 
-def _of_member(target: TargetEncoder | None) -> TargetEncoder | None:
-    """Return the target encoder of a member, without what concerns the average of all."""
-    return target and replace(target, residuals=target.residuals.of_member)
+def _of_member(spec: Spec, target: TargetEncoder | None) -> TargetEncoder | None:
+    """Return the target encoder of a member, without what concerns the average of all: on rows that all hold out, its errors too."""
+    return target and replace(target, residuals=Residuals(target.residuals.errors) if spec.rotates else Residuals())
 
 
 class _Once:

@@ -45,9 +45,10 @@ class IntervalPredictor(Predictor):
         target = self._with_residuals("regression", "a model of classes predicts sets", "predict_set")
         errors, ratio = target.residuals
         width, predicted = bound(errors, level), self.predict(rows, allow_large=allow_large)
-        width = width * ratio if len(ratio) else width
-        half = width[0] if predicted.ndim == 1 else width
-        return predicted - half, predicted + half
+        with np.errstate(over="ignore"):
+            width = width * ratio if len(ratio) else width
+            half = width[0] if predicted.ndim == 1 else width
+            return predicted - half, predicted + half
 
     def predict_set(self, rows: Any, level: float = 0.9, *, allow_large: bool = False, allow_empty: bool = False) -> NDArray[np.bool_]:
         """Return the classes of a set for each row, which contains the right class of a share `level` of new rows.
@@ -91,6 +92,9 @@ class IntervalPredictor(Predictor):
                 raise DataError("several labels per row have neither intervals nor sets", help="use predict_proba")
             raise DataError(other, help=f"use {method}")
         if target is None or not len(target.residuals.errors):
+            if target is not None and self.spec.training.keep_residuals:
+                message = "the model keeps the errors of held-out rows, which intervals need, only when its training is finished"
+                raise DataError(message, help="resume it to its end: mlpkit train SPEC --resume MODEL")
             help = "train with validation rows, and with training.keep_residuals true in the spec (--set training.keep_residuals=true)"
             raise DataError("the model keeps no errors of held-out rows, which intervals need", help=help)
         return target

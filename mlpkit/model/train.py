@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from mlpkit.model.model import Model
 from mlpkit.model.serialization import from_contents
 from mlpkit.model.weights import Taken, take_weights
 from mlpkit.preprocessing.prepare import Prepared, prepare
+from mlpkit.preprocessing.residuals import Residuals
 from mlpkit.spec import Spec, as_spec
 from mlpkit.training.checkpoints import read_checkpoint
 from mlpkit.training.epoch import Epoch
@@ -235,11 +237,11 @@ def resumed(spec: Spec, path: str | Path) -> tuple[Model, Path]:
 def prepare_for(model: Model, rows: Any = None, y: Any = None, *, validation: Any = None, weights: Any = None, resume: bool) -> Prepared:
     """Return data for `Model.epochs`; parameters are those of `epochs`.
 
-    A model that is trained further keeps its preprocessing. For a resumed run that had fitted it, it is fitted again to detect changes in
-    the data.
+    A model that is trained further keeps its preprocessing, without the residuals of its earlier weights. For a resumed run that had fitted
+    it, it is fitted again to detect changes in the data.
     """
     state, encoders = model.training_state, None
     fits = resume and state is not None and state.done == 0
     if model.input_encoder is not None and model.target_encoder is not None and not fits:
-        encoders = model.input_encoder, model.target_encoder
+        encoders = model.input_encoder, replace(model.target_encoder, residuals=Residuals())
     return prepare(model.spec, rows, y, validation=validation, weights=weights, encoders=encoders)

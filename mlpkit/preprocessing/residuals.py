@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from mlpkit.errors import DataError
 from mlpkit.plugin import Targets, Task
 
 MOST = 10_000  # rows whose residuals are kept
+LARGEST = float(np.finfo(np.float64).max)  # residual of a row whose prediction overflows
 
 Vector = NDArray[np.float64]
 
@@ -40,11 +42,6 @@ class Residuals(NamedTuple):
         """Return the arrays by their names in the file."""
         return {"residuals": self.errors, "residual_ratio": self.ratio}
 
-    @property
-    def of_member(self) -> Residuals:
-        """Errors of a single member: those of all members."""
-        return Residuals(self.errors)
-
 
 def kept_rows(count: int) -> NDArray[np.intp]:
     """Return the numbers of all rows, or of 10,000 at equal distances."""
@@ -65,12 +62,12 @@ def sorted_residuals(task: Task, scores: Vector, values: Targets) -> Vector:
     Returns
     -------
     array, shape (rows, targets) or (rows, 1)
-        abs(prediction - target), or 1 - probability of the right class.
+        abs(prediction - target), or 1 - probability of the right class; the largest float instead of infinity and NaN.
     """
     rows = kept_rows(len(scores))
-    if task == "regression":
-        return np.sort(np.abs(scores[rows] - values[rows]), axis=0)
-    return np.sort(1.0 - scores[rows, values[rows]])[:, None]
+    with np.errstate(all="ignore"):
+        found = np.abs(scores[rows] - values[rows]) if task == "regression" else 1.0 - scores[rows, values[rows]][:, None]
+    return np.sort(np.nan_to_num(found, nan=LARGEST, posinf=LARGEST), axis=0)
 
 
 def bound(residuals: Vector, level: float) -> Vector:
@@ -101,11 +98,13 @@ def rank(count: int, level: float) -> int:
     """
     if isinstance(level, bool) or not isinstance(level, (int, float, np.floating)) or not 0 < level < 1:
         raise DataError(f"the level is {level!r}, but must be a number between 0 and 1", help="0.9 is usual")
-    place = math.ceil((count + 1) * float(level) * (1 - 1e-12))
+    exact = Fraction(str(float(level)))
+    place = math.ceil((count + 1) * exact)
     if place > count:
-        needed = math.ceil(level / (1 - level) * (1 - 1e-12))
-        message = f"a level of {level:g} needs {needed} held-out rows, but the model has {count}"
-        raise DataError(message, help=f"use a level of at most {_highest(count)}, or more validation rows")
+        needed = math.ceil(exact / (1 - exact))
+        message = f"a level of {level!s} needs {needed:,} held-out rows, but the model has {count:,}"
+        more = ", or more validation rows" if needed <= MOST else ""
+        raise DataError(message, help=f"use a level of at most {_highest(count)}{more}")
     return place
 
 

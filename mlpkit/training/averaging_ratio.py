@@ -65,13 +65,13 @@ def ratio_of(errors: Vector, held_out: NDArray[np.bool_]) -> Vector:
     array, shape (targets,), from 0.5 to 1
     """
     members, trained, some = len(errors), ~held_out[..., None], held_out.any(axis=0)
-    own = np.where(trained, 0.0, errors).sum(axis=0)[some]
     counts = trained.sum(axis=0)
-    means = np.where(trained, errors, 0.0).sum(axis=0) / counts
     pairs = counts[:, 0] >= 2
     if not some.any() or not pairs.any():
         return np.ones(errors.shape[2])
     with np.errstate(all="ignore"):
+        own = np.where(trained, 0.0, errors).sum(axis=0)[some]
+        means = np.where(trained, errors, 0.0).sum(axis=0) / counts
         squares = (np.where(trained, errors - means, 0.0) ** 2).sum(axis=0)[pairs] / (counts[pairs] - 1)
         noise = squares.mean(axis=0) / (members - 1)  # variance of the mean of the others
         others = means[some]

@@ -103,7 +103,9 @@ def test_the_ratio_is_1_where_it_cannot_be_estimated():
     held = np.arange(20) % 5 == np.arange(4)[:, None]
     same = np.broadcast_to(np.random.default_rng(0).standard_normal((1, 20, 1)), (4, 20, 1))
     opposite = np.where(held[..., None], same, -same)
-    for errors in (same, np.zeros((4, 20, 1)), 1e300 * same, np.where(held[..., None], same, 0)):
+    infinite = same.copy()
+    infinite[0, 3], infinite[1, 3] = np.inf, -np.inf
+    for errors in (same, np.zeros((4, 20, 1)), 1e300 * same, np.full((4, 20, 1), 1.7e308), infinite, np.where(held[..., None], same, 0)):
         np.testing.assert_allclose(ratio_of(errors, held), 1.0, rtol=1e-6)
     assert ratio_of(opposite, held) == pytest.approx(0.75)  # no correlation, if it is negative
     two = np.arange(20) % 2 == np.arange(2)[:, None]
@@ -146,6 +148,29 @@ def test_members_on_the_same_rows_have_errors_of_their_average():
     assert not len(model.target_encoder.residuals.ratio)
     errors = np.sort(np.abs(model.predict(X[:50]) - Y[:50]))
     np.testing.assert_allclose(model.target_encoder.residuals.errors[:, 0], errors, rtol=1e-5)
+
+
+def test_a_member_has_no_intervals_from_errors_of_the_average(tmp_path):
+    model = mlpkit.train(spec(ensemble={"members": 3}, data={}), X[50:], Y[50:], validation=(X[:50], Y[:50]))
+    model.save(tmp_path / "all.h5")
+    for member in (model.members[1], mlpkit.load(tmp_path / "all.h5").members[1]):
+        with pytest.raises(DataError, match="keeps no errors of held-out rows"):
+            member.predict_interval(X)
+
+
+@pytest.mark.parametrize("members", [None, 3])
+def test_a_further_run_drops_the_errors_of_earlier_weights(members, tmp_path):
+    parts = {"ensemble": {"members": 3, "folds": "rotate"}} if members else {"ensemble": None, "data": {"split": {"validation": 0.3}}}
+    model = mlpkit.train(spec(**parts), X, Y)
+    assert len(model.target_encoder.residuals.errors)
+    for _ in mlpkit.epochs(model, X, 5 * Y):
+        break
+    with pytest.raises(DataError, match="only when its training is finished") as caught:
+        model.predict_interval(X)
+    assert "--resume" in caught.value.help
+    if members:
+        model.members[0].save(tmp_path / "one.h5")
+        mlpkit.load(tmp_path / "one.h5")
 
 
 @pytest.mark.slow

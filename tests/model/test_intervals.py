@@ -55,6 +55,35 @@ def test_a_level_needs_rows():
     assert bound(np.arange(99.0)[:, None], 0.99)[0] == 98
 
 
+@pytest.mark.parametrize(
+    ("level", "words", "help"),
+    [
+        (0.99, "a level of 0.99 needs 99 held-out", "at most 0.8888, or more validation rows"),
+        (0.9999, "a level of 0.9999 needs 9,999 held-out", "at most 0.8888, or more validation rows"),
+        (0.9999999, "a level of 0.9999999 needs 9,999,999 held-out", "at most 0.8888"),  # more than 10,000 are not kept
+    ],
+)
+def test_the_error_of_a_level_is_exact_and_advises_what_helps(level, words, help):
+    with pytest.raises(DataError, match=words) as caught:
+        bound(np.arange(8.0)[:, None], level)
+    assert caught.value.help.endswith(help)
+
+
+def test_a_prediction_that_overflows_has_the_largest_error(tmp_path):
+    """The file of such a model could not be read."""
+    x = np.random.default_rng(0).standard_normal((60, 1))
+    y = 1 + np.exp(x[:, 0]).round()
+    x[0], x[1] = 1e5, -1e5
+    parts = {"preprocessing": {"numbers": "none"}, "network": {"layers": [{}]}, "optimizer": {"type": "sgd", "learning_rate": 1e-5}}
+    model = mlpkit.train(spec("poisson", **parts, seed=0), x[2:], y[2:], validation=(x[:30], y[:30]))
+    model.save(tmp_path / "model.h5")
+    loaded = mlpkit.load(tmp_path / "model.h5")
+    np.testing.assert_array_equal(loaded.predict_interval(x[2:], 0.5), model.predict_interval(x[2:], 0.5))
+    lower, upper = loaded.predict_interval(x[2:], 0.96)
+    assert (lower < -1e308).all()
+    assert (upper > 1e308).all()
+
+
 @pytest.mark.parametrize("level", [0, 1, -0.1, 90, True, "0.9", None, math.nan])
 def test_a_level_is_between_0_and_1(level):
     with pytest.raises(DataError, match="must be a number between 0 and 1"):
