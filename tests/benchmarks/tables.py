@@ -122,6 +122,16 @@ TABLES: dict[str, Callable[[], pd.DataFrame]] = {
 }
 FURTHER: dict[str, Callable[[], pd.DataFrame]] = {  # only by name
     "curve": _curve,
+    "ames": _of_r("modeldata", "ames", "Sale_Price"),
+    "car_prices": _of_r("modeldata", "car_prices", "Price"),
+    "College": _of_r("ISLR", "College", "Outstate"),
+    "Hitters": _of_r("ISLR", "Hitters", "Salary"),
+    "Sacramento": _of_r("modeldata", "Sacramento", "price"),
+    "diamonds": _of_r("ggplot2", "diamonds", "price"),
+    "credit_data": _of_r("modeldata", "credit_data", "Status"),
+    "hpc_data": _of_r("modeldata", "hpc_data", "class"),
+    "mlc_churn": _of_r("modeldata", "mlc_churn", "churn"),
+    "wa_churn": _of_r("modeldata", "wa_churn", "churn"),
     **{f"{kind} {rows}": _synthetic(rows, kind == "classes") for rows in (100_000, 1_000_000) for kind in ("numbers", "classes")},
 }
 
@@ -317,7 +327,7 @@ def read(results: Path) -> pd.DataFrame:
 
 
 def report(rows: pd.DataFrame, models: list[str], tables: list[str]) -> str:
-    """A Markdown table: for each model its error relative to the first one's on each table, with the standard error, and means."""
+    """A Markdown table: for each model its error relative to the first one's on each table, with the standard error; then means."""
     rows = rows[rows.model.isin(models) & rows.table.isin(tables)]
     errors = rows.pivot_table(index=["table", "split"], columns="model", values="error")
     errors = errors[[model for model in models if model in errors]].dropna()
@@ -340,7 +350,7 @@ def report(rows: pd.DataFrame, models: list[str], tables: list[str]) -> str:
         lines.append(
             [model, *each, *overall, f"{ranks[model]:.1f}", f"{100 * (behind[model] - 1):+.1f} %", wrong, calibration, f"{cpu:.2f}"]
         )
-    head, *body = lines
+    head, *body = zip(*lines, strict=True)
     return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *body])
 
 
