@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +22,7 @@ from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing.categorical import Unseen
 from mlpkit.preprocessing.date_parts import date_numbers
 from mlpkit.preprocessing.input_columns import InputColumn, later_parts, missing_error
-from mlpkit.preprocessing.json_state import InputState, statistics
+from mlpkit.preprocessing.json_state import InputState, limits, statistics
 from mlpkit.preprocessing.statistics import column_numbers, column_statistics, unequal
 from mlpkit.preprocessing.value_maps import KNOTTED, NO_KNOTS, Knots, ValueMaps
 from mlpkit.spec import Preprocessing
@@ -30,6 +30,7 @@ from mlpkit.spec import Preprocessing
 Vector = NDArray[np.float64]
 
 CELLS = 2**18  # values that are encoded at a time: 2 MB, which fits in the cache
+NO_LIMITS: Vector = np.empty(0)
 PLAIN = 1e60  # with a smaller sum of squares all values are finite in each dtype
 ADVICE = "the model was trained on numbers in this column: correct the value, or leave it empty if it is missing"
 FLAG_ADVICE = "the model was trained on booleans in this column: write true, false, 1 or 0, or leave it empty if it is missing"
@@ -59,6 +60,8 @@ class NumberEncoder:
         Indices of values that are constant in the training rows. They are encoded as 0 in every row.
     knots : Knots
         Points of columns with the treatments "quantile" and "bins".
+    lower, upper : array, shape (values,)
+        Limits of the values, or empty.
     """
 
     columns: tuple[InputColumn, ...]
@@ -70,6 +73,8 @@ class NumberEncoder:
     missing_indices: NDArray[np.int64]
     constant: NDArray[np.int64]
     knots: Knots = NO_KNOTS
+    lower: Vector = field(default_factory=lambda: NO_LIMITS)
+    upper: Vector = field(default_factory=lambda: NO_LIMITS)
 
     @classmethod
     def fit(
@@ -81,12 +86,13 @@ class NumberEncoder:
         weights: Vector | None = None,
         targets: Callable[[], Targets] = no_targets,
     ) -> NumberEncoder:
-        """Fit medians, scaling and knots of the columns of a table, in which a row of weight k counts as k rows."""
+        """Fit medians, scaling, knots and limits of the columns of a table, in which a row of weight k counts as k rows."""
         each, impute = unequal(weights), options.missing == "impute"
         parts = [part for column in columns for part in column_statistics(table, column, missing, impute, each)]
-        fill, center, scale, gaps, constant = np.concatenate([np.empty((5, 0)), *parts], axis=1)
+        fill, center, scale, gaps, constant, *limits = np.concatenate([np.empty((7, 0)), *parts], axis=1)
         gaps[later_parts(columns)] = 0
         found = cls(tuple(columns), missing, impute, fill, center, scale, _indices(gaps), _indices(constant))
+        found = found.with_limits(options, *limits)
         return found.with_knots(options, lambda column: column_numbers(table, column, missing), each, targets)
 
     def with_knots(
@@ -103,6 +109,10 @@ class NumberEncoder:
 
         constant = set(self.constant.tolist())
         return replace(self, knots=fit_knots(options, self.columns, values, self.center, self.scale, constant, weights, targets))
+
+    def with_limits(self, options: Preprocessing, least: Vector, most: Vector) -> NumberEncoder:
+        """Return the encoder with the smallest and the largest value of each column as limits, if the options say so."""
+        return replace(self, lower=least, upper=most) if options.clip_inputs else self
 
     @cached_property
     def width(self) -> int:
@@ -208,11 +218,20 @@ class NumberEncoder:
     def finish(self, part: Vector, out: Array) -> None:
         """Fill the values and bins of `out` from scaled values without missing ones, which are clipped in place."""
         width = len(self.fill)
+        if self.lower.size:
+            np.clip(part, *self._scaled_limits, out=part)
         if self.maps:
             start = width + len(self.missing_indices)
             self.maps.places(part, out[:, start : start + self.maps.bins])
             self.maps.apply(part)
         out[:, :width] = part
+
+    @cached_property
+    def _scaled_limits(self) -> Vector:
+        """Lower and upper limits of scaled values, shape (2, values), computed as these are."""
+        found = np.array([self.lower, self.upper])
+        self.standardize(found)
+        return found
 
     @cached_property
     def maps(self) -> ValueMaps:
@@ -264,6 +283,7 @@ class NumberEncoder:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays of the encoder by name, without empty ones."""
         found = {"fill": self.fill, "center": self.center, "scale": self.scale, "gaps": self.missing_indices, **self.knots.arrays()}
+        found |= {"lower": self.lower, "upper": self.upper}
         return {name: array for name, array in found.items() if array.size}
 
     @classmethod
@@ -276,7 +296,8 @@ class NumberEncoder:
             raise ValueError("'gaps' does not contain indices of values")
         constant = np.array([index for index in state.zeros if index < width], np.int64)
         knots = Knots.from_arrays(arrays, columns)
-        return cls(tuple(columns), tuple(state.missing), state.impute, fill, center, scale, gaps.astype(np.int64), constant, knots)
+        fitted = fill, center, scale, gaps.astype(np.int64), constant, knots, *limits(arrays, width)
+        return cls(tuple(columns), tuple(state.missing), state.impute, *fitted)
 
 
 def _indices(flags: NDArray[Any]) -> NDArray[np.int64]:

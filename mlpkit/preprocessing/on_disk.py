@@ -63,7 +63,7 @@ def scan_columns(
     tables = [training, held_out] if held_out is not None and together else [training]
     columns = _columns(options, inputs, missing, training) if encoder is None else ()
     names = _aligned(encoder, training) if encoder is not None else tuple(column.name for column in columns)
-    extremes = any(column.treatment in ("min_max", *KNOTTED) for column in columns)
+    extremes = options.clip_inputs or any(column.treatment in ("min_max", *KNOTTED) for column in columns)
     found = _found(names, tables, weights, extremes=extremes)
     scans = [ScannedColumns(table, names, each) for table, each in zip(tables, found, strict=True)]
     if encoder is None:
@@ -138,6 +138,7 @@ def _fitted_numbers(
     scale[constant] = 1.0
     gaps, constants = np.flatnonzero(found.has_missing), np.flatnonzero(constant)
     encoder = NumberEncoder(columns, missing, options.missing == "impute", fill, center, scale, gaps, constants)
+    encoder = encoder.with_limits(options, found.least, found.most)
     starts = dict(zip(columns, np.cumsum([0, *(column.width for column in columns)]).tolist(), strict=False))
 
     sample, weights = found.sample_with_ends
@@ -278,9 +279,9 @@ class ScannedRows:
 
     @cached_property
     def _plain(self) -> bool:
-        """True if encoding changes nothing: no missing values, no indicators, no constants, center 0, scale 1, no clipping."""
+        """True if encoding changes nothing: no missing values, no indicators, no constants, center 0, scale 1, no limits."""
         found = self.numbers
-        scaled = found.center.any() or (found.scale != 1).any() or found.maps
+        scaled = found.center.any() or (found.scale != 1).any() or found.maps or found.lower.size
         return not (found.width > len(found.fill) or self.has_missing or found.constant.size or scaled)
 
     def _encode(self, parts: Sequence[NDArray[Any]], out: Array, scratch: NDArray[np.float64]) -> None:

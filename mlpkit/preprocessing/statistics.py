@@ -91,13 +91,13 @@ def column_numbers(table: Table, column: InputColumn, missing: Collection[str]) 
 
 
 def _fit_values(values: Vector, column: InputColumn, weights: Vector | None) -> Vector:
-    """Return five rows: median, center, scale, a flag for missing values and a flag for constant values."""
+    """Return seven rows: median, center, scale, flags for missing and for constant values, smallest and largest value."""
     has_missing = np.isnan(values).any(axis=0)
     with np.errstate(all="ignore"):
         fill, (mean, deviation) = median(values, weights), mean_and_deviation(values, weights)
         constant = constant_columns(mean, deviation)
         center, scale = _center_and_scale(values, column.treatment, fill, mean, deviation, weights)
-    fitted = np.array([fill, center, scale, has_missing, constant])
+    fitted = np.array([fill, center, scale, has_missing, constant, np.nanmin(values, axis=0), np.nanmax(values, axis=0)])
     if not np.isfinite(fitted).all():
         raise beyond_error(column.name)
     fitted[2, constant] = 1.0

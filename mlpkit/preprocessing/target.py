@@ -16,7 +16,7 @@ from mlpkit.data.table import Table
 from mlpkit.engine.probabilities import choices, probabilities
 from mlpkit.errors import BrokenPlugin, DataError, ModelFileError, SpecError
 from mlpkit.plugin import Activation, Array, Loss, Targets, Task, plugin_name
-from mlpkit.preprocessing.json_state import TargetState, first_line, statistics
+from mlpkit.preprocessing.json_state import TargetState, first_line, limits, statistics
 from mlpkit.preprocessing.labels import Labels, class_numbers, known_numbers, stored_classes, type_of
 from mlpkit.preprocessing.residuals import Residuals, stored_residuals
 from mlpkit.preprocessing.soft_targets import probability_columns, shares
@@ -27,7 +27,6 @@ from mlpkit.preprocessing.target_numbers import (
     indicators_of,
     labels_of,
     prediction_limits,
-    stored_limits,
     values_of,
 )
 from mlpkit.preprocessing.task import Form, is_classes
@@ -287,13 +286,14 @@ class TargetEncoder:
             valid = TargetState.model_validate(state)
             classes = None if valid.classes is None else stored_classes(valid.classes, valid.label_type)
             names, label_type = tuple(valid.names), "" if classes is not None else valid.label_type
-            center, scale = statistics(arrays, ("center", "scale"), len(names) if valid.form == "numbers" else 0)
+            width = len(names) if valid.form == "numbers" else 0
+            center, scale = statistics(arrays, ("center", "scale"), width)
             if label_type not in LABEL_TYPES[valid.task]:
                 raise ValueError(f"labels of the type {label_type!r} do not fit the task {valid.task!r}")
-            limits, residuals = stored_limits(arrays, valid.form, len(names)), stored_residuals(arrays, valid.task, len(names))
+            residuals = stored_residuals(arrays, valid.task, len(names))
             by_loss = valid.outputs_per_target, valid.decoded_by_loss
             rows = None if valid.threshold_rows is None else (valid.threshold_rows[0], valid.threshold_rows[1])
-            fitted = center, scale, *by_loss, valid.threshold, rows, *limits
+            fitted = center, scale, *by_loss, valid.threshold, rows, *limits(arrays, width)
             return cls(valid.task, valid.form, names, classes, label_type, *fitted, residuals=residuals)
         except (TypeError, ValueError, OverflowError) as error:  # a ValidationError is a ValueError
             raise ModelFileError(f"its preprocessing of the target is not valid: {first_line(error)}") from error

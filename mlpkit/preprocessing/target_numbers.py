@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,19 +82,6 @@ def prediction_limits(spec: Spec, task: Task, values: NDArray[np.float64]) -> tu
     if task != "regression":
         raise SpecError.at("preprocessing.clip_predictions", "the target has labels, not numbers", "remove it")
     return values.min(axis=0), values.max(axis=0)
-
-
-def stored_limits(arrays: Mapping[str, NDArray[Any]], form: str, width: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the limits of predictions in a model file, or empty arrays. Raise ValueError if they are not valid."""
-    if not {"lower", "upper"} & arrays.keys():
-        return NO_NUMBERS, NO_NUMBERS
-    lower, upper = (np.asarray(arrays.get(name, NO_NUMBERS)) for name in ("lower", "upper"))
-    wanted = (width if form == "numbers" else 0,)
-    if any(limit.dtype.kind != "f" or limit.shape != wanted or not np.isfinite(limit).all() for limit in (lower, upper)):
-        raise ValueError(f"the limits 'lower' and 'upper' are not {wanted[0]} finite floats each")
-    if (lower > upper).any():
-        raise ValueError("a lower limit is above the upper one")
-    return lower.astype(np.float64), upper.astype(np.float64)
 
 
 def fitted_scaling(

@@ -43,6 +43,9 @@ class Preprocessing(Part):
         description="'auto' scales numbers as the loss recommends if the last activation is unbounded on both sides; "
         "'standardize' by mean and standard deviation, 'robust' by median and quartiles; predictions are scaled back",
     )
+    clip_inputs: Annotated[Flag, Since(7)] = Field(
+        False, description="numbers and dates are limited to their range in the training rows, as they are by decision trees"
+    )
     clip_predictions: Annotated[Flag, Since(5)] = Field(
         False, description="predicted numbers are limited to the range of the target in the training rows"
     )

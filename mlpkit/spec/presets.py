@@ -16,10 +16,10 @@ from mlpkit.text.shown import first_few, shortened
 Task = Literal["numbers", "binary", "classes"]
 
 
-def _recipe(task: Task, epochs: int, members: int, activation: str, embeddings: float, **training: Any) -> dict[str, Any]:
+def _recipe(task: Task, epochs: int, members: int, activation: str, embeddings: float, newer: bool) -> dict[str, Any]:
     """Return the training of RealMLP for a task, with a width of 128: Holzmueller, Grinsztajn & Steinwart 2024, 2407.04491.
 
-    `embeddings` is the factor of the learning rate of embeddings, `training` are further keys of that part.
+    `embeddings` is the factor of the learning rate of embeddings. Newer recipes limit the inputs, and keep errors for intervals.
     """
     numbers = task == "numbers"
     hidden = {"units": 128, "activation": activation, "weight_initializer": "lecun_normal", "dropout": 0.15}
@@ -28,7 +28,9 @@ def _recipe(task: Task, epochs: int, members: int, activation: str, embeddings: 
     rate = {"type": "coslog4", "maximum": 0.1 if numbers else 0.01}
     factors = {"weights": "fan_in", "biases": 0.1, "embeddings": embeddings, "input_scale": 6.0}
     return {
-        "preprocessing": {"numbers": {"type": "robust", "clip": "smooth"}} | ({"clip_predictions": True} if numbers else {}),
+        "preprocessing": {"numbers": {"type": "robust", "clip": "smooth"}}
+        | ({"clip_inputs": True} if newer else {})
+        | ({"clip_predictions": True} if numbers else {}),
         "network": {
             "embeddings": [{"type": "pbld"}, {"type": "category"}],
             "input_scale": True,
@@ -43,20 +45,20 @@ def _recipe(task: Task, epochs: int, members: int, activation: str, embeddings: 
             "early_stopping": {"patience": None},
             "learning_rate_factors": factors,
             "fade_from": 0.5,
-            **training,
-        },
+        }
+        | ({"keep_residuals": True} if newer else {}),
     } | ({"ensemble": {"members": members, "folds": "rotate"}} if members > 1 else {})
 
 
 TASKS: tuple[Task, ...] = ("numbers", "binary", "classes")
 PRESETS: dict[str, dict[str, Any]] = {
     **{
-        f"{quality}-{task}-1": _recipe(task, epochs, members, "mish" if task == "numbers" else "selu", 0.1)
+        f"{quality}-{task}-1": _recipe(task, epochs, members, "mish" if task == "numbers" else "selu", 0.1, newer=False)
         for quality, epochs, members in (("fast", 128, 1), ("good", 256, 4), ("best", 256, 16))
         for task in TASKS
     },
     **{
-        f"{quality}-{task}-2": _recipe(task, epochs, members, "silu", 1.0 if task == "numbers" else 0.1, keep_residuals=True)
+        f"{quality}-{task}-2": _recipe(task, epochs, members, "silu", 1.0 if task == "numbers" else 0.1, newer=True)
         for quality, members in (("fast", 1), ("good", 5), ("best", 16))
         for task, epochs in zip(TASKS, (128 if quality == "fast" else 256, 128, 128), strict=True)
     },

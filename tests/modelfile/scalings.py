@@ -1,6 +1,6 @@
 """Preprocessing with each scaling of numbers, for the readers of model files."""
 
-ROBUST = {"numbers": {"type": "robust", "clip": "smooth"}, "columns": {"length": {"type": "none", "clip": 2}}}
+ROBUST = {"clip_inputs": True, "numbers": {"type": "robust", "clip": "smooth"}, "columns": {"length": {"type": "none", "clip": 2}}}
 QUANTILE = {
     "clip_predictions": True,
     "numbers": "quantile",
@@ -8,6 +8,7 @@ QUANTILE = {
 }
 BINS = {"numbers": {"type": "bins", "count": 3, "clip": "smooth"}, "columns": {"length": "min_max", "wet": "bins"}}
 TREE = {
+    "clip_inputs": True,
     "clip_predictions": True,
     "numbers": {"type": "bins", "edges": "tree"},
     "columns": {"length": "quantile", "pixels": {"type": "min_max", "clip": 0.7}},

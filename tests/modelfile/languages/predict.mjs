@@ -150,8 +150,9 @@ function encode({ columns, missing, zeros = [] }, arrays, row) {
   const of = (name) => arrays.get(`/preprocess/inputs/${name}`) ?? [];
   const plain = columns.filter(({ kind }) => kind !== "category"), chosen = columns.filter(({ kind }) => kind === "category");
   const values = plain.flatMap(({ name, kind, parts, notation }) => (kind === "date" ? dateNumbers(row[name], parts, missing) : [row[name]].flat().map((value) => (notation && typeof value === "string" && !missing.includes(value) ? textNumber(value, notation) : number(value, missing)))));
-  const [fill, center, scale] = ["fill", "center", "scale"].map(of);
-  const scaled = values.map((value, at) => ((Number.isNaN(value) ? fill[at] : value) - center[at]) / scale[at]);
+  const [fill, center, scale, lower, upper] = ["fill", "center", "scale", "lower", "upper"].map(of);
+  const limited = (value, at) => (lower.length ? Math.min(Math.max(value, lower[at]), upper[at]) : value);
+  const scaled = values.map((value, at) => (limited(Number.isNaN(value) ? fill[at] : value, at) - center[at]) / scale[at]);
   const gaps = of("gaps").map((at) => Number(Number.isNaN(values[at])));
   const knots = [...of("knots")], scores = [...of("scores")], kinds = plain.flatMap((column) => Array(column.width).fill(column)), places = [];
   kinds.forEach(({ treatment, clip }, at) => {

@@ -171,7 +171,10 @@ def encode(inputs, arrays, rows):
         fill, center, scale = (arrays[f"/preprocess/inputs/{name}"] for name in ("fill", "center", "scale"))
         values = np.array([[value for column in plain for value in raw_numbers(column, row[column["name"]], missing)] for row in rows])
         gaps = np.isnan(values)
-        scaled, places = mapped(inputs["columns"], arrays, (np.where(gaps, fill, values) - center) / scale)
+        values[gaps] = np.broadcast_to(fill, values.shape)[gaps]
+        if "/preprocess/inputs/lower" in arrays:
+            values = np.clip(values, arrays["/preprocess/inputs/lower"], arrays["/preprocess/inputs/upper"])
+        scaled, places = mapped(inputs["columns"], arrays, (values - center) / scale)
         parts += [scaled, gaps[:, arrays.get("/preprocess/inputs/gaps", [])], *places]
     for column in inputs["columns"]:
         if column["kind"] != "category":
