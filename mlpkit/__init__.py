@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from mlpkit.errors import WorkerError as WorkerError
     from mlpkit.importing.arrays import from_arrays as from_arrays
     from mlpkit.importing.scikit_learn import from_sklearn as from_sklearn
+    from mlpkit.importing.torch_state import from_torch as from_torch
     from mlpkit.model.baselines import baselines as baselines
     from mlpkit.model.inspection import inspect as inspect
     from mlpkit.model.load import load as load
@@ -81,6 +82,7 @@ _HOMES = {  # module -> its public names
     ),
     "importing.arrays": "from_arrays",
     "importing.scikit_learn": "from_sklearn",
+    "importing.torch_state": "from_torch",
     "model.baselines": "baselines",
     "model.inspection": "inspect",
     "model.load": "load",

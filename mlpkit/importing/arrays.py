@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -85,13 +86,33 @@ def from_arrays(
     [2.0]
     """
     arrays, shifts = _weights(weights), _biases(biases, weights)
-    _check_shapes(arrays, shifts, chosen := _activations(activations, arrays, classes))
-    columns, named = given_inputs(inputs, center, scale, arrays[0].shape[0])
+    _check_shapes(arrays, shifts, chosen := activations_of(activations, arrays, classes))
+    layers = [LayerWeights(*each) for each in zip(arrays, shifts, chosen, strict=True)]
+    given = {"inputs": inputs, "center": center, "scale": scale, "dtype": dtype, "spec": spec}
+    return finished(layers, classes=classes, target=target, target_center=target_center, target_scale=target_scale, **given)
+
+
+def finished(
+    layers: Sequence[LayerWeights],
+    *,
+    classes: Sequence[Any] | None,
+    inputs: Sequence[str] | Mapping[str, Any] | None,
+    center: Any,
+    scale: Any,
+    target: str | Sequence[str] | None,
+    target_center: Any,
+    target_scale: Any,
+    dtype: str | None,
+    spec: Mapping[str, Any] | None,
+    **defaults: Any,
+) -> Model:
+    """Return the model of layers that fit each other, the first of which has its rows in the order of the inputs; see `from_arrays`."""
+    columns, named = given_inputs(inputs, center, scale, layers[0].weight.shape[0])
     encoder = encoder_of(columns, named)
-    first = np.empty_like(arrays[0])
-    first[places_in(encoder, columns)] = arrays[0]
-    layers = [LayerWeights(*each) for each in zip([first, *arrays[1:]], shifts, chosen, strict=True)]
-    return assemble(layers, encoder, Target(classes, target, target_center, target_scale), spec, dtype=dtype)
+    first = np.empty_like(layers[0].weight)
+    first[places_in(encoder, columns)] = layers[0].weight
+    means = Target(classes, target, target_center, target_scale)
+    return assemble([replace(layers[0], weight=first), *layers[1:]], encoder, means, spec, dtype=dtype, **defaults)
 
 
 def _weights(weights: Any) -> list[Array]:
@@ -129,7 +150,7 @@ def finite_numbers(name: str, given: Any, rank: int) -> Array:
     return found
 
 
-def _activations(given: Any, weights: Sequence[Array], classes: Any) -> list[Any]:
+def activations_of(given: Any, weights: Sequence[Array], classes: Any) -> list[Any]:
     """Return an activation for each layer."""
     count = len(weights)
     if isinstance(given, (str, Mapping, Activation, type)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,17 +84,17 @@ def assemble(
     DataError
         The weights or the target do not fit.
     """
-    spec = _spec(layers, inputs, target, _checked(given), {"dtype": dtype or common_dtype(layers), **defaults})
+    weights = {name: array for index, layer in enumerate(layers) for name, array in layer.arrays(index).items()}
+    spec = _spec(layers, inputs, target, _checked(given), {"dtype": dtype or dtype_of(weights.values()), **defaults})
     spec = spec.with_widths(inputs.width, spec.network.layers[-1].units or 1)
     encoder = encoder_of(spec, target, spec.network.layers[-1].units or 1)
     network = Network(spec.network, spec.dtype)
-    set_weights(network, {name: array for index, layer in enumerate(layers) for name, array in layer.arrays(index).items()})
+    set_weights(network, weights)
     return Model.from_parts(Stored(spec, (StoredMember(network, History()),), inputs, encoder, {}))
 
 
-def common_dtype(layers: Sequence[LayerWeights]) -> str:
-    """Return "float64" if the weights of any layer need it, else "float32"."""
-    arrays = [array for index, layer in enumerate(layers) for array in layer.arrays(index).values()]
+def dtype_of(arrays: Iterable[Array]) -> str:
+    """Return "float64" if any array needs it, else "float32"."""
     return "float64" if any(array.dtype.itemsize > 4 for array in arrays) else "float32"
 
 

@@ -118,6 +118,29 @@ class Model(Trainable):
         if self.input_encoder is not None:
             self._network.clear_inputs(self.input_encoder.zeros)
 
+    def to_torch(self) -> Any:
+        """Return the network as an ``nn.Sequential`` of PyTorch, with copies of its weights, in evaluation mode.
+
+        It computes the outputs of the network from encoded inputs, not from raw columns: an array of shape (rows, inputs) in the dtype of
+        the spec, which `encode` returns, with the columns of ``model.input_encoder.feature_names``: scaled numbers, indicators of missing
+        values, categories. Outputs are those of the last activation: probabilities, or numbers that are not scaled back
+        (``outputs * model.target_encoder.scale + model.target_encoder.center``). Dropout is there for training; initializers, penalties
+        and the loss are not.
+
+        Raises
+        ------
+        DataError
+            PyTorch is not installed, or a part of the network has no counterpart: embeddings, residual connections, some activations.
+
+        Examples
+        --------
+        >>> module = model.to_torch()                             # doctest: +SKIP
+        >>> module(torch.from_numpy(model.encode("rows.csv")))    # doctest: +SKIP
+        """
+        from mlpkit.model.torch_module import to_torch
+
+        return to_torch(self.network)
+
     # -- training
 
     @classmethod

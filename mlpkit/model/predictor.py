@@ -215,6 +215,13 @@ class Predictor:
             raise DataError("this model predicts numbers, not classes, so there are no probabilities", help="use predict")
         return self._combined(self.target_encoder).scores(self._encode(rows, allow_large))
 
+    def encode(self, rows: Any, *, allow_large: bool = False) -> Array:
+        """Return the encoded inputs of raw rows, shape (rows, inputs), in the dtype of the spec.
+
+        Their names are ``model.input_encoder.feature_names``. The parameters and errors are those of `predict`.
+        """
+        return self._encode(rows, allow_large)
+
     def transform(self, rows: Any, *, layer: int = -2, allow_large: bool = False) -> Array:
         """Return the outputs of a hidden layer for raw rows: features for another model.
 
