@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from mlpkit.errors import UnseenCategoryWarning as UnseenCategoryWarning
     from mlpkit.errors import WorkerError as WorkerError
     from mlpkit.importing.arrays import from_arrays as from_arrays
+    from mlpkit.importing.keras import from_keras as from_keras
     from mlpkit.importing.scikit_learn import from_sklearn as from_sklearn
     from mlpkit.importing.torch_state import from_torch as from_torch
     from mlpkit.model.baselines import baselines as baselines
@@ -81,6 +82,7 @@ _HOMES = {  # module -> its public names
         "SurrogateWarning TrainingError TrainingInterrupted UndefinedMetricWarning UnseenCategoryWarning WorkerError"
     ),
     "importing.arrays": "from_arrays",
+    "importing.keras": "from_keras",
     "importing.scikit_learn": "from_sklearn",
     "importing.torch_state": "from_torch",
     "model.baselines": "baselines",
