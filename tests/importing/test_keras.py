@@ -49,18 +49,12 @@ def test_outputs_are_those_of_keras_to_rounding(name, here, tmp_path):
     np.testing.assert_array_equal(outputs(mlpkit.load(tmp_path / "model.h5"), x), outputs(model, x))
 
 
-def test_a_file_is_read_in_a_process_of_its_own():
-    assert [layer.kind for layer in _read(HERE / "functional.h5")] == [
-        "InputLayer",
-        "Rescaling",
-        "Flatten",
-        "Dense",
-        "Dense",
-        "ELU",
-        "Dense",
-    ]
-    with pytest.raises(mlpkit.ModelFileError, match="0 parts 'config"):
-        mlpkit.from_keras(HERE / "answers.npz")
+def test_a_file_is_read_in_a_process_of_its_own_and_errors_come_back(tmp_path):
+    kinds = [layer.kind for layer in _read(HERE / "functional.h5")]
+    assert kinds == ["InputLayer", "Rescaling", "Flatten", "Dense", "Dense", "ELU", "Dense"]
+    archive(tmp_path / "m.keras", OK, declared((2, 1), external="/etc/passwd"))
+    with pytest.raises(mlpkit.ModelFileError, match="has its data in other files"):
+        mlpkit.from_keras(tmp_path / "m.keras")
 
 
 def test_normalization_of_inputs_and_dropout_are_kept_and_columns_have_names(here):
@@ -288,13 +282,6 @@ def test_a_hostile_file_is_refused(message, here, tmp_path):
         mlpkit.from_keras(path)
     assert message in str(found.value)
     assert sorted(tmp_path.iterdir()) == before
-
-
-def test_the_process_that_reads_has_limits(tmp_path):
-    """Its descriptors and its memory end: a file that would need more is an error, and this process lives on."""
-    path = archive(tmp_path / "m.keras", OK, declared((2, 1), external="/etc/passwd"))
-    with pytest.raises(mlpkit.ModelFileError, match="has its data in other files"):
-        mlpkit.from_keras(path)
 
 
 def test_a_process_that_dies_is_an_error(monkeypatch):

@@ -63,10 +63,15 @@ def same(estimator, rows):
     return model
 
 
-@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
 @pytest.mark.parametrize(
-    "y",
-    [Y, np.where(Y, "yes", "no"), np.arange(ROWS) % 3 - 1, np.where(Y, 1.0, 2.0), RNG.integers(0, 2, (ROWS, 3))],
+    ("activation", "y"),
+    [
+        ("relu", Y),
+        ("tanh", np.where(Y, "yes", "no")),
+        ("logistic", np.arange(ROWS) % 3 - 1),
+        ("identity", np.where(Y, 1.0, 2.0)),
+        ("relu", RNG.integers(0, 2, (ROWS, 3))),
+    ],
     ids=["binary", "texts", "classes", "floats", "labels"],
 )
 def test_classifiers(activation, y):
@@ -98,7 +103,6 @@ SCALERS = [
 
 @pytest.mark.parametrize("scaler", SCALERS, ids=str)
 def test_scalers(scaler):
-    same(make_pipeline(scaler, regressor()).fit(X, X[:, 0]), X)
     named = pd.DataFrame(X, columns=list("abcd"))
     model = same(make_pipeline(scaler, regressor()).fit(named, X[:, 0]), named)
     np.testing.assert_array_equal(model.predict(named[["d", "c", "b", "a"]]), model.predict(named))
@@ -111,8 +115,7 @@ def test_scaled_targets(scaler):
     same(TransformedTargetRegressor(make_pipeline(StandardScaler(), regressor()), transformer=scaler).fit(X, y[:, 0]), X)
 
 
-@pytest.mark.parametrize("strategy", ["mean", "median", "most_frequent", "constant"])
-@pytest.mark.parametrize("indicator", [False, True])
+@pytest.mark.parametrize(("strategy", "indicator"), [("mean", False), ("most_frequent", True)])
 def test_imputers_before_and_after_scalers(strategy, indicator):
     imputer = SimpleImputer(strategy=strategy, add_indicator=indicator)
     for steps in ([imputer, StandardScaler()], [StandardScaler(), imputer], [imputer], [RobustScaler(), imputer, MinMaxScaler()]):
@@ -127,7 +130,7 @@ ENCODERS = [
 ]
 
 
-@pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: str(encoder)[:60])
+@pytest.mark.parametrize("encoder", [ENCODERS[index] for index in (1, 2, 4, 7)], ids=lambda encoder: str(encoder)[:60])
 @pytest.mark.filterwarnings("ignore::mlpkit.UnseenCategoryWarning")
 def test_columns_of_a_table(encoder):
     numbers = make_pipeline(SimpleImputer(add_indicator=True), StandardScaler())

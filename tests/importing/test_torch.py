@@ -211,6 +211,7 @@ def test_a_file_that_is_no_valid_safetensors_file_is_refused(message, tmp_path):
     assert str(found.value).startswith(str(path))
 
 
+@pytest.mark.slow
 def test_every_cut_and_every_changed_byte_of_the_header_is_an_error_or_another_model(tmp_path):
     whole = write(tmp_path / "whole.safetensors", {"0.weight": ONE, "0.bias": np.ones(2, np.float32)}).read_bytes()
     path, length = tmp_path / "model.safetensors", 8 + struct.unpack("<Q", whole[:8])[0]
