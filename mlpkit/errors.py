@@ -1,5 +1,7 @@
 """Exceptions and warnings of mlpkit. A message describes the problem and its position; `help` has the advice.
 
+SpecError and DataError are also ValueError, which scikit-learn and others expect for wrong parameters and data.
+
 MLPKitError
 ├── SpecError            the spec is not valid, or does not fit the data
 ├── PluginError          a plugin cannot be used
@@ -100,7 +102,7 @@ class MLPKitError(Exception):
         return f"{self.message}\nhelp: {self.help}" if self.help else self.message
 
 
-class SpecError(MLPKitError):
+class SpecError(MLPKitError, ValueError):
     """Raised for a spec that is not valid, or does not fit the data."""
 
     @classmethod
@@ -139,7 +141,7 @@ class BrokenPlugin(PluginError):
     code = "broken_plugin"
 
 
-class DataError(MLPKitError):
+class DataError(MLPKitError, ValueError):
     """Raised for a table, an array or a data file that cannot be used."""
 
 

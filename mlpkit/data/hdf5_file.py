@@ -14,6 +14,7 @@ from typing import Any
 from mlpkit.data.disk.block_reader import unreadable
 from mlpkit.data.size_limits import check_claim, claimed
 from mlpkit.data.table import data_error
+from mlpkit.errors import DataError
 from mlpkit.files.signatures import recognised
 from mlpkit.text.column_names import same_form
 
@@ -27,7 +28,7 @@ def hdf5_errors(path: str | Path) -> Iterator[None]:
     """Convert h5py's errors about a file to DataError."""
     try:
         yield
-    except (FileNotFoundError, PermissionError):
+    except (FileNotFoundError, PermissionError, DataError):
         raise
     except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
         raise unreadable(str(path), error) from error

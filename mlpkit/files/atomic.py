@@ -129,6 +129,8 @@ def _converted(path: Path, error: type[MLPKitError]) -> Iterator[None]:
     """Return a context for file operations, which raises their errors as FileTaken or `error`."""
     try:
         yield
+    except MLPKitError:  # one of them may be a ValueError
+        raise
     except FileExistsError as cause:
         raise FileTaken(f"{path} exists", help="give another name, or allow replacing it") from cause
     except (OSError, ValueError) as cause:  # ValueError: the path has a NUL

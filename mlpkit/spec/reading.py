@@ -42,6 +42,8 @@ def read_text(path: str | Path) -> str:
             raise SpecError(f"cannot read the spec {path}: it is not a regular file", help=ADVICE)
         with open(found, "rb") as stream:
             return decode(_bounded(stream, str(path)), str(path))
+    except SpecError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or str(error)
         raise SpecError(f"cannot read the spec {path}: {reason}", help=ADVICE) from error
