@@ -6,7 +6,7 @@ from PyInstaller.utils.hooks import collect_data_files, collect_submodules, copy
 
 from mlpkit.plugin.entry_points import entry_points, parts
 
-hiddenimports = collect_submodules("mlpkit")
+hiddenimports = collect_submodules("mlpkit", filter=lambda name: name != "mlpkit.sklearn")  # which needs scikit-learn
 datas = copy_metadata("mlpkit") + collect_data_files("mlpkit")
 for _point in entry_points():
     _module = parts(_point.target)[0]

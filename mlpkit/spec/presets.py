@@ -88,11 +88,11 @@ def expanded(spec: Any) -> Any:
     if not isinstance(name, str) or name not in PRESETS:
         message = f"there is no preset {shortened(repr(name), 60)}"
         raise Findings([Finding(("preset",), message, f"use one of {first_few(sorted(PRESETS), 20)}, or remove it")])
-    return _merged(copy.deepcopy(PRESETS[name]), own)
+    return merged(copy.deepcopy(PRESETS[name]), own)
 
 
-def _merged(preset: Any, own: Any) -> Any:
+def merged(preset: Any, own: Any) -> Any:
     """Return a value of a preset, changed by that of a spec."""
     if not isinstance(preset, dict) or not isinstance(own, Mapping) or own.get("type") != preset.get("type"):
         return own
-    return {**preset, **{key: _merged(preset[key], value) if key in preset else value for key, value in own.items()}}
+    return {**preset, **{key: merged(preset[key], value) if key in preset else value for key, value in own.items()}}

@@ -252,6 +252,13 @@ def sklearn_model(linear: bool) -> Callable[[bool, int, list[str]], Any]:
     return make
 
 
+def estimator(classes: bool, seed: int, texts: list[str]) -> Any:
+    """mlpkit.sklearn with its defaults, on the table as it is."""
+    from mlpkit.sklearn import MLPKitClassifier, MLPKitRegressor
+
+    return (MLPKitClassifier if classes else MLPKitRegressor)(random_state=seed)
+
+
 def pytabkit(name: str, **of_classes: Any) -> Callable[[bool, int, list[str]], Any]:
     """RealMLP or TabM of pytabkit, with further options for classes."""
 
@@ -270,6 +277,7 @@ PEERS: dict[str, Fit] = {
     "CatBoost": with_estimator(catboost, of_text),
     "linear": with_estimator(sklearn_model(linear=True), of_text),
     "scikit-learn's MLP": with_estimator(sklearn_model(linear=False), of_text),
+    "mlpkit.sklearn": with_estimator(estimator),
     "RealMLP-TD": with_estimator(pytabkit("RealMLP_TD"), categorical),
     "RealMLP-TD-CE": with_estimator(pytabkit("RealMLP_TD", val_metric_name="cross_entropy"), categorical),
     "RealMLP-TD-S": with_estimator(pytabkit("RealMLP_TD_S"), categorical),
