@@ -207,7 +207,8 @@ def few_categories(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_text(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.assign(**{name: rows[name].astype(str) for name in rows if not pd.api.types.is_numeric_dtype(rows[name])})
+    texts = [name for name in rows if not pd.api.types.is_numeric_dtype(rows[name])]
+    return rows.assign(**{name: rows[name].astype(object).where(rows[name].notna(), "missing").astype(str) for name in texts})
 
 
 def lightgbm(classes: bool, seed: int, texts: list[str]) -> Any:
