@@ -104,7 +104,7 @@ def given_inputs(inputs: Sequence[str] | Mapping[str, Any] | None, center: Any, 
     """
     if inputs is None:
         return [NumberInput("x", *_scaling(center, scale, width))], False
-    if isinstance(inputs, str) or not isinstance(inputs, (Sequence, Mapping, np.ndarray)):
+    if isinstance(inputs, str) or not hasattr(inputs, "__iter__"):
         raise DataError(f"inputs is {shortened(repr(inputs))}, not a list of names", help='pass a list such as ["age", "height"]')
     listed = list(inputs)
     names = unique(listed)

@@ -102,7 +102,9 @@ def _read(path: str | Path) -> list[KerasLayer]:
     with naming(path):
         described = layers_of(values["config"])
         each = [[_array(arrays, *place) for place in own] for own in values["arrays"]]
-    order = in_order(described, sequential=values["config"]["class_name"] == "Sequential")
+    config = values["config"]
+    outputs = None if config["class_name"] == "Sequential" else config["config"].get("output_layers", [])
+    order = in_order(described, outputs)
     return [_layer(described[index], each[index], values["version"]) for index in order]
 
 

@@ -13,6 +13,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from io import BytesIO
+from math import prod
 from typing import Any
 
 from mlpkit.errors import Corrupt, MLPKitError, ModelFileError, NotAModelFile, ResourceLimit, Unsafe
@@ -21,13 +22,24 @@ from mlpkit.modelfile.strict_json import decode
 from mlpkit.text.shown import shortened
 from mlpkit.workers.job import Job
 
-MEMORY, SECONDS = 2 * 2**30, 60  # limits of the process, besides those by the size of the file
+MEMORY, SECONDS = 2 * 2**30, 10  # limits of the process, besides those by the size of the file
 EXPANSION = 20  # most bytes of arrays for each byte of the file: weights hardly compress
 SLACK = 2**20
 FILTERS = {1, 2, 3}  # deflate, shuffle and checksums
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 WHOLE = "save the whole model: model.save('model.keras')"
-FAILURES = (OSError, KeyError, ValueError, TypeError, RuntimeError, MemoryError, AttributeError, EOFError, NotImplementedError)
+FAILURES = (
+    OverflowError,
+    OSError,
+    KeyError,
+    ValueError,
+    TypeError,
+    RuntimeError,
+    MemoryError,
+    AttributeError,
+    EOFError,
+    NotImplementedError,
+)
 
 
 def read(values: dict[str, Any], data: bytes, job: Job) -> tuple[dict[str, Any], bytes]:
@@ -226,6 +238,6 @@ def _array(dataset: Any, name: str, size: int) -> Any:
         raise Unsafe(f"{shortened(name)!r} is compressed by an unusual filter", help="save the model again")
     if dataset.dtype.kind not in "fiub" or dataset.dtype.itemsize > 8 or dataset.shape is None or len(dataset.shape) > MAX_RANK:
         raise ModelFileError(f"{shortened(name)!r} has values of type {shortened(str(dataset.dtype), 60)}, not numbers")
-    if dataset.size * dataset.dtype.itemsize > EXPANSION * size + SLACK:
-        raise ResourceLimit(f"{shortened(name)!r} has the shape {dataset.shape}, far larger than the file")
+    if max(dataset.size, prod(dataset.chunks or ())) * dataset.dtype.itemsize > EXPANSION * size + SLACK:
+        raise ResourceLimit(f"{shortened(name)!r} has the shape {dataset.shape}, or chunks, far larger than the file")
     return np.ascontiguousarray(dataset[()])

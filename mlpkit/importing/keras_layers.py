@@ -231,9 +231,12 @@ LAYERS: dict[str, Convert] = {
 }
 
 
-def in_order(described: Sequence[Config], sequential: bool) -> list[int]:
-    """Return the indices of layers in the order in which they follow each other. Raise DataError if they branch."""
-    if sequential:
+def in_order(described: Sequence[Config], outputs: Any) -> list[int]:
+    """Return the indices of layers in the order in which they follow each other. Raise DataError if they branch.
+
+    `outputs` has the output layers as Keras writes them; None for a Sequential model, whose layers are in order.
+    """
+    if outputs is None:
         return list(range(len(described)))
     names = [str(layer["config"]["name"]) for layer in described]
     before = {name: _sources(layer.get("inbound_nodes")) for name, layer in zip(names, described, strict=True)}
@@ -248,6 +251,10 @@ def in_order(described: Sequence[Config], sequential: bool) -> list[int]:
     chain = beginnings
     while chain[-1] in after and len(chain) <= len(names):
         chain.append(after[chain[-1]])
+    if (ends := _sources(outputs)) != chain[-1:]:
+        raise DataError(
+            f"the outputs of the model are those of {first_few(ends, 5, repr)}, not of {shortened(chain[-1])!r} alone", help=ONLY
+        )
     if len(chain) != len(names):
         raise DataError(f"the network branches or goes in a circle behind the layer {shortened(chain[-1])!r}", help=ONLY)
     return [names.index(name) for name in chain]

@@ -144,7 +144,8 @@ def test_a_normalization_that_is_given_in_the_description(here, tmp_path):
     assert model.predict([[3.0, 3.0]]).tolist() == [5.5]
 
 
-def test_a_file_of_keras_2(here, tmp_path):
+@pytest.mark.parametrize("last", ["scope/out", "hidden"])
+def test_a_file_of_keras_2(last, here, tmp_path):
     nodes = [[], [[["in", 0, 0, {}]]], [[["hidden", 0, 0, {}]]]]
     layers = [
         {"class_name": "InputLayer", "config": {"name": "in", "batch_input_shape": [None, 2]}},
@@ -154,13 +155,19 @@ def test_a_file_of_keras_2(here, tmp_path):
     layers = [{**each, "name": each["config"]["name"], "inbound_nodes": node} for each, node in zip(layers, nodes, strict=True)]
     with h5py.File(tmp_path / "old.h5", "w") as file:
         file.attrs["keras_version"] = np.bytes_("2.15.0")
-        file.attrs["model_config"] = json.dumps({"class_name": "Functional", "config": {"name": "m", "layers": layers[::-1]}})
+        file.attrs["model_config"] = json.dumps(
+            {"class_name": "Functional", "config": {"layers": layers[::-1], "output_layers": [[last, 0, 0]]}}
+        )
         for name, own in (("hidden", ONE["dense"]), ("scope/out", [np.array([[2.0]], np.float32)])):
             group = file.create_group(f"model_weights/{name}")
             names = [f"{name}/{each}:0" for each in ("kernel", "bias")[: len(own)]]
             group.attrs["weight_names"] = [np.bytes_(each) for each in names]
             for each, array in zip(names, own, strict=True):
                 group[each] = array
+    if last == "hidden":
+        with pytest.raises(mlpkit.DataError, match="the outputs of the model are those of 'hidden'"):
+            mlpkit.from_keras(tmp_path / "old.h5")
+        return
     model = mlpkit.from_keras(tmp_path / "old.h5")
     np.testing.assert_allclose(model.predict([[1.0, 1.0]]), 2 * 3.5 / (1 + np.exp(-3.5)), rtol=1e-6)
 
@@ -246,6 +253,7 @@ HOSTILE = {
     "is a link, which": lambda path: archive(path, OK, linked("external", "/etc/passwd")),
     "far larger than the file": lambda path: archive(path, OK, declared((10**6, 10**6), chunks=(1000, 1000), compression="gzip")),
     "larger than the file": lambda path: archive(path, OK, declared((10**5, 10**3), chunks=(10, 10))),
+    "or chunks, far larger": lambda path: archive(path, OK, declared((2, 1), chunks=(10**4, 10**4), maxshape=(None, None))),
     "has its data in other files": lambda path: archive(path, OK, declared((2, 1), external="/etc/passwd")),
     "its data in other": lambda path: archive(path, OK, virtual(path)),
     "compressed by an unusual filter": lambda path: archive(path, OK, declared((2, 1), chunks=(2, 1), compression="lzf")),
