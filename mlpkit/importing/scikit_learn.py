@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mlpkit.data.table import value_names
 from mlpkit.errors import DataError
 from mlpkit.importing.assembly import LayerWeights, assemble
 from mlpkit.importing.columns import Input, NumberInput, encoder_of
@@ -71,7 +72,7 @@ def from_sklearn(
     if first is None and kind_of(estimator):
         raise DataError(f"the {type(estimator).__name__} is not fitted", help="call fit first")
     names = getattr(first, "feature_names_in_", None)
-    columns = [f"x{index}" for index in range(getattr(first, "n_features_in_", 0))] if names is None else [str(name) for name in names]
+    columns = value_names("x", getattr(first, "n_features_in_", 0)) if names is None else [str(name) for name in names]
     fitted = _network(estimator, [Raw(name) for name in columns], "")
     network = fitted.network
     weights, biases = [np.asarray(each) for each in network.coefs_], [np.asarray(each) for each in network.intercepts_]

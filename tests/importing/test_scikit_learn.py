@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_selector
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.impute import KNNImputer, MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -156,6 +156,18 @@ def test_a_column_in_several_parts_and_steps_behind_the_columns():
     same(Pipeline(steps).fit(TABLE, Y), TABLE)
 
 
+def test_selected_columns_and_steps_that_are_given_tables():
+    chosen = ColumnTransformer(
+        [("c", OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude="number"))],
+        remainder=make_pipeline(SimpleImputer(), StandardScaler()),
+    )
+    same(make_pipeline(chosen, classifier()).fit(TABLE, Y), TABLE)
+    first = ColumnTransformer([("n", SimpleImputer(add_indicator=True), list("abcd")), ("c", OneHotEncoder(sparse_output=False), ["city"])])
+    second = ColumnTransformer([("s", StandardScaler(), ["n__a", "n__b"]), ("m", MinMaxScaler(), ["n__c"])], remainder="passthrough")
+    steps = Pipeline([("first", first), ("second", second), ("mlp", classifier())]).set_output(transform="pandas")
+    same(steps.fit(TABLE, Y), TABLE)
+
+
 def test_unions_and_searches():
     union = FeatureUnion([("a", SimpleImputer()), ("b", MissingIndicator()), ("c", "drop")], transformer_weights={"a": 0.5})
     same(make_pipeline(union, classifier()).fit(GAPS, Y), GAPS)
@@ -169,6 +181,7 @@ def test_arrays_with_columns_of_categories_or_without_some_columns():
     part = ColumnTransformer([("n", StandardScaler(), [0, 1]), ("c", OneHotEncoder(), [-1])])
     for rows in (codes, objects):
         same(make_pipeline(part, classifier()).fit(rows, Y), rows)
+    same(make_pipeline(OneHotEncoder(), classifier()).fit(codes[:, 4:], Y), codes[:, 4:])
     mask = ColumnTransformer([("n", StandardScaler(), [True, False, False, True, False])])
     same(make_pipeline(mask, classifier()).fit(codes, Y), codes)
 
