@@ -21,6 +21,7 @@ from mlpkit.spec.class_labels import _distinct
 from mlpkit.text import json_text
 
 from .calls import calls
+from .sampling import one_in
 
 LAYERS = [{"units": 1, "activation": "sigmoid"}]
 BASE = {"network": {"layers": LAYERS}, "loss": "binary_crossentropy", "training": {"epochs": 1}}
@@ -193,7 +194,7 @@ CALLING = {
 
 
 @pytest.mark.filterwarnings("ignore::mlpkit.errors.ConstantColumnWarning")  # there are more columns than rows
-@pytest.mark.parametrize("make", CALLING.values(), ids=CALLING)
+@pytest.mark.parametrize("make", one_in(2, CALLING.values()), ids=CALLING)
 def test_calls_are_made_in_proportion(tmp_path, make):
     few, many = (calls(make(tmp_path, size)) for size in (200, 800))
     assert many <= MOST * few, (few, many)

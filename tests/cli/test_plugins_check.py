@@ -319,6 +319,7 @@ def test_an_installed_package_without_plugins(package, install_package, run):
 # -- what the kit finds
 
 
+@pytest.mark.slow
 def test_the_kit_finds_broken_plugins(folder, site, run):
     (folder / "own.py").write_text(CODE.replace("return self.k + 0 * z", "return self.k + 0.1 + 0 * z"))
     done = run("plugins", "check", "own.py", "-g", "activations", "--json")

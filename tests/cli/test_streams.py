@@ -147,6 +147,7 @@ def test_a_bar_on_a_terminal_only(project, start, environment, terminal):
     assert b"epoch 200/200" in shown
 
 
+@pytest.mark.slow
 def test_pipes(trained, start):
     text = (trained / "shapes.csv").read_bytes()
     out, err = start("predict", "model.h5", stdin=subprocess.PIPE).communicate(text, timeout=600)

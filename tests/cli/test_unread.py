@@ -105,6 +105,7 @@ def test_a_signal_that_is_ignored_stays_ignored(project, start, number):
     assert (process.returncode, len(mlpkit.load("model.h5").history)) == (0, 400)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", SIGNALS)
 def test_every_command_handles_its_ending(trained, start, number):
     """As process 1 of a container a signal without a handler has no effect."""

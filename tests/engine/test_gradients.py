@@ -78,7 +78,7 @@ def gradient_error(depth, hidden, last, loss, normalization, weighted, joint=Tru
     return np.linalg.norm(gradient - differences) / max(np.linalg.norm(differences), 1e-3)
 
 
-@pytest.mark.parametrize("loss", one_in(2, LOSSES))
+@pytest.mark.parametrize("loss", one_in(4, LOSSES))
 @pytest.mark.parametrize("depth", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_gradient_of_each_loss_with_each_last_activation(loss, depth):
     errors = {(last, weighted): gradient_error(depth, "tanh", last, loss, None, weighted) for last in fitting(loss) for weighted in (0, 1)}
@@ -86,7 +86,7 @@ def test_gradient_of_each_loss_with_each_last_activation(loss, depth):
 
 
 @pytest.mark.parametrize(
-    ("depth", "hidden"), one_in(3, [(depth, name) for depth in (2, 3, 4) for name in ACTIVATIONS if (depth, name) != TOWER])
+    ("depth", "hidden"), one_in(6, [(depth, name) for depth in (2, 3, 4) for name in ACTIVATIONS if (depth, name) != TOWER])
 )
 def test_gradient_of_each_hidden_activation(hidden, depth):
     errors = [gradient_error(depth, hidden, last, loss, None, weighted) for last, loss in ENDS for weighted in (False, True)]
@@ -102,7 +102,7 @@ def test_gradient_of_each_combination(loss):
 
 
 @pytest.mark.parametrize("normalization", ["batch", "layer", "rms"])
-@pytest.mark.parametrize("hidden", one_in(2, ACTIVATIONS))
+@pytest.mark.parametrize("hidden", one_in(4, ACTIVATIONS))
 def test_gradient_through_normalization(normalization, hidden):
     assert gradient_error(3, hidden, "softmax", "categorical_crossentropy", normalization, True) < 1e-6
 

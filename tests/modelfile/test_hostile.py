@@ -98,7 +98,7 @@ SMALL = [name for name, case in CASES.items() if case.error is not AmbiguousPlug
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW or number % 4 else ()) for number, name in enumerate(SMALL)]
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW or number % 8 else ()) for number, name in enumerate(SMALL)]
 )
 def test_a_hostile_file_is_refused(name, tmp_path):
     case, path = CASES[name], tmp_path / file_name(name)

@@ -51,14 +51,14 @@ def identity(plugin):
     return f"{plugin.kind}-{plugin!r}"
 
 
-@pytest.mark.parametrize("plugin", one_in(30, EVERY), ids=identity)
+@pytest.mark.parametrize("plugin", one_in(60, EVERY), ids=identity)
 def test_a_good_plugin_passes_every_check(plugin):
     report = examine(plugin, without=("saved_model",))
     assert report.ok, str(report)
     assert {check.name for check in report.checks if check.status == "skipped"} <= APPLY_TO_SOME
 
 
-@pytest.mark.parametrize("plugin", one_in(30, STYLES), ids=identity)
+@pytest.mark.parametrize("plugin", one_in(60, STYLES), ids=identity)
 def test_a_good_plugin_of_another_style_passes_every_check(plugin):
     report = examine(plugin, without=("saved_model",))
     assert report.ok, str(report)

@@ -41,8 +41,14 @@ def exact(alpha, scale, errors):
         return np.array(values, np.float64), np.array(derivatives, np.float64)
 
 
-@parametrize_with_checks([Robust(), *(Robust(alpha=alpha, scale=0.3) for alpha in (0.0, -1e20))])
+@parametrize_with_checks([Robust()])
 def test_contract(check):
+    check()
+
+
+@pytest.mark.slow
+@parametrize_with_checks([Robust(alpha=alpha, scale=0.3) for alpha in (0.0, -1e20)])
+def test_contract_of_other_shapes(check):
     check()
 
 

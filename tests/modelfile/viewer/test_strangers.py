@@ -198,6 +198,7 @@ def test_files_that_are_not_models_are_reported(name, page, tmp_path):
     assert reason in page.show(tmp_path / "file.h5")
 
 
+@pytest.mark.slow
 def test_damage_is_found_or_harmless(page):
     """Each byte of a model with some of its bits flipped: the page's own error, or the very same model."""
     page.js("document.getElementById('file').value = ''")

@@ -133,7 +133,7 @@ DATA = [  # what becomes of the table, and words of the error; without a split, 
 ]
 
 
-@pytest.mark.parametrize(("change", "words"), one_in(2, DATA), ids=range(len(DATA)))
+@pytest.mark.parametrize(("change", "words"), one_in(4, DATA), ids=range(len(DATA)))
 def test_changed_data_are_named(table, spec_with, run_until, change, words, tmp_path):
     spec = spec_with(data__split=None, training__early_stopping=None)
     run_until(spec, 6, tmp_path / "part.h5")

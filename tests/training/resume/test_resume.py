@@ -32,7 +32,7 @@ STEADY = {"network__layers__0__dropout": 0.0, "network__layers__0__normalization
 
 
 @pytest.mark.parametrize(
-    "optimizer", one_in(3, OPTIMIZERS), ids=lambda entry: json.dumps(entry).translate({34: None, 123: None, 125: None})
+    "optimizer", one_in(6, OPTIMIZERS), ids=lambda entry: json.dumps(entry).translate({34: None, 123: None, 125: None})
 )
 def test_stopped_anywhere_with_any_optimizer(table, spec_with, saved, assert_goes_on, optimizer, tmp_path):
     cls = REGISTRIES["optimizers"].get(optimizer if isinstance(optimizer, str) else optimizer["type"])
@@ -70,7 +70,7 @@ WRAPPERS = {
 
 
 @pytest.mark.parametrize(
-    "inner", one_in(3, INNER), ids=lambda inner: "-".join(inner) if isinstance(inner, dict) else getattr(inner, "__name__", inner)
+    "inner", one_in(6, INNER), ids=lambda inner: "-".join(inner) if isinstance(inner, dict) else getattr(inner, "__name__", inner)
 )
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 @pytest.mark.parametrize("stopping", [None, pytest.param({"patience": 50}, marks=pytest.mark.slow)], ids=["plain", "stopping"])
@@ -92,7 +92,7 @@ VARIANTS = [
 ]
 
 
-@pytest.mark.parametrize("variant", one_in(3, VARIANTS), ids=lambda variant: "-".join(variant) or "as it is")
+@pytest.mark.parametrize("variant", one_in(6, VARIANTS), ids=lambda variant: "-".join(variant) or "as it is")
 def test_stopped_anywhere_in_any_kind_of_run(table, spec_with, saved, assert_goes_on, variant, tmp_path):
     spec = {**spec_with(), **variant}
     if "loss" in variant:
