@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import math
 import re
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.options import Code, Force, load_code
-from mlpkit.cli.output_files import MODELS, check_ending, check_output, ending_of
+from mlpkit.cli.errors import OutputError
+from mlpkit.cli.options import Code, Force, ModelOutput, Settings, load_code, with_code
+from mlpkit.cli.output_files import MODELS, check_ending, check_is_file, check_output, ending_of
 from mlpkit.cli.overrides import Setting
 from mlpkit.errors import ModelFileError
 from mlpkit.text.shown import one_line
@@ -26,7 +28,6 @@ PICKLES = (".pkl", ".pickle", ".joblib")
 INTEGER = re.compile(r"-?[1-9][0-9]{0,17}|0")
 NONE = "a pickle can run code, and is not loaded"
 
-Output = Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Model file to write.")]
 Activations = Annotated[
     str | None,
     typer.Option(
@@ -41,16 +42,12 @@ Scale = Annotated[str | None, typer.Option(metavar="NUMBERS", help="Numbers that
 Target = Annotated[str | None, typer.Option(metavar="NAMES", help="Names of the predicted columns.")]
 TargetCenter = Annotated[str | None, typer.Option(metavar="NUMBERS", help="Numbers added to the outputs, after --target-scale.")]
 TargetScale = Annotated[str | None, typer.Option(metavar="NUMBERS", help="Numbers that the outputs are multiplied by.")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("-s", "--set", metavar="KEY=VALUE", help="Set a value of the spec, such as optimizer=sgd; repeatable."),
-]
 
 
 def import_weights(
     console: Console,
     file: Annotated[str, typer.Argument(metavar="FILE", help="File of weights: .safetensors, or .keras or .h5 of Keras.")],
-    output: Output = "model.h5",
+    output: ModelOutput = "model.h5",
     activations: Activations = None,
     order: Order = None,
     classes: Classes = None,
@@ -68,6 +65,7 @@ def import_weights(
 
     Networks are chains of dense layers. Lists are separated by commas. In Python, mlpkit.from_sklearn takes pipelines of scikit-learn.
     """
+    check_is_file(output)
     check_ending(output, MODELS, "a model")
     check_output(output, force=force, reads=[file])
     load_code(code)
@@ -85,9 +83,12 @@ def import_weights(
         "spec": spec or None,
     }
     model = _imported(file, _listed(activations), _listed(order), given)
-    model.save(output, replace=force)
+    try:
+        model.save(output, replace=force)
+    except ModelFileError as error:
+        raise OutputError(error.message, help=error.help) from error
     console.out(model.summary())
-    console.say(one_line(f"saved {output}"))
+    console.say(one_line(f"saved {output}; next: {with_code(f'mlpkit predict {shlex.quote(output)} DATA', code)}"))
 
 
 def _imported(file: str, activations: list[str] | None, order: list[str] | None, given: dict[str, Any]) -> Model:
@@ -115,8 +116,12 @@ def _imported(file: str, activations: list[str] | None, order: list[str] | None,
 
 
 def _listed(text: str | None) -> list[str] | None:
-    """Return the values of a list; one with a comma is in double quotes."""
-    return None if text is None else [each.strip() for each in next(csv.reader([text], skipinitialspace=True), [])]
+    """Return the values of a list; one with a comma is in double quotes. Raise BadParameter if it has several lines."""
+    if text is None:
+        return None
+    if len(text.splitlines()) > 1:
+        raise typer.BadParameter(f"{text!r} has several lines, not values that are separated by commas")
+    return [each.strip() for each in next(csv.reader([text], skipinitialspace=True), [])]
 
 
 def _labels(text: str | None) -> list[Any] | None:

@@ -29,6 +29,11 @@ Surrogate = Annotated[
 ]
 Data = Annotated[str | None, typer.Option("-d", "--data", metavar="DATA", help="Data to use instead of the spec's data.path.")]
 Large = Annotated[bool, typer.Option("--allow-large", help="Read a file that declares more than 1,000 times its own size.")]
+ModelOutput = Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Model file to write.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("-s", "--set", metavar="KEY=VALUE", help="Set a value of the spec, such as training.batch_size=64; repeatable."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Overwrite an existing file.")]
 

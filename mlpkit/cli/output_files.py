@@ -55,6 +55,12 @@ def check_ending(path: str, own: dict[str, str], content: str) -> None:
         raise typer.BadParameter(message, param_hint="--output")
 
 
+def check_is_file(path: str) -> None:
+    """Raise BadParameter if a model would be written to stdout."""
+    if path == "-":
+        raise typer.BadParameter("a model is written to a file, not to stdout", param_hint="--output")
+
+
 def check_output(path: str, *, force: bool = True, reads: Sequence[str | Path | None] = ()) -> None:
     """Check that a file can and may be written, before any work is done.
 

@@ -15,8 +15,8 @@ from mlpkit.cli.console import Console
 from mlpkit.cli.errors import OutputError
 from mlpkit.cli.member_progress import progress_of
 from mlpkit.cli.model_facts import columns_text, facts, facts_text
-from mlpkit.cli.options import Code, Data, Json, load_code, with_code
-from mlpkit.cli.output_files import MODELS, check_ending, check_output, same_file
+from mlpkit.cli.options import Code, Data, Json, ModelOutput, Settings, load_code, with_code
+from mlpkit.cli.output_files import MODELS, check_ending, check_is_file, check_output, same_file
 from mlpkit.cli.overrides import Setting
 from mlpkit.cli.progress import Progress, Style
 from mlpkit.cli.run_summary import RunSummary, resume_command
@@ -31,11 +31,6 @@ if TYPE_CHECKING:
     from mlpkit.spec import Spec
 
 
-Output = Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Model file to write.")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("-s", "--set", metavar="KEY=VALUE", help="Set a value of the spec, such as training.batch_size=64; repeatable."),
-]
 Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Maximum number of epochs, instead of the spec's.")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed, instead of the spec's.")]
 Resume = Annotated[
@@ -59,7 +54,7 @@ def train(
     console: Console,
     spec: Annotated[str, typer.Argument(metavar="SPEC", help="JSON file of the spec; '-' is stdin.")],
     data: Data = None,
-    output: Output = "model.h5",
+    output: ModelOutput = "model.h5",
     settings: Settings = None,
     epochs: Epochs = None,
     seed: Seed = None,
@@ -110,8 +105,7 @@ def _use_threads(count: int | None) -> None:
 def _check_streams(spec: str, data: str | None, output: str) -> None:
     if spec == data == "-":
         raise typer.BadParameter("spec and data cannot both come from stdin", param_hint="--data")
-    if output == "-":
-        raise typer.BadParameter("a model is written to a file, not to stdout", param_hint="--output")
+    check_is_file(output)
 
 
 def all_settings(settings: list[str] | None, epochs: int | None, seed: int | None) -> list[Setting]:

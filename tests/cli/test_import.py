@@ -35,7 +35,7 @@ def test_weights_of_torch(run, folder):
     )
     assert done.code == 0, done.err
     assert "relu" in done.out
-    assert "saved net.h5" in done.err
+    assert "saved net.h5; next: mlpkit predict net.h5 DATA" in done.err
     model = mlpkit.load("net.h5")
     assert model.predict([{"a": 3, "b, c": 1}]).tolist() == [15.0]
     assert (model.spec.name, model.spec.data.target) == ("mine", ("y",))
@@ -63,8 +63,21 @@ WRONG = {
     "is not a list of numbers": ("net.safetensors", ["--center", "a"]),
     "unknown key 'optimzer'": ("net.safetensors", ["--activations", "relu", "--order", "hidden,out", "--set", "optimzer=sgd"]),
     "is an input of the command": ("net.h5", ["-o", "net.h5"]),
+    "a model is written to a file, not to stdout": ("net.safetensors", ["-o", "-"]),
+    "has several lines": ("net.safetensors", ["--inputs", "a\rb"]),
+    "has several lines, not": ("net.safetensors", ["--classes", "a\nb"]),
     "has the suffix of CSV": ("net.safetensors", ["-o", "net.csv"]),
 }
+
+
+def test_a_model_that_cannot_be_written_is_the_error_of_an_output(run, folder, monkeypatch):
+    def save(*_, **__):
+        raise mlpkit.ModelFileError("net.h5: it cannot be written: no space left on device")
+
+    monkeypatch.setattr("mlpkit.model.model.Model.save", save)
+    safetensors(folder / "net.safetensors", ARRAYS)
+    done = run("import", "net.safetensors", "--activations", "relu", "--order", "hidden,out")
+    assert (done.code, done.out) == (1, "")
 
 
 @pytest.mark.parametrize("message", WRONG)
