@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlpkit.errors import DataError
 from mlpkit.importing.assembly import LayerWeights, assemble, units_of
-from mlpkit.importing.columns import encoder_of, given_inputs, places_in
+from mlpkit.importing.columns import as_list, encoder_of, given_inputs, places_in
 from mlpkit.importing.targets import Target
 from mlpkit.model.model import Model
 from mlpkit.plugin import Activation
@@ -85,7 +85,8 @@ def from_arrays(
     >>> model.predict([{"a": 1, "b": 2}]).tolist()
     [2.0]
     """
-    arrays, shifts = _weights(weights), _biases(biases, weights)
+    arrays = _weights(weights)
+    shifts = _biases(biases, len(arrays))
     _check_shapes(arrays, shifts, chosen := activations_of(activations, arrays, classes))
     layers = [LayerWeights(*each) for each in zip(arrays, shifts, chosen, strict=True)]
     given = {"inputs": inputs, "center": center, "scale": scale, "dtype": dtype, "spec": spec}
@@ -116,20 +117,20 @@ def finished(
 
 
 def _weights(weights: Any) -> list[Array]:
-    if isinstance(weights, (str, Mapping)) or not hasattr(weights, "__len__") or not len(weights):
+    listed = None if isinstance(weights, Mapping) else as_list(weights)
+    if not listed:
         raise DataError(f"weights is {shortened(repr(weights))}, not a list of arrays", help="pass the weights of the layers in order")
-    return [finite_numbers(f"weights[{index}]", given, 2) for index, given in enumerate(weights)]
+    return [finite_numbers(f"weights[{index}]", given, 2) for index, given in enumerate(listed)]
 
 
-def _biases(biases: Any, weights: Sequence[Any]) -> list[Array | None]:
+def _biases(biases: Any, count: int) -> list[Array | None]:
     if biases is None:
-        return [None] * len(weights)
-    if isinstance(biases, (str, Mapping)) or not hasattr(biases, "__len__") or len(biases) != len(weights):
-        found = len(biases) if hasattr(biases, "__len__") else shortened(repr(biases))
-        raise DataError(
-            f"biases has {found}, but there are weights of {counted(len(weights), 'layer')}", help="pass one bias, or None, for each"
-        )
-    return [None if given is None else finite_numbers(f"biases[{index}]", given, 1) for index, given in enumerate(biases)]
+        return [None] * count
+    listed = None if isinstance(biases, Mapping) else as_list(biases)
+    if listed is None or len(listed) != count:
+        found = shortened(repr(biases)) if listed is None else len(listed)
+        raise DataError(f"biases has {found}, but there are weights of {counted(count, 'layer')}", help="pass one bias, or None, for each")
+    return [None if given is None else finite_numbers(f"biases[{index}]", given, 1) for index, given in enumerate(listed)]
 
 
 def finite_numbers(name: str, given: Any, rank: int) -> Array:
@@ -155,11 +156,12 @@ def activations_of(given: Any, weights: Sequence[Array], classes: Any) -> list[A
     count = len(weights)
     if isinstance(given, (str, Mapping, Activation, type)):
         given = [given] * (count - 1)
-    if not isinstance(given, (Sequence, np.ndarray)) or len(given) not in (count - 1, count):
-        found = len(given) if hasattr(given, "__len__") else shortened(repr(given))
+    listed = as_list(given)
+    if listed is None or len(listed) not in (count - 1, count):
+        found = shortened(repr(given)) if listed is None else len(listed)
         help = "pass one for each layer, or for each hidden layer"
         raise DataError(f"activations has {found}, but there are weights of {counted(count, 'layer')}", help=help)
-    return [*given] if len(given) == count else [*given, last_activation(int(weights[-1].shape[1]), classes)]
+    return listed if len(listed) == count else [*listed, last_activation(int(weights[-1].shape[1]), classes)]
 
 
 def last_activation(units: int, classes: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -87,7 +87,7 @@ def assemble(
     weights = {name: array for index, layer in enumerate(layers) for name, array in layer.arrays(index).items()}
     spec = _spec(layers, inputs, target, _checked(given), {"dtype": dtype or dtype_of(weights.values()), **defaults})
     spec = spec.with_widths(inputs.width, spec.network.layers[-1].units or 1)
-    encoder = encoder_of(spec, target, spec.network.layers[-1].units or 1)
+    encoder = encoder_of(spec, replace(target, names=spec.data.target), spec.network.layers[-1].units or 1)
     network = Network(spec.network, spec.dtype)
     set_weights(network, weights)
     return Model.from_parts(Stored(spec, (StoredMember(network, History()),), inputs, encoder, {}))
@@ -112,7 +112,7 @@ def _checked(given: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def _spec(layers: Sequence[LayerWeights], inputs: InputEncoder, target: Target, given: dict[str, Any], defaults: dict[str, Any]) -> Spec:
     network = _network(layers, given.pop("network", None))
-    output = _activation(network["layers"][-1]["activation"]).output
+    output = activation_of(network["layers"][-1]["activation"]).output
     chosen: dict[str, Any] = {"loss": loss_for(output), "preprocessing": {"missing": "impute" if inputs.numbers.impute else "none"}}
     if target.names is not None:
         chosen["data"] = {"target": target.given_names}
@@ -144,15 +144,15 @@ def _network(layers: Sequence[LayerWeights], given: Any) -> dict[str, Any]:
 def units_of(weight: Array, activation: Any) -> int:
     """Return the number of outputs of a layer. Raise DataError if a gated activation has an odd number of columns."""
     columns = int(weight.shape[1])
-    if not isinstance(_activation(activation), Gated):
+    if not isinstance(activation_of(activation), Gated):
         return columns
     if columns % 2:
         raise DataError(f"a weight has {columns} columns, but a gated activation needs an even number", help="choose another activation")
     return columns // 2
 
 
-def _activation(given: Any) -> Activation:
-    """Return an activation. Raise the error of the spec if it is not valid."""
+def activation_of(given: Any) -> Activation:
+    """Return the activation of a name, a dictionary or an object. Raise the error of the spec if it is not valid."""
     try:
         return Layer.model_validate({"activation": given}).activation
     except ValueError:

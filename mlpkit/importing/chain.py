@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.errors import DataError
-from mlpkit.importing.assembly import LayerWeights
+from mlpkit.importing.assembly import LayerWeights, units_of
 from mlpkit.text.shown import counted, shortened
 
 Array = NDArray[Any]
@@ -41,26 +41,41 @@ class Normalized:
     variance: Array | None = None
 
     def as_scaling(self) -> Scaling:
-        """Return the normalization as a linear function of each feature. Raise DataError if it is none."""
+        """Return the normalization as a linear function of each feature. Raise DataError if it is none, or its epsilon is not valid."""
         if self.mean is None or self.variance is None:
             raise DataError(
                 f"the layer {shortened(self.name)!r} normalizes rows after an activation", help="mlpkit does so only before one"
             )
-        factor = self.scale.astype(np.float64) / np.sqrt(self.variance.astype(np.float64) + self.options["epsilon"])
+        epsilon = self.options["epsilon"]
+        if isinstance(epsilon, bool) or not isinstance(epsilon, (int, float)) or not 0 < epsilon < np.inf:
+            message = f"the normalization {shortened(self.name)!r} has {shortened(repr(epsilon), 60)} as its epsilon"
+            raise DataError(message, help="give a number above 0")
+        factor = self.scale.astype(np.float64) / np.sqrt(self.variance.astype(np.float64) + epsilon)
         return Scaling(self.name, factor, self.shift - self.mean * factor)
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """x * factor + shift, for each feature."""
+    """x * factor + shift, for each feature.
+
+    Attributes
+    ----------
+    name : str
+    factor, shift : array, both of shape (features,), (1,) or ()
+        A single one is that of all features.
+    """
 
     name: str
     factor: Array
     shift: Array
 
     def after(self, first: Scaling | None) -> Scaling:
-        """Return one scaling for both."""
-        return self if first is None else Scaling(self.name, first.factor * self.factor, first.shift * self.factor + self.shift)
+        """Return one scaling for both. Raise DataError if they have different numbers of features."""
+        if first is None:
+            return self
+        if first.factor.size > 1:
+            _check_width(self.name, self.factor, first.factor.size)
+        return Scaling(self.name, first.factor * self.factor, first.shift * self.factor + self.shift)
 
 
 @dataclass(frozen=True)
@@ -118,6 +133,11 @@ class Chain:
         elif operation.entry != "linear":
             self._activate(operation)
 
+    @property
+    def _entry(self) -> Any:
+        """Activation of the present layer."""
+        return "linear" if self._activated is None else self._activated.entry
+
     def _activate(self, activated: Activated) -> None:
         if self._map is None:
             raise DataError(f"the activation {shortened(activated.name)!r} is before the first layer", help="apply it to the columns")
@@ -135,13 +155,14 @@ class Chain:
             raise DataError(
                 f"the layer {shortened(scaling.name)!r} scales values where mlpkit does not", help="scale before a linear layer"
             )
-        bias = scaling.shift if self._map.bias is None else self._map.bias * scaling.factor + scaling.shift
+        _check_width(scaling.name, scaling.factor, width := self._map.weight.shape[1])
+        bias = np.broadcast_to(scaling.shift, width) if self._map.bias is None else self._map.bias * scaling.factor + scaling.shift
         self._map = LinearMap(self._map.name, self._map.weight * scaling.factor, bias)
         self._scaling = None
 
     def _next(self, following: LinearMap) -> None:
         """Begin a layer. Raise DataError if it does not have the width of the one before."""
-        width = self._map.weight.shape[1] if self._map is not None else following.weight.shape[0]
+        width = following.weight.shape[0] if self._map is None else units_of(self._map.weight, self._entry)
         if following.weight.shape[0] != width:
             found = counted(following.weight.shape[0], "input")
             message = f"the layer {shortened(following.name)!r} has {found}, but the layer before has {counted(width, 'output')}"
@@ -162,7 +183,6 @@ class Chain:
         """End the present layer, if there is one."""
         if self._map is None:
             return
-        activation = "linear" if self._activated is None else self._activated.entry
         options: dict[str, Any] = {} if last or not self._dropped else {"dropout": self._dropped}
         more = {} if self._activated is None else {f"activation.{name}": each for name, each in self._activated.weights.items()}
         bias = self._map.bias
@@ -173,7 +193,7 @@ class Chain:
                 mean = norm.mean if bias is None else norm.mean.astype(np.float64) - bias
                 more |= {"normalization.mean": mean, "normalization.variance": norm.variance}
                 bias = None
-        self.layers.append(LayerWeights(self._map.weight, bias, activation, options, more))
+        self.layers.append(LayerWeights(self._map.weight, bias, self._entry, options, more))
 
     def end(self) -> list[LayerWeights]:
         """End the last layer and return all. Raise DataError if there is none."""

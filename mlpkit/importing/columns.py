@@ -104,9 +104,8 @@ def given_inputs(inputs: Sequence[str] | Mapping[str, Any] | None, center: Any, 
     """
     if inputs is None:
         return [NumberInput("x", *_scaling(center, scale, width))], False
-    if isinstance(inputs, str) or not hasattr(inputs, "__iter__"):
+    if (listed := as_list(inputs)) is None:
         raise DataError(f"inputs is {shortened(repr(inputs))}, not a list of names", help='pass a list such as ["age", "height"]')
-    listed = list(inputs)
     names = unique(listed)
     levels = [_categories(name, inputs[key] if isinstance(inputs, Mapping) else None) for name, key in zip(names, listed, strict=True)]
     found = sum(1 if each is None else len(each) for each in levels)
@@ -123,6 +122,16 @@ def given_inputs(inputs: Sequence[str] | Mapping[str, Any] | None, center: Any, 
         else:
             columns.append(CategoryInput(name, categories))
     return columns, True
+
+
+def as_list(given: Any) -> list[Any] | None:
+    """Return the elements of a list, an array or another iterable; None for a text, a set, which has no order, and for anything else."""
+    if isinstance(given, (str, bytes, set, frozenset)):
+        return None
+    try:
+        return list(given)
+    except TypeError:  # an array without axes has __iter__ too
+        return None
 
 
 def _categories(name: str, given: Any) -> tuple[str | None, ...] | None:

@@ -67,10 +67,11 @@ def from_keras(
         The spec is not valid.
     """
     layers = _read(path)
-    operations = list(operations_of(layers))
-    if center is None and scale is None:
-        operations, center, scale = _scaling_of_inputs(operations)
-    chain = chained(operations)
+    with np.errstate(all="ignore"):  # a number that is not finite is found in the weights
+        operations = list(operations_of(layers))
+        if center is None and scale is None:
+            operations, center, scale = _scaling_of_inputs(operations)
+        chain = chained(operations)
     found, last = chain.layers, chain.layers[-1]
     if classes is not None and last.activation == "linear":
         found = [*found[:-1], replace(last, activation=last_activation(last.weight.shape[1], classes))]
@@ -145,4 +146,5 @@ def _scaling_of_inputs(operations: Sequence[Operation]) -> tuple[list[Operation]
         scaling = each.after(scaling)
     if scaling is None or not scaling.factor.all():
         return list(operations), None, None
-    return list(operations[len(first) :]), -scaling.shift / scaling.factor, 1 / scaling.factor
+    factor, shift = (each.reshape(()) if each.size == 1 else each for each in (scaling.factor, scaling.shift))
+    return list(operations[len(first) :]), -shift / factor, 1 / factor

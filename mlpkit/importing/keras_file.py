@@ -18,6 +18,7 @@ from typing import Any
 
 from mlpkit.errors import Corrupt, MLPKitError, ModelFileError, NotAModelFile, ResourceLimit, Unsafe
 from mlpkit.modelfile.constants import MAX_JSON_BYTES, MAX_RANK
+from mlpkit.modelfile.hdf5.superblock import SIGNATURE
 from mlpkit.modelfile.strict_json import decode
 from mlpkit.text.shown import shortened
 from mlpkit.workers.job import Job
@@ -26,7 +27,6 @@ MEMORY, SECONDS = 2 * 2**30, 10  # limits of the process, besides those by the s
 EXPANSION = 20  # most bytes of arrays for each byte of the file: weights hardly compress
 SLACK = 2**20
 FILTERS = {1, 2, 3}  # deflate, shuffle and checksums
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 WHOLE = "save the whole model: model.save('model.keras')"
 FAILURES = (
     OverflowError,
@@ -132,7 +132,7 @@ def layers_of(config: Any) -> list[dict[str, Any]]:
             message, help="a subclassed model has no list of layers: build it with keras.Sequential, or pass its weights to from_arrays"
         )
     inner = config.get("config")
-    layers = inner.get("layers") if isinstance(inner, dict) else inner  # a list in old files
+    layers = inner.get("layers") if isinstance(inner, dict) else inner if kind == "Sequential" else None  # a list in old files
     if not isinstance(layers, list):
         raise Corrupt("its description has no list of layers")
     for layer in layers:

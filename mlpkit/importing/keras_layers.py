@@ -198,12 +198,11 @@ def _normalization(layer: KerasLayer) -> Iterator[Operation]:
     axis, given = layer.config.get("axis", -1), [layer.config.get("mean"), layer.config.get("variance")]
     if axis not in (-1, 1, [-1], [1], None, []):
         raise layer.error("has another axis than the last one")
-    if all(each is not None for each in given):
-        mean, variance = (np.asarray(each, np.float64).reshape(-1) for each in given)
-    elif len(layer.arrays) >= 2:
-        mean, variance = (np.asarray(each, np.float64).reshape(-1) for each in layer.arrays[:2])
-    else:
+    if any(each is None for each in given):
+        given = list(layer.arrays[:2])
+    if len(given) < 2:
         raise layer.error("has no mean and no variance", "call its adapt() before saving the model")
+    mean, variance = (_numbers(layer, *each).reshape(-1) for each in zip(("mean", "variance"), given, strict=True))
     if mean.shape != variance.shape or not np.isfinite([mean, variance]).all() or (variance < 0).any():
         raise layer.error("has a mean or a variance that is not valid", "call its adapt() again")
     deviation = np.maximum(np.sqrt(variance), 1e-7)
@@ -211,13 +210,19 @@ def _normalization(layer: KerasLayer) -> Iterator[Operation]:
 
 
 def _rescaling(layer: KerasLayer) -> Iterator[Operation]:
-    try:
-        factor, shift = (np.asarray(layer.config.get(key, default), np.float64) for key, default in (("scale", None), ("offset", 0.0)))
-    except (TypeError, ValueError) as error:
-        raise layer.error("has a scale or an offset that is no number") from error
-    if factor.ndim > 1 or shift.ndim > 1 or not (np.isfinite(factor).all() and np.isfinite(shift).all()):
+    factor, shift = (_numbers(layer, key, layer.config.get(key, default)) for key, default in (("scale", None), ("offset", 0.0)))
+    fitting = factor.ndim <= 1 and shift.ndim <= 1 and (1 in (factor.size, shift.size) or factor.size == shift.size)
+    if not fitting or not (np.isfinite(factor).all() and np.isfinite(shift).all()):
         raise layer.error("has a scale or an offset that is no finite number of each input")
-    yield Scaling(layer.name, factor, shift)
+    yield Scaling(layer.name, *np.broadcast_arrays(factor, shift))
+
+
+def _numbers(layer: KerasLayer, name: str, given: Any) -> NDArray[np.float64]:
+    """Return numbers of the description or the weights. Raise DataError if they are none."""
+    try:
+        return np.asarray(given, np.float64)
+    except (TypeError, ValueError) as error:
+        raise layer.error(f"has {shortened(repr(given), 60)} as its {name}, not numbers", "save the model again") from error
 
 
 Convert = Callable[[KerasLayer], Iterator[Operation]]
@@ -263,7 +268,8 @@ def in_order(described: Sequence[Config], outputs: Any) -> list[int]:
 def _sources(nodes: Any) -> list[str]:
     """Return the names of the layers whose outputs a layer gets, as Keras 2 and 3 write them. A layer that is used twice has several."""
     if isinstance(nodes, dict):
-        history = nodes.get("config", {}).get("keras_history") if nodes.get("class_name") == "__keras_tensor__" else None
+        own = nodes.get("config") if nodes.get("class_name") == "__keras_tensor__" else None
+        history = own.get("keras_history") if isinstance(own, dict) else None
         if isinstance(history, list) and history:
             return [str(history[0])]
         return [name for value in nodes.values() for name in _sources(value)]

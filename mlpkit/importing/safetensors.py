@@ -23,6 +23,7 @@ DTYPES = {
     **{"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1", "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "|u1"},
 }
 MAX_HEADER = 16 * 2**20
+MOST = 2**60  # numbers of an array
 PICKLED = re.compile(r"PyTorch|pickle")
 SAVE = "in Python with PyTorch: safetensors.torch.save_file(model.state_dict(), 'model.safetensors')"
 Arrays = dict[str, NDArray[Any]]
@@ -89,6 +90,8 @@ def _place(name: str, entry: Any) -> Place:
         raise Corrupt(f"{name!r} has {len(shape)} axes and {len(offsets)} offsets, not up to {MAX_RANK} and 2")
     if not isinstance(dtype, str) or dtype not in DTYPES:
         raise ModelFileError(f"{name!r} has the type {shortened(str(dtype), 60)}", help=f"convert it; known are {', '.join(DTYPES)}")
+    if prod(filter(None, shape)) >= MOST:  # NumPy has no such empty array either
+        raise Corrupt(f"{name!r} has the shape {shape}, which is too large")
     size = prod(shape) * np.dtype(DTYPES[dtype]).itemsize
     if offsets[1] - offsets[0] != size:
         raise Corrupt(f"{name!r} has {offsets[1] - offsets[0]} bytes, but its shape {shape} of {dtype} needs {size}")

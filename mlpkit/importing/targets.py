@@ -10,7 +10,7 @@ import numpy as np
 
 from mlpkit.data.table import value_names
 from mlpkit.errors import DataError, SpecError
-from mlpkit.importing.columns import scaling_of_targets
+from mlpkit.importing.columns import as_list, scaling_of_targets
 from mlpkit.plugin import Loss, OutputKind, Task, plugin_name
 from mlpkit.preprocessing import TargetEncoder
 from mlpkit.preprocessing.class_options import label_array
@@ -47,8 +47,13 @@ class Target:
 
     @property
     def given_names(self) -> list[str] | None:
-        """Names as a list, None if there are none."""
-        return None if self.names is None else unique([self.names] if isinstance(self.names, str) else list(self.names))
+        """Names as a list, None if there are none. Raise DataError if they are no names."""
+        if self.names is None:
+            return None
+        names = [self.names] if isinstance(self.names, str) else as_list(self.names)
+        if not names:
+            raise DataError(f"target is {shortened(repr(self.names))}, not a name or a list of names", help='pass a name such as "price"')
+        return unique(names)
 
 
 def loss_for(output: OutputKind) -> str:
@@ -127,6 +132,6 @@ def _numbers(loss: Loss, target: Target, units: int, task: Task) -> TargetEncode
 
 def _plain(classes: Any) -> list[Any]:
     """Return labels as values of Python. Raise DataError if they are no list."""
-    if isinstance(classes, str) or not hasattr(classes, "__iter__"):
+    if (listed := as_list(classes)) is None:
         raise DataError(f"classes is {shortened(repr(classes))}, not a list of labels", help='pass a list such as ["no", "yes"]')
-    return [label.item() if isinstance(label, np.generic) else label for label in classes]
+    return [label.item() if isinstance(label, np.generic) else label for label in listed]

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from mlpkit.errors import DataError
 from mlpkit.importing.arrays import activations_of, finished, finite_numbers
-from mlpkit.importing.assembly import dtype_of
+from mlpkit.importing.assembly import activation_of, dtype_of
 from mlpkit.importing.chain import Activated, LinearMap, Normalized, Operation, chained
+from mlpkit.importing.columns import as_list
 from mlpkit.importing.safetensors import read_safetensors
 from mlpkit.model.model import Model
+from mlpkit.plugin import plugin_name
 from mlpkit.text.shown import counted, first_few, shortened
 
 Array = NDArray[Any]
@@ -80,7 +82,8 @@ def from_torch(
     if not maps:
         raise DataError("there is no linear layer among the weights", help="pass the state_dict of a multi-layer perceptron")
     chosen = activations_of(activations, maps, classes)
-    layers = chained(_operations(names, modules, chosen, epsilon)).layers
+    with np.errstate(all="ignore"):  # a number that is not finite is found in the weights
+        layers = chained(_operations(names, modules, chosen, epsilon)).layers
     dtype = dtype or dtype_of(array for own in modules.values() for role, array in own.items() if role != "num_batches_tracked")
     given = {"inputs": inputs, "center": center, "scale": scale, "dtype": dtype, "spec": spec}
     return finished(layers, classes=classes, target=target, target_center=target_center, target_scale=target_scale, **given)
@@ -142,16 +145,17 @@ def _turned(name: str, weight: Array) -> Array:
 def _ordered(names: list[str], given: Sequence[str] | None, in_file: bool) -> list[str]:
     """Return the names of modules in the order of the network. Raise DataError if it is not known."""
     if given is not None:
-        if isinstance(given, str) or sorted(map(str, given)) != sorted(names):
+        listed = [str(name) for name in as_list(given) or []]
+        if sorted(listed) != sorted(names):
             raise DataError(
                 "order does not have the names of the modules", help=f"give {first_few(names, 20, repr)} in the order of the network"
             )
-        return [str(name) for name in given]
+        return listed
     if len({DIGITS.sub("#", name) for name in names}) <= 1:
         return sorted(names, key=lambda name: [int(number) for number in DIGITS.findall(name)])
     if in_file:
-        listed = first_few(names, 20, repr)
-        raise DataError(f"the names do not give the order of the layers: {listed}", help="give order=, a list of these names")
+        shown = first_few(names, 20, repr)
+        raise DataError(f"the names do not give the order of the layers: {shown}", help="give order=, a list of these names")
     return names
 
 
@@ -165,7 +169,7 @@ def _operations(names: Sequence[str], modules: Modules, activations: Sequence[An
             yield _normalized(name, own, epsilon)
             continue
         if waiting is not None:
-            slope = own["weight"] if waiting[1] == "prelu" and own.keys() == {"weight"} and own["weight"].ndim == 1 else None
+            slope = own["weight"] if own.keys() == {"weight"} and own["weight"].ndim == 1 and _is_prelu(waiting[1]) else None
             yield _activated(*waiting, slope, modules)
             waiting = None
             if slope is not None:
@@ -182,6 +186,10 @@ def _operations(names: Sequence[str], modules: Modules, activations: Sequence[An
             raise DataError(message, help=help)
     if waiting is not None:
         yield _activated(*waiting, None, modules)
+
+
+def _is_prelu(activation: Any) -> bool:
+    return plugin_name(activation_of(activation)) == "prelu"
 
 
 def _activated(name: str, entry: Any, slope: Array | None, modules: Modules) -> Activated:

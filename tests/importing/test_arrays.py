@@ -96,6 +96,14 @@ def test_it_trains_further_from_its_weights_and_keeps_the_scaling():
     assert len(list(mlpkit.epochs(named, table))) == 100
 
 
+@pytest.mark.parametrize("target", [None, "v"])
+def test_the_target_of_the_spec_is_that_of_the_model(target):
+    model = mlpkit.from_arrays(ONE, None, "relu", target=target, spec={"data": {"target": "u"}})
+    assert (model.spec.data.target, model.target_encoder.names) == (("u",), ("u",))
+    labelled = mlpkit.from_arrays(ONE, None, "relu", target=target, classes=["n", "p"], spec={"data": {"target": "u"}})
+    assert labelled.target_encoder.names == ("u",)
+
+
 def test_the_caller_chooses_options_of_layers_and_the_loss():
     spec = {"loss": "huber", "network": {"layers": [{"dropout": 0.1}, {}]}, "data": {"missing_target": "drop"}}
     model = mlpkit.from_arrays(W, B, "relu", target=["u", "v"], spec=spec)
@@ -108,7 +116,16 @@ def test_the_caller_chooses_options_of_layers_and_the_loss():
 
 ONE = [np.ones((4, 3)), np.ones((3, 1))]
 WRONG = {
-    "weights is ": {"weights": []},
+    "weights is []": {"weights": []},
+    "weights is array(3.)": {"weights": np.array(3.0)},
+    "biases has array(3.)": {"biases": np.array(3.0)},
+    "activations has array('relu'": {"activations": np.array("relu")},
+    "inputs is array('a'": {"inputs": np.array("a")},
+    "inputs is {'a'}": {"inputs": {"a"}},
+    "classes is array('a'": {"classes": np.array("a")},
+    "classes is {'a'}, not a list": {"classes": {"a"}},  # it has no order
+    "target is 3, not a name": {"target": 3},
+    "target is [], not a name": {"target": []},
     "weights[1] has shape (2, 3), but the layer before has 3 outputs": {"weights": [W[0], W[1].T]},
     "weights[0] has shape (4,), not (inputs, units)": {"weights": [W[0][:, 0], W[1]]},
     "weights[1] has shape (3, 0)": {"weights": [W[0], np.ones((3, 0))]},

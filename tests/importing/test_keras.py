@@ -144,6 +144,18 @@ def test_a_normalization_that_is_given_in_the_description(here, tmp_path):
     assert model.predict([[3.0, 3.0]]).tolist() == [5.5]
 
 
+@pytest.mark.parametrize(
+    "scaling", [layer("Normalization", axis=None, mean=1.0, variance=4.0), layer("Rescaling", scale=[0.5], offset=-0.5)]
+)
+def test_a_scaling_by_one_number_is_that_of_all_columns(scaling, here, tmp_path):
+    assert made(tmp_path, scaling, dense()).predict([[3.0, 5.0]]).tolist() == [5.5]
+
+
+def test_a_scaling_after_a_last_layer_without_bias(here, tmp_path):
+    last = layer("Rescaling", scale=2.0, offset=1.0)
+    assert made(tmp_path, dense(use_bias=False), last, arrays={"dense": ONE["dense"][:1]}).predict([[1.0, 1.0]]).tolist() == [7.0]
+
+
 @pytest.mark.parametrize("last", ["scope/out", "hidden"])
 def test_a_file_of_keras_2(last, here, tmp_path):
     nodes = [[], [[["in", 0, 0, {}]]], [[["hidden", 0, 0, {}]]]]
@@ -188,7 +200,17 @@ WRONG = {
     "not a number": [dense(), layer("Dropout", rate="much")],
     "has another axis": [dense(), layer("Softmax", axis=0)],
     "has no mean and no variance": [layer("Normalization", axis=[-1]), dense()],
-    "has a scale or an offset": [layer("Rescaling", scale="x"), dense()],
+    "has 'x' as its scale, not numbers": [layer("Rescaling", scale="x"), dense()],
+    "has a scale or an offset": [layer("Rescaling", scale=[1.0, 2.0], offset=[1.0, 2.0, 3.0]), dense()],
+    "has 'x' as its mean, not numbers": [layer("Normalization", mean="x", variance=1.0), dense()],
+    "has [[1], [1, 2]] as its variance": [layer("Normalization", mean=1.0, variance=[[1], [1, 2]]), dense()],
+    "'rescaling' has 2 values, but the layer before has 1 output": [dense(), layer("Rescaling", scale=[1.0, 2.0])],
+    "'wide' has 3 values, but the layer before has 2 outputs": [
+        layer("Rescaling", scale=[1.0, 2.0]),
+        layer("Rescaling", "wide", scale=[1.0, 2.0, 3.0]),
+        dense(),
+    ],
+    "scale has a value that is not finite": [layer("Rescaling", scale=1e200), layer("Rescaling", "more", scale=1e200), dense()],
     "has a LoRA": [dense(lora_rank=4)],
     "there is no linear layer": [layer("Flatten")],
     "scales values where mlpkit does not": [dense(activation="tanh"), layer("Rescaling", scale=2.0)],
@@ -244,6 +266,8 @@ HOSTILE = {
     "of the class 'Mine', not Sequential": lambda path: archive(path, {"class_name": "Mine"}, weights(ONE)),
     "a layer without a class and a name": lambda path: archive(path, sequential({"class_name": 5}), weights(ONE)),
     "has no list of layers": lambda path: archive(path, {"class_name": "Sequential", "config": 3}, weights(ONE)),
+    "its description has no list of": lambda path: archive(path, {"class_name": "Functional", "config": [dense()]}, weights(ONE)),
+    "the model has 2 inputs": lambda path: archive(path, functional({"class_name": "__keras_tensor__", "config": [1]}), weights(ONE)),
     "not strict JSON": lambda path: archive(path, '{"class_name": NaN}', weights(ONE)),
     "has more than 400000 values": lambda path: archive(path, "[" + "[]," * 450_000 + "0]", weights(ONE), zipfile.ZIP_DEFLATED),
     "'config.json' has more than": lambda path: archive(path, " " * (17 * 2**20), weights(ONE), zipfile.ZIP_DEFLATED),
@@ -268,6 +292,11 @@ HOSTILE = {
     "it has weights, but no description": lambda path: path.write_bytes(weights(ONE)),
     "it is no model of Keras": lambda path: path.write_bytes((HERE.parents[1] / "modelfile" / "golden" / "1.4-xor.h5").read_bytes()),
 }
+
+
+def functional(node):
+    layers = [{**layer("InputLayer", "in", batch_shape=[None, 2]), "inbound_nodes": []}, {**dense(), "inbound_nodes": [{"args": [node]}]}]
+    return {"class_name": "Functional", "config": {"layers": layers, "output_layers": ["dense", 0, 0]}}
 
 
 def renumbered():

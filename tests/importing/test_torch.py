@@ -78,6 +78,36 @@ def test_normalization_before_an_activation_is_that_of_the_layer():
     assert after[1].bias  # the shift of the normalization
 
 
+def normalized(name, width):
+    return {f"{name}.running_mean": np.zeros(width), f"{name}.running_var": np.ones(width)}
+
+
+def test_a_gated_activation_has_half_as_many_outputs():
+    model = mlpkit.from_torch({"0.weight": np.ones((6, 2)), "2.weight": np.ones((1, 3))}, "glu")
+    np.testing.assert_allclose(model.predict([[1.0, 1.0]]), 6 / (1 + np.exp(-2)), rtol=1e-14)
+    scaled = mlpkit.from_torch({"0.weight": np.ones((6, 2)), **normalized("2", 3), "3.weight": np.ones((1, 3))}, "glu")
+    np.testing.assert_allclose(scaled.predict([[1.0, 1.0]]), model.predict([[1.0, 1.0]]), rtol=1e-4)
+
+
+@pytest.mark.parametrize("activation", [{"type": "prelu"}, [{"type": "prelu"}, "linear"]])
+def test_slopes_of_a_prelu_that_is_given_as_a_dictionary(activation):
+    arrays = {"0.weight": np.ones((2, 1)), "1.weight": np.array([0.5]), "2.weight": np.ones((1, 2))}
+    assert mlpkit.from_torch(arrays, activation).predict([[-3.0]]).tolist() == [-3.0]
+
+
+@pytest.mark.parametrize("epsilon", ["x", None, -3, 0, np.nan, True])
+def test_an_epsilon_that_is_no_positive_number_is_an_error(epsilon):
+    arrays = {"0.weight": ONE, **normalized("2", 2), "3.weight": np.ones((1, 2))}
+    with pytest.raises(mlpkit.DataError, match=r"the normalization '2' has .* as its epsilon"):
+        mlpkit.from_torch(arrays, "relu", epsilon=epsilon)
+
+
+def test_normalizations_that_do_not_fit_each_other_are_an_error():
+    arrays = {"0.weight": ONE, **normalized("2", 4), **normalized("3", 3), "4.weight": np.ones((1, 2))}
+    with pytest.raises(mlpkit.DataError, match="'3' has 3 values, but the layer before has 4 outputs"):
+        mlpkit.from_torch(arrays, "relu")
+
+
 class Tensor:
     """An array with the methods of a tensor."""
 
@@ -121,6 +151,8 @@ def test_the_order_of_modules():
         mlpkit.from_torch(turned, ["relu", "tanh"])
     with pytest.raises(mlpkit.DataError, match="order does not have"):
         mlpkit.from_torch(named, ["relu", "tanh"], order=["hidden", "out"])
+    with pytest.raises(mlpkit.DataError, match="order does not have"):
+        mlpkit.from_torch(named, ["relu", "tanh"], order=3)
     unsorted = dict(sorted(state("long").items()))  # "10" before "2"
     np.testing.assert_array_equal(
         mlpkit.from_torch(unsorted, ["tanh"] * 12).predict(DATA["long/x"]),
@@ -188,6 +220,7 @@ FILES = {
     "has 40 axes": lambda path: raw(path, {"a": entry(shape=[1] * 40)}, bytes(8)),
     "has the type F8_E4M3": lambda path: raw(path, {"a": entry(dtype="F8_E4M3")}, bytes(8)),
     "but its shape [1000000000, 1000000000]": lambda path: raw(path, {"a": entry(shape=(10**9, 10**9))}, bytes(8)),
+    "which is too large": lambda path: raw(path, {"a": entry(shape=(0, 2**62), offsets=(0, 0))}, b""),
     "its arrays have 4000000000000000000 bytes": lambda path: raw(
         path, {"a": entry(shape=(10**9, 10**9), offsets=(0, 4 * 10**18))}, bytes(8)
     ),
