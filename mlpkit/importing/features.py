@@ -105,6 +105,26 @@ def filled(feature: Feature, value: Any) -> Feature:
     return Linear({term._replace(fill=fill): factor}, feature.constant)
 
 
+def selected(features: Sequence[Feature], keep: Sequence[bool]) -> list[Feature]:
+    """Return the features to keep. Categories of the others stay known, with the factor 0, if their column has a feature that is kept."""
+    found = [each for each, use in zip(features, keep, strict=True) if use]
+    first = {term.column: index for index in reversed(range(len(found))) for term in _levels(found[index])}
+    known = {term for each in found for term in _levels(each)}
+    others = (term for each, use in zip(features, keep, strict=True) if not use for term in _levels(each))
+    zeros: dict[int, dict[Term, float]] = {}
+    for term in others:
+        if term.column in first and term not in known:
+            zeros.setdefault(first[term.column], {})[term] = 0.0
+    for index, more in zeros.items():
+        one = as_linear(found[index])
+        found[index] = Linear({**one.terms, **more}, one.constant)
+    return found
+
+
+def _levels(feature: Feature) -> list[Level]:
+    return [term for term in feature.terms if isinstance(term, Level)] if isinstance(feature, Linear) else []
+
+
 def missing(feature: Feature) -> Linear:
     """Return the indicator of the missing values of a feature. Raise DataError if it is not that of one column."""
     if isinstance(feature, Raw):

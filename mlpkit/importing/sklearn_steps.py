@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlpkit.errors import DataError
 from mlpkit.importing.columns import category_texts
-from mlpkit.importing.features import Feature, Level, Linear, Missing, Raw, as_linear, filled, missing, scaled
+from mlpkit.importing.features import Feature, Level, Linear, Missing, Raw, as_linear, filled, missing, scaled, selected
 from mlpkit.text.shown import shortened
 
 Vector = NDArray[np.float64]
@@ -135,7 +135,7 @@ def _one_hot(path: str, step: Any, features: Sequence[Feature]) -> list[Feature]
                 raise error(path, step, "drops a category and joins infrequent ones", "use drop=None")
             seldom = [any(_same(value, other) for other in rare[index].tolist()) for value in values.tolist()]
             sums = _joined(sums, seldom, unknown=step.handle_unknown in ("infrequent_if_exist", "warn"))
-        result += [each for place, each in enumerate(sums) if place != dropped[index]]
+        result += selected(sums, [place != dropped[index] for place in range(len(sums))])
     return result
 
 
@@ -169,7 +169,7 @@ def _ordinal(path: str, step: Any, features: Sequence[Feature]) -> list[Feature]
 
 
 def _select(path: str, step: Any, features: Sequence[Feature]) -> list[Feature]:
-    return [each for each, keep in zip(features, step.get_support().tolist(), strict=True) if keep]
+    return selected(features, step.get_support().tolist())
 
 
 def _function(path: str, step: Any, features: Sequence[Feature]) -> list[Feature]:

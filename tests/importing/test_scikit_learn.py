@@ -145,6 +145,22 @@ def test_columns_of_a_table(encoder):
         same(fitted, TABLE.assign(city="Neu"))
 
 
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        OneHotEncoder(drop="first"),
+        OneHotEncoder(drop="if_binary"),
+        make_pipeline(OneHotEncoder(sparse_output=False), VarianceThreshold(0.2)),
+    ],
+    ids=["first", "binary", "selected"],
+)
+def test_categories_without_a_feature_are_known(encoder):
+    """There is no warning of unseen categories, which are errors here."""
+    rows = TABLE[["flag"]].assign(city=np.repeat(["Basel", "Bern", "Chur"], [5, 20, ROWS - 25]))
+    fitted = make_pipeline(encoder, regressor()).fit(rows, X[:, 0])
+    assert same(fitted, rows).input_encoder.width > fitted[-1].n_features_in_
+
+
 def test_a_column_in_several_parts_and_steps_behind_the_columns():
     numbers = make_pipeline(SimpleImputer(add_indicator=True), StandardScaler())
     texts = make_pipeline(SimpleImputer(strategy="most_frequent", add_indicator=True), OneHotEncoder())
