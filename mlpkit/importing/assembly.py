@@ -21,7 +21,11 @@ from mlpkit.spec.network import Layer
 from mlpkit.text.shown import shortened
 from mlpkit.training.history import History
 
-MERGED = ("training", "data", "preprocessing")  # parts of a spec whose keys are replaced one by one
+FIXED = {  # keys of a spec that cannot be given, with an error and its help
+    **dict.fromkeys(("ensemble", "preset"), ("the weights are those of one network", "remove it")),
+    "preprocessing": ("there are no rows to fit it to", "remove it: columns are encoded as the network was trained with"),
+}
+MERGED = ("training", "data")  # parts of a spec whose keys are replaced one by one
 Array = NDArray[Any]
 
 
@@ -80,13 +84,15 @@ def assemble(
     Raises
     ------
     SpecError, PluginError
-        An activation or a key of `given` is not valid.
+        An activation or a key of `given` is not valid, or the target is an input.
     DataError
         The weights or the target do not fit.
     """
     weights = {name: array for index, layer in enumerate(layers) for name, array in layer.arrays(index).items()}
     spec = _spec(layers, inputs, target, _checked(given), {"dtype": dtype or dtype_of(weights.values()), **defaults})
     spec = spec.with_widths(inputs.width, spec.network.layers[-1].units or 1)
+    if inputs.named and (both := set(spec.data.target or ()) & set(inputs.order)):
+        raise SpecError.at("data.target", f"the column {shortened(min(both))!r} is an input too", "name another column as the target")
     encoder = encoder_of(spec, replace(target, names=spec.data.target), spec.network.layers[-1].units or 1)
     network = Network(spec.network, spec.dtype)
     set_weights(network, weights)
@@ -104,9 +110,9 @@ def _checked(given: Mapping[str, Any] | None) -> dict[str, Any]:
         return {}
     if not isinstance(given, Mapping):
         raise SpecError(f"spec is {shortened(repr(given))}, not a dictionary", help='pass keys of a spec, such as {"optimizer": "sgd"}')
-    for key in ("ensemble", "preset"):
+    for key, error in FIXED.items():
         if given.get(key) is not None:
-            raise SpecError.at(key, "the weights are those of one network", "remove it")
+            raise SpecError.at(key, *error)
     return dict(given)
 
 

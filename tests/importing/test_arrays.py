@@ -160,6 +160,8 @@ WRONG = {
     "dtype: should be 'float32' or 'float64'": {"dtype": "int8"},
     "unknown key 'optimzer'": {"spec": {"optimzer": "sgd"}},
     "the weights are those of one network": {"spec": {"ensemble": {"members": 2}}},
+    "there are no rows to fit it to": {"spec": {"preprocessing": {"clip_inputs": True}}},
+    "the column 'b' is an input too": {"inputs": list("abcd"), "target": ["y", "b"]},
     "there are weights of 2 layers": {"spec": {"network": {"layers": [{}]}}},
     "binary_crossentropy needs probabilities": {"spec": {"loss": "binary_crossentropy"}},
 }
