@@ -136,16 +136,12 @@ def statistics(arrays: Mapping[str, NDArray[Any]], names: Sequence[str], size: i
     return [np.array(array, np.float64) for array in found]
 
 
-def limits(arrays: Mapping[str, NDArray[Any]], size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the arrays "lower" and "upper", empty if there are none. Raise ValueError if they are not `size` limits each."""
-    if not {"lower", "upper"} & arrays.keys():
-        return np.empty(0), np.empty(0)
-    lower, upper = (np.asarray(arrays.get(name, np.empty(0))) for name in ("lower", "upper"))
-    if any(limit.dtype.kind != "f" or limit.shape != (size,) or not np.isfinite(limit).all() for limit in (lower, upper)):
-        raise ValueError(f"the limits 'lower' and 'upper' are not {size} finite floats each")
-    if (lower > upper).any():
-        raise ValueError("a lower limit is above the upper one")
-    return lower.astype(np.float64), upper.astype(np.float64)
+def indices(arrays: Mapping[str, NDArray[Any]], name: str, size: int) -> NDArray[np.int64]:
+    """Return an array of indices below `size`, empty if there is none. Raise ValueError if it is not valid."""
+    found = arrays.get(name, np.empty(0, np.int64))
+    if found.dtype.kind not in "iu" or found.ndim != 1 or (found.size and not 0 <= found.min() <= found.max() < size):
+        raise ValueError(f"{name!r} does not contain indices of values")
+    return found.astype(np.int64)
 
 
 def first_line(error: Exception) -> str:

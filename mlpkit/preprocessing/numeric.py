@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,14 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.column_types import numbers
-from mlpkit.data.table import Table, column_width
+from mlpkit.data.table import Table
 from mlpkit.errors import DataError
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing.categorical import Unseen
 from mlpkit.preprocessing.date_parts import date_numbers
 from mlpkit.preprocessing.input_columns import InputColumn, later_parts, missing_error
-from mlpkit.preprocessing.json_state import InputState, limits, statistics
+from mlpkit.preprocessing.json_state import InputState, indices, statistics
+from mlpkit.preprocessing.limits import NO_LIMITS, Limits
 from mlpkit.preprocessing.statistics import column_numbers, column_statistics, unequal
 from mlpkit.preprocessing.value_maps import KNOTTED, NO_KNOTS, Knots, ValueMaps
 from mlpkit.spec import Preprocessing
@@ -30,7 +31,6 @@ from mlpkit.spec import Preprocessing
 Vector = NDArray[np.float64]
 
 CELLS = 2**18  # values that are encoded at a time: 2 MB, which fits in the cache
-NO_LIMITS: Vector = np.empty(0)
 PLAIN = 1e60  # with a smaller sum of squares all values are finite in each dtype
 ADVICE = "the model was trained on numbers in this column: correct the value, or leave it empty if it is missing"
 FLAG_ADVICE = "the model was trained on booleans in this column: write true, false, 1 or 0, or leave it empty if it is missing"
@@ -60,8 +60,8 @@ class NumberEncoder:
         Indices of values that are constant in the training rows. They are encoded as 0 in every row.
     knots : Knots
         Points of columns with the treatments "quantile" and "bins".
-    lower, upper : array, shape (values,)
-        Limits of the values, or empty.
+    limits : Limits
+        Limits of the values before they are scaled.
     """
 
     columns: tuple[InputColumn, ...]
@@ -73,8 +73,7 @@ class NumberEncoder:
     missing_indices: NDArray[np.int64]
     constant: NDArray[np.int64]
     knots: Knots = NO_KNOTS
-    lower: Vector = field(default_factory=lambda: NO_LIMITS)
-    upper: Vector = field(default_factory=lambda: NO_LIMITS)
+    limits: Limits = NO_LIMITS
 
     @classmethod
     def fit(
@@ -88,11 +87,11 @@ class NumberEncoder:
     ) -> NumberEncoder:
         """Fit medians, scaling, knots and limits of the columns of a table, in which a row of weight k counts as k rows."""
         each, impute = unequal(weights), options.missing == "impute"
-        parts = [part for column in columns for part in column_statistics(table, column, missing, impute, each)]
-        fill, center, scale, gaps, constant, *limits = np.concatenate([np.empty((7, 0)), *parts], axis=1)
+        parts = [part for column in columns for part in column_statistics(table, column, missing, impute, each, ends=options.clip_inputs)]
+        fill, center, scale, gaps, constant, *ends = np.concatenate([np.empty((7 if options.clip_inputs else 5, 0)), *parts], axis=1)
         gaps[later_parts(columns)] = 0
-        found = cls(tuple(columns), missing, impute, fill, center, scale, _indices(gaps), _indices(constant))
-        found = found.with_limits(options, *limits)
+        fitted = fill, center, scale, np.flatnonzero(gaps), np.flatnonzero(constant), NO_KNOTS, Limits(*ends)
+        found = cls(tuple(columns), missing, impute, *fitted)
         return found.with_knots(options, lambda column: column_numbers(table, column, missing), each, targets)
 
     def with_knots(
@@ -109,10 +108,6 @@ class NumberEncoder:
 
         constant = set(self.constant.tolist())
         return replace(self, knots=fit_knots(options, self.columns, values, self.center, self.scale, constant, weights, targets))
-
-    def with_limits(self, options: Preprocessing, least: Vector, most: Vector) -> NumberEncoder:
-        """Return the encoder with the smallest and the largest value of each column as limits, if the options say so."""
-        return replace(self, lower=least, upper=most) if options.clip_inputs else self
 
     @cached_property
     def width(self) -> int:
@@ -161,7 +156,7 @@ class NumberEncoder:
         with np.errstate(all="ignore"):  # overflow is detected below, and underflow gives 0
             for rows in row_blocks(table.rows, len(block)):
                 part = block[: rows.stop - rows.start]
-                _gather(columns, rows, part)
+                np.concatenate([column[rows].reshape(len(part), -1) for column in columns], axis=1, out=part, casting="unsafe")
                 self.standardize(part)
                 plain = _within(part, limit)
                 if not plain:
@@ -218,7 +213,7 @@ class NumberEncoder:
     def finish(self, part: Vector, out: Array) -> None:
         """Fill the values and bins of `out` from scaled values without missing ones, which are clipped in place."""
         width = len(self.fill)
-        if self.lower.size:
+        if self.limits:
             np.clip(part, *self._scaled_limits, out=part)
         if self.maps:
             start = width + len(self.missing_indices)
@@ -229,7 +224,7 @@ class NumberEncoder:
     @cached_property
     def _scaled_limits(self) -> Vector:
         """Lower and upper limits of scaled values, shape (2, values), computed as these are."""
-        found = np.array([self.lower, self.upper])
+        found = np.array(self.limits)
         self.standardize(found)
         return found
 
@@ -283,7 +278,7 @@ class NumberEncoder:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays of the encoder by name, without empty ones."""
         found = {"fill": self.fill, "center": self.center, "scale": self.scale, "gaps": self.missing_indices, **self.knots.arrays()}
-        found |= {"lower": self.lower, "upper": self.upper}
+        found |= self.limits.arrays()
         return {name: array for name, array in found.items() if array.size}
 
     @classmethod
@@ -291,26 +286,10 @@ class NumberEncoder:
         """Return the encoder for a stored state and arrays. Raise ValueError if they do not fit the columns."""
         width = sum(column.width for column in columns)
         fill, center, scale = statistics(arrays, ("fill", "center", "scale"), width)
-        gaps = arrays.get("gaps", np.empty(0, np.int64))
-        if gaps.dtype.kind not in "iu" or gaps.ndim != 1 or (gaps.size and not 0 <= gaps.min() <= gaps.max() < width):
-            raise ValueError("'gaps' does not contain indices of values")
+        gaps = indices(arrays, "gaps", width)
         constant = np.array([index for index in state.zeros if index < width], np.int64)
-        knots = Knots.from_arrays(arrays, columns)
-        fitted = fill, center, scale, gaps.astype(np.int64), constant, knots, *limits(arrays, width)
+        fitted = fill, center, scale, gaps, constant, Knots.from_arrays(arrays, columns), Limits.from_arrays(arrays, width)
         return cls(tuple(columns), tuple(state.missing), state.impute, *fitted)
-
-
-def _indices(flags: NDArray[Any]) -> NDArray[np.int64]:
-    return np.flatnonzero(flags).astype(np.int64)
-
-
-def _gather(columns: Sequence[NDArray[Any]], rows: slice, part: Vector) -> None:
-    """Fill `part` with rows of the columns, side by side."""
-    start = 0
-    for column in columns:
-        stop = start + column_width(column)
-        part[:, start:stop] = column[rows].reshape(len(part), -1)
-        start = stop
 
 
 def _within(part: Vector, limit: float) -> bool:

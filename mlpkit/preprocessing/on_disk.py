@@ -25,10 +25,11 @@ from mlpkit.plugin import Array
 from mlpkit.preprocessing.embedded_on_disk import DIGITS, EmbeddedRows, embedded_columns
 from mlpkit.preprocessing.input_columns import InputColumn, column_scaling, input_columns, missing_error, used_columns
 from mlpkit.preprocessing.inputs import InputEncoder, warn_unseen
+from mlpkit.preprocessing.limits import NO_LIMITS, Limits
 from mlpkit.preprocessing.numeric import NumberEncoder
 from mlpkit.preprocessing.running_statistics import RunningStatistics, scan_rows
 from mlpkit.preprocessing.statistics import beyond_error, constant_columns, empty_error, indistinct_error
-from mlpkit.preprocessing.value_maps import KNOTTED
+from mlpkit.preprocessing.value_maps import KNOTTED, NO_KNOTS
 from mlpkit.spec import Preprocessing
 from mlpkit.spec.column_treatment import Bins, boolean_of, date_of, embed_of
 
@@ -137,8 +138,8 @@ def _fitted_numbers(
     constant = constant_columns(found.mean, found.deviation)
     scale[constant] = 1.0
     gaps, constants = np.flatnonzero(found.has_missing), np.flatnonzero(constant)
-    encoder = NumberEncoder(columns, missing, options.missing == "impute", fill, center, scale, gaps, constants)
-    encoder = encoder.with_limits(options, found.least, found.most)
+    limits = Limits(found.least, found.most) if options.clip_inputs else NO_LIMITS
+    encoder = NumberEncoder(columns, missing, options.missing == "impute", fill, center, scale, gaps, constants, NO_KNOTS, limits)
     starts = dict(zip(columns, np.cumsum([0, *(column.width for column in columns)]).tolist(), strict=False))
 
     sample, weights = found.sample_with_ends
@@ -281,7 +282,7 @@ class ScannedRows:
     def _plain(self) -> bool:
         """True if encoding changes nothing: no missing values, no indicators, no constants, center 0, scale 1, no limits."""
         found = self.numbers
-        scaled = found.center.any() or (found.scale != 1).any() or found.maps or found.lower.size
+        scaled = found.center.any() or (found.scale != 1).any() or found.maps or found.limits
         return not (found.width > len(found.fill) or self.has_missing or found.constant.size or scaled)
 
     def _encode(self, parts: Sequence[NDArray[Any]], out: Array, scratch: NDArray[np.float64]) -> None:

@@ -71,16 +71,17 @@ def robust_scale(values: Vector, weights: Vector | None) -> Vector:
 
 
 def column_statistics(
-    table: Table, column: InputColumn, missing: tuple[str, ...], impute: bool, weights: Vector | None
+    table: Table, column: InputColumn, missing: tuple[str, ...], impute: bool, weights: Vector | None, *, ends: bool = False
 ) -> Iterator[Vector]:
-    """Yield the results of `_fit_values` for consecutive parts of a column's values."""
+    """Yield the results of `_fit_values` for consecutive parts of a column's values; with `ends` also the smallest and largest ones."""
     values = column_numbers(table, column, missing)
     values = values.reshape(len(values), -1)
     for part in row_blocks(column.width, max(1, WIDEST // len(values))):
         some = values[:, part].astype(np.float64)
         _check_distinct(column, values[:, part], some)
         _check_missing(table, column, part, np.isnan(some), impute)
-        yield _fit_values(some, column, weights)
+        fitted = _fit_values(some, column, weights)
+        yield np.vstack([fitted, np.nanmin(some, axis=0), np.nanmax(some, axis=0)]) if ends else fitted
 
 
 def column_numbers(table: Table, column: InputColumn, missing: Collection[str]) -> NDArray[Any]:
@@ -91,13 +92,13 @@ def column_numbers(table: Table, column: InputColumn, missing: Collection[str]) 
 
 
 def _fit_values(values: Vector, column: InputColumn, weights: Vector | None) -> Vector:
-    """Return seven rows: median, center, scale, flags for missing and for constant values, smallest and largest value."""
+    """Return five rows: median, center, scale, a flag for missing values and a flag for constant values."""
     has_missing = np.isnan(values).any(axis=0)
     with np.errstate(all="ignore"):
         fill, (mean, deviation) = median(values, weights), mean_and_deviation(values, weights)
         constant = constant_columns(mean, deviation)
         center, scale = _center_and_scale(values, column.treatment, fill, mean, deviation, weights)
-    fitted = np.array([fill, center, scale, has_missing, constant, np.nanmin(values, axis=0), np.nanmax(values, axis=0)])
+    fitted = np.array([fill, center, scale, has_missing, constant])
     if not np.isfinite(fitted).all():
         raise beyond_error(column.name)
     fitted[2, constant] = 1.0

@@ -16,8 +16,9 @@ from mlpkit.data.table import Table
 from mlpkit.engine.probabilities import choices, probabilities
 from mlpkit.errors import BrokenPlugin, DataError, ModelFileError, SpecError
 from mlpkit.plugin import Activation, Array, Loss, Targets, Task, plugin_name
-from mlpkit.preprocessing.json_state import TargetState, first_line, limits, statistics
+from mlpkit.preprocessing.json_state import TargetState, first_line, statistics
 from mlpkit.preprocessing.labels import Labels, class_numbers, known_numbers, stored_classes, type_of
+from mlpkit.preprocessing.limits import NO_LIMITS, Limits
 from mlpkit.preprocessing.residuals import Residuals, stored_residuals
 from mlpkit.preprocessing.soft_targets import probability_columns, shares
 from mlpkit.preprocessing.target_classes import fit_classes
@@ -61,8 +62,8 @@ class TargetEncoder:
         Probability above which the second of two classes is predicted.
     threshold_rows : (int, int) or None
         Validation rows that chose the threshold, and those of the second class among them.
-    lower, upper : array, shape (names,)
-        Limits of predicted numbers. Empty if they are not limited.
+    limits : Limits
+        Limits of predicted numbers.
     residuals : Residuals
         Errors on held-out rows, for intervals. No rows if they are not kept.
     """
@@ -78,8 +79,7 @@ class TargetEncoder:
     decoded_by_loss: bool = False
     threshold: float = 0.5
     threshold_rows: tuple[int, int] | None = None
-    lower: NDArray[np.float64] = field(default_factory=lambda: NO_NUMBERS)
-    upper: NDArray[np.float64] = field(default_factory=lambda: NO_NUMBERS)
+    limits: Limits = NO_LIMITS
     residuals: Residuals = field(default_factory=Residuals)
 
     @classmethod
@@ -114,7 +114,7 @@ class TargetEncoder:
         center, scale = fitted_scaling(spec, task, values, names, weights)
         by_loss = task == "regression" and type(spec.loss).predictions is not Loss.predictions
         limits = prediction_limits(spec, task, values)
-        return cls(task, "numbers", names, None, label_type, center, scale, spec.loss.outputs_per_target, by_loss, 0.5, None, *limits)
+        return cls(task, "numbers", names, None, label_type, center, scale, spec.loss.outputs_per_target, by_loss, 0.5, None, limits)
 
     @property
     def outputs(self) -> int:
@@ -239,7 +239,7 @@ class TargetEncoder:
 
     def _limited(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return predicted numbers, shape (rows, names), within their limits."""
-        return np.clip(values, self.lower, self.upper) if self.lower.size else values
+        return self.limits.clip(values)
 
     def decode(
         self, outputs: Array, activation: Activation | None = None, z: Array | None = None, loss: Loss | None = None
@@ -276,8 +276,8 @@ class TargetEncoder:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return center, scale, limits and residuals by name, without empty ones."""
-        found = {"center": self.center, "scale": self.scale, "lower": self.lower, "upper": self.upper}
-        return {name: array for name, array in (found | self.residuals.arrays()).items() if array.size}
+        found = {"center": self.center, "scale": self.scale, **self.limits.arrays(), **self.residuals.arrays()}
+        return {name: array for name, array in found.items() if array.size}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> TargetEncoder:
@@ -293,7 +293,7 @@ class TargetEncoder:
             residuals = stored_residuals(arrays, valid.task, len(names))
             by_loss = valid.outputs_per_target, valid.decoded_by_loss
             rows = None if valid.threshold_rows is None else (valid.threshold_rows[0], valid.threshold_rows[1])
-            fitted = center, scale, *by_loss, valid.threshold, rows, *limits(arrays, width)
+            fitted = center, scale, *by_loss, valid.threshold, rows, Limits.from_arrays(arrays, width)
             return cls(valid.task, valid.form, names, classes, label_type, *fitted, residuals=residuals)
         except (TypeError, ValueError, OverflowError) as error:  # a ValidationError is a ValueError
             raise ModelFileError(f"its preprocessing of the target is not valid: {first_line(error)}") from error

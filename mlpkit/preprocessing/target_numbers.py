@@ -12,6 +12,7 @@ from mlpkit.data.table import Table, column_width, value_names
 from mlpkit.errors import ConstantColumnWarning, DataError, SpecError, warn
 from mlpkit.plugin import TargetScale, Task
 from mlpkit.preprocessing.labels import TARGET_ADVICE
+from mlpkit.preprocessing.limits import NO_LIMITS, Limits
 from mlpkit.preprocessing.statistics import mean_and_deviation, median, robust_scale, unequal
 from mlpkit.preprocessing.task import check_range, target_scale
 from mlpkit.spec import Spec
@@ -69,8 +70,8 @@ def find_constant(values: NDArray[np.float64], names: tuple[str, ...]) -> NDArra
     return constant
 
 
-def prediction_limits(spec: Spec, task: Task, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the smallest and the largest value of each target, or empty arrays if the spec does not limit predictions.
+def prediction_limits(spec: Spec, task: Task, values: NDArray[np.float64]) -> Limits:
+    """Return the smallest and the largest value of each target, or none if the spec does not limit predictions.
 
     Raises
     ------
@@ -78,10 +79,10 @@ def prediction_limits(spec: Spec, task: Task, values: NDArray[np.float64]) -> tu
         The target has labels, not numbers.
     """
     if not spec.preprocessing.clip_predictions:
-        return NO_NUMBERS, NO_NUMBERS
+        return NO_LIMITS
     if task != "regression":
         raise SpecError.at("preprocessing.clip_predictions", "the target has labels, not numbers", "remove it")
-    return values.min(axis=0), values.max(axis=0)
+    return Limits(values.min(axis=0), values.max(axis=0))
 
 
 def fitted_scaling(

@@ -220,7 +220,7 @@ def _in_range(spec: Spec, prepared: Prepared, predicted: Matrix) -> Matrix:
     target, values = prepared.target, prepared.train_values
     if target.task == "regression" and spec.loss.target_sign != "any":
         predicted = np.clip(predicted, values.min(axis=0), values.max(axis=0))
-    return np.clip(predicted, target.lower, target.upper) if target.lower.size else predicted
+    return target.limits.clip(predicted)
 
 
 def _sigmoid(model: LinearModel, inputs: Array) -> Matrix:

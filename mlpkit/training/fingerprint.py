@@ -105,8 +105,7 @@ def _seeds(encoder: InputEncoder) -> dict[str, bytes]:
     seeds = {column.name: _seed(column.to_state()) for column in encoder.categories.columns}
     for column in numbers.columns:
         part = slice(start, start + column.width)
-        limits = numbers.lower[part], numbers.upper[part]  # empty without limits
-        fitted = numbers.fill[part], numbers.center[part], numbers.scale[part], numbers.knots.of(part), *limits
+        fitted = numbers.fill[part], numbers.center[part], numbers.scale[part], numbers.knots.of(part), *numbers.limits.of(part)
         seeds[column.name] = _seed(column.to_state(), fitted)
         start += column.width
     return seeds

@@ -32,7 +32,7 @@ from mlpkit.data.frames import as_table
 from mlpkit.preprocessing.prepare import prepare
 from mlpkit.spec.presets import expanded
 from mlpkit.training.averaging_ratio import ratio_of
-from tests.benchmarks.tables import TABLES, TARGET, categorical, has_classes, lightgbm, splits, table_of
+from tests.benchmarks.tables import FURTHER, TABLES, TARGET, categorical, has_classes, lightgbm, markdown, splits, table_of
 
 LEVELS, PEER = (0.8, 0.9, 0.95), "LightGBM"
 METHODS = ("mlpkit", "CV+", "split")
@@ -212,16 +212,11 @@ def report(found: pd.DataFrame, name: str, tables: list[str]) -> str:
     return "\n\n".join(markdown(part) for part in (lines, sizes))
 
 
-def markdown(lines: list[list[str]]) -> str:
-    head, *body = lines
-    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *body])
-
-
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.intervals", description="Coverage and width of intervals and sets.")
     parser.add_argument("model", nargs="?", default="good", help="a size of init with members, such as good+training.epochs=64")
-    parser.add_argument("--tables", nargs="+", default=[name for name in TABLES if name != "curve"], choices=list(TABLES))
+    parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=[*TABLES, *FURTHER])
     parser.add_argument("--splits", type=int, default=5, help="number of splits")
     parser.add_argument("--results", type=Path, default=Path("intervals.jsonl"), help="file to which figures are appended")
     options = parser.parse_args()

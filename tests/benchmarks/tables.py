@@ -15,7 +15,7 @@ import contextlib
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -359,7 +359,12 @@ def report(rows: pd.DataFrame, models: list[str], tables: list[str]) -> str:
         lines.append(
             [model, *each, *overall, f"{ranks[model]:.1f}", f"{100 * (behind[model] - 1):+.1f} %", wrong, calibration, f"{cpu:.2f}"]
         )
-    head, *body = zip(*lines, strict=True)
+    return markdown(list(zip(*lines, strict=True)))
+
+
+def markdown(lines: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, of which the first line is the head."""
+    head, *body = lines
     return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *body])
 
 

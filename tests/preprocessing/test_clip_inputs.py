@@ -90,7 +90,7 @@ def test_rows_on_disk_are_limited_alike(tmp_path, dtype, numbers):
     own["preprocessing"].pop("columns")
     model = mlpkit.train(own, tmp_path / "train.npy", y)
     limits = x.min(axis=0), x.max(axis=0)
-    np.testing.assert_array_equal([model.input_encoder.numbers.lower, model.input_encoder.numbers.upper], limits)
+    np.testing.assert_array_equal(model.input_encoder.numbers.limits, limits)
     expected = model.predict(np.clip(30 * x, *limits))
     np.testing.assert_array_equal(model.predict(30 * x), expected)
     np.testing.assert_array_equal(model.predict(tmp_path / "wild.npy"), expected)
