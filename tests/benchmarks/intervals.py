@@ -32,7 +32,7 @@ from mlpkit.data.frames import as_table
 from mlpkit.preprocessing.prepare import prepare
 from mlpkit.spec.presets import expanded
 from mlpkit.training.averaging_ratio import ratio_of
-from tests.benchmarks.tables import FURTHER, TABLES, TARGET, categorical, has_classes, lightgbm, markdown, splits, table_of
+from tests.benchmarks.tables import FURTHER, TABLES, TARGET, categorical, has_classes, lightgbm, markdown, read, splits, table_of
 
 LEVELS, PEER = (0.8, 0.9, 0.95), "LightGBM"
 METHODS = ("mlpkit", "CV+", "split")
@@ -160,7 +160,7 @@ def figures(found: Members, model: Any, classes: Any, test: pd.DataFrame) -> lis
 
 def measure(name: str, tables: list[str], count: int, results: Path) -> None:
     """Fit what the file of results lacks, and append it."""
-    known = {(line["table"], line["split"], line["model"]) for line in read(results)} if results.exists() else set()
+    known = {(line["table"], line["split"], line["model"]) for line in read(results).to_dict("records")} if results.exists() else set()
     for table in tables:
         for number, train, test in splits(table_of(table), count):
             for model in (name, PEER):
@@ -175,10 +175,6 @@ def measure(name: str, tables: list[str], count: int, results: Path) -> None:
                     lines = figures(found, trained, trained.classes, test)
                 with results.open("a", encoding="utf-8") as file:
                     file.writelines(json.dumps({"table": table, "split": number, "model": model, **line}) + "\n" for line in lines)
-
-
-def read(results: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
 
 
 def covered(rows: pd.DataFrame, level: float, column: str = "covered") -> tuple[float, float]:
@@ -223,7 +219,7 @@ def main() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         measure(options.model, options.tables, options.splits, options.results)
-        found = pd.DataFrame(read(options.results))
+        found = read(options.results)
         found = found[found.model.isin([options.model, PEER]) & found.table.isin(options.tables) & (found.split < options.splits)]
         print(report(found, options.model, options.tables))
 
