@@ -10,7 +10,7 @@ from mlpkit.text.shown import shortened
 
 MOST = 40  # columns that are listed one by one
 NAME = 40  # characters of a name
-OVERRIDE = 'to override: "preprocessing": {"columns": {"NAME": ...}} with "standardize", "one_hot", "boolean", "date" or "ignore"'
+OVERRIDE = 'to override: "preprocessing": {"columns": {"NAME": ...}} with "standardize", "one_hot", "embed", "boolean", "date" or "ignore"'
 
 
 def roles_text(columns: Mapping[str, ColumnRole]) -> Iterator[str]:
