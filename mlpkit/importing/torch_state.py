@@ -25,6 +25,7 @@ Modules = dict[str, dict[str, Array]]
 NORM = {"running_mean", "running_var"}
 ROLES = {"weight", "bias", *NORM, "num_batches_tracked"}
 KINDS = ("Linear", "BatchNorm1d", "PReLU")
+PASSING = ("Identity", "Flatten")  # modules besides dropout that predictions pass unchanged
 DIGITS = re.compile(r"\d+")
 
 
@@ -58,8 +59,9 @@ def from_torch(
         Names of the modules in their order, such as ``["hidden", "out"]``. Default: by the numbers in their names, if they differ only by
         these; else the order of the state_dict. A file has no order.
     epsilon : float
-        `eps` of batch normalization, which a state_dict does not have. A normalization whose number follows that of a linear layer is
-        before the activation, as is one without numbers; any other becomes part of the next weights, so that predictions are the same.
+        `eps` of batch normalization, which a state_dict does not have. A module tells whether a normalization is before the activation. In
+        a state_dict or a file it is if its number follows that of a linear layer, or if there are no numbers; it is not if the number of
+        the next layer follows its own, and then becomes part of the next weights, so that predictions are the same.
     classes, inputs, center, scale, target, target_center, target_scale, dtype, spec
         See `mlpkit.from_arrays`.
 
@@ -83,7 +85,7 @@ def from_torch(
         raise DataError("there is no linear layer among the weights", help="pass the state_dict of a multi-layer perceptron")
     chosen = activations_of(activations, maps, classes)
     with np.errstate(all="ignore"):  # a number that is not finite is found in the weights
-        layers = chained(_operations(names, modules, chosen, epsilon)).layers
+        layers = chained(_operations(names, modules, chosen, epsilon, _places(source))).layers
     dtype = dtype or dtype_of(array for own in modules.values() for role, array in own.items() if role != "num_batches_tracked")
     given = {"inputs": inputs, "center": center, "scale": scale, "dtype": dtype, "spec": spec}
     return finished(layers, classes=classes, target=target, target_center=target_center, target_scale=target_scale, **given)
@@ -100,6 +102,19 @@ def _state(source: Any) -> dict[str, Array]:
         help = "pass model.state_dict(), or the path of a safetensors file"
         raise DataError(f"the weights are of type {type(found).__name__}, not a state_dict", help=help)
     return {str(name): _as_array(str(name), tensor) for name, tensor in found.items()}
+
+
+def _places(source: Any) -> dict[str, bool]:
+    """Return, for each normalization of a module, True if it is before the activation; an empty dictionary for arrays and files."""
+    found, activated = {}, False
+    modules = dict(source.named_modules()) if callable(getattr(source, "named_modules", None)) else {}
+    for name, module in modules.items():
+        kind = type(module).__name__
+        if kind == "BatchNorm1d":
+            found[name] = not activated
+        elif name and "Dropout" not in kind and kind not in PASSING and not any(other.startswith(f"{name}.") for other in modules):
+            activated = kind != "Linear"
+    return found
 
 
 def _as_array(name: str, tensor: Any) -> Array:
@@ -159,13 +174,15 @@ def _ordered(names: list[str], given: Sequence[str] | None, in_file: bool) -> li
     return names
 
 
-def _operations(names: Sequence[str], modules: Modules, activations: Sequence[Any], epsilon: float) -> Iterator[Operation]:
+def _operations(
+    names: Sequence[str], modules: Modules, activations: Sequence[Any], epsilon: float, places: Mapping[str, bool]
+) -> Iterator[Operation]:
     """Yield the operations of modules, with an activation after each linear one and what belongs before the activation."""
     waiting: tuple[str, Any] | None = None  # the last linear module and its activation
     count = 0
-    for name in names:
+    for name, following in zip(names, [*names[1:], None], strict=True):
         own = modules[name]
-        if own.keys() >= NORM and waiting is not None and _follows(waiting[0], name):
+        if own.keys() >= NORM and waiting is not None and (places[name] if name in places else _follows(waiting[0], name, following)):
             yield _normalized(name, own, epsilon)
             continue
         if waiting is not None:
@@ -202,12 +219,25 @@ def _activated(name: str, entry: Any, slope: Array | None, modules: Modules) -> 
     return Activated(name, entry, {"slope": np.broadcast_to(slope, units)})
 
 
-def _follows(linear: str, name: str) -> bool:
-    """Return True if a normalization is directly behind a linear module, by the last numbers of their names; True without numbers."""
-    first, second = DIGITS.findall(linear), DIGITS.findall(name)
-    if not first or not second or DIGITS.sub("#", linear) != DIGITS.sub("#", name):
+def _follows(linear: str, name: str, following: str | None) -> bool:
+    """Return True if a normalization is directly behind a linear module, by the last numbers of their names; True without numbers.
+
+    Raise DataError if there may be an activation on either side.
+    """
+    steps = _steps(linear, name)
+    if steps is None or steps == 1:
         return True
-    return int(second[-1]) == int(first[-1]) + 1
+    if following is None or _steps(name, following) != 1:
+        message = f"the numbers of the modules do not tell if the normalization {shortened(name)!r} is before or after the activation"
+        raise DataError(message, help="pass the module itself, not its state_dict or a file")
+    return False
+
+
+def _steps(first: str, second: str) -> int | None:
+    """Return the difference of the last numbers of names that differ only by numbers; None for other names."""
+    if not DIGITS.search(first) or DIGITS.sub("#", first) != DIGITS.sub("#", second):
+        return None
+    return int(DIGITS.findall(second)[-1]) - int(DIGITS.findall(first)[-1])
 
 
 def _normalized(name: str, own: Mapping[str, Array], epsilon: float) -> Normalized:

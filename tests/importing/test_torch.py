@@ -78,6 +78,37 @@ def test_normalization_before_an_activation_is_that_of_the_layer():
     assert after[1].bias  # the shift of the normalization
 
 
+class Sequential:
+    """A module of modules, which tells their order."""
+
+    def __init__(self, kinds, arrays):
+        self.kinds, self.arrays = kinds, arrays
+
+    def named_modules(self):
+        yield "", self
+        for number, kind in enumerate(self.kinds):
+            yield str(number), type(kind, (), {"parameters": lambda self, recurse: iter(())})()
+
+    def parameters(self, recurse):
+        return iter(())
+
+    def state_dict(self):
+        return self.arrays
+
+
+@pytest.mark.parametrize(("activation", "place"), [(1, "after"), (3, "before"), (4, "before")])
+def test_dropout_beside_a_normalization_does_not_change_its_place(activation, place):
+    """The same numbers of layers with weights belong to either place: the module tells, its state_dict does not."""
+    arrays = {"0.weight": np.array([[1.0], [-1.0]]), **normalized("2", 2), "2.bias": np.array([1.0, -3.0]), "5.weight": np.ones((1, 2))}
+    kinds = ["Linear", "Dropout", "BatchNorm1d", "Dropout", "Dropout", "Linear"]
+    kinds[activation] = "ReLU"
+    model = mlpkit.from_torch(Sequential(kinds, arrays), "relu", epsilon=1e-12)
+    wanted = {"before": [3.0, 0.0], "after": [0.0, 0.0]}  # relu([3, -5]) and relu([-1, -1]); relu([2, -2]) + [1, -3], whose sum is 0
+    np.testing.assert_allclose(model.predict([[2.0], [-2.0]]), wanted[place], rtol=1e-9, atol=1e-9)
+    with pytest.raises(mlpkit.DataError, match=r"do not tell if the normalization '2' .*\nhelp: pass the module itself"):
+        mlpkit.from_torch(arrays, "relu")
+
+
 def normalized(name, width):
     return {f"{name}.running_mean": np.zeros(width), f"{name}.running_var": np.ones(width)}
 
