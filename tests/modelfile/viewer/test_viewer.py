@@ -13,8 +13,8 @@ import mlpkit
 
 from ...data.test_written_numbers import READ, REFUSED
 from ...sampling import one_in
+from ..models import CHOICES, UNITS, written_price
 from ..scalings import BINS, QUANTILE, ROBUST, TREE
-from ..test_languages import CHOICES, UNITS, written_price
 
 MODELS = Path(__file__).parents[3] / "models"
 SHIPPED = ("iris", "penguins", "digits", "diabetes", "xor", "xor-classic")
