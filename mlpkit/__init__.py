@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from mlpkit.errors import UndefinedMetricWarning as UndefinedMetricWarning
     from mlpkit.errors import UnseenCategoryWarning as UnseenCategoryWarning
     from mlpkit.errors import WorkerError as WorkerError
+    from mlpkit.explain.contributions import contributions as contributions
+    from mlpkit.explain.importance import importance as importance
     from mlpkit.importing.arrays import from_arrays as from_arrays
     from mlpkit.importing.keras import from_keras as from_keras
     from mlpkit.importing.scikit_learn import from_sklearn as from_sklearn
@@ -81,6 +83,8 @@ _HOMES = {  # module -> its public names
         "MLPKitError MissingPlugin ModelFileError PluginDriftWarning PluginError ProbeWarning SpecError "
         "SurrogateWarning TrainingError TrainingInterrupted UndefinedMetricWarning UnseenCategoryWarning WorkerError"
     ),
+    "explain.contributions": "contributions",
+    "explain.importance": "importance",
     "importing.arrays": "from_arrays",
     "importing.keras": "from_keras",
     "importing.scikit_learn": "from_sklearn",

@@ -19,7 +19,7 @@ LAYERS = [  # from the lowest up; within a layer, a name may import those to its
     ["preprocessing", "provenance"],
     ["training"],
     ["model"],
-    ["testing", "scaffold", "importing", "sklearn", "export"],
+    ["testing", "scaffold", "importing", "sklearn", "export", "explain"],
     ["cli", "__pyinstaller", "__main__"],
 ]
 PLUGINS = ["activations", "losses", "optimizers", "initializers", "schedules", "metrics"]

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mlpkit.errors import DataError
 from mlpkit.model.intervals import IntervalPredictor
 
 if TYPE_CHECKING:  # imported where they are used, because predicting needs none of them
-    from mlpkit.plugin import Metric
-    from mlpkit.preprocessing import TargetEncoder
-    from mlpkit.preprocessing.prepare import Labelled
+    from mlpkit.plugin import Array, Metric
+    from mlpkit.preprocessing import InputEncoder, TargetEncoder
+    from mlpkit.preprocessing.labelled import Labelled
     from mlpkit.training.class_report import Report
 
 
@@ -76,12 +79,41 @@ class Evaluator(IntervalPredictor):
 
     def _labelled(self, rows: Any, y: Any, weights: Any, allow_large: bool, weighted: bool | None) -> tuple[TargetEncoder, Labelled]:
         """Return the target encoder and encoded rows with their targets; parameters are those of `evaluate`."""
-        from mlpkit.preprocessing.prepare import encode_labelled
+        from mlpkit.preprocessing.labelled import encode_labelled
         from mlpkit.provenance.placeholders import require
 
-        if self.input_encoder is None or self.target_encoder is None:
-            raise DataError("the model has not been trained, so its preprocessing is not known", help="train it first")
+        inputs, target = self.encoders
         require(self.spec.loss)
         spec = self.spec.allowing_large() if allow_large else self.spec
         weighted = weights is not None if weighted is None else weighted
-        return self.target_encoder, encode_labelled(spec, self.input_encoder, self.target_encoder, rows, y, weights, weighted=weighted)
+        return target, encode_labelled(spec, inputs, target, rows, y, weights, weighted=weighted)
+
+    @property
+    def encoders(self) -> tuple[InputEncoder, TargetEncoder]:
+        """Fitted preprocessing of the inputs and of the target. Raises DataError for a model that has not been trained."""
+        if self.input_encoder is None or self.target_encoder is None:
+            raise DataError("the model has not been trained, so its preprocessing is not known", help="train it first")
+        return self.input_encoder, self.target_encoder
+
+    def scores(self, inputs: Array) -> NDArray[np.float64]:
+        """Return predictions for encoded inputs in the form that metrics use.
+
+        Parameters
+        ----------
+        inputs : array, shape (rows, inputs)
+            Result of `encode`.
+
+        Returns
+        -------
+        array, shape (rows, columns)
+            Probabilities of the classes or labels, or numbers in the units of the data, of each target.
+        """
+        return self._combined(self.encoders[1]).scores(inputs)
+
+    def measure(self, labelled: Labelled, metrics: Sequence[Metric] = ()) -> tuple[float, NDArray[np.float64], dict[str, float]]:
+        """Return the mean loss on encoded rows, the result of `scores`, and metrics by name, without warnings of undefined ones."""
+        from mlpkit.training.evaluation import mean_answers, measure
+
+        target = self.encoders[1]
+        loss, outputs = mean_answers(self.spec, self._predicting, target, labelled.data)
+        return loss, outputs, measure(metrics, outputs, labelled.values, labelled.data.weights, target.threshold)

@@ -152,7 +152,7 @@ class InputEncoder:
 
     def encode_counting(self, source: Table, encoded: Array) -> Unseen:
         """Fill zeros of shape (rows, width) like `encode`, and return the number of rows of each value not seen in training."""
-        source = self._completed(source).with_units(self._notations)
+        source = self.completed(source).with_units(self._notations)
         if not self.is_aligned(source):
             in_order = source.names
             if self.numbers.booleans:
@@ -161,7 +161,7 @@ class InputEncoder:
         unseen = self.numbers.encode(source, encoded[:, : self.numbers.width])
         return unseen + self.categories.encode(source, encoded[:, self.numbers.width :])
 
-    def _completed(self, table: Table) -> Table:
+    def completed(self, table: Table) -> Table:
         """Return the table with missing values for inputs that rows given as dictionaries lack.
 
         Raise DataError if they have none of the inputs. The values of an array become columns if some of them are categories.

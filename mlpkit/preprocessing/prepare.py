@@ -18,23 +18,14 @@ from mlpkit.errors import ConstantColumnWarning, DataError, LeftOutWarning, warn
 from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.preprocessing.class_options import class_weights
-from mlpkit.preprocessing.on_disk import scan_columns, scanned_inputs, unscanned_inputs
+from mlpkit.preprocessing.labelled import Labelled, encode, mean_weight, relative
+from mlpkit.preprocessing.on_disk import scan_columns, scanned_inputs
 from mlpkit.preprocessing.rare_classes import warn_rare
 from mlpkit.preprocessing.raw_rows import RawRows, read_rows
 from mlpkit.preprocessing.row_split import SplitFacts, part_rows
-from mlpkit.preprocessing.soft_targets import check_loss
-from mlpkit.preprocessing.task import check_sign
 from mlpkit.spec import Preprocessing, Spec
 from mlpkit.spec.column_treatment import date_of
 from mlpkit.text.shown import counted, first_few
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """Encoded rows with their targets in the form that metrics use: class indices, or values in the units of the data."""
-
-    data: Dataset | StoredDataset
-    values: Targets
 
 
 @dataclass(frozen=True)
@@ -131,42 +122,21 @@ def prepare(
         rows = read_rows(spec, source, y, weights, encoders and encoders[0], part="training", storage="by spec")
         training, held_out, folds, split = part_rows(spec, rows, validation)
         if held_out is not None:
-            _mean_weight(held_out, "validation")
+            mean_weight(held_out, "validation")
         target = encoders[1] if encoders else TargetEncoder.fit(spec, training.target, training.weights)
         held_out = held_out and _of_known_classes(target, held_out)
         inputs, (first, *others) = _encoded(spec, training, held_out, target, encoders and encoders[0])
         if encoders is None:
             _warn_constant(inputs)
-        unit = _mean_weight(training, "training")
+        unit = mean_weight(training, "training")
         train = _encode_training(spec, training, first, target, unit)
-        checked = None if held_out is None else _encode(spec, held_out, others[0], target, unit)
+        checked = None if held_out is None else encode(spec, held_out, others[0], target, unit)
         untargeted = rows.untargeted + (held_out.untargeted if held_out else 0)
         values, weighted = (checked or train).values, spec.training.weighted_metrics
-        second, plain = checked.data if checked else None, _relative(spec, training, unit)
+        second, plain = checked.data if checked else None, relative(spec, training, unit)
         if folds:
             warn_rare(target, train.values, folds)
         return Prepared(inputs, target, train.data, second, values, train.values, weighted, untargeted, split, plain, folds)
-
-
-def encode_labelled(
-    spec: Spec, inputs: InputEncoder, target: TargetEncoder, source: Any, y: Any = None, weights: Any = None, *, weighted: bool = False
-) -> Labelled:
-    """Encode rows with known targets by fitted encoders, to evaluate a model. Parameters and errors are those of `prepare`.
-
-    Inputs in an NPY or HDF5 file stay on disk. A row of weight 0 or without a target is left out, the latter with a warning. Sample
-    weights of the other rows are used only if `weighted` is True.
-    """
-    rows = read_rows(spec, source, y, weights, inputs, storage="disk", measured=True)
-    if weighted and rows.weights is None:
-        add = "" if spec.data.weight is None else f"add the column {spec.data.weight!r}, which the spec names, or "
-        help = f"{add}leave --weighted (weighted=True) out, or pass weights= in Python"
-        raise DataError("there are no sample weights for weighted metrics", help=help)
-    if rows.untargeted:
-        warn(LeftOutWarning(f"{counted(rows.untargeted, 'row')} without a target left out"))
-    table = rows.table
-    encoded = inputs.encode(table, spec.dtype) if isinstance(table, Table) else unscanned_inputs(inputs, table, spec.dtype)
-    rows = rows if weighted else replace(rows, weights=None)
-    return _encode(spec, rows, encoded, target, _mean_weight(rows, "given"))
 
 
 def _warn_constant(inputs: InputEncoder) -> None:
@@ -245,50 +215,12 @@ def _options(spec: Spec, names: Sequence[str]) -> Preprocessing:
     return options if len(columns) == len(options.columns) else options.model_copy(update={"columns": columns})
 
 
-def _mean_weight(rows: RawRows, part: str) -> float:
-    """Return the mean of the weights, 1 without weights. Raise DataError if they overflow or underflow."""
-    if rows.weights is None:
-        return 1.0
-    with np.errstate(all="ignore"):
-        mean = float(rows.weights.mean())
-    if not np.finfo(np.float64).tiny <= mean < np.inf:
-        raise DataError(
-            f"the weights of the {part} rows are too large or too small to compute with", help="scale them, for example to a mean of 1"
-        )
-    return mean
-
-
 def _encode_training(spec: Spec, rows: RawRows, inputs: Any, target: TargetEncoder, unit: float) -> Labelled:
     """Return encoded training rows, with the weights of their classes if the spec has them."""
-    encoded = _encode(spec, rows, inputs, target, unit)
+    encoded = encode(spec, rows, inputs, target, unit)
     if spec.data.class_weight is None:
         return encoded
     weights = class_weights(spec.data, target.classes, target.values(rows.target), rows.weights)
     weighted = replace(rows, weights=weights)
-    scaled = _relative(spec, weighted, _mean_weight(weighted, "training"))
+    scaled = relative(spec, weighted, mean_weight(weighted, "training"))
     return replace(encoded, data=replace(encoded.data, weights=scaled))
-
-
-def _encode(spec: Spec, rows: RawRows, inputs: Array | StoredInputs, target: TargetEncoder, unit: float) -> Labelled:
-    """Return encoded rows with weights relative to their mean over the training rows."""
-    weights = _relative(spec, rows, unit)
-    values = target.values(rows.target)
-    if target.task == "regression":
-        check_sign(spec, rows.target, values, target.names)
-    if target.classes is not None and values.ndim == 2:
-        check_loss(spec)
-    targets, measured = np.ascontiguousarray(target.encode_values(values, spec.dtype)), target.measured(values)
-    if isinstance(inputs, StoredInputs):
-        return Labelled(StoredDataset(inputs, targets, weights), measured)
-    return Labelled(Dataset(inputs, targets, weights), measured)
-
-
-def _relative(spec: Spec, rows: RawRows, unit: float) -> Array | None:
-    """Return the weights of rows in units of `unit`, in the dtype of the spec; None without weights."""
-    if rows.weights is None:
-        return None
-    with np.errstate(all="ignore"):
-        weights: Array = (rows.weights / unit).astype(spec.dtype)
-    if not np.isfinite(weights).all():
-        raise DataError("some weights are too large relative to the mean of the training weights", help="correct or scale them")
-    return weights

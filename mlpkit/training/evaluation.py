@@ -28,7 +28,7 @@ from mlpkit.training.target_weights import weighted_loss
 
 if TYPE_CHECKING:
     from mlpkit.preprocessing import TargetEncoder
-    from mlpkit.preprocessing.prepare import Labelled
+    from mlpkit.preprocessing.labelled import Labelled
     from mlpkit.spec import Spec
 
 USUAL = {"classification": ("accuracy", "log_loss"), "regression": ("rmse", "mae", "r2"), "multilabel": ("subset_accuracy", "hamming_loss")}

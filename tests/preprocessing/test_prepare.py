@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 import mlpkit
 from mlpkit.errors import DataError, SpecError, UnseenCategoryWarning
 from mlpkit.preprocessing import TargetEncoder
-from mlpkit.preprocessing.prepare import encode_labelled, prepare
+from mlpkit.preprocessing.labelled import encode_labelled
+from mlpkit.preprocessing.prepare import prepare
 from mlpkit.spec import Spec
 
 SPECIES = ["a", "b", "c"]

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 import mlpkit
-from mlpkit.preprocessing.prepare import encode_labelled, prepare
+from mlpkit.preprocessing.labelled import encode_labelled
+from mlpkit.preprocessing.prepare import prepare
 from mlpkit.spec import Spec
 
 RNG = np.random.default_rng(31)

@@ -13,7 +13,8 @@ from mlpkit.data.frames import as_table
 from mlpkit.errors import DataError
 from mlpkit.numerics.weighted import quantile
 from mlpkit.preprocessing import TargetEncoder
-from mlpkit.preprocessing.prepare import encode_labelled, prepare
+from mlpkit.preprocessing.labelled import encode_labelled
+from mlpkit.preprocessing.prepare import prepare
 from mlpkit.preprocessing.statistics import mean_and_deviation, median, robust_scale
 from mlpkit.spec import Spec
 
