@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mlpkit.errors import DataWarning as DataWarning
     from mlpkit.errors import DriftedPlugin as DriftedPlugin
     from mlpkit.errors import LeftOutWarning as LeftOutWarning
+    from mlpkit.errors import LogError as LogError
+    from mlpkit.errors import LogWarning as LogWarning
     from mlpkit.errors import MissingPlugin as MissingPlugin
     from mlpkit.errors import MLPKitError as MLPKitError
     from mlpkit.errors import ModelFileError as ModelFileError
@@ -72,6 +74,8 @@ if TYPE_CHECKING:
     from mlpkit.plugin.user_code import register as register
     from mlpkit.plugin.user_code import register_file as register_file
     from mlpkit.spec import Spec as Spec
+    from mlpkit.tracking.epoch_log import EpochLog as EpochLog
+    from mlpkit.tracking.tensorboard import TensorBoardLog as TensorBoardLog
     from mlpkit.training.baselines import Baselines as Baselines
     from mlpkit.training.epoch import Epoch as Epoch
     from mlpkit.training.epoch import MemberEpoch as MemberEpoch
@@ -79,7 +83,7 @@ if TYPE_CHECKING:
 _HOMES = {  # module -> its public names
     "plugin.user_code": "register register_file",
     "errors": (
-        "AmbiguousPlugin BrokenPlugin ConstantColumnWarning DataError DataWarning DriftedPlugin LeftOutWarning "
+        "AmbiguousPlugin BrokenPlugin ConstantColumnWarning DataError DataWarning DriftedPlugin LeftOutWarning LogError LogWarning "
         "MLPKitError MissingPlugin ModelFileError PluginDriftWarning PluginError ProbeWarning SpecError "
         "SurrogateWarning TrainingError TrainingInterrupted UndefinedMetricWarning UnseenCategoryWarning WorkerError"
     ),
@@ -103,6 +107,8 @@ _HOMES = {  # module -> its public names
     "plugin.since": "Since",
     "model.train": "epochs train",
     "spec": "Spec",
+    "tracking.epoch_log": "EpochLog",
+    "tracking.tensorboard": "TensorBoardLog",
     "training.baselines": "Baselines",
     "training.epoch": "Epoch MemberEpoch",
     "engine.workspace": "Workspace",

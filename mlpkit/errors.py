@@ -9,6 +9,7 @@ MLPKitError
 │   ├── AmbiguousPlugin  two distributions have a plugin with the name
 │   ├── DriftedPlugin    a plugin computes other values than where the model was saved
 │   └── BrokenPlugin     a plugin cannot be imported, or breaks its contract
+├── LogError             the log of a run cannot be written or continued
 ├── DataError            a table, an array or a data file cannot be used
 ├── ModelFileError       a model file cannot be read or written
 │   ├── NotAModelFile        another format, a folder or a device
@@ -145,6 +146,10 @@ class DataError(MLPKitError, ValueError):
     """Raised for a table, an array or a data file that cannot be used."""
 
 
+class LogError(MLPKitError):
+    """Raised for a log of a run that cannot be written or continued, before the run begins."""
+
+
 class DataWarning(UserWarning):
     """Warning about unusual data that are used nevertheless.
 
@@ -155,6 +160,14 @@ class DataWarning(UserWarning):
     details : str
         Numbers and names of this warning.
     """
+
+    def __init__(self, message: str = "", details: str = "") -> None:
+        super().__init__(message)
+        self.details = details
+
+
+class LogWarning(UserWarning):
+    """Warning: the log of a run cannot be written any more. `details` has the reason."""
 
     def __init__(self, message: str = "", details: str = "") -> None:
         super().__init__(message)

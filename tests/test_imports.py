@@ -18,8 +18,8 @@ LAYERS = [  # from the lowest up; within a layer, a name may import those to its
     ["data", "engine"],
     ["preprocessing", "provenance"],
     ["training"],
-    ["model"],
-    ["testing", "scaffold", "importing", "sklearn", "export", "explain"],
+    ["progress", "model"],
+    ["testing", "scaffold", "importing", "sklearn", "tracking", "export", "explain"],
     ["cli", "__pyinstaller", "__main__"],
 ]
 PLUGINS = ["activations", "losses", "optimizers", "initializers", "schedules", "metrics"]

@@ -1,6 +1,6 @@
 """Console: data on stdout, messages on stderr, colors if enabled, and ASCII if the stream does not support Unicode.
 
-All terminal output goes through this module. `_write` escapes control characters in foreign names and texts.
+Control characters in foreign names and texts are escaped by `mlpkit.text.terminal.write`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, TextIO, cast
 
 from mlpkit.cli.json_format import pretty
 from mlpkit.cli.standard_streams import silence, takes_more
-from mlpkit.text.shown import printable
+from mlpkit.text.terminal import CLEAR, is_terminal, write
 
 Line = tuple[str, str]  # a label, such as "error" or "", and a text
 STYLES = {"error": "1;31", "warning": "1;33", "help": "1;36"}
@@ -49,9 +49,14 @@ class Console:
         self.quiet = self.verbose = self.debug = self.json_messages = False
         self.color = True
 
+    @property
+    def live(self) -> bool:
+        """True if stderr is a terminal, on which lines can be replaced."""
+        return is_terminal(sys.stderr)
+
     def out(self, text: str) -> None:
         """Write a line of data to stdout."""
-        _write(self.stdout, text + "\n")
+        write(self.stdout, text + "\n")
 
     def json(self, value: Any) -> None:
         """Write data as JSON to stdout."""
@@ -99,7 +104,7 @@ class Console:
 
     def draw(self, text: str) -> None:
         """Write a line that the next one overwrites."""
-        _message(text[: shutil.get_terminal_size().columns - 1], "\r", "\x1b[K", patience=0.0)
+        _message(text[: shutil.get_terminal_size().columns - 1], *CLEAR, patience=0.0)
 
     def _tell(self, kind: str, text: str, label: str = "") -> None:
         if self.json_messages:
@@ -134,11 +139,6 @@ def shows_color(stream: TextIO) -> bool:
     return bool(os.environ.get("FORCE_COLOR")) or is_terminal(stream)
 
 
-def is_terminal(stream: TextIO) -> bool:
-    """Return True if a stream is a terminal that can move its cursor."""
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
-
-
 def is_unicode(stream: TextIO) -> bool:
     """Return True if a stream accepts every character."""
     return (stream.encoding or "ascii").lower().replace("-", "").startswith("utf")
@@ -152,7 +152,7 @@ class _Terminal:
 
     def write(self, data: Any) -> int:
         """Write bytes and return their number."""
-        _write(self.stream, bytes(data).decode("utf-8", "backslashreplace"))
+        write(self.stream, bytes(data).decode("utf-8", "backslashreplace"))
         return len(data)
 
 
@@ -160,14 +160,6 @@ def _message(text: str, before: str = "", behind: str = "", *, patience: float =
     """Write a message to stderr. A closed or blocked stderr does not stop the program."""
     try:
         if takes_more(sys.stderr, patience):
-            _write(sys.stderr, text, before, behind)
+            write(sys.stderr, text, before, behind)
     except (OSError, ValueError):  # a closed pipe or terminal, a full disk; ValueError: a closed stream
         silence(sys.stderr)
-
-
-def _write(stream: TextIO, text: str, before: str = "", behind: str = "") -> None:
-    """Write an escaped text, with terminal control sequences before and after it."""
-    encoding = stream.encoding or "ascii"
-    shown = before + printable(text) + behind
-    stream.write(shown.encode(encoding, "backslashreplace").decode(encoding))
-    stream.flush()

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.json_format import finite
 from mlpkit.cli.model_facts import aligned
 from mlpkit.cli.options import Code, Json, Large, Surrogate, by_name, load_code
 from mlpkit.errors import MissingPlugin
+from mlpkit.text.json_numbers import finite
 
 if TYPE_CHECKING:
     from mlpkit.model.model import Model

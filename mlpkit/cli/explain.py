@@ -8,9 +8,9 @@ import typer
 
 from mlpkit.cli.bars import bars
 from mlpkit.cli.console import Console, is_unicode
-from mlpkit.cli.json_format import finite
 from mlpkit.cli.options import Code, Force, Json, Large, Surrogate, load_code
 from mlpkit.cli.output_files import check_ending, check_output, ending_of, write_json, written
+from mlpkit.text.json_numbers import finite
 from mlpkit.text.shown import and_more, counted, one_line, shortened
 
 if TYPE_CHECKING:

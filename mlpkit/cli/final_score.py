@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from mlpkit.cli.json_format import finite
-from mlpkit.cli.progress import label
 from mlpkit.cli.run_summary import best_epoch
+from mlpkit.progress.figures import label
+from mlpkit.text.json_numbers import finite
 from mlpkit.text.shown import counted, one_line
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import typer
 from mlpkit.cli.console import Console
 from mlpkit.cli.model_facts import aligned, columns_text, listed, under
 from mlpkit.cli.options import Code, Json, load_code
-from mlpkit.cli.progress import label
+from mlpkit.progress.figures import label
 from mlpkit.text.shown import and_more, counted, shortened
 
 LONGEST = 2000  # most characters of one fact; an untrusted file may have millions

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
 from typing import Any
 
 WIDTH = 100
-
-
-def finite(values: Mapping[str, float]) -> dict[str, float | None]:
-    """Return numbers as JSON values: null for NaN and infinity, which JSON does not have."""
-    return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 def pretty(value: Any, *, ascii: bool = False, indent: str = "", used: int = 0) -> str:

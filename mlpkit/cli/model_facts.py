@@ -40,7 +40,7 @@ def facts(model: Model, prepared: Prepared) -> dict[str, Any]:
         "validation_rows": _validation_rows(prepared),
         "split": prepared.split,
         "rows_without_target": prepared.untargeted,
-        "weights": _weights(prepared),
+        "weights": prepared.weighted_figures,
         "loss": {"name": plugin_name(model.spec.loss), "units": loss_units(prepared.target)},
         "columns": columns,
         "left_out": [name for name, treatment in treated if treatment == "ignore"],
@@ -66,13 +66,6 @@ def _ensemble(members: int, prepared: Prepared) -> dict[str, Any]:
 def _validation_rows(prepared: Prepared) -> int:
     held_out = sum(len(fold.validation) for fold in prepared.folds)
     return held_out if prepared.validation is None else len(prepared.validation.inputs)
-
-
-def _weights(prepared: Prepared) -> str:
-    """Return the figures that use sample weights: "none", "loss" or "loss and metrics"."""
-    if prepared.train.weights is None:
-        return "none"
-    return "loss and metrics" if prepared.weighted else "loss"
 
 
 def loss_units(target: TargetEncoder) -> str:

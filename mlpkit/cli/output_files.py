@@ -61,7 +61,7 @@ def check_is_file(path: str) -> None:
         raise typer.BadParameter("a model is written to a file, not to stdout", param_hint="--output")
 
 
-def check_output(path: str, *, force: bool = True, reads: Sequence[str | Path | None] = ()) -> None:
+def check_output(path: str, *, force: bool = True, reads: Sequence[str | Path | None] = (), option: str = "--output") -> None:
     """Check that a file can and may be written, before any work is done.
 
     Parameters
@@ -72,6 +72,8 @@ def check_output(path: str, *, force: bool = True, reads: Sequence[str | Path | 
         True to allow overwriting an existing file.
     reads : sequence of str, Path or None
         Input files of the command, which are never overwritten.
+    option : str
+        Option that gives the path, for the message.
 
     Raises
     ------
@@ -87,9 +89,9 @@ def check_output(path: str, *, force: bool = True, reads: Sequence[str | Path | 
         raise OutputError(f"cannot write {path}: {reason}", help="check the path and its permissions, or give another name")
     if target.exists():
         if any(other is not None and os.path.exists(other) and os.path.samefile(other, target) for other in reads):
-            raise typer.BadParameter(f"{path} is an input of the command", param_hint="--output")
+            raise typer.BadParameter(f"{path} is an input of the command", param_hint=option)
         if not force:
-            raise typer.BadParameter(f"{path} exists; --force overwrites it", param_hint="--output")
+            raise typer.BadParameter(f"{path} exists; --force overwrites it", param_hint=option)
 
 
 def same_file(path: str, other: str | None) -> bool:

@@ -99,3 +99,15 @@ def _json_or_text(value: str) -> Any:
         return json.loads(value)
     except ValueError:
         return value
+
+
+def all_settings(settings: list[str] | None, epochs: int | None, seed: int | None) -> list[Setting]:
+    """Return the changes of the command line to the spec. Raise BadParameter if two have the same key."""
+    changes = Setting.parse_all(settings or ())
+    shortcuts = {"--epochs": (("training", "epochs"), epochs), "--seed": (("seed",), seed)}
+    for option, (path, value) in shortcuts.items():
+        if value is not None:
+            if any(change.path == path for change in changes):
+                raise typer.BadParameter(f"{option} and --set {'.'.join(path)} both set it", param_hint=option)
+            changes.append(Setting(f"{option} {value}", path, value))
+    return changes

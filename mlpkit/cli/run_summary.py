@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlpkit.cli.options import with_code
 from mlpkit.cli.overrides import Setting
-from mlpkit.cli.progress import as_json, labelled
+from mlpkit.progress.figures import as_json, labelled
 from mlpkit.text.shown import counted, one_line
 
 if TYPE_CHECKING:
@@ -127,10 +127,13 @@ def _monitor(model: Model) -> Monitor:
     return monitor
 
 
-def resume_command(spec: str, data: str | None, output: str, changes: Sequence[Setting], code: Sequence[str] | None) -> str:
-    """Return the command line that resumes a run, quoted for a shell."""
+def resume_command(
+    spec: str, data: str | None, output: str, changes: Sequence[Setting], logs: Sequence[str], code: Sequence[str] | None
+) -> str:
+    """Return the command line that resumes a run with the options of its logs, quoted for a shell."""
     words = ["mlpkit", "train", spec, *([] if data is None else ["-d", data])]
     for change in changes:
         words += change.option.split(" ", 1)
+    words += logs
     out = [] if output == "model.h5" else ["-o", output]
     return f"{with_code(shlex.join(words), code)} {shlex.join([*out, '--resume', output])}"

@@ -13,15 +13,16 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.errors import OutputError
-from mlpkit.cli.member_progress import progress_of
 from mlpkit.cli.model_facts import columns_text, facts, facts_text
 from mlpkit.cli.options import Code, Data, Json, ModelOutput, Settings, load_code, with_code
 from mlpkit.cli.output_files import MODELS, check_ending, check_is_file, check_output, same_file
-from mlpkit.cli.overrides import Setting
-from mlpkit.cli.progress import Progress, Style
+from mlpkit.cli.overrides import all_settings
 from mlpkit.cli.run_summary import RunSummary, resume_command
 from mlpkit.cli.signals import Interrupt
 from mlpkit.cli.spec_file import SpecFile
+from mlpkit.cli.train_logs import LogFile, Logs, TensorBoardFolder
+from mlpkit.progress.display import Progress, Style
+from mlpkit.progress.member_display import progress_of
 from mlpkit.text.shown import one_line
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from mlpkit.model.train import Start
     from mlpkit.preprocessing.prepare import Prepared
     from mlpkit.spec import Spec
+    from mlpkit.training.epoch import Epoch
 
 
 Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Maximum number of epochs, instead of the spec's.")]
@@ -63,6 +65,8 @@ def train(
     threads: Threads = None,
     dry_run: DryRun = False,
     progress: ProgressStyle = Style.auto,
+    log: LogFile = None,
+    tensorboard: TensorBoardFolder = None,
     code: Code = None,
     force: Replace = False,
     json: Json = False,
@@ -77,17 +81,19 @@ def train(
     load_code(code)
     _use_threads(threads)
     _check_streams(spec, data, output)
-    changes = all_settings(settings, epochs, seed)
+    changes, logs = all_settings(settings, epochs, seed), Logs(log, tensorboard)
     file = SpecFile(spec, changes)
     with file.places():
         parsed = file.read()
         replaces = force or same_file(output, resume)
         if not dry_run:
-            check_output(output, force=replaces, reads=[spec, *_data_files(parsed, data), *([start_from] if start_from else [])])
+            reads = [spec, *_data_files(parsed, data), *([start_from] if start_from else [])]
+            check_output(output, force=replaces, reads=reads)
             check_ending(output, MODELS, "a model")
-        resuming = partial(resume_command, spec, data, changes=changes, code=code)
+            logs.check(replaces=force or resume is not None, reads=reads)
+        resuming = partial(resume_command, spec, data, changes=changes, logs=logs.options, code=code)
         ending = RunSummary(output, resuming, lambda path: with_code(f"mlpkit evaluate {shlex.quote(path)} DATA", code))
-        training = _Training(console, ending, progress, _checkpoints(parsed, output), force, replaces, dry_run, json)
+        training = _Training(console, ending, progress, logs, _checkpoints(parsed, output), force, replaces, dry_run, json)
         ended = training.run(parsed, data, resume, start_from)
     if json:
         console.json(training.summary)
@@ -106,18 +112,6 @@ def _check_streams(spec: str, data: str | None, output: str) -> None:
     if spec == data == "-":
         raise typer.BadParameter("spec and data cannot both come from stdin", param_hint="--data")
     check_is_file(output)
-
-
-def all_settings(settings: list[str] | None, epochs: int | None, seed: int | None) -> list[Setting]:
-    """Return the changes of the command line to the spec. Raise BadParameter if two have the same key."""
-    changes = Setting.parse_all(settings or ())
-    shortcuts = {"--epochs": (("training", "epochs"), epochs), "--seed": (("seed",), seed)}
-    for option, (path, value) in shortcuts.items():
-        if value is not None:
-            if any(change.path == path for change in changes):
-                raise typer.BadParameter(f"{option} and --set {'.'.join(path)} both set it", param_hint=option)
-            changes.append(Setting(f"{option} {value}", path, value))
-    return changes
 
 
 def _data_files(spec: Spec, data: str | None) -> list[str | Path]:
@@ -157,6 +151,7 @@ class _Training:
     console: Console
     ending: RunSummary
     style: Style
+    logs: Logs
     folder: Path | None
     clear: bool
     replace: bool
@@ -218,11 +213,18 @@ class _Training:
                 replace_checkpoints=self.clear,
                 stop=self.interrupt,
                 on_start=self._begin,
-                on_epoch=lambda epoch: self.progress.show(epoch) if self.progress is not None else None,
+                on_epoch=self._show,
             )
         finally:
             if self.progress is not None:
                 self.progress.close()
+
+    def _show(self, epoch: Epoch) -> None:
+        """Show an epoch and write it to the logs."""
+        assert self.progress is not None
+        self.progress.show(epoch)
+        for write in self.writes:
+            write(epoch)
 
     def _begin(self, start: Start) -> None:
         """Show the facts, on stdout if there is no other output. From here on, a signal ends the run with a saved model."""
@@ -240,7 +242,10 @@ class _Training:
             raise _DryRun
         self.ending = replace(self.ending, source=source, weighted=self.summary["weights"])
         self.prepared = data
-        self.model, self.progress = model, progress_of(self.console, self.style, model, done, self.ending.weighted)
+        self.writes = self.logs.begin(model)
+        style = Style.none if self.console.quiet and self.style is not Style.json else self.style
+        histories = [member.history for member in model.members]
+        self.model, self.progress = model, progress_of(self.console, style, model.spec, histories, self.ending.weighted)
         self.signals.enter_context(self.interrupt)
 
     def _advise(self, error: Exception) -> None:

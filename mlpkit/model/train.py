@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlpkit.errors import DataError, ModelFileError, SpecError, TrainingInterrupted
 from mlpkit.files.paths import as_path
@@ -22,6 +22,9 @@ from mlpkit.preprocessing.residuals import Residuals
 from mlpkit.spec import Spec, as_spec
 from mlpkit.training.checkpoints import read_checkpoint
 from mlpkit.training.epoch import Epoch
+
+if TYPE_CHECKING:
+    from mlpkit.progress.display import Progress
 
 
 class Start(NamedTuple):
@@ -59,6 +62,7 @@ def train(
     stop: Callable[[], bool] | None = None,
     on_start: Callable[[Start], object] | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
+    progress: bool = False,
 ) -> Model:
     """Train a model from a spec.
 
@@ -93,7 +97,10 @@ def train(
     on_start : callable, optional
         Called once with a `Start` (`model`, `data`, `resumed_from`, `taken`) before anything is trained or written.
     on_epoch : callable, optional
-        Called with each finished `Epoch`. Exceptions of `on_start` and `on_epoch` end the run and are raised.
+        Called with each finished `Epoch`, such as an `EpochLog` or a `TensorBoardLog`. Exceptions of `on_start` and `on_epoch` end the run
+        and are raised.
+    progress : bool
+        Show a progress bar in a notebook and on a terminal, and lines elsewhere, on stderr.
 
     Returns
     -------
@@ -128,13 +135,25 @@ def train(
         prepared, stop, resume=resumed_from is not None, checkpoints=checkpoints, replace=replace_checkpoints, processes=True
     )
     try:
-        with closing(run):
+        with closing(run), _display(model, prepared) if progress else nullcontext() as display:
             for epoch in run:
+                if display is not None:
+                    display.show(epoch)
                 if on_epoch is not None:
                     on_epoch(epoch)
         return model
     except KeyboardInterrupt:
         raise TrainingInterrupted(model) from None
+
+
+def _display(model: Model, prepared: Prepared) -> closing[Progress]:
+    """Return a context with the progress display of a run in this program."""
+    from mlpkit.progress.display import Style
+    from mlpkit.progress.member_display import progress_of
+    from mlpkit.progress.outputs import output
+
+    histories = [member.history for member in model.members]
+    return closing(progress_of(output(), Style.auto, model.spec, histories, prepared.weighted_figures))
 
 
 def _take(model: Model, start_from: Model | str | Path) -> Taken:

@@ -86,6 +86,13 @@ class Prepared:
         """Targets and sample weights of the rows that metrics are computed on; weights are None if metrics are not weighted."""
         return self.values, (self.validation or self.train).weights if self.weighted else None
 
+    @property
+    def weighted_figures(self) -> str:
+        """Figures of an epoch that use sample weights: "none", "loss" or "loss and metrics"."""
+        if self.train.weights is None:
+            return "none"
+        return "loss and metrics" if self.weighted else "loss"
+
 
 def prepare(
     spec: Spec,

@@ -130,7 +130,7 @@ def test_a_metric_without_a_value_is_undefined(project, run):
 
 
 def test_an_interrupted_run_has_no_score_and_the_resumed_one_has(project, run, monkeypatch):
-    monkeypatch.setattr("mlpkit.cli.progress.Progress.show", lambda self, epoch: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr("mlpkit.progress.display.Progress.show", lambda self, epoch: os.kill(os.getpid(), signal.SIGTERM))
     stopped = run("train", "spec.json", "--json")
     assert stopped.code == 143
     assert "score" not in json.loads(stopped.out)

@@ -1,24 +1,37 @@
-"""Progress of an ensemble on stderr: of all members on one line, and a line for each that is finished."""
+"""Display of the epochs of an ensemble: of all members on one line, and a line for each that is finished."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from mlpkit.cli.console import Console
-from mlpkit.cli.progress import BAR_SECONDS, BAR_WIDTH, PLAIN_SECONDS, Progress, Style, as_json, line
+from mlpkit.progress.display import BAR_SECONDS, BAR_WIDTH, PLAIN_SECONDS, Progress, Style
+from mlpkit.progress.figures import as_json, line
 
 if TYPE_CHECKING:
-    from mlpkit.model.model import Model
+    from mlpkit.progress.outputs import Output
+    from mlpkit.spec import Spec
     from mlpkit.training.early_stopping import Monitor
     from mlpkit.training.epoch import Epoch
 
 
-def progress_of(console: Console, style: Style, model: Model, done: int, weighted: str) -> Progress:
-    """Return the display for a model that has `done` epochs before this run."""
-    if model.spec.ensemble is None:
-        return Progress(console, style, model.spec.training.epochs, done, weighted)
-    return MemberProgress(console, style, model, weighted)
+def progress_of(output: Output, style: Style, spec: Spec, histories: Sequence[Sequence[Epoch]], weighted: str = "none") -> Progress:
+    """Return the display of a run.
+
+    Parameters
+    ----------
+    output : Output
+    style : Style
+    spec : Spec
+    histories : sequence of sequences of Epoch
+        Epochs before this run: of the model, or of each member of an ensemble.
+    weighted : {"none", "loss", "loss and metrics"}
+        Figures that use sample weights.
+    """
+    if spec.ensemble is None:
+        return Progress(output, style, spec.training.epochs, len(histories[0]), weighted)
+    return MemberProgress(output, style, spec, histories, weighted)
 
 
 class MemberProgress(Progress):
@@ -26,23 +39,25 @@ class MemberProgress(Progress):
 
     Parameters
     ----------
-    console : Console
+    output : Output
     style : Style
-    model : Ensemble
+    spec : Spec
+    histories : sequence of sequences of Epoch
+        Epochs of each member before this run.
     weighted : {"none", "loss", "loss and metrics"}
         Figures that use sample weights.
     """
 
-    def __init__(self, console: Console, style: Style, model: Model, weighted: str = "none") -> None:
+    def __init__(self, output: Output, style: Style, spec: Spec, histories: Sequence[Iterable[Epoch]], weighted: str = "none") -> None:
         from mlpkit.training.early_stopping import Monitor
 
-        self.members = len(model.members)
-        super().__init__(console, style, model.spec.training.epochs, 0, weighted)
-        self.monitors = [Monitor(member.spec) for member in model.members]
+        self.members = len(histories)
+        super().__init__(output, style, spec.training.epochs, 0, weighted)
+        self.monitors = [Monitor(spec) for _ in histories]
         self.last: dict[int, Epoch] = {}
         self.finished: set[int] = set()
-        for number, member in enumerate(model.members):
-            for epoch in member.history:
+        for number, history in enumerate(histories):
+            for epoch in history:
                 self._watch(number, epoch)
         self.begun = self._total()
 
@@ -50,29 +65,29 @@ class MemberProgress(Progress):
         """Show an epoch, unless the last update was too recent; of a member's last epoch a line that stays."""
         number: int = getattr(epoch, "member", 0)
         if self.style is Style.json:
-            self.console.record({"member": number, **as_json(epoch)})
+            self.output.record(as_json(epoch))
             return
         self._watch(number, epoch)
         now, shows = time.monotonic(), self.style in (Style.bar, Style.plain)
         if number in self.finished and shows:
             if self.style is Style.bar:
-                self.console.draw("")
-            self.console.say(self._line(number))
+                self.output.draw("")
+            self.output.say(self._line(number))
             self.shown_at = now
         elif self.style is Style.bar and now - self.shown_at >= BAR_SECONDS:
             self.shown_at = now
             self._draw_all(number, now)
         elif self.style is Style.plain and now - self.shown_at >= PLAIN_SECONDS:
             self.shown_at = now
-            self.console.say(self._line(number))
+            self.output.say(self._line(number))
 
     def close(self) -> None:
         """Remove the bar, and show the members that were left, or that ended before their last epoch."""
         if self.style is Style.bar:
-            self.console.draw("")
+            self.output.draw("")
         if self.style in (Style.bar, Style.plain):
             for number in sorted(self.last.keys() - self.finished):
-                self.console.say(self._line(number))
+                self.output.say(self._line(number))
 
     def _watch(self, number: int, epoch: Epoch) -> None:
         monitor: Monitor = self.monitors[number]
@@ -95,4 +110,4 @@ class MemberProgress(Progress):
         done = BAR_WIDTH * total // whole
         left = (now - self.started) / max(total - self.begun, 1) * (whole - total)
         shown = f"{len(self.finished)} of {self.members} members finished  {self._line(number)}"
-        self.console.draw(f"[{'#' * done}{'.' * (BAR_WIDTH - done)}] {shown}  {left:.0f} s left")
+        self.output.draw(f"[{'#' * done}{'.' * (BAR_WIDTH - done)}] {shown}  {left:.0f} s left")
