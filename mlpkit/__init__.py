@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from mlpkit.errors import WorkerError as WorkerError
     from mlpkit.explain.contributions import contributions as contributions
     from mlpkit.explain.importance import importance as importance
+    from mlpkit.export.c.writer import to_c as to_c
+    from mlpkit.export.python.writer import to_python as to_python
     from mlpkit.importing.arrays import from_arrays as from_arrays
     from mlpkit.importing.keras import from_keras as from_keras
     from mlpkit.importing.scikit_learn import from_sklearn as from_sklearn
@@ -89,6 +91,8 @@ _HOMES = {  # module -> its public names
     ),
     "explain.contributions": "contributions",
     "explain.importance": "importance",
+    "export.c.writer": "to_c",
+    "export.python.writer": "to_python",
     "importing.arrays": "from_arrays",
     "importing.keras": "from_keras",
     "importing.scikit_learn": "from_sklearn",

@@ -1,0 +1,197 @@
+"""Export as C: one C99 file, compiled without a warning, predicts as the model does."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import warnings
+
+import numpy as np
+import pytest
+
+import mlpkit
+from mlpkit.export.c.writer import c_text
+
+from ..modelfile.models import CHOICES, FORMS, SHIPPED
+from ..sampling import one_in
+from .c_program import SANITIZED, Program, arguments, build
+
+TOLERANCES = {"float32": 5e-6, "float64": 1e-12}
+HOURS = 1e-9  # a double has the days since 1970 to 4e-12 of a day, so that the time of the day is less exact
+NAMES = [*SHIPPED, "deep", "notations", *FORMS, "learned float32", "learned float64", *(f"choices {n}" for n in range(len(CHOICES)))]
+
+
+def scores_of(model, rows):
+    """The values of `out`: probabilities, or numbers."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mlpkit.UnseenCategoryWarning)
+        return model.predict(rows).reshape(len(rows), -1) if model.target_encoder.task == "regression" else model.predict_proba(rows)
+
+
+def labels_of(model, rows):
+    """The numbers that `predict` returns: indices of classes, or 0."""
+    if model.classes is None:
+        return np.zeros(len(rows), int)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mlpkit.UnseenCategoryWarning)
+        known = model.classes.tolist()
+        return np.array([known.index(label) for label in model.predict(rows).tolist()])
+
+
+def tolerance_of(model):
+    timed = any("hour_sine" in column.parts for column in model.input_encoder.columns)
+    return max(TOLERANCES[model.spec.dtype], HOURS if timed else 0)
+
+
+@pytest.mark.parametrize("name", one_in(3, NAMES))
+def test_the_program_predicts_as_the_model_does(name, cases, tmp_path):
+    path, rows, _ = cases[name]
+    model = mlpkit.load(path)
+    found, scores = Program(build(tmp_path, c_text(model)), model).rows(rows)
+    np.testing.assert_array_equal(found, labels_of(model, rows))
+    expected = scores_of(model, rows)
+    np.testing.assert_allclose(scores, expected, rtol=tolerance_of(model), atol=tolerance_of(model))
+
+
+def test_a_model_of_float64_in_float32(cases, tmp_path):
+    path, rows, _ = cases["learned float64"]
+    model = mlpkit.load(path)
+    text = c_text(model, "float32")
+    assert "typedef float REAL;" in text
+    _, scores = Program(build(tmp_path, text), model).rows(rows)
+    np.testing.assert_allclose(scores, scores_of(model, rows), rtol=1e-5)
+    with pytest.raises(mlpkit.DataError, match="'float16'"):
+        c_text(model, "float16")
+
+
+@pytest.mark.parametrize("name", one_in(2, ["penguins", "averaged classes"]))
+def test_a_thousand_odd_rows(name, cases, tmp_path):
+    """Missing values, unseen levels, infinities and huge numbers: the same prediction, or -1 where the model raises an error."""
+    path, rows, _ = cases[name]
+    model, rng = mlpkit.load(path), np.random.default_rng(5)
+    program = Program(build(tmp_path, c_text(model)), model)
+    numeric = [column for column in model.input_encoder.columns if column.kind == "number" and column.width == 1 and not column.notation]
+    odd = []
+    for row in (dict(rows[index]) for index in rng.integers(0, len(rows), 1000)):
+        for column in model.input_encoder.columns:
+            if column.kind == "category" and rng.random() < 0.2:
+                row[column.name] = [None, "unseen", "", "NA", "é" * 50][rng.integers(5)]
+        for column in numeric:
+            if rng.random() < 0.1:
+                row[column.name] = [None, np.inf, -np.inf, 1e300, -1e30, 0.0, -0.0][rng.integers(7)]
+        odd.append(row)
+    refused = 0
+    for row in odd:
+        result, scores = program(*arguments(model, row))
+        try:
+            label, expected = labels_of(model, [row])[0], scores_of(model, [row])[0]
+        except mlpkit.DataError:
+            assert result == -1
+            assert (scores == -7).all()
+            refused += 1
+            continue
+        assert result == label
+        np.testing.assert_allclose(scores, expected, rtol=tolerance_of(model), atol=tolerance_of(model))
+    assert 20 < refused < 900
+
+
+def test_the_days_of_two_centuries_and_the_ends_of_the_calendar(tmp_path):
+    days = np.datetime64("1850-01-01") + np.arange(0, 73_000, 61)
+    texts = [f"{day}T{number % 24:02d}:00" for number, day in enumerate(days)]
+    texts += ["0001-01-01", "9999-12-31T23:59", "1900-02-28", "1900-03-01", "2000-02-29", "1969-12-31T12:00", "1970-01-01"]
+    columns = {"when": texts, "y": np.sin(np.arange(len(texts)))}
+    spec = {"data": {"target": "y"}, "preprocessing": {"columns": {"when": "date"}}, "dtype": "float64", "loss": "mse"}
+    model = mlpkit.train({**spec, "network": {"layers": [{"units": 8, "activation": "tanh"}, {}]}, "training": {"epochs": 3}}, columns)
+    assert "weekday" in model.input_encoder.columns[0].parts
+    rows = [{"when": text} for text in texts]
+    program = Program(build(tmp_path, c_text(model)), model)
+    _, scores = program.rows(rows)
+    np.testing.assert_allclose(scores, scores_of(model, rows), atol=1e-9)
+    for outside in (-719163.0, 2932897.0, 1e300, float("inf")):
+        assert program([outside], [])[0] == -1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["penguins", "learned float32", "averaged classes", "quantiles"])
+def test_sanitizers_find_nothing(name, cases, tmp_path):
+    path, rows, _ = cases[name]
+    model = mlpkit.load(path)
+    calls = []
+    for row in rows[:60]:
+        numbers, texts = arguments(model, row)
+        values = ", ".join("NAN" if value != value else repr(float(value)) for value in numbers) or "0"
+        quoted = ", ".join("NULL" if text is None else json.dumps(text, ensure_ascii=False) for text in texts) or "NULL"
+        calls.append(f"{{ double numbers[] = {{{values}}}; const char *texts[] = {{{quoted}}}; sum += predict(numbers, texts, out); }}")
+    main = (
+        "#include <math.h>\n#include <stdio.h>\nint predict(const double *numbers, const char **texts, double *out);\n"
+        f"int main(void) {{ static double out[{len(scores_of(model, rows[:1])[0])}]; int sum = 0; "
+        + "\n".join(calls)
+        + ' printf("%d\\n", sum); return 0; }\n'
+    )
+    program = build(tmp_path, c_text(model), options=SANITIZED, main=main)
+    done = subprocess.run([program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) == labels_of(model, rows[:60]).sum()
+
+
+def test_names_from_a_stranger_stay_text(tmp_path):
+    """Names and categories that would end a comment or a text of C, or begin an escape."""
+    evil = ["*/ int evil; /*", '"; int evil; "', "\\", "??/", "%s\n", "é\u2028", "a\tb", "\\u0041", "'"]
+    columns = {name: [float(row) for row in range(18)] for name in evil}
+    columns["word"] = [evil[row % 9] for row in range(18)]
+    columns["*/y"] = [f"{evil[row % 3]}" for row in range(18)]
+    layers = [{"units": 4, "activation": "tanh"}, {"activation": "softmax"}]
+    spec = {"name": "*/ evil", "data": {"target": "*/y"}, "network": {"layers": layers}, "loss": "categorical_crossentropy"}
+    model = mlpkit.train({**spec, "training": {"epochs": 3}}, columns)
+    text = c_text(model)
+    program = Program(build(tmp_path, text), model)
+    assert program.classes == [str(label) for label in model.classes]
+    rows = [{name: values[row] for name, values in columns.items()} for row in range(18)]
+    found, scores = program.rows(rows)
+    np.testing.assert_array_equal(found, labels_of(model, rows))
+    np.testing.assert_allclose(scores, scores_of(model, rows), atol=5e-6)
+    assert text.isascii()
+
+
+def test_a_category_with_a_nul_is_refused():
+    columns = {"word": ["a\0b", "c"] * 10, "y": [1.0, 2.0] * 10}
+    model = mlpkit.train({"data": {"target": "y"}, "network": {"layers": [{}]}, "loss": "mse", "training": {"epochs": 1}}, columns)
+    with pytest.raises(mlpkit.DataError, match="NUL"):
+        c_text(model)
+
+
+def test_a_plugin_has_no_counterpart():
+    class Bent(mlpkit.Elementwise):
+        """A plugin of the user."""
+
+        def function(self, z):
+            return abs(z)
+
+        def derivative(self, z, y):
+            return np.sign(z)
+
+    layers = [{"units": 2, "activation": Bent()}, {}]
+    columns = {"x": np.arange(20.0), "y": np.arange(20.0)}
+    model = mlpkit.train({"data": {"target": "y"}, "network": {"layers": layers}, "loss": "mse", "training": {"epochs": 1}}, columns)
+    with pytest.raises(mlpkit.DataError, match=re.escape("network.layers[0]: the plugin 'bent' has no counterpart")):
+        c_text(model)
+
+
+def test_a_model_that_was_not_trained_is_refused():
+    with pytest.raises(mlpkit.DataError, match="has not been trained"):
+        c_text(mlpkit.Model({"network": {"layers": [{"units": 1}]}, "loss": "mse", "data": {"target": "y"}}, inputs=2))
+
+
+def test_nothing_but_the_standard_library_is_included(cases):
+    text = c_text(mlpkit.load(cases["averaged classes"][0]))
+    assert set(re.findall(r"#include <(.*?)>", text)) == {"math.h", "stddef.h", "string.h"}
+    assert not re.search(r"\b(malloc|free|printf|setlocale|strtod|atof)\b", text)
+
+
+def test_the_file_is_written_whole_and_not_over_another(cases, tmp_path):
+    model = mlpkit.load(cases["iris"][0])
+    mlpkit.to_c(model, tmp_path / "model.c")
+    assert (tmp_path / "model.c").read_text() == c_text(model)
+    with pytest.raises(mlpkit.ModelFileError, match="exists"):
+        mlpkit.to_c(model, tmp_path / "model.c", replace=False)
