@@ -67,7 +67,7 @@ class Browser:
     def open(self) -> None:
         self.events.clear()
         self.send("Page.navigate", url=VIEWER)
-        self.until("document.readyState === 'complete' && location.protocol === 'file:'")
+        self.until("document.readyState === 'complete' && location.protocol === 'file:' && document.querySelector('#summary') !== null")
 
     def events_of(self, method: str) -> list[dict]:
         return [event["params"] for event in self.events if event["method"] == method]
