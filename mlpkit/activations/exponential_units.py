@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -31,6 +31,9 @@ class ELU(Activation):
     def backward(self, z: Array, out: Array, grad: Array) -> None:
         _derivative_below(z, out, grad, self.alpha)
 
+    def onnx(self, op: Any, z: Any) -> Any:
+        return self.alpha * op.expm1(op.minimum(z, 0.0)) + op.maximum(z, 0.0)
+
 
 class CELU(Activation):
     """Continuously differentiable ELU: z above 0, alpha (exp(z / alpha) - 1) below. Barron 2017, 1704.07483."""
@@ -49,6 +52,9 @@ class CELU(Activation):
             y /= self.alpha
             y += 1.0
             grad[rows] *= y
+
+    def onnx(self, op: Any, z: Any) -> Any:
+        return self.alpha * op.expm1(op.minimum(z, 0.0) * (1.0 / self.alpha)) + op.maximum(z, 0.0)
 
 
 class SELU(Activation):
@@ -69,6 +75,9 @@ class SELU(Activation):
     def backward(self, z: Array, out: Array, grad: Array) -> None:
         _derivative_below(z, out, grad, SELU_ALPHA, SELU_SCALE)
 
+    def onnx(self, op: Any, z: Any) -> Any:
+        return SELU_ALPHA * SELU_SCALE * op.expm1(op.minimum(z, 0.0)) + SELU_SCALE * op.maximum(z, 0.0)
+
 
 class Exponential(Activation):
     """Exponential function exp(z), for positive outputs such as rates.
@@ -87,6 +96,9 @@ class Exponential(Activation):
 
     def backward(self, z: Array, out: Array, grad: Array) -> None:
         np.multiply(grad, out, grad)
+
+    def onnx(self, op: Any, z: Any) -> Any:
+        return op("Exp", op.minimum(z, HIGHEST[z.dtype]))
 
 
 def _exponential_below(z: Array, out: Array, alpha: float, rate: float = 1.0, scale: float = 1.0) -> None:

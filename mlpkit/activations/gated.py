@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -39,6 +39,10 @@ class GLU(Gated):
         np.multiply(of_b, grad, of_b)
         np.multiply(of_a, grad, of_a)
 
+    def onnx(self, op: Any, z: Any, *parameters: Any) -> Any:
+        a, b = op.halves(z)
+        return a * op.sigmoid(b)
+
 
 class SwiGLU(Gated):
     """Gated linear unit with SiLU: a silu(b), where a and b are the first and second half of the pre-activations.
@@ -54,6 +58,10 @@ class SwiGLU(Gated):
 
     def backward(self, z: Array, out: Array, grad: Array, *grad_z_and_parameters: Array) -> None:
         _backward(_SILU, z, out, grad, grad_z_and_parameters[0])
+
+    def onnx(self, op: Any, z: Any, *parameters: Any) -> Any:
+        a, b = op.halves(z)
+        return a * _SILU.onnx(op, b)
 
 
 class GEGLU(Gated):
@@ -72,6 +80,10 @@ class GEGLU(Gated):
     def backward(self, z: Array, out: Array, grad: Array, *grad_z_and_parameters: Array) -> None:
         _backward(_GELU[self.approximate], z, out, grad, grad_z_and_parameters[0])
 
+    def onnx(self, op: Any, z: Any, *parameters: Any) -> Any:
+        a, b = op.halves(z)
+        return a * _GELU[self.approximate].onnx(op, b)
+
 
 class ReGLU(Gated):
     """Gated linear unit with ReLU: a max(b, 0), where a and b are the first and second half of the pre-activations.
@@ -87,6 +99,10 @@ class ReGLU(Gated):
 
     def backward(self, z: Array, out: Array, grad: Array, *grad_z_and_parameters: Array) -> None:
         _backward(_RELU, z, out, grad, grad_z_and_parameters[0])
+
+    def onnx(self, op: Any, z: Any, *parameters: Any) -> Any:
+        a, b = op.halves(z)
+        return a * op.maximum(b, 0.0)
 
 
 def _forward(gate: Activation, z: Array, out: Array) -> None:

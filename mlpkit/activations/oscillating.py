@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -34,6 +34,10 @@ class Gaussian(Activation):
             x *= -2.0
             grad[rows] *= x
 
+    def onnx(self, op: Any, z: Any) -> Any:
+        x = op.clip(z, -FAR, FAR)
+        return op("Exp", -(x * x))
+
 
 class Sine(Activation):
     """Sine sin(omega z). Sitzmann et al. 2020, SIREN, 2006.09661.
@@ -58,3 +62,6 @@ class Sine(Activation):
             np.cos(x, x)
             x *= self.omega
             grad[rows] *= x
+
+    def onnx(self, op: Any, z: Any) -> Any:
+        return op("Sin", self.omega * z)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,6 +23,9 @@ class Linear(Activation):
     def backward(self, z: Array, out: Array, grad: Array) -> None:
         pass  # the derivative is 1
 
+    def onnx(self, op: Any, z: Any) -> Any:
+        return z
+
 
 class Softmax(Activation):
     """Softmax exp(z_i) / sum_j exp(z_j) over the units, a distribution over classes. Bridle 1990."""
@@ -41,6 +44,10 @@ class Softmax(Activation):
             block = grad[rows]
             np.subtract(block, np.einsum("ij,ij->i", block, out[rows])[:, None], block)
         np.multiply(grad, out, grad)
+
+    def onnx(self, op: Any, z: Any) -> Any:
+        powers = op("Exp", z - op.row_max(z))
+        return powers / op.row_sum(powers)
 
 
 class LogSoftmax(Activation):
@@ -65,6 +72,10 @@ class LogSoftmax(Activation):
             y = np.exp(out[rows], out[rows])
             y *= grad[rows].sum(axis=1, keepdims=True)
             grad[rows] -= y
+
+    def onnx(self, op: Any, z: Any) -> Any:
+        less = z - op.row_max(z)
+        return less - op("Log", op.row_sum(op("Exp", less)))
 
 
 class ContinuationRatio(Activation):
@@ -101,6 +112,11 @@ class ContinuationRatio(Activation):
             np.multiply(at, rest, slope)
             slope -= above
             slope[:, -1] = 0.0
+
+    def onnx(self, op: Any, z: Any) -> Any:
+        log_above = op.minimum(z, 0.0) - op.log1p(op("Exp", -abs(z)))  # of each s(z)
+        above = op("Exp", op("CumSum", log_above, np.array(1), exclusive=1))
+        return op.concatenate([op.columns(above, 0, -1) * op.sigmoid(-op.columns(z, 0, -1)), op.columns(above, -1)])
 
 
 def _softmax_rows(z: Array, out: Array) -> None:

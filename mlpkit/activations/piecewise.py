@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -30,6 +30,9 @@ class HardSigmoid(Activation):
             x = np.abs(z[rows], z[rows])
             grad[rows] *= np.less(x, 3.0)
             grad[rows] /= 6.0
+
+    def onnx(self, op: Any, z: Any) -> Any:
+        return op.clip(z + 3.0, 0.0, 6.0) / 6.0
 
 
 class HardSiLU(Activation):
@@ -60,6 +63,9 @@ class HardSiLU(Activation):
             y -= x
             grad[rows] *= y
 
+    def onnx(self, op: Any, z: Any) -> Any:
+        return op.clip(z + 3.0, 0.0, 6.0) / 6.0 * op.maximum(z, -3.0)
+
 
 class HardTanh(Activation):
     """Piecewise linear tanh: min(max(z, -1), 1). Collobert 2004. The derivative at -1 and 1 is 0, as in PyTorch."""
@@ -75,6 +81,9 @@ class HardTanh(Activation):
         for rows in cell_blocks(z):
             x = np.abs(z[rows], z[rows])
             grad[rows] *= np.less(x, 1.0)
+
+    def onnx(self, op: Any, z: Any) -> Any:
+        return op.clip(z, -1.0, 1.0)
 
 
 class TanhShrink(Activation):
@@ -93,6 +102,9 @@ class TanhShrink(Activation):
             x = np.tanh(z[rows], z[rows])
             x *= x
             grad[rows] *= x
+
+    def onnx(self, op: Any, z: Any) -> Any:
+        return z - op("Tanh", z)
 
 
 class Shrinkage(Activation):
@@ -122,6 +134,9 @@ class SoftShrink(Shrinkage):
             np.clip(z[rows], -self.threshold, self.threshold, out=out[rows])
             np.subtract(z[rows], out[rows], out=out[rows])
 
+    def onnx(self, op: Any, z: Any) -> Any:
+        return z - op.clip(z, -self.threshold, self.threshold)
+
 
 class HardShrink(Shrinkage):
     """Hard shrinkage: z where |z| is above the threshold, else 0. Donoho & Johnstone 1994.
@@ -133,6 +148,9 @@ class HardShrink(Shrinkage):
         for rows in cell_blocks(z):
             _outside(z[rows], out[rows], self.threshold)
             out[rows] *= z[rows]
+
+    def onnx(self, op: Any, z: Any) -> Any:
+        return op.where(abs(z) > self.threshold, z, 0.0)
 
 
 def _shifted(z: Array, out: Array) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -26,6 +26,9 @@ class ReLU(Activation):
         np.greater(z, 0.0, z)  # a mask of 0 and 1 in the dtype of z
         np.multiply(grad, z, grad)
 
+    def onnx(self, op: Any, z: Any) -> Any:
+        return op.maximum(z, 0.0)
+
 
 class LeakyReLU(Activation):
     """Leaky ReLU max(z, 0) + negative_slope min(z, 0). Maas, Hannun & Ng 2013. Default slope as in PyTorch; 0.2 in Keras."""
@@ -44,6 +47,9 @@ class LeakyReLU(Activation):
         z += self.negative_slope
         grad *= z
 
+    def onnx(self, op: Any, z: Any) -> Any:
+        return op.maximum(z, self.negative_slope * z)
+
 
 class ReLU6(Activation):
     """ReLU capped at 6: min(max(z, 0), 6). Krizhevsky 2010. The derivative at 0 and at 6 is 0, as in PyTorch."""
@@ -60,6 +66,9 @@ class ReLU6(Activation):
         for rows in cell_blocks(z):
             grad[rows] *= np.greater(z[rows], 0.0)
             grad[rows] *= np.less(z[rows], 6.0)
+
+    def onnx(self, op: Any, z: Any) -> Any:
+        return op.clip(z, 0.0, 6.0)
 
 
 class ReLUSquared(Activation):
@@ -79,6 +88,9 @@ class ReLUSquared(Activation):
             x = np.maximum(z[rows], 0.0, out=z[rows])
             x *= 2.0
             grad[rows] *= x
+
+    def onnx(self, op: Any, z: Any) -> Any:
+        return op.maximum(z, 0.0) ** 2
 
 
 class PReLU(Activation):
@@ -109,3 +121,7 @@ class PReLU(Activation):
             below, g = np.minimum(z[rows], 0.0), grad[rows]
             gradient += np.einsum("ij,ij->j", g, below)
             g *= np.where(z[rows] > 0, z.dtype.type(1.0), slope)
+
+    def onnx(self, op: Any, z: Any, *parameters: Any) -> Any:
+        (slope,) = parameters
+        return op.maximum(z, 0.0) + slope * op.minimum(z, 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,6 +26,9 @@ class Sigmoid(Activation):
         np.subtract(out, z, out)
         np.multiply(grad, out, grad)
 
+    def onnx(self, op: Any, z: Any) -> Any:
+        return op.sigmoid(z)
+
 
 class Tanh(Activation):
     """Hyperbolic tangent tanh(z). LeCun, Bottou, Orr & Müller 1998, Efficient BackProp."""
@@ -39,6 +42,9 @@ class Tanh(Activation):
         np.multiply(out, out, out)
         np.subtract(1.0, out, out)
         np.multiply(grad, out, grad)
+
+    def onnx(self, op: Any, z: Any) -> Any:
+        return op("Tanh", z)
 
 
 class LeCunTanh(Activation):
@@ -62,6 +68,9 @@ class LeCunTanh(Activation):
             y += 2 / 3 * 1.7159
             grad[rows] *= y
 
+    def onnx(self, op: Any, z: Any) -> Any:
+        return 1.7159 * op("Tanh", 2 / 3 * z)
+
 
 class Softsign(Activation):
     """Softsign z / (1 + |z|). Bergstra et al. 2009, Quadratic polynomials learn better image features."""
@@ -83,6 +92,10 @@ class Softsign(Activation):
             x += 1.0
             grad[rows] /= x
             grad[rows] /= x
+
+    def onnx(self, op: Any, z: Any) -> Any:
+        x = op.clip(z, -FAR, FAR)
+        return x / (abs(x) + 1.0)
 
 
 class LogSigmoid(Activation):
@@ -106,3 +119,6 @@ class LogSigmoid(Activation):
             y = np.expm1(out[rows], out[rows])
             np.negative(y, y)
             grad[rows] *= y
+
+    def onnx(self, op: Any, z: Any) -> Any:
+        return op.minimum(z, 0.0) - op.log1p(op("Exp", -abs(z)))

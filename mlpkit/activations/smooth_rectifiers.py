@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -47,6 +47,12 @@ class GELU(Activation):
             derivative = _exact_derivative if self.approximate == "none" else _approximate_derivative
             grad[rows] *= derivative(z[rows], out[rows])
 
+    def onnx(self, op: Any, z: Any) -> Any:
+        if self.approximate == "none":
+            return 0.5 * op.erfc(-math.sqrt(0.5) * z) * op.maximum(z, -FAR)
+        x = op.clip(z, -FAR, FAR)
+        return op.sigmoid((1.0 + CUBIC * x * x) * x * (2.0 * math.sqrt(2.0 / math.pi))) * op.maximum(z, -FAR)
+
 
 class SiLU(Activation):
     """Sigmoid linear unit z sigmoid(z), also called Swish.
@@ -69,6 +75,9 @@ class SiLU(Activation):
             x, y = z[rows], out[rows]
             np.maximum(x, LOWEST[z.dtype], out=x)
             grad[rows] *= _gated_slope(x, y, 1.0)
+
+    def onnx(self, op: Any, z: Any) -> Any:
+        return op.sigmoid(z) * op.maximum(z, float(LOWEST[z.dtype]))
 
 
 class Mish(Activation):
@@ -108,6 +117,11 @@ class Mish(Activation):
             x += n
             x /= e
             grad[rows] *= x
+
+    def onnx(self, op: Any, z: Any) -> Any:
+        e = op("Exp", op.minimum(z, 0.5 * FAR))
+        n = (e + 2.0) * e
+        return n / (n + 2.0) * op.maximum(z, float(LOWEST[z.dtype]))
 
 
 class Softplus(Activation):
@@ -153,6 +167,11 @@ class Softplus(Activation):
             np.negative(y, y)
             grad[rows] *= np.maximum(x, y, out=y)
 
+    def onnx(self, op: Any, z: Any) -> Any:
+        scaled = self.beta * op.clip(z, -SQUARABLE, SQUARABLE)
+        rest = op.log1p(op("Exp", -abs(scaled))) / self.beta
+        return op.where(scaled > self.threshold, 0.0, rest) + op.maximum(z, 0.0)
+
 
 class Squareplus(Activation):
     """Squareplus (z + sqrt(z^2 + b)) / 2, a cheap form of softplus. Barron 2021, 2112.11687. Default b as in Keras.
@@ -187,6 +206,10 @@ class Squareplus(Activation):
             np.sqrt(x, x)
             y /= x
             grad[rows] *= y
+
+    def onnx(self, op: Any, z: Any) -> Any:
+        size = op.minimum(abs(z), SQUARABLE)
+        return 0.5 * self.b / (op("Sqrt", size * size + self.b) + size) + op.maximum(z, 0.0)
 
 
 def _twice_inner(z: Array, out: Array) -> None:

@@ -30,13 +30,13 @@ def probabilities(outputs: Array, activation: Activation | None, z: Array | None
     """
     with np.errstate(all="ignore"):
         found = outputs.astype(np.float64)
-        if _is_own(activation, "Sigmoid") and z is not None:
+        if is_own(activation, "Sigmoid") and z is not None:
             exact: NDArray[np.float64] = z.astype(np.float64)
             return np.hstack([_sigmoid(-exact), _sigmoid(exact)]) if one_unit else _sigmoid(exact)
-        if _is_own(activation, "Softmax") and z is not None:
+        if is_own(activation, "Softmax") and z is not None:
             z = z.astype(np.float64)
             found = np.exp(z - z.max(axis=1, keepdims=True))
-        if activation is not None and _is_own(activation, "ContinuationRatio") and z is not None:
+        if activation is not None and is_own(activation, "ContinuationRatio") and z is not None:
             activation.forward(z.astype(np.float64), found)
         if activation is not None and activation.output == "distribution":
             total = found.sum(axis=1, keepdims=True)
@@ -49,16 +49,16 @@ def choices(outputs: Array, activation: Activation | None, z: Array | None, *, o
 
     The largest pre-activation has the largest softmax probability, and a positive one has a sigmoid probability above one half.
     """
-    if z is not None and _is_own(activation, "Softmax"):
+    if z is not None and is_own(activation, "Softmax"):
         return np.asarray(z.argmax(axis=1))
-    if z is not None and one_unit and _is_own(activation, "Sigmoid"):
+    if z is not None and one_unit and is_own(activation, "Sigmoid"):
         return (z[:, 0] > 0).astype(np.intp)
-    if _is_own(activation, "ContinuationRatio"):  # two classes may have equal probabilities in float32
+    if is_own(activation, "ContinuationRatio"):  # two classes may have equal probabilities in float32
         return np.asarray(probabilities(outputs, activation, z, one_unit=False).argmax(axis=1))
     return (outputs[:, 0] > 0.5).astype(np.intp) if one_unit else np.asarray(outputs.argmax(axis=1))
 
 
-def _is_own(activation: Activation | None, name: str) -> bool:
+def is_own(activation: Activation | None, name: str) -> bool:
     """Return True if an activation is the built-in one of this name."""
     return type(activation).__module__.startswith("mlpkit.activations.") and type(activation).__name__ == name
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -38,6 +38,11 @@ class GaussianNLL(Loss):
         deviation = np.sqrt(np.logaddexp(0.0, outputs[:, 1::2]) + self.epsilon)
         return {"mean": outputs[:, ::2] * scale + center, "deviation": deviation * scale}
 
+    def onnx(self, op: Any, outputs: Any, center: Array, scale: Array) -> Mapping[str, Any]:
+        mean, raw = (op.take(outputs, range(first, 2 * len(scale), 2)) for first in (0, 1))
+        variance = op.maximum(raw, 0.0) + op.log1p(op("Exp", -abs(raw))) + self.epsilon
+        return {"mean": mean * scale + center, "deviation": op("Sqrt", variance) * scale}
+
     def value_and_grad(self, outputs: Array, targets: Targets, losses: Array, grad: Array) -> None:
         count = targets.shape[1]
         for rows in cell_blocks(outputs):
@@ -71,6 +76,9 @@ class LogMean(Loss):
     def predictions(self, outputs: Array, center: Array, scale: Array) -> Mapping[str, Array]:
         """Return the mean exp(outputs)."""
         return {"": np.exp(outputs)}
+
+    def onnx(self, op: Any, outputs: Any, center: Array, scale: Array) -> Mapping[str, Any]:
+        return {"": op("Exp", outputs)}
 
     def prior(self, targets: Targets, weights: Array | None = None) -> Array | None:
         """Return the logarithm of the mean of each target; None if a mean is not above 0."""

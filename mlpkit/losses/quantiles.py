@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -51,10 +51,19 @@ class Quantile(Loss):
 
     def predictions(self, outputs: Array, center: Array, scale: Array) -> Mapping[str, Array]:
         """Return the quantiles, the one nearest to the median first."""
+        return {name: outputs[:, index :: len(self.quantiles)] * scale + center for name, index in self._order.items()}
+
+    def onnx(self, op: Any, outputs: Any, center: Array, scale: Array) -> Mapping[str, Any]:
         count = len(self.quantiles)
-        middle = min(range(count), key=lambda index: round(abs(self.quantiles[index] - 0.5), 12))
-        order = [middle, *(index for index in range(count) if index != middle)]
-        return {f"q{self.quantiles[index]!r}": outputs[:, index::count] * scale + center for index in order}
+        places = {name: range(index, count * len(scale), count) for name, index in self._order.items()}
+        return {name: op.take(outputs, place) * scale + center for name, place in places.items()}
+
+    @property
+    def _order(self) -> dict[str, int]:
+        """Index of each quantile by its name, the one nearest to the median first."""
+        away = {index: round(abs(share - 0.5), 12) for index, share in enumerate(self.quantiles)}
+        middle = min(away, key=away.__getitem__)
+        return {f"q{self.quantiles[index]!r}": index for index in (middle, *(other for other in away if other != middle))}
 
     def value_and_grad(self, outputs: Array, targets: Targets, losses: Array, grad: Array) -> None:
         count, shares = len(self.quantiles), np.array(self.quantiles, outputs.dtype)

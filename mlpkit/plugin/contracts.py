@@ -93,6 +93,20 @@ class Activation(Plugin):
             Trained parameters, then one array for each, to which its gradient, summed over the rows, must be ADDED.
         """
 
+    def onnx(self, op: Any, z: Any, *parameters: Any) -> Any:
+        """Return f(`z`) for an export to ONNX. Without this method a model with the activation cannot be exported.
+
+        Parameters
+        ----------
+        op : mlpkit.export.onnx.graph.Graph
+            ``op("Sin", z)`` adds a node, a sine; `op.where`, `op.maximum`, `op.sigmoid` and others are combinations.
+        z : mlpkit.export.onnx.value.Value, shape (rows, units)
+            Pre-activations, with the operators of Python; `z.dtype` is the dtype. Gated: shape (rows, 2 * units); see `op.halves`.
+        *parameters : array
+            Trained parameters, in the order of `parameters`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no method onnx")
+
 
 # for Pydantic: class variables of these names in subclasses are not options
 Activation.__class_vars__ = {*Activation.__class_vars__, "any_order", "parameters"}
@@ -200,6 +214,10 @@ class Loss(Plugin):
         mapping of str to array, shape (rows, targets)
         """
         return {"": outputs * scale + center}
+
+    def onnx(self, op: Any, outputs: Any, center: Array, scale: Array) -> Mapping[str, Any]:
+        """Return `predictions` for an export to ONNX; needed by a loss that overrides it. See `Activation.onnx` for `op` and values."""
+        raise NotImplementedError(f"{type(self).__name__} has no method onnx")
 
     @abstractmethod
     def value_and_grad(self, outputs: Array, targets: Targets, losses: Array, grad: Array) -> None:

@@ -161,6 +161,11 @@ class InputEncoder:
         unseen = self.numbers.encode(source, encoded[:, : self.numbers.width])
         return unseen + self.categories.encode(source, encoded[:, self.numbers.width :])
 
+    def aligned(self, source: Table) -> Table:
+        """Return a table with the model's columns by name; the values of an array are assigned to them by position. See `encode`."""
+        source = self.completed(source).with_units(self._notations)
+        return source if self.is_aligned(source) else self._by_position(source)
+
     def completed(self, table: Table) -> Table:
         """Return the table with missing values for inputs that rows given as dictionaries lack.
 

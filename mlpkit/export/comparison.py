@@ -1,0 +1,86 @@
+"""Comparison of an exported model with the model, on the rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.data.table import Table
+from mlpkit.model.model import Model
+
+TOLERANCES = {"float32": 5e-6, "float64": 1e-12}
+
+
+class Predictions(NamedTuple):
+    """Predictions for some rows.
+
+    Attributes
+    ----------
+    labels : array, shape (rows,) or (rows, labels), or None
+        Labels in the type of the model's; None for a regression.
+    scores : array, shape (rows, columns)
+        Probabilities, or numbers in the units of the data: the predictions, then further parts of the loss if the format has them.
+    """
+
+    labels: NDArray[Any] | None
+    scores: NDArray[np.float64]
+
+
+Predict = Callable[[Path, Model, Table], Predictions]  # what an exported file predicts for rows
+
+
+class Comparison(NamedTuple):
+    """Differences between an exported model and the model.
+
+    Attributes
+    ----------
+    rows : int
+    largest : float
+        Largest difference of a probability, or of a number relative to its size and to the scale of its target; infinite where one of
+        both is not a number.
+    labels : int or None
+        Number of labels that differ; None for a regression.
+    tolerance : float
+    """
+
+    rows: int
+    largest: float
+    labels: int | None
+    tolerance: float
+
+    @property
+    def equal(self) -> bool:
+        """True if all labels are equal, and no difference is beyond the tolerance."""
+        return not self.labels and self.largest <= self.tolerance
+
+    def __str__(self) -> str:
+        labels = "" if self.labels is None else f", {self.labels} different labels"
+        return f"{self.rows} rows: largest difference {self.largest:.2g} (at most {self.tolerance:g}){labels}"
+
+
+def own_predictions(model: Model, table: Table) -> Predictions:
+    """Return what the model predicts."""
+    if model.target_encoder is not None and model.target_encoder.task == "regression":
+        parts = model.predict(table, parts=True)
+        return Predictions(None, np.column_stack(list(parts.values())))
+    return Predictions(model.predict(table), model.predict_proba(table))
+
+
+def compare(model: Model, table: Table, found: Predictions) -> Comparison:
+    """Return the differences of predictions to those of the model."""
+    expected, width = own_predictions(model, table), found.scores.shape[1]
+    scores, scale = expected.scores[:, :width], np.ones(width)
+    if expected.labels is None and model.target_encoder is not None:
+        scale = np.resize(np.maximum(1.0, model.target_encoder.scale), width)
+    with np.errstate(all="ignore"):
+        away = np.abs(found.scores - scores) / np.maximum(scale, np.abs(scores))
+    same = (found.scores == scores) | (np.isnan(found.scores) & np.isnan(scores))
+    away = np.where(same, 0.0, np.where(np.isnan(away), np.inf, away))
+    labels = None
+    if expected.labels is not None and found.labels is not None:
+        labels = int((np.asarray(found.labels, expected.labels.dtype) != expected.labels).sum())
+    return Comparison(table.rows, float(away.max(initial=0.0)), labels, TOLERANCES[model.spec.dtype])
