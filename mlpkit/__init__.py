@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from mlpkit.explain.importance import importance as importance
     from mlpkit.export.c.writer import to_c as to_c
     from mlpkit.export.python.writer import to_python as to_python
+    from mlpkit.export.onnx.model import to_onnx as to_onnx
     from mlpkit.importing.arrays import from_arrays as from_arrays
     from mlpkit.importing.keras import from_keras as from_keras
     from mlpkit.importing.scikit_learn import from_sklearn as from_sklearn
@@ -93,6 +94,7 @@ _HOMES = {  # module -> its public names
     "explain.importance": "importance",
     "export.c.writer": "to_c",
     "export.python.writer": "to_python",
+    "export.onnx.model": "to_onnx",
     "importing.arrays": "from_arrays",
     "importing.keras": "from_keras",
     "importing.scikit_learn": "from_sklearn",

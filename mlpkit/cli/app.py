@@ -20,6 +20,7 @@ from mlpkit.cli.console import Console
 from mlpkit.cli.doctor import doctor
 from mlpkit.cli.evaluate import evaluate
 from mlpkit.cli.explain import explain
+from mlpkit.cli.export import export
 from mlpkit.cli.import_weights import import_weights
 from mlpkit.cli.info import info
 from mlpkit.cli.init import init
@@ -69,7 +70,7 @@ def _help_alone(context: typer.Context) -> None:
         context.obj.out(context.get_help())
 
 
-for _command in (init, check, train, evaluate, predict, explain, info, schema, doctor):
+for _command in (init, check, train, evaluate, predict, explain, info, export, schema, doctor):
     app.command(_command.__name__, cls=Command)(with_common(_command))
 app.command("import", cls=Command)(with_common(import_weights))
 _VERBS: dict[str, Callable[..., None]] = {

@@ -57,10 +57,6 @@ class Comparison(NamedTuple):
         """True if all labels are equal, and no difference is beyond the tolerance."""
         return not self.labels and self.largest <= self.tolerance
 
-    def __str__(self) -> str:
-        labels = "" if self.labels is None else f", {self.labels} different labels"
-        return f"{self.rows} rows: largest difference {self.largest:.2g} (at most {self.tolerance:g}){labels}"
-
 
 def own_predictions(model: Model, table: Table) -> Predictions:
     """Return what the model predicts."""
