@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from mlpkit.explain.contributions import contributions as contributions
     from mlpkit.explain.importance import importance as importance
     from mlpkit.export.c.writer import to_c as to_c
-    from mlpkit.export.python.writer import to_python as to_python
     from mlpkit.export.onnx.model import to_onnx as to_onnx
+    from mlpkit.export.python.writer import to_python as to_python
     from mlpkit.importing.arrays import from_arrays as from_arrays
     from mlpkit.importing.keras import from_keras as from_keras
     from mlpkit.importing.scikit_learn import from_sklearn as from_sklearn

@@ -32,17 +32,17 @@ Verify = Annotated[
 def export(
     console: Console,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Model file.")],
-    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="File to write; its suffix is the format: .onnx.")],
+    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="File to write: .onnx, .c or .py.")],
     verify: Verify = None,
     code: Code = None,
     allow_surrogate: Surrogate = False,
     allow_large: Large = False,
     force: Force = False,
 ) -> None:
-    """Write a model as a file that other tools run without mlpkit, from raw columns to labels or numbers.
+    """Write a model with its preprocessing as a file that other tools run without mlpkit: a graph of ONNX, or a program in C or Python.
 
-    ONNX needs the package onnx, and --verify for it onnxruntime. Dates are inputs in days since 1970-01-01, and numbers with a unit plain
-    numbers in it. Nothing is written if a part of the model has no counterpart in the format, such as a plugin without it.
+    ONNX needs the package onnx, and --verify for it onnxruntime. Nothing is written if a part of the model has no counterpart in the
+    format, such as a plugin without one.
     """
     from mlpkit.export.formats import format_of
 
@@ -50,6 +50,8 @@ def export(
         format = format_of(output)
     except DataError as error:
         raise typer.BadParameter(f"{error.message}; {error.help}", param_hint="--output") from error
+    if verify is not None and not format.predictor:
+        raise typer.BadParameter(f"files of {format.name} are not compared", param_hint="--verify")
     check_output(output, force=force, reads=[model, verify])
     load_code(code)
     from mlpkit.model.load import load

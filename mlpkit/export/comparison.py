@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.table import Table
+from mlpkit.export.description import LOG_MEAN
 from mlpkit.model.model import Model
+from mlpkit.plugin import plugin_name
 
 TOLERANCES = {"float32": 5e-6, "float64": 1e-12}
 
@@ -40,8 +42,8 @@ class Comparison(NamedTuple):
     ----------
     rows : int
     largest : float
-        Largest difference of a probability, or of a number relative to its size and to the scale of its target; infinite where one of
-        both is not a number.
+        Largest difference of a probability, or of a number relative to its size and to the scale of its target; of a number that is the
+        exponential of the output, the difference of the logarithms relative to their size. Infinite where one of both is not a number.
     labels : int or None
         Number of labels that differ; None for a regression.
     tolerance : float
@@ -68,13 +70,15 @@ def own_predictions(model: Model, table: Table) -> Predictions:
 
 def compare(model: Model, table: Table, found: Predictions) -> Comparison:
     """Return the differences of predictions to those of the model."""
-    expected, width = own_predictions(model, table), found.scores.shape[1]
-    scores, scale = expected.scores[:, :width], np.ones(width)
+    expected, others, width, scale = own_predictions(model, table), found.scores, found.scores.shape[1], np.ones(1)
+    scores = expected.scores[:, :width]
     if expected.labels is None and model.target_encoder is not None:
         scale = np.resize(np.maximum(1.0, model.target_encoder.scale), width)
     with np.errstate(all="ignore"):
-        away = np.abs(found.scores - scores) / np.maximum(scale, np.abs(scores))
-    same = (found.scores == scores) | (np.isnan(found.scores) & np.isnan(scores))
+        if expected.labels is None and plugin_name(model.spec.loss) in LOG_MEAN:
+            scores, others = np.log(scores), np.log(others)
+        away = np.abs(others - scores) / np.maximum(scale, np.abs(scores))
+    same = (others == scores) | (np.isnan(others) & np.isnan(scores))
     away = np.where(same, 0.0, np.where(np.isnan(away), np.inf, away))
     labels = None
     if expected.labels is not None and found.labels is not None:

@@ -23,13 +23,13 @@ class Format(NamedTuple):
     writer : str
         Function of a model and a path that writes the file.
     predictor : str
-        Function of the path of a file, the model and a table that returns the `Predictions` of the file for its rows; see
-        `mlpkit.export.rows` for the values that a file of another format than mlpkit's gets.
+        Function of the path of a file, the model and a table that returns the `Predictions` of the file for the rows; see
+        `mlpkit.export.rows` for the values that it gets. Empty if there is none.
     """
 
     name: str
     writer: str
-    predictor: str
+    predictor: str = ""
 
     def write(self, model: Model, path: Path) -> None:
         """Write the file of a model. Raise DataError or PluginError for what has no counterpart in the format."""
@@ -43,6 +43,8 @@ class Format(NamedTuple):
 
 FORMATS = {
     ".onnx": Format("ONNX", "mlpkit.export.onnx.model:to_onnx", "mlpkit.export.onnx.runtime:predictions"),
+    ".c": Format("C", "mlpkit.export.c.writer:to_c"),
+    ".py": Format("Python", "mlpkit.export.python.writer:to_python"),
 }
 
 
@@ -51,8 +53,8 @@ def format_of(path: str | Path) -> Format:
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
         known = ", ".join(f"{ending} ({format.name})" for ending, format in FORMATS.items())
-        has = f"the suffix {suffix}, which is that of no format of an export" if suffix else "no suffix, which tells the format of an export"
-        raise DataError(f"{path} has {has}", help=f"give a name that ends with {known}")
+        problem = f"its suffix {suffix} is that of no format of an export" if suffix else "it has no suffix, which tells the format"
+        raise DataError(f"{path}: {problem}", help=f"give a name that ends with {known}")
     return FORMATS[suffix]
 
 

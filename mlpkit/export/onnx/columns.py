@@ -25,12 +25,13 @@ class Encoded(NamedTuple):
     ----------
     values : Value, shape (rows, inputs)
         Inputs of the network, in the dtype of the spec.
-    refused : Value, shape (rows, 1)
-        True for rows that mlpkit refuses: with an infinite number, one that is too large, or a missing value that is not allowed.
+    refused : Value, shape (rows, 1), or None
+        True for rows that mlpkit refuses: with an infinite number, one that is too large, or a missing value that is not allowed. None if
+        it refuses none.
     """
 
     values: Value
-    refused: Value
+    refused: Value | None
 
 
 class Columns:
@@ -59,8 +60,8 @@ class Columns:
                 part, own = self._category(each.columns[0], value, width)
                 found.append(part)
                 width += own
-        refused = self.op.concatenate([self.op.any_in_row(condition) for condition in self.refused])
-        return Encoded(self.op.concatenate(found), self.op.any_in_row(refused))
+        refused = [self.op.any_in_row(condition) for condition in self.refused]
+        return Encoded(self.op.concatenate(found), self.op.any_in_row(self.op.concatenate(refused)) if refused else None)
 
     # -- numbers, booleans and dates
 

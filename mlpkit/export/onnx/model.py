@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from mlpkit.errors import DataError, MLPKitError, ModelFileError
+from mlpkit.errors import DataError
 from mlpkit.export.onnx.columns import Columns
+from mlpkit.export.onnx.file import Input, Output, Shape, check, contents
 from mlpkit.export.onnx.graph import TEXT, Graph, onnx_module
 from mlpkit.export.onnx.inputs import RawInput, raw_inputs
 from mlpkit.export.onnx.network import forward
@@ -19,19 +17,17 @@ from mlpkit.export.onnx.plugins import require_onnx
 from mlpkit.export.onnx.value import Value
 from mlpkit.export.source import Source
 from mlpkit.files.atomic import save_bytes
-from mlpkit.files.paths import as_path
 from mlpkit.model.model import Model
 from mlpkit.provenance.placeholders import require
 from mlpkit.text.shown import counted
 from mlpkit.version import __version__
 
-OPSET, ML_OPSET, IR_VERSION = 18, 3, 8  # IR 8 is that of opset 18
 LARGEST = 2**31 - 2**20  # bytes of weights: a file of protobuf has less than 2 GiB
 ROWS = "rows"  # name of the free dimension
 NULL = "\0"
 
 
-def to_onnx(model: Model, path: str | Path, *, name: str | None = None, replace: bool = True) -> None:
+def to_onnx(model: Model, path: str | Path, *, replace: bool = True) -> None:
     """Write a model with all of its preprocessing as an ONNX file (opset 18, ai.onnx.ml 3), from raw columns to labels or numbers.
 
     There is one input of shape (rows, values) for each raw column, of the column's name: float64 numbers with NaN for missing values, or
@@ -46,8 +42,6 @@ def to_onnx(model: Model, path: str | Path, *, name: str | None = None, replace:
     model : Model
         Trained model, also an ensemble.
     path : str or Path
-    name : str, optional
-        Name of the graph. Default: that of the file without its suffix.
     replace : bool
         True to replace an existing file; otherwise it causes an error.
 
@@ -59,35 +53,29 @@ def to_onnx(model: Model, path: str | Path, *, name: str | None = None, replace:
         A plugin has no method `onnx`; the message names it. Nothing is written.
     ModelFileError
         The file cannot be written; `FileTaken` if it exists and must not be replaced.
+
+    Examples
+    --------
+    >>> mlpkit.to_onnx(model, "model.onnx")    # doctest: +SKIP
     """
-    target = as_path(path, ModelFileError, "the ONNX file")
-    save_bytes(target, to_bytes(model, target.stem if name is None else name), replace=replace)
+    save_bytes(path, to_bytes(model), replace=replace)
 
 
-def to_bytes(model: Model, name: str) -> bytes:
+def to_bytes(model: Model) -> bytes:
     """Return a model as the bytes of an ONNX file; see `to_onnx`."""
     source = Source.of(model)
     _check_exportable(source)
-    inputs = raw_inputs(source.inputs["columns"], source.inputs["named"])
-    op = Graph([each.name for each in inputs])
-    encoded = Columns(op, source).encode([(each, Value(op, each.name, each.dtype)) for each in inputs])
+    raw = raw_inputs(source.inputs["columns"], source.inputs["named"])
+    op = Graph([each.name for each in raw])
+    encoded = Columns(op, source).encode([(each, Value(op, each.name, each.dtype)) for each in raw])
     members = [forward(op, source.spec.network, tensors, encoded.values) for tensors in source.members]
     found = Target(op, source, encoded.refused).outputs(members)
-    outputs = {_free(each, inputs): op("Identity", value) for each, value in found.items()}
-    _renamed(op, outputs)
-    helper = onnx_module("onnx.helper")
-    graph = helper.make_graph(
-        op.nodes,
-        name or "model",
-        [_value_info(each.name, each.dtype, [ROWS, each.width]) for each in inputs],
-        [_value_info(each, value.dtype, _output_shape(source, key)) for key, (each, value) in zip(found, outputs.items(), strict=True)],
-        list(op.initializers.values()),
-    )
-    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
-    made = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="mlpkit", producer_version=__version__)
-    made.doc_string = _description(source, inputs, list(outputs))
-    helper.set_model_props(made, _properties(source, inputs))
-    _check(made)
+    inputs = [Input(each.name, each.dtype, (ROWS, each.width)) for each in raw]
+    outputs = [Output(_free(name, raw), value, _output_shape(source, name)) for name, value in found.items()]
+    made = contents(op, source.spec.name or "model", inputs, outputs)
+    made.doc_string = _description(source, raw, [output.name for output in outputs])
+    onnx_module("onnx.helper").set_model_props(made, _properties(source, raw))
+    check(made)
     data: bytes = made.SerializeToString(deterministic=True)
     return data
 
@@ -111,21 +99,7 @@ def _free(name: str, inputs: Sequence[RawInput]) -> str:
     return name
 
 
-def _renamed(op: Graph, outputs: dict[str, Value]) -> None:
-    """Give the nodes of the outputs their names."""
-    names = {value.name: name for name, value in outputs.items()}
-    for node in op.nodes:
-        node.output[:] = [names.get(each, each) for each in node.output]
-    op.keep(list(outputs))
-
-
-def _value_info(name: str, dtype: np.dtype[Any], shape: Sequence[Any]) -> Any:
-    helper = onnx_module("onnx.helper")
-    kind = onnx_module().TensorProto.STRING if dtype == TEXT else helper.np_dtype_to_tensor_dtype(dtype)
-    return helper.make_tensor_value_info(name, kind, shape)
-
-
-def _output_shape(source: Source, name: str) -> list[Any]:
+def _output_shape(source: Source, name: str) -> Shape:
     target = source.target
     if target["task"] == "classification":
         return [ROWS] if name == "label" else [ROWS, len(target["classes"])]
@@ -151,16 +125,3 @@ def _properties(source: Source, inputs: Sequence[RawInput]) -> dict[str, str]:
     found = {"columns": described, "targets": target["names"], "classes": target["classes"]}
     texts = {key: json.dumps(value, ensure_ascii=False) for key, value in found.items() if value is not None}
     return {"mlpkit_version": __version__, "task": target["task"], "dtype": source.spec.dtype, **texts}
-
-
-def _check(made: Any) -> None:
-    """Raise DataError if the model is not valid ONNX, because of a plugin's method."""
-    checker = onnx_module("onnx.checker")
-    try:
-        checker.check_model(made, full_check=True)
-    except MLPKitError:
-        raise
-    except Exception as error:  # ValidationError, InferenceError, and others by version
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        help = "correct the method onnx of the plugin that the model has; without one, this is a bug in mlpkit: please report it"
-        raise DataError(f"the exported model is not valid: {reason[0]}", help=help) from error

@@ -26,11 +26,11 @@ class Target:
     ----------
     op : Graph
     source : Source
-    refused : Value, shape (rows, 1)
+    refused : Value, shape (rows, 1), or None
         True for rows that mlpkit refuses: their probabilities and numbers are NaN.
     """
 
-    def __init__(self, op: Graph, source: Source, refused: Value) -> None:
+    def __init__(self, op: Graph, source: Source, refused: Value | None) -> None:
         self.op, self.source, self.refused = op, source, refused
         self.task, self.form = source.target["task"], source.target["form"]
         self.activation: Activation = source.spec.network.layers[-1].activation
@@ -50,7 +50,7 @@ class Target:
         return {LABEL: label, PROBABILITIES: self._or_nan(scores)}
 
     def _or_nan(self, scores: Value) -> Value:
-        return self.op.where(self.refused, np.array(np.nan), scores)
+        return scores if self.refused is None else self.op.where(self.refused, np.array(np.nan), scores)
 
     def _average(self, each: Sequence[Value]) -> Value:
         total = each[0]
