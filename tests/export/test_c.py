@@ -12,14 +12,25 @@ import pytest
 
 import mlpkit
 from mlpkit.export.c.writer import c_text
+from mlpkit.export.python.writer import python_text
 
 from ..modelfile.models import CHOICES, FORMS, SHIPPED
 from ..sampling import one_in
+from ..training.test_random_specs import random_case
 from .c_program import SANITIZED, Program, arguments, build
 
 TOLERANCES = {"float32": 5e-6, "float64": 1e-12}
 HOURS = 1e-9  # a double has the days since 1970 to 4e-12 of a day, so that the time of the day is less exact
-NAMES = [*SHIPPED, "deep", "notations", *FORMS, "learned float32", "learned float64", *(f"choices {n}" for n in range(len(CHOICES)))]
+NAMES = [
+    *SHIPPED,
+    "deep",
+    "shortcut",
+    "notations",
+    *FORMS,
+    "learned float32",
+    "learned float64",
+    *(f"choices {n}" for n in range(len(CHOICES))),
+]
 
 
 def scores_of(model, rows):
@@ -110,6 +121,35 @@ def test_the_days_of_two_centuries_and_the_ends_of_the_calendar(tmp_path):
     np.testing.assert_allclose(scores, scores_of(model, rows), atol=1e-9)
     for outside in (-719163.0, 2932897.0, 1e300, float("inf")):
         assert program([outside], [])[0] == -1
+
+
+@pytest.mark.filterwarnings("ignore::mlpkit.DataWarning")
+@pytest.mark.parametrize("block", [0, *(pytest.param(block, marks=pytest.mark.slow) for block in range(1, 10))])
+def test_random_models_in_c_and_python(block, tmp_path):
+    """Ten random models, with all activations, losses and options of layers: the programs predict as the model does."""
+    compared = 0
+    for seed in range(10 * block, 10 * block + 10):
+        spec, x, y = random_case(seed)
+        try:
+            model = mlpkit.train(spec, x, y)
+        except (mlpkit.SpecError, mlpkit.DataError, mlpkit.TrainingError):
+            continue
+        rows = (
+            [dict(zip(x, row, strict=True)) for row in zip(*x.values(), strict=True)] if isinstance(x, dict) else [{"x": row} for row in x]
+        )
+        expected, tolerance = scores_of(model, rows), TOLERANCES[model.spec.dtype]
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        found, scores = Program(build(folder, c_text(model), options=("-O0",)), model).rows(rows)
+        np.testing.assert_array_equal(found, labels_of(model, rows))
+        names = {"__name__": "model"}
+        exec(compile(python_text(model), "model.py", "exec"), names)
+        regression = model.target_encoder.task == "regression"
+        own = names["predict"](rows).reshape(len(rows), -1) if regression else names["predict_proba"](rows)
+        for given in (scores, own):
+            np.testing.assert_allclose(given, expected, rtol=tolerance, atol=tolerance, err_msg=f"seed {seed}")
+        compared += 1
+    assert compared >= 4
 
 
 @pytest.mark.slow

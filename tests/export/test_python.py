@@ -20,7 +20,16 @@ from ..modelfile.models import CHOICES, FORMS, ROOT, SHIPPED, mixed_columns, mix
 from ..sampling import one_in
 from .test_c import labels_of, scores_of
 
-NAMES = [*SHIPPED, "deep", "notations", *FORMS, "learned float32", "learned float64", *(f"choices {n}" for n in range(len(CHOICES)))]
+NAMES = [
+    *SHIPPED,
+    "deep",
+    "shortcut",
+    "notations",
+    *FORMS,
+    "learned float32",
+    "learned float64",
+    *(f"choices {n}" for n in range(len(CHOICES))),
+]
 TOLERANCES = {"float32": 5e-6, "float64": 1e-12}
 
 

@@ -201,6 +201,10 @@ def make_cases(folder):
         path = make_model(folder, f"learned {dtype}", spec, columns | {"mass": targets["mass"]})
         later = varied(columns) | {"island": ["new" if row % 5 == 0 else value for row, value in enumerate(columns["island"])]}
         found[f"learned {dtype}"] = path, json_rows(later), later
+    shortcut = {"layers": [{"units": 4, "activation": "tanh", "residual": 1}, {}], "input_scale": True}
+    spec = {"data": {"target": "mass"}, "dtype": "float64", "network": shortcut, "loss": "mse", "training": {"epochs": 20}}
+    numbers = {f"x{index}": targets["depth"] ** index for index in range(1, 5)}
+    found["shortcut"] = make_model(folder, "shortcut", spec, numbers | {"mass": targets["mass"]}), json_rows(numbers), numbers
     for number, choices in enumerate(CHOICES):
         layers = [{"units": 6, "activation": choice, "normalization": "layer"} for choice in choices]
         data = {"target": "mass", "inputs": [*columns], "units": UNITS}

@@ -91,7 +91,8 @@ def answers(cases, command, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "name", one_in(2, [*SHIPPED, "deep", "notations", *FORMS, *LEARNED, *(f"choices {number}" for number in range(len(CHOICES)))])
+    "name",
+    one_in(2, [*SHIPPED, "deep", "shortcut", "notations", *FORMS, *LEARNED, *(f"choices {number}" for number in range(len(CHOICES)))]),
 )
 @pytest.mark.parametrize("library", one_in(4, ["h5py", "pyfive", "h5wasm", "jsfive"]))
 def test_another_library_predicts_the_same(library, name, cases, answers):

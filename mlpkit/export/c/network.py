@@ -47,9 +47,9 @@ class NetworkCode:
         """Return the function that adds the scores of one network to `out`."""
         lines = ["static void add_scores(int member, const REAL *x, double *out)", "{", "    int j;"]
         first, width = "x", self.described["inputs_width"]
-        if self.described["embeddings"] or self.has("layers.0.input_scale"):
+        if self.described["embeddings"]:
             width = self.members[0]["layers.0.weight"].shape[0]
-            lines += [f"    REAL x0[{width}];", *self._first_inputs(width)]
+            lines += [f"    REAL x0[{width}];", *self._first_inputs()]
             first = "x0"
         names, widths = [first], [width]
         for index, layer in enumerate(self.described["layers"]):
@@ -63,7 +63,7 @@ class NetworkCode:
 
     # -- embeddings
 
-    def _first_inputs(self, width: int) -> Iterator[str]:
+    def _first_inputs(self) -> Iterator[str]:
         """Yield the statements for the inputs of the first layer."""
         embeddings = self.described["embeddings"]
         codes = {index for options in embeddings if options["type"] == "category" for index in options["inputs"]}
@@ -76,8 +76,6 @@ class NetworkCode:
             for n, index in enumerate(options["inputs"]):
                 yield f"    {self._embedded(number_, options, n, f'x[{index}]', f'x0 + {place}')}"
                 place += self.members[0][f"embeddings.{number_}.weight"].shape[-1]
-        if self.has("layers.0.input_scale"):
-            yield f"    for (j = 0; j < {width}; j++) x0[j] *= {self.table('layers.0.input_scale')}[j];"
 
     def _embedded(self, index: int, options: Mapping[str, Any], n: int, value: str, out: str) -> str:
         """Return the call that writes the values of an embedding of one input."""
@@ -117,7 +115,8 @@ class NetworkCode:
         z = f"z{index + 1}" if gated else out
         yield f"    REAL {out}[{units}];" + (f" REAL {z}[{columns}];" if gated else "") + f" /* {activation} */"
         bias = self.table(f"{name}.bias") if self.has(f"{name}.bias") else "NULL"
-        yield f"    dense({names[-1]}, {widths[-1]}, {self.table(f'{name}.weight')}, {bias}, {z}, {columns});"
+        scale = self.table(f"{name}.input_scale") if self.has(f"{name}.input_scale") else "NULL"
+        yield f"    dense({names[-1]}, {widths[-1]}, {scale}, {self.table(f'{name}.weight')}, {bias}, {z}, {columns});"
         if layer["normalization"]:
             yield self._normalization(name, layer["normalization"], z, columns)
         if not (index == len(self.described["layers"]) - 1 and self._is_exact()):
@@ -205,13 +204,13 @@ def _filled(array: NDArray[Any]) -> NDArray[Any]:
 
 
 HELPERS = {
-    "dense": """/* z = x @ weight + bias; the weights of one input are together */
-static void dense(const REAL *x, int inputs, const REAL *weight, const REAL *bias, REAL *z, int units)
+    "dense": """/* z = (x * scale) @ weight + bias; the weights of one input are together */
+static void dense(const REAL *x, int inputs, const REAL *scale, const REAL *weight, const REAL *bias, REAL *z, int units)
 {
     int i, j;
     for (j = 0; j < units; j++) z[j] = bias ? bias[j] : 0;
     for (i = 0; i < inputs; i++, weight += units) {
-        const REAL value = x[i];
+        const REAL value = scale ? x[i] * scale[i] : x[i];
         for (j = 0; j < units; j++) z[j] += value * weight[j];
     }
 }""",

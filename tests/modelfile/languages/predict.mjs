@@ -190,8 +190,7 @@ function embedded({ type, inputs, levels, units, frequencies, bins }, part, row)
 function firstInputs({ embeddings = [] }, arrays, row) { // of the first layer
   const codes = new Set(embeddings.filter(({ type }) => type === "category").flatMap(({ inputs }) => inputs));
   const values = embeddings.flatMap((options, at) => embedded(options, (name) => arrays.get(`/tensors/embeddings.${at}/${name}`), row));
-  const scale = arrays.get("/tensors/layers.0/input_scale");
-  return [...row.filter((_, at) => !codes.has(at)), ...values].map((value, at) => value * (scale?.[at] ?? 1));
+  return [...row.filter((_, at) => !codes.has(at)), ...values];
 }
 
 function normalized(options, part, z) {
@@ -214,8 +213,8 @@ function forward(spec, arrays, row) {
   const first = firstInputs(spec.network, arrays, row), inputs = [first]; // of each layer
   return spec.network.layers.reduce((x, { activation, normalization, residual }, index) => {
     const name = `/tensors/layers.${index}`, weight = arrays.get(`${name}/weight`), bias = arrays.get(`${name}/bias`);
-    const width = weight.length / x.length;
-    const score = (unit) => x.reduce((sum, value, at) => sum + value * weight[at * width + unit], bias?.[unit] ?? 0);
+    const width = weight.length / x.length, scale = arrays.get(`${name}/input_scale`);
+    const score = (unit) => x.reduce((sum, value, at) => sum + value * (scale?.[at] ?? 1) * weight[at * width + unit], bias?.[unit] ?? 0);
     const z = Array.from({ length: width }, (_, unit) => score(unit)), part = (key) => arrays.get(`${name}.normalization/${key}`);
     const slope = arrays.get(`${name}.activation/slope`);
     const kind = activation.type ?? activation;

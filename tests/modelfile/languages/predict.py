@@ -221,7 +221,7 @@ def first_inputs(network, arrays, x):
         folder = f"/tensors/embeddings.{number}/"
         parts = {path.removeprefix(folder): array.astype(float) for path, array in arrays.items() if path.startswith(folder)}
         values.append(embedded(options, parts, x))
-    return np.hstack(values) * arrays.get("/tensors/layers.0/input_scale", 1.0)
+    return np.hstack(values)
 
 
 def members_of(spec, arrays, training):
@@ -244,7 +244,8 @@ def forward(spec, arrays, x):
     inputs = [x]  # of each layer
     for index, layer in enumerate(spec["network"]["layers"]):
         name = f"/tensors/layers.{index}"
-        z = x @ arrays[f"{name}/weight"].astype(float) + arrays.get(f"{name}/bias", np.zeros(1)).astype(float)
+        scaled = x * arrays[f"{name}/input_scale"] if f"{name}/input_scale" in arrays else x
+        z = scaled @ arrays[f"{name}/weight"].astype(float) + arrays.get(f"{name}/bias", np.zeros(1)).astype(float)
         if options := layer["normalization"]:
             batch = options["type"] == "batch"
             part = {

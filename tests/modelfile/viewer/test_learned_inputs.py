@@ -123,3 +123,15 @@ def test_embeddings_that_do_not_fit_are_named(name, model, path, page, changed):
     change, message = WRONG[name]
     page.show(changed(path.parent, change))
     assert message in page.text("#predict")
+
+
+def test_a_residual_connection_adds_the_inputs_without_their_factors(page, tmp_path):
+    rng = np.random.default_rng(0)
+    columns = {"a": rng.normal(size=40), "b": rng.normal(size=40), "y": rng.normal(size=40)}
+    network = {"layers": [{"units": 2, "activation": "tanh", "residual": 1}, {}], "input_scale": True}
+    spec = {"data": {"target": "y"}, "dtype": "float64", "network": network, "loss": "mse", "training": {"epochs": 20}}
+    model = mlpkit.train(spec, columns)
+    model.save(tmp_path / "model.h5")
+    page.show(tmp_path / "model.h5")
+    rows = "\n".join(["a,b", *(f"{a!r},{b!r}" for a, b in zip(columns["a"].tolist(), columns["b"].tolist(), strict=True))])
+    np.testing.assert_allclose(np.array(page.predict_rows(rows), float).ravel(), model.predict(columns), rtol=1e-12)

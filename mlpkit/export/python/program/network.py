@@ -18,7 +18,7 @@ def forward(x: Array, member: Mapping[str, Array]) -> tuple[Array, Array]:
     inputs = [x]  # of each layer
     for number, layer in enumerate(MODEL["layers"]):
         name = f"layers.{number}"
-        z = x @ member[f"{name}.weight"]
+        z = (x * member[f"{name}.input_scale"] if f"{name}.input_scale" in member else x) @ member[f"{name}.weight"]
         if f"{name}.bias" in member:
             z = z + member[f"{name}.bias"]
         if layer["normalization"]:
@@ -40,7 +40,7 @@ def first_inputs(x: Array, member: Mapping[str, Array]) -> Array:
         prefix = f"embeddings.{number}."
         parts = {name.removeprefix(prefix): array.astype(float) for name, array in member.items() if name.startswith(prefix)}
         values += [embedded(options, parts, n, x[:, [index]]) for n, index in enumerate(options["inputs"])]
-    return np.hstack(values) * member.get("layers.0.input_scale", np.ones(1)).astype(float)
+    return np.hstack(values)
 
 
 def embedded(options: dict[str, Any], parts: Mapping[str, Array], n: int, v: Array) -> Array:
