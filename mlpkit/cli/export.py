@@ -41,8 +41,8 @@ def export(
 ) -> None:
     """Write a model with its preprocessing as a file that other tools run without mlpkit: a graph of ONNX, or a program in C or Python.
 
-    ONNX needs the package onnx, and --verify for it onnxruntime. Nothing is written if a part of the model has no counterpart in the
-    format, such as a plugin without one.
+    ONNX needs the package onnx; --verify needs onnxruntime for it, and a C compiler for C. Nothing is written if a part of the model has no
+    counterpart in the format, such as a plugin without one.
     """
     from mlpkit.export.formats import format_of
 
@@ -50,8 +50,6 @@ def export(
         format = format_of(output)
     except DataError as error:
         raise typer.BadParameter(f"{error.message}; {error.help}", param_hint="--output") from error
-    if verify is not None and not format.predictor:
-        raise typer.BadParameter(f"files of {format.name} are not compared", param_hint="--verify")
     check_output(output, force=force, reads=[model, verify])
     load_code(code)
     from mlpkit.model.load import load

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlpkit.errors import DataError
+from mlpkit.errors import PluginError
 from mlpkit.export.source import Source
-from mlpkit.plugin import Plugin
+from mlpkit.plugin import REGISTRIES, Plugin
 from mlpkit.plugin.base import plugin_name
 
 LOG_MEAN = ("poisson", "gamma", "tweedie")  # losses whose outputs are logarithms of the prediction
@@ -25,7 +25,7 @@ def describe(source: Source) -> dict[str, Any]:
 
     Raises
     ------
-    DataError
+    PluginError
         The activation of a layer, or a loss that defines the predictions, is a plugin.
     """
     spec = source.spec
@@ -64,9 +64,8 @@ def _loss(source: Source) -> dict[str, Any]:
 
 
 def _builtin(plugin: Plugin, path: str) -> str:
-    """Return the name of a built-in plugin. Raise DataError for another one."""
-    name = plugin_name(plugin)
+    """Return the name of a built-in plugin. Raise PluginError for another one."""
     if not type(plugin).__module__.startswith(f"mlpkit.{plugin.kind}."):
-        help = "export the model as .onnx, for which a plugin can bring its own formula, or load the model file with mlpkit"
-        raise DataError(f"{path}: the plugin {name!r} has no counterpart in the exported program", help=help)
-    return name
+        message = f"{path}: {REGISTRIES[plugin.kind].info(type(plugin)).described} has no counterpart in the exported program"
+        raise PluginError(message, help="export the model as .onnx, for which a plugin can bring its own formula")
+    return plugin_name(plugin)

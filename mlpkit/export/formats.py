@@ -24,12 +24,12 @@ class Format(NamedTuple):
         Function of a model and a path that writes the file.
     predictor : str
         Function of the path of a file, the model and a table that returns the `Predictions` of the file for the rows; see
-        `mlpkit.export.rows` for the values that it gets. Empty if there is none.
+        `mlpkit.export.rows` for the values that it gets.
     """
 
     name: str
     writer: str
-    predictor: str = ""
+    predictor: str
 
     def write(self, model: Model, path: Path) -> None:
         """Write the file of a model. Raise DataError or PluginError for what has no counterpart in the format."""
@@ -43,8 +43,8 @@ class Format(NamedTuple):
 
 FORMATS = {
     ".onnx": Format("ONNX", "mlpkit.export.onnx.model:to_onnx", "mlpkit.export.onnx.runtime:predictions"),
-    ".c": Format("C", "mlpkit.export.c.writer:to_c"),
-    ".py": Format("Python", "mlpkit.export.python.writer:to_python"),
+    ".c": Format("C", "mlpkit.export.c.writer:to_c", "mlpkit.export.c.runtime:predictions"),
+    ".py": Format("Python", "mlpkit.export.python.writer:to_python", "mlpkit.export.python.runtime:predictions"),
 }
 
 

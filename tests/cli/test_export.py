@@ -38,13 +38,15 @@ def penguins(folder):
     return folder
 
 
-def test_a_model_is_exported_and_compared(run, penguins):
-    done = run("export", "model.h5", "-o", "model.onnx", "--verify", "penguins.csv")
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_model_is_exported_and_compared(suffix, run, penguins):
+    done = run("export", "model.h5", "-o", f"model{suffix}", "--verify", "penguins.csv")
     assert done.code == 0, done.err
     assert done.out.startswith("344 rows: largest difference ")
     assert done.out.endswith(", 0 different labels\n")
-    assert done.err == "saved model.onnx: ONNX\n"
-    assert onnx.load("model.onnx").graph.name == "penguins"
+    assert done.err == f"saved model{suffix}: {FORMATS[suffix].name}\n"
+    if suffix == ".onnx":
+        assert onnx.load("model.onnx").graph.name == "penguins"
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -89,10 +91,25 @@ def test_rows_that_do_not_fit_are_an_error_and_nothing_is_written(run, penguins)
     assert not (penguins / "model.onnx").exists()
 
 
-def test_formats_without_a_comparison_say_so(run, penguins):
+def test_a_missing_compiler_is_named_and_nothing_is_written(run, penguins, monkeypatch):
+    monkeypatch.setenv("PATH", "")
     done = run("export", "model.h5", "-o", "model.c", "--verify", "penguins.csv")
     assert done.code == 2
-    assert "files of C are not compared" in done.err
+    assert "there is no C compiler" in done.err
+    assert not (penguins / "model.c").exists()
+
+
+@pytest.mark.parametrize("suffix", [".c", ".py"])
+def test_a_plugin_has_no_counterpart_in_a_program(suffix, run, folder):
+    (folder / "bent.py").write_text(PLUGIN)
+    (folder / "rows.csv").write_text("x,y\n" + "\n".join(f"{number},{number * 2}" for number in range(20)))
+    spec = {"data": {"path": "rows.csv", "target": "y"}, "network": {"layers": [{"units": 3, "activation": "bent"}, {}]}, "loss": "mse"}
+    (folder / "spec.json").write_text(json.dumps(spec | {"training": {"epochs": 1}}))
+    assert run("train", "spec.json", "-c", "bent.py", "-o", "model.h5").code == 0
+    done = run("export", "model.h5", "-c", "bent.py", "-o", f"model{suffix}")
+    assert done.code == 3
+    assert "network.layers[0]: the activation 'bent' of your own class" in done.err
+    assert "has no counterpart in the exported program" in done.err
 
 
 @pytest.mark.parametrize(("package", "help"), [("onnx.helper", 'pip install "mlpkit[onnx]"'), ("onnxruntime", "pip install onnxruntime")])
@@ -129,12 +146,13 @@ def test_a_model_that_was_not_trained(run, folder):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.parametrize("quality", ["fast", "good", "best"])
 @pytest.mark.parametrize(("name", "target"), [("penguins", "species"), ("diabetes", "progression")])
-def test_specs_of_init_at_every_quality(quality, name, target, run, folder):
+def test_specs_of_init_at_every_quality(suffix, quality, name, target, run, folder):
     data = ROOT / "models" / name / f"{name}.csv"
     done = run("init", data, "--target", target, "--quality", quality, "-o", "spec.json")
     assert done.code == 0, done.err
     assert run("train", "spec.json", "--set", "training.epochs=3", "-o", "model.h5").code == 0
-    done = run("export", "model.h5", "-o", "model.onnx", "--verify", data)
+    done = run("export", "model.h5", "-o", f"model{suffix}", "--verify", data)
     assert done.code == 0, done.err

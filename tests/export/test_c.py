@@ -11,7 +11,11 @@ import numpy as np
 import pytest
 
 import mlpkit
+from mlpkit.data.frames import as_table
+from mlpkit.data.sources import read_source
 from mlpkit.export.c.writer import c_text
+from mlpkit.export.comparison import compare
+from mlpkit.export.formats import FORMATS
 from mlpkit.export.python.writer import python_text
 
 from ..modelfile.models import CHOICES, FORMS, SHIPPED
@@ -214,7 +218,7 @@ def test_a_plugin_has_no_counterpart():
     layers = [{"units": 2, "activation": Bent()}, {}]
     columns = {"x": np.arange(20.0), "y": np.arange(20.0)}
     model = mlpkit.train({"data": {"target": "y"}, "network": {"layers": layers}, "loss": "mse", "training": {"epochs": 1}}, columns)
-    with pytest.raises(mlpkit.DataError, match=re.escape("network.layers[0]: the plugin 'bent' has no counterpart")):
+    with pytest.raises(mlpkit.PluginError, match=re.escape("network.layers[0]: the activation 'bent'")):
         c_text(model)
 
 
@@ -235,3 +239,18 @@ def test_the_file_is_written_whole_and_not_over_another(cases, tmp_path):
     assert (tmp_path / "model.c").read_text() == c_text(model)
     with pytest.raises(mlpkit.ModelFileError, match="exists"):
         mlpkit.to_c(model, tmp_path / "model.c", replace=False)
+
+
+@pytest.mark.parametrize("name", one_in(6, NAMES))
+def test_the_comparison_of_the_command_line_agrees(name, cases, tmp_path):
+    """Rows of a table, with words for true and false and written numbers, through both programs."""
+    path, _, source = cases[name]
+    model = mlpkit.load(path)
+    table = as_table(source) if isinstance(source, dict) else read_source(model.spec, source, model.input_encoder.order)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mlpkit.UnseenCategoryWarning)
+        for suffix in (".c", ".py"):
+            FORMATS[suffix].write(model, tmp_path / f"model{suffix}")
+            found = compare(model, table, FORMATS[suffix].predict(tmp_path / f"model{suffix}", model, table))
+            assert not found.labels
+            assert found.largest <= tolerance_of(model)

@@ -169,5 +169,5 @@ def test_a_plugin_has_no_counterpart():
     columns = mixed_columns() | {"mass": mixed_targets()["mass"]}
     spec = {"data": {"target": "mass", "inputs": ["length", "year"]}, "network": {"layers": [{}]}, "loss": Loss()}
     model = mlpkit.train({**spec, "training": {"epochs": 1}}, columns)
-    with pytest.raises(mlpkit.DataError, match=r"loss: the plugin .*loss.* has no counterpart"):
+    with pytest.raises(mlpkit.PluginError, match=r"^loss: the loss .* has no counterpart"):
         python_text(model)

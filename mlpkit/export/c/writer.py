@@ -40,7 +40,9 @@ def to_c(model: Model, path: str | Path, *, dtype: str | None = None, replace: b
     Raises
     ------
     DataError
-        The model has not been trained, or a part has no counterpart: the activation or the loss of a plugin, a category with a NUL.
+        The model has not been trained, or has a category with a NUL.
+    PluginError
+        An activation, or a loss that defines the predictions, is a plugin, which has no counterpart.
     ModelFileError
         The file cannot be written.
 

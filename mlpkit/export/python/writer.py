@@ -41,7 +41,9 @@ def to_python(model: Model, path: str | Path, *, replace: bool = True) -> None:
     Raises
     ------
     DataError
-        The model has not been trained, or its activation or loss is a plugin, which has no counterpart.
+        The model has not been trained.
+    PluginError
+        An activation, or a loss that defines the predictions, is a plugin, which has no counterpart.
     ModelFileError
         The file cannot be written.
 
@@ -53,7 +55,7 @@ def to_python(model: Model, path: str | Path, *, replace: bool = True) -> None:
 
 
 def python_text(model: Model) -> str:
-    """Return the text of the file. Raise DataError for a part without a counterpart."""
+    """Return the text of the file. Raise the errors of `to_python`."""
     source = Source.of(model)
     parts = [_Part.read(name) for name in PARTS]
     body = "\n\n\n".join([_filled(parts[0].body, source), *(part.body for part in parts[1:])])
