@@ -144,14 +144,13 @@ def importance(
     for name, value in (("repeats", repeats), ("most", most)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
             raise DataError(f"{name} is {value!r}", help="give an integer of at least 1")
-    columns = raw_columns(model.encoders[0])
     if metric == CHANGE:
         if y is not None or weights is not None or weighted:
             raise DataError("the change of the prediction needs neither targets nor weights", help="leave them out, or use another metric")
         table = raw_table(model, rows, allow_large=allow_large)
         some = table.take(drawn(table.rows, most, seed))
         inputs = model.encoders[0].encode(some, model.spec.dtype)
-        return shuffled(columns, inputs, _changes(model, inputs), (CHANGE, 0.0), repeats=repeats, of=table.rows, seed=seed)
+        return change_importance(model, inputs, table.rows, repeats=repeats, seed=seed)
     found = draw_labelled(model, rows, y, weights, weighted=weighted, most=most, seed=seed, allow_large=allow_large)
     return measured_importance(model, found.labelled, found.of, metric, repeats=repeats, seed=seed)
 
@@ -165,6 +164,12 @@ def measured_importance(model: Model, labelled: Labelled, of: int, metric: str |
         raise DataError(f"{name} cannot be computed on these rows, so there is no importance by it", help=help)
     columns = raw_columns(model.encoders[0])
     return shuffled(columns, labelled.data.inputs, worsening, (name, score), repeats=repeats, of=of, seed=seed)
+
+
+def change_importance(model: Model, inputs: Array, of: int, *, repeats: int, seed: int) -> Importance:
+    """Return the importance by the change of the prediction for encoded inputs, which are some of `of` rows."""
+    columns = raw_columns(model.encoders[0])
+    return shuffled(columns, inputs, _changes(model, inputs), (CHANGE, 0.0), repeats=repeats, of=of, seed=seed)
 
 
 def shuffled(

@@ -30,6 +30,27 @@ def average_precision(scores: Array, positive: NDArray[np.bool_], weights: Array
     return float(np.sum(np.diff(tp, prepend=0.0) / tp[-1] * (tp / (tp + fp))))
 
 
+def roc_curve(scores: Array, positive: NDArray[np.bool_], weights: Array) -> tuple[Array, Array]:
+    """Return the false and true positive rates above each distinct score, from (0, 0) to (1, 1); NaN without rows of a kind.
+
+    scikit-learn's roc_curve with ``drop_intermediate=False``. All arrays have shape (rows,).
+    """
+    tp, fp = (np.append(0.0, counts) for counts in _cumulated(-scores, positive, weights))
+    with np.errstate(invalid="ignore"):
+        return fp / fp[-1], tp / tp[-1]
+
+
+def precision_recall_curve(scores: Array, positive: NDArray[np.bool_], weights: Array) -> tuple[Array, Array]:
+    """Return precision and recall above each distinct score, by falling recall, and the point (1, 0) at the end.
+
+    scikit-learn's precision_recall_curve; NaN recalls without positive rows.
+    """
+    tp, fp = _cumulated(-scores, positive, weights)
+    with np.errstate(invalid="ignore"):
+        recall = tp / tp[-1] if len(tp) else tp
+    return np.append((tp / (tp + fp))[::-1], 1.0), np.append(recall[::-1], 0.0)
+
+
 def _cumulated(keys: Array, positive: NDArray[np.bool_], weights: Array) -> tuple[Array, Array]:
     """Return the weights of positive and of negative rows up to each distinct key, in increasing order of the keys."""
     used = weights > 0

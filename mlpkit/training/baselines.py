@@ -92,7 +92,7 @@ def score_baselines(spec: Spec, prepared: Prepared, networks: Sequence[Network] 
         taken, reason = fitted_rows(size, width, outputs, prepared.target.task, len(parts))
         if not reason:
             linear = [
-                _in_range(spec, part, linear_predictions(part, sample(part.train.inputs, taken), each))
+                limited(spec, part, linear_predictions(part, sample(part.train.inputs, taken), each))
                 for part, each in zip(parts, rows.inputs, strict=True)
             ]
             predicted = np.concatenate(linear)
@@ -215,7 +215,7 @@ def linear_predictions(prepared: Prepared, fitted: NDArray[np.intp], inputs: Arr
     return np.asarray(z / z.sum(axis=1, keepdims=True))
 
 
-def _in_range(spec: Spec, prepared: Prepared, predicted: Matrix) -> Matrix:
+def limited(spec: Spec, prepared: Prepared, predicted: Matrix) -> Matrix:
     """Return predictions within the limits of the network's, and within the range of the training rows if the loss needs a sign."""
     target, values = prepared.target, prepared.train_values
     if target.task == "regression" and spec.loss.target_sign != "any":

@@ -163,37 +163,68 @@ def mean_answers(
     return _averaged(spec, target, data, _answers_of(spec, networks, target, data))
 
 
+def row_answers(
+    spec: Spec, networks: Sequence[Network], target: TargetEncoder, data: Dataset | StoredDataset
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the loss of each row, shape (rows,), and the predictions of `mean_answers`, whose loss is the mean of these."""
+    found = _answers_of(spec, networks, target, data)
+    _, scores = _averaged(spec, target, data, found)
+    outputs = _mean_outputs(spec, target, found)
+    if outputs is not None:
+        return _losses_of(spec, target, data, outputs).astype(np.float64), scores
+    return np.mean([losses.astype(np.float64) for losses, _ in found], axis=0), scores
+
+
 def _answers_of(
     spec: Spec, networks: Sequence[Network], target: TargetEncoder, data: Dataset | StoredDataset
-) -> list[tuple[float, Answers]]:
-    """Return the mean loss and the outputs of each network."""
+) -> list[tuple[Array, Answers]]:
+    """Return the loss of each row and the outputs of each network."""
     loss = weighted_loss(spec, target)
-    return [mean_loss(network, loss, data) for network in networks]
+    return [_row_losses(network, loss, data) for network in networks]
 
 
 def _averaged(
-    spec: Spec, target: TargetEncoder, data: Dataset | StoredDataset, found: Sequence[tuple[float, Answers]]
+    spec: Spec, target: TargetEncoder, data: Dataset | StoredDataset, found: Sequence[tuple[Array, Answers]]
 ) -> tuple[float, NDArray[np.float64]]:
     """Return the result of `mean_answers` for the results of `_answers_of`."""
-    loss, activation = weighted_loss(spec, target), spec.network.layers[-1].activation
+    activation = spec.network.layers[-1].activation
     scores = average([target.scores(answers.outputs, activation, answers.z, spec.loss) for _, answers in found])
-    if len(found) == 1 or target.decoded_by_loss or (target.task != "regression" and activation.output == "real"):
-        return float(np.mean([value for value, _ in found])), scores
-    outputs = average([answers.outputs.astype(np.float64) for _, answers in found]).astype(spec.dtype)
+    outputs = _mean_outputs(spec, target, found)
+    with np.errstate(all="ignore"):
+        if outputs is None:
+            return float(np.mean([float(np.average(losses, weights=data.weights)) for losses, _ in found])), scores
+        return float(np.average(_losses_of(spec, target, data, outputs), weights=data.weights)), scores
+
+
+def _mean_outputs(spec: Spec, target: TargetEncoder, found: Sequence[tuple[Array, Answers]]) -> Array | None:
+    """Return the average outputs of several networks, if the loss of these is that of their average prediction; else None."""
+    by_outputs = target.decoded_by_loss or (target.task != "regression" and spec.network.layers[-1].activation.output == "real")
+    if len(found) == 1 or by_outputs:
+        return None
+    return average([answers.outputs.astype(np.float64) for _, answers in found]).astype(spec.dtype)
+
+
+def _losses_of(spec: Spec, target: TargetEncoder, data: Dataset | StoredDataset, outputs: Array) -> Array:
+    """Return the loss of each row for outputs of the network."""
     losses = np.empty(len(outputs), outputs.dtype)
     with np.errstate(all="ignore"), attributing_errors():
-        loss.value_and_grad(outputs, data.targets, losses, np.empty_like(outputs))
-        return float(np.average(losses, weights=data.weights)), scores
+        weighted_loss(spec, target).value_and_grad(outputs, data.targets, losses, np.empty_like(outputs))
+    return losses
 
 
 def mean_loss(network: Network, loss: Loss | WeightedTargets, data: Dataset | StoredDataset) -> tuple[float, Answers]:
     """Return the weighted mean loss on a data set, and the outputs of the network."""
+    losses, answers = _row_losses(network, loss, data)
+    with np.errstate(all="ignore"):
+        return float(np.average(losses, weights=data.weights)), answers
+
+
+def _row_losses(network: Network, loss: Loss | WeightedTargets, data: Dataset | StoredDataset) -> tuple[Array, Answers]:
+    """Return the loss of each row, and the outputs of the network."""
     with np.errstate(all="ignore"), attributing_errors():
         if isinstance(data, Dataset):
-            losses, answers = _losses(network, loss, data.inputs, data.targets)
-        else:
-            losses, answers = _losses_by_blocks(network, loss, data)
-        return float(np.average(losses, weights=data.weights)), answers
+            return _losses(network, loss, data.inputs, data.targets)
+        return _losses_by_blocks(network, loss, data)
 
 
 def _losses(network: Network, loss: Loss | WeightedTargets, inputs: Array, targets: Targets) -> tuple[Array, Answers]:

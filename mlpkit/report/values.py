@@ -1,0 +1,75 @@
+"""Values of raw columns as numbers, or as levels of categories."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.data.column_types import numbers, texts
+from mlpkit.data.csv.text_column import coded
+from mlpkit.data.table import Table
+from mlpkit.data.times import dates
+from mlpkit.explain.raw_columns import RawColumn
+from mlpkit.preprocessing import InputEncoder
+from mlpkit.preprocessing.inputs import notations_of
+from mlpkit.report.markup import name_of, number
+from mlpkit.report.rows import Sample
+
+MICROSECONDS = 86_400_000_000  # of a day
+
+Vector = NDArray[np.float64]
+
+
+class Levels(NamedTuple):
+    """Categories of some rows.
+
+    Attributes
+    ----------
+    codes : array of int, shape (rows,)
+        Number of the level of each row.
+    names : list of str or None
+        Levels; None for missing values.
+    """
+
+    codes: NDArray[np.intp]
+    names: list[str | None]
+
+
+def numbers_of(encoder: InputEncoder, sample: Sample, column: RawColumn) -> Vector | None:
+    """Return the numbers of a column, NaN where one is missing: those of dates are days. None for categories and for blocks."""
+    kind, name, missing = column.column.kind, column.column.name, encoder.numbers.missing
+    if kind == "category" or (column.column.width > 1 and kind != "date" and column.value is None):
+        return None
+    values = sample.raw[name]
+    table = Table({name: values}).with_units(notations_of((column.column,)))
+    if kind == "date":
+        found = dates(table, name, missing)
+        return np.where(np.isnat(found), np.nan, found.astype(np.int64) / MICROSECONDS)
+    if column.value is not None:
+        return np.asarray(values[:, column.value], np.float64)
+    return np.asarray(numbers(table, name, missing, boolean=kind == "boolean"), np.float64)
+
+
+def levels_of(encoder: InputEncoder, sample: Sample, column: RawColumn) -> Levels:
+    """Return the levels of a column of categories."""
+    name, missing = column.column.name, encoder.categories.missing
+    codes, found = coded(texts(Table({name: sample.raw[name]}), name))
+    names = [None if text is None or text in missing else text for text in found]
+    distinct = list(dict.fromkeys(names))
+    return Levels(np.array([distinct.index(each) for each in names], np.intp)[codes], distinct)
+
+
+def value_text(column: RawColumn, value: Any) -> str:
+    """Return a number, a date, a boolean or a category as it is shown."""
+    kind = column.column.kind
+    if value is None:
+        return "missing"
+    if kind == "date":
+        return str(np.datetime64(round(float(value)), "D"))
+    if kind == "boolean":
+        return "true" if value else "false"
+    if kind == "number":
+        return number(float(value)) if abs(value) < 1e15 else f"{float(value):.4g}"
+    return name_of(value)
