@@ -14,6 +14,7 @@ from mlpkit.export.description import LOG_MEAN
 from mlpkit.model.model import Model
 from mlpkit.plugin import plugin_name
 
+UNDERFLOW = 1e-300  # smaller exponentials are 0: not every program has all of them
 TOLERANCES = {"float32": 5e-6, "float64": 1e-12}
 
 
@@ -76,7 +77,7 @@ def compare(model: Model, table: Table, found: Predictions) -> Comparison:
         scale = np.resize(np.maximum(1.0, model.target_encoder.scale), width)
     with np.errstate(all="ignore"):
         if expected.labels is None and plugin_name(model.spec.loss) in LOG_MEAN:
-            scores, others = np.log(scores), np.log(others)
+            scores, others = (np.log(np.where(np.abs(each) < UNDERFLOW, 0.0, each)) for each in (scores, others))
         away = np.abs(others - scores) / np.maximum(scale, np.abs(scores))
     same = (others == scores) | (np.isnan(others) & np.isnan(scores))
     away = np.where(same, 0.0, np.where(np.isnan(away), np.inf, away))

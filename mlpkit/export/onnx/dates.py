@@ -74,9 +74,9 @@ PARTS: dict[str, Callable[[Moments], Any]] = {
     "month": lambda moments: moments.month,
     "weekday": Moments.weekday,
     "day_of_year_sine": lambda moments: moments.op("Sin", moments.day_of_year * (2 * math.pi) / YEAR),
-    "day_of_year_cosine": lambda moments: moments.op("Cos", moments.day_of_year * (2 * math.pi) / YEAR),
+    "day_of_year_cosine": lambda moments: moments.op.cos(moments.day_of_year * (2 * math.pi) / YEAR),
     "hour_sine": lambda moments: moments.op("Sin", moments.fraction * (2 * math.pi)),
-    "hour_cosine": lambda moments: moments.op("Cos", moments.fraction * (2 * math.pi)),
+    "hour_cosine": lambda moments: moments.op.cos(moments.fraction * (2 * math.pi)),
 }
 
 

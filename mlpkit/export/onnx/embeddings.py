@@ -50,10 +50,10 @@ def _embedded(op: Graph, options: AnyEmbedding, tensors: Tensors, numbers: Value
 def _features(op: Graph, options: AnyEmbedding, tensors: Tensors, x: Value) -> Value:
     """Return the features of numbers, shape (inputs, rows, features)."""
     if isinstance(options, PBLD):
-        return op("Cos", x * _turns(tensors)[:, None] + tensors["phase"][:, None])
+        return op.cos(x * _turns(tensors)[:, None] + tensors["phase"][:, None])
     if isinstance(options, Periodic):
         angles = x * _turns(tensors)[:, None]
-        return op.concatenate([op("Sin", angles), op("Cos", angles)], axis=2)
+        return op.concatenate([op("Sin", angles), op.cos(angles)], axis=2)
     edges = tensors["edges"][:, None]
     return op.clip((x - edges[:, :, :-1]) / (edges[:, :, 1:] - edges[:, :, :-1]), 0.0, 1.0)
 

@@ -165,6 +165,10 @@ class Graph:
         """Return 1 / (1 + exp(-z)), without the limits of runtimes that approximate it."""
         return self("Reciprocal", self("Exp", -self.maximum(z, float(LOWEST[z.dtype]))) + 1.0)
 
+    def cos(self, x: Value) -> Value:
+        """Return the cosine; in float64, for which older runtimes lack it, as 1 - 2 sin(x / 2)^2."""
+        return self("Cos", x) if x.dtype == np.float32 else 1.0 - self("Sin", x * 0.5) ** 2 * 2.0
+
     def expm1(self, x: Value) -> Value:
         """Return exp(x) - 1 for x up to 0, also close to 0: 2 t / (1 - t) with t = tanh(x / 2)."""
         t = self("Tanh", x * 0.5)
