@@ -19,7 +19,7 @@ LAYERS = [  # from the lowest up; within a layer, a name may import those to its
     ["preprocessing", "provenance"],
     ["training"],
     ["progress", "model"],
-    ["testing", "scaffold", "importing", "sklearn", "tracking", "export", "explain", "report"],
+    ["export", "testing", "scaffold", "importing", "sklearn", "tracking", "explain", "report"],
     ["cli", "__pyinstaller", "__main__"],
 ]
 PLUGINS = ["activations", "losses", "optimizers", "initializers", "schedules", "metrics"]

@@ -26,6 +26,7 @@ from mlpkit.testing.activation_cases import (
 )
 from mlpkit.testing.check_run import CheckFunction
 from mlpkit.testing.concurrency import expect_undisturbed
+from mlpkit.testing.exported import onnx
 from mlpkit.testing.failure_messages import expect, expect_alike, expect_close, expect_finite, expect_same_bits
 from mlpkit.testing.instruction_count import instructions
 from mlpkit.testing.nondifferentiable import kinks
@@ -286,4 +287,4 @@ CHECKS: dict[str, CheckFunction] = {
         *(output, speed),
     )
 }
-CHECKS |= {check.__name__: check for check in (inputs_gradient, trained_parameters)}
+CHECKS |= {check.__name__: check for check in (inputs_gradient, trained_parameters, onnx)}

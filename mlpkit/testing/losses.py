@@ -13,6 +13,7 @@ from mlpkit.plugin.single_output import single_output
 from mlpkit.testing.activation_cases import backward, forward
 from mlpkit.testing.check_run import CheckFunction
 from mlpkit.testing.concurrency import expect_undisturbed
+from mlpkit.testing.exported import onnx_predictions
 from mlpkit.testing.failure_messages import expect, expect_close, expect_finite, expect_same_bits
 from mlpkit.testing.loss_cases import (
     SHAPES,
@@ -295,4 +296,4 @@ CHECKS: dict[str, CheckFunction] = {
         *(soft_targets, zero_at_target, separable, large_scores),
     )
 }
-CHECKS |= {check.__name__: check for check in (several_outputs, predictions, prior)}
+CHECKS |= {"several_outputs": several_outputs, "predictions": predictions, "prior": prior, "onnx": onnx_predictions}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from mlpkit.export.onnx.plugins import has_onnx
 from mlpkit.plugin import Loss, Minimizer, Plugin, Reader
 from mlpkit.plugin.fixed_activation import fixed
 from mlpkit.plugin.since import marked
@@ -25,11 +26,11 @@ KINDS: dict[str, dict[str, CheckFunction]] = {
 AGAIN: dict[str, tuple[str, ...]] = {  # checks repeated with other options
     "activations": (
         *("gradient", "kinks", "linear", "shapes", "rows", "dtype", "inputs_untouched", "buffers", "threads", "large_scores"),
-        *("output", "inputs_gradient", "trained_parameters"),
+        *("output", "inputs_gradient", "trained_parameters", "onnx"),
     ),
     "losses": (
         *("gradient", "joint", "rows", "shapes", "dtype", "inputs_untouched", "buffers", "special_values", "right_costs_less"),
-        *("soft_targets", "threads", "zero_at_target", "separable", "large_scores", "several_outputs", "predictions", "prior"),
+        *("soft_targets", "threads", "zero_at_target", "separable", "large_scores", "several_outputs", "predictions", "prior", "onnx"),
     ),
     "optimizers": ("in_place", "state", "rates", "zero_rate", "zero_gradient", "zero_parameters", "downhill", "scopes", "dtype", "threads"),
     "initializers": ("fills", "reproducible", "shapes"),
@@ -51,6 +52,7 @@ ONLY_WHERE: dict[str, tuple[Callable[[Any], bool], str]] = {  # by check: condit
     "several_outputs": (lambda loss: loss.outputs_per_target > 1, "it has one output per target"),
     "predictions": (lambda loss: type(loss).predictions is not Loss.predictions, "it does not override predictions"),
     "soft_targets": (lambda loss: loss.soft_targets, "it does not declare soft_targets"),
+    "onnx": (has_onnx, "it has no method onnx, so models with it are not exported to ONNX"),
     "prior": (lambda loss: type(loss).prior is not Loss.prior, "it does not override prior"),
     "later_options": (lambda plugin: bool(marked(type(plugin))), "none of its options is marked with Since"),
     "other_options": (lambda plugin: bool(variants(plugin)), "it has no options that can be varied"),

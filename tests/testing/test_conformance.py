@@ -40,7 +40,7 @@ OTHERS = (
 )
 EVERY = [*BUILTINS, *OTHERS, *good.GOOD]
 APPLY_TO_SOME = {
-    "rates",
+    *("rates", "onnx"),
     *("inputs_gradient", "trained_parameters", "several_outputs", "predictions", "prior", "soft_targets"),
     *("joint", "separable", "zero_at_target", "right_costs_less", "effects", "other_options", "output"),
     *("zero_rate", "downhill", "sizes", "size", "later_options"),
@@ -161,7 +161,7 @@ def test_the_names_of_the_checks_are_a_promise():
     of_all = ["name", "documented", "options", "frozen", "side_effects", "runs", "pickles", "copies", "deterministic", "later_options"]
     last = ["effects", "other_options", "trains"]
     activations = ["gradient", "kinks", "linear", "shapes", "rows", "dtype", "inputs_untouched", "buffers", "threads"]
-    activations += ["large_scores", "output", "speed", "inputs_gradient", "trained_parameters"]
+    activations += ["large_scores", "output", "speed", "inputs_gradient", "trained_parameters", "onnx"]
     losses = ["gradient", "joint", "rows", "shapes", "dtype", "inputs_untouched", "buffers", "special_values"]
     losses += [
         "right_costs_less",
@@ -173,6 +173,7 @@ def test_the_names_of_the_checks_are_a_promise():
         "several_outputs",
         "predictions",
         "prior",
+        "onnx",
     ]
     optimizers = ["falls", "in_place", "state", "rates", "zero_rate", "zero_gradient", "zero_parameters", "downhill"]
     optimizers += ["scopes", "sizes", "dtype", "threads"]
@@ -215,10 +216,10 @@ def test_a_report_is_json_and_a_table():
     told = json.loads(json.dumps(report.to_dict()))
     assert told["plugin"] == "mean_squared_error"
     assert (told["kind"], told["distribution"], told["version"]) == ("losses", "mlpkit", mlpkit.__version__)
-    assert (told["ok"], told["passed"], told["failed"], told["skipped"]) == (True, report.passed, 0, 8)
+    assert (told["ok"], told["passed"], told["failed"], told["skipped"]) == (True, report.passed, 0, 9)
     assert {tuple(check) for check in told["checks"]} == {("name", "status", "reason", "seconds")}
     assert "ok: 17 checks" not in told
     text = str(report)
     assert text.splitlines()[0] == f"mean_squared_error(), one of the losses of mlpkit {mlpkit.__version__}"
-    assert f"ok: {len(report.checks)} checks, {report.passed} passed, 0 failed, 8 skipped" in text
+    assert f"ok: {len(report.checks)} checks, {report.passed} passed, 0 failed, 9 skipped" in text
     assert "it declares no joint_with" in text

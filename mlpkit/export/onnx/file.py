@@ -14,7 +14,7 @@ from mlpkit.version import __version__
 
 OPSET, ML_OPSET, IR_VERSION = 18, 3, 8  # IR 8 is that of opset 18
 
-Shape = Sequence[int | str]  # a text is the name of a free dimension
+Shape = Sequence[int | str | None]  # a text is the name of a free dimension, None an unnamed one
 
 
 class Input(NamedTuple):

@@ -30,12 +30,12 @@ def onnxruntime() -> Any:
         raise DataError("the comparison needs onnxruntime, which is not installed", help="install it: pip install onnxruntime") from error
 
 
-def session(path: str | Path) -> Any:
-    """Return a session of onnxruntime on the CPU, with one thread."""
+def session(file: str | Path | bytes) -> Any:
+    """Return a session of onnxruntime on the CPU, with one thread, for a file or its bytes."""
     runtime = onnxruntime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads, options.log_severity_level = 1, 1, 3
-    return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return runtime.InferenceSession(file if isinstance(file, bytes) else str(file), options, providers=["CPUExecutionProvider"])
 
 
 def feeds(model: Model, table: Table) -> dict[str, NDArray[Any]]:

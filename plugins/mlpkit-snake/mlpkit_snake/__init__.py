@@ -1,5 +1,7 @@
 """The snake activation for mlpkit."""
 
+from typing import Any
+
 import numpy as np
 from pydantic import Field
 
@@ -22,3 +24,7 @@ class Snake(Elementwise):
     def derivative(self, z: Array, y: Array) -> Array:
         wave: Array = np.sin(2.0 * self.a * z)
         return 1.0 + wave
+
+    def onnx(self, op: Any, z: Any) -> Any:
+        wave = op("Sin", self.a * z)
+        return z + wave**2 / self.a
