@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .benchmarks import costs, modelfile, networks, pairing, reading, training, trips
+from .benchmarks import costs, modelfile, networks, pairing, reading, serving, training, trips
 
 ROOT = Path(__file__).parents[1]
 
@@ -51,6 +51,13 @@ def test_six_hops_lead_from_train_to_the_step_of_the_optimizer():
 def test_the_modules_that_train_enters_are_counted():
     modules, hops = trips.rows(quick=True)
     assert modules.mlpkit > hops.mlpkit == len(trips.hops())
+
+
+@pytest.mark.slow
+def test_served_requests_are_measured_in_turn_with_a_constant_answer(monkeypatch):
+    monkeypatch.setattr(serving, "repeated", lambda function, times: pairing.repeated(function, 2))
+    rows = serving.rows(quick=True)
+    assert [(row.peer, row.goal) for row in rows] == [("a constant", 0.5), ("a constant", None), ("a constant", 0.5)]
 
 
 def test_every_plugin_has_its_costs(monkeypatch):

@@ -7,6 +7,7 @@ models of the spec are imported inside the commands.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 
 __all__ = ["main"]
@@ -27,8 +28,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         broken or ambiguous; 4 ``--fail-under`` not met; 129, 130 or 143 ended by SIGHUP, SIGINT or SIGTERM.
     """
     from mlpkit.cli.standard_streams import open_streams
+    from mlpkit.text.terminal import write
 
     open_streams()
+    try:
+        import typer as typer
+    except ModuleNotFoundError:
+        write(sys.stderr, "error: the command line needs typer, which is not installed\nhelp: install it: pip install typer\n")
+        return 1
     from mlpkit.cli.app import run
 
     if argv is None:  # own process: Pydantic's search for plugins fails if any distribution has damaged metadata

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,10 +16,15 @@ from mlpkit.cli.predictions import Columns, Format, write
 from mlpkit.text.shown import counted, one_line
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from mlpkit.data.table import Table
     from mlpkit.model.model import Model
+
+
+class OnUnseen(StrEnum):
+    """Treatment of values that were not seen in training."""
+
+    warn = "warn"
+    error = "error"
 
 
 def predict(
@@ -45,6 +51,9 @@ def predict(
     spread: Annotated[
         bool, typer.Option("--spread", help="Write the standard deviation over the members of an ensemble too, such as price.spread.")
     ] = False,
+    on_unseen: Annotated[
+        OnUnseen, typer.Option("--on-unseen", help="Warn of values that were not seen in training, or end with an error at the first one.")
+    ] = OnUnseen.warn,
     keep_columns: Annotated[bool, typer.Option("--keep-columns", help="Write the columns of DATA before the predictions.")] = False,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Number of rows in memory at once.")] = 8192,
     code: Code = None,
@@ -77,26 +86,29 @@ def predict(
             raise typer.BadParameter(f"{value:g} is not between 0 and 1", param_hint=name)
     check_output(output, force=force, reads=[model, data])
     loaded = load(model, allow_surrogate=allow_surrogate)
+    predict_batch = _predictor(proba, parts, threshold, interval, spread)
     with console.binary() if output == "-" else written(output, replace=force) as stream:
         rows = write(
             stream,
             chosen,
-            _batches(loaded, data, batch_size, _predictor(proba, parts, threshold, interval, spread), keep_columns and chosen, allow_large),
+            _batches(loaded, data, batch_size, partial(predict_batch, on_unseen=on_unseen.value), keep_columns and chosen, allow_large),
         )
     if output != "-":
         console.say(one_line(f"saved {output}: {counted(rows, 'prediction')}"))
 
 
-Predict = Callable[["Model", "Table"], Columns]
+Predict = Callable[..., Columns]
 
 
 def _predictor(proba: bool, parts: bool, threshold: float | None, interval: float | None, spread: bool) -> Predict:
-    """Return the function that predicts what the options ask for."""
+    """Return the function that predicts what the options ask for, of a model and a table; it takes the options of `Model.predict`."""
+    from mlpkit.model import named_predictions as of
+
     if interval is not None:
-        return partial(_intervals, level=interval)
+        return partial(of.intervals, level=interval)
     if spread:
-        return partial(_spread, threshold=threshold)
-    return _probabilities if proba else _parts if parts else partial(_predictions, threshold=threshold)
+        return partial(of.spread, threshold=threshold)
+    return of.probabilities if proba else of.parts if parts else partial(of.predictions, threshold=threshold)
 
 
 def _batches(model: Model, data: str, rows: int, predict: Predict, keep: Format | Literal[False], allow_large: bool) -> Iterator[Columns]:
@@ -114,55 +126,6 @@ def _batches(model: Model, data: str, rows: int, predict: Predict, keep: Format 
         kept = _kept(model, table, keep) if keep else {}
         clash = not kept.keys().isdisjoint(predicted)
         yield kept | ({f"predicted_{name}": column for name, column in predicted.items()} if clash else predicted)
-
-
-def _predictions(model: Model, table: Table, threshold: float | None = None) -> Columns:
-    """Return predictions by the name of the target."""
-    names = ("prediction",) if model.target_encoder is None else model.target_encoder.names
-    return _named(names, model.predict(table, threshold=threshold))
-
-
-def _probabilities(model: Model, table: Table) -> Columns:
-    """Return the probability of each class, or of each label."""
-    return _named(_score_names(model), model.predict_proba(table))
-
-
-def _score_names(model: Model) -> Sequence[str]:
-    """Return the name of each class, such as species=Adelie, or of each target."""
-    names = () if model.target_encoder is None else model.target_encoder.names
-    return names if model.classes is None else [f"{names[0]}={label}" for label in model.classes.tolist()]
-
-
-def _spread(model: Model, table: Table, threshold: float | None) -> Columns:
-    """Return predictions, and the deviations of numbers or probabilities over the members of an ensemble."""
-    values, deviations = model.predict(table, threshold=threshold, spread=True)
-    names = () if model.target_encoder is None else model.target_encoder.names
-    return _named(names, values) | _named([f"{name}.spread" for name in _score_names(model)], deviations)
-
-
-def _intervals(model: Model, table: Table, level: float) -> Columns:
-    """Return predictions with the ends of their intervals, or with true or false for each class of a set."""
-    names = () if model.target_encoder is None else model.target_encoder.names
-    if model.classes is not None:
-        chosen = model.predict_set(table, level)
-        return _named(names, model.predict(table)) | _named([f"{names[0]}={label}" for label in model.classes.tolist()], chosen)
-    parts = (model.predict(table), *model.predict_interval(table, level))
-    values, lower, upper = (part.reshape(len(part), -1).T for part in parts)
-    return {
-        column: array
-        for index, name in enumerate(names)
-        for column, array in ((name, values[index]), (f"{name}.lower", lower[index]), (f"{name}.upper", upper[index]))
-    }
-
-
-def _parts(model: Model, table: Table) -> Columns:
-    """Return all that the loss predicts, by name."""
-    return model.predict(table, parts=True)
-
-
-def _named(names: Sequence[str], values: NDArray[Any]) -> Columns:
-    columns = values[:, None] if values.ndim == 1 else values
-    return dict(zip(names, columns.T, strict=True))
 
 
 def _kept(model: Model, table: Table, format: Format) -> Columns:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import math
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
@@ -58,10 +55,12 @@ def write(stream: BinaryIO, format: Format, batches: Iterator[Columns]) -> int:
     """Write all batches and return the number of rows."""
     if format is Format.npy:
         return _write_npy(stream, batches)
+    from mlpkit.data.column_values import csv_lines
+
     rows = 0
     for columns in batches:
         header = rows == 0
-        text = _csv_lines(columns, header, format.separator) if format.separator else _json_lines(columns)
+        text = csv_lines(columns, header=header, separator=format.separator) if format.separator else _json_lines(columns)
         _write_all(stream, text.encode())
         rows += len(next(iter(columns.values())))
     return rows
@@ -84,31 +83,9 @@ def _write_npy(stream: BinaryIO, batches: Iterator[Columns]) -> int:
     return len(values)
 
 
-def _csv_lines(columns: Columns, header: bool, separator: str) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter=separator, lineterminator="\n")
-    if header:
-        writer.writerow(columns)
-    writer.writerows(zip(*map(_texts, columns.values()), strict=True))
-    return text.getvalue()
-
-
-def _texts(column: NDArray[Any]) -> list[Any]:
-    """Return values as texts of a CSV file: empty for missing values, true and false in lower case as in JSON."""
-    if column.dtype.kind == "b":
-        return ["true" if value else "false" for value in column.tolist()]
-    if column.dtype.kind == "f":
-        return ["" if math.isnan(value) else value for value in column.tolist()]
-    return list(column.tolist())
-
-
 def _json_lines(columns: Columns) -> str:
-    values = [_json_values(column) for column in columns.values()]
+    from mlpkit.data.column_values import json_values
+
+    values = [json_values(column) for column in columns.values()]
     rows = (dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True))
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-
-
-def _json_values(column: NDArray[Any]) -> list[Any]:
-    if column.dtype.kind == "f":
-        return [value if math.isfinite(value) else None for value in column.tolist()]
-    return [str(value) for value in column.tolist()] if column.dtype.kind == "M" else list(column.tolist())

@@ -89,6 +89,19 @@ def read_table(
         return _as_table(reader, reader.open(Source(str(path), columns, allow_large)), path)
 
 
+def read_csv_bytes(content: bytes, *, format: str | Mapping[str, Any] | None, missing: Collection[str], **options: Any) -> Table:
+    """Read the content of a CSV file; see `read_table` for parameters and errors. The format of another kind of file does not matter."""
+    from mlpkit.data.csv.reader import read_csv
+    from mlpkit.data.formats import CSV
+
+    of_csv = {"missing": {"only": list(missing)}, **options}
+    reader = _reader("-", format, of_csv)
+    if not isinstance(reader, CSV):  # third-party
+        reader = _reader("-", "csv", of_csv)
+    assert isinstance(reader, CSV)
+    return next(read_csv(content, reader.dialect))
+
+
 def open_table(
     path: str | Path, format: str | Mapping[str, Any] | None, columns: Collection[str] | None, *, allow_large: bool = False
 ) -> StoredTable | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mlpkit.data.disk.arrays import stored_source
 from mlpkit.data.disk.table import StoredTable
-from mlpkit.data.readers import FORMATS, open_table, read_table
+from mlpkit.data.readers import FORMATS, open_table, read_csv_bytes, read_table
 from mlpkit.data.table import Table
 from mlpkit.spec import Spec
 from mlpkit.spec.file_format import CSV_OPTIONS
@@ -31,6 +31,13 @@ def read_source(spec: Spec, source: str | Path, columns: Collection[str] | None 
         The file cannot be read as a table.
     """
     return read_table(source, columns=columns, **reading(spec, source))
+
+
+def read_csv_source(spec: Spec, content: bytes) -> Table:
+    """Read the content of a CSV file with the options of the spec's own file. Raise DataError if it is no table."""
+    options = reading(spec, "-")
+    del options["allow_large"]
+    return read_csv_bytes(content, **options)
 
 
 def open_source(spec: Spec, source: Any, columns: Collection[str] | None = None) -> StoredTable | None:

@@ -12,12 +12,15 @@ from mlpkit.model.predictor import Predictor
 from mlpkit.numerics.average import average
 from mlpkit.preprocessing import TargetEncoder
 from mlpkit.preprocessing.residuals import bound
+from mlpkit.preprocessing.unseen import OnUnseen
 
 
 class IntervalPredictor(Predictor):
     """Predictor whose model may keep its errors on held-out rows (`training.keep_residuals`)."""
 
-    def predict_interval(self, rows: Any, level: float = 0.9, *, allow_large: bool = False) -> tuple[NDArray[Any], NDArray[Any]]:
+    def predict_interval(
+        self, rows: Any, level: float = 0.9, *, allow_large: bool = False, on_unseen: OnUnseen = "warn"
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return the lower and the upper ends of intervals of numbers, which contain the targets of a share `level` of new rows.
 
         An interval is the prediction plus and minus the quantile of the absolute errors on the validation rows (split conformal
@@ -27,7 +30,7 @@ class IntervalPredictor(Predictor):
 
         Parameters
         ----------
-        rows, allow_large
+        rows, allow_large, on_unseen
             The same as for `predict`.
         level : float
             Share of the targets, between 0 and 1.
@@ -44,13 +47,15 @@ class IntervalPredictor(Predictor):
         """
         target = self._with_residuals("regression", "a model of classes predicts sets", "predict_set")
         errors, ratio = target.residuals
-        width, predicted = bound(errors, level), self.predict(rows, allow_large=allow_large)
+        width, predicted = bound(errors, level), self.predict(rows, allow_large=allow_large, on_unseen=on_unseen)
         with np.errstate(over="ignore"):
             width = width * ratio if len(ratio) else width
             half = width[0] if predicted.ndim == 1 else width
             return predicted - half, predicted + half
 
-    def predict_set(self, rows: Any, level: float = 0.9, *, allow_large: bool = False, allow_empty: bool = False) -> NDArray[np.bool_]:
+    def predict_set(
+        self, rows: Any, level: float = 0.9, *, allow_large: bool = False, allow_empty: bool = False, on_unseen: OnUnseen = "warn"
+    ) -> NDArray[np.bool_]:
         """Return the classes of a set for each row, which contains the right class of a share `level` of new rows.
 
         A class is in the set if its probability is at least 1 minus the quantile of 1 - p on the validation rows, p being the probability
@@ -59,7 +64,7 @@ class IntervalPredictor(Predictor):
 
         Parameters
         ----------
-        rows, level, allow_large
+        rows, level, allow_large, on_unseen
             The same as for `predict_interval`.
         allow_empty : bool
             By default the most probable class always is in the set: a model that is right more often than the level has the right class in
@@ -77,7 +82,7 @@ class IntervalPredictor(Predictor):
         target = self._with_residuals("classification", "a model of numbers predicts intervals", "predict_interval")
         errors, ratio = target.residuals
         largest = bound(errors, level)[0]
-        each = self._combined(target).each(self._encode(rows, allow_large))
+        each = self._combined(target).each(self._encode(rows, allow_large, on_unseen))
         probabilities = average(each)
         chosen: NDArray[np.bool_] = 1.0 - (np.median(each, axis=0) if len(ratio) else probabilities) <= largest
         if not allow_empty:

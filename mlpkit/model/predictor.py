@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.frames import as_table, is_empty, plain_array
 from mlpkit.engine.network import Network
 from mlpkit.errors import DataError
 from mlpkit.model.combination import Combination, decoded
+from mlpkit.model.row_encoder import RowEncoder
 from mlpkit.numerics.average import average
 from mlpkit.spec import Spec
 
 if TYPE_CHECKING:  # imported where they are used, because predicting needs none of them
     from mlpkit.plugin import Array, Loss
     from mlpkit.preprocessing import InputEncoder, TargetEncoder
+    from mlpkit.preprocessing.unseen import OnUnseen
 
 NO_PARTS, USE_PROBA = "only regression models predict parts", "use predict_proba, or --proba, for the probability of each class"
 
 
-class Predictor:
+class Predictor(RowEncoder):
     """Part of a model that predicts.
 
     Parameters
@@ -48,29 +48,13 @@ class Predictor:
         verify: Callable[[], None] | None = None,
         complete: Callable[[], Spec] | None = None,
     ) -> None:
-        self._spec, self._complete = spec, complete
+        super().__init__(spec, encoders, complete)
         self._network, self._verify = network, verify
-        self.input_encoder, self.target_encoder = encoders
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state for pickling and copying, with the present weights."""
         network = None if self._network is None else self.network
         return {**self.__dict__, "_network": network, "_verify": None, "_complete": None, "_spec": self.spec}
-
-    @property
-    def spec(self) -> Spec:
-        """Spec of the model; plugins that predictions do not need are imported on first access.
-
-        Missing or broken plugins raise an error where they are used.
-        """
-        if self._complete is not None:
-            complete, self._complete = self._complete, None
-            self._spec = complete()
-        return self._spec
-
-    @spec.setter
-    def spec(self, spec: Spec) -> None:
-        self._spec, self._complete = spec, None
 
     @property
     def network(self) -> Network:
@@ -104,15 +88,25 @@ class Predictor:
         parts: Literal[False] = False,
         threshold: float | None = None,
         spread: Literal[False] = False,
+        on_unseen: OnUnseen = "warn",
     ) -> NDArray[Any]: ...
     @overload
     def predict(
-        self, rows: Any, *, allow_large: bool = False, threshold: float | None = None, spread: Literal[True]
+        self, rows: Any, *, allow_large: bool = False, threshold: float | None = None, spread: Literal[True], on_unseen: OnUnseen = "warn"
     ) -> tuple[NDArray[Any], NDArray[np.float64]]: ...
     @overload
-    def predict(self, rows: Any, *, allow_large: bool = False, parts: Literal[True]) -> dict[str, NDArray[Any]]: ...
     def predict(
-        self, rows: Any, *, allow_large: bool = False, parts: bool = False, threshold: float | None = None, spread: bool = False
+        self, rows: Any, *, allow_large: bool = False, parts: Literal[True], on_unseen: OnUnseen = "warn"
+    ) -> dict[str, NDArray[Any]]: ...
+    def predict(
+        self,
+        rows: Any,
+        *,
+        allow_large: bool = False,
+        parts: bool = False,
+        threshold: float | None = None,
+        spread: bool = False,
+        on_unseen: OnUnseen = "warn",
     ) -> NDArray[Any] | dict[str, NDArray[Any]] | tuple[NDArray[Any], NDArray[np.float64]]:
         """Return predictions for raw rows. An ensemble averages the probabilities or numbers of its members.
 
@@ -129,6 +123,9 @@ class Predictor:
             Probability, between 0 and 1, above which the second of two classes is predicted, instead of the model's.
         spread : bool
             True to return the standard deviations over the members of an ensemble too (their squares are divided by the number of members).
+        on_unseen : {"warn", "error"}
+            With "error", the first value that was not seen in training is an error that names its row: a category, a missing value in a
+            column that had none, or a number outside of its range in the training rows, as far as `input_schema` has it.
 
         Returns
         -------
@@ -147,7 +144,7 @@ class Predictor:
         target = self.target_encoder if threshold is None else self._with_threshold(threshold)
         if spread:
             self._check_spread(parts)
-        encoded = self._encode(rows, allow_large)
+        encoded = self._encode(rows, allow_large, on_unseen)
         if target is None:
             if parts:
                 raise DataError(NO_PARTS, help=USE_PROBA)
@@ -199,7 +196,7 @@ class Predictor:
         require(self.spec.loss)
         return self.spec.loss
 
-    def predict_proba(self, rows: Any, *, allow_large: bool = False) -> NDArray[np.float64]:
+    def predict_proba(self, rows: Any, *, allow_large: bool = False, on_unseen: OnUnseen = "warn") -> NDArray[np.float64]:
         """Return the probability of each class, shape (rows, classes), in the order of `classes`; rows sum to 1 in float64.
 
         The parameters are those of `predict`.
@@ -213,21 +210,14 @@ class Predictor:
             raise DataError("the model has not been trained, so its classes are not known", help="use predict for the network's outputs")
         if self.target_encoder.task == "regression":
             raise DataError("this model predicts numbers, not classes, so there are no probabilities", help="use predict")
-        return self._combined(self.target_encoder).scores(self._encode(rows, allow_large))
+        return self._combined(self.target_encoder).scores(self._encode(rows, allow_large, on_unseen))
 
-    def encode(self, rows: Any, *, allow_large: bool = False) -> Array:
-        """Return the encoded inputs of raw rows, shape (rows, inputs), in the dtype of the spec.
-
-        Their names are ``model.input_encoder.feature_names``. The parameters and errors are those of `predict`.
-        """
-        return self._encode(rows, allow_large)
-
-    def transform(self, rows: Any, *, layer: int = -2, allow_large: bool = False) -> Array:
+    def transform(self, rows: Any, *, layer: int = -2, allow_large: bool = False, on_unseen: OnUnseen = "warn") -> Array:
         """Return the outputs of a hidden layer for raw rows: features for another model.
 
         Parameters
         ----------
-        rows, allow_large
+        rows, allow_large, on_unseen
             The same as for `predict`.
         layer : int
             Index of the layer, from 0, or from -1 backwards. Default: the last hidden layer.
@@ -249,26 +239,4 @@ class Predictor:
         if isinstance(layer, bool) or not isinstance(layer, int) or not -count <= layer < count:
             help = f"use 0 to {count - 1}, or -{count} to -1" + ("; the only layer is the output layer" if count == 1 else "")
             raise DataError(f"there is no layer {layer!r}", help=help)
-        return layer_outputs(self._predicting[0], layer % count, self._encode(rows, allow_large))
-
-    def _encode(self, rows: Any, allow_large: bool) -> Array:
-        """Return encoded rows, shape (rows, inputs).
-
-        A few rows in dictionaries use a fast path; all other rows are converted to a table. A network without fitted preprocessing accepts
-        an array of numbers.
-        """
-        spec = self._spec.allowing_large() if allow_large else self._spec
-        encoder = self.input_encoder
-        width = spec.network.inputs if encoder is None else encoder.width
-        if is_empty(rows):
-            return np.empty((0, width or 0), spec.dtype)
-        if encoder is None:
-            return plain_array(rows, width, spec.dtype)
-        encoded = encoder.plain.encode(rows, spec.dtype)
-        if encoded is not None:
-            return encoded
-        if isinstance(rows, (str, Path)):
-            from mlpkit.data.sources import read_source
-
-            return encoder.encode(read_source(spec, rows, encoder.order), spec.dtype)
-        return encoder.encode(as_table(rows), spec.dtype)
+        return layer_outputs(self._predicting[0], layer % count, self._encode(rows, allow_large, on_unseen))

@@ -201,8 +201,10 @@ def _manifest(contents: Contents, objects: list[dict[str, Any]], minor: int) -> 
 
 def _hdf5(stored: Arrays, minor: int, manifest_sha256: str) -> bytes:
     """Return the HDF5 file of these datasets, in the profile that models/FORMAT.md describes."""
-    import h5py
-
+    try:
+        import h5py
+    except ImportError as error:
+        raise ModelFileError("a model is saved with h5py, which is not installed", help="install it: pip install h5py") from error
     buffer = BytesIO()
     options: dict[str, Any] = {"libver": ("v108", "v108"), "alignment_threshold": 16, "alignment_interval": 64, "track_order": False}
     with h5py.File(buffer, "w", **options) as file:

@@ -97,6 +97,13 @@ class CategoryEncoder:
             out[:, list(self.constant)] = 0
         return True
 
+    def coded(self, table: Table, index: int) -> tuple[NDArray[np.intp], list[str | None]]:
+        """Return the code of each row in a column, -1 without one, and its text, None for a missing value."""
+        numbers, values = _coded(table, self.columns[index].name)
+        found = [None if value in self.missing else value for value in values]
+        codes = np.array([self._codes[index].get(value, -1) for value in values], dtype=np.intp)
+        return codes[numbers], [found[number] for number in numbers.tolist()]
+
     @cached_property
     def _codes(self) -> list[dict[str | None, int]]:
         """For each column the code of each category and of each text for a missing value; -1 if it has no category.

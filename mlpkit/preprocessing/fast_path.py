@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike
 
+from mlpkit.data.columns import number_text
 from mlpkit.plugin import Array
 from mlpkit.preprocessing.categorical import CategoryEncoder
 from mlpkit.preprocessing.numeric import NumberEncoder
@@ -21,9 +22,11 @@ from mlpkit.preprocessing.numeric import NumberEncoder
 Row: TypeAlias = tuple[Any, ...]
 
 FEW = 32  # most rows
+EXACT = 2**53  # whole numbers below have one text, as an integer and as a float
 MOST_PLANS = 16  # most cached plans; a caller usually repeats the same names
 _NUMBERS = {float, int, bool}
 _TEXTS = {str, type(None)}
+_CATEGORIES = {*_TEXTS, float, int}
 _OTHERS = {float, int, str, bool, type(None)}  # types accepted in columns that are not inputs
 
 
@@ -94,7 +97,11 @@ class PlainRows:
         booleans = [type(value) is bool for row in rows for value in plan.booleans(row)]
         if not (_NUMBERS.issuperset(types) and all(booleans) and types.count(bool) == len(booleans)):
             return None
-        if not (_TEXTS.issuperset(map(type, texts)) and _OTHERS.issuperset(map(type, others))):
+        if not _TEXTS.issuperset(map(type, texts)):
+            if not _CATEGORIES.issuperset(map(type, texts)) or any(type(value) in _NUMBERS and not abs(value) < EXACT for value in texts):
+                return None
+            texts = [number_text(value) if type(value) in _NUMBERS else value for value in texts]
+        if not (_OTHERS.issuperset(map(type, others))):
             return None
         encoded = np.zeros((len(rows), self._numbers.width + self._categories.width), dtype)
         if not self._numbers.encode_plain(values, encoded):

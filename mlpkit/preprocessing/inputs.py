@@ -6,7 +6,7 @@ category, or one with the number of the category if the column is embedded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,15 +17,18 @@ from numpy.typing import DTypeLike, NDArray
 from mlpkit.data.column_types import numbers
 from mlpkit.data.table import Table, column_width, data_error
 from mlpkit.data.written_numbers import AnyNotation, Notation, Words
-from mlpkit.errors import DataError, ModelFileError, UnseenCategoryWarning, warn
+from mlpkit.errors import DataError, ModelFileError
 from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing.categorical import CategoryEncoder, Unseen
 from mlpkit.preprocessing.fast_path import PlainRows
 from mlpkit.preprocessing.input_columns import InputColumn, input_columns
 from mlpkit.preprocessing.json_state import ColumnState, InputState, WordsState, first_line
+from mlpkit.preprocessing.limits import Limits
 from mlpkit.preprocessing.numeric import ADVICE, NumberEncoder, no_targets
+from mlpkit.preprocessing.ranges import training_ranges
+from mlpkit.preprocessing.unseen import OnUnseen, check_seen, warn_unseen
 from mlpkit.spec import Preprocessing
-from mlpkit.text.shown import and_more, counted
+from mlpkit.text.shown import counted
 
 
 @dataclass(frozen=True)
@@ -116,11 +119,16 @@ class InputEncoder:
         return {self.numbers.width + start: counts[name] for name, start in self.categories.embedded.items()}
 
     @cached_property
+    def training_ranges(self) -> Limits:
+        """Smallest and largest value of each number in the training rows; see `training_ranges`."""
+        return training_ranges(self.numbers)
+
+    @cached_property
     def zeros(self) -> list[int]:
         """Indices of encoded columns that are 0 in every row, because they were constant in the training rows."""
         return [*self.numbers.constant.tolist(), *(self.numbers.width + index for index in self.categories.constant)]
 
-    def encode(self, source: Table, dtype: DTypeLike) -> Array:
+    def encode(self, source: Table, dtype: DTypeLike, on_unseen: OnUnseen = "warn") -> Array:
         """Encode rows.
 
         Parameters
@@ -130,6 +138,8 @@ class InputEncoder:
             as the inputs and all inputs are numeric. So is any table of numbers if the model was trained on an array. The generated
             names x0, x1 and so on of an array do not count as names.
         dtype : "float32" or "float64"
+        on_unseen : {"warn", "error"}
+            With "error", values that were not seen in training are an error; see `check_seen`.
 
         Returns
         -------
@@ -146,6 +156,8 @@ class InputEncoder:
             A category is not in the training rows, and is encoded as zeros, or shares a vector if the column is embedded. Or a value is
             missing in a column that had no missing values.
         """
+        if on_unseen == "error":
+            check_seen(self, source)
         encoded = np.zeros((source.rows, self.width), dtype)
         warn_unseen(self.encode_counting(source, encoded), self.categories.embedded)
         return encoded
@@ -273,28 +285,3 @@ def stored_column(state: ColumnState) -> InputColumn:
         notation = Notation(tuple(found.unit), found.decimal, found.magnitudes)
     lists = {"categories": tuple(state.categories), "parts": tuple(state.parts), "rare": tuple(state.rare), "notation": notation}
     return InputColumn(**state.model_dump() | lists)
-
-
-def warn_unseen(unseen: Unseen, embedded: Collection[str]) -> None:
-    """Warn once of values that were not seen in training, if there are any, with the most frequent of them as details.
-
-    Parameters
-    ----------
-    unseen : Unseen
-    embedded : collection of str
-        Names of the embedded columns.
-    """
-    if not unseen:
-        return
-    shown = [
-        f"{'a missing value' if category is None else repr(category)} in {column!r} ({count})"
-        for (column, category), count in unseen.most_common(5)
-    ]
-    columns = list(dict.fromkeys(column for column, _ in unseen))
-    others = " and others have" if len(columns) > 1 else " has"
-    encoding = "categories are encoded as zeros, missing numbers as the median"
-    if sharing := [name for name in columns if name in embedded]:
-        one = "share one vector"
-        encoding = one if len(sharing) == len(columns) else f"embedded categories {one}, others are encoded as zeros, numbers as the median"
-    message = f"the column {columns[0]!r}{others} values that were not seen in training: {encoding}"
-    warn(UnseenCategoryWarning(message, f"{counted(unseen.total(), 'value')}: {', '.join(shown)}{and_more(len(unseen), len(shown))}"))

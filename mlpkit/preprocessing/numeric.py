@@ -150,7 +150,7 @@ class NumberEncoder:
         if not width:
             return Counter()
         names = [column.name for column in self.columns] if names is None else names
-        columns = [self._numbers(table, name) for name in names]
+        columns = [self.column(table, name) for name in names]
         limit = float(np.finfo(out.dtype).max)
         block = np.empty((max(1, min(table.rows, CELLS // width)), width))
         with np.errstate(all="ignore"):  # overflow is detected below, and underflow gives 0
@@ -233,7 +233,7 @@ class NumberEncoder:
         """Functions of the scaled values: clipping, normal scores, bins."""
         return ValueMaps(self.columns, self.knots)
 
-    def _numbers(self, table: Table, name: str) -> NDArray[Any]:
+    def column(self, table: Table, name: str) -> NDArray[Any]:
         """Return the numbers of a column. Infinite values are detected later, for all columns at once."""
         if name in self.dates:
             return date_numbers(table, name, self.missing, self.dates[name].parts)

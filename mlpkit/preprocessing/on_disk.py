@@ -24,11 +24,12 @@ from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import Array
 from mlpkit.preprocessing.embedded_on_disk import DIGITS, EmbeddedRows, embedded_columns
 from mlpkit.preprocessing.input_columns import InputColumn, column_scaling, input_columns, missing_error, used_columns
-from mlpkit.preprocessing.inputs import InputEncoder, warn_unseen
+from mlpkit.preprocessing.inputs import InputEncoder
 from mlpkit.preprocessing.limits import NO_LIMITS, Limits
 from mlpkit.preprocessing.numeric import NumberEncoder
 from mlpkit.preprocessing.running_statistics import RunningStatistics, scan_rows
 from mlpkit.preprocessing.statistics import beyond_error, constant_columns, empty_error, indistinct_error
+from mlpkit.preprocessing.unseen import warn_unseen
 from mlpkit.preprocessing.value_maps import KNOTTED, NO_KNOTS
 from mlpkit.spec import Preprocessing
 from mlpkit.spec.column_treatment import Bins, boolean_of, date_of, embed_of

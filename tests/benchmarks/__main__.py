@@ -19,7 +19,21 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 # modelfile forks, which must come before the libraries with threads of their own
-GROUPS = ("modelfile", "xor", "training", "easy", "inference", "start", "reading", "stream", "costs", "scaling", "trips", "earlier")
+GROUPS = (
+    "modelfile",
+    "xor",
+    "training",
+    "easy",
+    "inference",
+    "serving",
+    "start",
+    "reading",
+    "stream",
+    "costs",
+    "scaling",
+    "trips",
+    "earlier",
+)
 BY_THREADS = ("modelfile", "training", "stream")  # the others are of one thread
 PACKAGES = ("mlpkit", "numpy", "torch", "jax", "scikit-learn", "onnxruntime", "typer", "pandas", "pyarrow", "safetensors", "h5py")
 

@@ -47,13 +47,13 @@ class _Start(NamedTuple):
 Part = tuple[_Start, Block]
 
 
-def read_csv(path: str | Path, dialect: Dialect, *, rows: int | None = None) -> Iterator[Table]:
+def read_csv(path: str | Path | bytes, dialect: Dialect, *, rows: int | None = None) -> Iterator[Table]:
     """Yield a file as tables of text columns, None where a value is missing: the only way into this package.
 
     Parameters
     ----------
-    path : str or Path
-        "-" is stdin.
+    path : str, Path or bytes
+        Path of a file, or its content; "-" is stdin.
     dialect : Dialect
     rows : int, optional
         Most rows of a table, one of which is in memory at a time; the default is one table of all rows.
@@ -66,19 +66,19 @@ def read_csv(path: str | Path, dialect: Dialect, *, rows: int | None = None) -> 
         The file can be read with another encoding or without a header.
     """
     if rows is None:
-        yield _table(_read(path, dialect, sys.maxsize), dialect, str(path), ahead=True)
+        yield _table(_read(path, dialect, sys.maxsize), dialect, _shown(path), ahead=True)
         return
     waiting: list[Part] = []
     for start, block in _read(path, dialect, rows):
         first, count = 0, sum(len(part.lines) for _, part in waiting)
         while count + len(block.lines) - first >= rows:
             stop = first + rows - count
-            yield _table([*waiting, (start, block.part(slice(first, stop)))], dialect, str(path), ahead=False)
+            yield _table([*waiting, (start, block.part(slice(first, stop)))], dialect, _shown(path), ahead=False)
             waiting, first, count = [], stop, 0
         if first < len(block.lines):
             waiting.append((start, block.part(slice(first, None))))
     if waiting:
-        yield _table(waiting, dialect, str(path), ahead=False)
+        yield _table(waiting, dialect, _shown(path), ahead=False)
 
 
 def _table(parts: Iterable[Part], dialect: Dialect, source: str, *, ahead: bool) -> Table:
@@ -93,21 +93,24 @@ def _table(parts: Iterable[Part], dialect: Dialect, source: str, *, ahead: bool)
     found = {name: TextColumn(texts) for name, texts in columns.items()}
     numbers = np.concatenate(lines)
     layout = start.layout
-    table = Table(found, source=_shown(source), named=layout.named, numbers=numbers, text_file=True, unnamed=layout.unnamed)
+    table = Table(found, source=source, named=layout.named, numbers=numbers, text_file=True, unnamed=layout.unnamed)
     table.separator = start.separator
     return table
 
 
-def _shown(source: str) -> str:
-    return "stdin" if source == "-" else source
+def _shown(path: str | Path | bytes) -> str:
+    """Return the name of a source for messages."""
+    if isinstance(path, bytes):
+        return "the CSV"
+    return "stdin" if str(path) == "-" else str(path)
 
 
-def _read(path: str | Path, dialect: Dialect, rows: int) -> Iterator[Part]:
+def _read(path: str | Path | bytes, dialect: Dialect, rows: int) -> Iterator[Part]:
     """Yield the start and each block of the file; at least one.
 
     A pipe is not read further than needed for `rows` rows.
     """
-    source = _shown(str(path))
+    source = _shown(path)
     with open_text(path, source, dialect.encoding) as stream:
         start = _start(stream, source, dialect, rows)
         empty = True

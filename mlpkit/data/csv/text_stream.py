@@ -31,8 +31,8 @@ _AFTER_RETURN = re.compile(rb"(?<=\r)(?![\r\n])")
 
 
 @contextmanager
-def open_text(path: str | Path, source: str, encoding: str) -> Iterator[BinaryIO]:
-    """Open a file, or stdin for "-", as a stream of UTF-8 bytes. Invalid UTF-8 is passed through unchanged.
+def open_text(path: str | Path | bytes, source: str, encoding: str) -> Iterator[BinaryIO]:
+    """Open a file, stdin for "-", or the content of a file, as a stream of UTF-8 bytes. Invalid UTF-8 is passed through unchanged.
 
     Raises
     ------
@@ -55,8 +55,10 @@ def open_text(path: str | Path, source: str, encoding: str) -> Iterator[BinaryIO
 
 
 @contextmanager
-def _open(path: str | Path) -> Iterator[BinaryIO]:
-    if str(path) == "-":
+def _open(path: str | Path | bytes) -> Iterator[BinaryIO]:
+    if isinstance(path, bytes):
+        yield io.BytesIO(path)
+    elif str(path) == "-":
         yield sys.stdin.buffer
     else:
         with open(path, "rb") as stream:
@@ -74,9 +76,9 @@ def _head(raw: BinaryIO) -> bytes:
     return head
 
 
-def _rewound(path: str | Path, raw: BinaryIO, head: bytes) -> BinaryIO:
+def _rewound(path: str | Path | bytes, raw: BinaryIO, head: bytes) -> BinaryIO:
     """Return the stream from its beginning."""
-    if str(path) != "-" and raw.seekable():
+    if path not in ("-", Path("-")) and raw.seekable():
         raw.seek(0)
         return raw
     return io.BufferedReader(_Joined(head, raw), PIECE)

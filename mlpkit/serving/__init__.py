@@ -1,0 +1,1 @@
+"""Serving: predictions over HTTP, with the server of the standard library."""
