@@ -16,6 +16,7 @@ from typer.main import get_command
 from mlpkit.cli import errors, signals
 from mlpkit.cli.check import check
 from mlpkit.cli.command import Command
+from mlpkit.cli.compare import compare
 from mlpkit.cli.console import Console
 from mlpkit.cli.doctor import doctor
 from mlpkit.cli.evaluate import evaluate
@@ -72,7 +73,7 @@ def _help_alone(context: typer.Context) -> None:
         context.obj.out(context.get_help())
 
 
-for _command in (init, check, train, evaluate, predict, explain, report, serve, info, export, schema, doctor):
+for _command in (init, check, train, evaluate, predict, explain, report, compare, serve, info, export, schema, doctor):
     app.command(_command.__name__, cls=Command)(with_common(_command))
 app.command("import", cls=Command)(with_common(import_weights))
 _VERBS: dict[str, Callable[..., None]] = {

@@ -9,9 +9,10 @@ import typer
 from mlpkit.cli.bars import bars
 from mlpkit.cli.console import Console, is_unicode
 from mlpkit.cli.options import Code, Force, Json, Large, Surrogate, load_code
-from mlpkit.cli.output_files import check_ending, check_output, ending_of, write_json, written
+from mlpkit.cli.output_files import check_ending, check_output, ending_of
+from mlpkit.cli.text_output import TEXTS, write_result
 from mlpkit.text.json_numbers import finite
-from mlpkit.text.shown import and_more, counted, one_line, shortened
+from mlpkit.text.shown import and_more, counted, shortened
 
 if TYPE_CHECKING:
     from mlpkit.explain.contributions import Contributions
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from mlpkit.model.model import Model
 
 MOST_SHOWN = 40  # columns in the terminal
-FILES = {".json": "JSON", ".txt": "text"}
 
 Rows = Annotated[
     str | None,
@@ -71,7 +71,7 @@ def explain(
         if given:
             raise typer.BadParameter(f"it does not go {'with' if rows else 'without'} --rows", param_hint=option)
     numbers = None if rows is None else _row_numbers(rows)
-    check_ending(output, FILES, "an explanation")
+    check_ending(output, TEXTS, "an explanation")
     check_output(output, force=force, reads=[model, data, background])
     load_code(code)
     loaded = load(model, allow_surrogate=allow_surrogate)
@@ -94,23 +94,7 @@ def explain(
         some = _contributions(loaded, data, numbers, background, orders=orders, seed=seed, allow_large=allow_large)
         chosen = _chosen(loaded, some, label)
         text, values = _rows_text(some, numbers, chosen, unicode=unicode), _rows_values(some, numbers, chosen)
-    _write(console, output, text, values, as_json=json or ending_of(output) == ".json", force=force)
-
-
-def _write(console: Console, output: str, text: str, values: dict[str, Any], *, as_json: bool, force: bool) -> None:
-    """Write text or JSON to a file or to stdout."""
-    if output == "-":
-        if as_json:
-            console.json(values)
-        else:
-            console.out(text)
-        return
-    if as_json:
-        write_json(output, values)
-    else:
-        with written(output, replace=force) as stream:
-            stream.write(f"{text}\n".encode())
-    console.say(one_line(f"saved {output}"))
+    write_result(console, output, text, values, as_json=json or ending_of(output) == ".json", force=force)
 
 
 def _row_numbers(text: str) -> list[int]:

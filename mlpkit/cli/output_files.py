@@ -18,6 +18,7 @@ from mlpkit.files.paths import as_path
 
 SPECS = {".json": "JSON"}
 MODELS = {".h5": "HDF5", ".hdf5": "HDF5", ".hdf": "HDF5"}
+PAGES = {".html": "HTML", ".htm": "HTML"}
 TABLES = {".csv": "CSV", ".tsv": "TSV", ".tab": "TSV", ".jsonl": "JSON lines", ".ndjson": "JSON lines", ".npy": "NPY"}
 PLAIN = ("", ".txt", ".dat", ".data", ".out")  # suffixes that imply no format of a table
 OTHERS = {

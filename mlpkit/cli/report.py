@@ -8,10 +8,8 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.options import Code, Force, Large, Surrogate, load_code
-from mlpkit.cli.output_files import check_ending, check_output, written
+from mlpkit.cli.output_files import PAGES, check_ending, check_output, written
 from mlpkit.text.shown import one_line
-
-PAGES = {".html": "HTML", ".htm": "HTML"}
 
 
 def report(

@@ -15,22 +15,21 @@ from mlpkit.report.calibration import calibration_section
 from mlpkit.report.classes import class_section
 from mlpkit.report.columns import importance_section
 from mlpkit.report.decisions import decision_section
+from mlpkit.report.document import document
 from mlpkit.report.drift import drift_section
 from mlpkit.report.facts import facts_section, title_of
 from mlpkit.report.history import history_section
 from mlpkit.report.layers import layer_section
-from mlpkit.report.markup import Markup, el, name_of, paragraph
+from mlpkit.report.markup import Markup, name_of, paragraph
 from mlpkit.report.numbers import number_section
 from mlpkit.report.predictions import prediction_section
 from mlpkit.report.rows import ReportRows
 from mlpkit.report.scores import score_section
 from mlpkit.report.slices import slice_section
-from mlpkit.report.style import STYLE
 from mlpkit.report.subject import Subject, facts_of, file_digest, rows_digest
 from mlpkit.report.wrong_rows import wrong_section
 
 Section = tuple[str, str, Callable[[Subject], Markup | None]]  # anchor, title, and content
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # of the page: it loads nothing, whatever is in it
 
 
 def html_report(
@@ -121,21 +120,8 @@ def page(subject: Subject) -> str:
     """Return the page of a subject."""
     with np.errstate(all="ignore"):  # predictions may overflow
         made = [(anchor, title, content) for anchor, title, make in _sections(subject) if (content := make(subject))]
-        head_of_page = title_of(subject)
-    links = el("nav", [el("a", title, href=f"#{anchor}") for anchor, title, _ in made], aria_label="Sections")
-    sections = [el("section", el("h2", title, id=anchor), content) for anchor, title, content in made]
-    name = name_of(subject.model.spec.name)
-    head = [
-        Markup('<meta charset="utf-8">'),
-        Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-        Markup(f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'),
-        Markup('<meta name="color-scheme" content="light dark">'),
-        el("title", f"{name}: report"),
-        el("style", Markup(STYLE)),
-    ]
-    raw = _raw_note(subject)
-    body = el("body", el("header", head_of_page, raw), links, el("main", sections))
-    return f"<!doctype html>\n{el('html', el('head', head), body, lang='en')}\n"
+        head = title_of(subject)
+    return document(f"{name_of(subject.model.spec.name)}: report", [head, _raw_note(subject)], made)
 
 
 def _raw_note(subject: Subject) -> str:

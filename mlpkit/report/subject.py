@@ -85,13 +85,7 @@ class Subject:
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
         """Metrics of the spec, and common ones for the task."""
-        task = self.encoders[1].task
-        chosen = list(choose_metrics(self.model.spec.metrics, task)) if self.model.spec.metrics else []
-        for name in (*USUAL[task], *MORE[task]):
-            (metric,) = choose_metrics([name], task)
-            if plugin_name(metric) not in map(plugin_name, chosen):
-                chosen.append(metric)
-        return tuple(chosen)
+        return metrics_of(self.model)
 
     @cached_property
     def wide(self) -> Sample:
@@ -134,6 +128,17 @@ class Subject:
         """Numbers of the raw columns, the most important first."""
         assert self.rows is not None
         return list(range(len(self.rows.columns))) if self.importance is None else self.importance.order
+
+
+def metrics_of(model: Model) -> tuple[Metric, ...]:
+    """Return the metrics of a model's spec, and common ones for its task."""
+    task = model.encoders[1].task
+    chosen = list(choose_metrics(model.spec.metrics, task)) if model.spec.metrics else []
+    for name in (*USUAL[task], *MORE[task]):
+        (metric,) = choose_metrics([name], task)
+        if plugin_name(metric) not in map(plugin_name, chosen):
+            chosen.append(metric)
+    return tuple(chosen)
 
 
 def facts_of(model: Model, path: str | Path | None) -> dict[str, Any]:

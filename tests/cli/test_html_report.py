@@ -5,6 +5,12 @@ import subprocess
 import pytest
 
 import mlpkit
+from mlpkit.report import bootstrap
+
+
+@pytest.fixture(autouse=True)
+def few_replicates(monkeypatch):
+    monkeypatch.setitem(bootstrap.replicates.__kwdefaults__, "count", 20)
 
 
 def test_the_page_is_that_of_python(trained, run):

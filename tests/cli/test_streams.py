@@ -277,7 +277,7 @@ def test_completion(environment):
 
 
 PLUGINS = ["plugins list", "plugins show", "plugins check", "plugins new", "plugins freeze"]
-COMMANDS = ["init", "check", "train", "evaluate", "predict", "explain", "report", "info", "schema", "doctor", "import", *PLUGINS]
+COMMANDS = ["init", "check", "train", "evaluate", "predict", "explain", "report", "compare", "info", "schema", "doctor", "import", *PLUGINS]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,0 +1,58 @@
+"""`mlpkit compare`: a table, JSON or a page."""
+
+import json
+
+import pytest
+
+import mlpkit
+
+
+@pytest.fixture(autouse=True)
+def few_replicates(monkeypatch):
+    monkeypatch.setattr("mlpkit.report.comparison.REPLICATES", 60)
+
+
+@pytest.fixture
+def models(trained, run):
+    assert run("train", "spec.json", "-o", "b.h5", "--epochs", 20, "-q").code == 0
+    return trained
+
+
+def test_the_table_is_that_of_python(models, run):
+    done = run("compare", "model.h5", "b.h5", "shapes.csv")
+    found = mlpkit.compare(["model.h5", "b.h5"], "shapes.csv")
+    assert (done.code, done.err, done.out) == (0, "", f"{found}\n")
+    assert done.out.startswith("60 rows; differences from model.h5 by a paired bootstrap: better or worse if p < 0.05\n")
+    assert run("compare", "model.h5", "b.h5", "shapes.csv", "-o", "x.txt").err == "saved x.txt\n"
+    assert (models / "x.txt").read_text("utf-8") == done.out
+
+
+def test_json_and_pages(models, run):
+    found = json.loads(run("compare", "model.h5", "b.h5", "model.h5", "shapes.csv", "--json", "--metric", "accuracy", "--seed", 2).out)
+    assert [each["model"] for each in found["models"]] == ["model.h5", "b.h5", "model.h5 (2)"] or len(found["models"]) == 3
+    expected = mlpkit.compare(["model.h5", "b.h5", "model.h5"], "shapes.csv", metrics=["accuracy"], seed=2)
+    assert found == json.loads(json.dumps(expected.to_dict()))
+    assert run("compare", "model.h5", "b.h5", "shapes.csv", "-o", "x.html").code == 0
+    assert "Learning curves" in (models / "x.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["model.h5"], "two or more"),
+        (["model.h5", "shapes.csv"], "two or more"),
+        (["model.h5", "missing.h5", "shapes.csv"], "missing.h5"),
+        (["model.h5", "model.h5", "missing.csv"], "missing.csv"),
+        (["model.h5", "model.h5", "shapes.csv", "-o", "x.csv"], "suffix of CSV"),
+        (["model.h5", "model.h5", "shapes.csv", "--metric", "rmse"], "do not fit the task"),
+        (["model.h5", "model.h5", "shapes.csv", "--weighted"], "no sample weights"),
+        (["model.h5", "model.h5", "empty.csv"], "no rows"),
+    ],
+)
+def test_errors_are_clear(trained, run, argv, words):
+    (trained / "empty.csv").write_text("width,height,colour,shape\n")
+    done = run("compare", *argv)
+    assert done.code != 0
+    assert words in done.err
+    assert "Traceback" not in done.err
+    assert not done.out
