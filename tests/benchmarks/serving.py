@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import mlpkit
@@ -70,7 +70,7 @@ def rows(quick: bool) -> list[Row]:
         ):
             body = json.dumps([ROW] * count)
             goal = 0.5 if count == 1 else None
-            mlpkit_run, constant = (repeated(makes(port, body), max(1, times // count)) for port in ports)
+            mlpkit_run, constant = (repeated(makes(running, port, body), max(1, times // count)) for port in ports)
             found += pair(what, mlpkit_run, {"a constant": (constant, goal)}, "us", rounds, 1e6)
         return found
 
@@ -87,13 +87,13 @@ def server(*arguments: str) -> Iterator[int]:
         process.communicate()
 
 
-def kept(port: int, body: str) -> Callable[[], object]:
+def kept(running: ExitStack, port: int, body: str) -> Callable[[], object]:
     """Requests on one connection."""
-    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection = running.enter_context(closing(http.client.HTTPConnection("127.0.0.1", port)))
     return lambda: request(connection, body)
 
 
-def renewed(port: int, body: str) -> Callable[[], object]:
+def renewed(running: ExitStack, port: int, body: str) -> Callable[[], object]:
     """Requests on a connection each."""
 
     def run() -> None:
