@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from mlpkit.plugin.since import Since as Since
     from mlpkit.plugin.user_code import register as register
     from mlpkit.plugin.user_code import register_file as register_file
+    from mlpkit.report.boundary import plot_boundary as plot_boundary
     from mlpkit.report.comparison import compare as compare
     from mlpkit.report.page import html_report as html_report
     from mlpkit.spec import Spec as Spec
@@ -116,6 +117,7 @@ _HOMES = {  # module -> its public names
     "model.train": "epochs train",
     "report.comparison": "compare",
     "report.page": "html_report",
+    "report.boundary": "plot_boundary",
     "spec": "Spec",
     "tracking.epoch_log": "EpochLog",
     "tracking.tensorboard": "TensorBoardLog",

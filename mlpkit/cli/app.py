@@ -26,6 +26,7 @@ from mlpkit.cli.import_weights import import_weights
 from mlpkit.cli.info import info
 from mlpkit.cli.init import init
 from mlpkit.cli.options import with_common
+from mlpkit.cli.plot import plot
 from mlpkit.cli.plugins.check import check_plugins
 from mlpkit.cli.plugins.freeze import freeze_plugins
 from mlpkit.cli.plugins.listing import list_plugins
@@ -73,7 +74,7 @@ def _help_alone(context: typer.Context) -> None:
         context.obj.out(context.get_help())
 
 
-for _command in (init, check, train, evaluate, predict, explain, report, compare, serve, info, export, schema, doctor):
+for _command in (init, check, train, evaluate, predict, explain, report, compare, plot, serve, info, export, schema, doctor):
     app.command(_command.__name__, cls=Command)(with_common(_command))
 app.command("import", cls=Command)(with_common(import_weights))
 _VERBS: dict[str, Callable[..., None]] = {

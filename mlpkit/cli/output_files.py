@@ -27,6 +27,7 @@ OTHERS = {
     **{".pkl": "pickle", ".pickle": "pickle", ".joblib": "pickle", ".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"},
     **{".zip": "ZIP", ".tar": "tar", ".tgz": "tar", ".7z": "7z", ".yaml": "YAML", ".yml": "YAML", ".toml": "TOML", ".xml": "XML"},
     **{".html": "HTML", ".pdf": "PDF", ".md": "Markdown", ".py": "Python", ".ipynb": "notebook", ".keras": "Keras", ".onnx": "ONNX"},
+    **{".svg": "SVG", ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".gif": "GIF", ".webp": "WebP"},
     **{".pt": "PyTorch", ".pth": "PyTorch", ".safetensors": "safetensors", ".pb": "TensorFlow", ".tflite": "TensorFlow Lite"},
 }
 KNOWN = {**OTHERS, **SPECS, **MODELS}  # suffixes of formats that are not tables

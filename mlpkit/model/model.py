@@ -21,6 +21,7 @@ from mlpkit.spec import Spec, as_spec
 from mlpkit.training.history import History
 
 if TYPE_CHECKING:  # imported where they are used, because loading and predicting need none of them
+    from mlpkit.charts.drawing import Drawing
     from mlpkit.preprocessing.prepare import Prepared
 
 
@@ -88,6 +89,20 @@ class Model(Trainable):
         from mlpkit.model.summary import summary
 
         return summary(self.spec, self.network, self.history)
+
+    def plot(self) -> Drawing:
+        """Return a drawing of the learning curves, which a notebook shows, and whose `save` writes an SVG file.
+
+        It has the losses of training and validation by epoch, with the best epoch. ``mlpkit.plot_boundary`` draws predictions.
+
+        Raises
+        ------
+        DataError
+            The model has no history.
+        """
+        from mlpkit.model.learning_curve import plot
+
+        return plot(self)
 
     # -- weights
 

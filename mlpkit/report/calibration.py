@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.charts.chart import Series, chart
 from mlpkit.errors import DataError
 from mlpkit.metrics.classification import ExpectedCalibrationError
 from mlpkit.numerics.erf import erfc
 from mlpkit.preprocessing.residuals import bound
-from mlpkit.report.chart import Series, chart
-from mlpkit.report.markup import Markup, el, name_of, number, paragraph, percent, table
 from mlpkit.report.rows import Measured
 from mlpkit.report.subject import Subject
+from mlpkit.text.markup import Markup, el, name_of, number, paragraph, percent, table
 
 BINS = 10
 LEVELS = (0.5, 0.8, 0.9, 0.95)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from mlpkit.numerics.confusion import confusion_matrix, counts_of, quotients
 from mlpkit.numerics.ranking import average_precision, roc_auc
-from mlpkit.report.markup import Markup, el, name_of, number, paragraph, table
 from mlpkit.report.rows import Measured
 from mlpkit.report.subject import Subject
+from mlpkit.text.markup import Markup, el, name_of, number, paragraph, table
 from mlpkit.text.shown import first_few
 
 MOST_IN_MATRIX = 20

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.charts.chart import SERIES, Series, chart
 from mlpkit.explain.partial_dependence import PartialDependence, partial_dependence
 from mlpkit.explain.raw_columns import RawColumn
-from mlpkit.report.chart import SERIES, Series, chart
-from mlpkit.report.markup import Markup, el, name_of, number, paragraph, table
 from mlpkit.report.rows import Sample
 from mlpkit.report.subject import Subject
 from mlpkit.report.values import MICROSECONDS, levels_of, numbers_of, value_text
+from mlpkit.text.markup import Markup, el, name_of, number, paragraph, table
 from mlpkit.text.shown import counted, first_few
 
 MOST_COLUMNS = 30

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from mlpkit.charts.chart import SERIES, Series, chart
 from mlpkit.model.model import Model
 from mlpkit.plugin import plugin_name
-from mlpkit.report.chart import SERIES, Series, chart
 from mlpkit.report.comparison import METHOD, Comparison
 from mlpkit.report.document import document
-from mlpkit.report.markup import Content, Markup, el, interval, name_of, number, paragraph, table
+from mlpkit.text.markup import Content, Markup, el, interval, name_of, number, paragraph, table
 from mlpkit.text.shown import counted
 
 

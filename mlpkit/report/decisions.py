@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.charts.chart import SERIES, Series, chart
 from mlpkit.numerics.confusion import quotients
 from mlpkit.numerics.ranking import average_precision, precision_recall_curve, roc_auc, roc_curve
-from mlpkit.report.chart import SERIES, Series, chart
-from mlpkit.report.markup import Markup, el, name_of, number, paragraph, percent, table
 from mlpkit.report.rows import Measured
 from mlpkit.report.subject import Subject
+from mlpkit.text.markup import Markup, el, name_of, number, paragraph, percent, table
 
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlpkit.report.markup import Content, Markup, el
 from mlpkit.report.style import STYLE
+from mlpkit.text.markup import Content, Markup, el
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # whatever is in the document
 

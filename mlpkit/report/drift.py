@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from mlpkit.explain.raw_columns import RawColumn
 from mlpkit.preprocessing import InputEncoder
 from mlpkit.preprocessing.numeric import NumberEncoder
-from mlpkit.report.markup import NONE, Markup, el, name_of, number, paragraph, percent, table
 from mlpkit.report.rows import Sample
 from mlpkit.report.subject import Subject
 from mlpkit.report.values import levels_of, numbers_of, value_text
+from mlpkit.text.markup import NONE, Markup, el, name_of, number, paragraph, percent, table
 
 MOST_COLUMNS = 50
 FAR = 0.5  # scales between medians that count as drift

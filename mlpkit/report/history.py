@@ -5,25 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.model.model import Model
-from mlpkit.report.chart import Series, chart
-from mlpkit.report.markup import Markup, el, number, paragraph
+from mlpkit.charts.chart import Series, chart
+from mlpkit.model.learning_curve import best_epoch, loss_curves, titled
 from mlpkit.report.subject import Subject
-from mlpkit.training.early_stopping import Monitor
-
-MOST_MEMBERS = 5  # whose curves are drawn beside the mean
+from mlpkit.text.markup import Markup, el, number, paragraph
 
 Columns = dict[str, NDArray[np.float64]]
-
-
-def best_epoch(model: Model) -> int | None:
-    """Return the number of the epoch whose weights early stopping restored; None without it, and for an ensemble."""
-    if model.spec.training.early_stopping is None or model.spec.ensemble is not None or not model.history:
-        return None
-    monitor = Monitor(model.spec)
-    for epoch in model.history:
-        monitor.improved(epoch)
-    return monitor.best
 
 
 def history_section(subject: Subject) -> Markup | None:
@@ -31,39 +18,17 @@ def history_section(subject: Subject) -> Markup | None:
     model = subject.model
     if not len(model.history):
         return None
-    columns, best = model.history.columns(), best_epoch(model)
-    epochs = columns["epoch"]
-    marks = [] if best is None else [(float(best), f"best: {best}")]
-    series = [Series("training", epochs, columns["loss"])]
-    if np.isfinite(columns["validation_loss"]).any():
-        series.append(Series("validation", epochs, columns["validation_loss"], style=1))
-    several = len(model.members) > 1
-    if several:
-        series = [*_of_members(model), *series]
-    parts = [chart(_title("Loss", several), series, "epoch", "loss", log=True, marks=marks)]
+    columns, best, curves = model.history.columns(), best_epoch(model), loss_curves(model)
+    epochs, several = columns["epoch"], len(model.members) > 1
+    parts = [chart(curves.title, curves.series, "epoch", "loss", log=True, marks=curves.marks)]
     metrics = [name for name in columns if name not in ("epoch", "loss", "validation_loss", "learning_rate")]
     if metrics and np.isfinite(columns[metrics[0]]).any():
         one = [Series(metrics[0], epochs, columns[metrics[0]], style=2)]
-        parts.append(chart(_title(metrics[0], several), one, "epoch", metrics[0], marks=marks))
+        parts.append(chart(titled(metrics[0], model), one, "epoch", metrics[0], marks=curves.marks))
     if len(np.unique(columns["learning_rate"])) > 1:
         rate = [Series("learning rate", epochs, columns["learning_rate"], style=3)]
-        parts.append(chart(_title("Learning rate", several), rate, "epoch", "learning rate", log=True))
+        parts.append(chart(titled("Learning rate", model), rate, "epoch", "learning rate", log=True))
     return Markup(paragraph(_sentence(columns, best, several)) + el("div", parts, class_="charts"))
-
-
-def _title(name: str, several: bool) -> str:
-    return f"{name} by epoch{', mean of the members' if several else ''}"
-
-
-def _of_members(model: Model) -> list[Series]:
-    """Return the validation losses, or the losses, of the first members as thin lines."""
-    found = []
-    for place, member in enumerate(model.members[:MOST_MEMBERS]):
-        columns = member.history.columns()
-        measured = np.isfinite(columns["validation_loss"]).any()
-        values = columns["validation_loss" if measured else "loss"]
-        found.append(Series("" if place else "members", columns["epoch"], values, "guide"))
-    return found
 
 
 def _sentence(columns: Columns, best: int | None, several: bool) -> str:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from mlpkit.engine.network import Network
 from mlpkit.plugin import Array, plugin_name
 from mlpkit.plugin.error_attribution import attributing_errors
-from mlpkit.report.markup import NONE, Markup, number, paragraph, table
 from mlpkit.report.subject import Subject
+from mlpkit.text.markup import NONE, Markup, number, paragraph, table
 from mlpkit.text.shown import counted
 
 ROWS = 1_000  # that units are computed for

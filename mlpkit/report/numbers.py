@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.charts.chart import Series, chart
 from mlpkit.explain.rows import drawn
 from mlpkit.numerics.weighted import quantiles
-from mlpkit.report.chart import Series, chart
-from mlpkit.report.markup import Markup, el, name_of, number, paragraph, table
 from mlpkit.report.rows import Measured
 from mlpkit.report.subject import Subject
+from mlpkit.text.markup import Markup, el, name_of, number, paragraph, table
 from mlpkit.text.shown import first_few
 
 MOST_POINTS = 500

@@ -20,7 +20,6 @@ from mlpkit.report.drift import drift_section
 from mlpkit.report.facts import facts_section, title_of
 from mlpkit.report.history import history_section
 from mlpkit.report.layers import layer_section
-from mlpkit.report.markup import Markup, name_of, paragraph
 from mlpkit.report.numbers import number_section
 from mlpkit.report.predictions import prediction_section
 from mlpkit.report.rows import ReportRows
@@ -28,6 +27,7 @@ from mlpkit.report.scores import score_section
 from mlpkit.report.slices import slice_section
 from mlpkit.report.subject import Subject, facts_of, file_digest, rows_digest
 from mlpkit.report.wrong_rows import wrong_section
+from mlpkit.text.markup import Markup, name_of, paragraph
 
 Section = tuple[str, str, Callable[[Subject], Markup | None]]  # anchor, title, and content
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mlpkit.model.combination import decoded
-from mlpkit.report.markup import Markup, name_of, number, paragraph, percent, table
 from mlpkit.report.subject import Subject
+from mlpkit.text.markup import Markup, name_of, number, paragraph, percent, table
 
 MOST = 50  # classes or targets
 SHARES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from mlpkit.model.learning_curve import best_epoch
 from mlpkit.report.bootstrap import Interval, quantile_interval, replicates
-from mlpkit.report.history import best_epoch
-from mlpkit.report.markup import NONE, Markup, el, interval, number, paragraph, table
 from mlpkit.report.rows import Measured, measured
 from mlpkit.report.subject import Subject
+from mlpkit.text.markup import NONE, Markup, el, interval, number, paragraph, table
 from mlpkit.text.shown import counted
 
 Column = Mapping[str, tuple[float, Interval | None]]  # scores by name, with their intervals if these are known

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from mlpkit.explain.raw_columns import RawColumn
 from mlpkit.preprocessing import InputEncoder
-from mlpkit.report.markup import Content, Markup, el, name_of, number, paragraph, table
 from mlpkit.report.rows import Measured, Sample
 from mlpkit.report.subject import Subject
 from mlpkit.report.values import levels_of, numbers_of, value_text
+from mlpkit.text.markup import Content, Markup, el, name_of, number, paragraph, table
 
 PARTS = 10  # of a number
 MOST_LEVELS = 10  # of a category

@@ -14,8 +14,8 @@ from mlpkit.data.times import dates
 from mlpkit.explain.raw_columns import RawColumn
 from mlpkit.preprocessing import InputEncoder
 from mlpkit.preprocessing.inputs import notations_of
-from mlpkit.report.markup import name_of, number
 from mlpkit.report.rows import Sample
+from mlpkit.text.markup import name_of, number
 
 MICROSECONDS = 86_400_000_000  # of a day
 

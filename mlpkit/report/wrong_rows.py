@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.explain.raw_columns import cell_text
-from mlpkit.report.markup import NONE, Content, Markup, name_of, number, paragraph, table
 from mlpkit.report.rows import Measured
 from mlpkit.report.subject import Subject
+from mlpkit.text.markup import NONE, Content, Markup, name_of, number, paragraph, table
 
 MOST_ROWS = 10
 MOST_COLUMNS = 20

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.numerics.arrays import Array
-from mlpkit.report.markup import Markup, el, name_of, number
+from mlpkit.text.markup import Markup, el, name_of, number
 
 WIDTH, HEIGHT = 340, 230
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 40  # margins
@@ -128,6 +128,25 @@ def chart(
     marks : sequence of (float, str)
         Vertical lines at x, with their names.
     """
+    inside = parts_of(series, x_label, y_label, x_range=x_range, y_range=y_range, log=log, dates=dates, marks=marks)
+    drawing = el("svg", el("title", title), inside, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=title)
+    named = [each for each in series if each.name]
+    legend = [_key(each) for each in named] if len(named) > 1 else []
+    return el("figure", drawing, el("figcaption", el("b", title), el("span", legend) if legend else ""))
+
+
+def parts_of(
+    series: Sequence[Series],
+    x_label: str,
+    y_label: str,
+    *,
+    x_range: tuple[float, float] | None = None,
+    y_range: tuple[float, float] | None = None,
+    log: bool = False,
+    dates: bool = False,
+    marks: Sequence[tuple[float, str]] = (),
+) -> list[Markup]:
+    """Return the axes, the marks and the series of a chart; parameters are those of `chart`."""
     ys = np.concatenate([each.y for each in series])
     finite = ys[np.isfinite(ys)]
     log = log and bool(len(finite)) and 0 < 10 * float(finite.min()) <= float(finite.max())
@@ -135,12 +154,8 @@ def chart(
     y_low, y_high = y_range or _range(np.log10(finite) if log else ys, 0.04)
     x = Axis(x_label, x_low, x_high, LEFT, WIDTH - RIGHT, dates=dates)
     y = Axis(y_label, y_low, y_high, HEIGHT - BOTTOM, TOP, log)
-    inside = [el("title", title), *_frame(x, y), *[part for mark in marks for part in _mark(x, *mark)]]
-    inside += [part for each in series for part in _drawn(each, x, y)]
-    drawing = el("svg", inside, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=title)
-    names = [(name_of(each.name), each) for each in series if each.name]
-    legend = [el("span", _sample(each), name, class_="key") for name, each in names] if len(names) > 1 else []
-    return el("figure", drawing, el("figcaption", el("b", title), el("span", legend) if legend else ""))
+    inside = [*frame(x, y), *[part for mark in marks for part in _mark(x, *mark)]]
+    return inside + [part for each in series for part in drawn(each, x, y)]
 
 
 def _range(values: Array, margin: float = 0.0) -> tuple[float, float]:
@@ -152,7 +167,7 @@ def _range(values: Array, margin: float = 0.0) -> tuple[float, float]:
     return low - margin * (high - low), high + margin * (high - low)
 
 
-def _frame(x: Axis, y: Axis) -> list[Markup]:
+def frame(x: Axis, y: Axis) -> list[Markup]:
     """Return the axes with their ticks, texts and labels."""
     parts = []
     for place, text in y.ticks:
@@ -175,7 +190,7 @@ def _mark(x: Axis, value: float, name: str) -> list[Markup]:
     ]
 
 
-def _drawn(series: Series, x: Axis, y: Axis) -> list[Markup]:
+def drawn(series: Series, x: Axis, y: Axis) -> list[Markup]:
     """Return the points of a series as one path, or as circles."""
     px, py = x.place(series.x), y.place(series.y)
     inside = np.isfinite(px) & np.isfinite(py)
@@ -231,16 +246,20 @@ def thinned_line(x: Array, y: Array) -> NDArray[np.intp]:
     return found[thinned(len(found))]
 
 
-def _sample(series: Series) -> Markup:
-    """Return the mark of a series in the legend."""
+def sample(series: Series) -> Markup:
+    """Return the mark of a series in a legend, 24 wide and 10 high."""
     style = series.style % SERIES
     if series.kind == "points":
-        mark = el("circle", cx=12, cy=5, r=4, class_=f"dot c{style}")
-    elif series.kind == "guide":
-        mark = el("path", d="M0 5H24", class_="guide")
-    else:
-        mark = el("path", d="M0 5H24", class_=f"line c{style}", stroke_dasharray=DASHES[style])
-    return el("svg", mark, viewBox="0 0 24 10", class_="sample", aria_hidden="true")
+        return el("circle", cx=12, cy=5, r=4, class_=f"dot c{style}")
+    if series.kind == "guide":
+        return el("path", d="M0 5H24", class_="guide")
+    return el("path", d="M0 5H24", class_=f"line c{style}", stroke_dasharray=DASHES[style])
+
+
+def _key(series: Series) -> Markup:
+    """Return the entry of a series in the legend of a figure."""
+    drawing = el("svg", sample(series), viewBox="0 0 24 10", class_="sample", aria_hidden="true")
+    return el("span", drawing, name_of(series.name), class_="key")
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:

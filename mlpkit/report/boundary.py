@@ -1,0 +1,246 @@
+"""Decision boundary: the predictions over the plane of two columns, with the others at a typical value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.charts.chart import BOTTOM, HEIGHT, LEFT, RIGHT, SERIES, TOP, WIDTH, Axis, Series, drawn, frame
+from mlpkit.charts.drawing import Drawing
+from mlpkit.data.columns import Column
+from mlpkit.data.table import Table
+from mlpkit.errors import DataError
+from mlpkit.explain.raw_columns import RawColumn, aligned, raw_columns
+from mlpkit.explain.rows import draw_labelled, raw_table
+from mlpkit.model.model import Model
+from mlpkit.plugin import Array
+from mlpkit.preprocessing import InputEncoder
+from mlpkit.preprocessing.target import TargetEncoder
+from mlpkit.report.rows import Sample
+from mlpkit.report.values import numbers_of
+from mlpkit.text.markup import Markup, el, number
+from mlpkit.text.shown import first_few
+
+CELLS = 96  # along each axis
+LEVELS = 6  # of the shade of a region
+MOST_POINTS = 400
+MARGIN = 0.06  # of the plane beside the rows
+WIDE = 2.5  # scales from the center, without rows
+
+Vector = NDArray[np.float64]
+
+
+class Rows(NamedTuple):
+    """Rows that are drawn.
+
+    Attributes
+    ----------
+    raw : dict of str to array
+        Input columns.
+    shown : array of int, shape (rows,), or None
+        Class of each row, or None if it has no target or the target is a number.
+    """
+
+    raw: dict[str, Column]
+    shown: NDArray[np.intp] | None
+
+
+def plot_boundary(model: Model, x1: str, x2: str, rows: Any = None) -> Drawing:
+    """Return a drawing of the predictions over the plane of two columns of numbers, such as ``plot_boundary(model, "a", "b", "xor.csv")``.
+
+    Regions have the color of the predicted class, darker where it is more probable; a number is shown by the shade alone. Of several
+    targets the first is shown.
+
+    Parameters
+    ----------
+    model : Model
+        A trained model.
+    x1, x2 : str
+        Columns along and up.
+    rows : table or path, optional
+        Rows that are drawn as points, in the color of their target if they have one. They define the range of the plane, and the value of
+        the other columns: the middle one of numbers and dates, the most frequent one of others. Needed if there are other columns.
+
+    Returns
+    -------
+    Drawing
+        ``drawing.save("boundary.svg")`` writes it; a notebook shows it.
+
+    Raises
+    ------
+    DataError
+        The model is not trained, has no such columns of numbers, or has others and there are no rows.
+    """
+    encoder, target = model.encoders
+    first, second = (_column(encoder, name) for name in (x1, x2))
+    if x1 == x2:
+        raise DataError(f"both columns are {x1!r}", help="give two columns")
+    found = None if rows is None else _rows(model, target, rows)
+    ranges = [_range(encoder, each, found) for each in (first, second)]
+    axes = [np.linspace(low, high, CELLS + 1) for low, high in ranges]
+    middles = [(edges[1:] + edges[:-1]) / 2 for edges in axes]
+    scores = model.scores(encoder.encode(_plane(encoder, (first, second), middles, found), model.spec.dtype))
+    x = Axis(x1, *ranges[0], LEFT, WIDTH - RIGHT)
+    y = Axis(x2, *ranges[1], HEIGHT - BOTTOM, TOP)
+    regions, legend = _regions(target, scores.reshape(CELLS, CELLS, -1), x.place(axes[0]), y.place(axes[1]))
+    points = [] if found is None else _points(encoder, (first, second), found)
+    parts = [*regions, *frame(x, y), *[part for each in points for part in drawn(each, x, y)]]
+    return Drawing(f"{model.spec.name}: {target.names[0]} by {x1} and {x2}".removeprefix(": "), parts, legend)
+
+
+def _column(encoder: InputEncoder, name: str) -> RawColumn:
+    """Return a column of single numbers by its name."""
+    columns = {column.name: column for column in raw_columns(encoder)}
+    numeric = [column.name for column in columns.values() if column.of_numbers]
+    if name not in numeric:
+        problem = "is no single number per row" if name in columns else "is no column of the model"
+        raise DataError(f"{name!r} {problem}", help=f"columns of numbers: {first_few(numeric) if numeric else 'none'}")
+    return columns[name]
+
+
+def _rows(model: Model, target: TargetEncoder, rows: Any) -> Rows:
+    """Return the rows to draw, at most `MOST_POINTS`."""
+    encoder = model.encoders[0]
+    if target.classes is not None:
+        try:
+            found = draw_labelled(model, rows, None, None, weighted=False, most=MOST_POINTS, seed=0)
+        except DataError:  # they have no targets, or are no table at all
+            pass
+        else:
+            values = np.asarray(found.labelled.values)
+            shown = values.argmax(axis=1) if values.ndim == 2 and values.shape[1] > 1 else values.reshape(len(values))
+            return Rows(aligned(encoder, found.table), shown.astype(np.intp))
+    table = raw_table(model, rows)
+    some = np.linspace(0, table.rows - 1, min(table.rows, MOST_POINTS)).astype(np.intp)
+    return Rows({name: values[some] for name, values in aligned(encoder, table).items()}, None)
+
+
+def _numbers(encoder: InputEncoder, rows: Rows, column: RawColumn) -> Vector:
+    """Return the numbers of a column, NaN where one is missing."""
+    found = numbers_of(encoder, Sample(np.empty(0, np.intp), rows.raw, np.empty((0, 0))), column)
+    assert found is not None  # `_column` has checked it
+    return found
+
+
+def _range(encoder: InputEncoder, column: RawColumn, rows: Rows | None) -> tuple[float, float]:
+    """Return the range of an axis: that of the rows with a margin, or some scales around the center of the training rows."""
+    if rows is None:
+        place, numbers = int(column.encoded[0]), encoder.numbers
+        if numbers.limits:
+            return float(numbers.limits.lower[place]), float(numbers.limits.upper[place])
+        center, scale = float(numbers.center[place]), float(numbers.scale[place])
+        return center - WIDE * scale, center + WIDE * scale
+    values = _numbers(encoder, rows, column)
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    margin = MARGIN * (high - low) or max(abs(low), 1.0) / 2
+    return low - margin, high + margin
+
+
+def _plane(encoder: InputEncoder, shown: Sequence[RawColumn], middles: Sequence[Vector], rows: Rows | None) -> Table:
+    """Return a row for each cell of the plane, line by line from the bottom."""
+    grid = dict(zip(((each.column.name, each.value) for each in shown), (m.ravel() for m in np.meshgrid(*middles)), strict=True))
+    columns: dict[str, Any] = {}
+    for column in encoder.columns:
+        values = [value for name, value in grid if name == column.name]
+        if values == [None]:
+            columns[column.name] = grid[column.name, None]
+            continue
+        if rows is None and len(values) < column.cells:
+            others = "give rows: they have typical values for them (--data on the command line)"
+            raise DataError(f"the model has more columns than these two, such as {column.name!r}", help=others)
+        block = np.zeros((CELLS**2, column.cells)) if rows is None else _typical(rows.raw[column.name])
+        for value in values:
+            block[:, value] = grid[column.name, value]
+        columns[column.name] = block
+    return Table(columns)
+
+
+def _typical(values: Column) -> NDArray[Any]:
+    """Return the middle value of numbers, or the most frequent one of others, for each cell of the plane."""
+    if values.ndim == 2:
+        middle = np.nanmedian(values.astype(np.float64), axis=0)
+        return np.repeat(np.where(np.isnan(middle), 0.0, middle)[None], CELLS**2, axis=0)
+    if values.dtype.kind in "iuf":
+        finite = np.sort(values[values == values])
+        chosen = finite[len(finite) // 2] if len(finite) else np.nan
+    else:
+        known, counts = np.unique(
+            np.array([value for value in values.tolist() if value is not None], object).astype(str), return_counts=True
+        )
+        chosen = known[counts.argmax()] if len(known) else None
+    return np.array([chosen] * CELLS**2, values.dtype if values.dtype.kind in "iufb" else object)
+
+
+# -- what is drawn
+
+
+def _regions(target: TargetEncoder, scores: Vector, x: Array, y: Array) -> tuple[list[Markup], list[tuple[Markup, str]]]:
+    """Return the shaded regions of the plane, and their legend."""
+    if target.task == "regression":
+        return _shades(scores[:, :, 0], x, y)
+    labels = [f"not {target.names[0]}", target.names[0]] if target.classes is None else [str(label) for label in target.classes.tolist()]
+    if target.classes is None:
+        scores = np.stack([1 - scores[:, :, 0], scores[:, :, 0]], axis=2)
+    count = scores.shape[2]
+    chosen = (scores[:, :, 1] > target.threshold).astype(np.intp) if count == 2 else scores.argmax(axis=2)
+    share = np.take_along_axis(scores, chosen[:, :, None], axis=2)[:, :, 0]
+    level = np.clip(LEVELS * (share - 1 / count) / (1 - 1 / count), 0, LEVELS - 1).astype(np.intp)
+    parts = []
+    for label in range(count):
+        for shade in range(LEVELS):
+            path = _cells((chosen == label) & (level == shade), x, y)
+            if path:
+                parts.append(el("path", d=path, fill=f"var(--c{label % SERIES})", opacity=_opacity(shade)))
+    shown = [label for label in range(count) if (chosen == label).any()]
+    square = [
+        (el("rect", width=24, height=10, fill=f"var(--c{label % SERIES})", opacity=_opacity(LEVELS - 1)), labels[label]) for label in shown
+    ]
+    return parts, square
+
+
+def _shades(values: Vector, x: Array, y: Array) -> tuple[list[Markup], list[tuple[Markup, str]]]:
+    """Return the regions of numbers between equal steps."""
+    low, high = float(values.min()), float(values.max())
+    steps = 2 * LEVELS
+    level = np.clip(steps * (values - low) / ((high - low) or 1.0), 0, steps - 1).astype(np.intp)
+    parts = [
+        el("path", d=path, fill="var(--c0)", opacity=f"{0.04 + 0.8 * shade / steps:.2f}")
+        for shade in range(steps)
+        if (path := _cells(level == shade, x, y))
+    ]
+    ends = [(0.04, low), (0.04 + 0.8 * (steps - 1) / steps, high)]
+    return parts, [(_square("var(--c0)", f"{opacity:.2f}"), number(value)) for opacity, value in ends]
+
+
+def _square(fill: str, opacity: str) -> Markup:
+    """Return the mark of a region in the legend."""
+    return el("rect", width=24, height=10, fill=fill, opacity=opacity)
+
+
+def _opacity(shade: int) -> str:
+    return f"{0.1 + 0.4 * shade / (LEVELS - 1):.2f}"
+
+
+def _cells(chosen: NDArray[np.bool_], x: Array, y: Array) -> str:
+    """Return the path around chosen cells: a rectangle for each run of them in a line."""
+    parts = []
+    for row in range(len(chosen)):
+        changes = np.flatnonzero(np.diff(np.concatenate([[False], chosen[row], [False]]).astype(np.int8)))
+        for start, end in zip(changes[::2], changes[1::2], strict=True):
+            parts.append(f"M{x[start]:.1f} {y[row]:.1f}H{x[end]:.1f}V{y[row + 1]:.1f}H{x[start]:.1f}z")
+    return "".join(parts)
+
+
+def _points(encoder: InputEncoder, shown: Sequence[RawColumn], rows: Rows) -> list[Series]:
+    """Return the rows as points: circles in the color of their class."""
+    x, y = (_numbers(encoder, rows, column) for column in shown)
+    if rows.shown is None:
+        return [Series("", x, y, "points", 5, np.full(len(x), 2.0))]
+    return [
+        Series("", x[rows.shown == label], y[rows.shown == label], "points", int(label), np.full(int((rows.shown == label).sum()), 3.0))
+        for label in np.unique(rows.shown)
+    ]

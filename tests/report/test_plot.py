@@ -1,0 +1,171 @@
+"""Drawings: learning curves and decision boundaries, as SVG that stands alone."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mlpkit
+from mlpkit.charts.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH
+from mlpkit.report.boundary import CELLS
+
+MODELS = Path(__file__).parents[2] / "models"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def load(name):
+    return mlpkit.load(MODELS / name / "model.h5")
+
+
+def read(drawing):
+    """The root of the drawing, which asks for nothing else."""
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg\")|<script|url\(|@import", drawing.svg)
+    return ET.fromstring(drawing.svg)
+
+
+def texts(root):
+    return [text.text for text in root.iter(f"{SVG}text")]
+
+
+def lines(root):
+    return [path.get("d") for path in root.iter(f"{SVG}path") if (path.get("class") or "").startswith("line")]
+
+
+def test_learning_curves_have_both_losses_and_the_best_epoch(tmp_path):
+    model = load("penguins")
+    drawing = model.plot()
+    root = read(drawing)
+    assert texts(root)[0] == "penguins: loss by epoch"
+    assert {"training", "validation", "best: 100", "epoch", "loss"} <= set(texts(root))
+    assert len(lines(root)) == 4  # two curves, and their marks in the legend
+    drawing.save(tmp_path / "loss.svg")
+    assert (tmp_path / "loss.svg").read_text(encoding="utf-8") == drawing.svg == load("penguins").plot().svg
+    with pytest.raises(mlpkit.ModelFileError, match="exists"):
+        drawing.save(tmp_path / "loss.svg", replace=False)
+
+
+def test_an_ensemble_has_the_curves_of_its_members():
+    model = mlpkit.load(Path(__file__).parents[1] / "modelfile" / "golden" / "1.5-ensemble.h5")
+    root = read(model.plot())
+    assert {"members", "training"} <= set(texts(root))
+    assert "mean of the members" in root.find(f"{SVG}title").text
+
+
+def test_a_notebook_shows_the_drawing_and_its_rules_stay_in_it():
+    drawing = load("iris").plot()
+    html = drawing._repr_html_()
+    assert drawing.svg in html
+    style = ET.fromstring(drawing.svg).find(f"{SVG}style").text
+    selectors = [part.strip() for rule in re.findall(r"([^{}]+)\{", style) for part in rule.split(",") if not part.strip().startswith("@")]
+    assert selectors
+    assert all(selector.startswith(".mlpkit-drawing") for selector in selectors)
+
+
+def test_a_model_without_a_history_has_no_curve():
+    model = mlpkit.from_arrays([np.ones((2, 1))], [np.zeros(1)], [])
+    with pytest.raises(mlpkit.DataError, match="no history"):
+        model.plot()
+
+
+# -- boundaries
+
+
+def regions(root):
+    """By color, the cells that are filled, as (columns, rows) of the plane with row 0 at the bottom."""
+    found = {}
+    for path in root.iter(f"{SVG}path"):
+        if not path.get("fill"):
+            continue
+        filled = found.setdefault(path.get("fill"), np.zeros((CELLS, CELLS), bool))
+        for x0, y0, x1, _ in re.findall(r"M([\d.]+) ([\d.]+)H([\d.]+)V([\d.]+)H[\d.]+z", path.get("d")):
+            columns = [round((float(x) - LEFT) / (WIDTH - RIGHT - LEFT) * CELLS) for x in (x0, x1)]
+            row = round((HEIGHT - BOTTOM - float(y0)) / (HEIGHT - BOTTOM - TOP) * CELLS)
+            filled[row, columns[0] : columns[1]] = True
+    return found
+
+
+def test_regions_are_the_predicted_classes():
+    model = load("xor")
+    rows = {"a": [0.0, 0.0, 1.0, 1.0], "b": [0.0, 1.0, 0.0, 1.0], "xor": [0, 1, 1, 0]}
+    root = read(mlpkit.plot_boundary(model, "a", "b", rows))
+    edges = np.linspace(-0.06, 1.06, CELLS + 1)
+    middles = (edges[1:] + edges[:-1]) / 2
+    a, b = np.meshgrid(middles, middles)
+    predicted = model.predict({"a": a.ravel(), "b": b.ravel()}).reshape(CELLS, CELLS)
+    found = regions(root)
+    np.testing.assert_array_equal(found["var(--c1)"], predicted == 1)
+    np.testing.assert_array_equal(found["var(--c0)"], predicted == 0)
+    circles = [circle.get("class") for circle in root.iter(f"{SVG}circle")]
+    assert sorted(circles) == ["dot c0"] * 2 + ["dot c1"] * 2
+    assert {"a", "b", "0", "1"} <= set(texts(root))
+
+
+def test_other_columns_have_typical_values():
+    model = load("penguins")
+    path = MODELS / "penguins" / "penguins.csv"
+    root = read(mlpkit.plot_boundary(model, "bill_length_mm", "bill_depth_mm", path))
+    assert {"Adelie", "Chinstrap", "Gentoo"} <= set(texts(root))
+    covered = sum(filled.astype(int) for filled in regions(root).values())
+    assert (covered == 1).all()
+    assert 300 < len(list(root.iter(f"{SVG}circle"))) <= 400
+
+
+def test_numbers_are_shades_and_rows_need_no_target():
+    model = load("diabetes")
+    root = read(mlpkit.plot_boundary(model, "bmi", "bp", MODELS / "diabetes" / "diabetes.csv"))
+    shades = [path for path in root.iter(f"{SVG}path") if path.get("fill") == "var(--c0)"]
+    assert len({path.get("opacity") for path in shades}) > 5
+    assert sum(regions(root)["var(--c0)"].ravel()) == CELLS**2
+
+
+def test_without_rows_the_range_is_that_of_the_training_rows():
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.normal(10, 2, 60), rng.normal(-3, 1, 60)])
+    layers = [{"units": 4, "activation": "tanh"}, {"activation": "sigmoid"}]
+    spec = {"network": {"layers": layers}, "loss": "binary_crossentropy", "training": {"epochs": 5}}
+    model = mlpkit.train(spec, x, (x[:, 0] > 10).astype(int))
+    root = read(mlpkit.plot_boundary(model, "x0", "x1"))
+    assert {"x0", "x1", "10"} <= set(texts(root))
+    assert not list(root.iter(f"{SVG}circle"))
+
+
+@pytest.mark.parametrize(
+    ("names", "rows", "message"),
+    [
+        (("island", "year"), None, "'island' is no single number per row"),
+        (("length", "year"), None, "'length' is no column of the model"),
+        (("bill_length_mm", "bill_length_mm"), None, "both columns are 'bill_length_mm'"),
+        (("bill_length_mm", "bill_depth_mm"), None, "more columns than these two, such as 'island'"),
+        (("bill_length_mm", "bill_depth_mm"), [], "no rows"),
+        (("bill_length_mm", "bill_depth_mm"), {"island": ["Dream"]}, "bill_length_mm"),
+    ],
+)
+def test_wrong_columns_and_rows(names, rows, message):
+    with pytest.raises(mlpkit.DataError, match=message):
+        mlpkit.plot_boundary(load("penguins"), *names, rows)
+
+
+def test_names_from_a_stranger_stay_text():
+    evil = "</text><script>alert(1)</script>"
+    columns = {evil: np.arange(20.0), "b&b": np.arange(20.0) ** 2, "y": ["<i>", "&amp;"] * 10}
+    layers = [{"units": 3, "activation": "tanh"}, {"activation": "softmax"}]
+    spec = {"name": evil, "data": {"target": "y"}, "network": {"layers": layers}, "loss": "categorical_crossentropy"}
+    model = mlpkit.train({**spec, "training": {"epochs": 2}}, columns)
+    for drawing in (model.plot(), mlpkit.plot_boundary(model, evil, "b&b", columns)):
+        read(drawing)
+    assert "<i>" in texts(read(mlpkit.plot_boundary(model, evil, "b&b", columns)))
+
+
+def test_the_guide_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(MODELS / "penguins", tmp_path / "models" / "penguins")
+    section = (MODELS / "README.md").read_text("utf-8").partition("## Draw a model")[2].partition("\n## ")[0]
+    (block,) = re.findall(r"^<!-- python -->\n```python\n(.*?)^```$", section, re.M | re.S)
+    exec(compile(block, "models/README.md", "exec"), {})
+    read(mlpkit.plot_boundary(load("penguins"), "bill_length_mm", "bill_depth_mm", MODELS / "penguins" / "penguins.csv"))
+    assert (tmp_path / "boundary.svg").read_text("utf-8").startswith("<svg")
