@@ -17,6 +17,7 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 40  # margins
 DASHES = (None, "7 3", "2 2", "9 3 2 3", "4 4", "1 3")  # of series, in their order
 SERIES = len(DASHES)
 MOST_POINTS = 120  # of a line
+MOST_READ = 5_000  # points that are looked at to find these
 CLOSE = 0.4  # distance of a drawn line from all of its points
 
 Kind = Literal["line", "points", "steps", "guide"]
@@ -225,7 +226,15 @@ def thinned(count: int, most: int = MOST_POINTS) -> NDArray[np.intp]:
 
 
 def thinned_line(x: Array, y: Array) -> NDArray[np.intp]:
-    """Return the places of the points of a line that is at most `CLOSE` from the whole. Ramer 1972; Douglas & Peucker 1973."""
+    """Return the places of points of a line that is at most `CLOSE` from the others. Ramer 1972; Douglas & Peucker 1973.
+
+    Of more than `MOST_READ` points those at equal distances are used.
+    """
+    some = thinned(len(x), MOST_READ)
+    return some[_corners(x[some], y[some])]
+
+
+def _corners(x: Array, y: Array) -> NDArray[np.intp]:
     kept, open_parts = np.zeros(len(x), bool), [(0, len(x) - 1)] if len(x) else []
     kept[[0, -1] if len(x) else []] = True
     while open_parts:

@@ -150,15 +150,15 @@ def _contributions(
     import numpy as np
 
     from mlpkit.explain.contributions import contributions
-    from mlpkit.explain.rows import raw_table
+    from mlpkit.explain.rows import open_rows, taken
 
-    table = raw_table(model, data, allow_large=allow_large)
+    table, encoder = open_rows(model, data, allow_large=allow_large), model.encoders[0]
     beyond = [number for number in numbers if number >= table.rows]
     if beyond:
         raise typer.BadParameter(f"there is no row {beyond[0]}: the data have {counted(table.rows, 'row')}, from 0", param_hint="--rows")
-    rows = table.take(np.array(numbers, np.intp))
-    other = table if background is None else background
-    return contributions(model, rows, background=other, orders=orders, seed=seed, allow_large=allow_large)
+    order = np.argsort(numbers)
+    rows = taken(encoder, table, np.array(numbers, np.intp)[order]).take(np.argsort(order))
+    return contributions(model, rows, background=background or table, orders=orders, seed=seed, allow_large=allow_large)
 
 
 def _chosen(model: Model, found: Contributions, label: str | None) -> list[list[int]]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mlpkit.errors import DataError
 from mlpkit.explain.raw_columns import RawColumn, aligned, cell_text, raw_columns
-from mlpkit.explain.rows import drawn, raw_table
+from mlpkit.explain.rows import drawn, open_rows, taken
 from mlpkit.model.model import Model
 from mlpkit.plugin import Array
 from mlpkit.preprocessing import TargetEncoder
@@ -120,16 +120,17 @@ def contributions(
     if isinstance(orders, bool) or not isinstance(orders, (int, np.integer)) or orders < 1:
         raise DataError(f"orders is {orders!r}", help="give an integer of at least 1")
     encoder, dtype = model.encoders[0], model.spec.dtype
-    table = raw_table(model, rows, allow_large=allow_large)
-    others = table if background is None else raw_table(model, background, allow_large=allow_large)
+    found = open_rows(model, rows, allow_large=allow_large)
+    others = found if background is None else open_rows(model, background, allow_large=allow_large)
     if others.rows < 2:
         raise DataError("there is one row to compare with, so nothing differs from the mean", help="give more background rows")
-    others = others.take(drawn(others.rows, int(orders), seed))
-    inputs, compared = encoder.encode(table, dtype), encoder.encode(others, dtype)
+    table = taken(encoder, found, np.arange(found.rows))
+    inputs = encoder.encode(table, dtype)
+    compared = encoder.encode(taken(encoder, others, drawn(others.rows, int(orders), seed)), dtype)
     columns, predictions, raw = raw_columns(encoder), model.scores(inputs), aligned(encoder, table)
     sampled = _Sampled(model, columns, compared, int(orders), seed)
-    found = [sampled.of_row(row, prediction) for row, prediction in zip(inputs, predictions, strict=True)]
-    values, errors = (np.stack(part) for part in zip(*found, strict=True))
+    sums = [sampled.of_row(row, prediction) for row, prediction in zip(inputs, predictions, strict=True)]
+    values, errors = (np.stack(part) for part in zip(*sums, strict=True))
     cells = tuple(tuple(cell_text(raw[each.column.name], each, row) for each in columns) for row in range(table.rows))
     names, drawn_rows = tuple(column.name for column in columns), len(compared)
     return Contributions(names, outputs_of(model.encoders[1]), values, errors, predictions, sampled.mean, cells, drawn_rows, sampled.orders)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mlpkit.data.dataset import Dataset
 from mlpkit.errors import DataError
 from mlpkit.explain.raw_columns import RawColumn, raw_columns, varying
-from mlpkit.explain.rows import MOST, draw_labelled, drawn, raw_table
+from mlpkit.explain.rows import MOST, draw_labelled, drawn, open_rows, taken
 from mlpkit.model.model import Model
 from mlpkit.plugin import Array, Metric, plugin_name
 from mlpkit.preprocessing import TargetEncoder
@@ -147,29 +147,41 @@ def importance(
     if metric == CHANGE:
         if y is not None or weights is not None or weighted:
             raise DataError("the change of the prediction needs neither targets nor weights", help="leave them out, or use another metric")
-        table = raw_table(model, rows, allow_large=allow_large)
-        some = table.take(drawn(table.rows, most, seed))
-        inputs = model.encoders[0].encode(some, model.spec.dtype)
+        table, encoder = open_rows(model, rows, allow_large=allow_large), model.encoders[0]
+        inputs = encoder.encode(taken(encoder, table, drawn(table.rows, most, seed)), model.spec.dtype)
         return change_importance(model, inputs, table.rows, repeats=repeats, seed=seed)
     found = draw_labelled(model, rows, y, weights, weighted=weighted, most=most, seed=seed, allow_large=allow_large)
     return measured_importance(model, found.labelled, found.of, metric, repeats=repeats, seed=seed)
 
 
-def measured_importance(model: Model, labelled: Labelled, of: int, metric: str | Metric = "loss", *, repeats: int, seed: int) -> Importance:
-    """Return the importance of the raw columns on encoded rows, which are some of `of`; see `importance`."""
+def measured_importance(
+    model: Model,
+    labelled: Labelled,
+    of: int,
+    metric: str | Metric = "loss",
+    *,
+    repeats: int,
+    seed: int,
+    only: Sequence[int] | None = None,
+) -> Importance:
+    """Return the importance of all or some raw columns on encoded rows, which are some of `of`; see `importance`."""
     assert isinstance(labelled.data, Dataset)
     worsening, name, score = _worsening(model, labelled, metric)
     if np.isnan(score):
         help = "give rows with different targets, or use the loss"
         raise DataError(f"{name} cannot be computed on these rows, so there is no importance by it", help=help)
-    columns = raw_columns(model.encoders[0])
-    return shuffled(columns, labelled.data.inputs, worsening, (name, score), repeats=repeats, of=of, seed=seed)
+    return shuffled(_some(model, only), labelled.data.inputs, worsening, (name, score), repeats=repeats, of=of, seed=seed)
 
 
-def change_importance(model: Model, inputs: Array, of: int, *, repeats: int, seed: int) -> Importance:
-    """Return the importance by the change of the prediction for encoded inputs, which are some of `of` rows."""
+def change_importance(model: Model, inputs: Array, of: int, *, repeats: int, seed: int, only: Sequence[int] | None = None) -> Importance:
+    """Return the importance of all or some raw columns by the change of the prediction for encoded inputs, some of `of` rows."""
+    return shuffled(_some(model, only), inputs, _changes(model, inputs), (CHANGE, 0.0), repeats=repeats, of=of, seed=seed)
+
+
+def _some(model: Model, only: Sequence[int] | None) -> Sequence[RawColumn]:
+    """Return all raw columns, or some by their numbers."""
     columns = raw_columns(model.encoders[0])
-    return shuffled(columns, inputs, _changes(model, inputs), (CHANGE, 0.0), repeats=repeats, of=of, seed=seed)
+    return columns if only is None else [columns[number] for number in only]
 
 
 def shuffled(

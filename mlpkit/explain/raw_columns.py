@@ -31,7 +31,8 @@ class RawColumn(NamedTuple):
     value : int or None
         Place of the value in a block that an array without names is; None for a whole column.
     encoded : array of int
-        Indices of its encoded inputs: values, indicators of missing values, bins, categories.
+        Indices of its encoded inputs: values, indicators of missing values, bins, categories. Of numbers and dates, the first is also
+        the index of the first value in the statistics of the encoder.
     """
 
     name: str
@@ -40,24 +41,24 @@ class RawColumn(NamedTuple):
     encoded: NDArray[np.intp]
 
     @property
-    def of_numbers(self) -> bool:
-        """True for a single number per row."""
-        return self.column.kind == "number" and (self.column.width == 1 or self.value is not None)
+    def is_block(self) -> bool:
+        """True for several values per row."""
+        return self.column.cells > 1 and self.value is None
 
 
 def raw_columns(encoder: InputEncoder) -> tuple[RawColumn, ...]:
     """Return the columns in the order of the training table. The values of an array without names are columns of their own."""
     found: dict[str, list[RawColumn]] = {}
-    start = 0
+    owners, start = np.array(encoder.numbers.maps.owners, np.intp), 0
     for column in encoder.numbers.columns:
-        single = not encoder.named and column.kind == "number" and column.width > 1
+        single = not encoder.named and column.kind != "date" and column.width > 1
         spans = [(index, index + 1) for index in range(column.width)] if single else [(0, column.width)]
         found[column.name] = [
             RawColumn(
                 column.labels[low] if single else column.name,
                 column,
                 low if single else None,
-                _of_values(encoder.numbers, start + low, start + high),
+                _of_values(encoder.numbers, owners, start + low, start + high),
             )
             for low, high in spans
         ]
@@ -69,10 +70,9 @@ def raw_columns(encoder: InputEncoder) -> tuple[RawColumn, ...]:
     return tuple(each for name in encoder.order for each in found[name])
 
 
-def _of_values(encoder: NumberEncoder, low: int, high: int) -> NDArray[np.intp]:
-    """Return the encoded inputs of some values: themselves, their indicators and their bins."""
+def _of_values(encoder: NumberEncoder, owners: NDArray[np.intp], low: int, high: int) -> NDArray[np.intp]:
+    """Return the encoded inputs of some values: themselves, their indicators and their bins, whose values are `owners`."""
     width, gaps = len(encoder.fill), encoder.missing_indices
-    owners = np.array(encoder.maps.owners, np.intp)
     indicators = width + np.flatnonzero((gaps >= low) & (gaps < high))
     bins = width + len(gaps) + np.flatnonzero((owners >= low) & (owners < high))
     return np.concatenate([np.arange(low, high), indicators, bins]).astype(np.intp)

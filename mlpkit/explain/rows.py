@@ -9,15 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.frames import as_table, is_empty
-from mlpkit.data.sources import read_source
+from mlpkit.data.sources import open_source, read_source
 from mlpkit.data.table import Table
 from mlpkit.errors import DataError
 from mlpkit.model.model import Model
 from mlpkit.preprocessing import InputEncoder
 from mlpkit.preprocessing.labelled import Labelled, encode_rows, measured_rows
 from mlpkit.preprocessing.on_disk import named_by
-from mlpkit.preprocessing.raw_rows import RawRows
+from mlpkit.preprocessing.soft_targets import PREDICTED
 from mlpkit.provenance.placeholders import require
 
 MOST = 5_000  # rows that explanations are computed on
@@ -57,23 +58,29 @@ def draw_labelled(
     spec = model.spec.allowing_large() if allow_large else model.spec
     found = measured_rows(spec, inputs, rows, y, weights, weighted=weights is not None if weighted is None else weighted)
     count = found.table.rows
-    some = in_memory(inputs, found if count <= most else found.take(drawn(count, most, seed)))
-    assert isinstance(some.table, Table)
-    return DrawnRows(some.table, encode_rows(spec, inputs, target, some), count)
+    some = found if count <= most else found.take(drawn(count, most, seed))
+    table = taken(inputs, some.table, np.arange(some.table.rows))
+    return DrawnRows(table, encode_rows(spec, inputs, target, replace(some, table=table)), count)
 
 
-def in_memory(inputs: InputEncoder, rows: RawRows) -> RawRows:
-    """Return the rows with their inputs in memory."""
-    return rows if isinstance(rows.table, Table) else replace(rows, table=rows.table.select(named_by(inputs, rows.table)))
-
-
-def raw_table(model: Model, rows: Any, *, allow_large: bool = False) -> Table:
-    """Return rows without targets as a table. Raise DataError if there are none, or if they are no table."""
+def open_rows(model: Model, rows: Any, *, allow_large: bool = False) -> Table | StoredTable:
+    """Return rows as a table; those of NPY and HDF5 files stay on disk. Raise DataError if there are none, or if they are no table."""
     spec = model.spec.allowing_large() if allow_large else model.spec
-    inputs = model.encoders[0]
+    data, inputs = spec.data, model.encoders[0]
     if is_empty(rows):
         raise DataError("the data have no rows", help="give at least one row")
-    table = read_source(spec, rows, inputs.order) if isinstance(rows, (str, Path)) else as_table(rows)
-    if not table.rows:
+    needed = [*inputs.order, *(data.target or ()), PREDICTED, *([] if data.weight is None else [data.weight])]
+    found: Table | StoredTable | None = rows if isinstance(rows, StoredTable) else open_source(spec, rows, needed)
+    if found is None:
+        found = read_source(spec, rows, needed) if isinstance(rows, (str, Path)) else as_table(rows)
+    if not found.rows:
         raise DataError("the data have no rows", help="give at least one row")
-    return table
+    return found
+
+
+def taken(inputs: InputEncoder, table: Table | StoredTable, index: NDArray[np.intp]) -> Table:
+    """Return rows by sorted numbers, in memory."""
+    if isinstance(table, Table):
+        return table if len(index) == table.rows else table.take(index)
+    part = table if len(index) == table.rows else table.take(index)
+    return part.select(named_by(inputs, table))

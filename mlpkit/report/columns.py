@@ -42,7 +42,9 @@ def importance_section(subject: Subject) -> Markup | None:
     how = f"mean and standard error of {found.values.shape[1]} shufflings, on {of}"
     what = "How much the prediction changes" if found.measure == "change" else f"How much the loss ({number(found.score)}) rises"
     text = f"{what} when the values of a column are shuffled among the rows: {how}. Columns that say the same can replace each other."
-    more = f"The first {MOST_COLUMNS} of {counted(len(found.columns), 'column')}." if len(found.columns) > MOST_COLUMNS else ""
+    more = f"The first {MOST_COLUMNS} of {counted(len(rows.columns), 'column')}." if len(found.columns) > MOST_COLUMNS else ""
+    if len(found.columns) < len(rows.columns):
+        more = f"{more} {len(found.columns):,} columns were measured, which change the predictions of a few rows the most.".strip()
     parts = [paragraph(text), table(["column", "importance", ""], lines, caption="Permutation importance of the columns")]
     return Markup("".join([*parts, paragraph(more, "note") if more else "", _dependence(subject)]))
 
@@ -59,7 +61,7 @@ def _dependence(subject: Subject) -> Markup:
     found = subject.importance
     varied = {name for name, mean in zip(found.columns, found.mean.tolist(), strict=True) if mean} if found else set()
     columns = [rows.columns[at] for at in subject.order if rows.columns[at].name in varied]
-    single = [column for column in columns if column.of_numbers or column.column.kind != "number"][:SHOWN]
+    single = [column for column in columns if not column.is_block][:SHOWN]
     if not single:
         return Markup("")
     size = max(1, CELLS // (GRID * subject.encoders[0].width))

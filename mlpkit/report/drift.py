@@ -108,7 +108,7 @@ def _of_levels(encoder: InputEncoder, sample: Sample, column: RawColumn) -> Drif
 
 
 def _of_numbers(encoder: NumberEncoder, column: RawColumn, values: Vector) -> Drift:
-    at, present = _first(encoder, column), values[np.isfinite(values)]
+    at, present = int(column.encoded[0]), values[np.isfinite(values)]
     median, scale = float(encoder.fill[at]), _scale(encoder, column, at)
     missing = 1.0 - len(present) / len(values)
     new_missing = missing > 0 and at not in encoder.missing_indices
@@ -129,7 +129,7 @@ def _of_numbers(encoder: NumberEncoder, column: RawColumn, values: Vector) -> Dr
 def _of_block(encoder: InputEncoder, sample: Sample, column: RawColumn) -> Drift:
     """Return the drift of a block of values: the root mean square of the shifts of its values."""
     values = np.asarray(sample.raw[column.column.name], np.float64)
-    at = _first(encoder.numbers, column)
+    at = int(column.encoded[0])
     part = slice(at, at + column.column.width)
     missing = float(np.isnan(values).mean())
     varied = np.setdiff1d(np.arange(part.start, part.stop), encoder.numbers.constant)
@@ -146,16 +146,6 @@ def _of_block(encoder: InputEncoder, sample: Sample, column: RawColumn) -> Drift
 def _median(values: Vector) -> float:
     present = values[np.isfinite(values)]
     return float(np.median(present)) if len(present) else np.nan
-
-
-def _first(encoder: NumberEncoder, column: RawColumn) -> int:
-    """Return the index of the column's first value: of a date these are its days."""
-    start = 0
-    for own in encoder.columns:
-        if own.name == column.column.name:
-            return start + (column.value or 0)
-        start += own.width
-    raise KeyError(column.name)
 
 
 def _scale(encoder: NumberEncoder, column: RawColumn, at: int) -> float | None:

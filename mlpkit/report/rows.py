@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,21 +11,21 @@ from numpy.typing import NDArray
 
 from mlpkit.data.columns import Column
 from mlpkit.data.dataset import Dataset
-from mlpkit.data.disk.dataset import StoredDataset
+from mlpkit.data.disk.dataset import StoredInputs
 from mlpkit.data.disk.table import StoredTable
-from mlpkit.data.frames import as_table, is_empty
-from mlpkit.data.sources import open_source, read_source
 from mlpkit.data.table import Table
-from mlpkit.errors import DataError
 from mlpkit.explain.raw_columns import RawColumn, aligned, raw_columns
-from mlpkit.explain.rows import drawn
+from mlpkit.explain.rows import drawn, open_rows, taken
 from mlpkit.model.model import Model
+from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import Array, Metric, Task
 from mlpkit.preprocessing.labelled import Labelled, encode_rows, measured_rows
-from mlpkit.preprocessing.on_disk import named_by
+from mlpkit.preprocessing.on_disk import unscanned_inputs
 from mlpkit.preprocessing.soft_targets import PREDICTED
 from mlpkit.provenance.placeholders import require
 from mlpkit.training.evaluation import measure, row_answers
+
+AT_ONCE = 2**16  # rows on disk that are predicted at once
 
 Vector = NDArray[np.float64]
 
@@ -128,9 +127,10 @@ class ReportRows:
         inputs, target = model.encoders
         spec = model.spec.allowing_large() if allow_large else model.spec
         self.model, self.columns = model, raw_columns(inputs)
-        source = rows if y is not None else _opened(model, rows, allow_large=allow_large)
+        source: Any = rows if y is not None else open_rows(model, rows, allow_large=allow_large)
         self.measured: Measured | None = None
         self.labelled: Labelled | None = None
+        self._inputs: Array | StoredInputs
         self.untargeted = 0
         if y is not None or has_target(model, source):
             require(model.spec.loss)
@@ -139,15 +139,12 @@ class ReportRows:
             self.table, self.untargeted = found.table, found.untargeted
             self.labelled = encode_rows(spec, inputs, target, found)
             self.measured = measured(model, self.labelled)
-            self.outputs = self.measured.outputs
-            self._data: Dataset | StoredDataset | Array = self.labelled.data
+            self.outputs, self._inputs = self.measured.outputs, self.labelled.data.inputs
         else:
-            table = source.select(named_by(inputs, source)) if isinstance(source, StoredTable) else source
-            if not table.rows:
-                raise DataError("the data have no rows", help="give at least one row")
-            self.table = table
-            self._data = inputs.encode(table, spec.dtype)
-            self.outputs = model.scores(self._data)
+            self.table = source
+            on_disk = isinstance(source, StoredTable)
+            self._inputs = unscanned_inputs(inputs, source, spec.dtype) if on_disk else inputs.encode(source, spec.dtype)
+            self.outputs = np.concatenate([model.scores(self._inputs[part]) for part in row_blocks(source.rows, AT_ONCE)])
 
     def __len__(self) -> int:
         return len(self.outputs)
@@ -159,14 +156,9 @@ class ReportRows:
     def take(self, index: NDArray[np.intp]) -> Sample:
         """Return rows by sorted numbers."""
         encoder = self.model.encoders[0]
-        if isinstance(self.table, Table):
-            table = self.table if len(index) == self.table.rows else self.table.take(index)
-        else:
-            table = self.table.take(index).select(named_by(encoder, self.table))
-        if isinstance(self._data, StoredDataset):
-            inputs = encoder.encode(table, self.model.spec.dtype)
-        else:
-            inputs = (self._data.inputs if isinstance(self._data, Dataset) else self._data)[index]
+        table = taken(encoder, self.table, index)
+        own = self._inputs
+        inputs = encoder.encode(table, self.model.spec.dtype) if isinstance(own, StoredInputs) else own[index]
         return Sample(index, aligned(encoder, table), inputs)
 
     def place(self, row: int) -> str:
@@ -185,19 +177,6 @@ class ReportRows:
     def column(self, name: str) -> RawColumn:
         """Return a raw column by its name."""
         return next(column for column in self.columns if column.name == name)
-
-
-def _opened(model: Model, rows: Any, *, allow_large: bool) -> Table | StoredTable:
-    """Return rows as a table; those of NPY and HDF5 files stay on disk."""
-    spec = model.spec.allowing_large() if allow_large else model.spec
-    if is_empty(rows):
-        raise DataError("the data have no rows", help="give at least one row")
-    data, (inputs, _) = spec.data, model.encoders
-    needed = [*inputs.order, *(data.target or ()), PREDICTED, *([] if data.weight is None else [data.weight])]
-    stored = open_source(spec, rows, needed)
-    if stored is not None:
-        return stored
-    return read_source(spec, rows, needed) if isinstance(rows, (str, Path)) else as_table(rows)
 
 
 def has_target(model: Model, table: Table | StoredTable) -> bool:

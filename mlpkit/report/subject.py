@@ -18,6 +18,7 @@ from mlpkit.model.model import Model
 from mlpkit.plugin import Metric, plugin_name
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.preprocessing.prepare import Prepared
+from mlpkit.provenance.placeholders import Placeholder
 from mlpkit.report.baselines import BaselinePredictions, baseline_predictions
 from mlpkit.report.bootstrap import Replicates, replicates
 from mlpkit.report.rows import Measured, ReportRows, Sample
@@ -31,8 +32,9 @@ MORE = {
 WIDE = 50_000  # rows for scores by slice and for drift
 EXPLAINED = 5_000  # rows for the importance of columns
 FEWEST = 1_000  # rows of a small table, for which the cost is no matter
-PASSES = 10  # predictions of all rows that the importance may cost, unless there are few rows
+PASSES = 20  # predictions of all rows that the importance may cost, unless there are few rows
 LEAST = 64  # rows for the importance of many columns
+FEW = 4  # rows to find the candidates of very many
 REPEATS = 5
 
 
@@ -109,31 +111,54 @@ class Subject:
         return replicates([self.measured], self.metrics)
 
     @cached_property
-    def importance(self) -> Importance | None:
-        """Importance of the raw columns, on as many rows as its cost allows; None for a single row."""
+    def candidates(self) -> list[int]:
+        """Numbers of the raw columns whose importance is measured.
+
+        These are all, or of very many those whose shuffling changes the predictions of a few rows the most.
+        """
         rows = self.rows
         assert rows is not None
-        columns, count = len(rows.columns), len(rows)
-        if count < 2:
+        columns, budget = len(rows.columns), self._budget
+        most = max(1, budget // (2 * LEAST))
+        if columns <= most:
+            return list(range(columns))
+        few = rows.sample(max(FEW, min(LEAST, budget // columns)), seed=1)
+        changes = change_importance(self.model, few.inputs, len(rows), repeats=1, seed=1)
+        return sorted(changes.order[:most])
+
+    @property
+    def _budget(self) -> int:
+        """Number of rows that may be predicted for the importance."""
+        assert self.rows is not None
+        return PASSES * max(len(self.rows), FEWEST)
+
+    @cached_property
+    def importance(self) -> Importance | None:
+        """Importance of the candidates, on as many rows as its cost allows; None for a single row."""
+        rows = self.rows
+        assert rows is not None
+        columns, count = self.candidates if len(rows) > 1 else [], len(rows)
+        if not columns:
             return None
-        budget = PASSES * max(count, FEWEST)
-        repeats = REPEATS if budget >= REPEATS * columns * LEAST else 2
-        some = rows.sample(min(EXPLAINED, max(LEAST, budget // (columns * repeats))))
+        repeats = REPEATS if self._budget >= REPEATS * len(columns) * LEAST else 2
+        some = rows.sample(min(EXPLAINED, max(LEAST, self._budget // (len(columns) * repeats))))
         if rows.measured is None:
-            return change_importance(self.model, some.inputs, count, repeats=repeats, seed=0)
-        return measured_importance(self.model, rows.labelled_sample(some), count, repeats=repeats, seed=0)
+            return change_importance(self.model, some.inputs, count, repeats=repeats, seed=0, only=columns)
+        return measured_importance(self.model, rows.labelled_sample(some), count, repeats=repeats, seed=0, only=columns)
 
     @cached_property
     def order(self) -> list[int]:
-        """Numbers of the raw columns, the most important first."""
+        """Numbers of the raw columns, the most important first; those that are no candidates come last."""
         assert self.rows is not None
-        return list(range(len(self.rows.columns))) if self.importance is None else self.importance.order
+        first = [] if self.importance is None else [self.candidates[place] for place in self.importance.order]
+        return first + sorted(set(range(len(self.rows.columns))).difference(first))
 
 
 def metrics_of(model: Model) -> tuple[Metric, ...]:
-    """Return the metrics of a model's spec, and common ones for its task."""
+    """Return the metrics of a model's spec that are installed, and common ones for its task."""
     task = model.encoders[1].task
-    chosen = list(choose_metrics(model.spec.metrics, task)) if model.spec.metrics else []
+    installed = [metric for metric in model.spec.metrics if not isinstance(metric, Placeholder)]
+    chosen = list(choose_metrics(installed, task)) if installed else []
     for name in (*USUAL[task], *MORE[task]):
         (metric,) = choose_metrics([name], task)
         if plugin_name(metric) not in map(plugin_name, chosen):

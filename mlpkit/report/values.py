@@ -40,7 +40,7 @@ class Levels(NamedTuple):
 def numbers_of(encoder: InputEncoder, sample: Sample, column: RawColumn) -> Vector | None:
     """Return the numbers of a column, NaN where one is missing: those of dates are days. None for categories and for blocks."""
     kind, name, missing = column.column.kind, column.column.name, encoder.numbers.missing
-    if kind == "category" or (column.column.width > 1 and kind != "date" and column.value is None):
+    if kind == "category" or column.is_block:
         return None
     values = sample.raw[name]
     table = Table({name: values}).with_units(notations_of((column.column,)))

@@ -114,6 +114,16 @@ def test_blocks_of_a_wide_table_are_not_in_memory_at_once(model, monkeypatch):
     np.testing.assert_allclose(mlpkit.contributions(model, part([0]), background=TABLE).values, whole.values, atol=1e-12)
 
 
+def test_rows_on_disk_are_read_as_they_are_needed(tmp_path):
+    x = rng.standard_normal((50, 3))
+    model = mlpkit.train(spec({}, "mse"), x, x[:, 0])
+    np.save(tmp_path / "x.npy", x)
+    found, expected = (mlpkit.contributions(model, x[:2], background=rows, orders=8) for rows in (tmp_path / "x.npy", x))
+    np.testing.assert_allclose(found.values, expected.values, atol=1e-12)
+    by_change = [mlpkit.importance(model, rows, metric="change", most=20).values for rows in (tmp_path / "x.npy", x)]
+    np.testing.assert_allclose(*by_change, atol=1e-12)
+
+
 def test_dictionaries_and_arrays_are_rows_too(model):
     found = mlpkit.contributions(
         model, [{"size": 1.0, "colour": "red", "pixels": [0.5, 1.0]}, {"size": 2.0, "pixels": [1.0, 2.0]}], background=TABLE

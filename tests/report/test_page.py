@@ -185,7 +185,7 @@ def test_a_page_of_5_classes_and_20_columns_is_small_and_costs_few_predictions(m
     text = mlpkit.html_report(model, table)
     checked(text)
     assert len(text.encode()) <= 100_000
-    assert sum(predicted) <= 20 * count  # the other half of the time of 40 predictions is for bootstrap and baselines
+    assert sum(predicted) <= 30 * count  # the rest of the time of 40 predictions is for intervals and baselines
 
 
 # -- odd rows
@@ -298,6 +298,58 @@ def test_many_classes_and_columns_are_shown_in_part():
     assert "The first 50 of 70." in "".join(checked(text).text)
     assert "Classes that are mistaken most often" in text
     assert len(text) < 150_000
+
+
+def test_of_very_many_columns_those_that_matter_are_measured(monkeypatch):
+    monkeypatch.setattr("mlpkit.report.subject.PASSES", 3)  # as many as with 7 times as many columns
+    x = np.random.default_rng(0).standard_normal((200, 60))
+    w = np.zeros((60, 1))
+    w[[7, 33]] = 1.0
+    model = mlpkit.from_arrays([w], None, "linear")
+    text = "".join(checked(mlpkit.html_report(model, x, x[:, 7])).text)
+    assert "23 columns were measured, which change the predictions of a few rows the most." in text
+    (_, bars) = text.split("Permutation importance of the columns")
+    assert bars.index("x7") < 60
+    assert bars.index("x33") < 60
+
+
+def test_flags_in_arrays_and_blocks_have_a_page():
+    rng = np.random.default_rng(0)
+    flags, y = rng.random((60, 3)) < 0.5, rng.standard_normal(60)
+    spec = {"network": {"layers": [{}]}, "loss": "mse", "training": {"epochs": 2}}
+    for rows in (flags, {"flags": flags, "other": rng.standard_normal(60)}):
+        model = mlpkit.train(spec, rows, y)
+        text = "".join(checked(mlpkit.html_report(model, rows, y)).text)
+        assert ("x2" in text) == (rows is flags)
+
+
+def test_rows_on_disk_without_targets_stay_there(tmp_path, monkeypatch):
+    x = np.random.default_rng(0).standard_normal((90, 3)).astype(np.float32)
+    model = mlpkit.train({"network": {"layers": [{}]}, "loss": "mse", "training": {"epochs": 2}}, x, x[:, 0])
+    np.save(tmp_path / "x.npy", x)
+    monkeypatch.setattr("mlpkit.report.rows.AT_ONCE", 40)
+    pages = [mlpkit.html_report(model, rows) for rows in (x, tmp_path / "x.npy")]
+    assert checked(pages[1]).sections[2] == "predictions"
+    figures = [page.partition("Quantiles of the predictions")[2].partition("Layers")[0] for page in pages]
+    assert figures[0] == figures[1]
+
+
+def test_a_metric_that_is_not_installed_is_left_out(tmp_path, install):
+    code = (
+        "import mlpkit\n\nclass Plugin(mlpkit.Metric):\n    task = 'regression'\n    higher_is_better = True\n"
+        "    def compute(self, outputs, targets, weights):\n        return 0.25\n"
+    )
+    install("dist-quarter", "quarter", code, group="metrics")
+    x = np.random.default_rng(0).standard_normal((30, 2))
+    spec = {"network": {"layers": [{}]}, "loss": "mse", "training": {"epochs": 2}, "metrics": ["quarter", "mae"]}
+    mlpkit.train(spec, x, x[:, 0]).save(tmp_path / "m.h5")
+    assert "quarter0.25" in "".join(checked(mlpkit.html_report(tmp_path / "m.h5", x, x[:, 0])).text)
+    for path in install.site.glob("dist_quarter-*/entry_points.txt"):
+        path.unlink()
+    mlpkit.refresh_plugins()
+    text = "".join(checked(mlpkit.html_report(tmp_path / "m.h5", x, x[:, 0])).text)
+    assert re.search("quarter–+0.25", text)  # of the history
+    assert "median_absolute_error" in text
 
 
 def test_a_model_without_history_and_rows():
