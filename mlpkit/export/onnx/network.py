@@ -34,9 +34,8 @@ def forward(op: Graph, spec: NetworkSpec, tensors: Tensors, encoded: Value) -> O
         weight = tensors[f"{name}.weight"]
         if f"{name}.input_scale" in tensors:
             weight = weight * tensors[f"{name}.input_scale"][:, None]
-        z = x @ weight
-        if f"{name}.bias" in tensors:
-            z = z + tensors[f"{name}.bias"]
+        # Gemm: runtimes take scalars around a MatMul as its attribute, which is float32
+        z = op("Gemm", x, weight, *([tensors[f"{name}.bias"]] if f"{name}.bias" in tensors else []))
         if layer.normalization is not None:
             z = _normalized(op, layer.normalization, _parts(tensors, f"{name}.normalization."), z)
         own = [tensors[f"{name}.activation.{part}"] for part in layer.activation.parameters]
@@ -48,15 +47,20 @@ def forward(op: Graph, spec: NetworkSpec, tensors: Tensors, encoded: Value) -> O
 
 
 def _normalized(op: Graph, options: Normalization, parts: Tensors, z: Value) -> Value:
-    """Return normalized pre-activations, as `mlpkit.engine.normalization.normalize` computes them."""
-    epsilon = z.dtype.type(options.epsilon)
+    """Return normalized pre-activations.
+
+    Rows are normalized with sums, not means: runtimes recognize the usual form and replace it by an operator whose epsilon is float32.
+    """
+    epsilon, scale = z.dtype.type(options.epsilon), parts["scale"]
     if isinstance(options, BatchNormalization):
         z = (z - parts["mean"]) * (1 / np.sqrt(parts["variance"] + epsilon))
     else:
+        count = len(scale)
         if not isinstance(options, RMSNormalization):
-            z = z - op.row_mean(z)
-        z = z / op("Sqrt", op.row_mean(z * z) + float(epsilon))
-    z = z * parts["scale"]
+            z = z - op.row_sum(z) / float(count)
+        z = z / op("Sqrt", op.row_sum(z * z) + float(epsilon) * count)
+        scale = scale * scale.dtype.type(np.sqrt(count))
+    z = z * scale
     return z + parts["shift"] if "shift" in parts else z
 
 
