@@ -57,6 +57,21 @@ class LookupTable(NamedTuple):
             bend = t * (1.0 - t) * self.step * (d0 * (1.0 - t) - d1 * t)
             return np.asarray(y0 * (1.0 - blend) + y1 * blend + bend + beyond * slope, np.float64)
 
+    def onnx(self, op: Any, z: Any) -> Any:
+        """Return the values as part of an ONNX graph; see `Activation.onnx`."""
+        x, last = op.cast(z, np.float64), self.points.shape[1] - 2
+        inside = op.clip(x, self.start, self.stop)
+        place = (inside - self.start) / self.step
+        whole = op.where(op("IsNaN", place), 0.0, op.minimum(op("Floor", place), float(last)))
+        index = op.cast(whole, np.int64)
+        tables = (op.constant(values, x.dtype) for part in (slice(None, -1), slice(1, None)) for values in self.points[:, part])
+        y0, d0, y1, d1 = (op("Gather", table, index) for table in tables)
+        t, beyond = place - whole, x - inside
+        blend = t * t * (3.0 - 2.0 * t)
+        bend = t * (1.0 - t) * self.step * (d0 * (1.0 - t) - d1 * t)
+        slope = op.where(beyond < 0.0, self.points[1, :1], op.constant(self.points[1, -1:], x.dtype))
+        return op.cast(y0 * (1.0 - blend) + y1 * blend + bend + beyond * slope, z.dtype)
+
     def difference(self, activation: Activation, within: Sequence[float] | None = None) -> tuple[float, str]:
         """Return the largest difference to an activation at the grid points in a range, relative to the largest value, and its part.
 

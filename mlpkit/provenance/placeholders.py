@@ -99,6 +99,9 @@ class LookupActivation(Placeholder, Activation):
             warn(SurrogateWarning(message))
         out[...] = table(z)
 
+    def onnx(self, op: Any, z: Any) -> Any:
+        return self.table.onnx(op, z)
+
     def backward(self, z: Array, out: Array, grad: Array) -> None:
         raise self.missing.error
 

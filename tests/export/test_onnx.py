@@ -219,9 +219,9 @@ def test_names_that_are_taken_get_an_underscore(tmp_path):
 
 
 def test_odd_names_and_texts(tmp_path):
-    odd = ["", "a b", "é\u2028", '"', "\\", "%s", "v1", "{}", "x" * 3000, "\U0001f427"]
+    odd = ["", "column0", "a\0b", "a b", "é\u2028", '"', "\\", "%s", "v1", "{}", "x" * 3000, "\U0001f427"]
     columns = {name: np.arange(20.0) % (index + 2) for index, name in enumerate(odd)}
-    columns |= {"word": [odd[row % 10] or "?" for row in range(20)], "y": [odd[row % 2 + 2] for row in range(20)]}
+    columns |= {"word": [odd[row % 12] or "?" for row in range(20)], "y": [odd[row % 2 + 2] for row in range(20)]}
     spec = {"data": {"target": "y"}, "network": {"layers": [{"activation": "softmax"}]}, "loss": "categorical_crossentropy"}
     spec["preprocessing"] = {"columns": {"word": "one_hot"}}
     model = trained(spec | {"training": {"epochs": 1}}, columns)
@@ -317,6 +317,16 @@ class Exported(Plain):
         return abs(z)
 
 
+class Bumpy(mlpkit.Elementwise):
+    """A plugin with a lookup table."""
+
+    def function(self, z):
+        return z + np.sin(z)
+
+    def derivative(self, z, y):
+        return 1 + np.cos(z)
+
+
 class Changed(Exported):
     """A plugin that computes something else than its base class, whose method onnx does not hold for it."""
 
@@ -363,6 +373,19 @@ def with_plugin(activation="tanh", loss="mse"):
 
 def test_a_plugin_with_a_method(tmp_path):
     assert compared(with_plugin(Exported()), {"x": np.arange(20.0)}, tmp_path / "model.onnx").equal
+
+
+def test_a_lookup_table_of_a_missing_plugin(tmp_path, monkeypatch):
+    x = np.linspace(-3, 3, 50)
+    spec = NUMBERS | {"network": {"layers": [{"units": 4, "activation": Bumpy()}, {}]}, "preprocessing": {"numbers": "none"}}
+    trained(spec, {"x": x, "y": x}).save(tmp_path / "model.h5")
+    registry = REGISTRIES["activations"]
+    monkeypatch.setattr(registry, "_own", {})
+    with pytest.warns(mlpkit.SurrogateWarning):
+        model = mlpkit.load(tmp_path / "model.h5", allow_surrogate=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mlpkit.SurrogateWarning)
+        assert compared(model, {"x": np.r_[x, 1e3, -1e3]}, tmp_path / "model.onnx").equal
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ class RawInput(NamedTuple):
     Attributes
     ----------
     name : str
-        That of the column; "column0" and so on for the first column and so on without one.
+        That of the column; "column0", "column1" and so on, by its number, for one without a name.
     columns : tuple of dict
         States of the columns, as in FORMAT.md; more than one only for the single input of an array.
     dtype : dtype
@@ -59,11 +59,19 @@ def raw_inputs(columns: Sequence[State], named: bool) -> list[RawInput]:
     """Return the inputs for the columns of a model."""
     if not named and len(columns) > 1 and all(column["kind"] in ("number", "boolean") and "notation" not in column for column in columns):
         return [RawInput(ARRAY, tuple(columns), DOUBLE, sum(column["width"] for column in columns))]
-    found = []
+    found, names = [], {column["name"] for column in columns}
     for index, column in enumerate(columns):
         width = 1 if column["kind"] == "date" else column["width"]
-        found.append(RawInput(column["name"] or f"column{index}", (column,), TEXT if holds_texts(column) else DOUBLE, width))
+        name = column["name"] or free(f"column{index}", names)
+        found.append(RawInput(name, (column,), TEXT if holds_texts(column) else DOUBLE, width))
     return found
+
+
+def free(name: str, taken: Collection[str]) -> str:
+    """Return a name that is not taken: with a `_` behind it if need be."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def holds_texts(column: State) -> bool:

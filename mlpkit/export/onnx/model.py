@@ -10,7 +10,7 @@ from mlpkit.errors import DataError
 from mlpkit.export.onnx.columns import Columns
 from mlpkit.export.onnx.file import Input, Output, Shape, check, contents
 from mlpkit.export.onnx.graph import TEXT, Graph, onnx_module
-from mlpkit.export.onnx.inputs import RawInput, raw_inputs
+from mlpkit.export.onnx.inputs import RawInput, free, raw_inputs
 from mlpkit.export.onnx.network import forward
 from mlpkit.export.onnx.outputs import Target
 from mlpkit.export.onnx.plugins import require_onnx
@@ -71,7 +71,8 @@ def to_bytes(model: Model) -> bytes:
     members = [forward(op, source.spec.network, tensors, encoded.values) for tensors in source.members]
     found = Target(op, source, encoded.refused).outputs(members)
     inputs = [Input(each.name, each.dtype, (ROWS, each.width)) for each in raw]
-    outputs = [Output(_free(name, raw), value, _output_shape(source, name)) for name, value in found.items()]
+    taken = {each.name for each in raw}
+    outputs = [Output(free(name, taken), value, _output_shape(source, name)) for name, value in found.items()]
     made = contents(op, source.spec.name or "model", inputs, outputs)
     made.doc_string = _description(source, raw, [output.name for output in outputs])
     onnx_module("onnx.helper").set_model_props(made, _properties(source, raw))
@@ -89,14 +90,6 @@ def _check_exportable(source: Source) -> None:
     size = sum(tensor.nbytes for tensors in source.members for tensor in tensors.values())
     if size > LARGEST:
         raise DataError(f"the model has {size / 2**30:.1f} GiB of weights, and an ONNX file at most 2", help="export a smaller network")
-
-
-def _free(name: str, inputs: Sequence[RawInput]) -> str:
-    """Return a name that no input has."""
-    taken = {each.name for each in inputs}
-    while name in taken:
-        name += "_"
-    return name
 
 
 def _output_shape(source: Source, name: str) -> Shape:
