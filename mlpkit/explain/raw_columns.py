@@ -41,6 +41,11 @@ class RawColumn(NamedTuple):
     encoded: NDArray[np.intp]
 
     @property
+    def of_numbers(self) -> bool:
+        """True for a single number per row."""
+        return self.column.kind == "number" and not self.is_block
+
+    @property
     def is_block(self) -> bool:
         """True for several values per row."""
         return self.column.cells > 1 and self.value is None
