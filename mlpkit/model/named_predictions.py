@@ -47,7 +47,8 @@ def intervals(model: Model, rows: Any, level: float, **options: Any) -> Columns:
 
 def parts(model: Model, rows: Any, **options: Any) -> Columns:
     """Return all that the loss predicts, by name."""
-    return model.predict(rows, parts=True, **options)
+    found: Columns = model.predict(rows, parts=True, **options)
+    return found
 
 
 def score_names(model: Model) -> Sequence[str]:

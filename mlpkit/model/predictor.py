@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -13,6 +14,7 @@ from mlpkit.engine.network import Network
 from mlpkit.errors import DataError
 from mlpkit.model.combination import Combination, decoded
 from mlpkit.model.row_encoder import RowEncoder
+from mlpkit.model.streams import BATCH, predict_stream
 from mlpkit.numerics.average import average
 from mlpkit.spec import Spec
 
@@ -82,6 +84,18 @@ class Predictor(RowEncoder):
     @overload
     def predict(
         self,
+        rows: Iterator[Any],
+        *,
+        allow_large: bool = False,
+        parts: bool = False,
+        threshold: float | None = None,
+        spread: bool = False,
+        on_unseen: OnUnseen = "warn",
+        batch_size: int = BATCH,
+    ) -> Iterator[Any]: ...
+    @overload
+    def predict(
+        self,
         rows: Any,
         *,
         allow_large: bool = False,
@@ -107,14 +121,19 @@ class Predictor(RowEncoder):
         threshold: float | None = None,
         spread: bool = False,
         on_unseen: OnUnseen = "warn",
-    ) -> NDArray[Any] | dict[str, NDArray[Any]] | tuple[NDArray[Any], NDArray[np.float64]]:
+        batch_size: int = BATCH,
+    ) -> NDArray[Any] | dict[str, NDArray[Any]] | tuple[NDArray[Any], NDArray[np.float64]] | Iterator[Any]:
         """Return predictions for raw rows. An ensemble averages the probabilities or numbers of its members.
+
+        For an iterator, such as a generator, an iterator over predictions is returned, which reads no further than it has to: of an
+        iterator over rows (dictionaries, named tuples, lists of values) it yields the prediction of each, of an iterator over tables (such
+        as the chunks of pandas) the array of each. An error names the item; the predictions before it were yielded.
 
         Parameters
         ----------
         rows : array, table, str or Path
             Raw rows in the form of the training data: an array of shape (rows, inputs), a table with named columns (a dictionary of
-            columns, pandas, polars, Arrow), a list of dictionaries, or the path of a file.
+            columns, pandas, polars, Arrow), a list of dictionaries, or the path of a file. Or an iterator over rows or tables.
         allow_large : bool
             Read files that declare more than 1,000 times their own size.
         parts : bool
@@ -126,12 +145,15 @@ class Predictor(RowEncoder):
         on_unseen : {"warn", "error"}
             With "error", the first value that was not seen in training is an error that names its row: a category, a missing value in a
             column that had none, or a number outside of its range in the training rows, as far as `input_schema` has it.
+        batch_size : int
+            Rows of an iterator that are read before their predictions are yielded; 1 for rows that come one by one, which takes longer.
 
         Returns
         -------
         array, or dict of str to array with `parts`, or (array, array) with `spread`
             Class labels or numbers in the form of the training targets: shape (rows,), or (rows, targets) for several targets. Each part
             has shape (rows,). Deviations have the shape of the numbers, or (rows, classes or labels) for those of the probabilities.
+            An iterator over the same of each table, or of each row, for an iterator.
 
         Raises
         ------
@@ -141,6 +163,9 @@ class Predictor(RowEncoder):
         MissingPlugin
             The loss defines the predictions and is not installed.
         """
+        if isinstance(rows, Iterator):
+            options: dict[str, Any] = {"allow_large": allow_large, "parts": parts, "threshold": threshold, "spread": spread}
+            return predict_stream(partial(self.predict, on_unseen=on_unseen, **options), rows, batch_size)
         target = self.target_encoder if threshold is None else self._with_threshold(threshold)
         if spread:
             self._check_spread(parts)
@@ -196,16 +221,27 @@ class Predictor(RowEncoder):
         require(self.spec.loss)
         return self.spec.loss
 
-    def predict_proba(self, rows: Any, *, allow_large: bool = False, on_unseen: OnUnseen = "warn") -> NDArray[np.float64]:
+    @overload
+    def predict_proba(
+        self, rows: Iterator[Any], *, allow_large: bool = False, on_unseen: OnUnseen = "warn", batch_size: int = BATCH
+    ) -> Iterator[NDArray[np.float64]]: ...
+    @overload
+    def predict_proba(self, rows: Any, *, allow_large: bool = False, on_unseen: OnUnseen = "warn") -> NDArray[np.float64]: ...
+    def predict_proba(
+        self, rows: Any, *, allow_large: bool = False, on_unseen: OnUnseen = "warn", batch_size: int = BATCH
+    ) -> NDArray[np.float64] | Iterator[NDArray[np.float64]]:
         """Return the probability of each class, shape (rows, classes), in the order of `classes`; rows sum to 1 in float64.
 
-        The parameters are those of `predict`.
+        The parameters are those of `predict`. For an iterator an iterator is returned, as from `predict`: over arrays of shape (classes,)
+        for rows, or (rows, classes) for tables.
 
         Raises
         ------
         DataError
             The same as for `predict`, or the target is not a class.
         """
+        if isinstance(rows, Iterator):
+            return predict_stream(partial(self.predict_proba, allow_large=allow_large, on_unseen=on_unseen), rows, batch_size)
         if self.target_encoder is None:
             raise DataError("the model has not been trained, so its classes are not known", help="use predict for the network's outputs")
         if self.target_encoder.task == "regression":

@@ -12,6 +12,7 @@ from mlpkit.data.table import missing_columns
 from mlpkit.errors import DataError
 from mlpkit.model.model import Model
 from mlpkit.model.named_predictions import predictions, probabilities
+from mlpkit.preprocessing.unseen import OnUnseen
 from mlpkit.serving.request_head import BadRequest
 from mlpkit.text.column_names import same_form
 
@@ -35,11 +36,11 @@ class Options(NamedTuple):
     """
 
     proba: bool
-    on_unseen: str
+    on_unseen: OnUnseen
     as_csv: bool
 
     @classmethod
-    def of(cls, query: Mapping[str, list[str]], sent: str, accepted: str, on_unseen: str) -> Options:
+    def of(cls, query: Mapping[str, list[str]], sent: str, accepted: str, on_unseen: OnUnseen) -> Options:
         """Return the options of a request.
 
         Parameters
@@ -58,7 +59,8 @@ class Options(NamedTuple):
                 raise BadRequest(400, f"the option {key} is {','.join(values)[:60]!r}", f"use {' or '.join(OPTIONS[key])}")
         asked = [kind for kind in (JSON, CSV) if kind in accepted]
         as_csv = sent in CSV_TYPES if len(asked) != 1 else asked == [CSV]
-        return cls(query.get("proba") == ["true"], query.get("on_unseen", [on_unseen])[0], as_csv)
+        unseen: Any = query.get("on_unseen", [on_unseen])[0]
+        return cls(query.get("proba") == ["true"], unseen, as_csv)
 
 
 def rows_of(model: Model, body: bytes, sent: str, required: frozenset[str] = frozenset()) -> Any:
@@ -130,7 +132,7 @@ def answer(model: Model, rows: Any, options: Options) -> tuple[str, bytes]:
 
 def _predictions(model: Model, rows: Any, options: Options) -> list[Any]:
     """Return a prediction for each row; for several targets an object by their names."""
-    values = model.predict(rows, on_unseen=options.on_unseen)  # type: ignore[call-overload]
+    values = model.predict(rows, on_unseen=options.on_unseen)
     if values.ndim == 1:
         return json_values(values)
     assert model.target_encoder is not None
@@ -141,7 +143,7 @@ def _probabilities(model: Model, rows: Any, options: Options) -> list[dict[str, 
     """Return the probabilities of each row by class, or by label."""
     assert model.target_encoder is not None
     names = model.target_encoder.names if model.classes is None else model.classes.tolist()
-    return _objects(names, model.predict_proba(rows, on_unseen=options.on_unseen))  # type: ignore[arg-type]
+    return _objects(names, model.predict_proba(rows, on_unseen=options.on_unseen))
 
 
 def _objects(names: Any, values: Any) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from mlpkit.errors import DataError, MLPKitError
 from mlpkit.model.model import Model
+from mlpkit.preprocessing.unseen import OnUnseen
 from mlpkit.serving.answers import Options, answer, rows_of
 from mlpkit.serving.handler import Handler
 from mlpkit.version import __version__
@@ -71,7 +72,7 @@ class ModelServer(socketserver.ThreadingTCPServer):
         host: str = "127.0.0.1",
         port: int = 8000,
         *,
-        on_unseen: str = "warn",
+        on_unseen: OnUnseen = "warn",
         most_bytes: int = MOST_BYTES,
         timeout: float = TIMEOUT,
         tell: Callable[[str], object] | None = None,

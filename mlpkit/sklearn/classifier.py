@@ -166,7 +166,7 @@ class MLPKitClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]  # sci
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each class, shape (rows, classes), in the order of `classes_`; or of each label."""
         rows = self._rows_to_predict(X)
-        probabilities = self.model_.predict_proba(rows)
+        probabilities: NDArray[np.float64] = self.model_.predict_proba(rows)
         return probabilities if self._labels else probabilities[:, self._order]
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
