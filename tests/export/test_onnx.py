@@ -277,6 +277,17 @@ def test_far_numbers_within_the_limits_of_training(tmp_path):
     assert compared(model, rows, tmp_path / "model.onnx").equal
 
 
+@pytest.mark.parametrize("knots", [2, 3, 5, 9, 100])
+def test_quantiles_of_a_few_knots_and_values_at_them(knots, tmp_path):
+    rng = np.random.default_rng(knots)
+    columns = {"a": rng.normal(size=200), "b": rng.integers(0, 4, 200), "c": rng.lognormal(0, 3, (200, 3)), "y": rng.normal(size=200)}
+    spec = NUMBERS | {"preprocessing": {"numbers": {"type": "quantile", "knots": knots}}, "network": {"layers": [{}]}}
+    model = trained(spec, columns)
+    points = model.input_encoder.arrays()["knots"]
+    rows = {"a": np.r_[points, -1e9, 1e9], "b": np.r_[points, -1e9, 1e9], "c": np.repeat(np.r_[points, -1e9, 1e9][:, None], 3, axis=1)}
+    assert compared(model, rows, tmp_path / "model.onnx").equal
+
+
 def test_numbers_as_categories_know_no_other_number(tmp_path):
     columns = {"code": [-1, 0, 7, None] * 10, "big": [10**14, 5] * 20, "y": np.arange(40.0) % 4}
     treated = {"code": {"type": "embed", "fewest": 1}, "big": "one_hot"}

@@ -117,4 +117,4 @@ def _properties(source: Source, inputs: Sequence[RawInput]) -> dict[str, str]:
     described = [column | {"contents": each.description} for column, each in zip(columns, inputs, strict=True)]
     found = {"columns": described, "targets": target["names"], "classes": target["classes"]}
     texts = {key: json.dumps(value, ensure_ascii=False) for key, value in found.items() if value is not None}
-    return {"mlpkit_version": __version__, "task": target["task"], "dtype": source.spec.dtype, **texts}
+    return {"name": source.spec.name, "mlpkit_version": __version__, "task": target["task"], "dtype": source.spec.dtype, **texts}

@@ -83,16 +83,21 @@ class ValueMaps:
 
 
 def interpolated(op: Graph, x: Value, group: Sequence[Knotted]) -> Value:
-    """Return the scores of values, shape (rows, values), linear between knots as `np.interp` computes them."""
+    """Return the scores of values, shape (rows, values), linear between knots as `np.interp` computes them.
+
+    The knot below each value is found by bisection, so that no array has more than a number for each value.
+    """
     points = np.stack([each.points for each in group])
     scores = np.stack([each.scores for each in group if each.scores is not None])
-    count = points.shape[1]
-    inside = op.clip(x, points[:, 0], points[:, -1])
-    reached = op.cast(op("Unsqueeze", inside, np.array([2])) >= points[:, 1:-1], INT)
-    index = op.row_sum(reached, axis=2, keep=0) + (np.arange(len(group)) * count)
-    slopes = np.zeros_like(points)
-    slopes[:, :-1] = np.diff(scores) / np.diff(points)
-    slope, point, score = (
-        op("Gather", op.constant(table.reshape(-1), x.dtype), index, dtype=x.dtype) for table in (slopes, points, scores)
-    )
-    return op.clip(slope * (inside - point) + score, scores.min(axis=1), scores.max(axis=1))
+    inside, steps = op.clip(x, points[:, 0], points[:, -1]), points.shape[1] - 1
+    width = 1 << (steps - 1).bit_length()  # of a table: a power of two
+    lower, slopes, starts = np.full((len(group), width), np.inf), np.zeros((len(group), width)), np.zeros((len(group), width))
+    lower[:, :steps], slopes[:, :steps], starts[:, :steps] = points[:, :-1], np.diff(scores) / np.diff(points), scores[:, :-1]
+    knots, slope, start = (op.constant(table.reshape(-1), x.dtype) for table in (lower, slopes, starts))
+    index: Any = np.arange(len(group)) * width
+    half = width // 2
+    while half:
+        index = index + op.cast(op("Gather", knots, index + np.array(half)) <= inside, INT) * np.array(half)
+        half //= 2
+    found = op("Gather", slope, index) * (inside - op("Gather", knots, index)) + op("Gather", start, index)
+    return op.clip(found, scores.min(axis=1), scores.max(axis=1))
