@@ -94,7 +94,7 @@ def _chart(bins: Bins, of: str) -> Markup:
 
 def _bins_table(bins: Bins, of: str) -> Markup:
     lines = [[number(p), number(o), number(r)] for p, o, r in zip(bins.predicted, bins.observed, bins.rows, strict=True)]
-    return table(["mean probability", "share", "rows"], lines, caption=f"Share of rows with {of}", texts=0)
+    return table(["mean probability", "share", "rows"], lines, caption=f"Rows by the probability of {of}", texts=0)
 
 
 # -- numbers

@@ -93,7 +93,8 @@ def _summary(subject: Subject) -> str:
     name = plugin_name(subject.metrics[0])
     scores, found = subject.replicates.scores[0], subject.replicates.intervals()[name]
     known = interval(*found)
-    text = f"{name} {number(scores[name])}{f' ({known}, 95 % interval)' if known else ''} on {counted(len(subject.rows), 'row')}"
+    trained = ", on which it was trained" if subject.same else ""
+    text = f"{name} {number(scores[name])}{f' ({known}, 95 % interval)' if known else ''} on {counted(len(subject.rows), 'row')}{trained}"
     others = subject.baselines
     if others is None:
         return f"{text}."

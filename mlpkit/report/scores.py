@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from mlpkit.model.learning_curve import best_epoch
-from mlpkit.report.bootstrap import Interval, quantile_interval, replicates
+from mlpkit.report.bootstrap import Interval, Replicates, quantile_interval, replicates
 from mlpkit.report.rows import Measured, measured
 from mlpkit.report.subject import Subject
 from mlpkit.text.markup import NONE, Markup, el, interval, number, paragraph, table
@@ -43,7 +43,7 @@ def _columns(subject: Subject) -> tuple[dict[str, Column], list[str]]:
     columns: dict[str, Column] = {}
     notes: list[str] = []
     if subject.measured is not None:
-        columns["these rows"] = _with_intervals(subject.replicates.scores[0], subject.replicates.intervals())
+        columns["these rows"] = _with_intervals(subject.measured, subject.replicates)
         if (found := subject.baselines) is not None:
             columns[found.name] = _plain(found.constant, subject)
             notes.append(f"Baselines are fitted on {found.fitted}: always the same prediction ({found.name}), and a linear model.")
@@ -62,8 +62,10 @@ def _columns(subject: Subject) -> tuple[dict[str, Column], list[str]]:
     return columns, notes
 
 
-def _with_intervals(scores: Mapping[str, float], intervals: Mapping[str, Interval]) -> Column:
-    return {name: (value, intervals[name]) for name, value in scores.items()}
+def _with_intervals(rows: Measured, found: Replicates) -> Column:
+    """Return scores with their intervals, without the loss if it is not known."""
+    intervals, known = found.intervals(), not np.isnan(rows.losses).all()
+    return {name: (value, intervals[name]) for name, value in found.scores[0].items() if known or name != "loss"}
 
 
 def _plain(rows: Measured, subject: Subject) -> Column:
@@ -92,8 +94,7 @@ def _given(subject: Subject) -> dict[str, Column]:
 
 
 def _of(rows: Measured, subject: Subject) -> Column:
-    found = replicates([rows], subject.metrics)
-    return _with_intervals(found.scores[0], found.intervals())
+    return _with_intervals(rows, replicates([rows], subject.metrics))
 
 
 def _stored(subject: Subject) -> dict[str, Column]:

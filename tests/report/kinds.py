@@ -23,6 +23,7 @@ def raw_table(rows=ROWS, seed=0):
         "steps": rng.standard_normal(rows),
         "smoker": rng.random(rows) < 0.4,
         "same": np.ones(rows),
+        "member": np.array(["yes", "No", None], object)[rng.integers(0, 3, rows)],
         "paid": np.array([f"${value:.2f}" for value in rng.random(rows)], object),
     }
 
@@ -32,7 +33,7 @@ def _signal(table):
 
 
 def _spec(last, loss, target, **options):
-    columns = {"day": "date", "steps": "bins", "town": {"type": "embed", "fewest": 1}}
+    columns = {"day": "date", "steps": "bins", "member": "boolean", "town": {"type": "embed", "fewest": 1}}
     network = {"embeddings": [{"type": "category", "units": 2}], "layers": [*LAYERS, last]}
     data = {"target": target, "units": {"paid": "$"}, "split": {"validation": 0.2}, **options.pop("data", {})}
     spec = {"name": "kind", "data": data, "preprocessing": {"columns": columns}, "network": network, "loss": loss}

@@ -82,6 +82,7 @@ def test_the_loss_is_compared_only_if_it_is_the_same(two):
     assert "loss" not in mlpkit.compare([number, counts], rows).scores[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["an ensemble", "several numbers", "labels", "quantiles"])
 def test_every_kind_can_be_compared(kind):
     model, table = trained(kind, 40, seed=3)

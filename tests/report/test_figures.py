@@ -146,7 +146,7 @@ def test_losses_of_rows_and_predictions_are_those_of_evaluate(kind):
     np.testing.assert_allclose(rows.outputs, expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["size", "colour", "day", "steps", "smoker", "town", "paid"])
+@pytest.mark.parametrize("name", ["size", "colour", "day", "steps", "smoker", "town", "member", "paid"])
 def test_partial_dependence_is_the_mean_prediction_of_changed_tables(name):
     model, table = trained("three classes", 30, seed=3)
     rows = ReportRows(model, table)
@@ -157,7 +157,7 @@ def test_partial_dependence_is_the_mean_prediction_of_changed_tables(name):
     elif values is None:
         grid = np.array([level for level in levels_of(model.input_encoder, sample, column).names if level is not None][:3], object)
     else:
-        grid = np.unique(values[np.isfinite(values)])[:3].astype(bool if name == "smoker" else float)
+        grid = np.unique(values[np.isfinite(values)])[:3].astype(bool if name in ("smoker", "member") else float)
     found = partial_dependence(model, sample.raw, sample.inputs, column, grid)
     for place, value in enumerate(grid):
         same = np.array([f"${value}"] * 30, object) if name == "paid" else np.full(30, value, grid.dtype)
@@ -265,4 +265,4 @@ def test_dead_units_are_those_that_never_change():
 
 
 def test_raw_table_has_every_kind_of_column():
-    assert set(raw_table()) == {"size", "colour", "day", "pixels", "town", "steps", "smoker", "same", "paid"}
+    assert set(raw_table()) == {"size", "colour", "day", "pixels", "town", "steps", "smoker", "same", "member", "paid"}

@@ -15,6 +15,8 @@ from mlpkit.report import bootstrap
 from tests.report.kinds import KINDS, trained
 
 VOID = {"meta"}
+QUICK = {"two classes", "folds", "several numbers", "labels"}
+EACH = [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
 ALL = ["scores", "history", "calibration", "wrong", "columns", "slices", "drift", "layers", "facts"]
 
 
@@ -76,7 +78,7 @@ def without_target(model, table):
     return {name: column for name, column in table.items() if name not in model.spec.data.target}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EACH)
 def test_every_kind_of_model_has_its_sections(kind):
     model, table = trained(kind, 60, seed=3)
     page = checked(mlpkit.html_report(model, table))
@@ -90,7 +92,7 @@ def test_every_kind_of_model_has_its_sections(kind):
     assert page.sections == expected
 
 
-@pytest.mark.parametrize("kind", ["folds", "several numbers", "labels"])
+@pytest.mark.parametrize("kind", ["folds", pytest.param("several numbers", marks=pytest.mark.slow), "labels"])
 def test_rows_without_targets_and_no_rows_have_fewer_sections(kind):
     model, table = trained(kind, 60, seed=3)
     without = ["scores", "history", "predictions", "columns", "drift", "layers", "facts"]
@@ -98,7 +100,7 @@ def test_rows_without_targets_and_no_rows_have_fewer_sections(kind):
     assert checked(mlpkit.html_report(model)).sections == ["scores", "history", "layers", "facts"]
 
 
-@pytest.mark.parametrize("kind", ["two classes", "folds", "a deviation"])
+@pytest.mark.parametrize("kind", ["two classes", "folds", pytest.param("a deviation", marks=pytest.mark.slow)])
 def test_training_rows_are_scored_too(kind):
     model, table = trained(kind, 60, seed=3)
     training = trained(kind)[1]
@@ -209,7 +211,7 @@ def test_few_rows_have_a_page(kind, rows):
     few_rows_have_a_page(kind, rows)
 
 
-@pytest.mark.parametrize(("kind", "rows"), [("three classes", 1), ("a number", 2), ("labels", 1)])
+@pytest.mark.parametrize(("kind", "rows"), [("three classes", 1), ("a number", 2)])
 def test_a_row_has_a_page(kind, rows):
     few_rows_have_a_page(kind, rows)
 
