@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,6 +43,8 @@ def export(
     ONNX needs the package onnx; --verify needs onnxruntime for it, and a C compiler for C. Nothing is written if a part of the model has no
     counterpart in the format, such as a plugin without one.
     """
+    import tempfile
+
     from mlpkit.export.formats import format_of
 
     try:

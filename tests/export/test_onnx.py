@@ -267,6 +267,23 @@ def test_refused_rows_are_nan_and_do_not_change_others(tmp_path):
         np.testing.assert_allclose(found[10], model.predict_proba([rows[10]])[0], atol=5e-6)
 
 
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", "mean_squared_error", "ordinal"])
+def test_labels_of_networks_that_overflow(loss, tmp_path):
+    rng = np.random.default_rng(1)
+    columns = {"a": rng.normal(size=60), "b": rng.normal(size=60), "y": rng.integers(0, 9, 60)}
+    layers = [{"units": 2, "activation": "relu_squared"}, {"activation": "continuation_ratio" if loss == "ordinal" else "softmax"}]
+    spec = {"data": {"target": "y", "target_type": "class"}, "loss": loss, "preprocessing": {"numbers": "none"}, "training": {"epochs": 5}}
+    model = trained(spec | {"network": {"layers": layers}}, columns)
+    model.set_weights({"layers.0.weight": np.ones((2, 2)), "layers.1.weight": np.array([np.ones(9), [1, 1, -1, -1, 1, 1, 1, 1, -1]])})
+    far = rng.choice([-1, 1], (2, 40)) * 10.0 ** rng.integers(18, 38, (2, 40))
+    table = as_table({"a": far[0], "b": far[1]})
+    z = model.network.forward(model.encode(table))[0]
+    partly = np.isnan(z).any(axis=1) & ~np.isnan(z[:, 0])
+    assert partly.any()
+    mlpkit.to_onnx(model, tmp_path / "model.onnx")
+    np.testing.assert_array_equal(predictions(tmp_path / "model.onnx", model, table).labels, model.predict(table))
+
+
 def test_far_numbers_within_the_limits_of_training(tmp_path):
     columns = {"a": np.arange(40.0), "b": np.r_[np.arange(39.0), np.nan], "y": np.arange(40.0)}
     spec = NUMBERS | {"preprocessing": {"clip_inputs": True}, "network": {"layers": [{"units": 3, "activation": "tanh"}, {}]}}

@@ -155,6 +155,12 @@ class Graph:
         """Return the largest value of each row."""
         return self("ReduceMax", x, np.array([1]), keepdims=1)
 
+    def row_argmax(self, x: Value) -> Value:
+        """Return the index of the largest value of each row, shape (rows,), or of the first that is NaN, as NumPy does."""
+        missing = self.cast(self("IsNaN", x), np.float32)
+        first, largest = (self("ArgMax", values, axis=1, keepdims=0, dtype=INT) for values in (missing, x))
+        return self.where(self("ReduceMax", missing, np.array([1]), keepdims=0) > 0.0, first, largest)
+
     def any_in_row(self, conditions: Value) -> Value:
         """Return true for each row in which a condition holds, shape (rows, 1)."""
         return self.row_max(self.cast(conditions, np.float32)) > 0.0

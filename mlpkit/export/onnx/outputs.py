@@ -81,13 +81,13 @@ class Target:
         if len(self.source.target["classes"]) == 2 and (len(members) > 1 or threshold != 0.5):
             return self._second(op.columns(scores, 1) > threshold)
         if len(members) > 1 or is_own(self.activation, "ContinuationRatio"):
-            return op("ArgMax", scores, axis=1, keepdims=0, dtype=INT)
+            return op.row_argmax(scores)
         z, outputs = members[0]
         if is_own(self.activation, "Softmax"):
-            return op("ArgMax", z, axis=1, keepdims=0, dtype=INT)
+            return op.row_argmax(z)
         if self.form == "binary":
             return self._second(z > 0.0 if is_own(self.activation, "Sigmoid") else outputs > 0.5)
-        return op("ArgMax", outputs, axis=1, keepdims=0, dtype=INT)
+        return op.row_argmax(outputs)
 
     def _second(self, condition: Value) -> Value:
         return self.op("Reshape", self.op.cast(condition, INT), np.array([-1]))
