@@ -23,6 +23,19 @@ OPTIONS = {"proba": ("true", "false"), "on_unseen": ("warn", "error")}
 ROWS = 'give a list of rows, such as [{"height": 1.8}], or one row'
 
 
+class Columns(NamedTuple):
+    """Columns of a model.
+
+    Attributes
+    ----------
+    known, required : frozenset of str
+        Names of all inputs, and of those that had no missing value in training; both empty for a model of an array.
+    """
+
+    known: frozenset[str] = frozenset()
+    required: frozenset[str] = frozenset()
+
+
 class Options(NamedTuple):
     """Options of a request.
 
@@ -63,7 +76,7 @@ class Options(NamedTuple):
         return cls(query.get("proba") == ["true"], unseen, as_csv)
 
 
-def rows_of(model: Model, body: bytes, sent: str, required: frozenset[str] = frozenset()) -> Any:
+def rows_of(model: Model, body: bytes, sent: str, columns: Columns) -> Any:
     """Return the rows of a request for `Model.predict`: never a path.
 
     Parameters
@@ -72,8 +85,7 @@ def rows_of(model: Model, body: bytes, sent: str, required: frozenset[str] = fro
     body : bytes
     sent : str
         Media type of the body.
-    required : set of str
-        Columns that each object must have.
+    columns : Columns
 
     Raises
     ------
@@ -95,19 +107,32 @@ def rows_of(model: Model, body: bytes, sent: str, required: frozenset[str] = fro
     rows = [rows] if isinstance(rows, dict) else rows
     if not isinstance(rows, list) or not all(isinstance(row, (dict, list)) for row in rows):
         raise DataError("the body has no rows", help=ROWS)
-    _check_columns(rows, required)
-    return rows
+    return _checked(rows, columns)
 
 
-def _check_columns(rows: list[Any], required: frozenset[str]) -> None:
-    """Raise DataError for an object without a column that had no missing value in training: its name may be misspelled.
+def _checked(rows: list[Any], columns: Columns) -> list[Any]:
+    """Return rows whose objects have the columns of the model alone.
 
-    `Model.predict` would take the value as missing, with a warning that no client sees.
+    Columns that are not used would make a table of each name in any row, which may be as large as the square of the request. A required
+    column that is absent may be misspelled: `Model.predict` would take its value as missing, with a warning that no client sees.
     """
-    for row, found in enumerate(rows):
-        if isinstance(found, dict) and not required <= found.keys() and (absent := required - set(map(same_form, found))):
-            error = missing_columns(sorted(absent), list(found))
-            raise DataError(f"row {row}: {error.message}", help=f"{error.help}; write null for a value that is missing")
+    if not columns.known:  # a model of an array, which takes any names
+        if any(isinstance(row, dict) and (not isinstance(rows[0], dict) or row.keys() != rows[0].keys()) for row in rows):
+            raise DataError("the rows have different columns", help="give lists of values")
+        return rows
+    return [_own(row, number, columns) if isinstance(row, dict) else row for number, row in enumerate(rows)]
+
+
+def _own(row: dict[str, Any], number: int, columns: Columns) -> dict[str, Any]:
+    """Return a row without the columns that are not used. Raise DataError if a required one is absent, or if it has no other."""
+    if columns.required <= row.keys() <= columns.known:
+        return row
+    found = {name: value for name, value in row.items() if same_form(name) in columns.known}
+    absent = columns.required - set(map(same_form, found)) or (columns.known if row and not found else set())
+    if absent:
+        error = missing_columns(sorted(absent), list(row))
+        raise DataError(f"row {number}: {error.message}", help=f"{error.help}; write null for a value that is missing")
+    return found
 
 
 def _refuse(word: str) -> NoReturn:

@@ -16,7 +16,7 @@ from typing import Any
 from mlpkit.errors import DataError, MLPKitError
 from mlpkit.model.model import Model
 from mlpkit.preprocessing.unseen import OnUnseen
-from mlpkit.serving.answers import Options, answer, rows_of
+from mlpkit.serving.answers import Columns, Options, answer, rows_of
 from mlpkit.serving.handler import Handler
 from mlpkit.version import __version__
 
@@ -84,7 +84,8 @@ class ModelServer(socketserver.ThreadingTCPServer):
         self.most_bytes, self.timeout_seconds, self.tell, self.report = most_bytes, timeout, tell, report
         self.name = model.spec.name
         schema = model.input_schema()
-        self.schema, self.required = json.dumps(schema).encode(), frozenset(schema.get("required", ()))
+        self.schema = json.dumps(schema).encode()
+        self.columns = Columns(frozenset(schema.get("properties", ())), frozenset(schema.get("required", ())))
         self.turn = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))  # of those that read rows and predict, to bound the memory
         self.draining, self._date = False, (0, "")
         self._changed = threading.Condition()
@@ -101,7 +102,7 @@ class ModelServer(socketserver.ThreadingTCPServer):
     def answer(self, body: bytes, sent: str, options: Options) -> tuple[str, bytes]:
         """Return media type and content of the answer to a body; errors are those of `rows_of` and `answer`."""
         with self.turn:
-            return answer(self.model, rows_of(self.model, body, sent, self.required), options)
+            return answer(self.model, rows_of(self.model, body, sent, self.columns), options)
 
     def health(self) -> bytes:
         """Return the answer to GET /health."""

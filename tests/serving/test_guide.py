@@ -87,6 +87,7 @@ def test_predictions_from_raw_rows_need_numpy_and_pydantic_alone(folder):
     assert done.stdout == "predictions from raw rows\n"
 
 
+@pytest.mark.slow
 def test_errors_name_the_package_that_is_needed(folder):
     code = WITHOUT + "import mlpkit\nfrom mlpkit.cli import main\nmodel = mlpkit.load('model.h5')\n"
     code += "try:\n    model.save('again.h5')\nexcept mlpkit.ModelFileError as error:\n    print(error)\nsys.exit(main(['--help']))"

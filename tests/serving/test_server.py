@@ -9,6 +9,7 @@ import threading
 import warnings
 
 import jsonschema
+import numpy as np
 import pytest
 
 import mlpkit
@@ -256,6 +257,37 @@ def test_wrong_paths_methods_and_options(ask, method, path, status, words):
     assert found[0] == status
     assert words in found[1]["error"]
     assert ask("GET", "/health")[0] == 200
+
+
+def test_columns_that_are_not_used_cost_nothing(server, ask):
+    """A table of all names in any row would have 16 million values."""
+    rows = [{**ROW, f"column {number}": number} for number in range(4000)]
+    asked = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(server.model), "predict", lambda _, rows, **__: asked.append(rows) or np.zeros(len(rows)))
+        assert ask("POST", "/predict", rows)[0] == 200
+    assert asked == [[ROW] * 4000]
+
+
+def test_a_model_whose_columns_may_all_be_missing_wants_one_of_them():
+    table = {"a": [1.0, 2.0, None, 4.0], "y": [1.0, 2.0, 3.0, 4.0]}
+    spec = {"data": {"target": "y"}, "network": {"layers": [{"units": 1}]}, "loss": "mse", "training": {"epochs": 1}}
+    with running(mlpkit.train(spec, table)) as server:
+        ask = asking(server)
+        assert ask("POST", "/predict", [{}, {"a": None}, {"a": 1, "b": 2}])[0] == 200
+        status, found = ask("POST", "/predict", [{"b": 1}])
+        assert (status, found["error"]) == (422, "row 0: there is no column 'a'")
+
+
+def test_rows_with_names_for_a_model_of_an_array_have_the_same_ones():
+    x = [[float(row), float(row % 3)] for row in range(9)]
+    spec = {"network": {"layers": [{"units": 1}]}, "loss": "mse", "training": {"epochs": 1}}
+    with running(mlpkit.train(spec, x, [sum(row) for row in x])) as server:
+        ask = asking(server)
+        assert ask("POST", "/predict", [{"a": 1, "b": 2}, {"a": 1, "b": 2}])[0] == 200
+        for rows in ([{"a": 1, "b": 2}, {"a": 1, "c": 2}], [[1, 2], {"a": 1, "b": 2}]):
+            status, found = ask("POST", "/predict", rows)
+            assert (status, found["error"]) == (422, "the rows have different columns")
 
 
 def test_other_media_types_are_refused(ask):
