@@ -8,7 +8,7 @@ from typing import Any
 
 from mlpkit.plugin import plugin_name
 from mlpkit.report.subject import Subject
-from mlpkit.text.markup import Markup, el, name_of, paragraph, table
+from mlpkit.text.markup import Markup, el, interval, name_of, number, paragraph, table
 from mlpkit.text.shown import counted, first_few, printable
 from mlpkit.version import __version__
 
@@ -85,8 +85,6 @@ def title_of(subject: Subject) -> Markup:
 
 def _summary(subject: Subject) -> str:
     """Return a sentence on the first metric beside those of the baselines."""
-    from mlpkit.text.markup import interval, number
-
     if subject.measured is None:
         return "Facts of the model; there are no rows with targets to measure it on."
     assert subject.rows is not None

@@ -30,6 +30,7 @@ MORE = {
     "multilabel": ("multilabel_f1", "multilabel_roc_auc"),
 }
 WIDE = 50_000  # rows for scores by slice and for drift
+CELLS = 2**25  # encoded values of these
 EXPLAINED = 5_000  # rows for the importance of columns
 FEWEST = 1_000  # rows of a small table, for which the cost is no matter
 PASSES = 20  # predictions of all rows that the importance may cost, unless there are few rows
@@ -93,7 +94,7 @@ class Subject:
     def wide(self) -> Sample:
         """Rows for figures of raw columns."""
         assert self.rows is not None
-        return self.rows.sample(WIDE)
+        return self.rows.sample(max(FEWEST, min(WIDE, CELLS // self.encoders[0].width)))
 
     @cached_property
     def baselines(self) -> BaselinePredictions | None:

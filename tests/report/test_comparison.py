@@ -113,9 +113,15 @@ def test_files_are_named_by_their_names(two, tmp_path):
     (tmp_path / "x").mkdir()
     for name in ("a.h5", "b.h5", "x/a.h5"):
         model.save(tmp_path / name)
-    assert mlpkit.compare([tmp_path / "a.h5", tmp_path / "b.h5"], table).names == ("a.h5", "b.h5")
-    assert mlpkit.compare([tmp_path / "a.h5", tmp_path / "x/a.h5"], table).names == (str(tmp_path / "a.h5"), str(tmp_path / "x/a.h5"))
-    assert mlpkit.compare([tmp_path / "a.h5", tmp_path / "a.h5"], table).names == (str(tmp_path / "a.h5"), f"{tmp_path / 'a.h5'} (1)")
+    assert mlpkit.compare([tmp_path / "a.h5", tmp_path / "b.h5"], table, metrics="accuracy").names == ("a.h5", "b.h5")
+    assert mlpkit.compare([tmp_path / "a.h5", tmp_path / "x/a.h5"], table, metrics="accuracy").names == (
+        str(tmp_path / "a.h5"),
+        str(tmp_path / "x/a.h5"),
+    )
+    assert mlpkit.compare([tmp_path / "a.h5", tmp_path / "a.h5"], table, metrics="accuracy").names == (
+        str(tmp_path / "a.h5"),
+        f"{tmp_path / 'a.h5'} (1)",
+    )
 
 
 def test_impossible_comparisons_are_errors(two):
