@@ -71,7 +71,7 @@ def baseline_predictions(model: Model, labelled: Labelled, rows: Measured, train
         return None
     part = np.random.Generator(np.random.PCG64(0)).permutation(everything % parts)
     pairs = [(_prepared(model, labelled, np.flatnonzero(part != each)), np.flatnonzero(part == each)) for each in range(parts)]
-    fitted = f"these rows: the linear model on {'four fifths' if parts == PARTS else 'half'} of them, which predicts the others"
+    fitted = f"these rows; the linear model on {'four fifths' if parts == PARTS else 'half'} of them, to predict the others"
     return _predicted(model, labelled, rows, _prepared(model, labelled, everything, len(rows)), pairs, fitted)
 
 

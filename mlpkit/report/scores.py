@@ -14,6 +14,8 @@ from mlpkit.report.subject import Subject
 from mlpkit.text.markup import NONE, Markup, el, interval, number, paragraph, table
 from mlpkit.text.shown import counted
 
+ROUNDING = 1e-12  # a score of a baseline below this is 0, such as R² of the mean
+
 Column = Mapping[str, tuple[float, Interval | None]]  # scores by name, with their intervals if these are known
 
 
@@ -46,7 +48,7 @@ def _columns(subject: Subject) -> tuple[dict[str, Column], list[str]]:
         columns["these rows"] = _with_intervals(subject.measured, subject.replicates)
         if (found := subject.baselines) is not None:
             columns[found.name] = _plain(found.constant, subject)
-            notes.append(f"Baselines are fitted on {found.fitted}: always the same prediction ({found.name}), and a linear model.")
+            notes.append(f"Baselines: always the same prediction ({found.name}), and a linear model, fitted on {found.fitted}.")
             if found.linear is not None:
                 columns["linear model"] = _plain(found.linear, subject)
             else:
@@ -69,7 +71,8 @@ def _with_intervals(rows: Measured, found: Replicates) -> Column:
 
 
 def _plain(rows: Measured, subject: Subject) -> Column:
-    return {name: (value, None) for name, value in rows.figures(subject.metrics).items() if name != "loss"}
+    figures = rows.figures(subject.metrics)
+    return {name: (0.0 if abs(value) < ROUNDING else value, None) for name, value in figures.items() if name != "loss"}
 
 
 def _given(subject: Subject) -> dict[str, Column]:

@@ -108,7 +108,7 @@ def test_training_rows_are_scored_too(kind):
     text = "".join(page.text)
     assert "Validation and training rows are those of the given training data" in text
     assert ("validation, by the members that held them out" in text) == (kind == "folds")
-    assert "Baselines are fitted on the training rows" in text
+    assert "and a linear model, fitted on the training rows." in text
 
 
 def test_the_scores_are_those_of_evaluate():
