@@ -84,7 +84,7 @@ class Notebook(Stderr):
 
     def _block(self, text: str) -> dict[str, str]:
         shown = "\n".join([*self._lines, *([text] if text else [])])
-        return {"text/plain": shown, "text/html": f"<pre>{html.escape(shown)}</pre>"}
+        return {"text/plain": shown, "text/html": f'<pre style="font-family: monospace">{html.escape(shown)}</pre>'}
 
 
 def output() -> Output:

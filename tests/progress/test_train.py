@@ -142,14 +142,14 @@ def test_a_notebook_gets_one_block_that_changes(notebook, capfd):
     assert texts[0] == ""
     assert texts[3].startswith("[#####...............] 0 of 2 members finished  member 0: epoch 3/6")
     assert [line[:19] for line in texts[-1].splitlines()] == ["member 0: epoch 6/6", "member 1: epoch 6/6"]
-    assert all(data["text/html"] == f"<pre>{data['text/plain']}</pre>" for data in notebook)
+    assert all(data["text/html"] == f'<pre style="font-family: monospace">{data["text/plain"]}</pre>' for data in notebook)
 
 
 def test_a_notebook_shows_names_as_text(notebook):
     from mlpkit.progress.outputs import output
 
     output().draw("<script>")
-    assert notebook[-1]["text/html"] == "<pre>&lt;script&gt;</pre>"
+    assert notebook[-1]["text/html"].endswith(">&lt;script&gt;</pre>")
 
 
 def test_ipython_in_a_terminal_is_a_terminal(notebook, terminal, monkeypatch):
