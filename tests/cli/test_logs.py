@@ -137,3 +137,31 @@ def test_an_ensemble_has_the_number_of_the_member_in_its_log(project, run):
     with open("run.csv", newline="") as file:
         assert sorted((row["member"], row["epoch"]) for row in csv.DictReader(file)) == [(m, e) for m in "01" for e in "123"]
     assert sorted(path.name for path in (project / "runs").iterdir()) == ["member-0", "member-1"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["run.jsonl", "run.csv"])
+def test_a_killed_run_that_is_resumed_has_each_epoch_once(project, start, run, spec, name):
+    spec["training"] = {"epochs": 60, "batch_size": 8, "checkpoint": {"epochs": 7}}
+    (project / "spec.json").write_text(json.dumps(spec))
+    process = start("train", "spec.json", "--log", name, "--tensorboard", "runs", "--progress", "json")
+    for line in process.stderr:
+        if b'"epoch": 25' in line:
+            process.kill()
+            break
+    process.wait()
+    before = numbers(project / name)
+    assert len(before) >= 25
+    done = run("train", "spec.json", "--resume", "model.checkpoints", "--log", name, "--tensorboard", "runs")
+    assert done.code == 0, done.err
+    assert numbers(project / name) == list(range(1, 61))
+    with open(name, newline="") as file:
+        rows = list(csv.DictReader(file)) if name.endswith("csv") else [json.loads(line) for line in file]
+    assert [float(row["loss"]) for row in rows] == [epoch.loss for epoch in mlpkit.load("model.h5").history]
+    assert all(float(row["seconds"]) > 0 for row in rows)
+    shown = {}
+    for path in sorted((project / "runs").iterdir()):
+        for step, content in events(path.read_bytes()):
+            shown = {earlier: values for earlier, values in shown.items() if earlier < step} if content == "start" else shown
+            shown |= {step: content} if isinstance(content, dict) else {}
+    assert list(shown) == list(range(1, 61))

@@ -515,7 +515,7 @@ def test_a_server_drains_the_requests_that_have_begun(model, monkeypatch):
 
 
 def test_a_request_that_does_not_end_is_counted(model):
-    with running(model, timeout=0.2) as server:
+    with running(model, timeout=1.0) as server:
         release, entered = threading.Event(), threading.Event()
         server.answer = lambda *_: entered.set() or (release.wait(60) and ("application/json", b"{}"))
         connection = socket.create_connection(("127.0.0.1", server.port))
