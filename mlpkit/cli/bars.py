@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from mlpkit.text.shown import shortened
@@ -18,7 +19,7 @@ def bars(labels: Sequence[str], numbers: Sequence[float], texts: Sequence[str], 
     ----------
     labels : sequence of str
     numbers : sequence of float
-        Numbers below 0 have bars of another character.
+        Numbers below 0 have bars of another character; those that are not finite have none.
     texts : sequence of str
         Numbers as they are shown.
     unicode : bool
@@ -26,10 +27,11 @@ def bars(labels: Sequence[str], numbers: Sequence[float], texts: Sequence[str], 
     """
     names = [shortened(label, LONGEST) for label in labels]
     first, second = (max(map(len, column), default=0) for column in (names, texts))
-    longest = max(map(abs, numbers), default=0.0) or 1.0
+    lengths = [abs(number) if math.isfinite(number) else 0.0 for number in numbers]
+    longest = max(lengths, default=0.0) or 1.0
     above, below = FULL if unicode else BELOW
     lines = []
-    for name, number, text in zip(names, numbers, texts, strict=True):
-        bar = (above if number >= 0 else below) * round(WIDTH * abs(number) / longest)
+    for name, number, length, text in zip(names, numbers, lengths, texts, strict=True):
+        bar = (above if number >= 0 else below) * round(WIDTH * (length / longest))
         lines.append(f"{name:{first}}  {text:>{second}}  {bar}".rstrip())
     return "\n".join(lines)

@@ -89,7 +89,7 @@ def explain(
             weighted=weighted or None,
             allow_large=allow_large,
         )
-        text, values = _importance_text(loaded, found, unicode=unicode), _importance_values(found)
+        text, values = _importance_text(loaded, found, unicode=unicode), found.to_dict()
     else:
         some = _contributions(loaded, data, numbers, background, orders=orders, seed=seed, allow_large=allow_large)
         chosen = _chosen(loaded, some, label)
@@ -133,11 +133,6 @@ def _importance_text(model: Model, found: Importance, *, unicode: bool) -> str:
     shown = bars([found.columns[at] for at in order], mean[order].tolist(), texts, unicode=unicode)
     more = and_more(len(found.columns), MOST_SHOWN)
     return f"{head}\n{shown}" + (f"\n{more.lstrip()}, which --json shows" if more else "")
-
-
-def _importance_values(found: Importance) -> dict[str, Any]:
-    values = found.to_dict()
-    return {**values, **finite({"score": found.score})}
 
 
 # -- contributions
@@ -184,14 +179,22 @@ def _rows_text(found: Contributions, numbers: list[int], chosen: list[list[int]]
         for output in outputs:
             each = found.of_row(place, output)[:MOST_SHOWN]
             labels = [f"{column['column']} = {column['value'] or 'missing'}" for column in each]
-            texts = [f"{one['contribution']:+.4g}" + (f" {plus} {one['error']:.2g}" if one["error"] is not None else "") for one in each]
-            name, value, mean = shortened(found.outputs[output], 60), found.predictions[place, output], found.mean[output]
+            texts = [_with_error(one["contribution"], one["error"], plus) for one in each]
+            name = shortened(found.outputs[output], 60)
+            value, mean = float(found.predictions[place, output]), float(found.mean[output])
             head = f"row {number}: {name} {value:.6g}, which is {value - mean:+.4g} from the mean {mean:.6g}"
             more = and_more(len(found.columns), MOST_SHOWN)
-            shown = bars(labels, [one["contribution"] for one in each], texts, unicode=unicode)
+            shown = bars(labels, [one["contribution"] or 0.0 for one in each], texts, unicode=unicode)
             parts.append(f"{head}\n{shown}" + (f"\n{more.lstrip()}, which --json shows" if more else ""))
     end = f"Shapley values, {counted(found.orders, 'order')} of the columns, compared with {counted(found.background, 'row')}"
     return "\n\n".join([*parts, end])
+
+
+def _with_error(value: float | None, error: float | None, plus: str) -> str:
+    """Return a contribution with its error, if both are known."""
+    if value is None:
+        return "undefined"
+    return f"{value:+.4g}" + ("" if error is None else f" {plus} {error:.2g}")
 
 
 def _rows_values(found: Contributions, numbers: list[int], chosen: list[list[int]]) -> dict[str, Any]:
@@ -199,8 +202,7 @@ def _rows_values(found: Contributions, numbers: list[int], chosen: list[list[int
         {
             "row": number,
             "output": found.outputs[output],
-            "prediction": float(found.predictions[place, output]),
-            "mean": float(found.mean[output]),
+            **finite({"prediction": float(found.predictions[place, output]), "mean": float(found.mean[output])}),
             "contributions": found.of_row(place, output),
         }
         for place, (number, outputs) in enumerate(zip(numbers, chosen, strict=True))

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.errors import DataError
+from mlpkit.explain.importance import finite_list
 from mlpkit.explain.raw_columns import RawColumn, aligned, cell_text, raw_columns
-from mlpkit.explain.rows import drawn, open_rows, taken
+from mlpkit.explain.rows import check_count, drawn, open_rows, taken
 from mlpkit.model.model import Model
 from mlpkit.plugin import Array
 from mlpkit.preprocessing import TargetEncoder
@@ -65,12 +66,11 @@ class Contributions:
     orders: int
 
     def of_row(self, row: int, output: int) -> list[dict[str, Any]]:
-        """Return the contributions to an output of a row as JSON values, the largest first."""
-        found = self.values[row, :, output]
-        errors = [None if error != error else error for error in self.errors[row, :, output].tolist()]
+        """Return the contributions to an output of a row as JSON values, the largest first; None for what is not finite."""
+        found, errors = finite_list(self.values[row, :, output]), finite_list(self.errors[row, :, output])
         return [
-            {"column": self.columns[at], "value": self.cells[row][at], "contribution": float(found[at]), "error": errors[at]}
-            for at in np.argsort(-np.abs(found), kind="stable").tolist()
+            {"column": self.columns[at], "value": self.cells[row][at], "contribution": found[at], "error": errors[at]}
+            for at in np.argsort(-np.abs(self.values[row, :, output]), kind="stable").tolist()
         ]
 
 
@@ -117,8 +117,8 @@ def contributions(
     >>> found.values[0].sum(axis=0) + found.mean             # doctest: +SKIP
     array([0.98, 0.01, 0.01])
     """
-    if isinstance(orders, bool) or not isinstance(orders, (int, np.integer)) or orders < 1:
-        raise DataError(f"orders is {orders!r}", help="give an integer of at least 1")
+    check_count("orders", orders)
+    check_count("seed", seed, 0)
     encoder, dtype = model.encoders[0], model.spec.dtype
     found = open_rows(model, rows, allow_large=allow_large)
     others = found if background is None else open_rows(model, background, allow_large=allow_large)
@@ -128,8 +128,9 @@ def contributions(
     inputs = encoder.encode(table, dtype)
     compared = encoder.encode(taken(encoder, others, drawn(others.rows, int(orders), seed)), dtype)
     columns, predictions, raw = raw_columns(encoder), model.scores(inputs), aligned(encoder, table)
-    sampled = _Sampled(model, columns, compared, int(orders), seed)
-    sums = [sampled.of_row(row, prediction) for row, prediction in zip(inputs, predictions, strict=True)]
+    with np.errstate(all="ignore"):  # predictions may overflow
+        sampled = _Sampled(model, columns, compared, int(orders), seed)
+        sums = [sampled.of_row(row, prediction) for row, prediction in zip(inputs, predictions, strict=True)]
     values, errors = (np.stack(part) for part in zip(*sums, strict=True))
     cells = tuple(tuple(cell_text(raw[each.column.name], each, row) for each in columns) for row in range(table.rows))
     names, drawn_rows = tuple(column.name for column in columns), len(compared)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mlpkit.data.dataset import Dataset
 from mlpkit.errors import DataError
 from mlpkit.explain.raw_columns import RawColumn, raw_columns, varying
-from mlpkit.explain.rows import MOST, draw_labelled, drawn, open_rows, taken
+from mlpkit.explain.rows import MOST, check_count, draw_labelled, drawn, open_rows, taken
 from mlpkit.model.model import Model
 from mlpkit.plugin import Array, Metric, plugin_name
 from mlpkit.preprocessing import TargetEncoder
@@ -28,6 +28,11 @@ REPEATS = 5
 LONGEST = 40  # characters of a name in a table
 
 Vector = NDArray[np.float64]
+
+
+def finite_list(values: Vector) -> list[float | None]:
+    """Return numbers as JSON values: None for infinity and NaN."""
+    return [value if np.isfinite(value) else None for value in values.tolist()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +63,15 @@ class Importance:
     @property
     def mean(self) -> Vector:
         """Mean over the repeats, shape (columns,)."""
-        return np.asarray(self.values.mean(axis=1))
+        with np.errstate(all="ignore"):  # predictions may overflow
+            return np.asarray(self.values.mean(axis=1))
 
     @property
     def error(self) -> Vector:
         """Standard error of the mean over the repeats, shape (columns,); NaN for a single repeat."""
         repeats = self.values.shape[1]
-        return self.values.std(axis=1, ddof=1) / np.sqrt(repeats) if repeats > 1 else np.full(len(self.values), np.nan)
+        with np.errstate(all="ignore"):
+            return self.values.std(axis=1, ddof=1) / np.sqrt(repeats) if repeats > 1 else np.full(len(self.values), np.nan)
 
     @property
     def order(self) -> list[int]:
@@ -79,13 +86,25 @@ class Importance:
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the result as JSON values, the most important column first; the error of a single repeat is None."""
-        mean, error = self.mean.tolist(), [None if value != value else value for value in self.error.tolist()]
+        """Return the result as JSON values, the most important column first; None for what is not finite or not known."""
+        mean, error, values = (finite_list(each) for each in (self.mean, self.error, self.values.ravel()))
+        repeats = self.values.shape[1]
         columns = [
-            {"column": self.columns[index], "importance": mean[index], "error": error[index], "repeats": self.values[index].tolist()}
+            {
+                "column": self.columns[index],
+                "importance": mean[index],
+                "error": error[index],
+                "repeats": values[index * repeats : (index + 1) * repeats],
+            }
             for index in self.order
         ]
-        return {"measure": self.measure, "score": self.score, "rows": self.rows, "of": self.of, "columns": columns}
+        return {
+            "measure": self.measure,
+            "score": finite_list(np.array([self.score]))[0],
+            "rows": self.rows,
+            "of": self.of,
+            "columns": columns,
+        }
 
 
 def importance(
@@ -141,9 +160,9 @@ def importance(
     bill_length_mm     0.6912 ± 0.012
     flipper_length_mm  0.2204 ± 0.0041
     """
-    for name, value in (("repeats", repeats), ("most", most)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise DataError(f"{name} is {value!r}", help="give an integer of at least 1")
+    check_count("repeats", repeats)
+    check_count("most", most)
+    check_count("seed", seed, 0)
     if metric == CHANGE:
         if y is not None or weights is not None or weighted:
             raise DataError("the change of the prediction needs neither targets nor weights", help="leave them out, or use another metric")
@@ -228,7 +247,11 @@ def _worsening(model: Model, labelled: Labelled, metric: str | Metric) -> tuple[
 
     assert isinstance(data, Dataset)
     first = score(data.inputs)
-    return lambda inputs: sign * (score(inputs) - first), name, first
+
+    def worsening(inputs: Array) -> float:
+        return sign * float(np.subtract(score(inputs), first)) if np.isfinite(first) else float("nan")
+
+    return worsening, name, first
 
 
 def _own(model: Model, metric: str | Metric) -> str | Metric:

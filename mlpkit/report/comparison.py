@@ -12,6 +12,7 @@ import numpy as np
 
 from mlpkit.data.sources import read_source
 from mlpkit.errors import DataError
+from mlpkit.explain.rows import check_count
 from mlpkit.model.load import load
 from mlpkit.model.model import Model
 from mlpkit.plugin import Metric, plugin_name
@@ -153,6 +154,7 @@ def compare(
     --------
     >>> print(mlpkit.compare(["small.h5", "large.h5"], "test.csv"))     # doctest: +SKIP
     """
+    check_count("seed", seed, 0)
     named = dict(models) if isinstance(models, Mapping) else names_of(models)
     if len(named) < 2:
         raise DataError("there are fewer than two models to compare", help="give two or more")

@@ -1,6 +1,7 @@
 """`mlpkit compare`: a table, JSON or a page."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -34,6 +35,13 @@ def test_json_and_pages(models, run):
     assert found == json.loads(json.dumps(expected.to_dict()))
     assert run("compare", "model.h5", "b.h5", "shapes.csv", "-o", "x.html").code == 0
     assert "Learning curves" in (models / "x.html").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_rows_come_from_stdin_too(trained, start):
+    process = start("compare", "model.h5", "model.h5", "-", "--json", stdin=subprocess.PIPE)
+    out, err = process.communicate((trained / "shapes.csv").read_bytes(), timeout=600)
+    assert (process.returncode, err, json.loads(out)["rows"]) == (0, b"", 60)
 
 
 @pytest.mark.parametrize(

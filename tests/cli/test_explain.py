@@ -99,6 +99,17 @@ def test_names_and_values_cannot_write_to_the_terminal(folder, run):
         assert "red" in done.out
 
 
+def test_predictions_that_overflow_have_no_bars(folder, run):
+    mlpkit.from_arrays([np.full((1, 1), 3e38, np.float32)], None, "linear", inputs=["a"], target="y", dtype="float32").save("m.h5")
+    (folder / "t.csv").write_text("a,y\n2,1\n3,2\n4,3\n")
+    for argv in ([], ["--rows", "0"]):
+        done = run("explain", "m.h5", "t.csv", *argv)
+        assert done.code == 0, done.err
+        assert "█" not in done.out
+        found = json.loads(run("explain", "m.h5", "t.csv", *argv, "--json").out, parse_constant=lambda name: pytest.fail(name))
+        assert found["rows"] if argv else found["score"] is None
+
+
 def test_wide_tables_are_shown_in_part(folder, run):
     x = np.random.default_rng(0).standard_normal((30, 60))
     table = {**{f"c{index}": column for index, column in enumerate(x.T)}, "y": x[:, 0]}

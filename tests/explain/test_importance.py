@@ -166,12 +166,25 @@ def test_impossible_requests_are_errors(model):
         mlpkit.importance(model, {name: column[:0] for name, column in TABLE.items()})
     with pytest.raises(mlpkit.DataError, match="repeats is 0"):
         mlpkit.importance(model, TABLE, repeats=0)
+    with pytest.raises(mlpkit.DataError, match="seed is -1"):
+        mlpkit.importance(model, TABLE, seed=-1)
     with pytest.raises(mlpkit.DataError, match="r2 cannot be computed"):
         mlpkit.importance(model, {**TABLE, "price": np.ones(ROWS)}, metric="r2")
     with pytest.raises(mlpkit.SpecError, match="do not fit the task"):
         mlpkit.importance(model, TABLE, metric="accuracy")
     with pytest.raises(mlpkit.DataError, match="not been trained"):
         mlpkit.importance(mlpkit.Model(SPEC | {"preprocessing": {}, "network": {"layers": [{}]}}, 3, 1), TABLE)
+
+
+def test_predictions_that_overflow_have_no_importance():
+    x = np.linspace(1, 9, 20, dtype=np.float32)[:, None]
+    model = mlpkit.from_arrays([np.full((1, 1), 3e38, np.float32)], None, "linear", dtype="float32")
+    found = mlpkit.importance(model, x, x[:, 0])
+    assert found.to_dict()["score"] is None
+    assert found.to_dict()["columns"][0]["importance"] is None
+    assert np.isnan(found.mean).all()
+    added = mlpkit.contributions(model, x)
+    assert {column["contribution"] for column in added.of_row(3, 0)} == {None}
 
 
 def test_it_is_shown_with_the_most_important_first(model):
