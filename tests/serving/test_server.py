@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import threading
+import time
 import warnings
 
 import jsonschema
@@ -430,6 +431,17 @@ def test_a_client_that_goes_away_is_no_error(model):
     assert server.reported == []
 
 
+@pytest.mark.slow
+def test_a_client_that_does_not_read_its_answer_is_left(model):
+    with running(model, timeout=0.5) as server, socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        body = json.dumps([ROW] * 20_000).encode()
+        connection.sendall(post(body, path=b"/predict?proba=true") + post(body, path=b"/predict?proba=true"))
+        while not server.told or server._connections:
+            time.sleep(0.01)
+        assert asking(server)("POST", "/predict", ROW)[0] == 200
+    assert server.reported == []
+
+
 def test_too_many_connections_are_refused(model, monkeypatch):
     monkeypatch.setattr(server_module, "MOST_CONNECTIONS", 2)
     with running(model) as server:
@@ -498,7 +510,7 @@ def test_a_server_drains_the_requests_that_have_begun(model, monkeypatch):
         assert statuses(idle.recv(1000)) == [200]
         begun.sendall(post(BODY)[:-5])
         while not any(handler.timed.received and not handler.answers for handler in list(server._connections)):
-            pass
+            time.sleep(0.001)
         left = []
         thread = threading.Thread(target=lambda: left.append(server.drain()))
         thread.start()
