@@ -62,6 +62,13 @@ def test_models_of_every_kind(name, cases, tmp_path):
     assert found.equal, found
 
 
+@pytest.mark.parametrize("path", one_in(12, sorted((ROOT / "tests" / "modelfile" / "golden").glob("*.h5"))), ids=lambda path: path.stem)
+def test_files_of_every_version(path, tmp_path):
+    rows = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["rows"]
+    found = compared(mlpkit.load(path), rows if isinstance(rows[0], dict) else np.array(rows), tmp_path / "model.onnx")
+    assert found.equal, found
+
+
 def test_the_classic_example(tmp_path):
     model = mlpkit.load(ROOT / "models" / "xor-classic" / "model.h5")
     assert compared(model, {"a": [0, 0, 1, 1], "b": [0, 1, 0, 1]}, tmp_path / "model.onnx").equal
