@@ -88,12 +88,12 @@ def commands():
     for words, command in found:
         for param in command.params:
             if param.param_type_name == "option" and not param.is_flag and not param.multiple:
-                yield words, param.opts
+                yield words, param.opts, param.nargs
 
 
-@pytest.mark.parametrize(("words", "options"), list(commands()), ids=lambda part: " ".join(part))
-def test_an_option_that_takes_one_value_is_given_once(folder, run, words, options):
-    done = run(*words, options[0], "1", options[-1], "2")
+@pytest.mark.parametrize(("words", "options", "values"), [pytest.param(*each, id=" ".join([*each[0], *each[1]])) for each in commands()])
+def test_an_option_is_given_once(folder, run, words, options, values):
+    done = run(*words, options[0], *["1"] * values, options[-1], *["2"] * values)
     assert (done.code, "accepts one value, but is given more than once" in done.err) == (2, True)
 
 
