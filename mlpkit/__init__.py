@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from mlpkit.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from mlpkit.cross_validation.cross_validate import cross_validate as cross_validate
+    from mlpkit.cross_validation.result import CrossValidation as CrossValidation
     from mlpkit.engine.network import Network as Network
     from mlpkit.engine.workspace import Workspace as Workspace
     from mlpkit.errors import AmbiguousPlugin as AmbiguousPlugin
@@ -87,6 +89,8 @@ if TYPE_CHECKING:
     from mlpkit.training.epoch import MemberEpoch as MemberEpoch
 
 _HOMES = {  # module -> its public names
+    "cross_validation.cross_validate": "cross_validate",
+    "cross_validation.result": "CrossValidation",
     "plugin.user_code": "register register_file",
     "errors": (
         "AmbiguousPlugin BrokenPlugin ConstantColumnWarning DataError DataWarning DriftedPlugin LeftOutWarning LogError LogWarning "

@@ -18,6 +18,7 @@ from mlpkit.cli.check import check
 from mlpkit.cli.command import Command
 from mlpkit.cli.compare import compare
 from mlpkit.cli.console import Console
+from mlpkit.cli.cv import cv
 from mlpkit.cli.doctor import doctor
 from mlpkit.cli.evaluate import evaluate
 from mlpkit.cli.explain import explain
@@ -74,7 +75,7 @@ def _help_alone(context: typer.Context) -> None:
         context.obj.out(context.get_help())
 
 
-for _command in (init, check, train, evaluate, predict, explain, report, compare, plot, serve, info, export, schema, doctor):
+for _command in (init, check, train, cv, evaluate, predict, explain, report, compare, plot, serve, info, export, schema, doctor):
     app.command(_command.__name__, cls=Command)(with_common(_command))
 app.command("import", cls=Command)(with_common(import_weights))
 _VERBS: dict[str, Callable[..., None]] = {

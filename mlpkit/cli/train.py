@@ -79,7 +79,7 @@ def train(
     if resume is not None and start_from is not None:
         raise typer.BadParameter("--resume continues a run that has weights of its own", param_hint="--from")
     load_code(code)
-    _use_threads(threads)
+    use_threads(threads)
     _check_streams(spec, data, output)
     changes, logs = all_settings(settings, epochs, seed), Logs(log, tensorboard)
     file = SpecFile(spec, changes)
@@ -87,7 +87,7 @@ def train(
         parsed = file.read()
         replaces = force or same_file(output, resume)
         if not dry_run:
-            reads = [spec, *_data_files(parsed, data), *([start_from] if start_from else [])]
+            reads = [spec, *data_files(parsed, data), *([start_from] if start_from else [])]
             check_output(output, force=replaces, reads=reads)
             check_ending(output, MODELS, "a model")
             logs.check(replaces=force or resume is not None, reads=reads)
@@ -101,7 +101,7 @@ def train(
         raise typer.Exit(ended)
 
 
-def _use_threads(count: int | None) -> None:
+def use_threads(count: int | None) -> None:
     from mlpkit import threads
 
     threads.use(count)
@@ -114,7 +114,7 @@ def _check_streams(spec: str, data: str | None, output: str) -> None:
     check_is_file(output)
 
 
-def _data_files(spec: Spec, data: str | None) -> list[str | Path]:
+def data_files(spec: Spec, data: str | None) -> list[str | Path]:
     """Return the data files that the run reads."""
     named = [spec.data.path if data is None else None, spec.data.validation]
     return [*([] if data is None else [data]), *(spec.resolve_path(path) for path in named if path is not None)]

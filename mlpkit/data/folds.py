@@ -26,8 +26,8 @@ class Fold(NamedTuple):
 Folds = tuple[Fold, ...]
 
 
-def rotating_folds(members: int, seed: int, strata: NDArray[np.intp]) -> tuple[Folds, int]:
-    """Return the rows of each member, and the number of folds: as many as members, at least 5.
+def rotating_folds(members: int, seed: int, strata: NDArray[np.intp], fewest: int = FEWEST_FOLDS) -> tuple[Folds, int]:
+    """Return the rows of each member, and the number of folds: as many as members, at least `fewest`.
 
     The rows are shuffled, sorted by class, and dealt to the folds in turn. So the sizes of two folds, and their numbers of rows of a class,
     differ by at most 1.
@@ -39,13 +39,14 @@ def rotating_folds(members: int, seed: int, strata: NDArray[np.intp]) -> tuple[F
     seed : int
     strata : array of int, shape (rows,)
         Class of each row; 0 for all to leave classes out of account.
+    fewest : int
 
     Raises
     ------
     DataError
         There are fewer rows than folds.
     """
-    rows, count = len(strata), max(members, FEWEST_FOLDS)
+    rows, count = len(strata), max(members, fewest)
     if rows < count:
         message = f"{counted(rows, 'row')} cannot be cut into {count} folds, one held out by each of {members} members"
         help = "give more rows, or remove 'ensemble'" if members <= FEWEST_FOLDS else "give more rows, or use fewer members"
@@ -58,16 +59,17 @@ def rotating_folds(members: int, seed: int, strata: NDArray[np.intp]) -> tuple[F
 
 
 def group_folds(
-    members: int, seed: int, table: Table, name: str, missing: Collection[str], strata: NDArray[np.intp]
+    members: int, seed: int, table: Table, name: str, missing: Collection[str], strata: NDArray[np.intp], fewest: int = FEWEST_FOLDS
 ) -> tuple[Folds, int, int]:
     """Return the rows of each member, the number of folds, and the number of groups. Groups stay together.
 
     The groups, in random order and then by size, go one after the other to the fold in which they leave the shares of the classes most
-    equal. There are as many folds as members, at least 5, but not more than groups. The result does not depend on the order of the rows.
+    equal. There are as many folds as members, at least `fewest`, but not more than groups. The result does not depend on the order of the
+    rows.
 
     Parameters
     ----------
-    members, seed, strata
+    members, seed, strata, fewest
         See `rotating_folds`.
     table : Table
         The column `name`, with the group of each row.
@@ -86,7 +88,7 @@ def group_folds(
         problem = f"it has {counted(len(sizes), 'group')}, but each of {members} members holds out others"
         help = "use fewer members, or another column" if len(sizes) > 1 else "use a column with several values"
         raise SpecError.at("data.split.group", f"the column {name!r} cannot be cut into folds: {problem}", help)
-    count, classes = min(max(members, FEWEST_FOLDS), len(sizes)), int(strata.max()) + 1
+    count, classes = min(max(members, fewest), len(sizes)), int(strata.max()) + 1
     rows = np.zeros((len(sizes), classes))
     np.add.at(rows, (codes, strata), 1.0)
     rows /= np.maximum(rows.sum(axis=0), 1.0)  # shares of the classes

@@ -37,20 +37,26 @@ def worker_count(model: Ensemble, prepared: Prepared) -> int:
     That is the case for rows on disk, with plugins that only this process knows, or if there is less to do than processes cost.
     """
     count = min(chosen() or cores(), len(model.members))
-    alone = not isinstance(prepared.train, Dataset) or any(map(_is_local, plugin_objects(model.spec)))
-    return 1 if alone or work(model.spec, prepared) * len(model.members) < WORTH else count
+    alone = not isinstance(prepared.train, Dataset) or any(map(is_local, plugin_objects(model.spec)))
+    return 1 if alone or work(model.spec, prepared.inputs.width, prepared.most_rows) * len(model.members) < WORTH else count
 
 
-def work(spec: Spec, prepared: Prepared) -> int:
-    """Return an estimate of the work for one member, in multiplications and additions, without early stopping."""
-    widths = [spec.network.first_width or prepared.inputs.width, *(layer.units or 1 for layer in spec.network.layers)]
+def worth_processes(spec: Spec, inputs: int, rows: int, runs: int) -> bool:
+    """Return True if the work of some runs is worth the start of processes; an ensemble is a run of several networks."""
+    networks = runs if spec.ensemble is None else runs * spec.ensemble.members
+    return work(spec, inputs, rows) * networks >= WORTH
+
+
+def work(spec: Spec, inputs: int, rows: int) -> int:
+    """Return an estimate of the work for one network, in multiplications and additions, without early stopping."""
+    widths = [spec.network.first_width or inputs, *(layer.units or 1 for layer in spec.network.layers)]
     weights = sum(inputs * units for inputs, units in pairwise(widths))
-    rows, size = prepared.most_rows, spec.training.batch_size
+    size = spec.training.batch_size
     steps = -(-rows // size) if isinstance(size, int) else 1
     return spec.training.epochs * (steps * STEP + 3 * rows * weights)
 
 
-def _is_local(plugin: Plugin) -> bool:
+def is_local(plugin: Plugin) -> bool:
     """Return True for a plugin that a new process would not find by its name: a class of the user, or one that replaces another."""
     registry = REGISTRIES[plugin.kind]
     try:

@@ -131,7 +131,7 @@ def prepare(
         if held_out is not None:
             mean_weight(held_out, "validation")
         target = encoders[1] if encoders else TargetEncoder.fit(spec, training.target, training.weights)
-        held_out = held_out and _of_known_classes(target, held_out)
+        held_out = held_out and of_known_classes(target, held_out)
         inputs, (first, *others) = _encoded(spec, training, held_out, target, encoders and encoders[0])
         if encoders is None:
             _warn_constant(inputs)
@@ -156,7 +156,7 @@ def _warn_constant(inputs: InputEncoder) -> None:
         warn(ConstantColumnWarning(f"{message}: {shown}"))
 
 
-def _of_known_classes(target: TargetEncoder, held_out: RawRows) -> RawRows:
+def of_known_classes(target: TargetEncoder, held_out: RawRows) -> RawRows:
     """Return the validation rows whose class is in the training rows. Warn if others are left out."""
     unknown_rows = target.unknown(held_out.target)
     if not unknown_rows.any():
@@ -184,7 +184,7 @@ def _encoded(
     spec: Spec, training: RawRows, held_out: RawRows | None, target: TargetEncoder, encoder: InputEncoder | None
 ) -> tuple[InputEncoder, list[Array | StoredInputs]]:
     """Return the encoder of the inputs, fitted unless it is given, and the encoded training and validation inputs."""
-    names = spec.data.inputs or _input_names(spec, training)
+    names = spec.data.inputs or input_names(spec, training)
     options, missing, table = _options(spec, names), spec.data.missing, training.table
     other = None if held_out is None else held_out.table
     encoded: list[Array | StoredInputs] = []
@@ -201,7 +201,7 @@ def _encoded(
     return encoder, encoded
 
 
-def _input_names(spec: Spec, rows: RawRows) -> tuple[str, ...]:
+def input_names(spec: Spec, rows: RawRows) -> tuple[str, ...]:
     """Return all columns that have no other role."""
     split = spec.data.split
     others = {*(spec.data.target or ()), spec.data.weight, *(split.columns.values() if split else ())}

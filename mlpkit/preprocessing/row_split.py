@@ -17,6 +17,7 @@ from mlpkit.preprocessing.raw_rows import RawRows, Storage, own_path, read_rows
 from mlpkit.preprocessing.soft_targets import is_soft, shares
 from mlpkit.preprocessing.task import is_classes
 from mlpkit.spec import Spec, Split
+from mlpkit.spec.ensemble import FEWEST_FOLDS
 
 SplitFacts: TypeAlias = dict[str, Any]  # the column by its key, and the numbers of groups and folds or the first time
 
@@ -77,22 +78,35 @@ def fold_rows(spec: Spec, rows: RawRows, validation: Any) -> tuple[Folds, SplitF
     if validation is not None:
         help = "leave validation out, or set 'folds' to null"
         raise SpecError.at("ensemble.folds", "'rotate' takes the validation rows from the training rows, but the call gives others", help)
-    split, missing, members = spec.data.split or Split(), spec.data.missing, 0 if spec.ensemble is None else spec.ensemble.members
-    seed, strata = spec.seed if split.seed is None else split.seed, _strata(spec, rows.target)
+    members, split = 0 if spec.ensemble is None else spec.ensemble.members, spec.data.split or Split()
+    return cut(spec, rows, members, spec.seed if split.seed is None else split.seed)
+
+
+def cut(
+    spec: Spec, rows: RawRows, members: int, seed: int, fewest: int = FEWEST_FOLDS, whose: str = "a member"
+) -> tuple[Folds, SplitFacts]:
+    """Return the training and validation rows of each of some networks, by the columns of the spec's split, and facts about the folds.
+
+    Raises
+    ------
+    SpecError, DataError
+        The rows cannot be cut into the folds, or one of the networks would train on one class.
+    """
+    split, missing, strata = spec.data.split or Split(), spec.data.missing, _strata(spec, rows.target)
     classes = np.zeros(rows.table.rows, dtype=np.intp) if strata is None or not split.stratify else strata
     facts: SplitFacts
     if split.group is not None:
-        folds, count, groups = group_folds(members, seed, _column(rows, split.group, "group"), split.group, missing, classes)
+        folds, count, groups = group_folds(members, seed, _column(rows, split.group, "group"), split.group, missing, classes, fewest)
         facts = {"group": split.group, "groups": groups, "folds": count}
     elif split.time is not None:
         folds, start = time_folds(members, _column(rows, split.time, "time"), split.time, missing)
         facts = {"time": split.time, "from": start, "folds": members}
     else:
-        folds, count = rotating_folds(members, seed, classes)
+        folds, count = rotating_folds(members, seed, classes, fewest)
         facts = {"folds": count}
     if split.columns:
         for fold in folds:
-            _check_classes(strata, fold.training, next(iter(split.columns)), "a member")
+            _check_classes(strata, fold.training, next(iter(split.columns)), whose)
     return folds, facts
 
 

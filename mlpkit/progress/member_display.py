@@ -46,12 +46,22 @@ class MemberProgress(Progress):
         Epochs of each member before this run.
     weighted : {"none", "loss", "loss and metrics"}
         Figures that use sample weights.
+    noun : str
+        Name of one of them.
     """
 
-    def __init__(self, output: Output, style: Style, spec: Spec, histories: Sequence[Iterable[Epoch]], weighted: str = "none") -> None:
+    def __init__(
+        self,
+        output: Output,
+        style: Style,
+        spec: Spec,
+        histories: Sequence[Iterable[Epoch]],
+        weighted: str = "none",
+        noun: str = "member",
+    ) -> None:
         from mlpkit.training.early_stopping import Monitor
 
-        self.members = len(histories)
+        self.members, self.noun = len(histories), noun
         super().__init__(output, style, spec.training.epochs, 0, weighted)
         self.monitors = [Monitor(spec) for _ in histories]
         self.last: dict[int, Epoch] = {}
@@ -103,11 +113,11 @@ class MemberProgress(Progress):
     def _line(self, number: int) -> str:
         best = self.monitors[number].best if number in self.finished else None
         end = "" if best is None or self.monitors[number].options is None else f"  best {best}"
-        return f"member {number}: {line(self.last[number], self.epochs, self.weighted)}{end}"
+        return f"{self.noun} {number}: {line(self.last[number], self.epochs, self.weighted)}{end}"
 
     def _draw_all(self, number: int, now: float) -> None:
         total, whole = self._total(), self.epochs * self.members
         done = BAR_WIDTH * total // whole
         left = (now - self.started) / max(total - self.begun, 1) * (whole - total)
-        shown = f"{len(self.finished)} of {self.members} members finished  {self._line(number)}"
+        shown = f"{len(self.finished)} of {self.members} {self.noun}s finished  {self._line(number)}"
         self.output.draw(f"[{'#' * done}{'.' * (BAR_WIDTH - done)}] {shown}  {left:.0f} s left")

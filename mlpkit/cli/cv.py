@@ -1,0 +1,149 @@
+"""`mlpkit cv`: the scores of a spec by cross-validation, the predictions out of fold, and optionally a model of all rows."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlpkit.cli.console import Console
+from mlpkit.cli.options import Code, Data, Force, Json, Settings, load_code
+from mlpkit.cli.output_files import MODELS, check_ending, check_is_file, check_output, written
+from mlpkit.cli.overrides import all_settings
+from mlpkit.cli.predictions import Format, write
+from mlpkit.cli.spec_file import SpecFile
+from mlpkit.cli.train import Epochs, ProgressStyle, Seed, Threads, data_files, use_threads
+from mlpkit.progress.display import Style
+from mlpkit.progress.member_display import MemberProgress
+from mlpkit.text.shown import counted, one_line
+
+if TYPE_CHECKING:
+    from mlpkit.cross_validation.result import CrossValidation
+    from mlpkit.spec import Spec
+
+INTERRUPTED = 130
+
+Folds = Annotated[int, typer.Option("-k", "--folds", min=2, help="Parts that the rows are cut into; each is held out once.")]
+Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Cuts, each with other folds.")]
+Group = Annotated[str | None, typer.Option("--group", metavar="COLUMN", help="Column whose equal values stay in one fold.")]
+Time = Annotated[str | None, typer.Option("--time", metavar="COLUMN", help="Column of times: each fold is predicted from earlier rows.")]
+Output = Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Model file to write: the spec trained on all rows.")]
+Ensemble = Annotated[bool, typer.Option("--ensemble", help="Write an ensemble instead, whose members hold out one fold each.")]
+Predictions = Annotated[
+    str | None, typer.Option("-p", "--predictions", metavar="FILE", help="File of the predictions for held-out rows, such as oof.csv.")
+]
+
+
+def cv(
+    console: Console,
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="JSON file of the spec; '-' is stdin.")],
+    data: Data = None,
+    folds: Folds = 5,
+    repeats: Repeats = 1,
+    group: Group = None,
+    time: Time = None,
+    settings: Settings = None,
+    epochs: Epochs = None,
+    seed: Seed = None,
+    predictions: Predictions = None,
+    output: Output = None,
+    ensemble: Ensemble = False,
+    threads: Threads = None,
+    progress: ProgressStyle = Style.auto,
+    code: Code = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Train a spec on parts of the rows, and show the scores on the others, with their mean and standard deviation.
+
+    Folds are trained side by side where it is worth it. The file of predictions has a line for each row, which no model was trained on.
+    Ctrl-C shows the folds that are finished.
+    """
+    from mlpkit.cross_validation.cross_validate import cross_validate, split_by
+
+    if ensemble and output is None:
+        raise typer.BadParameter("it needs --output MODEL", param_hint="--ensemble")
+    load_code(code)
+    use_threads(threads)
+    file = SpecFile(spec, all_settings(settings, epochs, seed))
+    with file.places():
+        parsed = split_by(file.read(), group, time)
+        reads = [spec, *data_files(parsed, data)]
+        form = None if predictions is None else Format.of(predictions, None)
+        if output is not None:
+            check_is_file(output)
+            check_ending(output, MODELS, "a model")
+            check_output(output, force=force, reads=reads)
+        if predictions is not None:
+            check_output(predictions, force=force, reads=reads)
+        display = _Display(console, progress)
+        try:
+            found = cross_validate(
+                parsed,
+                data,
+                folds=folds,
+                repeats=repeats,
+                on_start=display.begin,
+                on_epoch=display.show,
+            )
+        except KeyboardInterrupt as interrupt:
+            display.close()
+            _show(console, getattr(interrupt, "result", None), json)
+            raise typer.Exit(INTERRUPTED) from None
+        finally:
+            display.close()
+        _show(console, found, json)
+        if predictions is not None and form is not None:
+            with console.binary() if predictions == "-" else written(predictions, replace=force) as stream:
+                write(stream, form, iter([found.predictions]))
+            console.say(one_line(f"saved {predictions}: {counted(len(found.predictions['row']), 'row')}"))
+        if output is not None:
+            _save(console, parsed, data, output, found, folds if ensemble else None, force)
+
+
+class _Display:
+    """Progress of the folds."""
+
+    def __init__(self, console: Console, style: Style) -> None:
+        self.console, self.style = console, style
+        self.progress: MemberProgress | None = None
+
+    def begin(self, spec: Spec, runs: int) -> None:
+        style = Style.none if self.console.quiet and self.style is not Style.json else self.style
+        self.progress = MemberProgress(self.console, style, spec, [[]] * runs, noun="fold")
+
+    def show(self, epoch: Any) -> None:
+        assert self.progress is not None
+        self.progress.show(epoch)
+
+    def close(self) -> None:
+        if self.progress is not None:
+            self.progress.close()
+            self.progress = None
+
+
+def _show(console: Console, found: CrossValidation | None, json: bool) -> None:
+    """Write the scores, and say if folds are missing."""
+    if found is None or not found.folds:
+        return
+    if json:
+        console.json(found.to_dict())
+    else:
+        console.out(str(found))
+    if len(found.folds) < found.runs:
+        console.say(f"{len(found.folds)} of {counted(found.runs, 'fold')} are finished")
+
+
+def _save(console: Console, spec: Spec, data: str | None, output: str, found: CrossValidation, members: int | None, force: bool) -> None:
+    """Train on all rows and save the model, with the scores in its metadata."""
+    from mlpkit.model.train import train
+    from mlpkit.spec.ensemble import Ensemble as Options
+
+    if members is not None:
+        spec = spec.model_copy(update={"ensemble": Options(members=members, folds="rotate")})
+    console.say(f"training on all rows{'' if members is None else f', {members} members that hold out a fold each'}")
+    model = train(spec, data)
+    model.metadata["cross_validation"] = found.to_dict()
+    model.save(output, replace=force)
+    console.say(one_line(f"saved {output}; next: mlpkit predict {shlex.quote(output)} DATA"))

@@ -1,0 +1,134 @@
+"""`cross_validate`: the scores of a spec on rows that it is not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mlpkit.cross_validation.result import CrossValidation, FoldScores, out_of_fold
+from mlpkit.cross_validation.runs import Run, results
+from mlpkit.data.folds import Fold
+from mlpkit.errors import DataError, SpecError
+from mlpkit.preprocessing.prepare import input_names
+from mlpkit.preprocessing.raw_rows import RawRows, read_rows
+from mlpkit.preprocessing.row_split import cut
+from mlpkit.spec import Spec, Split, as_spec
+from mlpkit.spec.ensemble import member_seed
+from mlpkit.training.epoch import Epoch
+
+
+def cross_validate(
+    spec: Spec | dict[str, Any] | str | Path,
+    rows: Any = None,
+    y: Any = None,
+    *,
+    folds: int = 5,
+    repeats: int = 1,
+    group: str | None = None,
+    time: str | None = None,
+    weights: Any = None,
+    on_start: Callable[[Spec, int], object] | None = None,
+    on_epoch: Callable[[Epoch], object] | None = None,
+) -> CrossValidation:
+    """Train a spec on parts of the rows, and measure each model on the rows that it was not trained on.
+
+    Each fold fits its own preprocessing, and trains with its own seed. What the spec holds out for validation (`data.split.validation`)
+    is taken from the training rows of the fold, so early stopping does not see the rows that are scored. Classes keep their shares. If it
+    is worth it, folds are trained side by side in worker processes, with the same results.
+
+    Parameters
+    ----------
+    spec, rows, y, weights
+        As for `train`.
+    folds : int
+        Parts that the rows are cut into, at least 2; each is held out once.
+    repeats : int
+        Cuts, each with other folds.
+    group : str, optional
+        Column such as "patient": rows with the same value are in one fold. Default: `data.split.group`.
+    time : str, optional
+        Column of numbers or dates: the later half of the rows is cut into blocks, and each is predicted from all earlier rows. Default:
+        `data.split.time`. There are no repeats then.
+    on_start : callable, optional
+        Called once with the spec of a fold and the number of runs.
+    on_epoch : callable, optional
+        Called with each `MemberEpoch`, whose `member` is the number of the run.
+
+    Returns
+    -------
+    CrossValidation
+
+    Raises
+    ------
+    SpecError, DataError, PluginError, TrainingError
+        The spec or the data cannot be used, there are fewer rows or groups than folds, or a run has an error; names the fold.
+    KeyboardInterrupt
+        Ctrl-C; its attribute `result` has the folds that are finished.
+    """
+    if folds < 2 or repeats < 1:
+        raise DataError(f"there are {folds} folds and {repeats} repeats", help="use at least 2 folds and 1 repeat")
+    spec = split_by(as_spec(spec), group, time)
+    found = read_rows(spec, rows, y, weights, part="training", storage="by spec")
+    parts = _folds(spec, found, folds, repeats)
+    own = _of_folds(spec, found)
+    runs = [Run(own.model_copy(update={"seed": member_seed(spec.seed, number)}), fold) for number, fold in enumerate(parts)]
+    if on_start is not None:
+        on_start(own, len(runs))
+    finished: dict[int, tuple[FoldScores, Any]] = {}
+    try:
+        for number, result in results(found, runs, on_epoch):
+            repeat, fold = divmod(number, folds)
+            scores = FoldScores(repeat, fold, result.training, result.held_out, result.epochs, result.figures)
+            finished[number] = scores, result
+    except KeyboardInterrupt as interrupt:
+        interrupt.result = _result(spec, found, finished, len(runs))  # type: ignore[attr-defined]
+        raise
+    return _result(spec, found, finished, len(runs))
+
+
+def split_by(spec: Spec, group: str | None, time: str | None) -> Spec:
+    """Return the spec with the column that folds are made by. Raise SpecError for what cross-validation cannot use."""
+    split = spec.data.split or Split()
+    if split.column is not None:
+        raise SpecError.at("data.split.column", "cross-validation chooses the rows itself", "remove it: --set data.split=null")
+    if spec.data.validation is not None:
+        message = "cross-validation takes its validation rows from the training rows"
+        raise SpecError.at("data.validation", message, "remove it: --set data.validation=null")
+    if group is not None and time is not None:
+        raise SpecError.at("data.split", "'group' and 'time' cannot be combined", "give one of them")
+    if group is None and time is None:
+        return spec
+    split = split.model_copy(update={"group": group, "time": time})
+    return spec.model_copy(update={"data": spec.data.model_copy(update={"split": split})})
+
+
+def _folds(spec: Spec, rows: RawRows, folds: int, repeats: int) -> list[Fold]:
+    """Return the folds of all repeats."""
+    split = spec.data.split or Split()
+    if split.time is not None and repeats > 1:
+        raise DataError("folds by time are the same in each repeat", help="leave out the repeats")
+    if rows.table.rows < folds:
+        raise DataError(f"{rows.table.rows} rows cannot be cut into {folds} folds", help="use fewer folds")
+    seed = spec.seed if split.seed is None else split.seed
+    cuts = [cut(spec, rows, folds, seed if not repeat else member_seed(seed, repeat), 2, "a fold")[0] for repeat in range(repeats)]
+    return [fold for parts in cuts for fold in parts]
+
+
+def _of_folds(spec: Spec, rows: RawRows) -> Spec:
+    """Return the spec of each fold: with the inputs of the whole, without checkpoints, and with a split only if it has a share."""
+    data, split = spec.data, spec.data.split
+    names = data.inputs or (input_names(spec, rows) if rows.table.named else None)
+    share = split is not None and split.validation is not None
+    whole = {"checkpoint": None, "keep_state": False}
+    updates = {
+        "data": data.model_copy(update={"inputs": names, "split": split if share or spec.rotates else None}),
+        "training": spec.training.model_copy(update=whole),
+    }
+    return spec.model_copy(update=updates)
+
+
+def _result(spec: Spec, rows: RawRows, finished: dict[int, tuple[FoldScores, Any]], runs: int) -> CrossValidation:
+    order = [finished[number] for number in sorted(finished)]
+    columns = out_of_fold(rows.table.rows, rows.target, [(scores, result.rows, result.columns) for scores, result in order])
+    return CrossValidation(tuple(scores for scores, _ in order), runs, columns)

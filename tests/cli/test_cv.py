@@ -1,0 +1,60 @@
+"""`mlpkit cv`: the scores of `cross_validate`, its predictions as a file, and a model of all rows."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import mlpkit
+
+PENGUINS = Path(__file__).parents[2] / "models" / "penguins"
+pytestmark = pytest.mark.filterwarnings("ignore::mlpkit.UnseenCategoryWarning")
+
+
+@pytest.fixture
+def penguins(folder):
+    spec = json.loads((PENGUINS / "spec.json").read_text())
+    spec["training"]["epochs"] = 4
+    (folder / "spec.json").write_text(json.dumps(spec))
+    shutil.copy(PENGUINS / "penguins.csv", folder)
+    return folder
+
+
+def test_scores_and_files(run, penguins):
+    done = run("cv", "spec.json", "-k", "3", "-p", "oof.csv", "-o", "model.h5", "--progress", "none")
+    assert done.code == 0, done.err
+    found = mlpkit.cross_validate("spec.json", folds=3)
+    assert done.out == f"{found}\n"
+    rows = list(csv.DictReader((penguins / "oof.csv").read_text().splitlines()))
+    assert [row["predicted_species"] for row in rows] == found.predictions["predicted_species"].tolist()
+    assert [float(row["species=Gentoo"]) for row in rows] == found.predictions["species=Gentoo"].tolist()
+    assert "saved oof.csv: 344 rows" in done.err
+    model = mlpkit.load("model.h5")
+    assert model.metadata["cross_validation"] == found.to_dict()
+    assert (model.get_weights()["layers.0.weight"] == mlpkit.train("spec.json").get_weights()["layers.0.weight"]).all()
+
+
+def test_json_and_an_ensemble(run, penguins):
+    done = run("cv", "spec.json", "-k", "3", "--json", "-o", "model.h5", "--ensemble", "-q")
+    assert done.code == 0, done.err
+    assert set(json.loads(done.out)) == {"scores", "folds", "runs"}
+    assert len(mlpkit.load("model.h5").members) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--ensemble"], "it needs --output MODEL"),
+        (["-k", "1"], "--folds"),
+        (["-o", "model.csv"], "written as HDF5"),
+        (["-p", "oof.xlsx"], "cannot be written"),
+        (["--group", "nobody"], "nobody"),
+        (["-p", "penguins.csv"], "is an input"),
+    ],
+)
+def test_wrong_arguments(arguments, problem, run, penguins):
+    done = run("cv", "spec.json", *arguments)
+    assert (done.code, problem in done.err) == (2, True), done.err
+    assert sorted(path.name for path in penguins.iterdir()) == ["penguins.csv", "spec.json"]
