@@ -1,4 +1,4 @@
-"""Built-in readers: CSV, TSV, NPY, NPZ and HDF5 files."""
+"""Built-in readers: CSV, TSV, JSON lines, NPY, NPZ and HDF5 files."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class CSV(Reader):
 
     since: ClassVar[int] = 5  # the spec schema
     stdin: ClassVar[bool] = True
+    compressed: ClassVar[bool] = True
     csv_options: ClassVar[bool] = True
     separator: Annotated[str, Field(min_length=1, max_length=1), AfterValidator(check_separator)] | None = Field(
         None, description="separator between fields; default: detected"
@@ -42,10 +43,10 @@ class CSV(Reader):
         return Dialect(self.separator or self.usual, frozenset(self.missing), self.header, self.encoding, self.decimal)
 
     def open(self, source: Source) -> Table:
-        return next(read_csv(source.path, self.dialect))
+        return next(read_csv(source.path, self.dialect, allow_large=source.allow_large))
 
     def batches(self, source: Source, rows: int) -> Iterator[Table]:
-        return read_csv(source.path, self.dialect, rows=rows)
+        return read_csv(source.path, self.dialect, rows=rows, allow_large=source.allow_large)
 
     def write_example(self, path: Path) -> None:
         lines = (("name", "size"), ("ann", f"1{self.decimal}5"), ("bob", ""), ("eve", f"2{self.decimal}25"))
@@ -58,6 +59,27 @@ class TSV(CSV):
     """Tab-separated values; another separator is an option."""
 
     usual: ClassVar[str | None] = "\t"
+
+
+class JSONLines(Reader):
+    """A JSON object per line, a row each: its keys are the columns, and absent keys are missing values."""
+
+    since: ClassVar[int] = 8  # the spec schema
+    stdin: ClassVar[bool] = True
+    compressed: ClassVar[bool] = True
+
+    def open(self, source: Source) -> Table:
+        from mlpkit.data.json_lines import iter_json_lines
+
+        return next(iter_json_lines(source.path, allow_large=source.allow_large))
+
+    def batches(self, source: Source, rows: int) -> Iterator[Table]:
+        from mlpkit.data.json_lines import iter_json_lines
+
+        return iter_json_lines(source.path, rows=rows, allow_large=source.allow_large)
+
+    def write_example(self, path: Path) -> None:
+        path.write_text('{"name": "ann", "size": 1.5}\n{"name": "bob", "size": null}\n{"name": "eve"}\n', encoding="utf-8")
 
 
 class _Arrays(Reader):

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
+from mlpkit.data.compression import compression_of, data_suffix
 from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.frames import as_table
 from mlpkit.data.table import Table, data_error
@@ -34,13 +35,13 @@ UNREADABLE = (
     ".xls",
     ".ods",
     ".json",
-    ".jsonl",
     ".pkl",
     ".pickle",
     ".mat",
-    ".gz",
     ".zip",
-    ".zst",
+    ".7z",
+    ".tar",
+    ".tgz",
 )
 
 
@@ -61,13 +62,13 @@ def read_table(
         Path of a file, or "-" for stdin.
     format : str or mapping, optional
         Name of a reader, or a mapping with that as its type and its options. The default follows from the file's suffix, and is
-        CSV for an unknown suffix. Stdin is CSV or TSV.
+        CSV for an unknown suffix; that of a compression is left out before. Stdin is CSV, TSV or JSON lines.
     columns : collection of str, optional
         Read only these arrays of an NPZ or HDF5 file, which may hold others of other lengths. All are read if the file has none of them.
     missing : collection of str
         Texts that stand for a missing value, for readers that declare `csv_options`.
     allow_large : bool
-        True to accept an NPZ or HDF5 file whose headers declare far more memory than the file has bytes.
+        True to accept a file that declares far more memory than it has bytes, or unpacks to far more bytes.
     **options
         Other options of CSV files: separator, header, encoding and decimal. Only readers that declare `csv_options` get them.
 
@@ -161,6 +162,11 @@ def _reader(path: str | Path, format: str | Mapping[str, Any] | None, of_csv: Ma
     options = dict(format) if isinstance(format, Mapping) else {}
     name = options.pop("type", None) if isinstance(format, Mapping) else format
     cls = _class_of_suffix(path) if name is None else _REGISTRY.get(name)
+    if not cls.compressed and (packing := compression_of(path)) is not None:
+        help = "unpack it: only text, such as CSV and JSON lines, is read from compressed files"
+        raise data_error(
+            f"{path} is compressed with {packing.name}, and the reader {_REGISTRY.info(cls).name!r} reads plain files", str(path), help=help
+        )
     if str(path) == "-" and not cls.stdin:  # stdin is text
         cls, options = _REGISTRY.get("csv"), {}
     if cls.csv_options:
@@ -174,7 +180,7 @@ def _reader(path: str | Path, format: str | Mapping[str, Any] | None, of_csv: Ma
 
 def _class_of_suffix(path: str | Path) -> type[Reader]:
     """Return the reader of a file's suffix: CSV for stdin and for a suffix that no installed reader has."""
-    suffix = "" if str(path) == "-" else Path(path).suffix.lower()
+    suffix = "" if str(path) == "-" else data_suffix(path)
     if suffix in FORMATS:
         return _REGISTRY.get(FORMATS[suffix])
     try:
@@ -182,7 +188,7 @@ def _class_of_suffix(path: str | Path) -> type[Reader]:
     except MissingPlugin:
         if suffix not in UNREADABLE:
             return _REGISTRY.get("csv")
-    packed = suffix in (".gz", ".zip", ".zst")
+    packed = suffix in (".zip", ".7z", ".tar", ".tgz")
     other = f"install a plugin with the reader {suffix[1:]!r}, or read it with pandas or polars and hand over the table in Python"
     help = "unpack it" if packed else other
     raise data_error(f"{path}: {suffix} files are not supported", str(path), help=help)
@@ -202,7 +208,7 @@ def _wrong_options(cls: type[Reader], error: PydanticCustomError) -> Exception:
 
 def default_separator(path: str | Path) -> str:
     """Return the separator of CSV or TSV files with this suffix."""
-    return "\t" if FORMATS.get(Path(path).suffix.lower()) == "tsv" else ","
+    return "\t" if FORMATS.get(data_suffix(path)) == "tsv" else ","
 
 
 @contextmanager

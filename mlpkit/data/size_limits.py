@@ -1,4 +1,4 @@
-"""Limits on the memory that the headers of an array file declare, checked before anything is allocated."""
+"""Limits on the memory that a file declares or unpacks to, checked before it is allocated."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlpkit.data.table import data_error
+from mlpkit.errors import DataError
 
 RATIO = 1000  # largest ratio of declared memory to file size
 FREE = 2**28  # bytes that any file may declare
@@ -25,6 +26,15 @@ def check_claim(path: str | Path, claim: int, allow_large: bool) -> None:
         return
     size = os.stat(path).st_size
     if claim > RATIO * size:
-        message = f"{path} has {size:,} bytes and declares {claim:,} bytes of values, more than {RATIO:,} times as many"
-        help = 'if you trust the file, set "allow_large": true in "data" of your spec, --allow-large, or allow_large=True'
-        raise data_error(message, str(path), help=help)
+        raise _too_large(path, f"{path} has {size:,} bytes and declares {claim:,} bytes of values, more than {RATIO:,} times as many")
+
+
+def check_unpacked(path: str | Path, count: int, size: int, allow_large: bool) -> None:
+    """Raise DataError if a compressed file of `size` bytes has unpacked to `count` bytes, far more than data do."""
+    if not allow_large and count > FREE and count > RATIO * size:
+        raise _too_large(path, f"{path} has {size:,} bytes and unpacks to more than {count:,} bytes, over {RATIO:,} times as many")
+
+
+def _too_large(path: str | Path, message: str) -> DataError:
+    help = 'if you trust the file, set "allow_large": true in "data" of your spec, --allow-large, or allow_large=True'
+    return data_error(message, str(path), help=help)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from mlpkit.data.compression import data_suffix
 from mlpkit.data.disk.arrays import stored_source
 from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.readers import FORMATS, open_table, read_csv_bytes, read_table
@@ -61,7 +62,7 @@ def reading(spec: Spec, source: str | Path) -> dict[str, Any]:
 
     `data.format` is the format of the spec's own file. It applies to other files with the same suffix or with an unknown one.
     """
-    data, ending = spec.data, Path(source).suffix.lower()
-    other = data.path is not None and ending in FORMATS and ending != Path(data.path).suffix.lower()
+    data, ending = spec.data, data_suffix(source)
+    other = data.path is not None and ending in FORMATS and ending != data_suffix(data.path)
     of_csv = {key: getattr(data, key) for key in CSV_OPTIONS}
     return {"format": None if other else data.format, **of_csv, "allow_large": data.allow_large}

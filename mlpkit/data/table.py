@@ -68,6 +68,8 @@ class Table:
     ----------
     separator : str or None
         Delimiter of the fields of a CSV file.
+    by_line : bool
+        True if `numbers` are lines of a file.
     units : mapping of str to Notation or Words
         Notations of columns of texts. A column without one has plain numbers, or categories.
 
@@ -95,6 +97,7 @@ class Table:
         self.lists = {name for name, values in columns.items() if isinstance(values, (list, tuple))}
         self.columns = {name: _column(values, name) for name, values in columns.items()}
         self.separator: str | None = None
+        self.by_line = text_file
         self.units: Mapping[str, AnyNotation] = {}
         self.source, self.named, self.text_file, self.unnamed = source, named, text_file, unnamed
         lengths = {name: len(column) for name, column in self.columns.items()}
@@ -191,12 +194,12 @@ class Table:
 
     def place(self, row: int) -> str:
         """Return the position of a row for an error message, such as "line 17 of penguins.csv" or "row 16"."""
-        unit = "line" if self.text_file else "row"
+        unit = "line" if self.by_line else "row"
         return f"{unit} {self.numbers[row]}" + (f" of {self.source}" if self.source else "")
 
     def error(self, message: str, row: int, help: str = "") -> DataError:
         """Return an error at a row. The message is expected to include the row's `place`."""
-        return data_error(message, self.source, int(self.numbers[row]) if self.text_file else 0, help)
+        return data_error(message, self.source, int(self.numbers[row]) if self.by_line else 0, help)
 
     def missing_columns(self, names: Sequence[str]) -> DataError:
         """Return the error for columns that do not exist, with the nearest names that do."""

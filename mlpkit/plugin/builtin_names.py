@@ -179,6 +179,7 @@ CLASSES: dict[str, dict[str, str]] = {  # name: "module:Class", with a module of
         "npy": "NPY",
         "npz": "NPZ",
         "hdf5": "HDF5",
+        "jsonl": "JSONLines",
     },
 }
 
@@ -266,7 +267,7 @@ ALIASES: dict[str, dict[str, str]] = {
         "cohen_kappa_score": "cohen_kappa",
         "label_ranking_average_precision_score": "label_ranking_average_precision",
     },
-    "readers": {"tab": "tsv", "h5": "hdf5", "hdf": "hdf5"},
+    "readers": {"tab": "tsv", "ndjson": "jsonl", "h5": "hdf5", "hdf": "hdf5"},
 }
 
 

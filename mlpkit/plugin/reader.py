@@ -37,6 +37,7 @@ class Reader(Plugin):
 
     kind: ClassVar[str] = "readers"
     stdin: ClassVar[bool] = False  # True if `open` and `batches` accept the path "-"
+    compressed: ClassVar[bool] = False  # True if they unpack files such as x.csv.gz, with `mlpkit.data.compression.open_unpacked`
     csv_options: ClassVar[bool] = False  # True if the keys separator, missing, header, encoding and decimal of `data` are its options too
 
     @abstractmethod

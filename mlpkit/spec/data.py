@@ -64,7 +64,9 @@ class Data(Part):
 
     model_config = example({"path": "penguins.csv", "target": "species", "inputs": ["island", "body_mass_g"], "split": {"validation": 0.2}})
 
-    path: Text | None = Field(None, description="CSV, TSV, NPZ, NPY or HDF5 file, relative to the spec; '-' for stdin")
+    path: Text | None = Field(
+        None, description="CSV, TSV, JSON lines, NPZ, NPY or HDF5 file, relative to the spec; text may be compressed; '-' for stdin"
+    )
     format: Annotated[FileFormat | None, Since(5, older=(None, "csv", "tsv", "npz", "npy", "hdf5"))] = Field(
         None,
         description="reader of the file, such as 'csv', or an object with its name as type and its options; default: by the suffix",
@@ -82,7 +84,9 @@ class Data(Part):
     )
     encoding: Annotated[Encoding, Since(4)] = Field("utf-8", description="encoding of CSV files")
     decimal: Annotated[Literal[".", ","], Since(4)] = Field(".", description="decimal mark in CSV files")
-    allow_large: Annotated[Flag, Since(4)] = Field(False, description="read files that declare more than 1,000 times their own size")
+    allow_large: Annotated[Flag, Since(4)] = Field(
+        False, description="read files that declare, or unpack to, more than 1,000 times their own size"
+    )
     missing: Missing = Field(
         MISSING, description='texts for missing values in addition to the default ones; {"only": [...]} replaces the default ones'
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from mlpkit.data.compression import open_unpacked
 from mlpkit.errors import DataError, Problem
 
 
@@ -46,7 +47,7 @@ class OtherDialect(DataError):
         if self.value not in ("cp1252", "latin-1"):
             return
         right = wrong = 0
-        with open(path, "rb") as stream:
+        with open_unpacked(path) as stream:
             for line in stream:
                 for character in line.decode("utf-8", "surrogateescape") if not line.isascii() else "":
                     right += character > "\x7f" and not "\udc80" <= character <= "\udcff"

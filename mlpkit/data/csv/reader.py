@@ -47,7 +47,7 @@ class _Start(NamedTuple):
 Part = tuple[_Start, Block]
 
 
-def read_csv(path: str | Path | bytes, dialect: Dialect, *, rows: int | None = None) -> Iterator[Table]:
+def read_csv(path: str | Path | bytes, dialect: Dialect, *, rows: int | None = None, allow_large: bool = False) -> Iterator[Table]:
     """Yield a file as tables of text columns, None where a value is missing: the only way into this package.
 
     Parameters
@@ -57,6 +57,8 @@ def read_csv(path: str | Path | bytes, dialect: Dialect, *, rows: int | None = N
     dialect : Dialect
     rows : int, optional
         Most rows of a table, one of which is in memory at a time; the default is one table of all rows.
+    allow_large : bool
+        True to accept a compressed file that unpacks to far more bytes than it has.
 
     Raises
     ------
@@ -66,10 +68,10 @@ def read_csv(path: str | Path | bytes, dialect: Dialect, *, rows: int | None = N
         The file can be read with another encoding or without a header.
     """
     if rows is None:
-        yield _table(_read(path, dialect, sys.maxsize), dialect, _shown(path), ahead=True)
+        yield _table(_read(path, dialect, sys.maxsize, allow_large), dialect, _shown(path), ahead=True)
         return
     waiting: list[Part] = []
-    for start, block in _read(path, dialect, rows):
+    for start, block in _read(path, dialect, rows, allow_large):
         first, count = 0, sum(len(part.lines) for _, part in waiting)
         while count + len(block.lines) - first >= rows:
             stop = first + rows - count
@@ -105,13 +107,13 @@ def _shown(path: str | Path | bytes) -> str:
     return "stdin" if str(path) == "-" else str(path)
 
 
-def _read(path: str | Path | bytes, dialect: Dialect, rows: int) -> Iterator[Part]:
+def _read(path: str | Path | bytes, dialect: Dialect, rows: int, allow_large: bool) -> Iterator[Part]:
     """Yield the start and each block of the file; at least one.
 
     A pipe is not read further than needed for `rows` rows.
     """
     source = _shown(path)
-    with open_text(path, source, dialect.encoding) as stream:
+    with open_text(path, source, dialect.encoding, allow_large) as stream:
         start = _start(stream, source, dialect, rows)
         empty = True
         for block in _blocks(stream, source, start, rows):

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from mlpkit.data.compression import open_unpacked
 from mlpkit.data.csv.dialect import OtherDialect, other_dialect
 from mlpkit.data.table import data_error
 from mlpkit.files.signatures import check_data
@@ -31,8 +32,10 @@ _AFTER_RETURN = re.compile(rb"(?<=\r)(?![\r\n])")
 
 
 @contextmanager
-def open_text(path: str | Path | bytes, source: str, encoding: str) -> Iterator[BinaryIO]:
+def open_text(path: str | Path | bytes, source: str, encoding: str, allow_large: bool = False) -> Iterator[BinaryIO]:
     """Open a file, stdin for "-", or the content of a file, as a stream of UTF-8 bytes. Invalid UTF-8 is passed through unchanged.
+
+    A file with the suffix of a compression is unpacked.
 
     Raises
     ------
@@ -40,7 +43,7 @@ def open_text(path: str | Path | bytes, source: str, encoding: str) -> Iterator[
         The content is not text, or has another encoding than given; `OtherDialect` if that encoding is detected.
     """
     name = codecs.lookup(encoding).name
-    with _open(path) as raw:
+    with _open(path, allow_large) as raw:
         head = _head(raw)
         check_data(head, source)
         _check_encoding(head, name, source)
@@ -55,13 +58,13 @@ def open_text(path: str | Path | bytes, source: str, encoding: str) -> Iterator[
 
 
 @contextmanager
-def _open(path: str | Path | bytes) -> Iterator[BinaryIO]:
+def _open(path: str | Path | bytes, allow_large: bool) -> Iterator[BinaryIO]:
     if isinstance(path, bytes):
         yield io.BytesIO(path)
     elif str(path) == "-":
         yield sys.stdin.buffer
     else:
-        with open(path, "rb") as stream:
+        with open_unpacked(path, allow_large=allow_large) as stream:
             yield stream
 
 
