@@ -99,4 +99,10 @@ def _errors(kind: Compression) -> tuple[type[Exception], ...]:
     import zlib
 
     module = importlib.import_module(kind.module)
-    return (EOFError, OSError, ValueError, zlib.error, *(getattr(module, name) for name in ("LZMAError", "ZstdError") if hasattr(module, name)))
+    return (
+        EOFError,
+        OSError,
+        ValueError,
+        zlib.error,
+        *(getattr(module, name) for name in ("LZMAError", "ZstdError") if hasattr(module, name)),
+    )
