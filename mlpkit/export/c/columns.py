@@ -10,14 +10,22 @@ import numpy as np
 from mlpkit.export.c.literals import array, numbers, texts
 from mlpkit.export.source import Source
 
-DATE_PARTS = """static int date_part(double days, int part, double *out)
+DATE_PARTS = """/* the time of the day before it was rounded as a part of the days: whole milliseconds or microseconds, as a fraction */
+static double day_fraction(double days)
+{
+    const double found = days - floor(days), coarse = rint(found * 86400000.0) / 86400000.0;
+    if (fabs(found - coarse) <= fabs(days) * 2.220446049250313e-16) return coarse;
+    return rint(found * 86400000000.0) / 86400000000.0; /* beyond 2149 the days resolve no single microseconds */
+}
+
+static int date_part(double days, int part, double *out)
 {
     const double day = floor(days), turn = 6.283185307179586;
     long rest = (long)day + 719468, era, year, month, of_year, start;
     if (!(days >= -719162 && days < 2932897)) return 0; /* the years 1 to 9999 */
     if (part == 0) { *out = days; return 1; }
     if (part == 3) { *out = (double)(((long)day % 7 + 10) % 7); return 1; } /* 1970-01-01 was a Thursday */
-    if (part >= 6) { *out = part == 6 ? sin(turn * (days - day)) : cos(turn * (days - day)); return 1; }
+    if (part >= 6) { *out = turn * day_fraction(days); *out = part == 6 ? sin(*out) : cos(*out); return 1; }
     era = rest / 146097; /* 400 years, which begin on a 1st of March */
     rest -= era * 146097;
     year = (rest - rest / 1460 + rest / 36524 - rest / 146096) / 365;
