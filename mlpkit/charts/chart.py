@@ -1,4 +1,4 @@
-"""Charts as inline SVG, with a title for readers that cannot see them, and series that differ by color and by dashes."""
+"""Charts as inline SVG, with a title for readers that cannot see them, and series that differ by color and by dashes or shapes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,14 @@ WIDTH, HEIGHT = 340, 230
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 40  # margins
 DASHES = (None, "7 3", "2 2", "9 3 2 3", "4 4", "1 3")  # of series, in their order
 SERIES = len(DASHES)
+SHAPES = (  # of larger points of series, for a radius of 1; None is a circle
+    None,
+    "M-.9-.9H.9V.9H-.9z",
+    "M0-1.2L1.1.8H-1.1z",
+    "M0-1.3L1.2 0 0 1.3-1.2 0z",
+    "M-1.3-.45H-.45V-1.3H.45V-.45H1.3V.45H.45V1.3H-.45V.45H-1.3z",
+    "M0 1.2L1.1-.8H-1.1z",
+)
 MOST_POINTS = 120  # of a line
 MOST_READ = 5_000  # points that are looked at to find these
 CLOSE = 0.4  # distance of a drawn line from all of its points
@@ -35,9 +43,9 @@ class Series(NamedTuple):
     kind : {"line", "points", "steps", "guide"}
         A guide is thin and grey.
     style : int
-        Number of its color and dashes.
+        Number of its color, and of its dashes or shape.
     sizes : array, shape (points,), or None
-        Radii of points.
+        Radii of points; None for small dots without a shape.
     """
 
     name: str
@@ -196,8 +204,7 @@ def drawn(series: Series, x: Axis, y: Axis) -> list[Markup]:
     px, py = x.place(series.x), y.place(series.y)
     inside = np.isfinite(px) & np.isfinite(py)
     if series.kind == "points":
-        sizes = np.full(len(px), 2.0) if series.sizes is None else series.sizes
-        return _points(px[inside], py[inside], sizes[inside], series)
+        return _points(px[inside], py[inside], None if series.sizes is None else series.sizes[inside], series.style % SERIES)
     steps = series.kind == "steps"
     kept = thinned(len(px)) if steps or not inside.all() else thinned_line(px, py)
     parts, drawing = [], False
@@ -213,11 +220,17 @@ def drawn(series: Series, x: Axis, y: Axis) -> list[Markup]:
     return [el("path", d="".join(parts), class_=f"line c{series.style % SERIES}", stroke_dasharray=DASHES[series.style % SERIES])]
 
 
-def _points(x: Array, y: Array, sizes: Array, series: Series) -> list[Markup]:
-    kind = f"dot c{series.style % SERIES}"
-    if series.sizes is None:  # one path: a line of length 0 with a round cap is a dot
-        return [el("path", d="".join(f"M{_place(a)} {_place(b)}h0" for a, b in zip(x, y, strict=True)), class_=f"{kind} small")]
-    return [el("circle", cx=_place(a), cy=_place(b), r=_place(size), class_=kind) for a, b, size in zip(x, y, sizes, strict=True)]
+def _points(x: Array, y: Array, sizes: Array | None, style: int) -> list[Markup]:
+    if sizes is None:  # one path: a line of length 0 with a round cap is a dot
+        return [el("path", d="".join(f"M{_place(a)} {_place(b)}h0" for a, b in zip(x, y, strict=True)), class_=f"dot c{style} small")]
+    return [point(style, a, b, size) for a, b, size in zip(x, y, sizes, strict=True)]
+
+
+def point(style: int, x: float, y: float, size: float) -> Markup:
+    """Return a point in the color and the shape of a series."""
+    if SHAPES[style] is None:
+        return el("circle", cx=_place(x), cy=_place(y), r=_place(size), class_=f"dot c{style}")
+    return el("path", d=SHAPES[style], transform=f"translate({_place(x)} {_place(y)}) scale({_place(size)})", class_=f"dot shape c{style}")
 
 
 def thinned(count: int, most: int = MOST_POINTS) -> NDArray[np.intp]:
@@ -259,7 +272,7 @@ def sample(series: Series) -> Markup:
     """Return the mark of a series in a legend, 24 wide and 10 high."""
     style = series.style % SERIES
     if series.kind == "points":
-        return el("circle", cx=12, cy=5, r=4, class_=f"dot c{style}")
+        return point(style, 12.0, 5.0, 4.0)
     if series.kind == "guide":
         return el("path", d="M0 5H24", class_="guide")
     return el("path", d="M0 5H24", class_=f"line c{style}", stroke_dasharray=DASHES[style])

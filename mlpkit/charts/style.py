@@ -18,7 +18,7 @@ RULES = {
     ".dot": "fill-opacity:.75;stroke:none",
     ".dot.small": "fill:none;stroke-width:4;stroke-linecap:round;stroke-opacity:.6",
     **{f".line.c{n},{{}}.dot.small.c{n}": f"stroke:var(--c{n})" for n in range(6)},
-    **{f"circle.c{n}": f"fill:var(--c{n})" for n in range(6)},
+    **{f"circle.c{n},{{}}.shape.c{n}": f"fill:var(--c{n})" for n in range(6)},
 }
 
 

@@ -34,7 +34,10 @@ MetricName = Annotated[
 Repeats = Annotated[int, typer.Option("--repeats", min=1, help="How often each column is shuffled.")]
 Most = Annotated[int, typer.Option("--most", min=1, help="Most rows to compute the importance on; of more, as many are drawn.")]
 Label = Annotated[str | None, typer.Option("--class", metavar="LABEL", help="Class or target of --rows; by default the predicted class.")]
-Background = Annotated[str | None, typer.Option("--background", metavar="DATA", help="Rows that --rows are compared with; default: DATA.")]
+Background = Annotated[
+    str | None,
+    typer.Option("--background", metavar="DATA", help="Rows to compare with, of which at most --orders are drawn; default: DATA."),
+]
 Orders = Annotated[int, typer.Option("--orders", min=1, help="Random orders of the columns for --rows; more give smaller errors.")]
 
 
@@ -60,8 +63,8 @@ def explain(
 ) -> None:
     """Show how much worse a model predicts when a column is shuffled, which needs rows with targets.
 
-    With --rows, show what each column adds to the predictions of single rows, compared with the mean prediction of all: Shapley values by
-    sampling, with their errors. No targets are needed.
+    With --rows, show what each column adds to the predictions of single rows, compared with the mean prediction of other rows of DATA,
+    which are drawn: Shapley values by sampling, with their errors. No targets are needed.
     """
     from mlpkit.model.load import load
 
@@ -70,6 +73,8 @@ def explain(
     for option, given in wrong:
         if given:
             raise typer.BadParameter(f"it does not go {'with' if rows else 'without'} --rows", param_hint=option)
+    if data == background == "-":
+        raise typer.BadParameter("DATA and --background cannot both come from stdin", param_hint="--background")
     numbers = None if rows is None else _row_numbers(rows)
     check_ending(output, TEXTS, "an explanation")
     check_output(output, force=force, reads=[model, data, background])

@@ -61,9 +61,10 @@ def export(
         made = Path(folder) / Path(output).name
         format.write(loaded, made)
         if rows is not None:
-            from mlpkit.export.comparison import compare
+            from mlpkit.export.comparison import compare, own_predictions
 
-            _report(console, compare(loaded, rows, format.predict(made, loaded, rows)), output)
+            expected = own_predictions(loaded, rows)  # first: its errors name the line of a wrong value
+            _report(console, compare(loaded, expected, format.predict(made, loaded, rows)), output)
         with written(output, replace=force) as stream:
             stream.write(made.read_bytes())
     console.say(one_line(f"saved {output}: {format.name}"))

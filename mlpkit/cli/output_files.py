@@ -53,7 +53,9 @@ def check_ending(path: str, own: dict[str, str], content: str) -> None:
     """
     ending = ending_of(path)
     if path != "-" and ending in _ALL and ending not in own:
-        message = f"{path} has the suffix of {_ALL[ending]}, but {content} is written as {next(iter(own.values()))}: {next(iter(own))}"
+        formats = {name: suffix for suffix, name in reversed(own.items())}  # each with its first suffix
+        known = ", ".join(f"{name} ({formats[name]})" for name in dict.fromkeys(own.values()))
+        message = f"{path} has the suffix of {_ALL[ending]}, but {content} is written as {known}"
         raise typer.BadParameter(message, param_hint="--output")
 
 

@@ -33,6 +33,8 @@ def report(
     The page is one file that needs no network and no scripts, the same bytes for the same input. Without DATA it has what the model file
     tells.
     """
+    if data == training == "-":
+        raise typer.BadParameter("DATA and --training cannot both come from stdin", param_hint="--training")
     check_ending(output, PAGES, "a report")
     check_output(output, force=force, reads=[model, data, training])
     load_code(code)

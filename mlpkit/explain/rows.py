@@ -90,9 +90,3 @@ def taken(inputs: InputEncoder, table: Table | StoredTable, index: NDArray[np.in
         return table if len(index) == table.rows else table.take(index)
     part = table if len(index) == table.rows else table.take(index)
     return part.select(named_by(inputs, table))
-
-
-def raw_table(model: Model, rows: Any, *, allow_large: bool = False) -> Table:
-    """Return rows in memory, without regard to targets. Errors are those of `open_rows`."""
-    found = open_rows(model, rows, allow_large=allow_large)
-    return taken(model.encoders[0], found, np.arange(found.rows))

@@ -62,16 +62,16 @@ class Comparison(NamedTuple):
 
 
 def own_predictions(model: Model, table: Table) -> Predictions:
-    """Return what the model predicts."""
+    """Return what the model predicts. Raise DataError for rows that it refuses."""
     if model.target_encoder is not None and model.target_encoder.task == "regression":
         parts = model.predict(table, parts=True)
         return Predictions(None, np.column_stack(list(parts.values())))
     return Predictions(model.predict(table), model.predict_proba(table))
 
 
-def compare(model: Model, table: Table, found: Predictions) -> Comparison:
-    """Return the differences of predictions to those of the model."""
-    expected, others, width, scale = own_predictions(model, table), found.scores, found.scores.shape[1], np.ones(1)
+def compare(model: Model, expected: Predictions, found: Predictions) -> Comparison:
+    """Return the differences of predictions to those of the model, which `own_predictions` returns."""
+    others, width, scale = found.scores, found.scores.shape[1], np.ones(1)
     scores = expected.scores[:, :width]
     if expected.labels is None and model.target_encoder is not None:
         scale = np.resize(np.maximum(1.0, model.target_encoder.scale), width)
@@ -84,4 +84,4 @@ def compare(model: Model, table: Table, found: Predictions) -> Comparison:
     labels = None
     if expected.labels is not None and found.labels is not None:
         labels = int((np.asarray(found.labels, expected.labels.dtype) != expected.labels).sum())
-    return Comparison(table.rows, float(away.max(initial=0.0)), labels, TOLERANCES[model.spec.dtype])
+    return Comparison(len(others), float(away.max(initial=0.0)), labels, TOLERANCES[model.spec.dtype])

@@ -8,18 +8,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.charts.chart import BOTTOM, HEIGHT, LEFT, RIGHT, SERIES, TOP, WIDTH, Axis, Series, drawn, frame
+from mlpkit.charts.chart import BOTTOM, HEIGHT, LEFT, RIGHT, SERIES, TOP, WIDTH, Axis, Series, drawn, frame, sample
 from mlpkit.charts.drawing import Drawing
 from mlpkit.data.columns import Column
+from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.table import Table
 from mlpkit.errors import DataError
 from mlpkit.explain.raw_columns import RawColumn, aligned, raw_columns
-from mlpkit.explain.rows import draw_labelled, raw_table
+from mlpkit.explain.rows import draw_labelled, open_rows, taken
 from mlpkit.model.model import Model
 from mlpkit.plugin import Array
 from mlpkit.preprocessing import InputEncoder
 from mlpkit.preprocessing.target import TargetEncoder
-from mlpkit.report.rows import Sample
+from mlpkit.report.rows import Sample, has_target
 from mlpkit.report.values import numbers_of
 from mlpkit.text.markup import Markup, el, number
 from mlpkit.text.shown import first_few
@@ -27,6 +28,7 @@ from mlpkit.text.shown import first_few
 CELLS = 96  # along each axis
 LEVELS = 6  # of the shade of a region
 MOST_POINTS = 400
+DOTS = -1  # style of points without a class
 MARGIN = 0.06  # of the plane beside the rows
 WIDE = 2.5  # scales from the center, without rows
 
@@ -61,8 +63,8 @@ def plot_boundary(model: Model, x1: str, x2: str, rows: Any = None) -> Drawing:
     x1, x2 : str
         Columns along and up.
     rows : table or path, optional
-        Rows that are drawn as points, in the color of their target if they have one. They define the range of the plane, and the value of
-        the other columns: the middle one of numbers and dates, the most frequent one of others. Needed if there are other columns.
+        Rows that are drawn as points, in the color and shape of their class if they have one. They define the range of the plane, and the
+        value of the other columns: the middle one of numbers and dates, the most frequent one of others. Needed if there are other columns.
 
     Returns
     -------
@@ -72,7 +74,7 @@ def plot_boundary(model: Model, x1: str, x2: str, rows: Any = None) -> Drawing:
     Raises
     ------
     DataError
-        The model is not trained, has no such columns of numbers, or has others and there are no rows.
+        The model is not trained, has no such columns of numbers, or has others and there are no rows; or the rows cannot be used.
     """
     encoder, target = model.encoders
     first, second = (_column(encoder, name) for name in (x1, x2))
@@ -85,8 +87,8 @@ def plot_boundary(model: Model, x1: str, x2: str, rows: Any = None) -> Drawing:
     scores = model.scores(encoder.encode(_plane(encoder, (first, second), middles, found), model.spec.dtype))
     x = Axis(x1, *ranges[0], LEFT, WIDTH - RIGHT)
     y = Axis(x2, *ranges[1], HEIGHT - BOTTOM, TOP)
-    regions, legend = _regions(target, scores.reshape(CELLS, CELLS, -1), x.place(axes[0]), y.place(axes[1]))
     points = [] if found is None else _points(encoder, (first, second), found)
+    regions, legend = _regions(target, scores.reshape(CELLS, CELLS, -1), x.place(axes[0]), y.place(axes[1]), points)
     parts = [*regions, *frame(x, y), *[part for each in points for part in drawn(each, x, y)]]
     return Drawing(f"{model.spec.name}: {target.names[0]} by {x1} and {x2}".removeprefix(": "), parts, legend)
 
@@ -103,19 +105,16 @@ def _column(encoder: InputEncoder, name: str) -> RawColumn:
 
 def _rows(model: Model, target: TargetEncoder, rows: Any) -> Rows:
     """Return the rows to draw, at most `MOST_POINTS`."""
-    encoder = model.encoders[0]
-    if target.classes is not None:
-        try:
-            found = draw_labelled(model, rows, None, None, weighted=False, most=MOST_POINTS, seed=0)
-        except DataError:  # they have no targets, or are no table at all
-            pass
-        else:
-            values = np.asarray(found.labelled.values)
-            shown = values.argmax(axis=1) if values.ndim == 2 and values.shape[1] > 1 else values.reshape(len(values))
-            return Rows(aligned(encoder, found.table), shown.astype(np.intp))
-    table = raw_table(model, rows)
-    some = np.linspace(0, table.rows - 1, min(table.rows, MOST_POINTS)).astype(np.intp)
-    return Rows({name: values[some] for name, values in aligned(encoder, table).items()}, None)
+    encoder, source = model.encoders[0], open_rows(model, rows)
+    if target.classes is not None and has_target(model, source):
+        given = rows if isinstance(source, StoredTable) else source
+        found = draw_labelled(model, given, None, None, weighted=False, most=MOST_POINTS, seed=0)
+        values = np.asarray(found.labelled.values)
+        shown = values.argmax(axis=1) if values.ndim == 2 and values.shape[1] > 1 else values.reshape(len(values))
+        return Rows(aligned(encoder, found.table), shown.astype(np.intp))
+    table = taken(encoder, source, np.linspace(0, source.rows - 1, min(source.rows, MOST_POINTS)).astype(np.intp))
+    encoder.encode(table, model.spec.dtype)  # raises an error that names the line of a wrong value
+    return Rows(aligned(encoder, table), None)
 
 
 def _numbers(encoder: InputEncoder, rows: Rows, column: RawColumn) -> Vector:
@@ -137,6 +136,8 @@ def _range(encoder: InputEncoder, column: RawColumn, rows: Rows | None) -> tuple
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
     margin = MARGIN * (high - low) or max(abs(low), 1.0) / 2
+    if not np.isfinite([low - margin, high + margin]).all():
+        raise DataError(f"the values of {column.name!r} are too large to draw", help="correct or leave out the rows with the largest ones")
     return low - margin, high + margin
 
 
@@ -178,8 +179,10 @@ def _typical(values: Column) -> NDArray[Any]:
 # -- what is drawn
 
 
-def _regions(target: TargetEncoder, scores: Vector, x: Array, y: Array) -> tuple[list[Markup], list[tuple[Markup, str]]]:
-    """Return the shaded regions of the plane, and their legend."""
+def _regions(
+    target: TargetEncoder, scores: Vector, x: Array, y: Array, points: Sequence[Series]
+) -> tuple[list[Markup], list[tuple[Markup, str]]]:
+    """Return the shaded regions of the plane, and the legend of regions and points."""
     if target.task == "regression":
         return _shades(scores[:, :, 0], x, y)
     labels = [f"not {target.names[0]}", target.names[0]] if target.classes is None else [str(label) for label in target.classes.tolist()]
@@ -195,11 +198,13 @@ def _regions(target: TargetEncoder, scores: Vector, x: Array, y: Array) -> tuple
             path = _cells((chosen == label) & (level == shade), x, y)
             if path:
                 parts.append(el("path", d=path, fill=f"var(--c{label % SERIES})", opacity=_opacity(shade)))
-    shown = [label for label in range(count) if (chosen == label).any()]
-    square = [
-        (el("rect", width=24, height=10, fill=f"var(--c{label % SERIES})", opacity=_opacity(LEVELS - 1)), labels[label]) for label in shown
+    marks = {each.style: sample(each) for each in points}
+    legend = [
+        (el("g", _square(f"var(--c{label % SERIES})", _opacity(LEVELS - 1)), marks.get(label, "")), labels[label])
+        for label in range(count)
+        if label in marks or (chosen == label).any()
     ]
-    return parts, square
+    return parts, legend
 
 
 def _shades(values: Vector, x: Array, y: Array) -> tuple[list[Markup], list[tuple[Markup, str]]]:
@@ -236,10 +241,10 @@ def _cells(chosen: NDArray[np.bool_], x: Array, y: Array) -> str:
 
 
 def _points(encoder: InputEncoder, shown: Sequence[RawColumn], rows: Rows) -> list[Series]:
-    """Return the rows as points: circles in the color of their class."""
+    """Return the rows as points, those of each class in its color and shape; or as dots, if the class is not known."""
     x, y = (_numbers(encoder, rows, column) for column in shown)
     if rows.shown is None:
-        return [Series("", x, y, "points", 5, np.full(len(x), 2.0))]
+        return [Series("", x, y, "points", DOTS)]
     return [
         Series("", x[rows.shown == label], y[rows.shown == label], "points", int(label), np.full(int((rows.shown == label).sum()), 3.0))
         for label in np.unique(rows.shown)

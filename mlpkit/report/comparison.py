@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,8 @@ class Comparison:
         if model == 0:
             return (*score, "", "", "", "")
         value, ends, p = self.differences[model - 1][name]
-        return (*score, f"{value:+.3g}", _interval(ends), f"{p:.2g}", self.verdict(model, name))
+        change, certainty = ("" if math.isnan(each) else format(each, shape) for each, shape in ((value, "+.3g"), (p, ".2g")))
+        return (*score, change, _interval(ends), certainty, self.verdict(model, name))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as JSON values: None for what is undefined."""
@@ -196,7 +197,8 @@ def _rows(name: str, model: Model, rows: Any, y: Any, weights: Any, *, weighted:
     try:
         found = ReportRows(model, rows, y, weights, weighted=weighted, allow_large=allow_large)
     except DataError as error:
-        raise DataError(f"{name}: {error.message}", help=error.help) from error
+        named = [replace(problem, message=f"{name}: {problem.message}") for problem in error.problems]
+        raise DataError(f"{name}: {error.message}", help=error.help, problems=named) from error
     if found.measured is None:
         target = ", ".join(map(repr, model.encoders[1].names[:5]))
         raise DataError(f"{name}: the rows have no target {target}", help="give rows with targets, or y in Python")

@@ -30,11 +30,20 @@ def test_the_table_is_that_of_python(models, run):
 
 def test_json_and_pages(models, run):
     found = json.loads(run("compare", "model.h5", "b.h5", "model.h5", "shapes.csv", "--json", "--metric", "accuracy", "--seed", 2).out)
-    assert [each["model"] for each in found["models"]] == ["model.h5", "b.h5", "model.h5 (2)"] or len(found["models"]) == 3
+    assert [each["model"] for each in found["models"]] == ["model.h5", "b.h5", "model.h5 (2)"]
     expected = mlpkit.compare(["model.h5", "b.h5", "model.h5"], "shapes.csv", metrics=["accuracy"], seed=2)
     assert found == json.loads(json.dumps(expected.to_dict()))
     assert run("compare", "model.h5", "b.h5", "shapes.csv", "-o", "x.html").code == 0
     assert "Learning curves" in (models / "x.html").read_text("utf-8")
+
+
+def test_undefined_scores_have_no_difference(models, run):
+    (models / "one.csv").write_text("\n".join((models / "shapes.csv").read_text().splitlines()[:2]))
+    done = run("compare", "model.h5", "b.h5", "one.csv", "--metric", "roc_auc")
+    assert done.code == 0
+    assert "+nan" not in done.out
+    first, second = (line.split() for line in done.out.splitlines()[-2:])
+    assert (first, second) == (["roc_auc", "model.h5", "nan"], ["b.h5", "nan"])
 
 
 @pytest.mark.slow
@@ -51,14 +60,19 @@ def test_rows_come_from_stdin_too(trained, start):
         (["model.h5", "shapes.csv"], "two or more"),
         (["model.h5", "missing.h5", "shapes.csv"], "missing.h5"),
         (["model.h5", "model.h5", "missing.csv"], "missing.csv"),
-        (["model.h5", "model.h5", "shapes.csv", "-o", "x.csv"], "suffix of CSV"),
+        (
+            ["model.h5", "model.h5", "shapes.csv", "-o", "x.csv"],
+            "is written as HTML (.html), JSON (.json), text (.txt)",
+        ),
         (["model.h5", "model.h5", "shapes.csv", "--metric", "rmse"], "do not fit the task"),
         (["model.h5", "model.h5", "shapes.csv", "--weighted"], "no sample weights"),
         (["model.h5", "model.h5", "empty.csv"], "no rows"),
+        (["model.h5", "model.h5", "wrong.csv"], "--> wrong.csv:3"),
     ],
 )
 def test_errors_are_clear(trained, run, argv, words):
     (trained / "empty.csv").write_text("width,height,colour,shape\n")
+    (trained / "wrong.csv").write_text("width,height,colour,shape\n1,1,red,box\nwide,1,red,box\n")
     done = run("compare", *argv)
     assert done.code != 0
     assert words in done.err

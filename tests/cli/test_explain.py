@@ -86,6 +86,12 @@ def test_impossible_requests_are_errors(trained, run, argv, words):
     assert not done.out
 
 
+def test_stdin_is_read_once(trained, run):
+    done = run("explain", "model.h5", "-", "--rows", "0", "--background", "-")
+    assert done.code == 2
+    assert "DATA and --background cannot both come from stdin" in done.err
+
+
 def test_names_and_values_cannot_write_to_the_terminal(folder, run):
     table = {"\x1b[31mred": np.resize(np.array(["plain", "\x1b[2J"], object), 20), "y": np.resize(np.array(["\x1b]0;a", "b"], object), 20)}
     spec = {"data": {"target": "y"}, "network": {"layers": [{"activation": "softmax"}]}, "loss": "cross_entropy", "training": {"epochs": 1}}

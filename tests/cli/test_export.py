@@ -91,6 +91,17 @@ def test_rows_that_do_not_fit_are_an_error_and_nothing_is_written(run, penguins)
     assert not (penguins / "model.onnx").exists()
 
 
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize(("value", "problem"), [("long", "holds numbers"), ("inf", "not finite"), ("1e300", "too large")])
+def test_rows_that_the_model_refuses_are_named(suffix, value, problem, run, penguins):
+    lines = (penguins / "penguins.csv").read_text().splitlines()
+    (penguins / "wrong.csv").write_text("\n".join([*lines[:2], lines[2].replace("39.5", value), lines[3]]))
+    done = run("export", "model.h5", "-o", f"out{suffix}", "--verify", "wrong.csv")
+    assert (done.code, problem in done.err, "--> wrong.csv:3" in done.err) == (2, True, True), done.err
+    assert "the model was trained on numbers in this column" in done.err or value != "long"
+    assert not (penguins / f"out{suffix}").exists()
+
+
 def test_a_missing_compiler_is_named_and_nothing_is_written(run, penguins, monkeypatch):
     monkeypatch.setenv("PATH", "")
     done = run("export", "model.h5", "-o", "model.c", "--verify", "penguins.csv")

@@ -61,6 +61,7 @@ def test_another_process_writes_the_same_bytes(trained, start, environment):
         (["model.h5", "shapes.csv", "-o", "shapes.csv"], "suffix of CSV"),
         (["model.h5", "shapes.csv", "-o", "there.html"], "exists; --force"),
         (["model.h5", "shapes.csv", "-o", "no/x.html"], "folder does not exist"),
+        (["model.h5", "-", "--training", "-"], "cannot both come from stdin"),
         (["model.h5", "empty.csv"], "no rows"),
         (["model.h5", "other.csv"], "width"),
         (["model.h5", "shapes.csv", "--weighted"], "no sample weights"),

@@ -36,7 +36,7 @@ def test_the_boundary_is_written(run, xor):
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["-o", "loss.png"], "written as SVG: .svg"),
+        (["-o", "loss.png"], "written as SVG (.svg)"),
         (["--data", "xor.csv"], "rows are drawn with --boundary X1 X2"),
         (["--boundary", "a", "c"], "'c' is no column of the model"),
         (["--boundary", "a"], "requires 2 arguments"),

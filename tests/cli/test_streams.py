@@ -277,7 +277,8 @@ def test_completion(environment):
 
 
 PLUGINS = ["plugins list", "plugins show", "plugins check", "plugins new", "plugins freeze"]
-COMMANDS = ["init", "check", "train", "evaluate", "predict", "explain", "report", "compare", "info", "schema", "doctor", "import", *PLUGINS]
+COMMANDS = ["init", "check", "train", "evaluate", "predict", "explain", "report", "compare", "plot", "serve", "info", "export", "schema"]
+COMMANDS += ["doctor", "import", *PLUGINS]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -14,7 +14,7 @@ import mlpkit
 from mlpkit.data.frames import as_table
 from mlpkit.data.sources import read_source
 from mlpkit.export.c.writer import c_text
-from mlpkit.export.comparison import compare
+from mlpkit.export.comparison import compare, own_predictions
 from mlpkit.export.formats import FORMATS
 from mlpkit.export.python.writer import python_text
 
@@ -250,6 +250,6 @@ def test_the_comparison_of_the_command_line_agrees(name, cases, tmp_path):
         warnings.simplefilter("ignore", mlpkit.UnseenCategoryWarning)
         for suffix in (".c", ".py"):
             FORMATS[suffix].write(model, tmp_path / f"model{suffix}")
-            found = compare(model, table, FORMATS[suffix].predict(tmp_path / f"model{suffix}", model, table))
+            found = compare(model, own_predictions(model, table), FORMATS[suffix].predict(tmp_path / f"model{suffix}", model, table))
             assert not found.labels
             assert found.largest <= tolerance_of(model)

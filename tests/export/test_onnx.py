@@ -14,7 +14,7 @@ from onnx.reference import ReferenceEvaluator
 
 import mlpkit
 from mlpkit.data.frames import as_table
-from mlpkit.export.comparison import compare
+from mlpkit.export.comparison import compare, own_predictions
 from mlpkit.export.onnx.model import to_bytes
 from mlpkit.export.onnx.plugins import has_onnx
 from mlpkit.export.onnx.runtime import feeds, predictions, session
@@ -40,7 +40,7 @@ def compared(model, rows, path):
     table = rows if hasattr(rows, "numbers") else as_table(rows)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", mlpkit.UnseenCategoryWarning)
-        return compare(model, table, predictions(path, model, table))
+        return compare(model, own_predictions(model, table), predictions(path, model, table))
 
 
 def run(path, inputs):

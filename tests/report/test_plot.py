@@ -89,6 +89,18 @@ def regions(root):
     return found
 
 
+def points(root):
+    """Classes of the points, in the drawing and in its legend."""
+    return sorted(each.get("class") for each in root.iter() if (each.get("class") or "").startswith("dot"))
+
+
+def test_a_class_that_is_nowhere_predicted_is_in_the_legend():
+    rows = {"a": [0.0, 0.1, 0.1], "b": [1.0, 1.0, 0.9], "xor": [1, 1, 0]}
+    root = read(mlpkit.plot_boundary(load("xor"), "a", "b", rows))
+    assert list(regions(root)) == ["var(--c1)"]
+    assert texts(root.findall(f"{SVG}g")[-1]) == ["0", "1"]
+
+
 def test_regions_are_the_predicted_classes():
     model = load("xor")
     rows = {"a": [0.0, 0.0, 1.0, 1.0], "b": [0.0, 1.0, 0.0, 1.0], "xor": [0, 1, 1, 0]}
@@ -100,8 +112,7 @@ def test_regions_are_the_predicted_classes():
     found = regions(root)
     np.testing.assert_array_equal(found["var(--c1)"], predicted == 1)
     np.testing.assert_array_equal(found["var(--c0)"], predicted == 0)
-    circles = [circle.get("class") for circle in root.iter(f"{SVG}circle")]
-    assert sorted(circles) == ["dot c0"] * 2 + ["dot c1"] * 2
+    assert points(root) == ["dot c0"] * 3 + ["dot shape c1"] * 3  # two rows of each class, and the legend
     assert {"a", "b", "0", "1"} <= set(texts(root))
 
 
@@ -112,7 +123,8 @@ def test_other_columns_have_typical_values():
     assert {"Adelie", "Chinstrap", "Gentoo"} <= set(texts(root))
     covered = sum(filled.astype(int) for filled in regions(root).values())
     assert (covered == 1).all()
-    assert 300 < len(list(root.iter(f"{SVG}circle"))) <= 400
+    assert 300 < len(points(root)) - 3 <= 400
+    assert len({path.get("d") for path in root.iter(f"{SVG}path") if "shape" in (path.get("class") or "")}) == 2
 
 
 def test_numbers_are_shades_and_rows_need_no_target():
@@ -121,6 +133,7 @@ def test_numbers_are_shades_and_rows_need_no_target():
     shades = [path for path in root.iter(f"{SVG}path") if path.get("fill") == "var(--c0)"]
     assert len({path.get("opacity") for path in shades}) > 5
     assert sum(regions(root)["var(--c0)"].ravel()) == CELLS**2
+    assert points(root) == ["dot c5 small"]
 
 
 def test_without_rows_the_range_is_that_of_the_training_rows():
@@ -131,7 +144,7 @@ def test_without_rows_the_range_is_that_of_the_training_rows():
     model = mlpkit.train(spec, x, (x[:, 0] > 10).astype(int))
     root = read(mlpkit.plot_boundary(model, "x0", "x1"))
     assert {"x0", "x1", "10"} <= set(texts(root))
-    assert not list(root.iter(f"{SVG}circle"))
+    assert not points(root)
 
 
 @pytest.mark.parametrize(
@@ -143,9 +156,20 @@ def test_without_rows_the_range_is_that_of_the_training_rows():
         (("bill_length_mm", "bill_depth_mm"), None, "more columns than these two, such as 'island'"),
         (("bill_length_mm", "bill_depth_mm"), [], "no rows"),
         (("bill_length_mm", "bill_depth_mm"), {"island": ["Dream"]}, "bill_length_mm"),
+        (("bill_length_mm", "bill_depth_mm"), "wrong.csv", "inf in line 2 of wrong.csv"),
+        (("bill_length_mm", "bill_depth_mm"), "huge.csv", "in line 2 of huge.csv that is too large"),
+        (("bill_length_mm", "bill_depth_mm"), "crow.csv", "has the class 'Crow' in line 2 of crow.csv"),
     ],
 )
-def test_wrong_columns_and_rows(names, rows, message):
+def test_wrong_columns_and_rows(names, rows, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    head, first, *others = (MODELS / "penguins" / "penguins.csv").read_text().splitlines()
+    for name, line in {
+        "wrong": first.replace("39.1", "inf"),
+        "huge": first.replace("39.1", "1e300"),
+        "crow": first.replace("Adelie", "Crow"),
+    }.items():
+        Path(f"{name}.csv").write_text("\n".join([head, line, *others]))
     with pytest.raises(mlpkit.DataError, match=message):
         mlpkit.plot_boundary(load("penguins"), *names, rows)
 
@@ -169,3 +193,11 @@ def test_the_guide_runs(tmp_path, monkeypatch):
     exec(compile(block, "models/README.md", "exec"), {})
     read(mlpkit.plot_boundary(load("penguins"), "bill_length_mm", "bill_depth_mm", MODELS / "penguins" / "penguins.csv"))
     assert (tmp_path / "boundary.svg").read_text("utf-8").startswith("<svg")
+
+
+def test_numbers_that_are_too_far_apart_are_refused():
+    columns = {"a": np.linspace(-1, 1, 20), "b": np.linspace(0, 1, 20), "y": np.arange(20.0)}
+    spec = {"dtype": "float64", "data": {"target": "y"}, "network": {"layers": [{}]}, "loss": "mse", "training": {"epochs": 2}}
+    model = mlpkit.train(spec, columns)
+    with pytest.raises(mlpkit.DataError, match="the values of 'a' are too large to draw"):
+        mlpkit.plot_boundary(model, "a", "b", {"a": [-1e308, 1e308], "b": [0.0, 1.0]})
