@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -13,12 +15,23 @@ from mlpkit.cli.model_facts import aligned
 from mlpkit.cli.options import Code, Json, Large, Surrogate, by_name, load_code
 from mlpkit.errors import MissingPlugin
 from mlpkit.text.json_numbers import finite
+from mlpkit.text.shown import one_line
 
 if TYPE_CHECKING:
     from mlpkit.model.model import Model
     from mlpkit.plugin import Metric
 
 NOT_MET = 4
+
+
+class Part(StrEnum):
+    """Part of the rows by the spec's split."""
+
+    training = "training"
+    validation = "validation"
+    test = "test"
+
+
 Metrics = Annotated[
     list[str] | None,
     typer.Option("--metric", metavar="NAME", help="Metric to compute; repeatable. The default are the metrics of the spec."),
@@ -30,6 +43,10 @@ Bounds = Annotated[
         metavar="NAME=VALUE",
         help="Exit with 4 if a metric is below VALUE, or above it if lower is better (loss, rmse); repeatable.",
     ),
+]
+RowPart = Annotated[
+    Part | None,
+    typer.Option("--part", help="Score the rows that the spec's split put into this part; DATA is then that of the training."),
 ]
 Weighted = Annotated[
     bool, typer.Option("--weighted", help="Weight metrics by the spec's column of weights. Rows of weight 0 are always left out.")
@@ -43,6 +60,7 @@ def evaluate(
     metrics: Metrics = None,
     fail_under: Bounds = None,
     weighted: Weighted = False,
+    part: RowPart = None,
     code: Code = None,
     allow_surrogate: Surrogate = False,
     allow_large: Large = False,
@@ -60,9 +78,11 @@ def evaluate(
     loaded = load(model, allow_surrogate=allow_surrogate)
     chosen = _metrics(loaded, metrics or [], [name for name in bounds if name != "loss"])
     try:
-        report = loaded.report(data, metrics=chosen, weighted=weighted, allow_large=allow_large)
+        report = loaded.report(data, metrics=chosen, weighted=weighted, allow_large=allow_large, part=cast(Any, part and part.value))
     except MissingPlugin as error:
         raise MissingPlugin(f"{model}: {error.message}", help=error.help) from error
+    if part is None and _trained_on(loaded, data):
+        console.say(one_line(f"the model was trained on rows of {data}: --part test or validation scores others"))
     measured, label = report.figures, "weighted " if weighted else ""
     if json:
         classes = {} if report.classes is None else {"report": report.classes.to_dict()}
@@ -72,6 +92,12 @@ def evaluate(
         tables = [report.members_text() if report.members else "", "" if report.classes is None else str(report.classes)]
         console.out("\n\n".join([_text(loaded, measured, label), *filter(None, tables)]))
     _check_bounds(console, measured, bounds, label)
+
+
+def _trained_on(model: Model, data: str) -> bool:
+    """Return True if the data have the name of the spec's file, and its split holds out rows."""
+    path, split = model.spec.data.path, model.spec.data.split
+    return path is not None and split is not None and split.column is None and os.path.basename(path) == os.path.basename(data)
 
 
 def _check_bounds(console: Console, measured: dict[str, float], bounds: dict[str, float], label: str) -> None:

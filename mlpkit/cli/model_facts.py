@@ -126,9 +126,12 @@ def _split_text(split: dict[str, Any] | None) -> str:
         name = next((shortened(split[key], 60) for key in ("group", "time") if key in split), "")
         detail = counted(split["groups"], "group") if "groups" in split else f"from {shortened(split.get('from', ''), 60)}"
         return f" in {split['folds']} {what}" + (f" ({name}: {detail})" if name else "")
+    test = f", {split['test_rows']} for testing" if "test_rows" in split else ""
     if "group" in split:
-        return f" ({shortened(split['group'], 60)}: {split['validation_groups']} of {split['groups']} groups)"
-    return f" ({shortened(split['time'], 60)}: from {shortened(split['from'], 60)})"
+        return f" ({shortened(split['group'], 60)}: {split['validation_groups']} of {split['groups']} groups){test}"
+    if "time" in split:
+        return f" ({shortened(split['time'], 60)}: from {shortened(split['from'], 60)}){test}"
+    return f" (by the hash of {shortened(split['hash'], 60)}){test}" if "hash" in split else test
 
 
 def kinds_text(kinds: list[tuple[str, str]]) -> list[str]:

@@ -12,10 +12,12 @@ from mlpkit.data.folds import Fold
 from mlpkit.errors import DataError, SpecError
 from mlpkit.preprocessing.prepare import input_names
 from mlpkit.preprocessing.raw_rows import RawRows, read_rows
-from mlpkit.preprocessing.row_split import cut
+from mlpkit.preprocessing.row_split import cut, without_test
 from mlpkit.spec import Spec, Split, as_spec
 from mlpkit.spec.ensemble import member_seed
 from mlpkit.training.epoch import Epoch
+
+INNER = 2**33  # makes the hashes of validation rows in a fold others than those of the folds
 
 
 def cross_validate(
@@ -33,9 +35,9 @@ def cross_validate(
 ) -> CrossValidation:
     """Train a spec on parts of the rows, and measure each model on the rows that it was not trained on.
 
-    Each fold fits its own preprocessing, and trains with its own seed. What the spec holds out for validation (`data.split.validation`)
-    is taken from the training rows of the fold, so early stopping does not see the rows that are scored. Classes keep their shares. If it
-    is worth it, folds are trained side by side in worker processes, with the same results.
+    Test rows of the spec are left out. Each fold fits its own preprocessing, and trains with its own seed. What the spec holds out for
+    validation (`data.split.validation`) is taken from the training rows of the fold, so early stopping does not see the rows that are
+    scored. Classes keep their shares. If it is worth it, folds are trained side by side in worker processes, with the same results.
 
     Parameters
     ----------
@@ -70,6 +72,8 @@ def cross_validate(
         raise DataError(f"there are {folds} folds and {repeats} repeats", help="use at least 2 folds and 1 repeat")
     spec = split_by(as_spec(spec), group, time)
     found = read_rows(spec, rows, y, weights, part="training", storage="by spec")
+    if (rest := without_test(spec, found)) is not None:
+        found = found.take(rest)
     parts = _folds(spec, found, folds, repeats)
     own = _of_folds(spec, found)
     runs = [Run(own.model_copy(update={"seed": member_seed(spec.seed, number)}), fold) for number, fold in enumerate(parts)]
@@ -120,6 +124,9 @@ def _of_folds(spec: Spec, rows: RawRows) -> Spec:
     data, split = spec.data, spec.data.split
     names = data.inputs or (input_names(spec, rows) if rows.table.named else None)
     share = split is not None and split.validation is not None
+    if split is not None:  # no test rows are left, and validation rows are chosen by other hashes than folds
+        seed = member_seed(spec.seed if split.seed is None else split.seed, INNER) if split.hash is not None else split.seed
+        split = split.model_copy(update={"test": None, "seed": seed})
     whole = {"checkpoint": None, "keep_state": False}
     updates = {
         "data": data.model_copy(update={"inputs": names, "split": split if share or spec.rotates else None}),

@@ -104,6 +104,31 @@ def group_folds(
     return _held_out(fold_of_group[codes], members), count, len(sizes)
 
 
+def hash_folds(members: int, hashes: NDArray[np.float64], name: str, fewest: int = FEWEST_FOLDS) -> tuple[Folds, int]:
+    """Return the rows of each member, and the number of folds: as many as members, at least `fewest`. Rows of equal hashes stay together.
+
+    Parameters
+    ----------
+    members : int
+    hashes : array, shape (rows,)
+        Numbers of [0, 1), of which each fold has an equal range.
+    name : str
+        Column of the values, for errors.
+    fewest : int
+
+    Raises
+    ------
+    SpecError
+        A fold has no row.
+    """
+    count = max(members, fewest)
+    fold_of = np.floor(hashes * count).astype(np.intp)
+    if len(np.unique(fold_of)) < count:
+        problem = f"the column {name!r} cannot be cut into {count} folds: one of them has no row"
+        raise SpecError.at("data.split.hash", problem, "use fewer folds, or a column with more values")
+    return _held_out(fold_of, members), count
+
+
 def time_folds(members: int, table: Table, name: str, missing: Collection[str]) -> tuple[Folds, str]:
     """Return the rows of each member, and the first time of validation rows.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 
 import numpy as np
@@ -20,8 +21,8 @@ DRAWS = 64  # random draws of groups, of which the one with the best shares is t
 PARTS = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
 
 
-def split_by_column(table: Table, name: str) -> tuple[Rows, Rows]:
-    """Return the training and the validation rows as given by a column; rows marked "test" are in neither.
+def split_by_column(table: Table, name: str) -> tuple[Rows, Rows, Rows]:
+    """Return the training, the validation and the test rows as given by a column.
 
     Raises
     ------
@@ -37,10 +38,10 @@ def split_by_column(table: Table, name: str) -> tuple[Rows, Rows]:
             raise table.error(f"the column {name!r} has {found} in {table.place(row)}, which names no part of the split", row, help)
         parts.append(part)
     of_row = np.array(parts, dtype=object)
-    training, validation = np.flatnonzero(of_row == "train"), np.flatnonzero(of_row == "validation")
+    training, validation, test = (np.flatnonzero(of_row == part) for part in ("train", "validation", "test"))
     if not len(training):
         raise DataError(f"the column {name!r} marks no row for training", help="write 'train' in the rows to train on")
-    return training, validation
+    return training, validation, test
 
 
 def split_by_share(split: Split, seed: int, rows: int, strata: NDArray[np.intp] | None) -> tuple[Rows, Rows]:
@@ -143,8 +144,33 @@ def split_by_group(
     return np.flatnonzero(~chosen), np.flatnonzero(chosen), len(sizes), len(best)
 
 
-def group_codes(table: Table, name: str, missing: Collection[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the group of each row, numbered in the order of their texts, and the rows of each. Raise DataError if one is missing."""
+# -- hashes
+
+
+def hash_numbers(seed: int, table: Table, name: str, missing: Collection[str]) -> NDArray[np.float64]:
+    """Return the hash of each row's value as a number of [0, 1): the first 8 bytes of the SHA-256 of "SEED:VALUE", over 2^64.
+
+    Parameters
+    ----------
+    seed : int
+    table : Table
+        The column.
+    name : str
+    missing : collection of str
+        Texts that stand for a missing value.
+
+    Raises
+    ------
+    DataError
+        A value is missing; names the row.
+    """
+    codes, found = group_texts(table, name, missing)
+    digests = (hashlib.sha256(f"{seed}:{text}".encode("utf-8", "surrogatepass")).digest() for text in found)
+    return np.array([int.from_bytes(digest[:8], "big") / 2**64 for digest in digests])[codes]
+
+
+def group_texts(table: Table, name: str, missing: Collection[str]) -> tuple[NDArray[np.intp], list[str]]:
+    """Return the code of each row's value, and the text of each code. Raise DataError if one is missing."""
     column = table[name]
     if column.dtype == object or column.ndim == 2:
         codes, found = coded(texts(table, name))
@@ -156,8 +182,14 @@ def group_codes(table: Table, name: str, missing: Collection[str]) -> tuple[NDAr
         row = int(absent.argmax())
         message = f"the column {name!r} has no value in {table.place(row)}, and a missing value is no group"
         raise table.error(message, row, "fill in the value, or remove the row")
+    return codes, [str(text) for text in found]
+
+
+def group_codes(table: Table, name: str, missing: Collection[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the group of each row, numbered in the order of their texts, and the rows of each. Raise DataError if one is missing."""
+    codes, found = group_texts(table, name, missing)
     rank = np.empty(len(found), dtype=np.intp)
-    rank[sorted(range(len(found)), key=lambda code: str(found[code]))] = np.arange(len(found))
+    rank[sorted(range(len(found)), key=lambda code: found[code])] = np.arange(len(found))
     return rank[codes], np.bincount(rank[codes])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # imported where they are used, because predicting needs none
     from mlpkit.plugin import Array, Metric
     from mlpkit.preprocessing import InputEncoder, TargetEncoder
     from mlpkit.preprocessing.labelled import Labelled
+    from mlpkit.preprocessing.row_split import Part
     from mlpkit.training.class_report import Report
 
 
@@ -30,6 +31,7 @@ class Evaluator(IntervalPredictor):
         weights: Any = None,
         allow_large: bool = False,
         weighted: bool | None = None,
+        part: Literal["training", "validation", "test"] | None = None,
     ) -> dict[str, float]:
         """Return the loss and metrics on rows with known targets; rows without target are ignored, with a warning.
 
@@ -48,13 +50,16 @@ class Evaluator(IntervalPredictor):
             True to weight loss and metrics, by `weights` or by the spec's weight column; default: True if `weights` are passed.
         allow_large : bool
             The same as for `predict`.
+        part : {"training", "validation", "test"}, optional
+            Measure only those of the rows that the spec's split put into this part; `rows` are then all rows of the training data, in their
+            order.
 
         Returns
         -------
         dict of str to float
             "loss" and each metric by name; NaN, with a warning, for a metric that is undefined on these rows.
         """
-        return self.report(rows, y, metrics=metrics, weights=weights, allow_large=allow_large, weighted=weighted).figures
+        return self.report(rows, y, metrics=metrics, weights=weights, allow_large=allow_large, weighted=weighted, part=part).figures
 
     def report(
         self,
@@ -65,6 +70,7 @@ class Evaluator(IntervalPredictor):
         weights: Any = None,
         allow_large: bool = False,
         weighted: bool | None = None,
+        part: Literal["training", "validation", "test"] | None = None,
     ) -> Report:
         """Return the figures of `evaluate` and, for classification, precision, recall and F1 of each class and the confusion matrix.
 
@@ -74,10 +80,12 @@ class Evaluator(IntervalPredictor):
         """
         from mlpkit.training.evaluation import evaluate
 
-        target, labelled = self._labelled(rows, y, weights, allow_large, weighted)
+        target, labelled = self._labelled(rows, y, weights, allow_large, weighted, part)
         return evaluate(self.spec, self._predicting, target, labelled, metrics)
 
-    def _labelled(self, rows: Any, y: Any, weights: Any, allow_large: bool, weighted: bool | None) -> tuple[TargetEncoder, Labelled]:
+    def _labelled(
+        self, rows: Any, y: Any, weights: Any, allow_large: bool, weighted: bool | None, part: Part | None = None
+    ) -> tuple[TargetEncoder, Labelled]:
         """Return the target encoder and encoded rows with their targets; parameters are those of `evaluate`."""
         from mlpkit.preprocessing.labelled import encode_labelled
         from mlpkit.provenance.placeholders import require
@@ -86,7 +94,7 @@ class Evaluator(IntervalPredictor):
         require(self.spec.loss)
         spec = self.spec.allowing_large() if allow_large else self.spec
         weighted = weights is not None if weighted is None else weighted
-        return target, encode_labelled(spec, inputs, target, rows, y, weights, weighted=weighted)
+        return target, encode_labelled(spec, inputs, target, rows, y, weights, weighted=weighted, part=part)
 
     @property
     def encoders(self) -> tuple[InputEncoder, TargetEncoder]:

@@ -15,6 +15,7 @@ from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.preprocessing.on_disk import unscanned_inputs
 from mlpkit.preprocessing.raw_rows import RawRows, read_rows
+from mlpkit.preprocessing.row_split import Part, of_part
 from mlpkit.preprocessing.soft_targets import check_loss
 from mlpkit.preprocessing.task import check_sign
 from mlpkit.spec import Spec
@@ -30,19 +31,30 @@ class Labelled:
 
 
 def encode_labelled(
-    spec: Spec, inputs: InputEncoder, target: TargetEncoder, source: Any, y: Any = None, weights: Any = None, *, weighted: bool = False
+    spec: Spec,
+    inputs: InputEncoder,
+    target: TargetEncoder,
+    source: Any,
+    y: Any = None,
+    weights: Any = None,
+    *,
+    weighted: bool = False,
+    part: Part | None = None,
 ) -> Labelled:
     """Encode rows with known targets by fitted encoders, to evaluate a model. Parameters and errors are those of `prepare`.
 
     Inputs in an NPY or HDF5 file stay on disk. A row of weight 0 or without a target is left out, the latter with a warning. Sample
-    weights of the other rows are used only if `weighted` is True.
+    weights of the other rows are used only if `weighted` is True. With a `part` the rows are those that the spec's split puts into it.
     """
-    return encode_rows(spec, inputs, target, measured_rows(spec, inputs, source, y, weights, weighted=weighted))
+    return encode_rows(spec, inputs, target, measured_rows(spec, inputs, source, y, weights, weighted=weighted, part=part))
 
 
-def measured_rows(spec: Spec, inputs: InputEncoder, source: Any, y: Any = None, weights: Any = None, *, weighted: bool = False) -> RawRows:
+def measured_rows(
+    spec: Spec, inputs: InputEncoder, source: Any, y: Any = None, weights: Any = None, *, weighted: bool = False, part: Part | None = None
+) -> RawRows:
     """Return raw rows to measure a model on; their weights are None unless `weighted` is True. See `encode_labelled`."""
     rows = read_rows(spec, source, y, weights, inputs, storage="disk", measured=True)
+    rows = rows if part is None else of_part(spec, rows, part)
     if weighted and rows.weights is None:
         add = "" if spec.data.weight is None else f"add the column {spec.data.weight!r}, which the spec names, or "
         help = f"{add}leave --weighted (weighted=True) out, or pass weights= in Python"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.folds import Folds, group_folds, rotating_folds, time_folds
-from mlpkit.data.splits import split_by_column, split_by_group, split_by_share, split_by_time
+from mlpkit.data.folds import Folds, group_folds, hash_folds, rotating_folds, time_folds
+from mlpkit.data.splits import hash_numbers, split_by_column, split_by_group, split_by_share, split_by_time
 from mlpkit.data.table import Rows, Table, missing_columns
 from mlpkit.errors import DataError, SpecError
 from mlpkit.preprocessing.labels import class_numbers, find_classes
@@ -17,21 +18,48 @@ from mlpkit.preprocessing.raw_rows import RawRows, Storage, own_path, read_rows
 from mlpkit.preprocessing.soft_targets import is_soft, shares
 from mlpkit.preprocessing.task import is_classes
 from mlpkit.spec import Spec, Split
-from mlpkit.spec.ensemble import FEWEST_FOLDS
+from mlpkit.spec.ensemble import FEWEST_FOLDS, member_seed
 
-SplitFacts: TypeAlias = dict[str, Any]  # the column by its key, and the numbers of groups and folds or the first time
+SplitFacts: TypeAlias = dict[str, Any]  # the column by its key, the numbers of groups and folds or the first time, and of test rows
+TEST = 2**32  # makes the generator of test rows another one than that of validation rows
+
+
+Part = Literal["training", "validation", "test"]
+Parts: TypeAlias = tuple[Rows, Rows, Rows]  # numbers of the training, validation and test rows
 
 
 def part_rows(spec: Spec, rows: RawRows, validation: Any) -> tuple[RawRows, RawRows | None, Folds, SplitFacts | None]:
     """Return training rows, validation rows, the folds of an ensemble that rotates, and facts. Errors are those of both kinds of split."""
+    kept, facts = rows, None
+    if (rest := without_test(spec, rows)) is not None:
+        kept, facts = rows.take(rest), {"test_rows": rows.table.rows - len(rest)}
     if spec.rotates:
-        return rows, None, *fold_rows(spec, rows, validation)
-    training, held_out, facts = split_rows(spec, rows, validation)
-    return training, held_out, (), facts
+        folds, found = fold_rows(spec, kept, validation)
+        return kept, None, folds, {**found, **(facts or {})}
+    training, held_out, own = split_rows(spec, kept, validation)
+    return training, held_out, (), {**own, **(facts or {})} if own is not None else facts
+
+
+def without_test(spec: Spec, rows: RawRows) -> Rows | None:
+    """Return the numbers of the rows that are no test rows, in order; None if the spec has no share of them.
+
+    Raises
+    ------
+    SpecError, DataError
+        The split does not fit the data.
+    """
+    split = spec.data.split
+    if split is None or split.test is None:
+        return None
+    seed = spec.seed if split.seed is None else split.seed
+    if split.hash is None:  # another generator than that of the validation rows
+        chosen = split.model_copy(update={"validation": split.test, "seed": member_seed(seed, TEST)})
+        return _by_share(spec, chosen, rows)[0]
+    return np.flatnonzero(~_by_hash(spec, split, rows, 0.0, split.test))
 
 
 def split_rows(spec: Spec, rows: RawRows, validation: Any) -> tuple[RawRows, RawRows | None, SplitFacts | None]:
-    """Return training rows, validation rows, and facts about a split by groups or by time.
+    """Return training rows, validation rows, and facts about a split by groups or by time; `rows` has no test rows.
 
     Validation rows in the call, or those of `data.validation`, replace a split by share; all rows are then for training.
 
@@ -42,15 +70,72 @@ def split_rows(spec: Spec, rows: RawRows, validation: Any) -> tuple[RawRows, Raw
     """
     held_out = _given(spec, validation)
     split = spec.data.split
-    if split is None or (held_out is not None and split.column is None):
+    if split is None or (split.column is None and (held_out is not None or split.validation is None)):
         return rows, held_out, None
     if split.column is None:
-        training, validating, facts = _by_share(spec, split, rows)
+        training, validating, facts = _validation(spec, split, rows)
         return rows.take(training), rows.take(validating), facts
-    training, validating = split_by_column(rows.table.select([split.column]), split.column)
+    training, validating, _ = split_by_column(rows.table.select([split.column]), split.column)
     if held_out is None and not len(validating):
         raise DataError(f"the column {split.column!r} marks no row for validation", help="write 'validation' in some rows")
     return rows.take(training), held_out or rows.take(validating), None
+
+
+def _validation(spec: Spec, split: Split, rows: RawRows) -> tuple[Rows, Rows, SplitFacts | None]:
+    """Return training and validation rows among those that are left beside the test rows."""
+    share, test = split.validation or 0.0, split.test or 0.0
+    if split.hash is None:
+        return _by_share(spec, split.model_copy(update={"validation": share / (1 - test)}) if test else split, rows)
+    chosen = _by_hash(spec, split, rows, test, share)
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen), {"hash": split.hash}
+
+
+def parts_of(spec: Spec, rows: RawRows) -> Parts:
+    """Return the numbers of the training, validation and test rows of a spec among all of its rows.
+
+    Raises
+    ------
+    SpecError, DataError
+        The split does not fit the data.
+    """
+    split, everything = spec.data.split, np.arange(rows.table.rows)
+    if split is None:
+        return everything, everything[:0], everything[:0]
+    if split.column is not None:
+        return split_by_column(rows.table.select([split.column]), split.column)
+    rest = without_test(spec, rows)
+    kept = everything if rest is None else rest
+    test = np.setdiff1d(everything, kept)
+    if split.validation is None:
+        return kept, everything[:0], test
+    training, validating, _ = _validation(spec, split, rows if rest is None else rows.take(rest))
+    return kept[training], kept[validating], test
+
+
+def of_part(spec: Spec, rows: RawRows, part: Part) -> RawRows:
+    """Return the training, validation or test rows of a spec among all of its rows. Raise DataError if there are none."""
+    names = get_args(Part)
+    if part not in names:
+        raise DataError(f"there is no part {part!r}", help=f"use {', '.join(names)}")
+    found = parts_of(spec, rows)[names.index(part)]
+    if not len(found):
+        raise DataError(f"the spec of the model holds out no {part} rows", help=f"leave the part out, or train with a share of {part} rows")
+    return replace(rows.take(found), untargeted=rows.untargeted)
+
+
+def _by_hash(spec: Spec, split: Split, rows: RawRows, start: float, share: float) -> NDArray[np.bool_]:
+    """Return for each row if the hash of its value is in a range. Raise SpecError if all rows are on one side."""
+    hashes = _hashes(spec, split, rows, spec.seed)
+    chosen = (hashes >= start) & (hashes < start + share)
+    if chosen.all() or not chosen.any():
+        problem = f"the hashes of {split.hash!r} leave no row in one of the parts"
+        raise SpecError.at("data.split.hash", problem, "use a column with more values, or other shares")
+    return np.asarray(chosen)
+
+
+def _hashes(spec: Spec, split: Split, rows: RawRows, seed: int) -> NDArray[np.float64]:
+    name = str(split.hash)
+    return hash_numbers(seed if split.seed is None else split.seed, _column(rows, name, "hash"), name, spec.data.missing)
 
 
 def _by_share(spec: Spec, split: Split, rows: RawRows) -> tuple[Rows, Rows, SplitFacts | None]:
@@ -101,6 +186,9 @@ def cut(
     elif split.time is not None:
         folds, start = time_folds(members, _column(rows, split.time, "time"), split.time, missing)
         facts = {"time": split.time, "from": start, "folds": members}
+    elif split.hash is not None:
+        folds, count = hash_folds(members, _hashes(spec, split, rows, seed), split.hash, fewest)
+        facts = {"hash": split.hash, "folds": count}
     else:
         folds, count = rotating_folds(members, seed, classes, fewest)
         facts = {"folds": count}

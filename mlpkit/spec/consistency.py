@@ -50,10 +50,10 @@ def _split_findings(spec: Spec) -> list[Finding]:
         message = "'rotate' in 'ensemble' takes the validation rows of each member from the training rows"
         given = {("validation",): spec.data.validation, ("split", "column"): None if split is None else split.column}
         return [Finding(("data", *path), message, help) for path, value in given.items() if value is not None]
-    if split is None or split.column is not None or split.validation is not None:
+    if split is None or split.column is not None or split.validation is not None or split.test is not None:
         return []
     refining = next(iter(split.columns), None)
-    return [Finding(("data", "split"), EITHER if refining is None else f"{refining!r} needs 'validation', the share of the rows")]
+    return [Finding(("data", "split"), EITHER if refining is None else f"{refining!r} needs 'validation' or 'test', the share of the rows")]
 
 
 def _prior_findings(spec: Spec) -> list[Finding]:

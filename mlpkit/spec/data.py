@@ -20,7 +20,7 @@ EITHER = "give either 'validation', a share of the rows, or 'column', the column
 
 
 class Split(Part):
-    """Validation rows: a share of the rows, drawn at random or by groups or the latest, or rows marked in a column."""
+    """Validation and test rows: shares of the rows, drawn at random or by groups or hashes or the latest, or rows marked in a column."""
 
     model_config = example({"validation": 0.2})
 
@@ -40,10 +40,21 @@ class Split(Part):
         "nothing is drawn; it is an input only if 'inputs' names it",
     )
 
+    hash: Annotated[ColumnName | None, Since(8)] = Field(
+        None,
+        description="column such as 'id': the hash of its value decides the part of a row, which stays the same when rows are added; "
+        "it is an input only if 'inputs' names it",
+    )
+    test: Annotated[Number | None, Field(gt=0, lt=1), Since(8)] = Field(
+        None,
+        description="share of the rows that are for neither training nor validation, chosen like validation rows; "
+        "'mlpkit evaluate --part test' scores them",
+    )
+
     @property
     def columns(self) -> dict[str, str]:
         """Columns that decide the split, by key."""
-        return {key: name for key in ("column", "group", "time") if (name := getattr(self, key)) is not None}
+        return {key: name for key in ("column", "group", "time", "hash") if (name := getattr(self, key)) is not None}
 
     @model_validator(mode="after")
     def _one_way(self) -> Split:
@@ -52,10 +63,15 @@ class Split(Part):
             message = "'column' gives the use of each row already"
             raise_any(self, [Finding((key,), message, f"remove {key!r}, or 'column'") for key in refining])
         if len(refining) > 1:
-            message = "'group' and 'time' cannot be combined: rows of one group at several times would be on both sides"
-            raise Findings([Finding(("time",), message, "keep 'group' to predict for new groups, or 'time' to predict the future")])
+            first, second = refining[:2]
+            message = f"{first!r} and {second!r} cannot be combined: rows that belong together by one would be on both sides by the other"
+            raise Findings([Finding((second,), message, "keep 'group' to predict for new groups, or 'time' to predict the future")])
         if self.validation is not None and self.column is not None:
             raise ValueError(EITHER)
+        if self.test is not None and self.column is not None:
+            raise Findings([Finding(("test",), "'column' gives the use of each row already", "write 'test' in some rows of the column")])
+        if (self.validation or 0.0) + (self.test or 0.0) >= 1:
+            raise Findings([Finding(("test",), "the shares of 'validation' and 'test' leave no row for training", "use smaller shares")])
         return self
 
 

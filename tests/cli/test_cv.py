@@ -58,3 +58,17 @@ def test_wrong_arguments(arguments, problem, run, penguins):
     done = run("cv", "spec.json", *arguments)
     assert (done.code, problem in done.err) == (2, True), done.err
     assert sorted(path.name for path in penguins.iterdir()) == ["penguins.csv", "spec.json"]
+
+
+def test_a_part_is_evaluated_and_the_command_says_that_rows_were_trained_on(run, penguins):
+    spec = json.loads((penguins / "spec.json").read_text())
+    spec["data"]["split"]["test"] = 0.25
+    (penguins / "spec.json").write_text(json.dumps(spec))
+    done = run("train", "spec.json", "-o", "model.h5")
+    assert ", 86 for testing" in done.err
+    done = run("evaluate", "model.h5", "penguins.csv", "--json")
+    assert "the model was trained on rows of penguins.csv: --part test or validation scores others" in done.err
+    for part in ("training", "validation", "test"):
+        done = run("evaluate", "model.h5", "penguins.csv", "--part", part, "--json")
+        assert "trained on rows" not in done.err
+        assert json.loads(done.out)["accuracy"] == mlpkit.load("model.h5").evaluate("penguins.csv", part=part)["accuracy"]

@@ -90,9 +90,10 @@ def test_one_row_cannot_be_split():
 
 def test_split_by_a_column():
     table = Table({"part": ["train", " Training", "val", "validation", "test", "VALID"]})
-    training, validation = split_by_column(table, "part")
+    training, validation, test = split_by_column(table, "part")
     assert training.tolist() == [0, 1]
     assert validation.tolist() == [2, 3, 5]
+    assert test.tolist() == [4]
 
 
 BAD = {
