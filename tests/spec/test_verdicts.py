@@ -57,7 +57,8 @@ RELATED = {  # options whose values must fit each other, another option or anoth
     "quantile.quantiles", "sgd.nesterov", "rprop.steps", "rprop.etas", "levenberg_marquardt.learning_rate", "clipping.norm",
     "random_uniform.low", "random_uniform.high", "piecewise.boundaries", "piecewise.rates", "cyclic.initial", "wsd.decay",
     "warmup.fraction", "sequential.schedules", "sequential.boundaries", "reduce_on_plateau.monitor", "reduce_on_plateau.minimum",
-    "data.split", "split.validation", "split.stratify", "split.seed", "split.column", "split.group", "split.time", "split.hash", "split.test",
+    "data.split", "split.validation", "split.stratify", "split.seed", "split.column", "split.group", "split.time",
+    "split.hash", "split.test",
     "data.encoding", "layer.units",
     "layer.residual", "layer.weight_initializer", "layer.bias_initializer", "early_stopping.monitor",
 }  # fmt: skip
