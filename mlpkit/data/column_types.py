@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.coded_column import CodedColumn
 from mlpkit.data.columns import Column, number_text, object_column, read_number
 from mlpkit.data.csv.text_column import TextColumn, coded
 from mlpkit.data.iso_dates import read_date
@@ -148,7 +149,7 @@ def text_counts(column: Column, missing: Collection[str]) -> dict[str, int]:
 def missing_rows(table: Table, name: str) -> NDArray[np.bool_]:
     """Return a boolean array that is True for rows with a missing value."""
     column = table[name]
-    if isinstance(column, TextColumn):
+    if isinstance(column, (TextColumn, CodedColumn)):
         return column.missing_rows
     if column.dtype == object:
         return np.array([value is None for value in column.tolist()], dtype=bool)
@@ -172,6 +173,10 @@ def _parse(table: Table, name: str, missing: Collection[str]) -> NDArray[np.floa
 def _parse_texts(column: Column, missing: Collection[str]) -> NDArray[np.float64] | None:
     if isinstance(column, TextColumn):
         return _parse_file(column, missing)
+    if isinstance(column, CodedColumn):
+        codes, found = column.coded
+        values = _parse_texts(object_column(found), missing)
+        return None if values is None else values[codes]
     for blank in (False, True):  # missing values of files are None already, so the second attempt is rarely needed
         try:
             values = (_blanked(column, missing) if blank else column).astype(np.float64)

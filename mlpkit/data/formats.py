@@ -1,17 +1,17 @@
-"""Built-in readers: CSV, TSV, JSON lines, NPY, NPZ and HDF5 files."""
+"""Built-in readers: CSV, TSV, JSON lines, Parquet, Arrow, NPY, NPZ and HDF5 files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
 from mlpkit.data.csv.dialect import Dialect
 from mlpkit.data.csv.reader import read_csv
 from mlpkit.data.disk.table import StoredTable
-from mlpkit.data.table import Table
+from mlpkit.data.table import Table, data_error
 from mlpkit.plugin import Reader, Source
 from mlpkit.spec.csv_options import MISSING, Encoding, Header, Missing, check_separator
 
@@ -80,6 +80,56 @@ class JSONLines(Reader):
 
     def write_example(self, path: Path) -> None:
         path.write_text('{"name": "ann", "size": 1.5}\n{"name": "bob", "size": null}\n{"name": "eve"}\n', encoding="utf-8")
+
+
+class _Arrow(Reader):
+    """File that pyarrow reads, which is installed with the extra `parquet`."""
+
+    since: ClassVar[int] = 8  # the spec schema
+    format: ClassVar[str]
+
+    def open(self, source: Source) -> Table:
+        return _arrow_files(source).read_arrow(source.path, self.format, source.columns, source.allow_large)  # type: ignore[no-any-return]
+
+    def batches(self, source: Source, rows: int) -> Iterator[Table]:
+        found = _arrow_files(source).iter_arrow(source.path, self.format, rows, source.columns, source.allow_large)
+        yield from found
+
+
+class Parquet(_Arrow):
+    """Parquet file. Texts are read as codes, and categorical types of pandas and Arrow are kept."""
+
+    format: ClassVar[str] = "parquet"
+
+    def write_example(self, path: Path) -> None:
+        import pyarrow
+        import pyarrow.parquet
+
+        pyarrow.parquet.write_table(pyarrow.table({"name": ["ann", "bob", None], "size": [1.5, None, 2.25]}), path)
+
+
+class Arrow(_Arrow):
+    """File of Arrow: the IPC file and stream formats, and Feather."""
+
+    format: ClassVar[str] = "arrow"
+
+    def write_example(self, path: Path) -> None:
+        import pyarrow
+        import pyarrow.feather
+
+        pyarrow.feather.write_feather(pyarrow.table({"name": ["ann", "bob", None], "size": [1.5, None, 2.25]}), str(path))
+
+
+def _arrow_files(source: Source) -> Any:
+    """Return the module that imports pyarrow. Raise DataError if it is not installed."""
+    try:
+        from mlpkit.data import arrow_files
+    except ImportError as error:
+        message = f"{source.path} is read by pyarrow, which is not installed"
+        raise data_error(
+            message, source.path, help='pip install "mlpkit[parquet]"; or read it with polars and pass the table in Python'
+        ) from error
+    return arrow_files
 
 
 class _Arrays(Reader):

@@ -1,4 +1,4 @@
-"""Tables made of Python objects: arrays, lists, dictionaries, pandas, polars and Arrow.
+"""Tables made of Python objects: arrays, lists, dictionaries, pandas, polars and Arrow, and anything that Arrow can stream.
 
 Frames are recognized by their attributes (`columns`, `column_names`), so none of those packages is imported.
 """
@@ -41,6 +41,8 @@ def as_table(source: Any, names: Sequence[str] | None = None, *, default: str = 
     """
     if isinstance(source, Table):
         return source if names is None else _renamed(source, names)
+    if hasattr(source, "__arrow_c_stream__") and not _is_known(source):
+        source = arrow_source(source)
     columns = _columns(source)
     if columns is not None:
         table = Table(columns)
@@ -72,6 +74,21 @@ def _columns(source: Any) -> dict[str, Any] | None:
     if hasattr(source, "columns") and hasattr(source, "__getitem__"):
         return {name: source[label] for name, label in zip(unique(source.columns), source.columns, strict=True)}
     return None
+
+
+def _is_known(source: Any) -> bool:
+    """Return True for the tables and columns of libraries whose own forms are read."""
+    return type(source).__module__.partition(".")[0] in ("pandas", "polars", "pyarrow")
+
+
+def arrow_source(source: Any) -> Any:
+    """Return the Arrow table of an object with `__arrow_c_stream__`, such as a relation of duckdb. Raise DataError without pyarrow."""
+    try:
+        from mlpkit.data.arrow_columns import arrow_table
+    except ImportError as error:
+        message = f"a {type(source).__name__} is read by pyarrow, which is not installed"
+        raise DataError(message, help='pip install "mlpkit[parquet]"; or give a table of pandas or polars') from error
+    return arrow_table(source)
 
 
 def _are_records(source: Any) -> bool:

@@ -14,14 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.categorical_types import is_declared, plain_categories, whole_categories
+from mlpkit.data.coded_column import CodedColumn
 from mlpkit.data.columns import Column, ambiguous_text, as_column
 from mlpkit.data.csv.text_column import TextColumn
+from mlpkit.data.frame_texts import frame_texts
 from mlpkit.data.written_numbers import AnyNotation
 from mlpkit.errors import DataError, Problem
 from mlpkit.text.column_names import same_form, unique
 from mlpkit.text.shown import counted, first_few
 
 Rows = NDArray[np.intp]  # row indices
+MANY = 128  # rows from which on texts are coded once and not each time
 
 
 class UnusableColumn:
@@ -106,7 +109,7 @@ class Table:
         self.rows: int = next(iter(lengths.values()), 0)
         self.numbers = np.arange(self.rows) if numbers is None else numbers
         self.ambiguous: dict[str, str] = {
-            name: "" if isinstance(self.columns[name], UnusableColumn) else ambiguous_text(values, self.columns[name])
+            name: "" if _has_one_type(self.columns[name]) else ambiguous_text(values, self.columns[name])
             for name, values in columns.items()
         }
         self.parsed: dict[tuple[str, frozenset[str], AnyNotation | None], NDArray[np.float64] | None] = {}  # cache of texts read as numbers
@@ -219,12 +222,15 @@ def missing_columns(names: Sequence[str], known: Sequence[str], source: str = ""
 
 def _column(values: Any, name: str) -> Column:
     """Return values as a column, or an UnusableColumn if they have a length. Raise DataError otherwise."""
-    if isinstance(values, (TextColumn, UnusableColumn)):
+    if isinstance(values, (TextColumn, CodedColumn, UnusableColumn)):
         return cast(Column, values)
     try:
         if type(getattr(values, "dtype", None)).__name__ == "Struct":  # polars would convert a Struct to numbers
             raise DataError(f"the column {name!r} has several fields in each row", help="call unnest() to get one column per field")
-        return as_column(plain_categories(values) if is_declared(values) else values, name)
+        if isinstance(texts := _library_column(values, name), CodedColumn):
+            return cast(Column, texts)
+        column = as_column(plain_categories(texts) if is_declared(texts) else texts, name)
+        return cast(Column, CodedColumn(column)) if column.dtype == object and len(column) >= MANY else column
     except MemoryError:
         raise
     except Exception as error:  # a frame's library has errors of its own
@@ -232,6 +238,23 @@ def _column(values: Any, name: str) -> Column:
             raise
         wrong = error if isinstance(error, DataError) else _unreadable(name, error)
         return cast(Column, UnusableColumn(len(values), wrong))
+
+
+def _has_one_type(column: Column) -> bool:
+    return isinstance(column, UnusableColumn) or (isinstance(column, CodedColumn) and column.made)
+
+
+def _library_column(values: Any, name: str) -> Any:
+    """Return the texts of Arrow, pandas or polars as codes, and other values of Arrow in the forms of NumPy; other values as they are."""
+    library = type(values).__module__.partition(".")[0]
+    if library == "pyarrow" and hasattr(values, "null_count"):
+        from mlpkit.data.arrow_columns import arrow_column
+
+        return arrow_column(values, name)
+    if library in ("pandas", "polars"):
+        found = frame_texts(values)
+        return values if found is None else found
+    return values
 
 
 def _unreadable(name: str, error: Exception) -> DataError:

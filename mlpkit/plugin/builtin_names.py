@@ -180,6 +180,8 @@ CLASSES: dict[str, dict[str, str]] = {  # name: "module:Class", with a module of
         "npz": "NPZ",
         "hdf5": "HDF5",
         "jsonl": "JSONLines",
+        "parquet": "Parquet",
+        "arrow": "Arrow",
     },
 }
 
@@ -267,7 +269,16 @@ ALIASES: dict[str, dict[str, str]] = {
         "cohen_kappa_score": "cohen_kappa",
         "label_ranking_average_precision_score": "label_ranking_average_precision",
     },
-    "readers": {"tab": "tsv", "ndjson": "jsonl", "h5": "hdf5", "hdf": "hdf5"},
+    "readers": {
+        "tab": "tsv",
+        "ndjson": "jsonl",
+        "pq": "parquet",
+        "feather": "arrow",
+        "ipc": "arrow",
+        "arrows": "arrow",
+        "h5": "hdf5",
+        "hdf": "hdf5",
+    },
 }
 
 

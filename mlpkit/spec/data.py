@@ -81,7 +81,9 @@ class Data(Part):
     model_config = example({"path": "penguins.csv", "target": "species", "inputs": ["island", "body_mass_g"], "split": {"validation": 0.2}})
 
     path: Text | None = Field(
-        None, description="CSV, TSV, JSON lines, NPZ, NPY or HDF5 file, relative to the spec; text may be compressed; '-' for stdin"
+        None,
+        description="CSV, TSV, JSON lines, Parquet, Arrow, NPZ, NPY or HDF5 file, relative to the spec; "
+        "text may be compressed; '-' for stdin",
     )
     format: Annotated[FileFormat | None, Since(5, older=(None, "csv", "tsv", "npz", "npy", "hdf5"))] = Field(
         None,

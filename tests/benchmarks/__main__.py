@@ -28,6 +28,7 @@ GROUPS = (
     "serving",
     "start",
     "reading",
+    "sources",
     "stream",
     "costs",
     "scaling",

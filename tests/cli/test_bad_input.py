@@ -83,7 +83,7 @@ BAD_SPECS = {
     "no such input": ({"data.inputs": ["width", "hight"], "preprocessing": None}, 2, ["no column 'hight'", "'height'"]),
     "no such file": ({"data.path": "nowhere.csv"}, 2, ["no file", "nowhere.csv"]),
     "a folder as data": ({"data.path": "."}, 2, ["is a folder"]),
-    "unknown kind of file": ({"data.path": "shapes.parquet"}, 2, [".parquet"]),
+    "unknown kind of file": ({"data.path": "shapes.pkl"}, 2, [".pkl"]),
 }
 
 

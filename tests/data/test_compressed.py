@@ -55,13 +55,13 @@ def test_a_damaged_file_is_an_error_that_names_it(tmp_path, suffix):
 
 @pytest.mark.parametrize("suffix", PACKERS)
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, suffix, monkeypatch):
-    monkeypatch.setattr(size_limits, "FREE", 2**20)
+    monkeypatch.setattr(size_limits, "FREE", 2**16)
     monkeypatch.setattr(size_limits, "RATIO", 100)
-    path = packed(tmp_path, suffix, "a\n" + "1\n" * 2**21)
+    path = packed(tmp_path, suffix, "a\n" + "1\n" * 2**17)
     with pytest.raises(DataError, match="unpacks to more than") as caught:
         read_table(path)
     assert "allow_large" in (caught.value.help or "")
-    assert read_table(path, allow_large=True).rows == 2**21
+    assert read_table(path, allow_large=True).rows == 2**17
 
 
 def test_only_text_is_unpacked(tmp_path):

@@ -87,9 +87,9 @@ def test_without_the_plugin_an_unknown_suffix_is_csv(tmp_path):
 
 
 def test_a_missing_reader_of_a_known_suffix_is_asked_for(tmp_path):
-    (tmp_path / "rows.parquet").write_bytes(b"PAR1")
-    with pytest.raises(errors.DataError, match="install a plugin with the reader 'parquet'"):
-        read_table(tmp_path / "rows.parquet")
+    (tmp_path / "rows.ods").write_bytes(b"PK")
+    with pytest.raises(errors.DataError, match="install a plugin with the reader 'ods'"):
+        read_table(tmp_path / "rows.ods")
 
 
 def test_wrong_options_are_told_when_data_are_read(listing, file):

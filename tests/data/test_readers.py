@@ -249,7 +249,7 @@ BAD_FILES = {
     "no hdf5 file": ("none.h5", lambda path: None, "there is no file"),
     "NUL in the path": ("a\0b.csv", lambda path: None, "is not a valid path: .*embedded null"),
     "folder": ("folder", lambda path: path.mkdir(), "is a folder"),
-    "parquet": ("t.parquet", text, ".parquet files are not supported"),
+    "unknown": ("t.ods", text, ".ods files are not supported"),
 }
 
 

@@ -252,7 +252,7 @@ def test_intervals_are_saved_and_a_file_without_ratio_means_what_it_did(which, r
     model.save(tmp_path / "model.h5")
     loaded = mlpkit.load(tmp_path / "model.h5")
     contents = reader.read(tmp_path / "model.h5")
-    assert mlpkit.inspect(tmp_path / "model.h5")["spec_schema"] == 7  # of the preset: the ratio needs none
+    assert mlpkit.inspect(tmp_path / "model.h5")["spec_schema"] == 6  # of the preset: the ratio needs none
     del contents.arrays["target/residual_ratio"]
     writer.write(tmp_path / "before.h5", contents)
     before, errors = mlpkit.load(tmp_path / "before.h5"), contents.arrays["target/residuals"]

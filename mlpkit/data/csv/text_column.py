@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.coded_column import CodedColumn
 from mlpkit.data.columns import Column, object_column
 from mlpkit.errors import DataError
 
@@ -106,7 +107,7 @@ class TextColumn:
 
 def coded(column: Column) -> tuple[Codes, list[Text]]:
     """Return the integer code of each row's text in a column of texts, and the texts by code. Each code is used."""
-    if isinstance(column, TextColumn):
+    if isinstance(column, (TextColumn, CodedColumn)):
         return column.coded
     number_of: dict[Text, int] = {}
     codes = [number_of.setdefault(text, len(number_of)) for text in column.tolist()]
