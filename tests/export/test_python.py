@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
+import decimal
 import json
 import re
 import subprocess
@@ -103,6 +106,46 @@ def test_rows_that_do_not_fit(rows, message, penguins):
         program["predict"](rows)
     with pytest.raises(mlpkit.DataError):
         model.predict(rows)
+
+
+VALUES = [
+    *(None, "", " ", "NA", "nan", "inf", float("inf"), float("nan"), 1e308, -1e308, 10.0**30, 3, 3.0, 2008.0, True, False, np.True_),
+    *("1", "0", "2", " 1", "1e3", "1_000", "0x10", "1e400", "yes", " Yes", "$5", "5 kg", "€ 1.234,50", "Dream", "dream", "a\0b", "\ud800"),
+    *({}, {"a": 1}, [], [1, 2, 3], b"1", 1j, decimal.Decimal("1.5"), datetime.date(2020, 1, 2), datetime.datetime(2020, 1, 2, 3, 4, 5, 6)),
+    *("2020-01-02", "2020-1-2", "2020-01", "2020/01/02", "2020.01.02", "2020-01/02", "20200102", "2020-W01-1", "2020-02-30", "2020-13-02"),
+    *(
+        "2020-01-02T3:04",
+        "2020-01-02 03:04:05.1234567 +02:30",
+        "2020-01-02T03:04:60-0330",
+        "2020-01-02T24:00",
+        "2020-01-02T03",
+        "0000-01-01",
+    ),
+    *("9999-12-31T23:59:59.999999Z", "9999-12-31T23:00-02:00", "0001-01-01T00:00+14:00", "1890-05-06T07:08:09.25+00:53:28"),
+]
+
+
+def test_a_single_odd_value_is_refused_or_predicted_as_by_the_model(cases):
+    path, rows, _ = cases["classes"]
+    model = mlpkit.load(path)
+    program = imported(model)
+    for name in rows[1]:
+        for value in VALUES:
+            row, expected, found = [rows[1] | {name: value}], None, None
+            with warnings.catch_warnings(), contextlib.suppress(mlpkit.DataError):
+                warnings.simplefilter("ignore", mlpkit.UnseenCategoryWarning)
+                expected = model.predict_proba(row)
+            with contextlib.suppress(ValueError):
+                found = program["predict_proba"](row)
+            assert (found is None) == (expected is None), (name, value)
+            if expected is not None:
+                np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12, err_msg=f"{name} {value!r}")
+
+
+@pytest.mark.parametrize("rows", [None, 3, "rows.csv", [1], iter([{}]), [{}, 1]])
+def test_no_table_is_refused(rows, penguins):
+    with pytest.raises(ValueError, match="give a list of dictionaries"):
+        penguins[1]["predict"](rows)
 
 
 def test_a_missing_value_that_training_did_not_allow():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ def columns_of(rows: Any) -> dict[str, Any]:
         if missing := [name for name in names if name not in rows]:
             raise ValueError(f"the rows have no column {missing[0]!r}")
         return {name: rows[name] for name in names}
-    if len(rows) == 0 or isinstance(rows[0], Mapping):
+    if isinstance(rows, Sequence) and all(isinstance(row, Mapping) for row in rows):
         return {name: [row.get(name) for row in rows] for name in names}
     array, widths = np.asarray(rows), [column["width"] for column in COLUMNS]
     by_name = [column["name"] for column in COLUMNS if column["kind"] in ("category", "date")]
@@ -48,11 +48,13 @@ def columns_of(rows: Any) -> dict[str, Any]:
 def numbers_of(column: dict[str, Any], given: Any) -> Array:
     """Return the numbers of a column, NaN where they are missing, shape (rows, width)."""
     if column["kind"] == "date":
-        return np.array([date_parts(value, column["parts"]) for value in given], float).reshape(-1, column["width"])
+        return np.array([date_parts(column, value) for value in given], float).reshape(-1, column["width"])
     array = given if isinstance(given, np.ndarray) else np.array(given, object)
     if array.dtype.kind not in "fiub":
         array = np.array([number(column, value) for value in array.ravel().tolist()], float).reshape(array.shape)
     array = array.astype(float).reshape(-1, column["width"])
+    if column["kind"] == "boolean" and not (np.isnan(array) | (array == 0) | (array == 1)).all():
+        raise ValueError(f"the column {column['name']!r} has a value that is neither true nor false")
     if np.isinf(array).any():
         raise ValueError(f"the column {column['name']!r} has an infinite value")
     return array

@@ -11,6 +11,8 @@ import numpy as np
 
 from mlpkit.export.python.program.model import MODEL
 
+BLANKS = " \t\u00a0\u2009\u202f"
+
 
 def is_missing(value: Any) -> bool:
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
@@ -20,23 +22,26 @@ def is_missing(value: Any) -> bool:
 
 def number(column: dict[str, Any], value: Any) -> float:
     """Return the number of a single value."""
-    if is_missing(value):
-        return math.nan
-    if not isinstance(value, str):
-        return float(value)
     notation = column.get("notation")
     try:
+        if is_missing(value.strip(BLANKS) if notation and isinstance(value, str) else value):
+            return math.nan
+        if not isinstance(value, str):
+            if column["kind"] == "number" and isinstance(value, (bool, np.bool_)):
+                raise ValueError
+            return float(value)
         if notation is None:
+            if "_" in value:
+                raise ValueError
             return float({"true": "1", "false": "0"}.get(value.lower(), value) if column["kind"] == "boolean" else value)
         if "true" in notation:
             word = value.strip(BLANKS).lower()
             return float([word in notation["false"], word in notation["true"]].index(True))
         return written(value, **notation)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         raise ValueError(f"the column {column['name']!r} has {value!r}, which is not a number") from None
 
 
-BLANKS = " \t\u00a0\u2009\u202f"
 MAGNITUDES = {"k": 3, "m": 6, "mn": 6, "b": 9, "bn": 9}
 
 
@@ -68,14 +73,39 @@ def written(text: str, unit: list[str], decimal: str, magnitudes: bool) -> float
     return (sign or 1) * float(f"{re.sub('[^0-9]', '', found[1]) or 0}.{found[3] or 0}e{power}")
 
 
-def date_parts(value: Any, parts: list[str]) -> list[float]:
-    """Return the numbers of a date: a text of ISO 8601, a date of Python or NumPy; in UTC where it has no time zone."""
+DATE = re.compile(
+    r"(\d{4})([-/.])(\d{1,2})(?:\2(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?"
+    r"(?: ?(Z|[+-]\d{2}(?::?\d{2}(?::?\d{2})?)?))?)?)?",
+    re.ASCII,
+)
+
+
+def moment_of(text: str) -> datetime.datetime:
+    """Return a date of ISO 8601, in UTC where it has no time zone."""
+    found = DATE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError
+    year, _, month, day, hour, minute, second, fraction, zone = found.groups()
+    hours, minutes, seconds = (int(digits or 0) for digits in (hour, minute, second))
+    if hours > 23 or minutes > 59 or seconds > 60:  # 60 is a leap second
+        raise ValueError
+    ahead = [int(digits) for digits in (*re.findall(r"\d\d", zone or ""), 0, 0, 0)[:3]]
+    zoned = datetime.timedelta(hours=ahead[0], minutes=ahead[1], seconds=ahead[2]) * (-1 if zone and zone[0] == "-" else 1)
+    time = datetime.timedelta(hours=hours, minutes=minutes, seconds=seconds, microseconds=int((fraction or "")[:6].ljust(6, "0")))
+    return datetime.datetime(int(year), int(month), int(day or 1)) + (time - zoned)
+
+
+def date_parts(column: dict[str, Any], value: Any) -> list[float]:
+    """Return the numbers of a date: a text of ISO 8601, a date of Python or NumPy."""
+    parts = column["parts"]
     if is_missing(value):
         return [math.nan] * len(parts)
     if isinstance(value, np.datetime64):
         value = value.astype("datetime64[us]").item()
-    moment = datetime.datetime.fromisoformat(str(value).strip().replace("Z", "+00:00"))
-    moment = moment.astimezone(datetime.timezone.utc).replace(tzinfo=None) if moment.tzinfo else moment  # noqa: UP017 - also for older Pythons
+    try:
+        moment = moment_of(str(value))
+    except (ValueError, OverflowError):
+        raise ValueError(f"the column {column['name']!r} has {value!r}, which is no date") from None
     midnight = datetime.datetime(moment.year, moment.month, moment.day)
     days, fraction = (midnight - datetime.datetime(1970, 1, 1)).days, (moment - midnight) / datetime.timedelta(days=1)
     year, hour = 2 * math.pi * (moment.timetuple().tm_yday - 1) / 365.25, 2 * math.pi * fraction
@@ -88,6 +118,8 @@ def date_parts(value: Any, parts: list[str]) -> list[float]:
 def category(value: Any) -> str | None:
     if isinstance(value, (list, tuple)):  # a column of an array
         (value,) = value
+    if isinstance(value, (dict, complex)):
+        raise ValueError(f"{value!r} is no category")
     if is_missing(value):
         return None
-    return str(int(value)) if isinstance(value, float) and value == int(value) else str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
