@@ -19,7 +19,7 @@ LAYERS = [  # from the lowest up; within a layer, a name may import those to its
     ["preprocessing", "provenance"],
     ["training"],
     ["progress", "model"],
-    ["export", "testing", "scaffold", "importing", "sklearn", "tracking", "explain", "report", "cross_validation", "serving"],
+    ["export", "testing", "scaffold", "importing", "sklearn", "tracking", "explain", "report", "cross_validation", "tuning", "serving"],
     ["cli", "__pyinstaller", "__main__"],
 ]
 PLUGINS = ["activations", "losses", "optimizers", "initializers", "schedules", "metrics"]

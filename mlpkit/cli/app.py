@@ -36,6 +36,7 @@ from mlpkit.cli.plugins.show import show_plugin
 from mlpkit.cli.predict import predict
 from mlpkit.cli.report import report
 from mlpkit.cli.schema import schema
+from mlpkit.cli.search import search
 from mlpkit.cli.serve import serve
 from mlpkit.cli.standard_streams import silence
 from mlpkit.cli.train import train
@@ -75,7 +76,7 @@ def _help_alone(context: typer.Context) -> None:
         context.obj.out(context.get_help())
 
 
-for _command in (init, check, train, cv, evaluate, predict, explain, report, compare, plot, serve, info, export, schema, doctor):
+for _command in (init, check, train, cv, search, evaluate, predict, explain, report, compare, plot, serve, info, export, schema, doctor):
     app.command(_command.__name__, cls=Command)(with_common(_command))
 app.command("import", cls=Command)(with_common(import_weights))
 _VERBS: dict[str, Callable[..., None]] = {

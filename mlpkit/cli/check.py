@@ -36,6 +36,10 @@ def check(
     try:
         file = SpecFile(spec)
         with file.places():
+            if searched := _searched(file):
+                console.out(f"{one_line(file.file)} is valid at all ends of its search: {searched}")
+                console.say(one_line(f"next: {with_code(f'mlpkit search {shlex.quote(spec)}', code)}"))
+                return
             parsed = file.read()
             known = _with_data(console, parsed, data)
     except MLPKitError as error:
@@ -50,6 +54,22 @@ def check(
     else:
         console.out("\n".join([f"{one_line(file.file)} is valid", *([facts_text(known)] if known else [])]))
     console.say(one_line(f"next: {with_code(f'mlpkit train {shlex.quote(spec)}', code)}"))
+
+
+def _searched(file: SpecFile) -> str:
+    """Return the values that a spec leaves to a search, after checking it at all of their ends; empty if it has none."""
+    if '"search"' not in file.text:
+        return ""
+    from mlpkit.text import json_text
+    from mlpkit.tuning.search import check_space
+    from mlpkit.tuning.space import Space, has_search
+
+    value = json_text.parse(file.text, file.file)
+    if not has_search(value):
+        return ""
+    space = Space.of(value)
+    check_space(space, file.folder)
+    return "; ".join(one_line(f"{dimension.name}: {dimension.described}") for dimension in space.dimensions)
 
 
 def _with_data(console: Console, spec: Spec, data: str | None) -> dict[str, Any]:

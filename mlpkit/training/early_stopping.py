@@ -49,7 +49,7 @@ class Monitor:
 
     def improved(self, epoch: Epoch) -> bool:
         """Record the next epoch; return True if it is the best so far."""
-        value, loss = self._value(epoch), _finite_or_infinite(epoch.validation_loss)
+        value, loss = self.reading(epoch), _finite_or_infinite(epoch.validation_loss)
         if self.best is None or value < self.value - (self.options.min_delta if self.options else 0.0):
             self.waited = 0
         else:
@@ -65,7 +65,8 @@ class Monitor:
         found = [epoch.validation_loss for epoch in history if epoch.number == best]
         self.validation_loss = _finite_or_infinite(found[-1] if found else None)
 
-    def _value(self, epoch: Epoch) -> float:
+    def reading(self, epoch: Epoch) -> float:
+        """Return the monitored value of an epoch, negated if higher is better; infinity if it was not measured."""
         measured = {"validation_loss": epoch.validation_loss, **epoch.metrics}.get(self.watched)
         if measured is None and self.options is None:
             measured = epoch.loss

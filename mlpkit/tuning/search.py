@@ -1,0 +1,264 @@
+"""`search`: the best of many specs by their validation rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlpkit.data.disk.table import StoredTable
+from mlpkit.errors import DataError, MLPKitError, SpecError
+from mlpkit.files.paths import as_path
+from mlpkit.preprocessing.prepare import Prepared, prepare
+from mlpkit.preprocessing.raw_rows import RawRows, read_rows
+from mlpkit.spec import Spec
+from mlpkit.spec.reading import read_text
+from mlpkit.text import json_text
+from mlpkit.text.shown import counted
+from mlpkit.threads import chosen, cores
+from mlpkit.training.early_stopping import Monitor
+from mlpkit.training.interrupts import Interrupts
+from mlpkit.tuning.space import Space
+from mlpkit.tuning.study import Study, Trial
+from mlpkit.tuning.task import run_task, trial_of
+from mlpkit.tuning.trial import score_name, trial_spec
+from mlpkit.workers.job import Job
+from mlpkit.workers.pool import Pool, Task
+from mlpkit.workers.shared_objects import as_arrays
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """Result of a search.
+
+    Attributes
+    ----------
+    space : Space
+    score_name : str
+        Figure of the validation rows that is compared, such as "validation_loss".
+    sign : float
+        -1.0 if a higher score is better, else 1.0; scores of trials are multiplied by it.
+    trials : tuple of Trial
+        Trials that are finished, in order.
+    """
+
+    space: Space
+    score_name: str
+    sign: float
+    trials: tuple[Trial, ...]
+
+    @property
+    def best(self) -> Trial:
+        """Whole trial with the best score. Raise DataError if none is whole."""
+        whole = [trial for trial in self.trials if trial.state == "complete" and trial.score is not None]
+        if not whole:
+            problem = next((trial.problem for trial in self.trials if trial.problem), "")
+            raise DataError(f"no trial has come to its end{f': {problem}' if problem else ''}", help="widen the search, or run more trials")
+        return min(whole, key=lambda trial: (trial.score, trial.number))
+
+    def shown(self, score: float | None) -> float | None:
+        """Return a score as the figure that it is."""
+        return None if score is None else self.sign * score
+
+    @property
+    def spec(self) -> Any:
+        """Spec of the best trial, as JSON."""
+        return self.space.filled(self.best.values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the search in short, as JSON values: for the metadata of a model."""
+        best = self.best
+        return {
+            "score": {self.score_name: self.shown(best.score)},
+            "trial": best.number,
+            "values": best.values,
+            "trials": len(self.trials),
+            "pruned": sum(trial.state == "pruned" for trial in self.trials),
+            "epochs": sum(trial.epochs for trial in self.trials),
+        }
+
+
+def search(
+    spec: dict[str, Any] | str | Path,
+    rows: Any = None,
+    y: Any = None,
+    *,
+    trials: int = 50,
+    store: str | Path = "search.journal",
+    workers: int | None = None,
+    prune: bool = True,
+    weights: Any = None,
+    folder: str | Path = "",
+    on_trial: Callable[[Trial, Search], object] | None = None,
+) -> Search:
+    """Train many specs, and return their scores on the validation rows.
+
+    The values to search stand in the spec: ``{"search": {"low": 16, "high": 128, "log": true}}`` for a number, an integer if both ends are,
+    optionally with a "step", or ``{"search": {"choice": [...]}}``. Optuna's TPE chooses values by those of earlier trials (Bergstra et al.
+    2011). Each trial is in the store when it ends, so that a search that was killed goes on where it was: only the running trials are lost.
+    A trial that is among the worse two thirds after a ninth or a third of its epochs is ended.
+
+    Parameters
+    ----------
+    spec : dict, str or Path
+        Spec with values to search, or the path of its JSON file. Of an ensemble one member is trained.
+    rows, y, weights
+        As for `train`.
+    trials : int
+        Trials in all, with those that the store has already.
+    store : str or Path
+        Journal file, which is created, or the URL of a database: several processes and machines may use one.
+    workers : int, optional
+        Worker processes, each with one thread; default: the number of processors. With one, trials run in this process.
+    prune : bool
+        False to train each trial to its end.
+    folder : str or Path
+        Folder for relative paths in a dictionary.
+    on_trial : callable, optional
+        Called with each finished trial, and the search so far.
+
+    Returns
+    -------
+    Search
+
+    Raises
+    ------
+    SpecError
+        The spec has nothing to search, is not valid at an end of the search, holds out no validation rows, or the store is of another spec.
+    DataError
+        Optuna is not installed, or data or store cannot be used.
+    KeyboardInterrupt
+        Ctrl-C; its attribute `result` is the search so far.
+    """
+    if trials < 1 or (workers is not None and workers < 1):
+        raise DataError(f"there are {trials} trials and {workers} workers", help="use at least 1")
+    space, folder = read_space(spec, folder)
+    first = check_space(space, folder)
+    own = trial_spec(first)
+    values = {
+        "spec": space.value,
+        "folder": str(folder),
+        "store": str(store),
+        "seed": own.seed,
+        "trials": trials,
+        "epochs": max(checked.training.epochs for checked in _corners(space, folder)),
+        "prune": prune,
+    }
+    study = Study(str(store), space, own.seed, prune=prune, epochs=values["epochs"])
+    name, sign = score_name(own), Monitor(own).sign
+    done = study.trials()
+    result = Search(space, name, sign, tuple(done))
+    if len(done) >= trials:
+        return result
+    shared = _shared(space, first, rows, y, weights)
+    try:
+        for trial in _trials(shared, values, trials - len(done), workers):
+            done.append(trial)
+            result = Search(space, name, sign, tuple(sorted(done, key=lambda each: each.number)))
+            if on_trial is not None:
+                on_trial(trial, result)
+    except KeyboardInterrupt as interrupt:
+        interrupt.result = result  # type: ignore[attr-defined]
+        raise
+    return Search(space, name, sign, tuple(study.trials()))
+
+
+def read_space(spec: Any, folder: str | Path = "") -> tuple[Space, Path]:
+    """Return the search space of a spec, and the folder of its paths. Raise SpecError if it has none, or cannot be read."""
+    if isinstance(spec, Spec):
+        raise SpecError("a Spec has no values to search", help="give the dictionary or the JSON file that has them")
+    if isinstance(spec, dict):
+        return Space.of(spec), Path(folder)
+    path = as_path(spec, SpecError, "the spec")
+    return Space.of(json_text.parse(read_text(str(path)), str(path))), path.parent
+
+
+def check_space(space: Space, folder: str | Path) -> Spec:
+    """Return the spec of the first values. Raise SpecError for the first end of the search at which the spec is not valid."""
+    return next(_corners(space, folder))
+
+
+def _corners(space: Space, folder: str | Path) -> Iterator[Spec]:
+    """Yield the spec of the first values, and those of all ends. Raise SpecError for the first that is not valid."""
+    found = []
+    for dimension, end, value in space.corners():
+        try:
+            found.append(Spec.model_validate(value, folder=folder))
+        except MLPKitError as error:
+            message = f"with {dimension.name} = {end!r}: {error.message}"
+            raise type(error)(message, help=error.help, problems=error.problems) from error
+    yield from found
+
+
+def _shared(space: Space, spec: Spec, rows: Any, y: Any, weights: Any) -> Prepared | RawRows:
+    """Return the prepared data for all trials, or raw rows if their encoding is searched too."""
+    if not space.encodes_anew:
+        prepared = prepare(spec, rows, y, weights=weights)
+        if not prepared.validated:
+            raise DataError("there are no validation rows to compare specs by", help='add "data": {"split": {"validation": 0.2}}')
+        return prepared
+    if spec.data.validation is not None:
+        help = 'mark the rows in a column instead: "split": {"column": ...}'
+        raise SpecError.at("data.validation", "a search over the encoding of the data needs its validation rows in the same table", help)
+    found = read_rows(spec, rows, y, weights, part="training", storage="memory")
+    if isinstance(found.table, StoredTable):
+        raise SpecError.at("data.in_memory", "a search over the encoding of the data needs the rows in memory", "remove it")
+    return found
+
+
+def _trials(shared: Prepared | RawRows, values: dict[str, Any], count: int, workers: int | None) -> Iterator[Trial]:
+    """Yield finished trials, at most `count`, from worker processes or from this one."""
+    number = min(count, workers or chosen() or cores())
+    tasks = [Task("a trial", "mlpkit.tuning.task:run_task", values) for _ in range(count)]
+    if number > 1:
+        try:
+            pool = Pool(as_arrays(shared), number)
+        except (OSError, TypeError, AttributeError):  # no processes here, or data that stay on disk
+            pass
+        else:
+            yield from _in_workers(pool, tasks)
+            return
+    arrays = as_arrays(shared)
+    for _ in tasks:
+        trial = trial_of(run_task(values, b"", Job(arrays, lambda *_: None, lambda: False))[0])
+        if trial is None:
+            return
+        yield trial
+
+
+def _in_workers(pool: Pool, tasks: list[Task]) -> Iterator[Trial]:
+    interrupts = Interrupts()
+    interrupts.begin()
+    try:
+        with pool:
+            for message in pool.run(tasks, lambda: interrupts.pending):
+                if message.done and (trial := trial_of(message.values)) is not None:
+                    yield trial
+        interrupts.let()
+    finally:
+        interrupts.end()
+
+
+def table(found: Search) -> dict[str, list[Any]]:
+    """Return the trials as columns: number, state, score, epochs, seconds, the values by their names, and problems."""
+    names = [dimension.name for dimension in found.space.dimensions]
+    labels = {dimension.name: dict(zip(map(str, dimension.choices), dimension.labels, strict=True)) for dimension in found.space.dimensions}
+    columns: dict[str, list[Any]] = {"trial": [], "state": [], found.score_name: [], "epochs": [], "seconds": []}
+    columns |= {name: [] for name in names} | {"problem": []}
+    for trial in found.trials:
+        row = [trial.number, trial.state, found.shown(trial.score), trial.epochs, round(trial.seconds, 3)]
+        row += [labels[name].get(str(trial.values[name]), trial.values[name]) for name in names]
+        for column, value in zip(columns.values(), [*row, trial.problem], strict=True):
+            column.append(value)
+    return columns
+
+
+def summary(found: Search) -> str:
+    """Return a sentence on the search."""
+    pruned = sum(trial.state == "pruned" for trial in found.trials)
+    failed = [trial for trial in found.trials if trial.state == "failed"]
+    best = found.best
+    parts = [f"{counted(len(found.trials), 'trial')}, {pruned} ended early" + (f", {len(failed)} failed" if failed else "")]
+    parts.append(f"best {found.score_name} {found.shown(best.score):.6g} in trial {best.number}")
+    return "; ".join(parts)
