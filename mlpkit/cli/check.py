@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -77,11 +78,19 @@ def _with_data(console: Console, spec: Spec, data: str | None) -> dict[str, Any]
     path = spec.data.path
     if data is None and path is None:
         return {}
-    if data is None and path is not None and (path == "-" or not spec.resolve_path(path).exists()):
-        console.warn(f"the data were not checked: {path} does not exist")
+    if data is None and path is not None and (absent := _absent(spec, path)):
+        console.warn(f"the data were not checked: {absent} does not exist")
         return {}
     from mlpkit.model.model import Model
     from mlpkit.preprocessing.prepare import prepare
 
     prepared = prepare(spec, data)
     return facts(Model.for_data(spec, prepared), prepared)
+
+
+def _absent(spec: Spec, paths: str | tuple[str, ...]) -> str:
+    """Return the first path of data that does not exist, and is no glob; an empty text if there is none."""
+    for path in [paths] if isinstance(paths, str) else paths:
+        if path == "-" or not (spec.resolve_path(path).exists() or glob.has_magic(path)):
+            return path
+    return ""

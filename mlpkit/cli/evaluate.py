@@ -97,7 +97,9 @@ def evaluate(
 def _trained_on(model: Model, data: str) -> bool:
     """Return True if the data have the name of the spec's file, and its split holds out rows."""
     path, split = model.spec.data.path, model.spec.data.split
-    return path is not None and split is not None and split.column is None and os.path.basename(path) == os.path.basename(data)
+    if not isinstance(path, str) or split is None or split.column is not None:
+        return False
+    return os.path.basename(path) == os.path.basename(data)
 
 
 def _check_bounds(console: Console, measured: dict[str, float], bounds: dict[str, float], label: str) -> None:

@@ -116,7 +116,8 @@ def _check_streams(spec: str, data: str | None, output: str) -> None:
 
 def data_files(spec: Spec, data: str | None) -> list[str | Path]:
     """Return the data files that the run reads."""
-    named = [spec.data.path if data is None else None, spec.data.validation]
+    path = spec.data.path if data is None else None
+    named = [*(path if isinstance(path, tuple) else [path]), spec.data.validation]
     return [*([] if data is None else [data]), *(spec.resolve_path(path) for path in named if path is not None)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from pydantic_core import PydanticCustomError
 from mlpkit.data.compression import compression_of, data_suffix
 from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.frames import as_table
+from mlpkit.data.joined_tables import check_columns, join
+from mlpkit.data.shards import Paths, described, first_file, shard_paths
 from mlpkit.data.table import Table, data_error
 from mlpkit.errors import DataError, MissingPlugin, PluginError, SpecError
 from mlpkit.files.paths import as_path
@@ -43,7 +45,7 @@ UNREADABLE = (
 
 
 def read_table(
-    path: str | Path,
+    path: Paths,
     *,
     format: str | Mapping[str, Any] | None = None,
     columns: Collection[str] | None = None,
@@ -55,8 +57,8 @@ def read_table(
 
     Parameters
     ----------
-    path : str or Path
-        Path of a file, or "-" for stdin.
+    path : str, Path or sequence of them
+        Path of a file, a folder or a glob, or a list of these, whose files are shards of one table; or "-" for stdin.
     format : str or mapping, optional
         Name of a reader, or a mapping with that as its type and its options. The default follows from the file's suffix, and is
         CSV for an unknown suffix; that of a compression is left out before. Stdin is CSV, TSV or JSON lines.
@@ -81,6 +83,10 @@ def read_table(
     PluginError
         The reader is not installed, or fails.
     """
+    if (files := shard_paths(path, any_suffix=format is not None)) is not None:
+        shared: dict[str, Any] = {"format": format, "columns": columns, "missing": missing, "allow_large": allow_large, **options}
+        return join([read_table(file, **shared) for file in files], described(path))
+    path = first_file(path)
     reader = _reader(path, format, {"missing": {"only": list(missing)}, **options})
     path = _located(path, reader)
     with attributing_errors(), _readable(path):
@@ -101,12 +107,15 @@ def read_csv_bytes(content: bytes, *, format: str | Mapping[str, Any] | None, mi
 
 
 def open_table(
-    path: str | Path, format: str | Mapping[str, Any] | None, columns: Collection[str] | None, *, allow_large: bool = False
+    path: Paths, format: str | Mapping[str, Any] | None, columns: Collection[str] | None, *, allow_large: bool = False
 ) -> StoredTable | None:
     """Return the columns of an NPY or HDF5 file without reading them, or None for a file of another format.
 
     See `read_table` for parameters and errors.
     """
+    if shard_paths(path, any_suffix=format is not None) is not None:
+        return None
+    path = first_file(path)
     reader = _reader(path, format, {})
     if type(reader).on_disk is Reader.on_disk:
         return None
@@ -117,7 +126,7 @@ def open_table(
 
 
 def iter_tables(
-    path: str | Path,
+    path: Paths,
     *,
     rows: int,
     format: str | Mapping[str, Any] | None = None,
@@ -130,6 +139,11 @@ def iter_tables(
 
     See `read_table` for parameters and errors.
     """
+    if (files := shard_paths(path, any_suffix=format is not None)) is not None:
+        shared: dict[str, Any] = {"format": format, "columns": columns, "missing": missing, "allow_large": allow_large, **options}
+        yield from _alike(table for file in files for table in iter_tables(file, rows=rows, **shared))
+        return
+    path = first_file(path)
     reader = _reader(path, format, {"missing": {"only": list(missing)}, **options})
     path = _located(path, reader)
     first = 0
@@ -141,6 +155,16 @@ def iter_tables(
                 yield table
             else:
                 yield from (table.take(slice(start, start + rows)) for start in range(0, table.rows, rows))
+
+
+def _alike(tables: Iterable[Table]) -> Iterator[Table]:
+    """Yield tables of several files. Raise DataError if one has other columns than the first."""
+    first: Table | None = None
+    for table in tables:
+        first = first or table.take(slice(0, 0))
+        if not first.records:
+            check_columns(first.names, table, first.source)
+        yield table
 
 
 def _as_table(reader: Reader, found: Any, path: str | Path, first: int = 0) -> Table:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
 from mlpkit.data.compression import data_suffix
 from mlpkit.data.disk.arrays import stored_source
 from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.readers import FORMATS, open_table, read_csv_bytes, read_table
+from mlpkit.data.shards import Paths, are_files, first_file
 from mlpkit.data.table import Table
 from mlpkit.spec import Spec
 from mlpkit.spec.file_format import CSV_OPTIONS
 
 
-def read_source(spec: Spec, source: str | Path, columns: Collection[str] | None = None) -> Table:
+def read_source(spec: Spec, source: Paths, columns: Collection[str] | None = None) -> Table:
     """Read the rows of a file with the options of the spec's own file.
 
     Parameters
     ----------
     spec : Spec
-    source : str or Path
-        Path of a file, or "-" for stdin.
+    source : str, Path or sequence of them
+        Path of a file, or "-" for stdin; or a folder, a glob, or a list of paths, whose files are shards of one table.
     columns : collection of str, optional
         Read only these arrays of an NPZ or HDF5 file.
 
@@ -52,17 +52,17 @@ def open_source(spec: Spec, source: Any, columns: Collection[str] | None = None)
     DataError
         The file cannot be read as a table.
     """
-    if isinstance(source, (str, Path)):
+    if are_files(source):
         return open_table(source, reading(spec, source)["format"], columns, allow_large=spec.data.allow_large)
     return stored_source(source, spec.data.inputs)
 
 
-def reading(spec: Spec, source: str | Path) -> dict[str, Any]:
+def reading(spec: Spec, source: Paths) -> dict[str, Any]:
     """Return the options of `read_table` and `iter_tables` for a file that a user names.
 
     `data.format` is the format of the spec's own file. It applies to other files with the same suffix or with an unknown one.
     """
-    data, ending = spec.data, data_suffix(source)
-    other = data.path is not None and ending in FORMATS and ending != data_suffix(data.path)
+    data, ending = spec.data, data_suffix(first_file(source))
+    other = data.path is not None and ending in FORMATS and ending != data_suffix(first_file(data.path))
     of_csv = {key: getattr(data, key) for key in CSV_OPTIONS}
     return {"format": None if other else data.format, **of_csv, "allow_large": data.allow_large}

@@ -73,6 +73,8 @@ class Table:
         Delimiter of the fields of a CSV file.
     by_line : bool
         True if `numbers` are lines of a file.
+    files, file_of : tuple of str, and array of int, shape (rows,), or None
+        Files of a table of shards, and the index of the file of each row.
     units : mapping of str to Notation or Words
         Notations of columns of texts. A column without one has plain numbers, or categories.
 
@@ -101,6 +103,8 @@ class Table:
         self.columns = {name: _column(values, name) for name, values in columns.items()}
         self.separator: str | None = None
         self.by_line = text_file
+        self.files: tuple[str, ...] = ()
+        self.file_of: Rows | None = None
         self.units: Mapping[str, AnyNotation] = {}
         self.source, self.named, self.text_file, self.unnamed = source, named, text_file, unnamed
         lengths = {name: len(column) for name, column in self.columns.items()}
@@ -143,6 +147,7 @@ class Table:
         part = copy.copy(self)  # keeps the results of checks and conversions
         part.columns = {name: column[rows] for name, column in self.columns.items()}
         part.numbers = self.numbers[rows]
+        part.file_of = None if self.file_of is None else self.file_of[rows]
         part.rows = len(part.numbers)
         part.parsed = {key: values[rows] for key, values in self.parsed.items() if values is not None}
         part.dates = {key: values[rows] for key, values in self.dates.items()}
@@ -198,11 +203,14 @@ class Table:
     def place(self, row: int) -> str:
         """Return the position of a row for an error message, such as "line 17 of penguins.csv" or "row 16"."""
         unit = "line" if self.by_line else "row"
-        return f"{unit} {self.numbers[row]}" + (f" of {self.source}" if self.source else "")
+        return f"{unit} {self.numbers[row]}" + (f" of {self._file(row)}" if self.source else "")
 
     def error(self, message: str, row: int, help: str = "") -> DataError:
         """Return an error at a row. The message is expected to include the row's `place`."""
-        return data_error(message, self.source, int(self.numbers[row]) if self.by_line else 0, help)
+        return data_error(message, self._file(row), int(self.numbers[row]) if self.by_line else 0, help)
+
+    def _file(self, row: int) -> str:
+        return self.source if self.file_of is None else self.files[self.file_of[row]]
 
     def missing_columns(self, names: Sequence[str]) -> DataError:
         """Return the error for columns that do not exist, with the nearest names that do."""

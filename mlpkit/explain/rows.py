@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.frames import as_table, is_empty
+from mlpkit.data.shards import are_files
 from mlpkit.data.sources import open_source, read_source
 from mlpkit.data.table import Table
 from mlpkit.errors import DataError
@@ -78,7 +78,7 @@ def open_rows(model: Model, rows: Any, *, allow_large: bool = False) -> Table | 
     needed = [*inputs.order, *(data.target or ()), PREDICTED, *([] if data.weight is None else [data.weight])]
     found: Table | StoredTable | None = rows if isinstance(rows, StoredTable) else open_source(spec, rows, needed)
     if found is None:
-        found = read_source(spec, rows, needed) if isinstance(rows, (str, Path)) else as_table(rows)
+        found = read_source(spec, rows, needed) if are_files(rows) else as_table(rows)
     if not found.rows:
         raise DataError("the data have no rows", help="give at least one row")
     return found

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlpkit.data.frames import as_table, is_empty, plain_array
+from mlpkit.data.shards import are_files
 from mlpkit.errors import DataError
 from mlpkit.spec import Spec
 
@@ -75,7 +75,7 @@ class RowEncoder:
             return plain_array(rows, width, spec.dtype)
         if on_unseen == "warn" and (encoded := encoder.plain.encode(rows, spec.dtype)) is not None:
             return encoded
-        if isinstance(rows, (str, Path)):
+        if are_files(rows):
             from mlpkit.data.sources import read_source
 
             return encoder.encode(read_source(spec, rows, encoder.order), spec.dtype, on_unseen)

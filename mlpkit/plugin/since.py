@@ -31,8 +31,8 @@ class Since:
     values : tuple, optional
         Values added in that version, for an option that is older. The option itself is always stored.
     older : tuple, optional
-        Values of an older option that existed before that version. The option itself is always stored. Those of a mapping are its
-        values.
+        Values of an older option that existed before that version; a type stands for all of its values. The option itself is always
+        stored. The values of a mapping are its own.
     newer : tuple of (value, int), optional
         Values that were added after that version, each with its spec schema. An object has the class variable `since`.
 
@@ -55,12 +55,15 @@ class Since:
     def schema(self, value: Any) -> int:
         """Return the spec schema that is needed to store a value of the option."""
         several = list(value.values()) if isinstance(value, Mapping) and self.of_values else [value]
-        newer = any(one not in self.older if self.older else not self.values or one in self.values for one in several)
+        newer = any(not self._is_older(one) if self.older else not self.values or one in self.values for one in several)
         found = [self.version if newer and isinstance(self.version, int) else BASE_SCHEMA]
         if self.newer:
             found += [schema for one in several for other, schema in self.newer if one == other]
             found += [int(getattr(type(one), "since", BASE_SCHEMA)) for one in several]
         return max(found)
+
+    def _is_older(self, value: Any) -> bool:
+        return value in self.older or isinstance(value, tuple(kind for kind in self.older if isinstance(kind, type)))
 
 
 class Stored(NamedTuple):

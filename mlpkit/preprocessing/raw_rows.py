@@ -14,6 +14,7 @@ from mlpkit.data.column_types import missing_rows, numbers
 from mlpkit.data.disk.arrays import KEEP
 from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.frames import as_table
+from mlpkit.data.shards import are_files, described
 from mlpkit.data.sources import open_source, read_source
 from mlpkit.data.table import Rows, Table, data_error, missing_columns
 from mlpkit.data.written_numbers import Notation
@@ -132,9 +133,9 @@ def _table(spec: Spec, source: Any, needed: list[str] | None, storage: Storage) 
         if stored is not None:
             return stored
         if storage == "by spec":
-            name = str(source) if isinstance(source, (str, Path)) else f"the given {type(source).__name__}"
+            name = described(source) if are_files(source) else f"the given {type(source).__name__}"
             raise SpecError.at("data.in_memory", f"it is false, but {name} cannot stay on disk", KEEP)
-    if isinstance(source, (str, Path)):
+    if are_files(source):
         return read_source(spec, source, needed)
     table = as_table(source)
     by_position = not table.named and data.inputs is not None and table.width == len(data.inputs)
@@ -165,8 +166,10 @@ def notations(spec: Spec) -> dict[str, Notation]:
     return {name: Notation(unit.unit, unit.decimal or decimal, unit.magnitudes) for name, unit in spec.data.units.items()}
 
 
-def own_path(spec: Spec, path: str) -> str | Path:
-    """Return the path of a file that the spec names. Raise SpecError for the spec of a model file, which must not open files."""
+def own_path(spec: Spec, path: str | tuple[str, ...]) -> str | Path | list[Path]:
+    """Return the path of files that the spec names. Raise SpecError for the spec of a model file, which must not open files."""
+    if not isinstance(path, str):
+        return [spec.resolve_path(one) for one in path]
     return path if path == "-" and spec.has_paths else spec.resolve_path(path)
 
 

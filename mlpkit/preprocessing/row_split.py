@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.folds import Folds, group_folds, hash_folds, rotating_folds, time_folds
+from mlpkit.data.shards import are_files
 from mlpkit.data.splits import hash_numbers, split_by_column, split_by_group, split_by_share, split_by_time
 from mlpkit.data.table import Rows, Table, missing_columns
 from mlpkit.errors import DataError, SpecError
@@ -223,7 +224,7 @@ def _given(spec: Spec, validation: Any) -> RawRows | None:
             raise DataError(f"validation has {len(validation)} parts", help="give (inputs, targets) or (inputs, targets, weights)")
         weights = validation[2] if len(validation) == 3 else None
         return read_rows(spec, validation[0], validation[1], weights, part="validation", storage=storage)
-    if isinstance(validation, list) and not all(isinstance(row, Mapping) for row in validation):
+    if isinstance(validation, list) and not are_files(validation) and not all(isinstance(row, Mapping) for row in validation):
         raise DataError("validation is a list without targets", help="give a tuple: (inputs, targets)")
     if validation is None and spec.data.validation is not None and spec.has_paths:
         validation = own_path(spec, spec.data.validation)

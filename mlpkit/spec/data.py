@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from mlpkit.plugin.since import Since
 from mlpkit.spec.class_labels import Label, Labels
 from mlpkit.spec.csv_options import MISSING, Encoding, Header, Missing, check_separator
+from mlpkit.spec.data_paths import DataPaths
 from mlpkit.spec.file_format import CSV_OPTIONS, FileFormat, given_twice
 from mlpkit.spec.findings import Finding, Findings
 from mlpkit.spec.part import ColumnName, Flag, Names, Number, Part, Seed, Text, example, raise_any
@@ -80,10 +81,10 @@ class Data(Part):
 
     model_config = example({"path": "penguins.csv", "target": "species", "inputs": ["island", "body_mass_g"], "split": {"validation": 0.2}})
 
-    path: Text | None = Field(
+    path: Annotated[DataPaths | None, Since(8, older=(None, str))] = Field(
         None,
-        description="CSV, TSV, JSON lines, Parquet, Arrow, NPZ, NPY or HDF5 file, relative to the spec; "
-        "text may be compressed; '-' for stdin",
+        description="CSV, TSV, JSON lines, Parquet, Arrow, NPZ, NPY or HDF5 file, relative to the spec; text may be compressed; '-' for "
+        "stdin; files of a folder, of a glob such as 'rows/*.parquet', or of a list are shards of one table",
     )
     format: Annotated[FileFormat | None, Since(5, older=(None, "csv", "tsv", "npz", "npy", "hdf5"))] = Field(
         None,
@@ -141,7 +142,7 @@ class Data(Part):
     inputs: Names | None = Field(None, description="input columns; default: all other columns")
     weight: ColumnName | None = Field(None, description="column of sample weights")
     split: Split | None = Field(None, description="validation rows, taken from the rows of 'path'")
-    validation: Text | None = Field(None, description="file with the validation rows")
+    validation: Text | None = Field(None, description="file, folder or glob with the validation rows")
 
     @model_validator(mode="after")
     def _consistent(self) -> Data:

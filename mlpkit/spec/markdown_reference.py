@@ -125,9 +125,13 @@ def _since(mark: Since | None) -> str:
     """Return a sentence on the schema that brought an option or some of its values; empty for one of the first release."""
     if mark is None:
         return ""
-    values = " and ".join(map(_code, mark.values)) or (f"Other values than {', '.join(map(_code, mark.older))}" if mark.older else "")
+    values = " and ".join(map(_code, mark.values)) or (f"Other values than {', '.join(map(_older, mark.older))}" if mark.older else "")
     newer = "".join(f" {_code(value)} since schema {schema}." for value, schema in mark.newer)
     return (f" {values} since schema {mark.version}." if values else f" Since schema {mark.version}.") + newer
+
+
+def _older(value: Any) -> str:
+    return "texts" if value is str else _code(value)
 
 
 def _docstring(model: type[BaseModel]) -> str:

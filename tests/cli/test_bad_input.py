@@ -82,7 +82,7 @@ BAD_SPECS = {
     "no such target": ({"data.target": "shap"}, 2, ["no column 'shap'", "did you mean 'shape'"]),
     "no such input": ({"data.inputs": ["width", "hight"], "preprocessing": None}, 2, ["no column 'hight'", "'height'"]),
     "no such file": ({"data.path": "nowhere.csv"}, 2, ["no file", "nowhere.csv"]),
-    "a folder as data": ({"data.path": "."}, 2, ["is a folder"]),
+    "a folder as data": ({"data.path": ".."}, 2, ["is a folder without files of data"]),
     "unknown kind of file": ({"data.path": "shapes.pkl"}, 2, [".pkl"]),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -35,6 +35,20 @@ class TextColumn:
 
     def __init__(self, texts: Texts, rows: NDArray[np.intp] | None = None) -> None:
         self._texts, self._rows = texts, rows
+
+    @classmethod
+    def joined(cls, columns: Sequence[TextColumn]) -> TextColumn:
+        """Return the rows of whole columns with the same texts for missing values, one after the other."""
+        texts = Texts(columns[0]._texts.missing)
+        for column in columns:
+            texts.extend(column._texts)
+        return cls(texts)
+
+    def contents(self) -> str:
+        """Return "numbers" if all values are, "texts" if none is, "nothing" if all are missing, and "both" for others."""
+        values, wrong = self._texts.numbers
+        others, known = bool(self._some(wrong).any()), not bool(np.isnan(self._some(values)).all())
+        return {(True, True): "both", (True, False): "texts", (False, True): "numbers"}.get((others, known), "nothing")
 
     def __len__(self) -> int:
         return len(self._texts) if self._rows is None else len(self._rows)
@@ -133,6 +147,14 @@ class Texts:
         if ahead and len(self._numbers) == len(self.parts) and not (self._numbers and self._numbers[-1][1].any()):
             self._numbers.append(part.numbers(self.missing))
         self.parts.append(part)
+
+    def extend(self, other: Texts) -> None:
+        """Append the rows of other fields, with the numbers that they have."""
+        if len(self._numbers) == len(self.parts):
+            numbers = other.numbers
+            bounds = np.cumsum([len(part) for part in other.parts])[:-1]
+            self._numbers += zip(*(np.split(values, bounds) for values in numbers), strict=True)
+        self.parts += other.parts
 
     def __len__(self) -> int:
         return sum(map(len, self.parts))
