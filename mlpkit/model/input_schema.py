@@ -11,6 +11,7 @@ import numpy as np
 from mlpkit.data.columns import number_text, read_number
 from mlpkit.data.written_numbers import Words
 from mlpkit.preprocessing import InputEncoder
+from mlpkit.preprocessing.date_parts import DAY as MICROSECONDS
 from mlpkit.preprocessing.input_columns import InputColumn, later_parts
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -86,7 +87,7 @@ def _date(column: InputColumn, lower: float, upper: float) -> Schema:
     limits = {}
     for key, limit in (("formatMinimum", lower), ("formatMaximum", upper)):
         if math.isfinite(limit):
-            moment = np.datetime64(0, "us") + np.timedelta64(round(limit * 86_400_000_000), "us")
+            moment = np.datetime64(0, "us") + np.timedelta64(round(limit * MICROSECONDS), "us")
             limits[key] = str(moment.astype("datetime64[s]" if timed else "datetime64[D]"))
     return {"type": ["string"], **({"pattern": MOMENT} if timed else {"format": "date", "pattern": DAY}), **limits}
 

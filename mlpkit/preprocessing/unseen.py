@@ -11,6 +11,7 @@ from mlpkit.data.table import Table
 from mlpkit.errors import DataError, UnseenCategoryWarning, warn
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.preprocessing.categorical import CategoryEncoder, Unseen
+from mlpkit.preprocessing.date_parts import DAY
 from mlpkit.preprocessing.input_columns import later_parts
 from mlpkit.preprocessing.limits import Limits
 from mlpkit.preprocessing.numeric import CELLS, NumberEncoder
@@ -85,7 +86,7 @@ def _number_error(numbers: NumberEncoder, table: Table, row: int, index: int, va
 
 def _shown(value: float, kind: str) -> str:
     if kind == "date":
-        return str(np.datetime64(0, "us") + np.timedelta64(round(float(value) * 86_400_000_000), "us"))[:19].removesuffix("T00:00:00")
+        return str(np.datetime64(0, "us") + np.timedelta64(round(float(value) * DAY), "us"))[:19].removesuffix("T00:00:00")
     return ("true" if value else "false") if kind == "boolean" else f"{float(value):.17g}" if value != round(value) else f"{value:.0f}"
 
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from mlpkit.charts.chart import SERIES, Series, chart
 from mlpkit.explain.partial_dependence import PartialDependence, partial_dependence
 from mlpkit.explain.raw_columns import RawColumn
+from mlpkit.preprocessing.date_parts import DAY
 from mlpkit.report.rows import Sample
 from mlpkit.report.subject import Subject
-from mlpkit.report.values import MICROSECONDS, levels_of, numbers_of, value_text
+from mlpkit.report.values import levels_of, numbers_of, value_text
 from mlpkit.text.markup import Markup, el, name_of, number, paragraph, table
 from mlpkit.text.shown import counted, first_few
 
@@ -116,7 +117,7 @@ def _frequent(encoder: Any, some: Sample, column: RawColumn) -> list[Any]:
 def _as_values(column: RawColumn, grid: list[Any]) -> NDArray[Any]:
     """Return a grid as values of a table."""
     if column.column.kind == "date":
-        return np.array([round(value * MICROSECONDS) for value in grid], np.int64).view("datetime64[us]")
+        return np.array([round(value * DAY) for value in grid], np.int64).view("datetime64[us]")
     if column.column.kind == "boolean":
         return np.array(grid, bool)
     if column.column.kind == "category":

@@ -13,11 +13,10 @@ from mlpkit.data.table import Table
 from mlpkit.data.times import dates
 from mlpkit.explain.raw_columns import RawColumn
 from mlpkit.preprocessing import InputEncoder
+from mlpkit.preprocessing.date_parts import DAY
 from mlpkit.preprocessing.inputs import notations_of
 from mlpkit.report.rows import Sample
 from mlpkit.text.markup import name_of, number
-
-MICROSECONDS = 86_400_000_000  # of a day
 
 Vector = NDArray[np.float64]
 
@@ -46,7 +45,7 @@ def numbers_of(encoder: InputEncoder, sample: Sample, column: RawColumn) -> Vect
     table = Table({name: values}).with_units(notations_of((column.column,)))
     if kind == "date":
         found = dates(table, name, missing)
-        return np.where(np.isnat(found), np.nan, found.astype(np.int64) / MICROSECONDS)
+        return np.where(np.isnat(found), np.nan, found.astype(np.int64) / DAY)
     if column.value is not None:
         return np.asarray(values[:, column.value], np.float64)
     return np.asarray(numbers(table, name, missing, boolean=kind == "boolean"), np.float64)

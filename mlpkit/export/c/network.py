@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlpkit.errors import DataError
 from mlpkit.export.c.activations import ELEMENTWISE, GATED, ROWS
@@ -190,17 +189,13 @@ class NetworkCode:
         if self.described["log_mean"]:
             yield f"        double value = exp({output});"
         else:
-            self.tables += [numbers(f"target_{name}", _filled(arrays[name])) for name in ("center", "scale")]
+            self.tables += [numbers(f"target_{name}", arrays[name]) for name in ("center", "scale")]
             yield f"        double value = {output} * target_scale[j] + target_center[j];"
         if "lower" in arrays:
             self.tables += [numbers(f"target_{name}", arrays[name]) for name in ("lower", "upper")]
             yield "        value = value < target_lower[j] ? target_lower[j] : value > target_upper[j] ? target_upper[j] : value;"
         yield "        out[j] += value;"
         yield "    }"
-
-
-def _filled(array: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray(array, np.float64)
 
 
 HELPERS = {
