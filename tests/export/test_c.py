@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import subprocess
@@ -107,6 +108,21 @@ def test_a_thousand_odd_rows(name, cases, tmp_path):
         assert result == label
         np.testing.assert_allclose(scores, expected, rtol=tolerance_of(model), atol=tolerance_of(model))
     assert 20 < refused < 900
+
+
+def test_a_boolean_is_true_or_false_or_missing(cases, tmp_path):
+    path, rows, _ = cases["classes"]
+    model = mlpkit.load(path)
+    program = Program(build(tmp_path, c_text(model)), model)
+    numbers, texts = arguments(model, rows[1])
+    place = next(place for place in range(len(numbers)) if numbers[place] == float(rows[1]["wet"]))
+    for value in (0.0, 1.0, float("nan"), 2.0, 0.5, -1.0, 1e300):
+        numbers[place] = value
+        row = rows[1] | {"wet": value}
+        with contextlib.suppress(mlpkit.DataError):
+            np.testing.assert_allclose(program(numbers, texts)[1], scores_of(model, [row])[0], rtol=1e-12)
+            continue
+        assert program(numbers, texts)[0] == -1, value
 
 
 def test_the_days_of_two_centuries_and_the_ends_of_the_calendar(tmp_path):

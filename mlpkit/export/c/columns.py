@@ -150,6 +150,9 @@ class Columns:
                 yield f"    else if (!({' && '.join(calls)})) return 0;"
             else:
                 yield f"    for (i = 0; i < {column['width']}; i++) v[{cell} + i] = numbers[{start} + i];"
+            if column["kind"] == "boolean":
+                value = f"v[{cell} + i]"
+                yield f"    for (i = 0; i < {column['width']}; i++) if (!isnan({value}) && {value} != 0 && {value} != 1) return 0;"
             cell += column["width"]
 
     def _scaling(self) -> Iterator[str]:

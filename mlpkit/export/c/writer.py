@@ -106,7 +106,8 @@ def _description(described: Mapping[str, Any], columns: Columns) -> Iterator[str
         yield f"    [{index}] {comment(column['name'])}"
     yield from _outputs(target)
     yield ""
-    yield "Returns -1, and leaves out alone, for a number that is infinite or too large, or a date outside the years 1 to 9999;"
+    yield "Returns -1, and leaves out alone, for a number that is infinite or too large, a date outside the years 1 to 9999,"
+    yield "or a boolean other than 1 and 0;"
     if not described["inputs"]["impute"]:
         yield "also for a missing value, because the training rows had none;"
     yield f"else {'0' if target['classes'] is None else 'the index of the predicted class in predict_classes'}."
