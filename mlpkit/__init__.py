@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from mlpkit.plugin import Wrapper as Wrapper
     from mlpkit.plugin import plugins as plugins
     from mlpkit.plugin import refresh_plugins as refresh_plugins
+    from mlpkit.plugin.exchange import Exchange as Exchange
     from mlpkit.plugin.registry import PluginInfo as PluginInfo
     from mlpkit.plugin.since import Since as Since
     from mlpkit.plugin.user_code import register as register
@@ -119,6 +120,7 @@ _HOMES = {  # module -> its public names
         "Activation Elementwise Gated Initializer Loss Metric Minimizer Optimizer Plugin Progress Reader Schedule Source "
         "Wrapper plugins refresh_plugins"
     ),
+    "plugin.exchange": "Exchange",
     "plugin.registry": "PluginInfo",
     "plugin.since": "Since",
     "model.train": "epochs train",

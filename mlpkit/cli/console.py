@@ -39,6 +39,8 @@ class Console:
         Errors with tracebacks.
     color : bool
         False to disable colors; otherwise the environment and the stream decide.
+    muted : bool
+        True to write nothing at all.
     json_messages : bool
         True if every line on stderr is a JSON object, as documented for ``--progress json``.
     """
@@ -46,7 +48,7 @@ class Console:
     def __init__(self) -> None:
         self._warnings = 0
         self.stdout = sys.stdout  # commands redirect sys.stdout to stderr: output of plugins is not data
-        self.quiet = self.verbose = self.debug = self.json_messages = False
+        self.quiet = self.verbose = self.debug = self.json_messages = self.muted = False
         self.color = True
 
     @property
@@ -56,7 +58,8 @@ class Console:
 
     def out(self, text: str) -> None:
         """Write a line of data to stdout."""
-        write(self.stdout, text + "\n")
+        if not self.muted:
+            write(self.stdout, text + "\n")
 
     def json(self, value: Any) -> None:
         """Write data as JSON to stdout."""
@@ -100,16 +103,18 @@ class Console:
 
     def record(self, value: dict[str, Any]) -> None:
         """Write a line of JSON to stderr, for programs that monitor a run."""
-        _message(json.dumps(value) + "\n", patience=JSON_PATIENCE)
+        if not self.muted:
+            _message(json.dumps(value) + "\n", patience=JSON_PATIENCE)
 
     def draw(self, text: str) -> None:
         """Write a line that the next one overwrites."""
-        _message(text[: shutil.get_terminal_size().columns - 1], *CLEAR, patience=0.0)
+        if not self.muted:
+            _message(text[: shutil.get_terminal_size().columns - 1], *CLEAR, patience=0.0)
 
     def _tell(self, kind: str, text: str, label: str = "") -> None:
         if self.json_messages:
             self.record({kind: text.strip("\n")})
-        else:
+        elif not self.muted:
             _message(text + "\n", label)
 
     def _label(self, word: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from mlpkit.numerics.blocks import row_blocks
@@ -63,6 +65,12 @@ class Normalizer:
         self.ones = np.ones(rows if self.by_unit else units, z.dtype)
         self.mean = np.empty(units if self.by_unit else rows, z.dtype)
         self.deviation = np.empty_like(self.mean)
+        self.count = len(self.ones)  # numbers in a mean
+        self.add_up: Callable[[Array], None] | None = None  # adds sums over rows to those of other processes, in place
+
+    def share(self, add_up: Callable[[Array], None], rows: int) -> None:
+        """Use the means of a batch of `rows` rows, of which other processes have the rest."""
+        self.add_up, self.count = add_up, rows
 
     def _columns(self, array: Array) -> Array:
         """Return a view in which each column has one mean, so that both kinds use the same code."""
@@ -70,15 +78,19 @@ class Normalizer:
 
     def forward(self, z: Array) -> None:
         """Normalize pre-activations of shape (rows, units) in place; for batch normalization, also update the running averages."""
-        columns, count = self._columns(z), z.dtype.type(len(self.ones))
+        columns, count = self._columns(z), z.dtype.type(self.count)
         if self.centered:
             self.ones.dot(columns, out=self.mean)
+            if self.add_up is not None:
+                self.add_up(self.mean)
             self.mean /= count
             columns -= self.mean
         np.einsum("ij,ij->j", columns, columns, out=self.deviation)
+        if self.add_up is not None:
+            self.add_up(self.deviation)
         self.deviation /= count
-        if isinstance(self.options, BatchNormalization) and len(z) > 1:
-            self._move_averages(self.options.momentum, len(z))
+        if isinstance(self.options, BatchNormalization) and self.count > 1:
+            self._move_averages(self.options.momentum, self.count)
         self.deviation += z.dtype.type(self.options.epsilon)
         np.sqrt(self.deviation, out=self.deviation)
         columns /= self.deviation
@@ -105,12 +117,16 @@ class Normalizer:
         if self.centered:
             grad.sum(axis=0, out=self.gradients["shift"])
         grad *= self.views["scale"]
-        g, x, count = self._columns(grad), self._columns(self.normalized), grad.dtype.type(len(self.ones))
+        g, x, count = self._columns(grad), self._columns(self.normalized), grad.dtype.type(self.count)
         np.einsum("ij,ij->j", g, x, out=self.mean)
+        if self.add_up is not None:
+            self.add_up(self.mean)
         self.mean /= count
         x *= self.mean
         if self.centered:
             self.ones.dot(g, out=self.mean)
+            if self.add_up is not None:
+                self.add_up(self.mean)
             self.mean /= count
             g -= self.mean
         g -= x

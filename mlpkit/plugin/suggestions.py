@@ -11,6 +11,7 @@ PACKAGES = {  # plugins of mlpkit's own packages, by kind and name
     ("activations", "snake"): "mlpkit-snake",
     ("losses", "robust"): "mlpkit-robust",
     ("optimizers", "lbfgs"): "mlpkit-scipy",
+    ("exchanges", "mpi"): "mlpkit-mpi",
 }
 # names of other libraries, for which a similar name is no correction: rrelu is not a misspelling of relu
 _OF_THE_FIELD = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ from mlpkit.plugin import Loss, Minimizer
 from mlpkit.spec import Spec
 from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.training.objective import ROWS
+from mlpkit.training.ranks import Ranks
+from mlpkit.training.shared_workspace import SharedWorkspace
 
 
 class BatchPlan(NamedTuple):
@@ -53,9 +56,15 @@ class BatchPlan(NamedTuple):
         batches, _ = steps_of(rows, size, join)
         return cls(size, rows - (batches - 1) * size, 1 if minimizes else batches, rows, training.shuffle and not minimizes, join)
 
-    def workspaces(self, network: Network, loss: Loss | WeightedTargets, rng: np.random.Generator) -> dict[int, Workspace]:
-        """Return workspaces for a full batch and for the last batch of an epoch, by their rows; they share one gradient."""
-        whole = Workspace(network, loss, self.size, rng=rng)
+    def workspaces(
+        self, network: Network, loss: Loss | WeightedTargets, rng: np.random.Generator, ranks: Ranks | None = None
+    ) -> dict[int, Workspace]:
+        """Return workspaces for a full batch and for the last batch of an epoch, by their rows; they share one gradient.
+
+        With several ranks, each workspace computes the share of this one.
+        """
+        make = Workspace if ranks is None else partial(SharedWorkspace, ranks)
+        whole = make(network, loss, self.size, rng=rng)
         if self.last == self.size:
             return {self.size: whole}
-        return {self.size: whole, self.last: Workspace(network, loss, self.last, whole.gradient, rng)}
+        return {self.size: whole, self.last: make(network, loss, self.last, whole.gradient, rng)}

@@ -33,6 +33,7 @@ from mlpkit.training.fading import fade
 from mlpkit.training.interrupts import Interrupts
 from mlpkit.training.objective import Objective, Stopped
 from mlpkit.training.random_generators import generator_state, random_stream
+from mlpkit.training.ranks import present
 from mlpkit.training.run_clock import RunClock
 from mlpkit.training.state import Place, keeps_averages
 from mlpkit.training.update import Update
@@ -110,8 +111,10 @@ class Run:
         self.order: NDArray[np.uint64] | None = None  # state of the shuffle generator before the unfinished epoch
         self.batches = batches_of(train, plan.size, plan.shuffle, plan.join)
         self.steps_per_epoch = plan.steps
-        self.clock = None if spec.training.time_budget is None else RunClock(spec.training.time_budget)
-        self.workspaces = plan.workspaces(network, self.objective_loss, self.dropout_rng)
+        self.ranks = ranks = present()
+        budget = spec.training.time_budget
+        self.clock = None if budget is None else RunClock(budget, agree=None if ranks is None else ranks.first)
+        self.workspaces = plan.workspaces(network, self.objective_loss, self.dropout_rng, ranks)
         self.problem: Objective | None = None
         if isinstance(spec.optimizer, Minimizer):
             self.problem = Objective(network, self.batches, self.workspaces, self.update.penalty, stop)
@@ -143,7 +146,7 @@ class Run:
         if self.threads is None:
             self.use_threads(self.thread_share.begin())
         if self.clock is not None and self.step == self.epoch * self.steps_per_epoch:
-            self.update.elapsed = self.clock.read()
+            self.update.elapsed = self.clock.decide()
         fade(self.spec, self.epoch, self.update, self.workspaces.values())
         try:
             self.thread = get_ident()
@@ -170,13 +173,15 @@ class Run:
         """Return the record of an epoch whose steps are done, with its validation."""
         network = self.predicting_network()
         validation_loss, metrics = self._evaluate(network) if self.evaluated else (None, {})
+        if self.ranks is not None:
+            validation_loss, metrics = self.ranks.first((validation_loss, metrics))
         if self.clock is not None:
             metrics = {**metrics, "elapsed": self.update.elapsed}
         if self.update.penalty:
             metrics = {**metrics, "penalty": self.update.penalty.value()}
         seconds = time.perf_counter() - started
         if self.clock is not None:
-            self.clock.read()
+            self.clock.decide()
         epoch = Epoch(self.done + self.epoch + 1, self.loss / self.plan.rows, validation_loss, metrics, rate, seconds)
         self._begin_change()
         self.best.watch(epoch)

@@ -15,6 +15,8 @@ class RunClock:
         Seconds.
     now : callable, optional
         Present time in seconds.
+    agree : callable, optional
+        Function from the elapsed fraction here to the one that several processes use.
 
     Attributes
     ----------
@@ -22,8 +24,8 @@ class RunClock:
         Fraction of the budget at the last call of `read`; more than 1 if it is exceeded.
     """
 
-    def __init__(self, budget: float, now: Callable[[], float] = time.monotonic) -> None:
-        self.budget, self._now, self.elapsed = budget, now, 0.0
+    def __init__(self, budget: float, now: Callable[[], float] = time.monotonic, agree: Callable[[float], float] | None = None) -> None:
+        self.budget, self._now, self._agree, self.elapsed = budget, now, agree, 0.0
         self._start: float | None = None
 
     @property
@@ -37,6 +39,13 @@ class RunClock:
         self._start = now if self._start is None else self._start
         self.elapsed = (now - self._start) / self.budget
         return self.elapsed
+
+    def decide(self) -> float:
+        """Return the elapsed fraction that all processes use."""
+        if self._agree is not None:
+            self.elapsed = self._agree(self.read())
+            return self.elapsed
+        return self.read()
 
     def resume(self, elapsed: float) -> None:
         """Go on from an elapsed fraction."""

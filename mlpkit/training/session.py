@@ -18,8 +18,10 @@ from mlpkit.training.checkpoints import Checkpoints
 from mlpkit.training.evaluation import Answers, mean_loss, measure, warn_undefined
 from mlpkit.training.fingerprint import Fingerprint, fingerprint
 from mlpkit.training.history import History
+from mlpkit.training.ranks import present
 from mlpkit.training.run import Run
 from mlpkit.training.run_state import apply_warm_start, restore, state_of, warm_start_of
+from mlpkit.training.same_run import check_same
 from mlpkit.training.state import Place, TrainingState
 from mlpkit.training.target_weights import weighted_loss
 from mlpkit.training.warm_start import WarmStart
@@ -71,6 +73,9 @@ class Session:
         stop: Stop | None,
         checkpoints: MakeCheckpoints | None,
     ) -> None:
+        if (ranks := present()) is not None:
+            stop = ranks.agreeing(stop)
+            checkpoints = checkpoints if ranks.rank == 0 else None
         self.spec, self.prepared, self.history, self.begin, self.stop = spec, prepared, history, begin, stop
         self.left = begin if isinstance(begin, TrainingState) else None
         self.warm_start = begin if isinstance(begin, WarmStart) else None
@@ -86,7 +91,11 @@ class Session:
         self.run = Run(network, spec, prepared.train, prepared.validation, metrics, before_step, done, history.append, loss)
 
     def go_on(self) -> None:
-        """Restore the state of an earlier run, or apply its warm start."""
+        """Restore the state of an earlier run, or apply its warm start. Several ranks begin with the parameters of rank 0."""
+        ranks, vector = self.run.ranks, self.run.network.parameters.vector
+        if ranks is not None:
+            check_same(ranks, self.spec, self._fingerprint, self.begin.place if isinstance(self.begin, TrainingState) else self.run.place)
+            vector[...] = ranks.first(vector)
         if isinstance(self.begin, TrainingState):
             restore(self.run, self.begin, self.history)
         elif isinstance(self.begin, WarmStart):
