@@ -21,8 +21,9 @@ from mlpkit.errors import MLPKitError, Problem
 if TYPE_CHECKING:
     from mlpkit.training.ranks import Ranks
 
-LIMIT = 5.0  # seconds to wait for the end of the other ranks, after which this one ends them
+LIMIT = 4.0  # seconds to wait for the end of the other ranks, after which this one ends them
 ALONE = "none"
+OTHER_MPI = "start them with the mpiexec or srun of the MPI that mpi4py uses: python -m mpi4py --mpi-lib-version"
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")  # set by mpiexec and srun
 Distributed = Annotated[
     str | None,
@@ -77,9 +78,7 @@ def _ranks(name: str | None) -> Ranks | None:
     ranks = Ranks(EXCHANGES.get(str(name))())
     if ranks.size == 1 and started > 1:
         message = f"{started} processes were started, but {name} connects this one with no other"
-        raise MLPKitError(
-            message, help="start them with the mpiexec or srun of the MPI that mpi4py uses: python -m mpi4py --mpi-lib-version"
-        )
+        raise MLPKitError(message, help=OTHER_MPI)
     return ranks if ranks.size > 1 else None
 
 

@@ -40,7 +40,7 @@ class Ranks:
     def __init__(self, exchange: Exchange) -> None:
         self.exchange, self.rank, self.size = exchange, exchange.rank, exchange.size
         self.asked: Callable[[], bool] = bool
-        self.told = self.stopped = self.met = False
+        self.told = self.stopped = self.met = self.late = False
 
     def share(self, rows: int) -> slice:
         """Return the rows of a batch that this rank computes; empty if there are fewer rows than ranks."""
@@ -67,8 +67,12 @@ class Ranks:
         return max(1, threads.cores() // everywhere.count(everywhere[self.rank]))
 
     def meet(self, seconds: float | None) -> bool:
-        """Return True if all ranks have come to their end, successful or not, within some seconds; see `Exchange.arrive`."""
-        self.met = self.met or self.exchange.arrive(seconds)
+        """Return True if all ranks have come to their end, successful or not, within some seconds; see `Exchange.arrive`.
+
+        Once this has taken too long, further calls do not wait.
+        """
+        self.met = self.met or self.exchange.arrive(0.0 if self.late else seconds)
+        self.late = not self.met
         return self.met
 
 

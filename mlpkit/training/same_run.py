@@ -33,6 +33,7 @@ def check_versions(ranks: Ranks, found: dict[str, str]) -> None:
 
 def check_same(ranks: Ranks, spec: Spec, data: Fingerprint, place: Place) -> None:
     """Raise MLPKitError on all ranks if one has other versions, another spec, other rows or another place in the run than rank 0."""
+    check_sharable(spec)
     _compare(ranks, {"versions": versions(spec), "spec": spec.to_dict(), "rows": data.model_dump(), "place": str(place)})
 
 
