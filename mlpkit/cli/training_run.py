@@ -164,6 +164,8 @@ class Training:
         self.console.detail(columns_text(self.summary["columns"]))
         if self.dry:
             raise _DryRun
+        if self.ranks is not None:
+            self._say_if_ranks_pay(self.ranks, model, data)
         self.ending = replace(self.ending, source=source, weighted=self.summary["weights"])
         self.prepared = data
         self.writes = self.logs.begin(model) if writes(self.ranks) else []
@@ -171,6 +173,14 @@ class Training:
         histories = [member.history for member in model.members]
         self.model, self.progress = model, progress_of(self.console, style, model.spec, histories, self.ending.weighted)
         self.signals.enter_context(self.interrupt)
+
+    def _say_if_ranks_pay(self, ranks: Ranks, model: Model, data: Prepared) -> None:
+        """Show how long a step takes on several ranks and alone. All ranks measure it together."""
+        from mlpkit.training.ranks_estimate import ranks_estimate
+
+        estimate = ranks_estimate(ranks, model.spec, model.members[0].network, data)
+        self.summary["ranks"] = {**estimate._asdict(), "speed_up": estimate.speed_up}
+        self.console.say(f"ranks    {estimate}")
 
     def _advise(self, error: Exception) -> None:
         """Raise an error about the folder of the checkpoints with the advice for the command line."""

@@ -34,6 +34,7 @@ GROUPS = (
     "scaling",
     "trips",
     "earlier",
+    "ranks",
 )
 BY_THREADS = ("modelfile", "training", "stream")  # the others are of one thread
 PACKAGES = ("mlpkit", "numpy", "torch", "jax", "scikit-learn", "onnxruntime", "typer", "pandas", "pyarrow", "safetensors", "h5py")
