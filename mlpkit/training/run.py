@@ -112,8 +112,7 @@ class Run:
         self.batches = batches_of(train, plan.size, plan.shuffle, plan.join)
         self.steps_per_epoch = plan.steps
         self.ranks = ranks = present()
-        budget = spec.training.time_budget
-        self.clock = None if budget is None else RunClock(budget, agree=None if ranks is None else ranks.first)
+        self.clock = None if spec.training.time_budget is None else RunClock(spec.training.time_budget)
         self.workspaces = plan.workspaces(network, self.objective_loss, self.dropout_rng, ranks)
         self.problem: Objective | None = None
         if isinstance(spec.optimizer, Minimizer):

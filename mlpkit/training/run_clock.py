@@ -15,17 +15,18 @@ class RunClock:
         Seconds.
     now : callable, optional
         Present time in seconds.
-    agree : callable, optional
-        Function from the elapsed fraction here to the one that several processes use.
 
     Attributes
     ----------
     elapsed : float
         Fraction of the budget at the last call of `read`; more than 1 if it is exceeded.
+    agree : callable or None
+        Function from the elapsed fraction here to the one that several processes use.
     """
 
-    def __init__(self, budget: float, now: Callable[[], float] = time.monotonic, agree: Callable[[float], float] | None = None) -> None:
-        self.budget, self._now, self._agree, self.elapsed = budget, now, agree, 0.0
+    def __init__(self, budget: float, now: Callable[[], float] = time.monotonic) -> None:
+        self.budget, self._now, self.elapsed = budget, now, 0.0
+        self.agree: Callable[[float], float] | None = None
         self._start: float | None = None
 
     @property
@@ -42,10 +43,8 @@ class RunClock:
 
     def decide(self) -> float:
         """Return the elapsed fraction that all processes use."""
-        if self._agree is not None:
-            self.elapsed = self._agree(self.read())
-            return self.elapsed
-        return self.read()
+        self.elapsed = self.read() if self.agree is None else self.agree(self.read())
+        return self.elapsed
 
     def resume(self, elapsed: float) -> None:
         """Go on from an elapsed fraction."""

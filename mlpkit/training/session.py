@@ -89,6 +89,8 @@ class Session:
         done = len(history)
         loss = weighted_loss(spec, prepared.target)
         self.run = Run(network, spec, prepared.train, prepared.validation, metrics, before_step, done, history.append, loss)
+        if ranks is not None and self.run.clock is not None:
+            self.run.clock.agree = ranks.first
 
     def go_on(self) -> None:
         """Restore the state of an earlier run, or apply its warm start. Several ranks begin with the parameters of rank 0."""

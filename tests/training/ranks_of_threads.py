@@ -7,14 +7,14 @@ from mlpkit.training.ranks import Ranks, sharing
 
 
 class World:
-    """What all ranks share: a place for the value of each."""
+    """A place for the value of each rank."""
 
     def __init__(self, size):
         self.barrier, self.values = threading.Barrier(size), [None] * size
 
 
 class Thread:
-    """An exchange, with the methods of `Exchange`."""
+    """Exchange of one rank, with the methods of `Exchange`."""
 
     def __init__(self, world, rank):
         self.world, self.rank, self.size = world, rank, len(world.values)

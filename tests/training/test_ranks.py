@@ -1,6 +1,7 @@
 """Ranks train what one process trains. They are threads here; plugins/mlpkit-mpi/tests has processes."""
 
 import copy
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,10 @@ import pytest
 
 import mlpkit
 from mlpkit.errors import MLPKitError, SpecError
-from mlpkit.training.ranks import Ranks
+from mlpkit.preprocessing.prepare import prepare
+from mlpkit.training.ranks import Ranks, present
+from mlpkit.training.ranks_estimate import RanksEstimate, ranks_estimate
+from mlpkit.training.run_clock import RunClock
 from mlpkit.training.same_run import check_sharable, check_versions
 from mlpkit.training.shared_workspace import RowsOfGenerator
 
@@ -32,7 +36,7 @@ SPEC = {
     },
     "loss": "mse",
     "metrics": ["r2"],
-    "training": {"epochs": 8, "batch_size": 8, "early_stopping": {"patience": 2}},
+    "training": {"epochs": 4, "batch_size": 8, "early_stopping": {"patience": 2}},
 }
 PLAIN = {"layers": [{"units": 7, "activation": "tanh"}, {"activation": "linear"}]}
 
@@ -151,13 +155,35 @@ def test_ranks_with_other_versions_end_with_an_error():
     assert on_ranks(3, run) == [True] * 3
 
 
-def test_what_a_clock_or_metric_says_is_the_word_of_rank_0(monkeypatch):
-    def run(ranks):
-        return mlpkit.train(spec_with(training={"time_budget": 1e-9 if ranks.rank == 0 else 1e9, "early_stopping": None}), X, Y)
+def test_the_clock_of_rank_0_decides(monkeypatch):
+    def clock(budget):
+        return RunClock(budget, now=itertools.count(step=1 + 100 * present().rank).__next__)
 
-    with pytest.raises(MLPKitError, match="another spec"):
-        on_ranks(2, run)
-    assert Ranks(SimpleNamespace(rank=1, size=2, gather=lambda value: ["of rank 0", value])).first("of rank 1") == "of rank 0"
+    monkeypatch.setattr("mlpkit.training.run.RunClock", clock)
+    models = on_ranks(3, trained(spec_with(training={"time_budget": 5.0, "early_stopping": None, "epochs": 100})))
+    assert [len(model.history) for model in models] == [3] * 3
+    assert {epoch.metrics["elapsed"] for model in models for epoch in model.history} == {0.0, 0.4, 0.8}
+
+
+def test_the_figures_of_rank_0_stand_in_every_history(monkeypatch):
+    def evaluate(self, network):
+        return 1.0 + self.ranks.rank, {"r2": float(self.ranks.rank)}
+
+    monkeypatch.setattr("mlpkit.training.run.Run._evaluate", evaluate)
+    for model in on_ranks(2, trained(spec_with(training={"epochs": 2}))):
+        assert [(epoch.validation_loss, epoch.metrics) for epoch in model.history] == [(1.0, {"r2": 0.0})] * 2
+
+
+def test_an_estimate_compares_a_step_with_one_process():
+    def run(ranks):
+        model = mlpkit.Model(spec_with(data={}), inputs=5, outputs=1)
+        return ranks_estimate(ranks, model.spec, model.network, prepare(model.spec, X, Y))
+
+    first, second = on_ranks(2, run)
+    assert first == second
+    assert first.whole > 0
+    assert str(RanksEstimate(2, 100e-6, 50e-6, 30e-6)).endswith("instead of 100 us alone: at most 1.2 times as fast")
+    assert "not faster than one process" in str(RanksEstimate(2, 26e-6, 20e-6, 33e-6))
 
 
 def test_the_members_of_an_ensemble_are_not_shared():
