@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from mlpkit.data.csv.dialect import Dialect
 from mlpkit.data.csv.reader import read_csv
 from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.table import Table, data_error
 from mlpkit.plugin import Reader, Source
+from mlpkit.plugin.since import Since
 from mlpkit.spec.csv_options import MISSING, Encoding, Header, Missing, check_separator
 
 
@@ -35,12 +36,29 @@ class CSV(Reader):
     encoding: Encoding = Field("utf-8", description="encoding of the text")
     decimal: Literal[".", ","] = Field(".", description="decimal mark in numbers")
 
+    thousands: Annotated[Literal[",", ".", "'", " ", "_"] | None, Since(8)] = Field(
+        None, description="separator of thousands in numbers such as 1,234.5; other texts, such as 12,34, are left as they are"
+    )
+    comment: Annotated[Annotated[str, Field(min_length=1, max_length=1), AfterValidator(check_separator)] | None, Since(8)] = Field(
+        None, description="first character of lines that are comments, outside of quotes"
+    )
+    skip_rows: Annotated[int, Field(ge=0, strict=True), Since(8)] = Field(
+        0, description="lines to leave out at the start, before the header"
+    )
+
     usual: ClassVar[str | None] = None  # separator, found if it is None
+
+    @model_validator(mode="after")
+    def _different(self) -> CSV:
+        if self.thousands == self.decimal:
+            raise ValueError(f"'thousands' and 'decimal' are both {self.decimal!r}: give two different ones")
+        return self
 
     @property
     def dialect(self) -> Dialect:
         """Options for the parser."""
-        return Dialect(self.separator or self.usual, frozenset(self.missing), self.header, self.encoding, self.decimal)
+        lines = self.thousands, self.comment, self.skip_rows
+        return Dialect(self.separator or self.usual, frozenset(self.missing), self.header, self.encoding, self.decimal, *lines)
 
     def open(self, source: Source) -> Table:
         return next(read_csv(source.path, self.dialect, allow_large=source.allow_large))

@@ -14,10 +14,17 @@ from pydantic_core import PydanticCustomError
 
 from mlpkit.plugin import REGISTRIES, Reader
 from mlpkit.plugin.json_schema import entries_schema
+from mlpkit.plugin.since import marked
 from mlpkit.spec.findings import Finding
 
 CSV_OPTIONS = ("separator", "missing", "header", "encoding", "decimal")  # keys of `data` that are options of readers of CSV files
 _NAME = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,99}:)?[a-z][a-z0-9_]{0,99}")
+
+
+class _LaterName(str):
+    """Name of a built-in reader with options that earlier versions do not know."""
+
+    since = 8  # the spec schema
 
 
 def _check(value: Any) -> str | dict[str, Any]:
@@ -37,7 +44,8 @@ def _check(value: Any) -> str | dict[str, Any]:
         registry.get(own).model_validate(options)
     except ValidationError as error:
         raise PydanticCustomError("plugin_options", "wrong options", {"plugin": registry.get(own), "error": error}) from error
-    return {"type": own, **options} if options else own
+    later = not marked(registry.get(own)).keys().isdisjoint(options)
+    return {"type": _LaterName(own) if later else own, **options} if options else own
 
 
 def _entry(value: Any) -> tuple[Any, dict[str, Any]]:

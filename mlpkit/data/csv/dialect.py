@@ -24,6 +24,12 @@ class Dialect(NamedTuple):
     encoding : str
     decimal : {".", ","}
         Decimal separator.
+    thousands : str or None
+        Separator of thousands in numbers.
+    comment : str or None
+        First character of lines that are no rows.
+    skip_rows : int
+        Number of lines before the header that are no rows.
     """
 
     separator: str | None = None
@@ -31,6 +37,9 @@ class Dialect(NamedTuple):
     header: bool | tuple[str, ...] | None = None
     encoding: str = "utf-8"
     decimal: Literal[".", ","] = "."
+    thousands: str | None = None
+    comment: str | None = None
+    skip_rows: int = 0
 
 
 class OtherDialect(DataError):

@@ -20,10 +20,12 @@ import numpy as np
 from mlpkit.data.csv.decimal_comma import with_points
 from mlpkit.data.csv.dialect import Dialect
 from mlpkit.data.csv.header import Layout, Row, check_header, given_layout, named_layout, sample_rows
+from mlpkit.data.csv.left_out_lines import LeftOutLines
 from mlpkit.data.csv.row_reader import RowReader
 from mlpkit.data.csv.splitter import Block, split_plain
 from mlpkit.data.csv.text_column import TextColumn, Texts
-from mlpkit.data.csv.text_stream import TextLines, bounded_lines, count_lines, open_text
+from mlpkit.data.csv.text_stream import PIECE, TextLines, bounded_lines, count_lines, open_text
+from mlpkit.data.csv.thousands import without_thousands
 from mlpkit.data.table import Table, data_error
 from mlpkit.text.shown import counted
 
@@ -113,12 +115,19 @@ def _read(path: str | Path | bytes, dialect: Dialect, rows: int, allow_large: bo
     A pipe is not read further than needed for `rows` rows.
     """
     source = _shown(path)
-    with open_text(path, source, dialect.encoding, allow_large) as stream:
+    with open_text(path, source, dialect.encoding, allow_large) as text:
+        left_out = LeftOutLines(text, dialect.skip_rows, dialect.comment) if dialect.skip_rows or dialect.comment else None
+        stream = text if left_out is None else io.BufferedReader(left_out, PIECE)
         start = _start(stream, source, dialect, rows)
         empty = True
         for block in _blocks(stream, source, start, rows):
-            empty = False
-            yield start, with_points(block) if dialect.decimal == "," else block
+            if left_out is not None and start.layout.fields == 1:  # a blank line would be a missing value
+                block = block.part(~np.isin(block.lines, left_out.numbers))
+            empty = empty and not len(block.lines)
+            if dialect.thousands is not None:
+                block = without_thousands(block, dialect.thousands, dialect.decimal)
+            if len(block.lines):
+                yield start, with_points(block) if dialect.decimal == "," else block
         if empty:
             raise data_error(f"{source} has a header but no rows", source, help="add at least one row")
 

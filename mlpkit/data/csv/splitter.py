@@ -45,7 +45,7 @@ class Block(NamedTuple):
     lines: NDArray[np.int64]
     pointed: Flags | None = None
 
-    def part(self, rows: slice) -> Block:
+    def part(self, rows: slice | Flags) -> Block:
         """Return some of the rows."""
         pointed = None if self.pointed is None else self.pointed[:, rows]
         return Block(self.data, self.starts[:, rows], self.ends[:, rows], self.lines[rows], pointed)

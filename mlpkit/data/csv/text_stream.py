@@ -87,7 +87,7 @@ def _rewound(path: str | Path | bytes, raw: BinaryIO, head: bytes) -> BinaryIO:
     return io.BufferedReader(_Joined(head, raw), PIECE)
 
 
-class _Raw(io.RawIOBase):
+class RawStream(io.RawIOBase):
     """Stream of bytes that arrive in pieces."""
 
     def __init__(self, pending: bytes) -> None:
@@ -109,7 +109,7 @@ class _Raw(io.RawIOBase):
         raise NotImplementedError
 
 
-class _Joined(_Raw):
+class _Joined(RawStream):
     """Stream of bytes already read, followed by the rest of another stream."""
 
     def __init__(self, head: bytes, stream: BinaryIO) -> None:
@@ -121,7 +121,7 @@ class _Joined(_Raw):
         return bool(self.pending)
 
 
-class _Decoded(_Raw):
+class _Decoded(RawStream):
     """Text of a stream, encoded as UTF-8."""
 
     def __init__(self, stream: BinaryIO, decoder: Any, errors: str, source: str, encoding: str) -> None:

@@ -1,0 +1,62 @@
+"""Lines that are no rows: the first ones of a file, and comments. They are read as blank lines, so that the others keep their numbers."""
+
+from __future__ import annotations
+
+import codecs
+from typing import BinaryIO
+
+from mlpkit.data.csv.text_stream import PIECE, RawStream
+
+
+class LeftOutLines(RawStream):
+    """Text of a stream, in which some lines are blank.
+
+    Parameters
+    ----------
+    stream : binary stream
+        UTF-8 text.
+    skip : int
+        Number of lines to leave out at the start.
+    comment : str or None
+        Leave out lines that begin with this character, outside of quotes.
+
+    Attributes
+    ----------
+    numbers : list of int
+        Numbers of the lines that were left out.
+    """
+
+    def __init__(self, stream: BinaryIO, skip: int, comment: str | None) -> None:
+        super().__init__(b"")
+        self.stream, self.skip, self.comment = stream, skip, (comment or "").encode()
+        self.numbers: list[int] = []
+        self.line, self.quoted = 0, False
+
+    def fill(self) -> bool:
+        """Implement `RawStream.fill`: read whole lines."""
+        data = self.stream.read1(PIECE)  # type: ignore[attr-defined]
+        if data and not data.endswith(b"\n"):
+            data += self.stream.readline()
+        if self._is_plain(data):
+            self.line += data.count(b"\n")
+            self.quoted ^= data.count(b'"') % 2 == 1
+            self.pending = data
+        else:
+            self.pending = b"".join(map(self._kept, data.splitlines(keepends=True)))
+        return bool(data)
+
+    def _is_plain(self, data: bytes) -> bool:
+        """Return True if no line can be one to leave out."""
+        if self.line < self.skip or self.line == 0:
+            return False
+        return not self.comment or not (data.startswith(self.comment) or b"\n" + self.comment in data)
+
+    def _kept(self, line: bytes) -> bytes:
+        self.line += line.endswith(b"\n")
+        number = self.line if line.endswith(b"\n") else self.line + 1
+        bare = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+        if number <= self.skip or (self.comment and not self.quoted and bare.startswith(self.comment)):
+            self.numbers.append(number)
+            return b"\n"
+        self.quoted ^= line.count(b'"') % 2 == 1
+        return line
