@@ -138,6 +138,31 @@ class Arrow(_Arrow):
         pyarrow.feather.write_feather(pyarrow.table({"name": ["ann", "bob", None], "size": [1.5, None, 2.25]}), str(path))
 
 
+class Excel(Reader):
+    """Excel workbook, of which openpyxl reads one sheet: a row of names, then the rows. Formulas have their stored values."""
+
+    since: ClassVar[int] = 8  # the spec schema
+    sheet: Annotated[str, Field(min_length=1)] | None = Field(None, description="name of the sheet; needed if there are several")
+    skip_rows: Annotated[int, Field(ge=0, strict=True)] = Field(0, description="rows of the sheet above the names")
+
+    def open(self, source: Source) -> Table:
+        try:
+            from mlpkit.data.excel_file import read_excel
+        except ImportError as error:
+            message = f"{source.path} is read by openpyxl, which is not installed"
+            raise data_error(message, source.path, help='pip install "mlpkit[excel]"; or save the sheet as CSV') from error
+        return read_excel(source.path, self.sheet, self.skip_rows, source.allow_large)
+
+    def write_example(self, path: Path) -> None:
+        import openpyxl
+
+        book = openpyxl.Workbook()
+        for row in [[None]] * self.skip_rows + [["name", "size"], ["ann", 1.5], ["bob", None]]:
+            book.active.append(row)
+        book.active.title = self.sheet or "rows"
+        book.save(path)
+
+
 def _arrow_files(source: Source) -> Any:
     """Return the module that imports pyarrow. Raise DataError if it is not installed."""
     try:

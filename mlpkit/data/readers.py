@@ -30,7 +30,6 @@ from mlpkit.spec.csv_options import MISSING
 _REGISTRY: Registry[Reader] = REGISTRIES["readers"]
 FORMATS = {f".{name}": _REGISTRY.aliases.get(name, name) for name in (*_REGISTRY.builtins, *_REGISTRY.aliases)}  # by suffix
 UNREADABLE = (
-    ".xlsx",
     ".xls",
     ".ods",
     ".json",

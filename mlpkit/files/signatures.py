@@ -56,7 +56,7 @@ def _zip(head: bytes) -> Foreign:
     if b"data.pkl" in head:
         return Foreign("a PyTorch model, which is a pickle", "give a file that mlpkit saved")
     if b"[Content_Types].xml" in head or b"xl/" in head:
-        return Foreign("an Excel workbook", "save the sheet as CSV")
+        return Foreign("an Excel workbook", "rename it to end with .xlsx, or save the sheet as CSV")
     if b".npy" in head[:400]:
         return Foreign("an NPZ file", "rename it to end with .npz, or set the format to npz")
     return Foreign("a ZIP archive", "unpack it", True)

@@ -182,6 +182,7 @@ CLASSES: dict[str, dict[str, str]] = {  # name: "module:Class", with a module of
         "jsonl": "JSONLines",
         "parquet": "Parquet",
         "arrow": "Arrow",
+        "xlsx": "Excel",
     },
 }
 
@@ -276,6 +277,8 @@ ALIASES: dict[str, dict[str, str]] = {
         "feather": "arrow",
         "ipc": "arrow",
         "arrows": "arrow",
+        "xlsm": "xlsx",
+        "excel": "xlsx",
         "h5": "hdf5",
         "hdf": "hdf5",
     },

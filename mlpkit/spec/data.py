@@ -17,7 +17,7 @@ from mlpkit.spec.part import ColumnName, Flag, Names, Number, Part, Seed, Text, 
 from mlpkit.spec.units import Units
 from mlpkit.spec.weights import ClassWeight, TargetWeights
 
-NEWER = (("jsonl", 8), ("parquet", 8), ("arrow", 8))
+NEWER = (("jsonl", 8), ("parquet", 8), ("arrow", 8), ("xlsx", 8))
 EITHER = "give either 'validation', a share of the rows, or 'column', the column with the use of each row"
 
 
@@ -84,8 +84,8 @@ class Data(Part):
 
     path: Annotated[DataPaths | None, Since(8, older=(None, str))] = Field(
         None,
-        description="CSV, TSV, JSON lines, Parquet, Arrow, NPZ, NPY or HDF5 file, relative to the spec; text may be compressed; '-' for "
-        "stdin; files of a folder, of a glob such as 'rows/*.parquet', or of a list are shards of one table",
+        description="CSV, TSV, JSON lines, Parquet, Arrow, Excel, NPZ, NPY or HDF5 file, relative to the spec; text may be compressed; '-' "
+        "for stdin; files of a folder, of a glob such as 'rows/*.parquet', or of a list are shards of one table",
     )
     format: Annotated[FileFormat | None, Since(5, older=(None, "csv", "tsv", "npz", "npy", "hdf5"), newer=NEWER)] = Field(
         None,
