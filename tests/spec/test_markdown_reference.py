@@ -51,7 +51,9 @@ def test_later_keys_and_values_name_their_schema():
     meanings = {row[0].strip("`"): row[-1] for row in ROWS if len(row) == 4}
     assert meanings["data.header"].endswith(" Since schema 4.")
     assert meanings["preprocessing.target"].endswith(' `"robust"` since schema 4.')
-    assert meanings["data.format"].endswith(' Other values than `null`, `"csv"`, `"tsv"`, `"npz"`, `"npy"`, `"hdf5"` since schema 5.')
+    assert ' Other values than `null`, `"csv"`, `"tsv"`, `"npz"`, `"npy"`, `"hdf5"` since schema 5.' in meanings["data.format"]
+    assert meanings["data.format"].endswith(' `"xlsx"` since schema 8.')
+    assert meanings["data.path"].endswith(" Other values than `null`, texts since schema 8.")
     assert "since schema" not in meanings["training.epochs"].lower()
 
 
