@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from mlpkit.cli.options import Code, Data, Force, Json, Settings, load_code
 from mlpkit.cli.output_files import MODELS, check_ending, check_is_file, check_output, written
 from mlpkit.cli.overrides import all_settings
 from mlpkit.cli.predictions import Format, write
+from mlpkit.cli.signals import Interrupt
 from mlpkit.cli.spec_file import SpecFile
 from mlpkit.cli.train import Epochs, ProgressStyle, Seed, Threads, data_files, use_threads
 from mlpkit.progress.display import Style
@@ -21,8 +23,6 @@ from mlpkit.text.shown import counted, one_line
 if TYPE_CHECKING:
     from mlpkit.cross_validation.result import CrossValidation
     from mlpkit.spec import Spec
-
-INTERRUPTED = 130
 
 Folds = Annotated[int, typer.Option("-k", "--folds", min=2, help="Parts that the rows are cut into; each is held out once.")]
 Repeats = Annotated[int, typer.Option("--repeats", min=1, help="Cuts, each with other folds.")]
@@ -58,7 +58,7 @@ def cv(
     """Train a spec on parts of the rows, and show the scores on the others, with their mean and standard deviation.
 
     Folds are trained side by side where it is worth it. The file of predictions has a line for each row, which no model was trained on.
-    Ctrl-C shows the folds that are finished.
+    Ctrl-C shows the folds that are finished, and writes no file.
     """
     from mlpkit.cross_validation.cross_validate import cross_validate, split_by
 
@@ -78,22 +78,19 @@ def cv(
         if predictions is not None:
             check_output(predictions, force=force, reads=reads)
         display = _Display(console, progress)
-        try:
-            found = cross_validate(
-                parsed,
-                data,
-                folds=folds,
-                repeats=repeats,
-                on_start=display.begin,
-                on_epoch=display.show,
-            )
-        except KeyboardInterrupt as interrupt:
-            display.close()
-            _show(console, getattr(interrupt, "result", None), json)
-            raise typer.Exit(INTERRUPTED) from None
-        finally:
-            display.close()
+        interrupt = Interrupt(console.say, "ending the folds that are running", "no fold was kept")
+        options: dict[str, Any] = {
+            "folds": folds,
+            "repeats": repeats,
+            "on_start": display.begin,
+            "on_epoch": display.show,
+            "stop": interrupt,
+        }
+        with closing(display), interrupt:
+            found = cross_validate(parsed, data, **options)
         _show(console, found, json)
+        if len(found.folds) < found.runs:
+            raise typer.Exit(interrupt.code)
         if predictions is not None and form is not None:
             with console.binary() if predictions == "-" else written(predictions, replace=force) as stream:
                 write(stream, form, iter([found.predictions]))
@@ -123,13 +120,11 @@ class _Display:
             self.progress = None
 
 
-def _show(console: Console, found: CrossValidation | None, json: bool) -> None:
+def _show(console: Console, found: CrossValidation, json: bool) -> None:
     """Write the scores, and say if folds are missing."""
-    if found is None or not found.folds:
-        return
     if json:
         console.json(found.to_dict())
-    else:
+    elif found.folds:
         console.out(str(found))
     if len(found.folds) < found.runs:
         console.say(f"{len(found.folds)} of {counted(found.runs, 'fold')} are finished")

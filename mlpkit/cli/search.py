@@ -12,14 +12,13 @@ from mlpkit.cli.console import Console
 from mlpkit.cli.options import Code, Data, Force, Json, Settings, load_code
 from mlpkit.cli.output_files import MODELS, check_ending, check_is_file, check_output, write_json, written
 from mlpkit.cli.overrides import Setting
+from mlpkit.cli.signals import Interrupt
 from mlpkit.cli.train import use_threads
 from mlpkit.text.shown import one_line, shortened
 
 if TYPE_CHECKING:
     from mlpkit.tuning.search import Search
     from mlpkit.tuning.study import Trial
-
-INTERRUPTED = 130
 
 Trials = Annotated[int, typer.Option("--trials", min=1, help="Trials in all, with those that the store has already.")]
 Workers = Annotated[
@@ -69,14 +68,13 @@ def search(
         value = setting.apply(value)
     journal = store or str(Path(output).with_suffix(".journal"))
     show = _Lines(console, trials)
-    try:
-        found = search(value, data, trials=trials, workers=workers, store=journal, prune=not no_prune, folder=folder, on_trial=show)
-    except KeyboardInterrupt as interrupt:
-        result = getattr(interrupt, "result", None)
-        if result is not None and result.trials:
-            _write_table(written_files[2], result)
-            console.say(one_line(f"{len(result.trials)} of {trials} trials are in {journal}; the same command goes on"))
-        raise typer.Exit(INTERRUPTED) from None
+    interrupt = Interrupt(console.say, "ending the trials that are running", "the same command goes on")
+    options: dict[str, Any] = {"trials": trials, "workers": workers, "store": journal, "prune": not no_prune, "folder": folder}
+    with interrupt:
+        found = search(value, data, **options, on_trial=show, stop=interrupt)
+    if interrupt.stopped and len(found.trials) < trials:
+        console.say(one_line(f"{len(found.trials)} of {trials} trials are in {journal}; the same command goes on"))
+        raise typer.Exit(interrupt.code)
     console.say(summary(found))
     _write_table(written_files[2], found)
     write_json(written_files[1], found.spec)

@@ -49,7 +49,8 @@ def end(number: int, frame: FrameType | None) -> None:
 class Interrupt:
     """Context in which the first SIGINT, SIGTERM or SIGHUP requests a stop, and the second stops at once.
 
-    Messages are passed to `say`. Calling the object returns True if a stop was requested. Previous handlers are restored on exit.
+    Messages are passed to `say`: `first` after the first signal, and `again` after the second. Calling the object returns True if a stop
+    was requested. Previous handlers are restored on exit.
 
     Attributes
     ----------
@@ -61,8 +62,10 @@ class Interrupt:
         Exit code by the first signal: 130, 143 or 129.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self.say = say
+    def __init__(
+        self, say: Callable[[str], None], first: str = "finishing the batch, then saving", again: str = "nothing was saved"
+    ) -> None:
+        self.say, self.first, self.again = say, first, again
         self.stopped = self.running = False
         self.code = INTERRUPTED
         self._asked = False
@@ -85,7 +88,7 @@ class Interrupt:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         again, self._asked = self._asked, True
-        text = "\nstopped at once; nothing was saved" if again else "\nfinishing the batch, then saving; a second signal stops at once"
+        text = f"\nstopped at once; {self.again}" if again else f"\n{self.first}; a second signal stops at once"
         if not again:
             self.code = 128 + number
         try:

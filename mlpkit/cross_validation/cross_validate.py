@@ -32,6 +32,7 @@ def cross_validate(
     weights: Any = None,
     on_start: Callable[[Spec, int], object] | None = None,
     on_epoch: Callable[[Epoch], object] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> CrossValidation:
     """Train a spec on parts of the rows, and measure each model on the rows that it was not trained on.
 
@@ -56,6 +57,8 @@ def cross_validate(
         Called once with the spec of a fold and the number of runs.
     on_epoch : callable, optional
         Called with each `MemberEpoch`, whose `member` is the number of the run.
+    stop : callable, optional
+        Called often. If it returns True, the folds that are running end, and the result has those that are finished.
 
     Returns
     -------
@@ -81,7 +84,7 @@ def cross_validate(
         on_start(own, len(runs))
     finished: dict[int, tuple[FoldScores, Any]] = {}
     try:
-        for number, result in results(found, runs, on_epoch):
+        for number, result in results(found, runs, on_epoch, stop):
             repeat, fold = divmod(number, folds)
             scores = FoldScores(repeat, fold, result.training, result.held_out, result.epochs, result.figures)
             finished[number] = scores, result

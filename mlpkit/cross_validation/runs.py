@@ -30,8 +30,12 @@ class Run(NamedTuple):
 Show = Callable[[Epoch], object]
 
 
-def results(rows: RawRows, runs: Sequence[Run], on_epoch: Show | None) -> Iterator[tuple[int, FoldResult]]:
+def results(
+    rows: RawRows, runs: Sequence[Run], on_epoch: Show | None, stop: Callable[[], bool] | None = None
+) -> Iterator[tuple[int, FoldResult]]:
     """Yield the number and the result of each run as it ends. Ctrl-C raises KeyboardInterrupt after the results of finished runs.
+
+    If `stop` returns True, running folds end without a result, and others do not begin.
 
     Raises
     ------
@@ -45,15 +49,16 @@ def results(rows: RawRows, runs: Sequence[Run], on_epoch: Show | None) -> Iterat
         except OSError:  # processes cannot be started here
             pass
         else:
-            yield from _in_workers(pool, runs, on_epoch)
+            yield from _in_workers(pool, runs, on_epoch, stop)
             return
     for number, run in enumerate(runs):
         try:
-            result = fit_fold(run.spec, rows, run.fold, on_epoch=_numbered(number, on_epoch))
+            result = fit_fold(run.spec, rows, run.fold, stop=stop, on_epoch=_numbered(number, on_epoch))
         except MLPKitError as error:
             raise type(error)(f"fold {number}: {error.message}", help=error.help) from error
-        if result is not None:
-            yield number, result
+        if result is None:
+            return
+        yield number, result
 
 
 def _processes(rows: RawRows, runs: Sequence[Run]) -> int:
@@ -69,7 +74,9 @@ def _numbered(number: int, on_epoch: Show | None) -> Show | None:
     return None if on_epoch is None else lambda epoch: on_epoch(MemberEpoch.of(epoch, number))
 
 
-def _in_workers(pool: Pool, runs: Sequence[Run], on_epoch: Show | None) -> Iterator[tuple[int, FoldResult]]:
+def _in_workers(
+    pool: Pool, runs: Sequence[Run], on_epoch: Show | None, stop: Callable[[], bool] | None
+) -> Iterator[tuple[int, FoldResult]]:
     tasks = [
         Task(f"fold {number}", "mlpkit.cross_validation.task:run_fold", {"fold": number, "spec": run.spec.to_dict()})
         for number, run in enumerate(runs)
@@ -78,7 +85,7 @@ def _in_workers(pool: Pool, runs: Sequence[Run], on_epoch: Show | None) -> Itera
     interrupts.begin()
     try:
         with pool:
-            for message in pool.run(tasks, lambda: interrupts.pending):
+            for message in pool.run(tasks, lambda: interrupts.pending or (stop is not None and stop())):
                 if not message.done:
                     if on_epoch is not None:
                         on_epoch(MemberEpoch.of(Epoch(*message.values["epoch"]), message.task))

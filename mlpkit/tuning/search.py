@@ -91,6 +91,7 @@ def search(
     weights: Any = None,
     folder: str | Path = "",
     on_trial: Callable[[Trial, Search], object] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Search:
     """Train many specs, and return their scores on the validation rows.
 
@@ -117,6 +118,8 @@ def search(
         Folder for relative paths in a dictionary.
     on_trial : callable, optional
         Called with each finished trial, and the search so far.
+    stop : callable, optional
+        Called often. If it returns True, the trials that are running end without a score, and the result has those that are finished.
 
     Returns
     -------
@@ -153,7 +156,7 @@ def search(
         return result
     shared = _shared(space, first, rows, y, weights)
     try:
-        for trial in _trials(shared, values, trials - len(done), workers):
+        for trial in _trials(shared, values, trials - len(done), workers, stop):
             done.append(trial)
             result = Search(space, name, sign, tuple(sorted(done, key=lambda each: each.number)))
             if on_trial is not None:
@@ -207,7 +210,9 @@ def _shared(space: Space, spec: Spec, rows: Any, y: Any, weights: Any) -> Prepar
     return found
 
 
-def _trials(shared: Prepared | RawRows, values: dict[str, Any], count: int, workers: int | None) -> Iterator[Trial]:
+def _trials(
+    shared: Prepared | RawRows, values: dict[str, Any], count: int, workers: int | None, stop: Callable[[], bool] | None
+) -> Iterator[Trial]:
     """Yield finished trials, at most `count`, from worker processes or from this one."""
     number = min(count, workers or chosen() or cores())
     tasks = [Task("a trial", "mlpkit.tuning.task:run_task", values) for _ in range(count)]
@@ -217,22 +222,22 @@ def _trials(shared: Prepared | RawRows, values: dict[str, Any], count: int, work
         except (OSError, TypeError, AttributeError):  # no processes here, or data that stay on disk
             pass
         else:
-            yield from _in_workers(pool, tasks)
+            yield from _in_workers(pool, tasks, stop)
             return
     arrays = as_arrays(shared)
     for _ in tasks:
-        trial = trial_of(run_task(values, b"", Job(arrays, lambda *_: None, lambda: False))[0])
+        trial = trial_of(run_task(values, b"", Job(arrays, lambda *_: None, stop or (lambda: False)))[0])
         if trial is None:
             return
         yield trial
 
 
-def _in_workers(pool: Pool, tasks: list[Task]) -> Iterator[Trial]:
+def _in_workers(pool: Pool, tasks: list[Task], stop: Callable[[], bool] | None) -> Iterator[Trial]:
     interrupts = Interrupts()
     interrupts.begin()
     try:
         with pool:
-            for message in pool.run(tasks, lambda: interrupts.pending):
+            for message in pool.run(tasks, lambda: interrupts.pending or (stop is not None and stop())):
                 if message.done and (trial := trial_of(message.values)) is not None:
                     yield trial
         interrupts.let()

@@ -2,7 +2,11 @@
 
 import csv
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,3 +76,28 @@ def test_a_part_is_evaluated_and_the_command_says_that_rows_were_trained_on(run,
         done = run("evaluate", "model.h5", "penguins.csv", "--part", part, "--json")
         assert "trained on rows" not in done.err
         assert json.loads(done.out)["accuracy"] == mlpkit.load("model.h5").evaluate("penguins.csv", part=part)["accuracy"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["cv", "search"])
+def test_ctrl_c_ends_workers_and_loses_nothing(command, penguins):
+    """The first signal ends the running trainings; what is finished is shown or in the store, and no process and no lock is left."""
+    spec = json.loads((penguins / "spec.json").read_text())
+    spec["training"] = {"epochs": 20_000}
+    spec["network"]["layers"][0]["units"] = {"search": {"low": 4, "high": 64}} if command == "search" else 64
+    (penguins / "spec.json").write_text(json.dumps(spec))
+    options = ["--workers", "2"] if command == "search" else ["--progress", "json"]
+    program = [sys.executable, "-m", "mlpkit", command, "spec.json", *options]
+    run = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "MLPKIT_THREADS": "2"})
+    if command == "cv":
+        run.stderr.readline()  # an epoch
+    else:
+        while not ((penguins / "best.journal").exists() and b"network.layers" in (penguins / "best.journal").read_bytes()):  # a trial
+            assert run.poll() is None
+    run.send_signal(signal.SIGINT)
+    err = run.communicate()[1]
+    assert run.returncode == 130, err
+    assert ("of 5 folds are finished" if command == "cv" else "0 of 50 trials are in best.journal; the same command goes on") in err
+    assert sorted(path.name for path in penguins.iterdir()) == sorted(
+        ["penguins.csv", "spec.json", *(["best.journal"] if command == "search" else [])]
+    )
