@@ -8,8 +8,8 @@ from typing import Any
 from mlpkit.data.compression import data_suffix
 from mlpkit.data.disk.arrays import stored_source
 from mlpkit.data.disk.table import StoredTable
-from mlpkit.data.readers import FORMATS, open_table, read_csv_bytes, read_table
-from mlpkit.data.shards import Paths, are_files, first_file
+from mlpkit.data.readers import FORMATS, iter_tables, open_table, read_csv_bytes, read_table
+from mlpkit.data.shards import Paths, are_files, described, first_file
 from mlpkit.data.table import Table
 from mlpkit.spec import Spec
 from mlpkit.spec.file_format import CSV_OPTIONS
@@ -55,6 +55,19 @@ def open_source(spec: Spec, source: Any, columns: Collection[str] | None = None)
     if are_files(source):
         return open_table(source, reading(spec, source)["format"], columns, allow_large=spec.data.allow_large)
     return stored_source(source, spec.data.inputs)
+
+
+def spill_source(spec: Spec, source: Paths, columns: Collection[str] | None = None) -> StoredTable:
+    """Return the rows of files as a table on disk, from a temporary file if they cannot stay in their own.
+
+    Parameters and errors are those of `read_source`.
+    """
+    from mlpkit.data.disk.spill import BATCH, spill
+
+    tables = iter_tables(source, rows=BATCH, columns=columns, **reading(spec, source))
+    if spec.data.inputs is None and columns is None:  # columns without a name in the file are inputs only if the spec names them
+        tables = (table.select([name for name in table.names if name not in table.unnamed] or table.names) for table in tables)
+    return spill(tables, described(source), spec.data.target or ())
 
 
 def reading(spec: Spec, source: Paths) -> dict[str, Any]:

@@ -73,8 +73,8 @@ class Table:
         Delimiter of the fields of a CSV file.
     by_line : bool
         True if `numbers` are lines of a file.
-    files, file_of : tuple of str, and array of int, shape (rows,), or None
-        Files of a table of shards, and the index of the file of each row.
+    files, file_of, starts : tuple of str, array of int, shape (rows,), or None, and array of int or None
+        Files of a table of shards, and the index of the file of each row; or the first row of each, if `numbers` count those of all.
     units : mapping of str to Notation or Words
         Notations of columns of texts. A column without one has plain numbers, or categories.
 
@@ -105,6 +105,7 @@ class Table:
         self.by_line = text_file
         self.files: tuple[str, ...] = ()
         self.file_of: Rows | None = None
+        self.starts: Rows | None = None
         self.units: Mapping[str, AnyNotation] = {}
         self.source, self.named, self.text_file, self.unnamed = source, named, text_file, unnamed
         lengths = {name: len(column) for name, column in self.columns.items()}
@@ -202,15 +203,21 @@ class Table:
 
     def place(self, row: int) -> str:
         """Return the position of a row for an error message, such as "line 17 of penguins.csv" or "row 16"."""
-        unit = "line" if self.by_line else "row"
-        return f"{unit} {self.numbers[row]}" + (f" of {self._file(row)}" if self.source else "")
+        file, number = self._origin(row)
+        return f"{'line' if self.by_line else 'row'} {number}" + (f" of {file}" if self.source else "")
 
     def error(self, message: str, row: int, help: str = "") -> DataError:
         """Return an error at a row. The message is expected to include the row's `place`."""
-        return data_error(message, self._file(row), int(self.numbers[row]) if self.by_line else 0, help)
+        file, number = self._origin(row)
+        return data_error(message, file, number if self.by_line else 0, help)
 
-    def _file(self, row: int) -> str:
-        return self.source if self.file_of is None else self.files[self.file_of[row]]
+    def _origin(self, row: int) -> tuple[str, int]:
+        """Return the file of a row, and its line or row there."""
+        number = int(self.numbers[row])
+        if self.starts is not None:
+            shard = int(np.searchsorted(self.starts, number, "right")) - 1
+            return self.files[shard], number - int(self.starts[shard])
+        return self.source if self.file_of is None else self.files[self.file_of[row]], number
 
     def missing_columns(self, names: Sequence[str]) -> DataError:
         """Return the error for columns that do not exist, with the nearest names that do."""

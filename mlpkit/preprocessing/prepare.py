@@ -174,7 +174,7 @@ def _advising(spec: Spec) -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
-        help = 'set "in_memory" in "data" to false: the inputs of NPY and HDF5 files then stay on disk' if spec.data.in_memory else ""
+        help = 'set "in_memory" in "data" to false: the inputs then stay on disk' if spec.data.in_memory else ""
         raise DataError(
             "the data do not fit in memory", help=help or "use fewer rows: targets and weights have to fit in memory"
         ) from error

@@ -14,8 +14,8 @@ from mlpkit.data.column_types import missing_rows, numbers
 from mlpkit.data.disk.arrays import KEEP
 from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.frames import as_table
-from mlpkit.data.shards import are_files, described
-from mlpkit.data.sources import open_source, read_source
+from mlpkit.data.shards import are_files
+from mlpkit.data.sources import open_source, read_source, spill_source
 from mlpkit.data.table import Rows, Table, data_error, missing_columns
 from mlpkit.data.written_numbers import Notation
 from mlpkit.errors import DataError, SpecError
@@ -132,8 +132,10 @@ def _table(spec: Spec, source: Any, needed: list[str] | None, storage: Storage) 
         stored = open_source(spec, source, needed)
         if stored is not None:
             return stored
+        if are_files(source) and storage == "by spec":
+            return spill_source(spec, source, needed)
         if storage == "by spec":
-            name = described(source) if are_files(source) else f"the given {type(source).__name__}"
+            name = f"the given {type(source).__name__}"
             raise SpecError.at("data.in_memory", f"it is false, but {name} cannot stay on disk", KEEP)
     if are_files(source):
         return read_source(spec, source, needed)

@@ -95,7 +95,9 @@ class Data(Part):
         None, description="separator in CSV files; default: detected"
     )
     in_memory: Flag = Field(
-        True, description="false: inputs of NPY and HDF5 files stay on disk and are shuffled in chunks, for data larger than memory"
+        True,
+        description="false: inputs stay on disk, in NPY and HDF5 files or in a temporary file, and are shuffled in chunks, for data "
+        "larger than memory",
     )
     header: Annotated[Header | None, Since(4)] = Field(
         None,

@@ -88,6 +88,10 @@ class StoredTable:
         Rows of the file that belong to the table; None for all.
     units : mapping of str to Notation or Words
         As for a `Table`.
+    shards : tuple of (tuple of str, array of int), or None
+        Files that the rows come from, and the first row of each.
+    text_file : bool
+        True for texts of text files.
     """
 
     columns: Mapping[str, StoredColumn | StoredTexts | UnusableColumn]
@@ -96,6 +100,8 @@ class StoredTable:
     stored: int
     index: Rows | None = None
     units: Mapping[str, AnyNotation] = field(default_factory=dict)
+    shards: tuple[tuple[str, ...], Rows] | None = None
+    text_file: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", dict(zip(unique(list(self.columns)), self.columns.values(), strict=True)))
@@ -150,9 +156,23 @@ class StoredTable:
     def select(self, names: Sequence[str]) -> Table:
         """Read some of the columns into memory. Raise DataError that names those that do not exist."""
         self._check(names)
-        parts = [block.columns for block in self.tables([(0, self.rows)], names)]
-        columns = {name: np.concatenate([part[name] for part in parts]) for name in names}
-        return Table(columns, source=self.source, named=self.named, numbers=self.index).with_units(self.units)
+        columns: dict[str, Column] = {}
+        start = 0
+        for block in self.tables([(0, self.rows)], names):
+            for name, values in block.columns.items():
+                if not start:
+                    columns[name] = np.empty((self.rows, *values.shape[1:]), values.dtype)
+                columns[name][start : start + block.rows] = values
+            start += block.rows
+        return self._in_memory(columns, self.index).with_units(self.units)
+
+    def _in_memory(self, columns: Mapping[str, Any], numbers: Rows | None) -> Table:
+        """Return columns of some of the rows as a table that knows the file of each row."""
+        table = Table(columns, source=self.source, named=self.named, numbers=numbers, text_file=self.text_file)
+        table.by_line = False
+        if self.shards is not None:
+            table.files, table.starts = self.shards
+        return table
 
     def _check(self, names: Sequence[str]) -> None:
         if missing := [name for name in names if name not in self.columns]:
@@ -224,7 +244,7 @@ class StoredTable:
                     columns[name] = column.read(slice(start, stop))[chosen]
                 elif isinstance(column, StoredColumn):
                     columns[name] = next(numbers).copy()
-            yield Table(columns, source=self.source, named=self.named, numbers=np.arange(start, stop)[chosen])
+            yield self._in_memory(columns, np.arange(start, stop)[chosen])
 
 
 def stripes(columns: Sequence[StoredColumn]) -> list[StoredColumn]:

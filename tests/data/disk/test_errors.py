@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mlpkit.data.disk import table
+from mlpkit.data.disk.dataset import StoredDataset
 from mlpkit.data.readers import iter_tables, read_table
 from mlpkit.errors import DataError, SpecError
 from mlpkit.preprocessing import InputEncoder
@@ -58,21 +59,19 @@ def test_validation_rows_that_cannot_be_used(tmp_path):
         prepare(spec_with(), mapped, Y.astype(str), validation=(held_out, Y.astype(str)))
 
 
-CANNOT = {
-    "CSV": ("rows.csv", lambda path: path.write_text("x,y\n1,yes\n2,no\n")),
+OTHER_FILES = {
+    "CSV": ("rows.csv", lambda path: path.write_text("x,y\n" + "1,yes\n2,no\n" * 9)),
     "NPZ": ("rows.npz", lambda path: np.savez(path, x=X, y=Y)),
     "NPZ by content": ("rows.npy", lambda path: np.savez(path.open("wb"), x=X, y=Y)),
 }
 
 
-@pytest.mark.parametrize(("name", "write"), CANNOT.values(), ids=CANNOT)
+@pytest.mark.parametrize(("name", "write"), OTHER_FILES.values(), ids=OTHER_FILES)
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_errors_for_sources_that_cannot_stay_on_disk_name_those_that_can(name, write, tmp_path):
+def test_other_files_are_kept_on_disk_in_a_file_of_their_own(name, write, tmp_path):
     write(tmp_path / name)
-    with pytest.raises(SpecError, match=rf"false, but .*{name} cannot stay on disk") as caught:
-        prepare(spec_with(tmp_path / name))
-    assert caught.value.problems[0].path == "data.in_memory"
-    assert "NPY and HDF5" in caught.value.help
+    found = prepare(spec_with(tmp_path / name))
+    assert isinstance(found.train, StoredDataset)
 
 
 def test_arrays_in_memory_are_not_on_disk(tmp_path):

@@ -1,0 +1,216 @@
+"""Rows of text files, Parquet and shards on disk: they are read once, a batch at a time, and kept in a temporary file of equal records.
+
+A column of the first batch decides on its form: numbers are float64, integers of the target int64, and texts the codes of their values,
+which are in memory once each.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import weakref
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlpkit.data.column_types import BOOLEANS
+from mlpkit.data.columns import object_column
+from mlpkit.data.csv.text_column import TextColumn, coded
+from mlpkit.data.disk.block_reader import OpenFile, PlainExtent
+from mlpkit.data.disk.table import StoredColumn, StoredTable, StoredTexts
+from mlpkit.data.table import Table, UnusableColumn, column_width, data_error
+
+BATCH = 2**14  # rows that are converted at once
+MOST_TEXTS = 2**20  # different texts of a column, which are in memory
+SAME = 'write all files with the same types; or set "in_memory" to true'
+
+
+def spill(tables: Iterable[Table], source: str, whole: Collection[str]) -> StoredTable:
+    """Return the rows of tables as a table on disk. Its file is removed when the table is no longer used.
+
+    Parameters
+    ----------
+    tables : iterable of Table
+        Batches of rows of the same columns.
+    source : str
+        Name of the files, for errors.
+    whole : collection of str
+        Columns of labels: numbers of text files are kept as texts too, if they have few different values, and integers as integers.
+
+    Raises
+    ------
+    DataError
+        A column has values of another kind than in the first batch; or the temporary file cannot be written.
+    """
+    handle, path = tempfile.mkstemp(prefix="mlpkit-rows-")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            columns, written = _written(tables, stream, path, whole)
+        file = OpenFile(path)
+    except BaseException:
+        os.unlink(path)
+        raise
+    _remove(path, file)
+    record = sum(column.size for column in columns.values())
+    extent = PlainExtent(file, 0, record, written.rows)
+    found, at = {}, 0
+    for name, column in columns.items():
+        found[name] = column.stored(extent, at)
+        at += column.size
+    shards = tuple(written.files), np.array(written.starts)
+    return StoredTable(found, source, written.named, written.rows, shards=shards, text_file=written.text_file)
+
+
+def _remove(path: str, file: OpenFile) -> None:
+    """Remove a file that is open; where that is impossible, as on Windows, at the end of the process."""
+    try:
+        os.unlink(path)
+    except OSError:
+        weakref.finalize(file, Path(path).unlink, missing_ok=True)
+
+
+@dataclass
+class _Written:
+    """Files whose rows were written, the first row of each, and the number of rows."""
+
+    files: list[str]
+    starts: list[int]
+    rows: int = 0
+    named: bool = True
+    text_file: bool = False
+
+    def add(self, table: Table) -> None:
+        """Count the rows of a batch."""
+        if not self.files or self.files[-1] != table.source:
+            self.files.append(table.source)
+            self.starts.append(self.rows)
+        self.rows += table.rows
+        self.named, self.text_file = table.named, table.text_file
+
+
+def _written(tables: Iterable[Table], stream: IO[bytes], path: str, whole: Collection[str]) -> tuple[dict[str, _Column], _Written]:
+    """Write all rows; return the columns of the file, and what was written."""
+    columns: dict[str, _Column] = {}
+    written = _Written([], [])
+    for table in tables:
+        columns = columns or {name: _Column.of(name, table, name in whole) for name in table.names}
+        try:
+            stream.write(np.concatenate([part for column in columns.values() for part in column.records(table)], axis=1).data)
+        except OSError as error:
+            message = f"the rows cannot be kept in {os.path.dirname(path)}: {error.strerror or error}"
+            raise data_error(message, path, help="set TMPDIR to a folder with more space") from error
+        written.add(table)
+    return columns, written
+
+
+@dataclass
+class _Column:
+    """Form of a column in the file.
+
+    Attributes
+    ----------
+    name, first : str
+        Name of the column, and of the first file.
+    dtype : numpy.dtype or None
+        Type of the numbers; None for texts alone, and for a column that cannot be used.
+    width : int
+    codes : dict of str or None to int, or None
+        Code of each text; None for numbers alone.
+    error : UnusableColumn or None
+    """
+
+    name: str
+    first: str
+    dtype: np.dtype[Any] | None
+    width: int = 1
+    codes: dict[str | None, int] | None = None
+    error: UnusableColumn | None = None
+
+    @classmethod
+    def of(cls, name: str, table: Table, whole: bool) -> _Column:
+        """Return the form of a column by its first batch."""
+        values: Any = table.columns[name]
+        if isinstance(values, UnusableColumn):
+            return cls(name, table.source, None, error=values)
+        if values.dtype == object:
+            numeric = isinstance(values, TextColumn) and values.numbers() is not None
+            if numeric:
+                return cls(name, table.source, np.dtype(np.float64), codes={} if whole else None)
+            flags = {text.lower() if text else "" for text in coded(values)[1]} <= BOOLEANS.keys()
+            return cls(name, table.source, np.dtype(bool)) if flags and not whole else cls(name, table.source, None, codes={})
+        kinds = {"b": bool, "M": "datetime64[us]", **dict.fromkeys("iu", np.int64 if whole else np.float64)}
+        return cls(name, table.source, np.dtype(kinds.get(values.dtype.kind, np.float64)), column_width(values))
+
+    @property
+    def size(self) -> int:
+        """Bytes of a row."""
+        return (0 if self.dtype is None else self.dtype.itemsize * self.width) + (0 if self.codes is None else 8)
+
+    def records(self, table: Table) -> list[NDArray[np.uint8]]:
+        """Return the values of a batch as bytes, shape (rows, bytes of a part)."""
+        if self.error is not None:
+            return []
+        column = table[self.name]
+        parts = [] if self.dtype is None else [self._numbers(column, table)]
+        if self.codes is not None:
+            parts.append(self._coded(column, table))
+        return [np.ascontiguousarray(part).view(np.uint8).reshape(table.rows, -1) for part in parts]
+
+    def _numbers(self, column: Any, table: Table) -> NDArray[Any]:
+        assert self.dtype is not None
+        values = column
+        if column.dtype == object and self.dtype == bool:
+            codes, texts = coded(column)
+            known = [BOOLEANS.get(text.lower()) if text else None for text in texts]
+            values = None if None in known else np.array(known, bool)[codes]
+        elif column.dtype == object:
+            values = column.numbers() if isinstance(column, TextColumn) else None
+        fits = values is not None and column_width(values) == self.width
+        kinds = {"b": "b", "M": "M", "i": "iu"}.get(self.dtype.kind, "iuf")
+        if not fits or values.dtype.kind not in kinds:
+            holds = {"b": "true and false", "M": "dates", "i": "whole numbers"}.get(self.dtype.kind, "numbers")
+            message = f"the column {self.name!r} holds {holds} in {self.first}, but other values from {table.place(0)} on"
+            raise data_error(message, table.source, help=SAME)
+        return np.asarray(values.astype(self.dtype, copy=False))
+
+    def _coded(self, column: Any, table: Table) -> NDArray[np.int64]:
+        assert self.codes is not None
+        if column.dtype != object:
+            message = f"the column {self.name!r} holds texts in {self.first}, but other values from {table.place(0)} on"
+            raise data_error(message, table.source, help=SAME)
+        if self.dtype is not None and len(self.codes) > MOST_TEXTS // 64:  # numbers, not labels
+            return np.zeros(table.rows, np.int64)
+        own, texts = coded(column)
+        numbers = np.array([self.codes.setdefault(text, len(self.codes)) for text in texts], np.int64)
+        if len(self.codes) > MOST_TEXTS:
+            raise data_error(f"the column {self.name!r} has more than {MOST_TEXTS:,} different texts", table.source, help=SAME)
+        return numbers[own]
+
+    def stored(self, extent: PlainExtent, at: int) -> Any:
+        """Return the column of the table on disk, from an offset of each row on."""
+        if self.error is not None:
+            return UnusableColumn(extent.rows, self.error.error)
+        behind = at + (0 if self.dtype is None else self.dtype.itemsize * self.width)
+        if self.codes is None or (self.dtype is not None and len(self.codes) > MOST_TEXTS // 64):
+            assert self.dtype is not None
+            return StoredColumn(extent, at, self.dtype, self.width)
+        return SpilledTexts(list(self.codes), extent.file.path, StoredColumn(extent, behind, np.dtype(np.int64)))
+
+
+@dataclass(frozen=True)
+class SpilledTexts(StoredTexts):
+    """Column of texts, whose codes are on disk."""
+
+    column: StoredColumn
+
+    def read(self, rows: slice) -> NDArray[Any]:
+        """Implement `StoredTexts.read`."""
+        extent, count = self.column.extent, rows.stop - rows.start
+        raw = np.empty(count * extent.record, np.uint8)
+        extent.read(rows.start, rows.stop, raw)
+        found: NDArray[Any] = object_column(self.dataset)[self.column.view(raw, count)[:, 0]]
+        return found

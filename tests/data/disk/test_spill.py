@@ -1,0 +1,169 @@
+"""Text files, Parquet and shards with `in_memory: false`: their rows are on disk while they are trained on."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import tempfile
+
+import h5py
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+import mlpkit
+from mlpkit.data.disk.spill import spill
+from mlpkit.data.readers import iter_tables
+from mlpkit.errors import DataError
+
+from ..test_same_model import datasets
+
+ROWS = 700
+X = np.random.default_rng(0).normal(size=(ROWS, 3)).round(4)
+COLOURS = [f"c{code}" for code in np.random.default_rng(1).integers(0, 4, ROWS)]
+LABELS = np.random.default_rng(2).integers(0, 3, ROWS)
+SPEC = {
+    "data": {"target": "kind", "inputs": ["a", "b", "c"], "in_memory": False, "split": {"validation": 0.2}},
+    "network": {"layers": [{"units": 4, "activation": "tanh"}, {"activation": "softmax"}]},
+    "loss": "categorical_crossentropy",
+    "training": {"epochs": 2, "batch_size": 32},
+}
+
+
+def write_hdf5(path):
+    with h5py.File(path, "w") as file:
+        for index, name in enumerate("abc"):
+            file[name] = X[:, index]
+        file["kind"] = LABELS
+
+
+def write_csv(folder, labels=LABELS, size=200):
+    folder.mkdir(exist_ok=True)
+    for start in range(0, ROWS, size):
+        rows = range(start, min(ROWS, start + size))
+        lines = "".join(
+            f"{','.join(map(str, X[row].tolist()))},{COLOURS[row]},{'true' if row % 2 else 'false'},{labels[row]}\n" for row in rows
+        )
+        (folder / f"{start:05}.csv").write_text(f"a,b,c,colour,flag,kind\n{lines}")
+    return folder
+
+
+def write_parquet(folder):
+    folder.mkdir()
+    columns = {**{name: X[:, index] for index, name in enumerate("abc")}, "colour": COLOURS, "kind": LABELS}
+    table = pa.table(columns)
+    for start in range(0, ROWS, 300):
+        pa.parquet.write_table(table.slice(start, 300), folder / f"{start:05}.parquet")
+    return folder
+
+
+def trained(source, path, **data):
+    model = mlpkit.train({**SPEC, "data": {**SPEC["data"], **data}}, source)
+    model.save(path)
+    return datasets(path), model
+
+
+def test_the_model_is_that_of_an_hdf5_file(tmp_path):
+    write_hdf5(tmp_path / "t.h5")
+    expected, _ = trained(tmp_path / "t.h5", tmp_path / "m.h5")
+    for source in (write_csv(tmp_path / "csv"), write_parquet(tmp_path / "parquet")):
+        found, model = trained(source, tmp_path / "m.h5")
+        assert [key for key in expected if found[key] != expected[key]] == []
+        assert model.classes.tolist() == [0, 1, 2]
+        assert model.predict(source).dtype.kind == "i"
+
+
+def test_texts_and_booleans(tmp_path):
+    source = write_csv(tmp_path / "csv", labels=COLOURS)
+    layers = SPEC["network"]["layers"]
+    spec = {**SPEC, "network": {"layers": layers, "embeddings": [{"type": "category"}]}}
+    spec["preprocessing"] = {"columns": {"colour": "embed"}}
+    spec["data"] = {**SPEC["data"], "inputs": ["a", "flag", "colour"]}
+    model = mlpkit.train(spec, source)
+    assert model.classes.tolist() == ["c0", "c1", "c2", "c3"]
+    assert [column.kind for column in model.input_encoder.columns] == ["number", "boolean", "category"]
+    in_memory = mlpkit.train({**spec, "data": {**spec["data"], "in_memory": True}}, source)
+    assert model.input_encoder.feature_names == in_memory.input_encoder.feature_names
+
+
+def test_the_file_of_the_rows_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    model = mlpkit.train(SPEC, write_csv(tmp_path / "csv"))
+    del model
+    gc.collect()
+    assert os.listdir(tmp_path / "tmp") == []
+    (tmp_path / "csv" / "99999.csv").write_text("a,b,c,colour,flag,kind\n1,2,3\n")
+    with pytest.raises(DataError, match=r"99999\.csv"):
+        mlpkit.train(SPEC, tmp_path / "csv")
+    assert os.listdir(tmp_path / "tmp") == []
+
+
+BAD = {
+    "texts for numbers": (
+        "no,2,3,c1,true,1",
+        r"the column 'a' holds numbers in .*00000\.csv, but other values from line 2 of .*99999\.csv on",
+    ),
+    "a text for flags": ("1,2,3,c1,maybe,1", r"the column 'flag' holds true and false in .*00000\.csv, but other values"),
+    "an infinite value": ("inf,2,3,c1,true,1", r"the column 'a' has inf in row 0 of .*99999\.csv"),
+}
+
+
+@pytest.mark.parametrize(("line", "message"), BAD.values(), ids=BAD)
+def test_a_wrong_shard_is_named(tmp_path, line, message):
+    folder = write_csv(tmp_path / "csv")
+    (folder / "99999.csv").write_text(f"a,b,c,colour,flag,kind\n{line}\n")
+    with pytest.raises(DataError, match=message):
+        mlpkit.train(SPEC, folder)
+
+
+def test_columns_of_other_shards_differ(tmp_path):
+    folder = write_csv(tmp_path / "csv")
+    (folder / "99999.csv").write_text("a,b,colour,flag,kind\n1,2,c1,true,1\n")
+    with pytest.raises(DataError, match=r"99999\.csv has no column 'c'"):
+        mlpkit.train(SPEC, folder)
+
+
+def test_values_of_a_batch(tmp_path):
+    table = spill(iter_tables(write_csv(tmp_path / "csv"), rows=64), "rows", ["kind"])
+    assert table.rows == ROWS
+    part = table.take(np.array([3, 250, 699])).select(["a", "colour", "kind", "flag"])
+    assert part["a"].tolist() == X[[3, 250, 699], 0].tolist()
+    assert part["colour"].tolist() == [COLOURS[row] for row in (3, 250, 699)]
+    assert part["kind"].tolist() == [str(LABELS[row]) for row in (3, 250, 699)]
+    assert part["flag"].tolist() == [True, False, True]
+
+
+PROGRAM = """
+import resource, sys
+import mlpkit
+spec = {"data": {"target": "y", "in_memory": False}, "network": {"layers": [{}]}, "loss": "mse"}
+spec["training"] = {"epochs": 1, "batch_size": 4096}
+mlpkit.train(spec, sys.argv[1])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def peak(folder):
+    """Return the most memory of a process that trains on the files of a folder, in MB."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM, str(folder)], capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
+@pytest.mark.slow
+def test_many_shards_take_little_more_memory_than_one(tmp_path):
+    """100 shards of 2 MB each: the rows of all are far more than the memory that they may take."""
+    rng = np.random.default_rng(0)
+    table = pa.table({**{f"x{index}": rng.normal(size=50_000).astype(np.float32) for index in range(10)}, "y": rng.normal(size=50_000)})
+    for name, count in (("one", 1), ("many", 100)):
+        (tmp_path / name).mkdir()
+        for index in range(count):
+            if index == 0:
+                pa.parquet.write_table(table, tmp_path / name / "000.parquet")
+            else:
+                os.link(tmp_path / name / "000.parquet", tmp_path / name / f"{index:03}.parquet")
+    one, many = peak(tmp_path / "one"), peak(tmp_path / "many")
+    assert many - one <= 200, (one, many)
