@@ -98,8 +98,9 @@ def _written(tables: Iterable[Table], stream: IO[bytes], path: str, whole: Colle
     written = _Written([], [])
     for table in tables:
         columns = columns or {name: _Column.of(name, table, name in whole) for name in table.names}
+        parts = [part for column in columns.values() for part in column.records(table)]
         try:
-            stream.write(np.concatenate([part for column in columns.values() for part in column.records(table)], axis=1).data)
+            stream.write(np.concatenate(parts, axis=1).data if parts else b"")  # none if no column can be used
         except OSError as error:
             message = f"the rows cannot be kept in {os.path.dirname(path)}: {error.strerror or error}"
             raise data_error(message, path, help="set TMPDIR to a folder with more space") from error
