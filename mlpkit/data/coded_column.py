@@ -24,9 +24,14 @@ class CodedTexts:
         Index of each row's text; -1 for a missing value.
     texts : sequence of str or None
         Texts by code; some may be unused or repeated.
+    ordered : bool
+        True if the texts are in that form already, and no code is -1.
     """
 
-    def __init__(self, codes: NDArray[Any], texts: Sequence[Text]) -> None:
+    def __init__(self, codes: NDArray[Any], texts: Sequence[Text], *, ordered: bool = False) -> None:
+        if ordered:
+            self.coded: tuple[Codes, list[Text]] = codes, list(texts)
+            return
         number_of: dict[Text, int] = {}
         numbers = np.array([number_of.setdefault(text, len(number_of)) for text in (*texts, None)], np.intp)
         codes = numbers[codes]  # -1 is the None at the end
@@ -36,7 +41,7 @@ class CodedTexts:
         rank = np.empty(len(number_of), np.intp)
         rank[order] = np.arange(len(order))
         known = list(number_of)
-        self.coded: tuple[Codes, list[Text]] = rank[codes], [known[index] for index in order.tolist()]
+        self.coded = rank[codes], [known[index] for index in order.tolist()]
 
     def __len__(self) -> int:
         return len(self.coded[0])

@@ -206,12 +206,11 @@ class _Column:
 class SpilledTexts(StoredTexts):
     """Column of texts, whose codes are on disk."""
 
-    column: StoredColumn
-
     def read(self, rows: slice) -> NDArray[Any]:
         """Implement `StoredTexts.read`."""
-        extent, count = self.column.extent, rows.stop - rows.start
+        assert self.codes is not None
+        extent, count = self.codes.extent, rows.stop - rows.start
         raw = np.empty(count * extent.record, np.uint8)
         extent.read(rows.start, rows.stop, raw)
-        found: NDArray[Any] = object_column(self.dataset)[self.column.view(raw, count)[:, 0]]
+        found: NDArray[Any] = object_column(self.dataset)[self.codes.view(raw, count)[:, 0]]
         return found

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.coded_column import CodedColumn, CodedTexts
 from mlpkit.data.columns import Column
 from mlpkit.data.disk.block_reader import Bytes, Extent, unreadable
 from mlpkit.data.table import Rows, Table, UnusableColumn, data_error, missing_columns
@@ -21,6 +22,7 @@ from mlpkit.text.column_names import unique
 
 BLOCK = 2**19  # bytes read at once: fits in a core's cache, and is enough for sequential disk reads
 BLOCKS = 8  # blocks of a Table; creating a Table takes as long as reading a few blocks
+CODES = 2**14  # codes of texts that are read at once
 TEXT = 64  # least bytes that a text takes in memory
 Span = tuple[int, int]  # first row, and last row + 1
 
@@ -57,10 +59,20 @@ class StoredColumn:
 
 @dataclass(frozen=True)
 class StoredTexts:
-    """Column of texts, which only libhdf5 can read."""
+    """Column of texts, which only libhdf5 can read; or their codes, by which `dataset` has the texts."""
 
     dataset: Any
     path: str
+    codes: StoredColumn | None = None
+
+    def select(self, table: StoredTable) -> CodedColumn:
+        """Return the codes of all rows of a table, with their texts."""
+        assert self.codes is not None
+        codes, start = np.empty(table.rows, np.intp), 0
+        for [part] in table.blocks([(0, table.rows)], [self.codes], CODES):
+            codes[start : start + len(part)] = part[:, 0]
+            start += len(part)
+        return CodedColumn(CodedTexts(codes, self.dataset, ordered=table.index is None))
 
     def read(self, rows: slice) -> NDArray[Any]:
         """Return some of the rows as an object array."""
@@ -156,17 +168,21 @@ class StoredTable:
     def select(self, names: Sequence[str]) -> Table:
         """Read some of the columns into memory. Raise DataError that names those that do not exist."""
         self._check(names)
-        columns: dict[str, Column] = {}
+        columns: dict[str, Any] = {}
         start = 0
-        for block in self.tables([(0, self.rows)], names):
+        of_texts = {name: column for name in names if isinstance(column := self.columns[name], StoredTexts) and column.codes is not None}
+        others = [name for name in names if name not in of_texts]
+        for block in self.tables([(0, self.rows)], others) if others else ():
             for name, values in block.columns.items():
                 if not start:
                     columns[name] = np.empty((self.rows, *values.shape[1:]), values.dtype)
                 columns[name][start : start + block.rows] = values
             start += block.rows
-        return self._in_memory(columns, self.index).with_units(self.units)
+        columns |= {name: column.select(self) for name, column in of_texts.items()}
+        numbers = np.arange(self.rows, dtype=np.int32) if self.index is None and self.rows < 2**31 else self.index
+        return self._in_memory({name: columns[name] for name in names}, numbers).with_units(self.units)
 
-    def _in_memory(self, columns: Mapping[str, Any], numbers: Rows | None) -> Table:
+    def _in_memory(self, columns: Mapping[str, Any], numbers: NDArray[Any] | None) -> Table:
         """Return columns of some of the rows as a table that knows the file of each row."""
         table = Table(columns, source=self.source, named=self.named, numbers=numbers, text_file=self.text_file)
         table.by_line = False
