@@ -323,6 +323,7 @@ print(len(found), before == (blas and blas[0]()))
 """
 
 
+@pytest.mark.slow
 def test_trainings_in_threads_of_one_process_give_the_bits_of_one_after_the_other():
     done = subprocess.run([sys.executable, "-c", POOL], env=environment(MLPKIT_THREADS="2"), capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "True"]
@@ -364,6 +365,7 @@ print(codes)
 """
 
 
+@pytest.mark.slow
 def test_a_forked_child_trains_though_its_parent_has_threads():
     done = subprocess.run([sys.executable, "-c", FORKED], env=environment(MLPKIT_THREADS="2"), capture_output=True, text=True, timeout=600)
     assert done.stdout.strip() == str([0] * 8), done.stderr

@@ -157,8 +157,7 @@ def test_a_model_that_was_not_trained(run, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("suffix", FORMATS)
-@pytest.mark.parametrize("quality", ["fast", "good", "best"])
+@pytest.mark.parametrize(("suffix", "quality"), [(".onnx", "fast"), (".onnx", "good"), (".onnx", "best"), (".c", "good"), (".py", "good")])
 @pytest.mark.parametrize(("name", "target"), [("penguins", "species"), ("diabetes", "progression")])
 def test_specs_of_init_at_every_quality(suffix, quality, name, target, run, folder):
     data = ROOT / "models" / name / f"{name}.csv"

@@ -89,6 +89,7 @@ write(sys.argv[1], Contents({name: 1 for name in names}, {f"layers.{i}.weight": 
 """
 
 
+@pytest.mark.slow
 def test_the_bytes_are_the_same_in_every_process(tmp_path):
     saved = []
     for number, zone in enumerate(("UTC", "Asia/Tokyo", "America/New_York")):

@@ -59,6 +59,7 @@ def test_with_other_optimizers(spec, optimizer, tmp_path, assert_goes_on):
         assert_goes_on(spec, [steps], tmp_path)
 
 
+@pytest.mark.slow
 def test_processes_train_the_same_bytes_and_so_does_a_run_that_begins_in_one_place_and_goes_on_in_the_other(
     spec, table, saved, tmp_path, request, run_until
 ):
