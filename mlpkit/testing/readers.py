@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mlpkit.data.cells import is_missing
 from mlpkit.data.frames import as_table
 from mlpkit.errors import DataError
 from mlpkit.plugin import REGISTRIES, Array, Reader, Source, to_entry
@@ -57,9 +58,9 @@ def example(reader: Reader) -> Path:
 
 
 def content(table: Any) -> dict[str, list[str]]:
-    """Return the values of a table as text, by column."""
+    """Return the values of a table as text, by column; each missing value is empty, whatever stands for it."""
     found = as_table(table)
-    return {name: [str(value) for value in found[name].tolist()] for name in found.names}
+    return {name: ["" if is_missing(value) else str(value) for value in found[name].tolist()] for name in found.names}
 
 
 def answer(reader: Reader) -> list[Array]:
