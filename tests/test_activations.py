@@ -9,7 +9,7 @@ import pytest
 from mlpkit.errors import SpecError
 from mlpkit.numerics.erf import erfc
 from mlpkit.plugin import REGISTRIES, Gated
-from mlpkit.plugin.builtin_names import ALIASES
+from mlpkit.plugin.aliases import ALIASES
 from mlpkit.spec import Spec
 
 REFERENCE = dict(np.load(Path(__file__).parent / "reference" / "activations.npz"))

@@ -1,4 +1,4 @@
-"""Names of the built-in plugins, by kind, with their modules, classes and aliases.
+"""Names of the built-in plugins, by kind, with their modules and classes. Their other names are in `aliases`.
 
 They are not entry points, so built-ins are found without reading the environment, also in frozen applications.
 """
@@ -187,102 +187,6 @@ CLASSES: dict[str, dict[str, str]] = {  # name: "module:Class", with a module of
 }
 
 PACKAGES = {"readers": "mlpkit.data.formats"}  # homes of kinds that are not in mlpkit.KIND
-
-ALIASES: dict[str, dict[str, str]] = {
-    "activations": {
-        "identity": "linear",
-        "logistic": "sigmoid",
-        "leakyrelu": "leaky_relu",
-        "squared_relu": "relu_squared",
-        "swish": "silu",
-        "logsigmoid": "log_sigmoid",
-        "hardsigmoid": "hard_sigmoid",
-        "hardswish": "hard_silu",
-        "hard_swish": "hard_silu",
-        "hardsilu": "hard_silu",
-        "hardtanh": "hard_tanh",
-        "tanhshrink": "tanh_shrink",
-        "softshrink": "soft_shrink",
-        "hardshrink": "hard_shrink",
-        "logsoftmax": "log_softmax",
-        "sin": "sine",
-        "exp": "exponential",
-    },
-    "losses": {
-        "mse": "mean_squared_error",
-        "mae": "mean_absolute_error",
-        "bce": "binary_crossentropy",
-        "cross_entropy": "categorical_crossentropy",
-        "focal": "binary_focal_crossentropy",
-        "binary_focal": "binary_focal_crossentropy",
-        "categorical_focal": "categorical_focal_crossentropy",
-        "crammer_singer": "categorical_hinge",
-        "kl_div": "kl_divergence",
-        "kld": "kl_divergence",
-        "cosine": "cosine_similarity",
-        "mape": "mean_absolute_percentage_error",
-        "msle": "mean_squared_logarithmic_error",
-        "pinball": "quantile",
-        "poisson_nll": "poisson",
-        "corn": "ordinal",
-    },
-    "optimizers": {"adamw_schedule_free": "schedule_free_adamw"},
-    "initializers": {
-        "glorot": "glorot_uniform",
-        "xavier_uniform": "glorot_uniform",
-        "xavier_normal": "glorot_normal",
-        "he": "he_normal",
-        "kaiming_uniform": "he_uniform",
-        "kaiming_normal": "he_normal",
-        "lecun": "lecun_normal",
-        "normal": "random_normal",
-        "uniform": "random_uniform",
-        "trunc_normal": "truncated_normal",
-        "eye": "identity",
-    },
-    "metrics": {
-        "mean_squared_error": "mse",
-        "root_mean_squared_error": "rmse",
-        "mean_absolute_error": "mae",
-        "r2_score": "r2",
-        "mean_absolute_percentage_error": "mape",
-        "mean_squared_logarithmic_error": "msle",
-        "mean_squared_log_error": "msle",
-        "root_mean_squared_log_error": "rmsle",
-        "mean_pinball_loss": "pinball",
-        "explained_variance_score": "explained_variance",
-        "accuracy_score": "accuracy",
-        "balanced_accuracy_score": "balanced_accuracy",
-        "top_k_accuracy_score": "top_k_accuracy",
-        "precision_score": "precision",
-        "recall_score": "recall",
-        "sensitivity": "recall",
-        "f1_score": "f1",
-        "fbeta_score": "fbeta",
-        "jaccard_score": "jaccard",
-        "roc_auc_score": "roc_auc",
-        "average_precision_score": "average_precision",
-        "brier_score": "brier",
-        "brier_score_loss": "brier",
-        "ece": "expected_calibration_error",
-        "matthews_corrcoef": "matthews",
-        "mcc": "matthews",
-        "cohen_kappa_score": "cohen_kappa",
-        "label_ranking_average_precision_score": "label_ranking_average_precision",
-    },
-    "readers": {
-        "tab": "tsv",
-        "ndjson": "jsonl",
-        "pq": "parquet",
-        "feather": "arrow",
-        "ipc": "arrow",
-        "arrows": "arrow",
-        "xlsm": "xlsx",
-        "excel": "xlsx",
-        "h5": "hdf5",
-        "hdf": "hdf5",
-    },
-}
 
 
 def targets(kind: str) -> dict[str, str]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from mlpkit.errors import warn
 from mlpkit.numerics.arrays import Array, Targets
+from mlpkit.plugin.aliases import ALIASES
 from mlpkit.plugin.base import REGISTRIES, Plugin
-from mlpkit.plugin.builtin_names import ALIASES, targets
+from mlpkit.plugin.builtin_names import targets
 from mlpkit.plugin.initializer import Initializer
 from mlpkit.plugin.optimizer import Optimizer
 from mlpkit.plugin.reader import Reader
