@@ -74,8 +74,7 @@ def test_the_csv_reader_is_one_function_and_its_types():
         ("reader", "read_csv"),
         ("dialect", "Dialect"),  # what it takes
         ("dialect", "OtherDialect"),  # what it raises
-        ("text_column", "TextColumn"),  # what its tables have, with the codes of any column of texts
-        ("text_column", "coded"),
+        ("text_column", "TextColumn"),  # what its tables have
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.columns import object_column
+from mlpkit.data.columns import Column, object_column
 
 Codes: TypeAlias = NDArray[np.intp]  # integer code of each row's text
 Text: TypeAlias = str | None
@@ -46,6 +46,11 @@ class CodedTexts:
     def __len__(self) -> int:
         return len(self.coded[0])
 
+    def text(self, row: int) -> Text:
+        """Return the text of one row, or None if it is missing."""
+        codes, texts = self.coded
+        return texts[int(codes[row])]
+
     @cached_property
     def strings(self) -> list[Text]:
         """Text or None of each row."""
@@ -68,6 +73,11 @@ class _PythonTexts:
         codes = [number_of.setdefault(text, len(number_of)) for text in self.array.tolist()]
         return np.array(codes, dtype=np.intp), list(number_of)
 
+    def text(self, row: int) -> Text:
+        """Return the text of one row, or None if it is missing."""
+        found: Text = self.array[row]
+        return found
+
     @cached_property
     def strings(self) -> list[Text]:
         """Text or None of each row."""
@@ -79,7 +89,7 @@ class CodedColumn:
 
     Parameters
     ----------
-    texts : CodedTexts, or array of str and None
+    texts : CodedTexts, array of str and None, or another object with the attributes of `CodedTexts`
     rows : array of int, optional
         Row indices; all rows by default.
     """
@@ -88,7 +98,7 @@ class CodedColumn:
     ndim = 1
 
     def __init__(self, texts: Any, rows: NDArray[np.intp] | None = None) -> None:
-        self._texts: CodedTexts | _PythonTexts = _PythonTexts(texts) if isinstance(texts, np.ndarray) else texts
+        self._texts = _PythonTexts(texts) if isinstance(texts, np.ndarray) else texts
         self._rows = rows
 
     @property
@@ -100,11 +110,11 @@ class CodedColumn:
         return len(self._texts) if self._rows is None else len(self._rows)
 
     def __getitem__(self, rows: Any) -> Any:
-        """Return some of the rows, or the text of one row. The codes are shared with the whole column."""
+        """Return some of the rows, or the text of one row. Codes and converted values are shared with the whole column."""
         whole = self._rows is None
         if not (whole and isinstance(rows, np.ndarray) and rows.dtype == np.intp):
             rows = (np.arange(len(self)) if self._rows is None else self._rows)[rows]
-        return self._texts.strings[int(rows)] if np.ndim(rows) == 0 else CodedColumn(self._texts, rows)
+        return self._texts.text(int(rows)) if np.ndim(rows) == 0 else type(self)(self._texts, rows)
 
     def __iter__(self) -> Iterator[Text]:
         return iter(self.tolist())
@@ -114,12 +124,12 @@ class CodedColumn:
 
     def tolist(self) -> list[Text]:
         """Return a text or None for each row."""
-        found = self._texts.strings
+        found: list[Text] = self._texts.strings
         return found if self._rows is None else [found[row] for row in self._rows.tolist()]
 
     @property
     def coded(self) -> tuple[Codes, list[Text]]:
-        """Code of each row's text, and the texts by code. Each code is used."""
+        """Code of each row's text, and the texts by code. None stands for missing values. Each code is used."""
         codes, texts = self._texts.coded
         if self._rows is None:
             return codes, texts
@@ -137,3 +147,8 @@ class CodedColumn:
     def made(self) -> bool:
         """True if the texts were given as codes, so that all values are texts or missing."""
         return isinstance(self._texts, CodedTexts)
+
+
+def coded(column: Column) -> tuple[Codes, list[Text]]:
+    """Return the integer code of each row's text in a column of texts, and the texts by code. Each code is used."""
+    return (column if isinstance(column, CodedColumn) else CodedColumn(column)).coded

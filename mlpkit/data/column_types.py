@@ -14,9 +14,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.coded_column import CodedColumn
+from mlpkit.data.coded_column import CodedColumn, coded
 from mlpkit.data.columns import Column, number_text, object_column, read_number
-from mlpkit.data.csv.text_column import TextColumn, coded
+from mlpkit.data.csv.text_column import TextColumn
 from mlpkit.data.iso_dates import read_date
 from mlpkit.data.table import Table
 from mlpkit.data.written_numbers import Words, first_unread, written_numbers
@@ -149,7 +149,7 @@ def text_counts(column: Column, missing: Collection[str]) -> dict[str, int]:
 def missing_rows(table: Table, name: str) -> NDArray[np.bool_]:
     """Return a boolean array that is True for rows with a missing value."""
     column = table[name]
-    if isinstance(column, (TextColumn, CodedColumn)):
+    if isinstance(column, CodedColumn):
         return column.missing_rows
     if column.dtype == object:
         return np.array([value is None for value in column.tolist()], dtype=bool)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.coded_column import CodedColumn, CodedTexts
+from mlpkit.data.coded_column import CodedColumn, CodedTexts, coded
 from mlpkit.data.columns import Column
-from mlpkit.data.csv.text_column import TextColumn, coded
+from mlpkit.data.csv.text_column import TextColumn
 from mlpkit.data.table import Table, UnusableColumn, column_width, data_error
 from mlpkit.errors import DataError
 from mlpkit.text.shown import first_few

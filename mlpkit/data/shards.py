@@ -12,7 +12,8 @@ from mlpkit.data.compression import data_suffix
 from mlpkit.data.table import data_error
 from mlpkit.errors import DataError
 from mlpkit.files.paths import expanded
-from mlpkit.plugin.builtin_names import ALIASES, CLASSES
+from mlpkit.plugin.aliases import ALIASES
+from mlpkit.plugin.builtin_names import CLASSES
 from mlpkit.text.shown import first_few
 
 Paths: TypeAlias = "str | Path | Sequence[str | Path]"

@@ -8,8 +8,8 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.coded_column import coded
 from mlpkit.data.column_types import texts
-from mlpkit.data.csv.text_column import coded
 from mlpkit.data.table import Rows, Table
 from mlpkit.data.times import time_text, times
 from mlpkit.errors import DataError, SpecError

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from mlpkit.data.categorical_types import is_declared, plain_categories, whole_categories
 from mlpkit.data.coded_column import CodedColumn
 from mlpkit.data.columns import Column, ambiguous_text, as_column
-from mlpkit.data.csv.text_column import TextColumn
 from mlpkit.data.frame_texts import frame_texts
 from mlpkit.data.written_numbers import AnyNotation
 from mlpkit.errors import DataError, Problem
@@ -237,7 +236,7 @@ def missing_columns(names: Sequence[str], known: Sequence[str], source: str = ""
 
 def _column(values: Any, name: str) -> Column:
     """Return values as a column, or an UnusableColumn if they have a length. Raise DataError otherwise."""
-    if isinstance(values, (TextColumn, CodedColumn, UnusableColumn)):
+    if isinstance(values, (CodedColumn, UnusableColumn)):
         return cast(Column, values)
     try:
         if type(getattr(values, "dtype", None)).__name__ == "Struct":  # polars would convert a Struct to numbers

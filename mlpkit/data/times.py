@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.coded_column import coded
 from mlpkit.data.column_types import missing_rows, numbers
 from mlpkit.data.columns import Column, number_text, read_number
-from mlpkit.data.csv.text_column import coded
 from mlpkit.data.iso_dates import EPOCH, read_date
 from mlpkit.data.table import Table
 from mlpkit.errors import DataError

@@ -14,8 +14,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.coded_column import coded
 from mlpkit.data.columns import Column
-from mlpkit.data.csv.text_column import coded
 
 BLANKS = " \t\u00a0\u2009\u202f"
 MAGNITUDES = {"k": 3, "m": 6, "mn": 6, "b": 9, "bn": 9}  # powers of ten, in lower case

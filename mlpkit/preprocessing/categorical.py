@@ -15,8 +15,8 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.coded_column import coded
 from mlpkit.data.column_types import texts
-from mlpkit.data.csv.text_column import coded
 from mlpkit.data.table import Table
 from mlpkit.plugin import Array
 from mlpkit.preprocessing.input_columns import InputColumn, missing_error

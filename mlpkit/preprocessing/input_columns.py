@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mlpkit.data.coded_column import coded
 from mlpkit.data.column_types import column_kind, text_counts, texts
-from mlpkit.data.csv.text_column import coded
 from mlpkit.data.table import Table, column_width, value_names
 from mlpkit.data.written_numbers import AnyNotation, Words
 from mlpkit.errors import DataError, SpecError

@@ -9,9 +9,10 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.coded_column import coded
 from mlpkit.data.column_types import TO_NUMBERS, date_error, missing_rows, numbers, text_counts, texts
 from mlpkit.data.columns import Column, read_number
-from mlpkit.data.csv.text_column import TextColumn, coded
+from mlpkit.data.csv.text_column import TextColumn
 from mlpkit.data.table import Table
 from mlpkit.data.written_numbers import AnyNotation
 from mlpkit.errors import DataError, ResourceLimit

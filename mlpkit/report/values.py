@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.coded_column import coded
 from mlpkit.data.column_types import numbers, texts
-from mlpkit.data.csv.text_column import coded
 from mlpkit.data.table import Table
 from mlpkit.data.times import dates
 from mlpkit.explain.raw_columns import RawColumn

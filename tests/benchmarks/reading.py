@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 import mlpkit
+from mlpkit.data.coded_column import coded
 from mlpkit.data.column_types import numbers
-from mlpkit.data.csv.text_column import coded
 from mlpkit.data.readers import read_table
 from mlpkit.preprocessing.prepare import prepare
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.coded_column import CodedColumn
-from mlpkit.data.columns import Column, object_column
+from mlpkit.data.coded_column import CodedColumn, Text
+from mlpkit.data.columns import object_column
 from mlpkit.errors import DataError
 
 if TYPE_CHECKING:  # loading a model and predicting does not need the CSV reader
     from mlpkit.data.csv.fields import Codes, Fields
     from mlpkit.data.csv.numbers import Flags, Vector
 
-Text: TypeAlias = str | None
 
-
-class TextColumn:
-    """Texts with None for missing values; behaves as a 1-D object array.
+class TextColumn(CodedColumn):
+    """Column of the fields of a file, which are converted when they are needed.
 
     Parameters
     ----------
@@ -30,11 +28,7 @@ class TextColumn:
         Row indices; all rows by default.
     """
 
-    dtype = np.dtype(object)
-    ndim = 1
-
-    def __init__(self, texts: Texts, rows: NDArray[np.intp] | None = None) -> None:
-        self._texts, self._rows = texts, rows
+    _texts: Texts
 
     @classmethod
     def joined(cls, columns: Sequence[TextColumn]) -> TextColumn:
@@ -49,27 +43,6 @@ class TextColumn:
         values, wrong = self._texts.numbers
         others, known = bool(self._some(wrong).any()), not bool(np.isnan(self._some(values)).all())
         return {(True, True): "both", (True, False): "texts", (False, True): "numbers"}.get((others, known), "nothing")
-
-    def __len__(self) -> int:
-        return len(self._texts) if self._rows is None else len(self._rows)
-
-    def __getitem__(self, rows: Any) -> Any:
-        """Return some of the rows, or the text of one row. Converted values are shared with the whole column."""
-        whole = self._rows is None
-        if not (whole and isinstance(rows, np.ndarray) and rows.dtype == np.intp):
-            rows = (np.arange(len(self)) if self._rows is None else self._rows)[rows]
-        return self._texts.text(int(rows)) if np.ndim(rows) == 0 else TextColumn(self._texts, rows)
-
-    def __iter__(self) -> Iterator[Text]:
-        return iter(self.tolist())
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return object_column(self.tolist()).astype(dtype or object, copy=False)
-
-    def tolist(self) -> list[Text]:
-        """Return a string or None for each row."""
-        found = self._texts.strings
-        return found if self._rows is None else [found[row] for row in self._rows.tolist()]
 
     def numbers(self, missing: Collection[str] = ()) -> Vector | None:
         """Return the texts as numbers, NaN where one is missing, or None if any text is not a number.
@@ -104,28 +77,9 @@ class TextColumn:
         return values if self._rows is None else values[self._rows]
 
     @property
-    def coded(self) -> tuple[Codes, list[Text]]:
-        """Integer code of each row's text, and the texts by code. None stands for missing values. Each code is used."""
-        codes, texts = self._texts.coded
-        if self._rows is None:
-            return codes, texts
-        codes = codes[self._rows]
-        used = np.bincount(codes, minlength=len(texts)) > 0
-        return (np.cumsum(used) - 1)[codes], [text for text, occurs in zip(texts, used.tolist(), strict=True) if occurs]
-
-    @property
     def missing_rows(self) -> Flags:
         """Boolean array, True where a value is missing."""
         return self._some(self._texts.missing_rows)
-
-
-def coded(column: Column) -> tuple[Codes, list[Text]]:
-    """Return the integer code of each row's text in a column of texts, and the texts by code. Each code is used."""
-    if isinstance(column, (TextColumn, CodedColumn)):
-        return column.coded
-    number_of: dict[Text, int] = {}
-    codes = [number_of.setdefault(text, len(number_of)) for text in column.tolist()]
-    return np.array(codes, dtype=np.intp), list(number_of)
 
 
 class Texts:

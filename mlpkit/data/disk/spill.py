@@ -17,9 +17,10 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.coded_column import coded
 from mlpkit.data.column_types import BOOLEANS
 from mlpkit.data.columns import object_column
-from mlpkit.data.csv.text_column import TextColumn, coded
+from mlpkit.data.csv.text_column import TextColumn
 from mlpkit.data.disk.block_reader import OpenFile, PlainExtent
 from mlpkit.data.disk.table import StoredColumn, StoredTable, StoredTexts
 from mlpkit.data.table import Table, UnusableColumn, column_width, data_error

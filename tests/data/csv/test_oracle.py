@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mlpkit.data.coded_column import coded
 from mlpkit.data.column_types import missing_rows, numbers
 from mlpkit.data.csv import fields, reader
 from mlpkit.data.csv.splitter import OTHER_SPACES
-from mlpkit.data.csv.text_column import coded
 from mlpkit.data.readers import iter_tables, read_table
 from mlpkit.errors import DataError
 from mlpkit.spec.csv_options import MISSING
