@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,14 +68,18 @@ def _batches(path: str, format: str, rows: int, columns: Collection[str] | None,
         yield from ((batch, declared) for batch in batches)
     else:
         with _opened(path) as (schema, batches):
-            wanted = chosen_names(schema.names, columns)
+            wanted = _chosen(path, schema.names, columns)
             yield from ((batch.select(wanted), schema) for batch in _checked(path, batches, allow_large))
 
 
-def chosen_names(names: list[str], columns: Collection[str] | None) -> list[str]:
-    """Return those of the names that are among the columns to read; all of them if none is."""
+def _chosen(path: str, names: list[str], columns: Collection[str] | None) -> list[str]:
+    """Return those of the names that are among the columns to read; all of them if none is. Raise DataError if one is repeated."""
     asked = set(map(same_form, columns or ()))
-    return [name for name in names if same_form(name) in asked] or names
+    chosen = [name for name in names if same_form(name) in asked] or names
+    for name, count in Counter(chosen).items():
+        if count > 1:
+            raise data_error(f"{path} has several columns named {name!r}", path, help="give each column its own name")
+    return chosen
 
 
 # -- Parquet
@@ -87,7 +92,7 @@ def _parquet(path: str, columns: Collection[str] | None, allow_large: bool) -> t
     _check_head(path, "parquet")
     file = pyarrow.parquet.ParquetFile(path, pre_buffer=False)
     schema, facts = file.schema_arrow, file.metadata
-    wanted = chosen_names(schema.names, columns)
+    wanted = _chosen(path, schema.names, columns)
     declared = sum(facts.row_group(group).total_byte_size for group in range(facts.num_row_groups))
     check_claim(path, max(declared, 8 * facts.num_rows * len(wanted)), allow_large)
     texts = [field.name for field in schema if is_text(field.type)]
@@ -99,7 +104,7 @@ def _parquet(path: str, columns: Collection[str] | None, allow_large: bool) -> t
 
 def _whole(path: str, columns: Collection[str] | None, allow_large: bool) -> Any:
     with _opened(path) as (schema, batches):
-        wanted = chosen_names(schema.names, columns)
+        wanted = _chosen(path, schema.names, columns)
         parts = [batch.select(wanted) for batch in _checked(path, batches, allow_large)]
         return pa.Table.from_batches(parts, pa.schema([schema.field(name) for name in wanted]))
 
@@ -146,8 +151,6 @@ def _table(path: str, found: Any, schema: Any, first: int = 0) -> Table:
     declared = {field.name: str(field.type.value_type).startswith(("int", "uint")) for field in categorical}
     columns: dict[str, Any] = {}
     for field, values in zip(found.schema, found.columns, strict=True):
-        if field.name in columns:
-            raise data_error(f"{path} has several columns named {field.name!r}", path, help="give each column its own name")
         try:
             columns[field.name] = arrow_column(values, field.name)
         except DataError as error:  # raised when the column is used

@@ -74,7 +74,7 @@ def _joined(name: str, parts: Sequence[Column], files: Sequence[str]) -> Any:
         return UnusableColumn(rows, unusable[0].error)
     if all(isinstance(part, TextColumn) for part in parts):
         return _fields(name, parts, files)
-    present = [index for index, part in enumerate(parts) if not _all_missing(part)] or [0]
+    present = [index for index, part in enumerate(parts) if not all_missing(part)] or [0]
     model = parts[present[0]]
     kinds = {HOLDS[parts[index].dtype.kind] for index in present}
     if kinds == {"texts", "true and false"} and all(_are_flags(parts[index]) for index in present):  # true, false and null
@@ -95,8 +95,8 @@ def _joined(name: str, parts: Sequence[Column], files: Sequence[str]) -> Any:
 
 
 def _numbers(part: Column, model: Column) -> NDArray[Any]:
-    """Return the numbers of a part; NaN for a part without any value."""
-    return part if part.dtype.kind in "iuf" and part.ndim == model.ndim else np.full((len(part), *model.shape[1:]), np.nan)
+    """Return the numbers of a part, or its blocks of booleans; NaN for a part without any value."""
+    return part if part.dtype.kind in "biuf" and part.ndim == model.ndim else np.full((len(part), *model.shape[1:]), np.nan)
 
 
 def _fields(name: str, parts: Sequence[Any], files: Sequence[str]) -> TextColumn:
@@ -112,7 +112,7 @@ def _fields(name: str, parts: Sequence[Any], files: Sequence[str]) -> TextColumn
 def _texts(parts: Sequence[Column]) -> CodedColumn:
     codes, texts = [], list[str | None]()
     for part in parts:
-        if _all_missing(part):
+        if all_missing(part):
             codes.append(np.full(len(part), -1))
             continue
         own, known = coded(part) if part.dtype == object else (part.astype(np.intp), ["False", "True"])
@@ -125,7 +125,8 @@ def _are_flags(part: Column) -> bool:
     return part.dtype.kind == "b" or {text for text in coded(part)[1] if text is not None} <= {"True", "False"}
 
 
-def _all_missing(part: Column) -> bool:
+def all_missing(part: Column) -> bool:
+    """Return True for a column without any value."""
     if part.dtype == object:
         return set(coded(part)[1]) <= {None}
     return part.dtype.kind == "f" and part.ndim == 1 and bool(np.isnan(part).all())

@@ -180,10 +180,16 @@ def test_files_that_declare_far_more_than_their_size(tmp_path, name, monkeypatch
     assert read_table(tmp_path / name, allow_large=True).rows == 2**17
 
 
-def test_a_repeated_name_is_an_error(tmp_path):
-    pa.parquet.write_table(pa.table([[1], [2]], names=["a", "a"]), tmp_path / "t.parquet")
-    with pytest.raises(DataError, match="several columns named 'a'"):
-        read_table(tmp_path / "t.parquet")
+@pytest.mark.parametrize("name", ["t.parquet", "t.arrow"])
+def test_a_repeated_name_is_an_error(tmp_path, name):
+    table = pa.table([[1], [2]], names=["a", "a"])
+    if name == "t.parquet":
+        pa.parquet.write_table(table, tmp_path / name)
+    else:
+        with pa.ipc.new_stream(str(tmp_path / name), table.schema) as stream:
+            stream.write_table(table)
+    with pytest.raises(DataError, match=f"{name} has several columns named 'a'"):
+        read_table(tmp_path / name)
 
 
 def test_texts_are_coded_once_for_all_uses(monkeypatch):

@@ -138,6 +138,13 @@ def test_json_lines_may_lack_columns(tmp_path):
     assert (table["x"].tolist(), table["w"].tolist(), table.place(1)) == ([1, 2], [None, "b"], f"line 1 of {tmp_path / 'b.jsonl'}")
 
 
+def test_blocks_of_booleans_keep_their_values(tmp_path):
+    flags = np.array([[True, False], [False, False], [True, True]])
+    np.savez(tmp_path / "a.npz", v=flags[:2])
+    np.savez(tmp_path / "b.npz", v=flags[2:])
+    assert read_table(tmp_path)["v"].tolist() == flags.tolist()
+
+
 def shards_of_csv(folder, text, packed):
     header, *lines = text.splitlines(keepends=True)
     for index, start in enumerate(range(0, len(lines), 60)):

@@ -23,10 +23,12 @@ from mlpkit.data.columns import object_column
 from mlpkit.data.csv.text_column import TextColumn
 from mlpkit.data.disk.block_reader import OpenFile, PlainExtent
 from mlpkit.data.disk.table import StoredColumn, StoredTable, StoredTexts
+from mlpkit.data.joined_tables import all_missing
 from mlpkit.data.table import Table, UnusableColumn, column_width, data_error
 
 BATCH = 2**14  # rows that are converted at once
 MOST_TEXTS = 2**20  # different texts of a column, which are in memory
+MISSING = {"f": np.nan, "M": np.datetime64("NaT")}  # by the kind of numbers that can be missing
 SAME = 'write all files with the same types; or set "in_memory" to true'
 
 
@@ -99,6 +101,9 @@ def _written(tables: Iterable[Table], stream: IO[bytes], path: str, whole: Colle
     written = _Written([], [])
     for table in tables:
         columns = columns or {name: _Column.of(name, table, name in whole) for name in table.names}
+        if table.records:  # a key that a row lacks is a missing value
+            columns |= {name: _Column.late(name, table) for name in table.names if name not in columns}
+            table = table.with_missing_columns({name: column.width for name, column in columns.items() if name not in table})
         parts = [part for column in columns.values() for part in column.records(table)]
         try:
             stream.write(np.concatenate(parts, axis=1).data if parts else b"")  # none if no column can be used
@@ -144,8 +149,16 @@ class _Column:
                 return cls(name, table.source, np.dtype(np.float64), codes={} if whole else None)
             flags = {text.lower() if text else "" for text in coded(values)[1]} <= BOOLEANS.keys()
             return cls(name, table.source, np.dtype(bool)) if flags and not whole else cls(name, table.source, None, codes={})
-        kinds = {"b": bool, "M": "datetime64[us]", **dict.fromkeys("iu", np.int64 if whole else np.float64)}
+        integers = (np.uint64 if values.dtype == np.uint64 else np.int64) if whole else np.float64
+        kinds = {"b": bool, "M": "datetime64[us]", **dict.fromkeys("iu", integers)}
         return cls(name, table.source, np.dtype(kinds.get(values.dtype.kind, np.float64)), column_width(values))
+
+    @classmethod
+    def late(cls, name: str, table: Table) -> _Column:
+        """Return a column that the rows before a batch lack, and that thus cannot be used."""
+        message = f"the column {name!r} of {table.source} is not in the first rows, which decide on the columns on disk"
+        error = data_error(message, table.source, help=f'give the first row a value of {name!r}; or set "in_memory" to true')
+        return cls(name, table.source, None, error=UnusableColumn(0, error))
 
     @property
     def size(self) -> int:
@@ -171,16 +184,27 @@ class _Column:
             values = None if None in known else np.array(known, bool)[codes]
         elif column.dtype == object:
             values = column.numbers() if isinstance(column, TextColumn) else None
-        fits = values is not None and column_width(values) == self.width
-        kinds = {"b": "b", "M": "M", "i": "iu"}.get(self.dtype.kind, "iuf")
-        if not fits or values.dtype.kind not in kinds:
-            holds = {"b": "true and false", "M": "dates", "i": "whole numbers"}.get(self.dtype.kind, "numbers")
+        if not self._fits(values):
+            if self.dtype.kind in MISSING and all_missing(column):
+                return np.full((table.rows, self.width), MISSING[self.dtype.kind], self.dtype)
+            holds = {"b": "true and false", "M": "dates", **dict.fromkeys("iu", "whole numbers")}.get(self.dtype.kind, "numbers")
             message = f"the column {self.name!r} holds {holds} in {self.first}, but other values from {table.place(0)} on"
             raise data_error(message, table.source, help=SAME)
         return np.asarray(values.astype(self.dtype, copy=False))
 
+    def _fits(self, values: Any) -> bool:
+        """Return True if the numbers of a batch can be those of the file."""
+        assert self.dtype is not None
+        if values is None or column_width(values) != self.width:
+            return False
+        if self.dtype.kind in "iu":
+            return values.dtype.kind in "iu" and np.can_cast(values.dtype, self.dtype)
+        return values.dtype.kind in {"b": "b", "M": "M"}.get(self.dtype.kind, "iuf")
+
     def _coded(self, column: Any, table: Table) -> NDArray[np.int64]:
         assert self.codes is not None
+        if all_missing(column):
+            column = object_column([None] * table.rows)
         if column.dtype != object:
             message = f"the column {self.name!r} holds texts in {self.first}, but other values from {table.place(0)} on"
             raise data_error(message, table.source, help=SAME)

@@ -137,6 +137,39 @@ def test_values_of_a_batch(tmp_path):
     assert part["flag"].tolist() == [True, False, True]
 
 
+def on_disk(folder, whole=()):
+    return spill(iter_tables(folder, rows=64), "rows", whole)
+
+
+def test_large_integers_of_the_target_keep_their_sign(tmp_path):
+    labels = np.array([2**63 + 1, 2**64 - 1], np.uint64)
+    pa.parquet.write_table(pa.table({"y": labels}), tmp_path / "a.parquet")
+    assert on_disk(tmp_path, ["y"]).select(["y"])["y"].tolist() == labels.tolist()
+    pa.parquet.write_table(pa.table({"y": np.array([-1, 2])}), tmp_path / "b.parquet")
+    with pytest.raises(DataError, match=r"'y' holds whole numbers in .*a\.parquet, but other values from row 0 of .*b\.parquet"):
+        on_disk(tmp_path, ["y"])
+
+
+def test_rows_of_json_may_lack_columns_of_the_first(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"x": 1, "w": "a", "v": [1, 2]}\n')
+    (tmp_path / "b.jsonl").write_text('{"u": 3}\n')
+    table = on_disk(tmp_path)
+    found = table.select(["x", "w", "v"])
+    np.testing.assert_array_equal(found["x"], [1, np.nan])
+    np.testing.assert_array_equal(found["v"], [[1, 2], [np.nan, np.nan]])
+    assert found["w"].tolist() == ["a", None]
+    with pytest.raises(DataError, match=r"'u' of .*b\.jsonl is not in the first rows"):
+        table.select(["u"])
+
+
+def test_batches_without_values_are_missing_values(tmp_path):
+    columns = {"x": [1.5], "w": ["a"], "t": np.array(["2020-01-01"], "datetime64[us]")}
+    pa.parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
+    pa.parquet.write_table(pa.table({name: pa.nulls(1) for name in columns}), tmp_path / "b.parquet")
+    found = on_disk(tmp_path).select([*columns])
+    assert [str(found[name].tolist()[1]) for name in columns] == ["nan", "None", "None"]
+
+
 PROGRAM = """
 import resource, sys
 import mlpkit
