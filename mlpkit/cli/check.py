@@ -12,7 +12,7 @@ import typer
 from mlpkit.cli.console import Console
 from mlpkit.cli.errors import exit_code
 from mlpkit.cli.model_facts import facts, facts_text
-from mlpkit.cli.options import Code, Data, Json, load_code, with_code
+from mlpkit.cli.options import Code, Data, Json, check_one_stdin, load_code, with_code
 from mlpkit.cli.spec_file import SpecFile
 from mlpkit.errors import MLPKitError
 from mlpkit.text.shown import one_line
@@ -33,6 +33,7 @@ def check(
 
     If the data can be read, they are checked against the spec, and shapes and parameters are shown.
     """
+    check_one_stdin(spec, data)
     load_code(code)
     try:
         file = SpecFile(spec)

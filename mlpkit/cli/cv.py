@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.options import Code, Data, Force, Json, Settings, load_code
+from mlpkit.cli.options import Code, Data, Force, Json, Settings, check_one_stdin, load_code
 from mlpkit.cli.output_files import MODELS, check_ending, check_is_file, check_output, written
 from mlpkit.cli.overrides import all_settings
 from mlpkit.cli.predictions import Format, write
@@ -61,42 +62,49 @@ def cv(
     Ctrl-C shows the folds that are finished, and writes no file.
     """
     from mlpkit.cross_validation.cross_validate import cross_validate, split_by
+    from mlpkit.data.sources import read_once
 
     if ensemble and output is None:
         raise typer.BadParameter("it needs --output MODEL", param_hint="--ensemble")
+    check_one_stdin(spec, data)
     load_code(code)
     use_threads(threads)
     file = SpecFile(spec, all_settings(settings, epochs, seed))
     with file.places():
         parsed = split_by(file.read(), group, time)
-        reads = [spec, *data_files(parsed, data)]
-        form = None if predictions is None else Format.of(predictions, None)
-        if output is not None:
-            check_is_file(output)
-            check_ending(output, MODELS, "a model")
-            check_output(output, force=force, reads=reads)
-        if predictions is not None:
-            check_output(predictions, force=force, reads=reads)
+        _check_outputs(output, predictions, [spec, *data_files(parsed, data)], force)
+        rows = data if output is None else read_once(parsed, data)
         display = _Display(console, progress)
         interrupt = Interrupt(console.say, "ending the folds that are running", "no fold was kept")
-        options: dict[str, Any] = {
-            "folds": folds,
-            "repeats": repeats,
-            "on_start": display.begin,
-            "on_epoch": display.show,
-            "stop": interrupt,
-        }
         with closing(display), interrupt:
-            found = cross_validate(parsed, data, **options)
+            found = cross_validate(
+                parsed, rows, folds=folds, repeats=repeats, on_start=display.begin, on_epoch=display.show, stop=interrupt
+            )
         _show(console, found, json)
         if len(found.folds) < found.runs:
             raise typer.Exit(interrupt.code)
-        if predictions is not None and form is not None:
-            with console.binary() if predictions == "-" else written(predictions, replace=force) as stream:
-                write(stream, form, iter([found.predictions]))
-            console.say(one_line(f"saved {predictions}: {counted(len(found.predictions['row']), 'row')}"))
+        if predictions is not None:
+            _write(console, predictions, found, force)
         if output is not None:
-            _save(console, parsed, data, output, found, folds if ensemble else None, force)
+            _save(console, parsed, rows, output, found, folds if ensemble else None, force)
+
+
+def _check_outputs(output: str | None, predictions: str | None, reads: list[str | Path], force: bool) -> None:
+    """Raise an error for a file that cannot or must not be written."""
+    if output is not None:
+        check_is_file(output)
+        check_ending(output, MODELS, "a model")
+        check_output(output, force=force, reads=reads)
+    if predictions is not None:
+        Format.of(predictions, None)
+        check_output(predictions, force=force, reads=reads, option="--predictions")
+
+
+def _write(console: Console, path: str, found: CrossValidation, force: bool) -> None:
+    """Write the predictions for held-out rows."""
+    with console.binary() if path == "-" else written(path, replace=force) as stream:
+        write(stream, Format.of(path, None), iter([found.predictions]))
+    console.say(one_line(f"saved {path}: {counted(len(found.predictions['row']), 'row')}"))
 
 
 class _Display:
@@ -130,15 +138,16 @@ def _show(console: Console, found: CrossValidation, json: bool) -> None:
         console.say(f"{len(found.folds)} of {counted(found.runs, 'fold')} are finished")
 
 
-def _save(console: Console, spec: Spec, data: str | None, output: str, found: CrossValidation, members: int | None, force: bool) -> None:
+def _save(console: Console, spec: Spec, rows: Any, output: str, found: CrossValidation, members: int | None, force: bool) -> None:
     """Train on all rows and save the model, with the scores in its metadata."""
+    from mlpkit.cross_validation.cross_validate import spec_of_all
     from mlpkit.model.train import train
     from mlpkit.spec.ensemble import Ensemble as Options
 
     if members is not None:
         spec = spec.model_copy(update={"ensemble": Options(members=members, folds="rotate")})
     console.say(f"training on all rows{'' if members is None else f', {members} members that hold out a fold each'}")
-    model = train(spec, data)
+    model = train(spec_of_all(spec, found.inputs), rows)
     model.metadata["cross_validation"] = found.to_dict()
     model.save(output, replace=force)
     console.say(one_line(f"saved {output}; next: mlpkit predict {shlex.quote(output)} DATA"))

@@ -123,8 +123,9 @@ def _split_text(split: dict[str, Any] | None) -> str:
         return ""
     if "folds" in split:
         what = "blocks" if "time" in split else "folds"
-        name = next((shortened(split[key], 60) for key in ("group", "time") if key in split), "")
-        detail = counted(split["groups"], "group") if "groups" in split else f"from {shortened(split.get('from', ''), 60)}"
+        name = next((shortened(split[key], 60) for key in ("group", "time", "hash") if key in split), "")
+        detail = counted(split["groups"], "group") if "groups" in split else "by its hash"
+        detail = f"from {shortened(split['from'], 60)}" if "from" in split else detail
         return f" in {split['folds']} {what}" + (f" ({name}: {detail})" if name else "")
     test = f", {split['test_rows']} for testing" if "test_rows" in split else ""
     if "group" in split:

@@ -90,6 +90,12 @@ def by_name(pairs: Iterable[tuple[str, Value]], option: str) -> dict[str, Value]
     return found
 
 
+def check_one_stdin(spec: str, data: str | None) -> None:
+    """Raise BadParameter if both the spec and the data are to be read from stdin."""
+    if spec == data == "-":
+        raise typer.BadParameter("spec and data cannot both come from stdin", param_hint="--data")
+
+
 def load_code(paths: Iterable[str] | None) -> list[PluginInfo]:
     """Register the plugins in the user's files and return their descriptions.
 

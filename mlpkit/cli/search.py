@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.options import Code, Data, Force, Json, Settings, load_code
+from mlpkit.cli.options import Code, Data, Force, Json, Settings, check_one_stdin, load_code
 from mlpkit.cli.output_files import MODELS, check_ending, check_is_file, check_output, write_json, written
 from mlpkit.cli.overrides import Setting
 from mlpkit.cli.signals import Interrupt
-from mlpkit.cli.train import use_threads
+from mlpkit.cli.train import data_files, use_threads
 from mlpkit.text.shown import one_line, shortened
 
 if TYPE_CHECKING:
@@ -52,35 +53,56 @@ def search(
     Specs that are not promising are ended early. The best spec, its model and a table of the trials are written. The store keeps each
     trial: the same command goes on after Ctrl-C or a kill. It needs the package optuna.
     """
-    from mlpkit.tuning.search import read_space, search, summary
+    from mlpkit.data.sources import read_once
+    from mlpkit.tuning.search import check_space, read_space, search, summary
+    from mlpkit.tuning.space import Space
 
+    check_one_stdin(spec, data)
     load_code(code)
     use_threads(None)
     check_is_file(output)
     check_ending(output, MODELS, "a model")
-    written_files = [str(Path(output).with_suffix(ending)) for ending in (".h5", ".json", ".csv")]
-    written_files[0] = output
-    for path in written_files:
-        check_output(path, force=force, reads=[spec, data])
     space, folder = read_space(spec)
     value = space.value
     for setting in Setting.parse_all(settings or []):
         value = setting.apply(value)
-    journal = store or str(Path(output).with_suffix(".journal"))
+    first = check_space(Space.of(value), folder)[0]
+    files = _Files(output, store)
+    files.check([spec, *data_files(first, data)], force)
+    rows = read_once(first, data)
     show = _Lines(console, trials)
     interrupt = Interrupt(console.say, "ending the trials that are running", "the same command goes on")
-    options: dict[str, Any] = {"trials": trials, "workers": workers, "store": journal, "prune": not no_prune, "folder": folder}
+    options: dict[str, Any] = {"trials": trials, "workers": workers, "store": files.store, "prune": not no_prune, "folder": folder}
     with interrupt:
-        found = search(value, data, **options, on_trial=show, stop=interrupt)
+        found = search(value, rows, **options, on_trial=show, stop=interrupt)
     if interrupt.stopped and len(found.trials) < trials:
-        console.say(one_line(f"{len(found.trials)} of {trials} trials are in {journal}; the same command goes on"))
+        console.say(one_line(f"{len(found.trials)} of {trials} trials are in {files.store}; the same command goes on"))
         raise typer.Exit(interrupt.code)
     console.say(summary(found))
-    _write_table(written_files[2], found)
-    write_json(written_files[1], found.spec)
-    _train(console, found, folder, data, output, force)
+    _write_table(files.table, found)
+    write_json(files.spec, found.spec)
+    _train(found, folder, rows, output, force)
+    console.say(one_line(f"saved {output}, {files.spec} and {files.table}; next: mlpkit predict {shlex.quote(output)} DATA"))
     if json:
         console.json(found.to_dict())
+
+
+class _Files:
+    """Paths of the files that a search writes."""
+
+    def __init__(self, output: str, store: str | None) -> None:
+        self.model = output
+        self.spec, self.table, journal = (str(Path(output).with_suffix(ending)) for ending in (".json", ".csv", ".journal"))
+        self.store = store or journal
+
+    def check(self, reads: list[str | Path], force: bool) -> None:
+        """Raise an error for a file that cannot or must not be written. The store is one that may exist."""
+        written = {"--output": [self.model, self.spec, self.table], "--store": [] if "://" in self.store else [self.store]}
+        for option, paths in written.items():
+            for path in paths:
+                check_output(path, force=force or option == "--store", reads=reads, option=option)
+        if os.path.abspath(self.store) in map(os.path.abspath, written["--output"]):
+            raise typer.BadParameter(f"{self.store} is written as an output of the search", param_hint="--store")
 
 
 class _Lines:
@@ -113,13 +135,11 @@ def _write_table(path: str, found: Search) -> None:
         stream.write(csv_lines(columns, header=True, separator=",").encode())
 
 
-def _train(console: Console, found: Search, folder: Path, data: str | None, output: str, force: bool) -> None:
+def _train(found: Search, folder: Path, rows: Any, output: str, force: bool) -> None:
     """Train the best spec again, whole, and save the model with the search in its metadata."""
     from mlpkit.model.train import train
     from mlpkit.spec import Spec
 
-    model = train(Spec.model_validate(found.spec, folder=folder), data)
+    model = train(Spec.model_validate(found.spec, folder=folder), rows)
     model.metadata["search"] = found.to_dict()
     model.save(output, replace=force)
-    beside = Path(output).with_suffix(".json")
-    console.say(one_line(f"saved {output}, {beside} and {beside.with_suffix('.csv')}; next: mlpkit predict {shlex.quote(output)} DATA"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.options import Code, Data, Json, ModelOutput, Settings, load_code, with_code
+from mlpkit.cli.options import Code, Data, Json, ModelOutput, Settings, check_one_stdin, load_code, with_code
 from mlpkit.cli.output_files import MODELS, check_ending, check_is_file, check_output, same_file
 from mlpkit.cli.overrides import all_settings
 from mlpkit.cli.run_summary import RunSummary, resume_command
@@ -114,8 +114,7 @@ def _read(file: SpecFile, ranks: Ranks | None) -> Spec:
 
 
 def _check_streams(spec: str, data: str | None, output: str, ranks: Ranks | None) -> None:
-    if spec == data == "-":
-        raise typer.BadParameter("spec and data cannot both come from stdin", param_hint="--data")
+    check_one_stdin(spec, data)
     if ranks is not None and "-" in (spec, data):
         raise typer.BadParameter("stdin is that of rank 0 alone: write spec and data to files", param_hint="--distributed")
     check_is_file(output)

@@ -10,7 +10,7 @@ from mlpkit.cross_validation.result import CrossValidation, FoldScores, out_of_f
 from mlpkit.cross_validation.runs import Run, results
 from mlpkit.data.folds import Fold
 from mlpkit.errors import DataError, SpecError
-from mlpkit.preprocessing.prepare import input_names
+from mlpkit.preprocessing.prepare import input_names, input_options
 from mlpkit.preprocessing.raw_rows import RawRows, read_rows
 from mlpkit.preprocessing.row_split import cut, without_test
 from mlpkit.spec import Spec, Split, as_spec
@@ -49,7 +49,8 @@ def cross_validate(
     repeats : int
         Cuts, each with other folds.
     group : str, optional
-        Column such as "patient": rows with the same value are in one fold. Default: `data.split.group`.
+        Column such as "patient": rows with the same value are in one fold. Default: `data.split.group`. The spec must not split by another
+        column.
     time : str, optional
         Column of numbers or dates: the later half of the rows is cut into blocks, and each is predicted from all earlier rows. Default:
         `data.split.time`. There are no repeats then.
@@ -89,9 +90,9 @@ def cross_validate(
             scores = FoldScores(repeat, fold, result.training, result.held_out, result.epochs, result.figures)
             finished[number] = scores, result
     except KeyboardInterrupt as interrupt:
-        interrupt.result = _result(spec, found, finished, len(runs))  # type: ignore[attr-defined]
+        interrupt.result = _result(found, own.data.inputs, finished, len(runs))  # type: ignore[attr-defined]
         raise
-    return _result(spec, found, finished, len(runs))
+    return _result(found, own.data.inputs, finished, len(runs))
 
 
 def split_by(spec: Spec, group: str | None, time: str | None) -> Spec:
@@ -104,10 +105,34 @@ def split_by(spec: Spec, group: str | None, time: str | None) -> Spec:
         raise SpecError.at("data.validation", message, "remove it: --set data.validation=null")
     if group is not None and time is not None:
         raise SpecError.at("data.split", "'group' and 'time' cannot be combined", "give one of them")
-    if group is None and time is None:
+    given = {key: column for key, column in (("group", group), ("time", time)) if column is not None}
+    if not given or given == split.columns:
         return spec
+    for known, name in split.columns.items():
+        message = f"the spec splits its rows by {name!r} already"
+        raise SpecError.at(f"data.split.{known}", message, f"leave out 'group' and 'time', or --set data.split.{known}=null")
+    if split.test is not None:
+        key, column = next(iter(given.items()))
+        message = f"the test rows of the spec are not chosen by {column!r}, so they would not be left out"
+        raise SpecError.at("data.split.test", message, f"--set data.split.{key}={column} instead, or --set data.split.test=null")
     split = split.model_copy(update={"group": group, "time": time})
     return spec.model_copy(update={"data": spec.data.model_copy(update={"split": split})})
+
+
+def spec_of_all(spec: Spec, inputs: tuple[str, ...] | None) -> Spec:
+    """Return the spec to train on all rows: that of `split_by`, without a split that holds out nothing.
+
+    Parameters
+    ----------
+    spec : Spec
+    inputs : tuple of str, or None
+        Those of the folds: the column that folds are made by is no input.
+    """
+    split = spec.data.split
+    if split is None or spec.rotates or split.validation is not None or split.test is not None:
+        return spec
+    data = spec.data.model_copy(update={"inputs": inputs, "split": None})
+    return spec.model_copy(update={"data": data, "preprocessing": input_options(spec, inputs or ())})
 
 
 def _folds(spec: Spec, rows: RawRows, folds: int, repeats: int) -> list[Fold]:
@@ -126,19 +151,17 @@ def _of_folds(spec: Spec, rows: RawRows) -> Spec:
     """Return the spec of each fold: with the inputs of the whole, without checkpoints, and with a split only if it has a share."""
     data, split = spec.data, spec.data.split
     names = data.inputs or (input_names(spec, rows) if rows.table.named else None)
-    share = split is not None and split.validation is not None
     if split is not None:  # no test rows are left, and validation rows are chosen by other hashes than folds
         seed = member_seed(spec.seed if split.seed is None else split.seed, INNER) if split.hash is not None else split.seed
         split = split.model_copy(update={"test": None, "seed": seed})
-    whole = {"checkpoint": None, "keep_state": False}
     updates = {
-        "data": data.model_copy(update={"inputs": names, "split": split if share or spec.rotates else None}),
-        "training": spec.training.model_copy(update=whole),
+        "data": data.model_copy(update={"inputs": names, "split": split}),
+        "training": spec.training.model_copy(update={"checkpoint": None, "keep_state": False}),
     }
-    return spec.model_copy(update=updates)
+    return spec_of_all(spec.model_copy(update=updates), names)
 
 
-def _result(spec: Spec, rows: RawRows, finished: dict[int, tuple[FoldScores, Any]], runs: int) -> CrossValidation:
+def _result(rows: RawRows, inputs: tuple[str, ...] | None, finished: dict[int, tuple[FoldScores, Any]], runs: int) -> CrossValidation:
     order = [finished[number] for number in sorted(finished)]
     columns = out_of_fold(rows.table.rows, rows.target, [(scores, result.rows, result.columns) for scores, result in order])
-    return CrossValidation(tuple(scores for scores, _ in order), runs, columns)
+    return CrossValidation(tuple(scores for scores, _ in order), runs, columns, inputs)

@@ -50,11 +50,14 @@ class CrossValidation:
         Columns for each row of the data in their order: "row" from 0, "fold" of the first repeat (-1 where none holds it out, as for
         early rows of folds by time), the target, the prediction as ``predicted_NAME``, and probabilities as ``NAME=CLASS``. Numbers and
         probabilities are means over the repeats, NaN without a prediction; labels are those of the first repeat.
+    inputs : tuple of str, or None
+        Columns that the folds are trained on; None for an array without names.
     """
 
     folds: tuple[FoldScores, ...]
     runs: int
     predictions: Columns
+    inputs: tuple[str, ...] | None
 
     @property
     def figures(self) -> dict[str, tuple[float, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from mlpkit.data.compression import data_suffix
@@ -32,6 +33,24 @@ def read_source(spec: Spec, source: Paths, columns: Collection[str] | None = Non
         The file cannot be read as a table.
     """
     return read_table(source, columns=columns, **reading(spec, source))
+
+
+def read_once(spec: Spec, source: Any) -> Any:
+    """Return a source that can be read again: the table if it is stdin, and the source itself otherwise.
+
+    Parameters
+    ----------
+    spec : Spec
+    source : object
+        Data of a call; None for those that the spec names.
+
+    Raises
+    ------
+    DataError
+        Stdin cannot be read as a table.
+    """
+    named = spec.data.path if source is None else source
+    return read_source(spec, named) if isinstance(named, (str, Path)) and str(named) == "-" else source
 
 
 def read_csv_source(spec: Spec, content: bytes) -> Table:

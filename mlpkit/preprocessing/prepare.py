@@ -185,7 +185,7 @@ def _encoded(
 ) -> tuple[InputEncoder, list[Array | StoredInputs]]:
     """Return the encoder of the inputs, fitted unless it is given, and the encoded training and validation inputs."""
     names = spec.data.inputs or input_names(spec, training)
-    options, missing, table = _options(spec, names), spec.data.missing, training.table
+    options, missing, table = input_options(spec, names), spec.data.missing, training.table
     other = None if held_out is None else held_out.table
     encoded: list[Array | StoredInputs] = []
     if isinstance(table, StoredTable):
@@ -210,10 +210,10 @@ def input_names(spec: Spec, rows: RawRows) -> tuple[str, ...]:
     return tuple(name for name in rows.table.names if name not in others)
 
 
-def _options(spec: Spec, names: Sequence[str]) -> Preprocessing:
-    """Return the options of the inputs. A split by group or by time may be tried on columns that are "ignore" or "date" without it."""
+def input_options(spec: Spec, names: Sequence[str]) -> Preprocessing:
+    """Return the options of the inputs. A split by a column may be tried on columns that are "ignore" or "date" without it."""
     options, split = spec.preprocessing, spec.data.split
-    needless = set() if split is None else {split.group, split.time}.difference(names)
+    needless = set() if split is None else set(split.columns.values()).difference(names)
     columns = {
         name: treatment
         for name, treatment in options.columns.items()

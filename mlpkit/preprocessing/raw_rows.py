@@ -147,7 +147,7 @@ def _table(spec: Spec, source: Any, needed: list[str] | None, storage: Storage) 
 def _separated(spec: Spec, table: Table | StoredTable) -> Table | StoredTable:
     """Return an array without names as the columns x0, x1 and so on if the split is by one of them."""
     split = spec.data.split
-    wanted = set() if split is None else {split.group, split.time} - {None}
+    wanted = set() if split is None else set(split.columns.values())
     if table.named or not wanted or any(name in table for name in wanted):
         return table
     separated = table.separated()

@@ -88,6 +88,7 @@ def _validation(spec: Spec, split: Split, rows: RawRows) -> tuple[Rows, Rows, Sp
     if split.hash is None:
         return _by_share(spec, split.model_copy(update={"validation": share / (1 - test)}) if test else split, rows)
     chosen = _by_hash(spec, split, rows, test, share)
+    _check_classes(_strata(spec, rows.target), np.flatnonzero(~chosen), "hash")
     return np.flatnonzero(~chosen), np.flatnonzero(chosen), {"hash": split.hash}
 
 

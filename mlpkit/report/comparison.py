@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mlpkit.data.sources import read_source
+from mlpkit.data.sources import read_once
 from mlpkit.errors import DataError
 from mlpkit.explain.rows import check_count
 from mlpkit.model.load import load
@@ -161,8 +161,7 @@ def compare(
         raise DataError("there are fewer than two models to compare", help="give two or more")
     loaded = {name: model if isinstance(model, Model) else load(model) for name, model in named.items()}
     first = next(iter(loaded.values()))
-    if isinstance(rows, (str, Path)) and str(rows) == "-":  # stdin is read once
-        rows = read_source(first.spec, rows)
+    rows = read_once(first.spec, rows)
     found = {name: _rows(name, model, rows, y, weights, weighted=weighted, allow_large=allow_large) for name, model in loaded.items()}
     _check_same(found)
     chosen = choose_metrics(metrics, first.encoders[1].task) if metrics else metrics_of(first)

@@ -137,7 +137,8 @@ def search(
     if trials < 1 or (workers is not None and workers < 1):
         raise DataError(f"there are {trials} trials and {workers} workers", help="use at least 1")
     space, folder = read_space(spec, folder)
-    first = check_space(space, folder)
+    ends = check_space(space, folder)
+    first = ends[0]
     own = trial_spec(first)
     values = {
         "spec": space.value,
@@ -145,7 +146,7 @@ def search(
         "store": str(store),
         "seed": own.seed,
         "trials": trials,
-        "epochs": max(checked.training.epochs for checked in _corners(space, folder)),
+        "epochs": max(end.training.epochs for end in ends),
         "prune": prune,
     }
     study = Study(str(store), space, own.seed, prune=prune, epochs=values["epochs"])
@@ -177,13 +178,8 @@ def read_space(spec: Any, folder: str | Path = "") -> tuple[Space, Path]:
     return Space.of(json_text.parse(read_text(str(path)), str(path))), path.parent
 
 
-def check_space(space: Space, folder: str | Path) -> Spec:
-    """Return the spec of the first values. Raise SpecError for the first end of the search at which the spec is not valid."""
-    return next(_corners(space, folder))
-
-
-def _corners(space: Space, folder: str | Path) -> Iterator[Spec]:
-    """Yield the spec of the first values, and those of all ends. Raise SpecError for the first that is not valid."""
+def check_space(space: Space, folder: str | Path) -> list[Spec]:
+    """Return the specs at all ends of the search, first that of the first values. Raise SpecError for the first that is not valid."""
     found = []
     for dimension, end, value in space.corners():
         try:
@@ -191,7 +187,7 @@ def _corners(space: Space, folder: str | Path) -> Iterator[Spec]:
         except MLPKitError as error:
             message = f"with {dimension.name} = {end!r}: {error.message}"
             raise type(error)(message, help=error.help, problems=error.problems) from error
-    yield from found
+    return found
 
 
 def _shared(space: Space, spec: Spec, rows: Any, y: Any, weights: Any) -> Prepared | RawRows:

@@ -7,11 +7,11 @@ import importlib
 import json
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlpkit.errors import DataError, SpecError
 from mlpkit.spec.ensemble import member_seed
+from mlpkit.tuning.journal import open_journal
 from mlpkit.tuning.space import Space
 
 STUDY = "mlpkit"
@@ -90,10 +90,13 @@ class Study:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its experimental parts
             try:
-                storage, pruner = _storage(package, store), _pruner(package, self.rungs)
+                storage = store if "://" in store else open_journal(package, store)
+                pruner = _pruner(package, self.rungs)
                 self.study = package.create_study(
                     storage=storage, study_name=STUDY, direction="minimize", load_if_exists=True, pruner=pruner
                 )
+            except DataError:
+                raise
             except Exception as error:
                 message = f"the store {store} cannot be used: {error}"
                 raise DataError(message, help="give the path of a file, or the URL of a database") from error
@@ -144,12 +147,6 @@ class Study:
                 trial.set_user_attr("score", score)
             found = self.study.tell(trial, score if state == "complete" else None, state=None if state == "complete" else states.PRUNED)
         return _trial(self.space, found) if _counts(found) else None
-
-
-def _storage(package: Any, store: str) -> Any:
-    if "://" in store:
-        return store
-    return package.storages.JournalStorage(package.storages.journal.JournalFileBackend(str(Path(store))))
 
 
 def _pruner(package: Any, rungs: list[int]) -> Any:

@@ -1,6 +1,7 @@
 """`mlpkit cv`: the scores of `cross_validate`, its predictions as a file, and a model of all rows."""
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -101,3 +103,22 @@ def test_ctrl_c_ends_workers_and_loses_nothing(command, penguins):
     assert sorted(path.name for path in penguins.iterdir()) == sorted(
         ["penguins.csv", "spec.json", *(["best.journal"] if command == "search" else [])]
     )
+
+
+def test_data_of_stdin_are_read_once(run, penguins, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO((penguins / "penguins.csv").read_bytes())))
+    done = run("cv", "spec.json", "-d", "-", "-k", "2", "-o", "model.h5")
+    assert done.code == 0, done.err
+    weights = mlpkit.train("spec.json").get_weights()
+    assert (mlpkit.load("model.h5").get_weights()["layers.0.weight"] == weights["layers.0.weight"]).all()
+
+
+@pytest.mark.parametrize("options", [[], ["--ensemble"]])
+def test_the_model_of_folds_by_a_column_can_be_loaded(options, run, penguins):
+    own = ("data.split=null", "training.early_stopping=null", "preprocessing.columns.year=ignore")
+    settings = [part for text in own for part in ("--set", text)]
+    done = run("cv", "spec.json", *settings, "--group", "year", "-k", "3", "-o", "model.h5", *options)
+    assert done.code == 0, done.err
+    model = mlpkit.load("model.h5")
+    assert "year" not in model.encoders[0].order
+    assert model.evaluate("penguins.csv")["accuracy"] > 0.5

@@ -1,9 +1,12 @@
 """`mlpkit search`: the best spec, its model and a table are written, and a spec with a search is checked at its ends."""
 
 import csv
+import io
 import json
 import shutil
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,9 +59,28 @@ def test_check_tells_the_search_and_checks_its_ends(run, penguins):
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
-    [(["-o", "best.csv"], "written as HDF5"), (["--trials", "0"], "--trials"), (["--store", "none/a"], "cannot be used")],
+    [
+        (["-o", "best.csv"], "written as HDF5"),
+        (["--trials", "0"], "--trials"),
+        (["--store", "best.h5"], "is written as an output"),
+        (["--store", "penguins.csv"], "penguins.csv is an input of the command"),
+        (["-o", "penguins.h5", "--force"], "penguins.csv is an input of the command"),
+    ],
 )
 def test_wrong_arguments(arguments, problem, run, penguins):
     done = run("search", "spec.json", *arguments)
     assert (done.code, problem in done.err) == (2, True), done.err
     assert sorted(path.name for path in penguins.iterdir()) == ["penguins.csv", "spec.json"]
+
+
+def test_a_store_in_a_folder_that_does_not_exist(run, penguins):
+    done = run("search", "spec.json", "--store", "none/a")
+    assert (done.code, done.err.splitlines()[0]) == (1, "error: cannot write none/a: its folder does not exist")
+
+
+def test_data_of_stdin_are_read_once(run, penguins, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO((penguins / "penguins.csv").read_bytes())))
+    done = run("search", "spec.json", "-d", "-", "--trials", "2", "--workers", "1")
+    assert done.code == 0, done.err
+    assert mlpkit.load("best.h5").evaluate("penguins.csv")["accuracy"] > 0.5
+    assert "cannot both come from stdin" in run("search", "-", "-d", "-").err

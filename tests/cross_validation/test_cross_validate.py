@@ -155,6 +155,9 @@ def test_a_class_of_one_row_is_left_out_where_it_is_held_out():
         ({}, {"time": "day", "repeats": 2}, "the same in each repeat"),
         ({"data": {"target": "y", "validation": "other.csv"}}, {}, "takes its validation rows from the training rows"),
         ({"data": {"target": "y", "split": {"column": "part"}}}, {}, "chooses the rows itself"),
+        ({"data": {"target": "y", "split": {"time": "day", "validation": 0.2}}}, {"group": "patient"}, "splits its rows by 'day' already"),
+        ({"data": {"target": "y", "split": {"hash": "patient", "test": 0.2}}}, {"time": "day"}, "splits its rows by 'patient' already"),
+        ({"data": {"target": "y", "split": {"test": 0.2}}}, {"group": "patient"}, "the test rows of the spec are not chosen by 'patient'"),
     ],
 )
 def test_misfits_are_refused_before_training(keys, options, message):

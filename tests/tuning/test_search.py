@@ -204,6 +204,26 @@ def test_data_are_prepared_once(tmp_path, monkeypatch):
     assert len(calls) == 1
 
 
+@pytest.mark.parametrize("kept", [0, 5, 1000, -1, -40])
+def test_a_store_that_was_cut_short_is_gone_on_with(kept, tmp_path):
+    store = tmp_path / "a.journal"
+    mlpkit.search(spec(), data(), trials=2, store=store, workers=1)
+    whole = store.read_bytes()
+    store.write_bytes(whole[:kept])
+    for trials in (3, 4):  # what was appended to it can be read
+        assert len(mlpkit.search(spec(), data(), trials=trials, store=store, workers=1).trials) == trials
+    assert store.read_bytes().startswith(whole[: whole.rfind(b"\n", 0, kept) + 1])
+
+
+@pytest.mark.parametrize("content", [b"a,b\n1,2\n", b'{"network": 1}', b"\x89HDF\r\n"])
+def test_a_file_with_other_content_is_no_store(content, tmp_path):
+    store = tmp_path / "own"
+    store.write_bytes(content)
+    with pytest.raises(mlpkit.DataError, match="own cannot be used: it is not the journal of a search"):
+        mlpkit.search(spec(), data(), trials=2, store=store, workers=1)
+    assert store.read_bytes() == content
+
+
 def test_a_store_is_read_by_optuna(tmp_path):
     import optuna
 
