@@ -256,6 +256,17 @@ def test_the_file_is_written_whole_and_not_over_another(cases, tmp_path):
         mlpkit.to_c(model, tmp_path / "model.c", replace=False)
 
 
+def test_a_model_of_many_inputs_is_no_less_precise(tmp_path):
+    """Sums of thousands of products, one after the other in float32, would be off by more than the comparison accepts."""
+    rows = np.random.default_rng(0).random((8, 10_000))
+    spec = {"network": {"layers": [{}]}, "loss": "mse", "preprocessing": {"numbers": "none", "target": "none"}, "training": {"epochs": 1}}
+    model = mlpkit.train(spec, rows, np.arange(8.0))
+    model.set_weights({"layers.0.weight": np.full((10_000, 1), 1e-3)})
+    (tmp_path / "model.c").write_text(c_text(model))
+    found = FORMATS[".c"].predict(tmp_path / "model.c", model, as_table(rows)).scores[:, 0]
+    np.testing.assert_allclose(found - model.get_weights()["layers.0.bias"], rows.sum(axis=1) / 1e3, rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", one_in(6, NAMES))
 def test_the_comparison_of_the_command_line_agrees(name, cases, tmp_path):
     """Rows of a table, with words for true and false and written numbers, through both programs."""

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from mlpkit.errors import DataError
-from mlpkit.export.c import activations, network
+from mlpkit.export.c.activations import HELPERS
 from mlpkit.export.c.columns import Columns
+from mlpkit.export.c.functions import FUNCTIONS
 from mlpkit.export.c.literals import comment, number, text
+from mlpkit.export.c.network import NetworkCode
 from mlpkit.export.description import describe
 from mlpkit.export.source import Source
 from mlpkit.files.atomic import save_bytes
 from mlpkit.model.model import Model
 
-FUNCTIONS = ("exp", "expm1", "log", "log1p", "tanh", "erf", "sqrt", "fabs", "sin")  # of REAL, in capital letters
+MATH = ("exp", "expm1", "log", "log1p", "tanh", "erf", "sqrt", "fabs", "sin")  # of REAL, in capital letters
 
 
 def to_c(model: Model, path: str | Path, *, dtype: str | None = None, replace: bool = True) -> None:
@@ -60,9 +62,9 @@ def c_text(model: Model, dtype: str | None = None) -> str:
     if dtype not in ("float32", "float64"):
         raise DataError(f"the dtype is {dtype!r}", help="use 'float32' or 'float64'")
     columns, described = Columns(source), describe(source)
-    code = network.NetworkCode(source, {**described, "inputs_width": columns.width}, dtype)
+    code = NetworkCode(source, {**described, "inputs_width": columns.width}, dtype)
     functions = [columns.function(), code.function(), _predict(described, columns)]
-    helpers = _used({**activations.HELPERS, **network.HELPERS}, functions)
+    helpers = _used({**HELPERS, **FUNCTIONS}, functions)
     parts = [
         _head(described, columns),
         _types(dtype),
@@ -140,7 +142,7 @@ def _types(dtype: str) -> str:
     largest = number(3.4028234663852886e38 if dtype == "float32" else 1.7976931348623157e308)
     lines = ["#include <math.h>", "#include <stddef.h>", "#include <string.h>", ""]
     lines += [f"typedef {'float' if dtype == 'float32' else 'double'} REAL;", f"#define LARGEST {largest}"]
-    lines += [f"#define {name.upper()} {name}{suffix}" for name in FUNCTIONS]
+    lines += [f"#define {name.upper()} {name}{suffix}" for name in MATH]
     return "\n".join([*lines, "", "int predict(const double *numbers, const char **texts, double *out);"])
 
 
