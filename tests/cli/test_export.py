@@ -102,6 +102,23 @@ def test_rows_that_the_model_refuses_are_named(suffix, value, problem, run, peng
     assert not (penguins / f"out{suffix}").exists()
 
 
+@pytest.mark.parametrize(
+    ("suffix", "text", "problem"),
+    [(".c", "a\0b", "line 1 of odd.jsonl: 'a\\x00b' has a NUL, at which"), (".onnx", "\ud800", "'\\ud800' has half of a surrogate pair")],
+)
+def test_a_text_that_the_format_cannot_hold_is_an_error(suffix, text, problem, run, penguins):
+    (penguins / "odd.jsonl").write_text(json.dumps({"island": text}))
+    done = run("export", "model.h5", "-o", f"out{suffix}", "--verify", "odd.jsonl")
+    assert (done.code, problem in done.err) == (2, True), done.err
+    assert not (penguins / f"out{suffix}").exists()
+
+
+def test_a_text_that_is_no_valid_unicode_is_an_unseen_category_in_c(run, penguins):
+    (penguins / "odd.jsonl").write_text(json.dumps({"island": "\ud800"}))
+    done = run("export", "model.h5", "-o", "out.c", "--verify", "odd.jsonl")
+    assert done.code == 0, done.err
+
+
 def test_a_missing_compiler_is_named_and_nothing_is_written(run, penguins, monkeypatch):
     monkeypatch.setenv("PATH", "")
     done = run("export", "model.h5", "-o", "model.c", "--verify", "penguins.csv")

@@ -52,16 +52,22 @@ def _arguments(model: Model, table: Table) -> tuple[NDArray[np.float64], list[li
     encoder = model.encoders[0]
     numbers: list[NDArray[np.float64]] = [np.empty((table.rows, 0))]
     texts = []
-    for name, values in raw_columns(encoder, table).items():
-        column = next(column for column in encoder.columns if column.name == name)
+    for column, values in zip(encoder.columns, raw_columns(encoder, table).values(), strict=True):
         if column.kind == "category":
-            texts.append([text.encode() if text else None for text in values[:, 0].tolist()])
+            texts.append([_text(table, row, text) for row, text in enumerate(values[:, 0].tolist())])
         elif isinstance(column.notation, Words):
             known = dict.fromkeys(column.notation.true, 1.0) | dict.fromkeys(column.notation.false, 0.0)
             numbers.append(np.array([[known.get(text, np.nan) for text in row] for row in values.tolist()]).reshape(values.shape))
         else:
             numbers.append(values)
     return np.ascontiguousarray(np.hstack(numbers)), texts
+
+
+def _text(table: Table, row: int, text: str) -> bytes | None:
+    """Return a text of a row in UTF-8, or None for a missing one. Raise DataError for one that C cannot hold."""
+    if "\0" in text:
+        raise table.error(f"{table.place(row)}: {text!r} has a NUL, at which a text of C ends", row, help="leave out this row")
+    return text.encode("utf-8", "surrogatepass") if text else None
 
 
 def _compiled(path: Path, folder: Path) -> Path:

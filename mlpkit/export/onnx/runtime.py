@@ -49,10 +49,14 @@ def feeds(model: Model, table: Table) -> dict[str, NDArray[Any]]:
 
 
 def predictions(path: Path, model: Model, table: Table) -> Predictions:
-    """Return what the file predicts for the rows of a table."""
+    """Return what the file predicts for the rows of a table. Raise DataError for a text that is not valid Unicode."""
     run = session(path)
     names = [output.name for output in run.get_outputs()]
-    found = dict(zip(names, run.run(None, feeds(model, table)), strict=True))
+    try:
+        found = dict(zip(names, run.run(None, feeds(model, table)), strict=True))
+    except UnicodeEncodeError as error:
+        message = f"the text {error.object!r} has half of a surrogate pair, which a text of ONNX cannot have"
+        raise DataError(message, help="leave out the rows that have it") from error
     if model.target_encoder is not None and model.target_encoder.task == "regression":
         return Predictions(None, np.hstack(list(found.values())))
     label, scores = found.values()
