@@ -142,6 +142,35 @@ def test_a_single_odd_value_is_refused_or_predicted_as_by_the_model(cases):
                 np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12, err_msg=f"{name} {value!r}")
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {"x": [[1.0, 2.0], [3.0, 4.0]], "block": [[1, 2], [3, 4]]},
+        {"x": np.ones((1, 2)), "block": np.ones((2, 2))},
+        {"x": [1.0, 2.0], "block": [[1, 2, 3, 4]]},
+        {"x": 3.0, "block": [1, 2]},
+    ],
+)
+def test_columns_with_other_values_in_a_row_are_refused(rows):
+    """Values of a row are not taken for rows."""
+    rng = np.random.default_rng(0)
+    columns = {"x": rng.normal(size=20), "block": rng.normal(size=(20, 2)), "y": rng.normal(size=20)}
+    model = mlpkit.train({"data": {"target": "y"}, "network": {"layers": [{}]}, "loss": "mse", "training": {"epochs": 1}}, columns)
+    with pytest.raises(mlpkit.DataError):
+        model.predict(rows)
+    with pytest.raises(ValueError, match="needs values of shape"):
+        imported(model)["predict"](rows)
+
+
+def test_categories_of_float32_have_the_text_that_they_have_in_the_model():
+    levels = np.array([0.1, 1.5, 3.0], np.float32)
+    columns = {"level": levels[np.arange(30) % 3], "y": np.arange(30.0) % 3}
+    spec = {"data": {"target": "y"}, "preprocessing": {"columns": {"level": "one_hot"}}, "network": {"layers": [{}]}, "loss": "mse"}
+    model = mlpkit.train({**spec, "training": {"epochs": 20}}, columns)
+    rows = [{"level": level} for level in levels]
+    np.testing.assert_allclose(imported(model)["predict"](rows), model.predict(rows), atol=5e-6)
+
+
 @pytest.mark.parametrize("rows", [None, 3, "rows.csv", [1], iter([{}]), [{}, 1]])
 def test_no_table_is_refused(rows, penguins):
     with pytest.raises(ValueError, match="give a list of dictionaries"):

@@ -52,7 +52,9 @@ def numbers_of(column: dict[str, Any], given: Any) -> Array:
     array = given if isinstance(given, np.ndarray) else np.array(given, object)
     if array.dtype.kind not in "fiub":
         array = np.array([number(column, value) for value in array.ravel().tolist()], float).reshape(array.shape)
-    array = array.astype(float).reshape(-1, column["width"])
+    if array.ndim == 0 or array.size != len(array) * column["width"]:
+        raise ValueError(f"the column {column['name']!r} needs values of shape (rows, {column['width']})")
+    array = array.astype(float).reshape(len(array), column["width"])
     if column["kind"] == "boolean" and not (np.isnan(array) | (array == 0) | (array == 1)).all():
         raise ValueError(f"the column {column['name']!r} has a value that is neither true nor false")
     if np.isinf(array).any():

@@ -122,4 +122,6 @@ def category(value: Any) -> str | None:
         raise ValueError(f"{value!r} is no category")
     if is_missing(value):
         return None
+    if isinstance(value, np.floating):  # of float32, whose own text has fewer digits
+        value = float(value)
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
