@@ -6,10 +6,10 @@ from typing import Any
 
 from mlpkit.errors import PluginError
 from mlpkit.export.source import Source
+from mlpkit.losses.distributions import LogMean
+from mlpkit.losses.quantiles import Quantile
 from mlpkit.plugin import REGISTRIES, Plugin
 from mlpkit.plugin.base import plugin_name
-
-LOG_MEAN = ("poisson", "gamma", "tweedie")  # losses whose outputs are logarithms of the prediction
 
 
 def describe(source: Source) -> dict[str, Any]:
@@ -57,10 +57,9 @@ def _loss(source: Source) -> dict[str, Any]:
     if not source.target.get("decoded_by_loss", False):
         return {"main_output": 0, "log_mean": False}
     loss = source.spec.loss
-    name = _builtin(loss, "loss")
-    shares: tuple[float, ...] = getattr(loss, "quantiles", (0.5,))
-    middle = min(range(len(shares)), key=lambda index: round(abs(shares[index] - 0.5), 12))
-    return {"main_output": middle, "log_mean": name in LOG_MEAN}
+    _builtin(loss, "loss")
+    first = next(iter(loss.order.values())) if isinstance(loss, Quantile) else 0
+    return {"main_output": first, "log_mean": isinstance(loss, LogMean)}
 
 
 def _builtin(plugin: Plugin, path: str) -> str:

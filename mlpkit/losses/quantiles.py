@@ -51,15 +51,15 @@ class Quantile(Loss):
 
     def predictions(self, outputs: Array, center: Array, scale: Array) -> Mapping[str, Array]:
         """Return the quantiles, the one nearest to the median first."""
-        return {name: outputs[:, index :: len(self.quantiles)] * scale + center for name, index in self._order.items()}
+        return {name: outputs[:, index :: len(self.quantiles)] * scale + center for name, index in self.order.items()}
 
     def onnx(self, op: Any, outputs: Any, center: Array, scale: Array) -> Mapping[str, Any]:
         count = len(self.quantiles)
-        places = {name: range(index, count * len(scale), count) for name, index in self._order.items()}
+        places = {name: range(index, count * len(scale), count) for name, index in self.order.items()}
         return {name: op.take(outputs, place) * scale + center for name, place in places.items()}
 
     @property
-    def _order(self) -> dict[str, int]:
+    def order(self) -> dict[str, int]:
         """Index of each quantile by its name, the one nearest to the median first."""
         away = {index: round(abs(share - 0.5), 12) for index, share in enumerate(self.quantiles)}
         middle = min(away, key=away.__getitem__)

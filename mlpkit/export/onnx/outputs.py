@@ -12,10 +12,10 @@ from mlpkit.export.onnx.network import Outputs
 from mlpkit.export.onnx.plugins import predicted
 from mlpkit.export.onnx.value import Value
 from mlpkit.export.source import Source
+from mlpkit.model.combination import SPREAD
 from mlpkit.plugin import Activation
 
 LABEL, PROBABILITIES, PREDICTION = "label", "probabilities", "prediction"
-SPREAD = "deviation"  # part of a loss that is a standard deviation around its first part
 LABEL_TYPES = {"str": TEXT, "int64": INT, "float64": DOUBLE, "bool": np.dtype(bool)}
 
 
