@@ -14,7 +14,7 @@ from mlpkit.cli.errors import OutputError
 from mlpkit.cli.json_format import pretty
 from mlpkit.errors import FileTaken
 from mlpkit.files.atomic import replacing, resolved
-from mlpkit.files.paths import as_path
+from mlpkit.files.paths import as_path, expanded
 
 SPECS = {".json": "JSON"}
 MODELS = {".h5": "HDF5", ".hdf5": "HDF5", ".hdf": "HDF5"}
@@ -75,7 +75,7 @@ def check_output(path: str, *, force: bool = True, reads: Sequence[str | Path | 
     force : bool
         True to allow overwriting an existing file.
     reads : sequence of str, Path or None
-        Input files of the command, which are never overwritten.
+        Input files of the command, which are never overwritten; also folders and globs of files.
     option : str
         Option that gives the path, for the message.
 
@@ -92,10 +92,17 @@ def check_output(path: str, *, force: bool = True, reads: Sequence[str | Path | 
     if reason := "its name ends with a path separator" if path.endswith(("/", os.sep)) else _unwritable(target):
         raise OutputError(f"cannot write {path}: {reason}", help="check the path and its permissions, or give another name")
     if target.exists():
-        if any(other is not None and os.path.exists(other) and os.path.samefile(other, target) for other in reads):
+        if any(os.path.exists(file) and os.path.samefile(file, target) for file in _files(reads)):
             raise typer.BadParameter(f"{path} is an input of the command", param_hint=option)
         if not force:
             raise typer.BadParameter(f"{path} exists; --force overwrites it", param_hint=option)
+
+
+def _files(paths: Sequence[str | Path | None]) -> list[str]:
+    """Return files, and those of folders and globs."""
+    from mlpkit.data.shards import shard_paths
+
+    return [file for path in paths if path is not None for file in (shard_paths(path, any_suffix=True) or [expanded(str(path))])]
 
 
 def same_file(path: str, other: str | None) -> bool:

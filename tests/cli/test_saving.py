@@ -76,6 +76,20 @@ def test_outputs_written_by_others_in_the_meantime_are_kept(trained, run, monkey
     assert not list(Path().glob(".*tmp"))
 
 
+@pytest.mark.parametrize("data", ["shards", "shards/*.csv", "~/shards", "~/shards/a.csv"])
+@pytest.mark.parametrize("command", [["predict", "model.h5"], ["train", "spec.json", "-d"]])
+def test_no_file_of_the_data_is_overwritten(command, data, trained, run, monkeypatch):
+    monkeypatch.setenv("HOME", str(trained))
+    monkeypatch.setenv("USERPROFILE", str(trained))
+    shard = trained / "shards" / "a.csv"
+    shard.parent.mkdir()
+    (trained / "shapes.csv").rename(shard)
+    before = shard.read_bytes()
+    done = run(*command, data, "-o" if "predict" in command else "--log", "shards/a.csv", "--force")
+    assert (done.code, "shards/a.csv is an input of the command" in done.err) == (2, True), done.err
+    assert shard.read_bytes() == before
+
+
 def test_a_run_that_diverges_saves_its_best_epoch(project, run):
     Path("jump.py").write_text(
         "import mlpkit\nclass Jump(mlpkit.Schedule):\n    def at(self, progress): return 0.05 if progress.epoch < 20 else 1e300\n"
