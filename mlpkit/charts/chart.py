@@ -9,8 +9,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.charts.axis import Axis
 from mlpkit.numerics.arrays import Array
-from mlpkit.text.markup import Markup, el, name_of, number
+from mlpkit.text.markup import Markup, el, name_of
 
 WIDTH, HEIGHT = 340, 230
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 40  # margins
@@ -27,6 +28,7 @@ SHAPES = (  # of larger points of series, for a radius of 1; None is a circle
 MOST_POINTS = 120  # of a line
 MOST_READ = 5_000  # points that are looked at to find these
 CLOSE = 0.4  # distance of a drawn line from all of its points
+LARGEST = 1e307  # value of an axis: the distance of two larger ones may overflow
 
 Kind = Literal["line", "points", "steps", "guide"]
 
@@ -54,58 +56,6 @@ class Series(NamedTuple):
     kind: Kind = "line"
     style: int = 0
     sizes: Array | None = None
-
-
-class Axis(NamedTuple):
-    """Axis with its range of values and of the drawing.
-
-    Attributes
-    ----------
-    label : str
-    low, high : float
-        Values at its ends; logarithms to the base 10 if `log`.
-    start, end : float
-        Places of these.
-    log : bool
-    dates : bool
-        True for values that are days since 1970-01-01.
-    """
-
-    label: str
-    low: float
-    high: float
-    start: float
-    end: float
-    log: bool = False
-    dates: bool = False
-
-    def place(self, values: Array) -> Array:
-        """Return the places of values."""
-        with np.errstate(all="ignore"):
-            shown = np.log10(values) if self.log else np.asarray(values, np.float64)
-            found: Array = self.start + (shown - self.low) / (self.high - self.low) * (self.end - self.start)
-        return found
-
-    @property
-    def ticks(self) -> list[tuple[float, str]]:
-        """Places and texts of some round values."""
-        if self.log:
-            powers = range(math.ceil(self.low - 1e-9), math.floor(self.high + 1e-9) + 1)
-            step = max(1, -(-len(powers) // 5))
-            values = [10.0**power for power in powers[::step]]
-            values = values if len(values) > 1 else [10.0**self.low, 10.0**self.high]
-        else:
-            values = _round_values(self.low, self.high, 4 if self.dates else 5)
-        texts = [str(np.datetime64(int(value), "D")) if self.dates else number(value, 3) for value in values]
-        return list(zip(self.place(np.array(values)).tolist(), texts, strict=True))
-
-
-def _round_values(low: float, high: float, most: int) -> list[float]:
-    """Return at most about `most` multiples of 1, 2 or 5 times a power of 10 in a range."""
-    step = 10.0 ** math.floor(math.log10((high - low) / most))
-    step *= next(factor for factor in (1, 2, 5, 10) if (high - low) / (step * factor) <= most)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(index * step, 12) if abs(step) < 1e6 else index * step for index in range(first, last + 1)]
 
 
 def chart(
@@ -168,8 +118,8 @@ def parts_of(
 
 
 def _range(values: Array, margin: float = 0.0) -> tuple[float, float]:
-    """Return the range of the finite values, at least a little wide."""
-    finite = values[np.isfinite(values)]
+    """Return the range of the finite values up to `LARGEST`, at least a little wide."""
+    finite = values[np.abs(values) <= LARGEST]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
     if high - low <= 1e-12 * max(abs(low), abs(high), 1e-300):
         low, high = low - max(0.5, abs(low) / 10), high + max(0.5, abs(high) / 10)
