@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.charts.chart import BOTTOM, HEIGHT, LEFT, RIGHT, SERIES, TOP, WIDTH, Axis, Series, drawn, frame, sample
+from mlpkit.charts.axis import Axis
+from mlpkit.charts.chart import BOTTOM, HEIGHT, LEFT, RIGHT, SERIES, TOP, WIDTH, Series, drawn, frame, sample
 from mlpkit.charts.drawing import Drawing
 from mlpkit.data.columns import Column
 from mlpkit.data.disk.table import StoredTable
@@ -19,9 +20,10 @@ from mlpkit.explain.rows import draw_labelled, open_rows, taken
 from mlpkit.model.model import Model
 from mlpkit.plugin import Array
 from mlpkit.preprocessing import InputEncoder
+from mlpkit.preprocessing.input_columns import InputColumn
 from mlpkit.preprocessing.target import TargetEncoder
-from mlpkit.report.rows import Sample, has_target
-from mlpkit.report.values import numbers_of
+from mlpkit.report.rows import has_target
+from mlpkit.report.values import Levels, levels_of, numbers_of, table_values
 from mlpkit.text.markup import Markup, el, number
 from mlpkit.text.shown import first_few
 
@@ -88,7 +90,8 @@ def plot_boundary(model: Model, x1: str, x2: str, rows: Any = None) -> Drawing:
     x = Axis(x1, *ranges[0], LEFT, WIDTH - RIGHT)
     y = Axis(x2, *ranges[1], HEIGHT - BOTTOM, TOP)
     points = [] if found is None else _points(encoder, (first, second), found)
-    regions, legend = _regions(target, scores.reshape(CELLS, CELLS, -1), x.place(axes[0]), y.place(axes[1]), points)
+    with np.errstate(all="ignore"):  # predictions may overflow; cells without a number are left empty
+        regions, legend = _regions(target, scores.reshape(CELLS, CELLS, -1), x.place(axes[0]), y.place(axes[1]), points)
     parts = [*regions, *frame(x, y), *[part for each in points for part in drawn(each, x, y)]]
     return Drawing(f"{model.spec.name}: {target.names[0]} by {x1} and {x2}".removeprefix(": "), parts, legend)
 
@@ -119,7 +122,7 @@ def _rows(model: Model, target: TargetEncoder, rows: Any) -> Rows:
 
 def _numbers(encoder: InputEncoder, rows: Rows, column: RawColumn) -> Vector:
     """Return the numbers of a column, NaN where one is missing."""
-    found = numbers_of(encoder, Sample(np.empty(0, np.intp), rows.raw, np.empty((0, 0))), column)
+    found = numbers_of(encoder, rows.raw, column)
     assert found is not None  # `_column` has checked it
     return found
 
@@ -153,27 +156,37 @@ def _plane(encoder: InputEncoder, shown: Sequence[RawColumn], middles: Sequence[
         if rows is None and len(values) < column.cells:
             others = "give rows: they have typical values for them (--data on the command line)"
             raise DataError(f"the model has more columns than these two, such as {column.name!r}", help=others)
-        block = np.zeros((CELLS**2, column.cells)) if rows is None else _typical(rows.raw[column.name])
+        block = np.zeros((CELLS**2, column.cells)) if rows is None else _typical(encoder, rows, column)
         for value in values:
             block[:, value] = grid[column.name, value]
         columns[column.name] = block
     return Table(columns)
 
 
-def _typical(values: Column) -> NDArray[Any]:
-    """Return the middle value of numbers, or the most frequent one of others, for each cell of the plane."""
+def _typical(encoder: InputEncoder, rows: Rows, column: InputColumn) -> NDArray[Any]:
+    """Return the middle value of numbers, dates and booleans, or the most frequent category, for each cell of the plane."""
+    values = rows.raw[column.name]
     if values.ndim == 2:
-        middle = np.nanmedian(values.astype(np.float64), axis=0)
+        middle = np.array([_middle(each) for each in values.astype(np.float64).T])
         return np.repeat(np.where(np.isnan(middle), 0.0, middle)[None], CELLS**2, axis=0)
-    if values.dtype.kind in "iuf":
-        finite = np.sort(values[values == values])
-        chosen = finite[len(finite) // 2] if len(finite) else np.nan
-    else:
-        known, counts = np.unique(
-            np.array([value for value in values.tolist() if value is not None], object).astype(str), return_counts=True
-        )
-        chosen = known[counts.argmax()] if len(known) else None
-    return np.array([chosen] * CELLS**2, values.dtype if values.dtype.kind in "iufb" else object)
+    raw = RawColumn(column.name, column, None, np.empty(0, np.intp))
+    numbers = numbers_of(encoder, rows.raw, raw)
+    chosen = _most_frequent(levels_of(encoder, rows.raw, raw)) if numbers is None else _middle(numbers)
+    missing = chosen is None or chosen != chosen
+    return np.full(CELLS**2, None, object) if missing else np.repeat(table_values(raw, [chosen]), CELLS**2)
+
+
+def _middle(values: Vector) -> float:
+    """Return the middle one of the values that are not missing; NaN if all are."""
+    present = np.sort(values[~np.isnan(values)])
+    return float(present[len(present) // 2]) if len(present) else np.nan
+
+
+def _most_frequent(levels: Levels) -> str | None:
+    """Return the most frequent level, of equal ones the first; None if all are missing."""
+    counts = np.bincount(levels.codes, minlength=len(levels.names))
+    known = [place for place, name in enumerate(levels.names) if name is not None]
+    return levels.names[max(known, key=counts.__getitem__)] if known else None
 
 
 # -- what is drawn
@@ -191,7 +204,7 @@ def _regions(
     count = scores.shape[2]
     chosen = (scores[:, :, 1] > target.threshold).astype(np.intp) if count == 2 else scores.argmax(axis=2)
     share = np.take_along_axis(scores, chosen[:, :, None], axis=2)[:, :, 0]
-    level = np.clip(LEVELS * (share - 1 / count) / (1 - 1 / count), 0, LEVELS - 1).astype(np.intp)
+    level = _whole(LEVELS * (share - 1 / count) / (1 - 1 / count), LEVELS)
     parts = []
     for label in range(count):
         for shade in range(LEVELS):
@@ -209,9 +222,10 @@ def _regions(
 
 def _shades(values: Vector, x: Array, y: Array) -> tuple[list[Markup], list[tuple[Markup, str]]]:
     """Return the regions of numbers between equal steps."""
-    low, high = float(values.min()), float(values.max())
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (np.nan, np.nan)
     steps = 2 * LEVELS
-    level = np.clip(steps * (values - low) / ((high - low) or 1.0), 0, steps - 1).astype(np.intp)
+    level = _whole(steps * (values - low) / ((high - low) or 1.0), steps)
     parts = [
         el("path", d=path, fill="var(--c0)", opacity=f"{0.04 + 0.8 * shade / steps:.2f}")
         for shade in range(steps)
@@ -219,6 +233,11 @@ def _shades(values: Vector, x: Array, y: Array) -> tuple[list[Markup], list[tupl
     ]
     ends = [(0.04, low), (0.04 + 0.8 * (steps - 1) / steps, high)]
     return parts, [(_square("var(--c0)", f"{opacity:.2f}"), number(value)) for opacity, value in ends]
+
+
+def _whole(levels: Vector, count: int) -> NDArray[np.intp]:
+    """Return levels as whole numbers below `count`; -1 for NaN."""
+    return np.nan_to_num(np.clip(levels, 0, count - 1), nan=-1).astype(np.intp)
 
 
 def _square(fill: str, opacity: str) -> Markup:

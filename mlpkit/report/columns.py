@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from mlpkit.charts.chart import SERIES, Series, chart
 from mlpkit.explain.partial_dependence import PartialDependence, partial_dependence
 from mlpkit.explain.raw_columns import RawColumn
-from mlpkit.preprocessing.date_parts import DAY
 from mlpkit.report.rows import Sample
 from mlpkit.report.subject import Subject
-from mlpkit.report.values import levels_of, numbers_of, value_text
+from mlpkit.report.values import levels_of, numbers_of, table_values, value_text
 from mlpkit.text.markup import Markup, el, name_of, number, paragraph, table
 from mlpkit.text.shown import counted, first_few
 
@@ -72,7 +71,7 @@ def _dependence(subject: Subject) -> Markup:
     for column in single:
         grid = _grid(subject, column)
         if len(grid) > 1:
-            dependence = partial_dependence(subject.model, some.raw, some.inputs, column, _as_values(column, grid))
+            dependence = partial_dependence(subject.model, some.raw, some.inputs, column, table_values(column, grid))
             parts.append(_chart(subject, column, grid, dependence, places))
     names, few = subject.names, ""
     if len(places) < len(names) and len(names) > 2:
@@ -96,7 +95,7 @@ def _outputs(subject: Subject) -> list[int]:
 def _grid(subject: Subject, column: RawColumn) -> list[Any]:
     """Return values of a column between its 5 and 95 % quantiles, or its most frequent levels."""
     encoder, some = subject.encoders[0], subject.wide
-    values = numbers_of(encoder, some, column)
+    values = numbers_of(encoder, some.raw, column)
     if values is None:
         return _frequent(encoder, some, column)
     finite = values[np.isfinite(values)]
@@ -107,22 +106,11 @@ def _grid(subject: Subject, column: RawColumn) -> list[Any]:
 
 
 def _frequent(encoder: Any, some: Sample, column: RawColumn) -> list[Any]:
-    found = levels_of(encoder, some, column)
+    found = levels_of(encoder, some.raw, column)
     known = set(column.column.categories)
     counts = np.bincount(found.codes, minlength=len(found.names))
     order = [int(place) for place in np.argsort(-counts, kind="stable") if found.names[place] in known]
     return [found.names[place] for place in order[:LEVELS]]
-
-
-def _as_values(column: RawColumn, grid: list[Any]) -> NDArray[Any]:
-    """Return a grid as values of a table."""
-    if column.column.kind == "date":
-        return np.array([round(value * DAY) for value in grid], np.int64).view("datetime64[us]")
-    if column.column.kind == "boolean":
-        return np.array(grid, bool)
-    if column.column.kind == "category":
-        return np.array(grid, object)
-    return np.array(grid, np.float64)
 
 
 def _chart(subject: Subject, column: RawColumn, grid: list[Any], found: PartialDependence, places: list[int]) -> Markup:

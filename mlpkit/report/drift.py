@@ -92,12 +92,12 @@ def drift_of(encoder: InputEncoder, sample: Sample, column: RawColumn) -> Drift:
     """Return the drift of a column."""
     if column.column.kind == "category":
         return _of_levels(encoder, sample, column)
-    values = numbers_of(encoder, sample, column)
+    values = numbers_of(encoder, sample.raw, column)
     return _of_block(encoder, sample, column) if values is None else _of_numbers(encoder.numbers, column, values)
 
 
 def _of_levels(encoder: InputEncoder, sample: Sample, column: RawColumn) -> Drift:
-    found = levels_of(encoder, sample, column)
+    found = levels_of(encoder, sample.raw, column)
     counts = np.bincount(found.codes, minlength=len(found.names)) / len(found.codes)
     known = {*column.column.categories, *column.column.rare}
     new = sum(float(counts[place]) for place, name in enumerate(found.names) if name is not None and name not in known)

@@ -102,12 +102,12 @@ def _squared_error(scores: Vector, weights: Vector, rows: NDArray[np.bool_]) -> 
 
 def _cut(encoder: InputEncoder, sample: Sample, column: RawColumn) -> tuple[NDArray[np.intp], list[str]]:
     """Return the number of the slice of each row, -1 for none, and the labels of the slices."""
-    values = numbers_of(encoder, sample, column)
+    values = numbers_of(encoder, sample.raw, column)
     if values is not None:
         return _cut_numbers(values, column)
     if column.column.kind != "category":
         return np.full(len(sample.chosen), -1), []
-    found = levels_of(encoder, sample, column)
+    found = levels_of(encoder, sample.raw, column)
     counts = np.bincount(found.codes, minlength=len(found.names))
     order = np.argsort(-counts, kind="stable")[:MOST_LEVELS].tolist()
     places = np.full(len(found.names), -1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,13 +10,13 @@ from numpy.typing import NDArray
 
 from mlpkit.data.coded_column import coded
 from mlpkit.data.column_types import numbers, texts
+from mlpkit.data.columns import Column
 from mlpkit.data.table import Table
 from mlpkit.data.times import dates
 from mlpkit.explain.raw_columns import RawColumn
 from mlpkit.preprocessing import InputEncoder
 from mlpkit.preprocessing.date_parts import DAY
 from mlpkit.preprocessing.inputs import notations_of
-from mlpkit.report.rows import Sample
 from mlpkit.text.markup import name_of, number
 
 Vector = NDArray[np.float64]
@@ -36,12 +37,12 @@ class Levels(NamedTuple):
     names: list[str | None]
 
 
-def numbers_of(encoder: InputEncoder, sample: Sample, column: RawColumn) -> Vector | None:
+def numbers_of(encoder: InputEncoder, raw: Mapping[str, Column], column: RawColumn) -> Vector | None:
     """Return the numbers of a column, NaN where one is missing: those of dates are days. None for categories and for blocks."""
     kind, name, missing = column.column.kind, column.column.name, encoder.numbers.missing
     if kind == "category" or column.is_block:
         return None
-    values = sample.raw[name]
+    values = raw[name]
     table = Table({name: values}).with_units(notations_of((column.column,)))
     if kind == "date":
         found = dates(table, name, missing)
@@ -51,13 +52,20 @@ def numbers_of(encoder: InputEncoder, sample: Sample, column: RawColumn) -> Vect
     return np.asarray(numbers(table, name, missing, boolean=kind == "boolean"), np.float64)
 
 
-def levels_of(encoder: InputEncoder, sample: Sample, column: RawColumn) -> Levels:
+def levels_of(encoder: InputEncoder, raw: Mapping[str, Column], column: RawColumn) -> Levels:
     """Return the levels of a column of categories."""
     name, missing = column.column.name, encoder.categories.missing
-    codes, found = coded(texts(Table({name: sample.raw[name]}), name))
+    codes, found = coded(texts(Table({name: raw[name]}), name))
     names = [None if text is None or text in missing else text for text in found]
-    distinct = list(dict.fromkeys(names))
-    return Levels(np.array([distinct.index(each) for each in names], np.intp)[codes], distinct)
+    distinct = {name: code for code, name in enumerate(dict.fromkeys(names))}
+    return Levels(np.array([distinct[each] for each in names], np.intp)[codes], list(distinct))
+
+
+def table_values(column: RawColumn, values: Sequence[Any]) -> NDArray[Any]:
+    """Return numbers, days, booleans or categories, as `numbers_of` and `levels_of` have them, as a column of a table."""
+    if column.column.kind == "date":
+        return np.array([round(value * DAY) for value in values], np.int64).view("datetime64[us]")
+    return np.array(values, {"boolean": bool, "category": object}.get(column.column.kind, np.float64))
 
 
 def value_text(column: RawColumn, value: Any) -> str:

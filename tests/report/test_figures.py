@@ -24,6 +24,7 @@ from sklearn.metrics import (
 
 import mlpkit
 from mlpkit.explain.partial_dependence import partial_dependence
+from mlpkit.explain.raw_columns import raw_columns
 from mlpkit.numerics import ranking
 from mlpkit.report.baselines import baseline_predictions
 from mlpkit.report.calibration import probability_bins
@@ -151,11 +152,11 @@ def test_partial_dependence_is_the_mean_prediction_of_changed_tables(name):
     model, table = trained("three classes", 30, seed=3)
     rows = ReportRows(model, table)
     sample, column = rows.sample(30), rows.column(name)
-    values = numbers_of(model.input_encoder, sample, column)
+    values = numbers_of(model.input_encoder, sample.raw, column)
     if name == "day":
         grid = np.array(["2024-02-03", "2025-07-01"], "datetime64[us]")
     elif values is None:
-        grid = np.array([level for level in levels_of(model.input_encoder, sample, column).names if level is not None][:3], object)
+        grid = np.array([level for level in levels_of(model.input_encoder, sample.raw, column).names if level is not None][:3], object)
     else:
         grid = np.unique(values[np.isfinite(values)])[:3].astype(bool if name in ("smoker", "member") else float)
     found = partial_dependence(model, sample.raw, sample.inputs, column, grid)
@@ -234,6 +235,26 @@ def test_the_most_wrong_rows_have_the_largest_errors():
     p = model.predict_proba(table)
     right = [model.classes.tolist().index(label) for label in table["kind"]]
     np.testing.assert_allclose(errors, 1 - p[np.arange(50), right], rtol=1e-5)
+
+
+def test_levels_are_found_without_comparing_each_with_all(monkeypatch):
+    compared = []
+
+    class Name(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            compared.append(other.startswith("town"))
+            return str(self) == str(other)
+
+    model, rows = trained("two classes")
+    column = next(each for each in raw_columns(model.input_encoder) if each.name == "town")
+    names = [Name(f"town {number}") for number in range(300)]
+    monkeypatch.setattr("mlpkit.report.values.coded", lambda texts: (np.arange(300), names))
+    found = levels_of(model.input_encoder, rows, column)
+    assert found.names == names
+    assert sum(compared) < 3000
 
 
 def test_drift_finds_other_rows():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import warnings
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 
 import mlpkit
-from mlpkit.charts.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH
+from mlpkit.charts.axis import Axis
+from mlpkit.charts.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Series, chart
+from mlpkit.report import boundary
 from mlpkit.report.boundary import CELLS
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -125,6 +128,64 @@ def test_other_columns_have_typical_values():
     assert (covered == 1).all()
     assert 300 < len(points(root)) - 3 <= 400
     assert len({path.get("d") for path in root.iter(f"{SVG}path") if "shape" in (path.get("class") or "")}) == 2
+
+
+def test_typical_values_are_the_same_in_memory_and_in_text(tmp_path, monkeypatch):
+    """Numbers, dates and booleans of text files are texts until they are encoded."""
+    rows = np.arange(41)
+    columns = {
+        "a": rows / 40,
+        "b": rows % 7 / 7,
+        "mass": np.where(rows < 3, 2.0, 100.0 + rows),
+        "day": np.datetime64("2024-01-01") + np.where(rows < 3, 0, 100 + rows),
+        "flag": rows == 1,
+        "island": np.array(["x", "y", "y"], object)[rows % 3],
+        "y": rows * 1.0,
+    }
+    preprocessing = {"columns": {"day": "date", "flag": "boolean"}}
+    spec = {"data": {"target": "y"}, "preprocessing": preprocessing, "network": {"layers": [{}]}, "loss": "mse"}
+    model = mlpkit.train({**spec, "training": {"epochs": 1}}, columns)
+    lines = [",".join(columns), *(",".join(map(str, line)) for line in zip(*columns.values(), strict=True))]
+    (tmp_path / "rows.csv").write_text("\n".join(lines))
+    planes, plane = [], boundary._plane
+    monkeypatch.setattr(boundary, "_plane", lambda *given: planes.append(plane(*given)) or planes[-1])
+    for given in (columns, tmp_path / "rows.csv"):
+        mlpkit.plot_boundary(model, "a", "b", given)
+    for table in planes:
+        assert {name: str(table[name][0]) for name in ("mass", "day", "flag", "island")} == {
+            "mass": "120.0",
+            "day": "2024-04-30T00:00:00.000000",
+            "flag": "False",
+            "island": "y",
+        }
+
+
+def test_predictions_that_overflow_leave_their_cells_empty():
+    model = mlpkit.from_arrays([np.full((2, 1), 3e38, np.float32)], [np.zeros(1, np.float32)], "linear", dtype="float32")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        some = read(mlpkit.plot_boundary(model, "x0", "x1", np.array([[0.0, 0.0], [5.0, 5.0]])))
+        none = read(mlpkit.plot_boundary(model, "x0", "x1", np.array([[4.0, 4.0], [5.0, 5.0]])))
+    assert "3.275e+38" in texts(some)
+    assert texts(none)[-2:] == ["undefined", "undefined"]
+    assert not regions(none)
+
+
+@pytest.mark.parametrize(("low", "high"), [(2e-15, 4e-15), (0.69311, 0.69319), (1013.2, 1013.9), (-1e300, 1e300), (1e7, 1e7 + 3)])
+def test_ticks_are_different_texts_at_their_values(low, high):
+    ticks = Axis("", low, high, 0.0, 100.0).ticks
+    assert 2 < len({text for _, text in ticks}) == len(ticks)
+    values = [float(text.replace(",", "").replace("−", "-")) for _, text in ticks]
+    np.testing.assert_allclose(
+        [place for place, _ in ticks], [100 * (value / 2 - low / 2) / (high / 2 - low / 2) for value in values], atol=1
+    )
+
+
+def test_values_at_the_end_of_the_range_of_floats_are_left_out():
+    values = np.array([-1.7e308, 1.0, 2.0, 1.7e308, np.nan])
+    drawing = chart("all", [Series("", values, values, "points")], "x", "y")
+    assert drawing.count("h0") == 2
+    assert "1.5" in drawing
 
 
 def test_numbers_are_shades_and_rows_need_no_target():
