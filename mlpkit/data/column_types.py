@@ -177,13 +177,12 @@ def _parse_texts(column: Column, missing: Collection[str]) -> NDArray[np.float64
         codes, found = column.coded
         values = _parse_texts(object_column(found), missing)
         return None if values is None else values[codes]
-    for blank in (False, True):  # missing values of files are None already, so the second attempt is rarely needed
-        try:
-            values = (_blanked(column, missing) if blank else column).astype(np.float64)
-        except ValueError:
-            continue
-        return None if "_" in "".join(filter(None, column)) else values  # only Python reads 1_000 as a number
-    return None
+    found = _blanked(column, frozenset(missing))  # a text for a missing value may be a number, such as -999
+    try:
+        values = found.astype(np.float64)
+    except ValueError:
+        return None
+    return None if "_" in "".join(filter(None, found)) else values  # only Python reads 1_000 as a number
 
 
 def _parse_file(column: TextColumn, missing: Collection[str]) -> NDArray[np.float64] | None:

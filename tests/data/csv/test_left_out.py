@@ -29,6 +29,8 @@ LINES = {
     "a comment after a byte-order mark": ("\ufeff#x\na,b\n1,x\n", {"comment": "#"}, ["1"], [3]),
     "quotes in a comment": ('a,b\n# the "\n1,x\n', {"comment": "#"}, ["1"], [3]),
     "no comment in quotes": ('a,b\n1,"x\n# y"\n#\n2,z\n', {"comment": "#"}, ["1", "2"], [2, 5]),
+    "a quote that is text": ('a,b\n5" x,1\n# 3"\n"7"" y",2\n#\n"a\n""\n#",3\n', {"comment": "#"}, ['5" x', '7" y', 'a\n"\n#'], [2, 4, 6]),
+    "a quoted name after a byte-order mark": ('\ufeff"a,",b\n# x\n1,2\n', {"comment": "#"}, ["1"], [3]),
     "no header": ("%\n1,x\n% \n2,y\n", {"comment": "%", "header": False}, ["1", "2"], [2, 4]),
     "one column": ("#\na\n1\n# no gap\n\n2\n#\n", {"comment": "#"}, ["1", None, "2"], [3, 5, 6]),
     "one column without a header": ("#\n1\n\n2\n", {"comment": "#", "header": False}, ["1", None, "2"], [2, 3, 4]),
