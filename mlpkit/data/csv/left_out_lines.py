@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import re
 from typing import BinaryIO
 
 from mlpkit.data.csv.text_stream import PIECE, RawStream
+
+_SEPARATORS = b",;\t|"  # where the dialect names none: it is found in the lines that are kept
+_CLOSED = re.compile(rb'[^"]*+(?:""[^"]*+)*+"')  # the rest of a quoted field
 
 
 class LeftOutLines(RawStream):
@@ -19,6 +23,8 @@ class LeftOutLines(RawStream):
         Number of lines to leave out at the start.
     comment : str or None
         Leave out lines that begin with this character, outside of quotes.
+    separator : str or None
+        Separator of the fields. A quote that neither begins a field nor is in a quoted one is text.
 
     Attributes
     ----------
@@ -26,11 +32,13 @@ class LeftOutLines(RawStream):
         Numbers of the lines that were left out.
     """
 
-    def __init__(self, stream: BinaryIO, skip: int, comment: str | None) -> None:
+    def __init__(self, stream: BinaryIO, skip: int, comment: str | None, separator: str | None) -> None:
         super().__init__(b"")
         self.stream, self.skip, self.comment = stream, skip, (comment or "").encode()
         self.numbers: list[int] = []
         self.line, self.quoted = 0, False
+        signs = re.escape(_SEPARATORS if separator is None else separator.encode())
+        self.opened = re.compile(rb'(?m)(?:^|[%b]|(?<=") )"' % signs)
 
     def fill(self) -> bool:
         """Implement `RawStream.fill`: read whole lines."""
@@ -39,7 +47,7 @@ class LeftOutLines(RawStream):
             data += self.stream.readline()
         if self._is_plain(data):
             self.line += data.count(b"\n")
-            self.quoted ^= data.count(b'"') % 2 == 1
+            self._follow_quotes(data)
             self.pending = data
         else:
             self.pending = b"".join(map(self._kept, data.splitlines(keepends=True)))
@@ -58,5 +66,13 @@ class LeftOutLines(RawStream):
         if number <= self.skip or (self.comment and not self.quoted and bare.startswith(self.comment)):
             self.numbers.append(number)
             return b"\n"
-        self.quoted ^= line.count(b'"') % 2 == 1
+        self._follow_quotes(bare)
         return line
+
+    def _follow_quotes(self, text: bytes) -> None:
+        """Set `quoted` to True if a quoted field continues after whole lines."""
+        at = 0
+        while at >= 0:
+            found = (_CLOSED.match if self.quoted else self.opened.search)(text, at)
+            self.quoted ^= found is not None
+            at = -1 if found is None else found.end()

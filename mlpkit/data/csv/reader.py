@@ -116,7 +116,8 @@ def _read(path: str | Path | bytes, dialect: Dialect, rows: int, allow_large: bo
     """
     source = _shown(path)
     with open_text(path, source, dialect.encoding, allow_large) as text:
-        left_out = LeftOutLines(text, dialect.skip_rows, dialect.comment) if dialect.skip_rows or dialect.comment else None
+        skips = dialect.skip_rows or dialect.comment
+        left_out = LeftOutLines(text, dialect.skip_rows, dialect.comment, dialect.separator) if skips else None
         stream = text if left_out is None else io.BufferedReader(left_out, PIECE)
         start = _start(stream, source, dialect, rows)
         empty = True
