@@ -54,6 +54,14 @@ def test_dates_are_refused_with_a_hint(values):
     assert ("2024-03-31" in caught.value.help) == ("31.01.2024" in values or "1/31/2024" in values)
 
 
+def test_a_text_of_a_missing_value_may_be_a_number(tmp_path):
+    texts = ["-999", "1", "2.5", "-999"]
+    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{text},x\n" for text in texts))
+    repeated = np.array(texts, dtype=object)
+    for table in (Table({"a": texts}), Table({"a": repeated}), read_table(tmp_path / "t.csv", missing=("-999",))):
+        assert np.array_equal(numbers(table, "a", ("-999",)), [np.nan, 1, 2.5, np.nan], equal_nan=True)
+
+
 def test_decimal_commas_are_refused_with_a_hint():
     with pytest.raises(DataError, match="written with a comma") as caught:
         column_kind(Table({"a": ["3,5", "4", "1.000,25"]}), "a")
