@@ -54,7 +54,7 @@ def search(
     trial: the same command goes on after Ctrl-C or a kill. It needs the package optuna.
     """
     from mlpkit.data.sources import read_once
-    from mlpkit.tuning.search import check_space, read_space, search, summary
+    from mlpkit.tuning.search import check_space, read_space, search
     from mlpkit.tuning.space import Space
 
     check_one_stdin(spec, data)
@@ -78,7 +78,7 @@ def search(
     if interrupt.stopped and len(found.trials) < trials:
         console.say(one_line(f"{len(found.trials)} of {trials} trials are in {files.store}; the same command goes on"))
         raise typer.Exit(interrupt.code)
-    console.say(summary(found))
+    console.say(one_line(str(found)))
     _write_table(files.table, found)
     write_json(files.spec, found.spec)
     _train(found, folder, rows, output, force)

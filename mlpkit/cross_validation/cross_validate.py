@@ -10,6 +10,7 @@ from mlpkit.cross_validation.result import CrossValidation, FoldScores, out_of_f
 from mlpkit.cross_validation.runs import Run, results
 from mlpkit.data.folds import Fold
 from mlpkit.errors import DataError, SpecError
+from mlpkit.numerics.counts import check_count
 from mlpkit.preprocessing.prepare import input_names, input_options
 from mlpkit.preprocessing.raw_rows import RawRows, read_rows
 from mlpkit.preprocessing.row_split import cut, without_test
@@ -72,8 +73,8 @@ def cross_validate(
     KeyboardInterrupt
         Ctrl-C; its attribute `result` has the folds that are finished.
     """
-    if folds < 2 or repeats < 1:
-        raise DataError(f"there are {folds} folds and {repeats} repeats", help="use at least 2 folds and 1 repeat")
+    check_count("folds", folds, 2)
+    check_count("repeats", repeats)
     spec = split_by(as_spec(spec), group, time)
     found = read_rows(spec, rows, y, weights, part="training", storage="by spec")
     if (rest := without_test(spec, found)) is not None:
@@ -163,5 +164,5 @@ def _of_folds(spec: Spec, rows: RawRows) -> Spec:
 
 def _result(rows: RawRows, inputs: tuple[str, ...] | None, finished: dict[int, tuple[FoldScores, Any]], runs: int) -> CrossValidation:
     order = [finished[number] for number in sorted(finished)]
-    columns = out_of_fold(rows.table.rows, rows.target, [(scores, result.rows, result.columns) for scores, result in order])
+    columns = out_of_fold(rows.numbered, rows.target, [(scores, result.rows, result.columns) for scores, result in order])
     return CrossValidation(tuple(scores for scores, _ in order), runs, columns, inputs)

@@ -47,7 +47,8 @@ class CrossValidation:
     runs : int
         Number of folds of all repeats.
     predictions : dict of str to array
-        Columns for each row of the data in their order: "row" from 0, "fold" of the first repeat (-1 where none holds it out, as for
+        Columns for each row of the data in their order, without test rows, rows of weight 0 and dropped ones: "row" is its number in the
+        data from 0, "fold" of the first repeat (-1 where none holds it out, as for
         early rows of folds by time), the target, the prediction as ``predicted_NAME``, and probabilities as ``NAME=CLASS``. Numbers and
         probabilities are means over the repeats, NaN without a prediction; labels are those of the first repeat.
     inputs : tuple of str, or None
@@ -97,18 +98,19 @@ class CrossValidation:
         return "\n".join("  ".join(f"{cell:>{width}}" for cell, width in zip(line, widths, strict=True)) for line in [head, *lines])
 
 
-def out_of_fold(count: int, target: Table, parts: Sequence[tuple[FoldScores, NDArray[np.intp], Columns]]) -> Columns:
-    """Return the predictions for all rows.
+def out_of_fold(numbers: NDArray[np.intp], target: Table, parts: Sequence[tuple[FoldScores, NDArray[np.intp], Columns]]) -> Columns:
+    """Return the predictions for all rows that folds were made of.
 
     Parameters
     ----------
-    count : int
-        Number of rows.
+    numbers : array of int
+        Numbers of the rows in the data.
     target : Table
         Target columns of the rows.
     parts : sequence of (FoldScores, array, dict of str to array)
         Scores of a fold, the numbers of its held-out rows, and their predictions by name.
     """
+    count = len(numbers)
     fold_of, targets = np.full(count, -1), _columns(target)
     names = list(dict.fromkeys(name for _, _, columns in parts for name in columns))
     labels = {name for _, _, columns in parts for name in columns if name in targets and columns[name].dtype.kind not in "f"}
@@ -122,7 +124,7 @@ def out_of_fold(count: int, target: Table, parts: Sequence[tuple[FoldScores, NDA
             total[rows] += columns.get(name, np.zeros(len(rows)))  # a class that the training rows of the fold lack
     with np.errstate(invalid="ignore"):
         means = {name: total / np.where(seen, seen, np.nan) for name, total in sums.items()}
-    found: Columns = {"row": np.arange(count), "fold": fold_of}
+    found: Columns = {"row": numbers, "fold": fold_of}
     found |= {f"target_{name}" if name in found else name: values for name, values in targets.items()}
     first = [part for part in parts if part[0].repeat == 0]
     for name in names:

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from mlpkit.errors import DataError
 from mlpkit.explain.importance import finite_list
 from mlpkit.explain.raw_columns import RawColumn, aligned, cell_text, raw_columns
-from mlpkit.explain.rows import check_count, drawn, open_rows, taken
+from mlpkit.explain.rows import drawn, open_rows, taken
 from mlpkit.model.model import Model
+from mlpkit.numerics.counts import check_count
 from mlpkit.plugin import Array
 from mlpkit.preprocessing import TargetEncoder
 

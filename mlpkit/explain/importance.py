@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from mlpkit.data.dataset import Dataset
 from mlpkit.errors import DataError
 from mlpkit.explain.raw_columns import RawColumn, raw_columns, varying
-from mlpkit.explain.rows import MOST, check_count, draw_labelled, drawn, open_rows, taken
+from mlpkit.explain.rows import MOST, draw_labelled, drawn, open_rows, taken
 from mlpkit.model.model import Model
+from mlpkit.numerics.counts import check_count
 from mlpkit.plugin import Array, Metric, plugin_name
 from mlpkit.preprocessing import TargetEncoder
 from mlpkit.preprocessing.labelled import Labelled

@@ -42,12 +42,6 @@ class DrawnRows(NamedTuple):
     of: int
 
 
-def check_count(name: str, value: Any, least: int = 1) -> None:
-    """Raise DataError if an argument is no integer of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise DataError(f"{name} is {value!r}", help=f"give an integer of at least {least}")
-
-
 def drawn(count: int, most: int, seed: int) -> NDArray[np.intp]:
     """Return the sorted numbers of at most `most` of some rows, drawn without replacement."""
     if count <= most:

@@ -40,17 +40,25 @@ class RawRows:
     weights : array, shape (rows,), or None
     untargeted : int
         Number of rows that were left out because their target is missing.
+    numbers : array of int, or None
+        Numbers of the rows among all rows of the data, from 0; None if no row was left out.
     """
 
     table: Table | StoredTable
     target: Table
     weights: Weights | None
     untargeted: int = 0
+    numbers: NDArray[np.intp] | None = None
+
+    @property
+    def numbered(self) -> NDArray[np.intp]:
+        """Numbers of the rows among all rows of the data."""
+        return np.arange(self.table.rows) if self.numbers is None else self.numbers
 
     def take(self, rows: Rows) -> RawRows:
         """Return some of the rows, with an `untargeted` of 0."""
         weights = None if self.weights is None else self.weights[rows]
-        return RawRows(self.table.take(rows), self.target.take(rows), weights)
+        return RawRows(self.table.take(rows), self.target.take(rows), weights, numbers=self.numbered[rows])
 
 
 def read_rows(

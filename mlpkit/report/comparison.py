@@ -12,9 +12,9 @@ import numpy as np
 
 from mlpkit.data.sources import read_once
 from mlpkit.errors import DataError
-from mlpkit.explain.rows import check_count
 from mlpkit.model.load import load
 from mlpkit.model.model import Model
+from mlpkit.numerics.counts import check_count
 from mlpkit.plugin import Metric, plugin_name
 from mlpkit.report.bootstrap import Difference, Interval, Replicates, replicates
 from mlpkit.report.rows import ReportRows

@@ -10,6 +10,7 @@ from typing import Any
 from mlpkit.data.disk.table import StoredTable
 from mlpkit.errors import DataError, MLPKitError, SpecError
 from mlpkit.files.paths import as_path
+from mlpkit.numerics.counts import check_count
 from mlpkit.preprocessing.prepare import Prepared, prepare
 from mlpkit.preprocessing.raw_rows import RawRows, read_rows
 from mlpkit.spec import Spec
@@ -65,6 +66,14 @@ class Search:
     def spec(self) -> Any:
         """Spec of the best trial, as JSON."""
         return self.space.filled(self.best.values)
+
+    def __str__(self) -> str:
+        """Return the numbers of trials, and the best score."""
+        failed = sum(trial.state == "failed" for trial in self.trials)
+        pruned = sum(trial.state == "pruned" for trial in self.trials)
+        trials = f"{counted(len(self.trials), 'trial')}, {pruned} ended early{f', {failed} failed' if failed else ''}"
+        best = self.best
+        return f"{trials}; best {self.score_name} {self.shown(best.score):.6g} in trial {best.number}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the search in short, as JSON values: for the metadata of a model."""
@@ -134,8 +143,8 @@ def search(
     KeyboardInterrupt
         Ctrl-C; its attribute `result` is the search so far.
     """
-    if trials < 1 or (workers is not None and workers < 1):
-        raise DataError(f"there are {trials} trials and {workers} workers", help="use at least 1")
+    check_count("trials", trials)
+    check_count("workers", 1 if workers is None else workers)
     space, folder = read_space(spec, folder)
     ends = check_space(space, folder)
     first = ends[0]
@@ -179,7 +188,13 @@ def read_space(spec: Any, folder: str | Path = "") -> tuple[Space, Path]:
 
 
 def check_space(space: Space, folder: str | Path) -> list[Spec]:
-    """Return the specs at all ends of the search, first that of the first values. Raise SpecError for the first that is not valid."""
+    """Return the specs at all ends of the search, first that of the first values.
+
+    Raises
+    ------
+    SpecError
+        A spec is not valid, or the scores of two specs cannot be compared.
+    """
     found = []
     for dimension, end, value in space.corners():
         try:
@@ -187,7 +202,21 @@ def check_space(space: Space, folder: str | Path) -> list[Spec]:
         except MLPKitError as error:
             message = f"with {dimension.name} = {end!r}: {error.message}"
             raise type(error)(message, help=error.help, problems=error.problems) from error
+    _check_comparable(space, found)
     return found
+
+
+def _check_comparable(space: Space, specs: list[Spec]) -> None:
+    """Raise SpecError if a better score does not tell that a spec is better."""
+    names = {score_name(spec) for spec in specs}
+    where, help = "training.early_stopping.monitor", 'compare by a metric: "monitor": "accuracy", or another one of "metrics"'
+    if len(names) > 1:
+        raise SpecError.at(where, f"the specs of a search cannot be compared by different scores: {', '.join(sorted(names))}", help)
+    if "training_loss" in names:
+        raise SpecError.at(where, "a search compares specs by rows that they are not trained on", 'use "validation_loss" or a metric')
+    scaled = [each.name for each in space.dimensions if each.path[0] == "loss" or each.path[:2] == ("preprocessing", "target")]
+    if scaled and "validation_loss" in names:
+        raise SpecError.at(scaled[0], "validation losses of different functions or scales cannot be compared", f"{help}, in {where}")
 
 
 def _shared(space: Space, spec: Spec, rows: Any, y: Any, weights: Any) -> Prepared | RawRows:
@@ -253,13 +282,3 @@ def table(found: Search) -> dict[str, list[Any]]:
         for column, value in zip(columns.values(), [*row, trial.problem], strict=True):
             column.append(value)
     return columns
-
-
-def summary(found: Search) -> str:
-    """Return a sentence on the search."""
-    pruned = sum(trial.state == "pruned" for trial in found.trials)
-    failed = [trial for trial in found.trials if trial.state == "failed"]
-    best = found.best
-    parts = [f"{counted(len(found.trials), 'trial')}, {pruned} ended early" + (f", {len(failed)} failed" if failed else "")]
-    parts.append(f"best {found.score_name} {found.shown(best.score):.6g} in trial {best.number}")
-    return "; ".join(parts)

@@ -126,10 +126,23 @@ def test_numbers_weights_and_several_targets():
     y = np.column_stack([x.sum(axis=1), x[:, 0]])
     spec = {"network": {"layers": [*LAYERS, {}]}, "loss": "mse", "training": {"epochs": 5}}
     found = mlpkit.cross_validate(spec, x, y, folds=3, weights=np.where(np.arange(60) < 6, 0, 1.0))
-    assert len(found.predictions["row"]) == 54  # rows of weight 0 are left out
+    assert found.predictions["row"].tolist() == list(range(6, 60))  # rows of weight 0 are left out
     assert {"y0", "y1", "predicted_y0", "predicted_y1"} <= set(found.predictions)
     assert np.isfinite(found.predictions["predicted_y0"]).all()
     assert "rmse" in str(found)
+
+
+def test_rows_keep_their_numbers_in_the_data():
+    spec, columns = classes()
+    columns["y"] = np.where(np.arange(120) == 50, None, columns["y"].astype(object))
+    spec["data"] |= {"split": {"hash": "patient", "test": 0.3}, "missing_target": "drop"}
+    found = mlpkit.cross_validate(spec, columns, folds=3)
+    rows = found.predictions["row"]
+    assert 50 not in rows
+    assert len(rows) < 100
+    assert found.predictions["y"].tolist() == columns["y"][rows].tolist()
+    tested = {int(columns["patient"][row]) for row in set(range(120)) - set(rows.tolist()) - {50}}
+    assert tested.isdisjoint(columns["patient"][rows].tolist())
 
 
 def test_a_class_of_one_row_is_left_out_where_it_is_held_out():
@@ -147,7 +160,8 @@ def test_a_class_of_one_row_is_left_out_where_it_is_held_out():
 @pytest.mark.parametrize(
     ("keys", "options", "message"),
     [
-        ({}, {"folds": 1}, "use at least 2 folds"),
+        ({}, {"folds": 1}, "folds is 1"),
+        ({}, {"repeats": 1.5}, "repeats is 1.5"),
         ({}, {"folds": 121}, "120 rows cannot be cut into 121 folds"),
         ({}, {"group": "patient", "time": "day"}, "cannot be combined"),
         ({}, {"group": "doctor"}, "doctor"),

@@ -20,6 +20,10 @@ EPOCHS = 18
 UNITS = {"search": {"low": 2, "high": 32, "log": True}}
 
 
+def stopping(monitor):
+    return {"epochs": EPOCHS, "early_stopping": {"patience": 3, "monitor": monitor}}
+
+
 def data(rows=150):
     rng = np.random.default_rng(1)
     x = rng.normal(size=(rows, 3))
@@ -177,8 +181,16 @@ def test_a_killed_search_loses_its_running_trial_alone(tmp_path):
     ("keys", "options", "message"),
     [
         ({"data": {"target": "y"}}, {}, "compares specs by their validation rows"),
-        ({}, {"trials": 0}, "use at least 1"),
-        ({}, {"workers": 0}, "use at least 1"),
+        ({}, {"trials": 0}, "trials is 0"),
+        ({}, {"trials": 2.5}, "trials is 2.5"),
+        ({}, {"workers": 0}, "workers is 0"),
+        ({"loss": {"search": {"choice": ["categorical_crossentropy", "mse"]}}}, {}, "validation losses of different functions"),
+        ({"training": stopping("training_loss")}, {}, "by rows that they are not trained on"),
+        (
+            {"training": stopping({"search": {"choice": ["accuracy", "validation_loss"]}})},
+            {},
+            "different scores: accuracy, validation_loss",
+        ),
         ({}, {"store": "nowhere/a.journal"}, "the store nowhere/a.journal cannot be used"),
         ({}, {"store": "database://x"}, "cannot be used"),
     ],
@@ -187,6 +199,13 @@ def test_misfits_are_refused(keys, options, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises((mlpkit.SpecError, mlpkit.DataError), match=re.escape(message)):
         mlpkit.search(spec(**keys), data(), **{"store": "a.journal", **options})
+
+
+def test_losses_are_compared_by_a_metric(tmp_path):
+    own = spec(loss={"search": {"choice": ["categorical_crossentropy", "mse"]}}, training=stopping("accuracy"))
+    found = mlpkit.search(own, data(), trials=3, store=tmp_path / "a.journal", workers=1, prune=False)
+    assert found.score_name == "accuracy"
+    assert str(found) == f"3 trials, 0 ended early; best accuracy {found.shown(found.best.score):.6g} in trial {found.best.number}"
 
 
 def test_a_missing_package_is_named(monkeypatch, tmp_path):
