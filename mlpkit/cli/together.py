@@ -72,10 +72,10 @@ def _ranks(name: str | None) -> Ranks | None:
         raise MLPKitError(message, help=f"add --distributed mpi to train one model together, or --distributed {ALONE}")
     if name in (None, ALONE):
         return None
-    from mlpkit.plugin.exchange import EXCHANGES
+    from mlpkit.plugin import REGISTRIES
     from mlpkit.training.ranks import Ranks
 
-    ranks = Ranks(EXCHANGES.get(str(name))())
+    ranks = Ranks(REGISTRIES["exchanges"].get(str(name))())
     if ranks.size == 1 and started > 1:
         message = f"{started} processes were started, but {name} connects this one with no other"
         raise MLPKitError(message, help=OTHER_MPI)
@@ -89,10 +89,10 @@ def launched() -> int:
 
 def _versions(name: str) -> dict[str, str]:
     """Return the versions of mlpkit and of the package of an exchange."""
-    from mlpkit.plugin.exchange import EXCHANGES
+    from mlpkit.plugin import REGISTRIES
     from mlpkit.version import __version__
 
-    info = EXCHANGES.find(name)
+    info = REGISTRIES["exchanges"].find(name)
     return {"mlpkit": __version__, **({info.distribution: info.version} if info.distribution and info.version else {})}
 
 

@@ -199,7 +199,7 @@ def plugins(kind: str | None = None) -> tuple[PluginInfo, ...]:
     Parameters
     ----------
     kind : str, optional
-        "activations", "losses", "optimizers", "initializers", "schedules", "metrics" or "readers"; default: all kinds.
+        "activations", "losses", "optimizers", "initializers", "schedules", "metrics", "readers" or "exchanges"; default: all kinds.
 
     Returns
     -------

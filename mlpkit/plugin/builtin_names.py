@@ -184,6 +184,7 @@ CLASSES: dict[str, dict[str, str]] = {  # name: "module:Class", with a module of
         "arrow": "Arrow",
         "xlsx": "Excel",
     },
+    "exchanges": {},
 }
 
 PACKAGES = {"readers": "mlpkit.data.formats"}  # homes of kinds that are not in mlpkit.KIND

@@ -14,6 +14,7 @@ from mlpkit.numerics.arrays import Array, Targets
 from mlpkit.plugin.aliases import ALIASES
 from mlpkit.plugin.base import REGISTRIES, Plugin
 from mlpkit.plugin.builtin_names import targets
+from mlpkit.plugin.exchange import Exchange
 from mlpkit.plugin.initializer import Initializer
 from mlpkit.plugin.optimizer import Optimizer
 from mlpkit.plugin.reader import Reader
@@ -292,7 +293,7 @@ class Metric(Plugin):
         """
 
 
-CONTRACTS: tuple[type[Plugin], ...] = (Activation, Loss, Optimizer, Initializer, Schedule, Metric, Reader)
+CONTRACTS: tuple[type[Plugin], ...] = (Activation, Loss, Optimizer, Initializer, Schedule, Metric, Reader, Exchange)
 
 REGISTRIES.update(
     {contract.kind: Registry(contract.kind, contract, targets(contract.kind), ALIASES.get(contract.kind, {})) for contract in CONTRACTS}

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, NoReturn
 
 from mlpkit.numerics.arrays import Array
 from mlpkit.plugin.base import Plugin
-from mlpkit.plugin.registry import Registry
 
 
 class Exchange(Plugin):
@@ -52,7 +51,3 @@ class Exchange(Plugin):
     @abstractmethod
     def abort(self, code: int) -> NoReturn:
         """End the processes of all ranks with an exit code, in whatever call they are."""
-
-
-_CONTRACT: Any = Exchange
-EXCHANGES: Registry[Exchange] = Registry(Exchange.kind, _CONTRACT, {}, {})

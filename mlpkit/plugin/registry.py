@@ -36,7 +36,7 @@ class PluginInfo:
     Attributes
     ----------
     kind : str
-        "activations", "losses", "optimizers", "initializers", "schedules", "metrics" or "readers".
+        "activations", "losses", "optimizers", "initializers", "schedules", "metrics", "readers" or "exchanges".
     name : str
         Name in a spec.
     distribution, version : str or None
@@ -234,8 +234,11 @@ class Registry(Generic[T]):
         name = shortened(name, 100)  # longer texts are similar to no name, and slow to compare
         here = [info.name for info in self.installed()]
         hint, advice = suggestion(snake_case(name), {*here, *self.aliases}), installation(self.kind, name, snake_case(name))
-        known = first_few(here, MOST_NAMED) + (f" ('mlpkit plugins list -g {self.kind}' shows all)" if len(here) > MOST_NAMED else "")
-        help = f"{advice}installed: {known}; for user code: --code FILE, or pass the class"
+        known = (first_few(here, MOST_NAMED) or "none") + (
+            f" ('mlpkit plugins list -g {self.kind}' shows all)" if len(here) > MOST_NAMED else ""
+        )
+        own = "" if self.kind == "exchanges" else "; for user code: --code FILE, or pass the class"
+        help = f"{advice}installed: {known}{own}"
         return MissingPlugin(f"unknown {singular(self.kind)} {name!r}{hint}", help=help)
 
     # -- from a class to its name

@@ -46,7 +46,12 @@ def spec_reference() -> str:
     for section in _sections("", Spec):
         first.setdefault(section.model, section)
     with names_alone(REGISTRIES):  # a key for a plugin refers to the plugins of its kind
-        return "\n\n".join([INTRODUCTION, *map(_part, first.values()), PLUGINS, *map(_kind, REGISTRIES)]) + "\n"
+        return "\n\n".join([INTRODUCTION, *map(_part, first.values()), PLUGINS, *map(_kind, _kinds())]) + "\n"
+
+
+def _kinds() -> list[str]:
+    """Return the kinds that have built-ins. An exchange stands in no spec."""
+    return [kind for kind, registry in REGISTRIES.items() if registry.builtins]
 
 
 def _sections(path: str, model: type[BaseModel]) -> Iterator[Section]:

@@ -7,9 +7,23 @@ from typing import Any
 
 from mlpkit.export.onnx.plugins import has_onnx
 from mlpkit.plugin import Loss, Minimizer, Plugin, Reader
+from mlpkit.plugin.exchange import Exchange
 from mlpkit.plugin.fixed_activation import fixed
 from mlpkit.plugin.since import marked
-from mlpkit.testing import activations, common, effect_checks, engine, initializers, losses, metrics, optimizers, readers, schedules, smoke
+from mlpkit.testing import (
+    activations,
+    common,
+    effect_checks,
+    engine,
+    exchanges,
+    initializers,
+    losses,
+    metrics,
+    optimizers,
+    readers,
+    schedules,
+    smoke,
+)
 from mlpkit.testing.check_run import CheckFunction
 from mlpkit.testing.failure_messages import NotApplicable
 from mlpkit.testing.variants import at_limits, changed, usual, variants
@@ -22,6 +36,7 @@ KINDS: dict[str, dict[str, CheckFunction]] = {
     "schedules": schedules.CHECKS,
     "metrics": metrics.CHECKS,
     "readers": readers.CHECKS,
+    "exchanges": exchanges.CHECKS,
 }
 AGAIN: dict[str, tuple[str, ...]] = {  # checks repeated with other options
     "activations": (
@@ -70,6 +85,8 @@ def checks_of(plugin: Plugin) -> dict[str, CheckFunction]:
     if isinstance(plugin, Reader):  # readers are not used in training
         readers.prepare(plugin, *variants(plugin))
         return {**common.CHECKS, **common.AFTER_RUNS, **KINDS[plugin.kind]}
+    if isinstance(plugin, Exchange):  # no other object of an exchange can take its place
+        return {**common.CHECKS, **KINDS[plugin.kind]}
     own = {**KINDS[plugin.kind], **(optimizers.OF_MINIMIZERS if isinstance(plugin, Minimizer) else {})}
     last = {"effects": effect_checks.effects, "other_options": other_options, **engine.CHECKS[plugin.kind]}
     found = {**before_runs(), **common.AFTER_RUNS, **own, **last}

@@ -62,12 +62,12 @@ def started(network: Network, count: int, what: str) -> dict[str, float]:
 def main() -> None:
     """Measure on this rank, and print what rank 0 finds."""
     from mlpkit import threads
-    from mlpkit.plugin.exchange import EXCHANGES
+    from mlpkit.plugin import REGISTRIES
     from mlpkit.training.ranks import Ranks, sharing
 
     widths, batch, count = json.loads(sys.argv[1])
     network = Network(tuple(widths), batch, count, {})
-    ranks = Ranks(EXCHANGES.get("mpi")()) if sys.argv[2] != "1" else None
+    ranks = Ranks(REGISTRIES["exchanges"].get("mpi")()) if sys.argv[2] != "1" else None
     threads.use(1)
     with sharing(ranks):
         found = parts_of(network, ranks) if sys.argv[3] == "parts" and ranks is not None else {"step": step_of(network)}

@@ -129,6 +129,61 @@ def test_names_that_do_not_mean_the_plugin_are_marked(install_package, run):
     assert [found[name] for name in ("relu", "pack-one:relu", "pack-one:twin", "pack-one:solo")] == [True, False, False, True]
 
 
+EXCHANGE = """
+from mlpkit import Exchange
+
+
+class Alone(Exchange):
+    \"\"\"Exchange of one process with itself.\"\"\"
+
+    rank = property(lambda self: 0)
+    size = property(lambda self: 1)
+
+    def sum(self, array):
+        pass
+
+    def gather(self, value):
+        return [value]
+
+    def arrive(self, seconds):
+        return True
+
+    def abort(self, code):
+        raise SystemExit(code)
+"""
+
+
+def test_an_exchange_is_listed_shown_and_checked(install_package, run):
+    install_package(
+        "mlpkit-alone", entry_points="[mlpkit.exchanges]\nalone = alone_exchange:Alone\n", modules={"alone_exchange.py": EXCHANGE}
+    )
+    (line,) = lines_of(run("plugins", "list", "-g", "exchanges").out, "mlpkit-alone:alone")
+    assert line.split() == ["mlpkit-alone:alone", "mlpkit-alone", "1.0"]
+    (found,) = json.loads(run("plugins", "show", "alone", "--json").out)
+    assert (found["group"], found["formula"]) == ("exchanges", "Exchange of one process with itself.")
+    assert "did you mean 'alone'" in run("plugins", "show", "allone").err
+    assert run("plugins", "check", "alone").code == 0
+    (report,) = json.loads(run("plugins", "check", "alone", "--json").out)
+    assert [check["name"] for check in report["checks"]][-4:] == ["rank", "sums", "gathers", "arrives"]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "check"),
+    [("0)", "1)", "rank"), ("pass", "array *= 2", "sums"), ("[value]", "[]", "gathers"), ("True", "None", "arrives")],
+)
+def test_an_exchange_that_breaks_its_contract(run, folder, right, wrong, check):
+    (folder / "own.py").write_text(EXCHANGE.replace(right, wrong, 1))
+    (report,) = json.loads(run("plugins", "check", "own.py", "--json").out)
+    assert check in [each["name"] for each in report["checks"] if each["status"] == "failed"]
+
+
+def test_an_unknown_exchange_gets_the_nearest(install_package, project, run):
+    install_package("mlpkit-alone", entry_points="[mlpkit.exchanges]\nalone = none:A\n")
+    done = run("train", "spec.json", "--distributed", "alon")
+    assert (done.code, done.out) == (3, "")
+    assert "unknown exchange 'alon'; did you mean 'alone'?" in done.err
+
+
 ODD = ["mlpkit:zap", "Zap", "zap:zap", "za p", "", "ß", "z" * 101]
 
 

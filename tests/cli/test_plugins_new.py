@@ -13,7 +13,7 @@ import mlpkit
 from mlpkit.plugin import REGISTRIES
 from mlpkit.scaffold import new_package
 
-KINDS = list(REGISTRIES)
+KINDS = [kind for kind in REGISTRIES if kind != "exchanges"]  # which has no template
 
 
 def files(folder):
@@ -162,6 +162,7 @@ BAD = {
     "a file in its place": (["soft", "-o", "my.py", "-f"], 2, ["my.py is a file"]),
     "a folder in none": (["soft", "-o", "none/deep"], 2, ["there is no folder none"]),
     "no such group": (["soft", "-g", "layers"], 2, ["layers"]),
+    "a kind without a template": (["soft", "-g", "exchanges"], 2, ["copy the package mlpkit-mpi"]),
     "no name": ([], 2, ["missing argument 'NAME'"]),
 }
 

@@ -29,6 +29,7 @@ class Group(StrEnum):
     schedules = "schedules"
     metrics = "metrics"
     readers = "readers"
+    exchanges = "exchanges"
 
 
 GroupOption = Annotated[Group | None, typer.Option("-g", "--group", help="Only one kind of plugin.", show_default=False)]

@@ -173,3 +173,9 @@ def test_errors_that_all_ranks_find_are_shown_once(folder):
     code, _, err = on_ranks(folder, 2, "-s", 'ensemble={"members": 2}')
     assert code == 2
     assert "the members of an ensemble train each on its own" in err
+
+
+def test_the_exchange_keeps_its_contract_alone_and_on_ranks(folder):
+    for launcher in ([], [BIN / "mpiexec", "-n", "2"]):
+        code, out, err = ended(folder, [*launcher, BIN / "mlpkit", "plugins", "check", "mpi"])
+        assert code == 0, out + err
