@@ -39,6 +39,7 @@ from mlpkit.cli.schema import schema
 from mlpkit.cli.search import search
 from mlpkit.cli.serve import serve
 from mlpkit.cli.standard_streams import silence
+from mlpkit.cli.together import started_once
 from mlpkit.cli.train import train
 from mlpkit.errors import Problem
 from mlpkit.version import __version__
@@ -76,9 +77,10 @@ def _help_alone(context: typer.Context) -> None:
         context.obj.out(context.get_help())
 
 
+_BY_SEVERAL = (check, train, info, doctor)  # processes of a launcher may run these: train shares its work, and the others write nothing
 for _command in (init, check, train, cv, search, evaluate, predict, explain, report, compare, plot, serve, info, export, schema, doctor):
-    app.command(_command.__name__, cls=Command)(with_common(_command))
-app.command("import", cls=Command)(with_common(import_weights))
+    app.command(_command.__name__, cls=Command)(with_common(_command if _command in _BY_SEVERAL else started_once(_command)))
+app.command("import", cls=Command)(with_common(started_once(import_weights)))
 _VERBS: dict[str, Callable[..., None]] = {
     "list": list_plugins,
     "show": show_plugin,

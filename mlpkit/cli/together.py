@@ -6,8 +6,9 @@ do not come too, within some seconds, they train on and wait for this rank: it e
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from mlpkit.training.ranks import Ranks
 
 LIMIT = 4.0  # seconds to wait for the end of the other ranks, after which this one ends them
-ALONE = "none"
+ALONE, VARIABLE = "none", "MLPKIT_DISTRIBUTED"
 OTHER_MPI = "start them with the mpiexec or srun of the MPI that mpi4py uses: python -m mpi4py --mpi-lib-version"
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")  # set by mpiexec and srun
 Distributed = Annotated[
@@ -30,6 +31,7 @@ Distributed = Annotated[
     typer.Option(
         "--distributed",
         metavar="NAME",
+        envvar=VARIABLE,
         help="Train one model with all processes that mpiexec has started: mpi, of the package mlpkit-mpi. none: each trains alone.",
     ),
 ]
@@ -85,6 +87,24 @@ def _ranks(name: str | None) -> Ranks | None:
 def launched() -> int:
     """Return the number of processes that a launcher of parallel programs has started together with this one, and this one."""
     return max(int(text) if (text := os.environ.get(name, "")).isdecimal() else 1 for name in SIZES)
+
+
+def started_once(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command as one that several processes must not run at once, because each would do the same and write the same files.
+
+    It raises MLPKitError before any work, unless the environment says that each process is meant to work alone.
+    """
+
+    @functools.wraps(command)
+    def run(console: Console, **given: Any) -> None:
+        started, name = launched(), command.__name__.partition("_")[0]
+        if started > 1 and os.environ.get(VARIABLE) != ALONE:
+            message = f"{started} processes were started at once, and each of them would run 'mlpkit {name}' and write the same files"
+            own = f"or set {VARIABLE}={ALONE} if each has files of its own"
+            raise MLPKitError(message, help=f"start it without mpiexec or srun: only 'mlpkit train' shares its work with them; {own}")
+        command(console, **given)
+
+    return run
 
 
 def _versions(name: str) -> dict[str, str]:

@@ -134,6 +134,10 @@ def test_several_processes_without_the_flag_are_told(folder):
     assert "add --distributed mpi" in err
     assert not (folder / "model.h5").exists()
     assert on_ranks(folder, 2, "--distributed", "none", "--dry-run", distributed=False)[0] == 0
+    code, _, err = ended(folder, [BIN / "mpiexec", "-n", "2", BIN / "mlpkit", "cv", "spec.json", "-c", FAULTS, "-p", "oof.csv"])
+    assert code == 2
+    assert "each of them would run 'mlpkit cv' and write the same files" in err
+    assert not (folder / "oof.csv").exists()
 
 
 def two(folder, first, second):
