@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mlpkit.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from mlpkit.cross_validation.comparison import compare_folds as compare_folds
     from mlpkit.cross_validation.cross_validate import cross_validate as cross_validate
     from mlpkit.cross_validation.result import CrossValidation as CrossValidation
     from mlpkit.engine.network import Network as Network
@@ -93,6 +94,7 @@ if TYPE_CHECKING:
 
 _HOMES = {  # module -> its public names
     "tuning.search": "Search search",
+    "cross_validation.comparison": "compare_folds",
     "cross_validation.cross_validate": "cross_validate",
     "cross_validation.result": "CrossValidation",
     "plugin.user_code": "register register_file",

@@ -14,7 +14,7 @@ from mlpkit.numerics.arrays import Array
 from mlpkit.text.markup import Markup, el, name_of
 
 WIDTH, HEIGHT = 340, 230
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 40  # margins
+LEFT, RIGHT, TOP, BOTTOM = 62, 12, 10, 40  # margins
 DASHES = (None, "7 3", "2 2", "9 3 2 3", "4 4", "1 3")  # of series, in their order
 SERIES = len(DASHES)
 SHAPES = (  # of larger points of series, for a radius of 1; None is a circle

@@ -15,7 +15,10 @@ from mlpkit.text.shown import one_line
 
 def compare(
     console: Console,
-    models: Annotated[list[str], typer.Argument(metavar="MODEL MODEL... DATA", help="Two or more model files, and rows with targets.")],
+    models: Annotated[
+        list[str],
+        typer.Argument(metavar="MODEL MODEL... DATA", help="Two or more model files, and rows with targets; or tables of mlpkit cv."),
+    ],
     metrics: Annotated[
         list[str] | None, typer.Option("--metric", metavar="NAME", help="Score to compare; repeatable. Default: those of the first spec.")
     ] = None,
@@ -32,8 +35,12 @@ def compare(
 ) -> None:
     """Compare models on the same rows: scores with 95 % intervals, and differences from the first model with p-values.
 
-    The test is a paired bootstrap of 1,000 replicates, in each of which all models are scored on the same drawn rows.
+    The test is a paired bootstrap of 1,000 replicates, in each of which all models are scored on the same drawn rows. Tables that
+    `mlpkit cv --scores` has written of the same folds are compared by a paired t-test instead.
     """
+    if all(ending_of(each) == ".csv" for each in models):
+        _compare_folds(console, models, metrics, weighted, output, json, force)
+        return
     *files, data = models
     if len(files) < 2:
         raise typer.BadParameter("give two or more model files, and then the rows", param_hint="MODEL MODEL... DATA")
@@ -53,4 +60,18 @@ def compare(
             stream.write(comparison_page(found, loaded).encode())
         console.say(one_line(f"saved {output}"))
         return
+    write_result(console, output, str(found), found.to_dict(), as_json=json or ending_of(output) == ".json", force=force)
+
+
+def _compare_folds(
+    console: Console, tables: list[str], metrics: list[str] | None, weighted: bool, output: str, json: bool, force: bool
+) -> None:
+    """Compare tables of cross-validations."""
+    if weighted:
+        raise typer.BadParameter("tables of mlpkit cv have no rows to weight", param_hint="--weighted")
+    check_ending(output, TEXTS, "a comparison of tables")
+    check_output(output, force=force, reads=tables)
+    from mlpkit.cross_validation.comparison import compare_folds
+
+    found = compare_folds(tables, metrics=metrics or ())
     write_result(console, output, str(found), found.to_dict(), as_json=json or ending_of(output) == ".json", force=force)

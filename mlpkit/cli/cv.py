@@ -11,7 +11,7 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.options import Code, Data, Force, Json, Settings, check_one_stdin, load_code
-from mlpkit.cli.output_files import MODELS, check_ending, check_is_file, check_output, written
+from mlpkit.cli.output_files import MODELS, check_ending, check_is_file, check_output, write_table, written
 from mlpkit.cli.overrides import all_settings
 from mlpkit.cli.predictions import Format, write
 from mlpkit.cli.signals import Interrupt
@@ -34,6 +34,10 @@ Ensemble = Annotated[bool, typer.Option("--ensemble", help="Write an ensemble in
 Predictions = Annotated[
     str | None, typer.Option("-p", "--predictions", metavar="FILE", help="File of the predictions for held-out rows, such as oof.csv.")
 ]
+Scores = Annotated[
+    str | None, typer.Option("--scores", metavar="FILE", help="Table of the folds to write, such as scores.csv; mlpkit compare reads it.")
+]
+TABLES = {".csv": "CSV"}
 
 
 def cv(
@@ -48,6 +52,7 @@ def cv(
     epochs: Epochs = None,
     seed: Seed = None,
     predictions: Predictions = None,
+    scores: Scores = None,
     output: Output = None,
     ensemble: Ensemble = False,
     threads: Threads = None,
@@ -72,7 +77,7 @@ def cv(
     file = SpecFile(spec, all_settings(settings, epochs, seed))
     with file.places():
         parsed = split_by(file.read(), group, time)
-        _check_outputs(output, predictions, [spec, *data_files(parsed, data)], force)
+        _check_outputs(output, predictions, scores, [spec, *data_files(parsed, data)], force)
         rows = data if output is None else read_once(parsed, data)
         display = _Display(console, progress)
         interrupt = Interrupt(console.say, "ending the folds that are running", "no fold was kept")
@@ -83,13 +88,16 @@ def cv(
         _show(console, found, json)
         if len(found.folds) < found.runs:
             raise typer.Exit(interrupt.code)
+        if scores is not None:
+            write_table(scores, found.table)
+            console.say(one_line(f"saved {scores}"))
         if predictions is not None:
             _write(console, predictions, found, force)
         if output is not None:
             _save(console, parsed, rows, output, found, folds if ensemble else None, force)
 
 
-def _check_outputs(output: str | None, predictions: str | None, reads: list[str | Path], force: bool) -> None:
+def _check_outputs(output: str | None, predictions: str | None, scores: str | None, reads: list[str | Path], force: bool) -> None:
     """Raise an error for a file that cannot or must not be written."""
     if output is not None:
         check_is_file(output)
@@ -98,6 +106,9 @@ def _check_outputs(output: str | None, predictions: str | None, reads: list[str 
     if predictions is not None:
         Format.of(predictions, None)
         check_output(predictions, force=force, reads=reads, option="--predictions")
+    if scores is not None:
+        check_ending(scores, TABLES, "a table", "--scores")
+        check_output(scores, force=force, reads=reads, option="--scores")
 
 
 def _write(console: Console, path: str, found: CrossValidation, force: bool) -> None:

@@ -39,7 +39,7 @@ def ending_of(path: str) -> str:
     return Path(path).suffix.lower()
 
 
-def check_ending(path: str, own: dict[str, str], content: str) -> None:
+def check_ending(path: str, own: dict[str, str], content: str, option: str = "--output") -> None:
     """Raise BadParameter for the suffix of another format than the one that is written.
 
     Parameters
@@ -50,13 +50,15 @@ def check_ending(path: str, own: dict[str, str], content: str) -> None:
         Suffixes of the format that is written.
     content : str
         Description of the content, such as "a spec".
+    option : str
+        Name of the option.
     """
     ending = ending_of(path)
     if path != "-" and ending in _ALL and ending not in own:
         formats = {name: suffix for suffix, name in reversed(own.items())}  # each with its first suffix
         known = ", ".join(f"{name} ({formats[name]})" for name in dict.fromkeys(own.values()))
         message = f"{path} has the suffix of {_ALL[ending]}, but {content} is written as {known}"
-        raise typer.BadParameter(message, param_hint="--output")
+        raise typer.BadParameter(message, param_hint=option)
 
 
 def check_is_file(path: str) -> None:
@@ -149,3 +151,14 @@ def write_json(path: str, value: Any) -> None:
     check_output(path)
     with written(path) as stream:
         stream.write((pretty(value) + "\n").encode())
+
+
+def write_table(path: str, columns: dict[str, list[Any]]) -> None:
+    """Write columns as CSV. Errors are those of `check_output` and `written`."""
+    import numpy as np
+
+    from mlpkit.data.column_values import csv_lines
+
+    check_output(path)
+    with written(path) as stream:
+        stream.write(csv_lines({name: np.array(values, object) for name, values in columns.items()}, header=True, separator=",").encode())

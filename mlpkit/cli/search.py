@@ -11,7 +11,7 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.options import Code, Data, Force, Json, Settings, check_one_stdin, load_code
-from mlpkit.cli.output_files import MODELS, check_ending, check_is_file, check_output, write_json, written
+from mlpkit.cli.output_files import MODELS, check_ending, check_is_file, check_output, write_json, write_table
 from mlpkit.cli.overrides import Setting
 from mlpkit.cli.signals import Interrupt
 from mlpkit.cli.train import data_files, use_threads
@@ -54,7 +54,7 @@ def search(
     trial: the same command goes on after Ctrl-C or a kill. It needs the package optuna.
     """
     from mlpkit.data.sources import read_once
-    from mlpkit.tuning.search import check_space, read_space, search
+    from mlpkit.tuning.search import check_space, read_value, search
     from mlpkit.tuning.space import Space
 
     check_one_stdin(spec, data)
@@ -62,8 +62,7 @@ def search(
     use_threads(None)
     check_is_file(output)
     check_ending(output, MODELS, "a model")
-    space, folder = read_space(spec)
-    value = space.value
+    value, folder = read_value(spec)
     for setting in Setting.parse_all(settings or []):
         value = setting.apply(value)
     first = check_space(Space.of(value), folder)[0]
@@ -79,7 +78,7 @@ def search(
         console.say(one_line(f"{len(found.trials)} of {trials} trials are in {files.store}; the same command goes on"))
         raise typer.Exit(interrupt.code)
     console.say(one_line(str(found)))
-    _write_table(files.table, found)
+    write_table(files.table, found.table)
     write_json(files.spec, found.spec)
     _train(found, folder, rows, output, force)
     console.say(one_line(f"saved {output}, {files.spec} and {files.table}; next: mlpkit predict {shlex.quote(output)} DATA"))
@@ -122,17 +121,6 @@ class _Lines:
 
 def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else shortened(str(value), 40)
-
-
-def _write_table(path: str, found: Search) -> None:
-    import numpy as np
-
-    from mlpkit.data.column_values import csv_lines
-    from mlpkit.tuning.search import table
-
-    columns = {name: np.array(values, object) for name, values in table(found).items()}
-    with written(path) as stream:
-        stream.write(csv_lines(columns, header=True, separator=",").encode())
 
 
 def _train(found: Search, folder: Path, rows: Any, output: str, force: bool) -> None:

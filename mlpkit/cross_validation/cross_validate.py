@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mlpkit.cross_validation.result import CrossValidation, FoldScores, out_of_fold
 from mlpkit.cross_validation.runs import Run, results
@@ -88,7 +92,8 @@ def cross_validate(
     try:
         for number, result in results(found, runs, on_epoch, stop):
             repeat, fold = divmod(number, folds)
-            scores = FoldScores(repeat, fold, result.training, result.held_out, result.epochs, result.figures)
+            digest = _digest(found.numbered[parts[number].validation])
+            scores = FoldScores(repeat, fold, result.training, result.held_out, digest, result.epochs, result.figures)
             finished[number] = scores, result
     except KeyboardInterrupt as interrupt:
         interrupt.result = _result(found, own.data.inputs, finished, len(runs))  # type: ignore[attr-defined]
@@ -160,6 +165,10 @@ def _of_folds(spec: Spec, rows: RawRows) -> Spec:
         "training": spec.training.model_copy(update={"checkpoint": None, "keep_state": False}),
     }
     return spec_of_all(spec.model_copy(update=updates), names)
+
+
+def _digest(rows: NDArray[np.intp]) -> str:
+    return hashlib.sha256(np.sort(rows).astype("<i8").tobytes()).hexdigest()[:12]
 
 
 def _result(rows: RawRows, inputs: tuple[str, ...] | None, finished: dict[int, tuple[FoldScores, Any]], runs: int) -> CrossValidation:

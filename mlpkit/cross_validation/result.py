@@ -13,6 +13,8 @@ from mlpkit.data.table import Table
 from mlpkit.model.named_predictions import Columns
 from mlpkit.text.json_numbers import finite
 
+FACTS = ("repeat", "fold", "training", "held_out", "digest", "epochs")  # columns of the table before the scores
+
 
 class FoldScores(NamedTuple):
     """Scores of one fold.
@@ -23,6 +25,8 @@ class FoldScores(NamedTuple):
         From 0.
     training, held_out : int
         Numbers of rows.
+    digest : str
+        Digest of the numbers of the held-out rows, which tells folds from each other.
     epochs : int
     figures : dict of str to float
         Loss and metrics on the held-out rows.
@@ -32,6 +36,7 @@ class FoldScores(NamedTuple):
     fold: int
     training: int
     held_out: int
+    digest: str
     epochs: int
     figures: dict[str, float]
 
@@ -69,6 +74,12 @@ class CrossValidation:
             values = np.array([fold.figures[name] for fold in self.folds])
             found[name] = float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else float("nan")
         return found
+
+    @property
+    def table(self) -> dict[str, list[Any]]:
+        """Facts and scores of each fold as columns."""
+        facts = {name: [getattr(fold, name) for fold in self.folds] for name in FACTS}
+        return facts | {name: [fold.figures[name] for fold in self.folds] for name in self.figures}
 
     def to_dict(self) -> dict[str, Any]:
         """Return all scores as JSON values."""

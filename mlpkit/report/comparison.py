@@ -56,9 +56,19 @@ class Comparison:
     def verdict(self, model: int, name: str) -> str:
         """Return "better" or "worse" for a model, from 1 on, if its score differs from that of the first with p < 0.05; else empty."""
         value, _, p = self.differences[model - 1][name]
-        if not p < CERTAIN or value == 0:
+        if not p < CERTAIN or value == 0 or name not in self.higher_is_better:
             return ""
         return "better" if (value > 0) == self.higher_is_better[name] else "worse"
+
+    @property
+    def heading(self) -> str:
+        """Number of rows, and the test."""
+        return f"{counted(self.rows, 'row')}; {METHOD.format(name=shortened(self.names[0], 40))}"
+
+    @property
+    def basis(self) -> dict[str, Any]:
+        """Number of rows, and the test, as JSON values."""
+        return {"rows": self.rows, "test": "paired bootstrap", "replicates": REPLICATES}
 
     def __str__(self) -> str:
         """Return a table with a line for each score and model."""
@@ -73,7 +83,7 @@ class Comparison:
             )
             for line in lines
         ]
-        return "\n".join([f"{counted(self.rows, 'row')}; {METHOD.format(name=shortened(self.names[0], 40))}", *map(str.rstrip, shown)])
+        return "\n".join([self.heading, *map(str.rstrip, shown)])
 
     def _cells(self, model: int, name: str) -> tuple[str, ...]:
         score = f"{self.scores[model][name]:.4g}", _interval(self.intervals[model][name])
@@ -97,7 +107,7 @@ class Comparison:
                     for key, (value, ends, p) in self.differences[model - 1].items()
                 }
             models.append(own)
-        return {"rows": self.rows, "test": "paired bootstrap", "replicates": REPLICATES, "models": models}
+        return {**self.basis, "models": models}
 
 
 def _interval(ends: Interval) -> str:

@@ -18,12 +18,14 @@ from mlpkit.report.decisions import decision_section
 from mlpkit.report.document import document
 from mlpkit.report.drift import drift_section
 from mlpkit.report.facts import facts_section, title_of
+from mlpkit.report.folds import fold_section
 from mlpkit.report.history import history_section
 from mlpkit.report.layers import layer_section
 from mlpkit.report.numbers import number_section
 from mlpkit.report.predictions import prediction_section
 from mlpkit.report.rows import ReportRows
 from mlpkit.report.scores import score_section
+from mlpkit.report.search import search_section
 from mlpkit.report.slices import slice_section
 from mlpkit.report.subject import Subject, facts_of, file_digest, rows_digest
 from mlpkit.report.wrong_rows import wrong_section
@@ -133,7 +135,8 @@ def _raw_note(subject: Subject) -> str:
 def _sections(subject: Subject) -> list[Section]:
     """Return the sections in order: those that the model, its task and the rows have."""
     first: list[Section] = [("scores", "Scores", score_section), ("history", "Learning curves", history_section)]
-    last: list[Section] = [("layers", "Layers", layer_section), ("facts", "Facts", facts_section)]
+    chosen: list[Section] = [("folds", "Cross-validation", fold_section), ("search", "Search", search_section)]
+    last: list[Section] = [*chosen, ("layers", "Layers", layer_section), ("facts", "Facts", facts_section)]
     if subject.rows is None:
         return [*first, *last]
     columns: list[Section] = [("columns", "Columns", importance_section)]

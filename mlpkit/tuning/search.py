@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from mlpkit.tuning.trial import score_name, trial_spec
 from mlpkit.workers.job import Job
 from mlpkit.workers.pool import Pool, Task
 from mlpkit.workers.shared_objects import as_arrays
+
+MOST_KEPT = 200  # trials in the metadata of a model
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,17 +78,45 @@ class Search:
         best = self.best
         return f"{trials}; best {self.score_name} {self.shown(best.score):.6g} in trial {best.number}"
 
+    @property
+    def table(self) -> dict[str, list[Any]]:
+        """Trials as columns: number, state, score, epochs, seconds, the values by their names, and problems."""
+        dimensions = self.space.dimensions
+        names = [dimension.name for dimension in dimensions]
+        labels = {each.name: dict(zip(map(str, each.choices), each.labels, strict=True)) for each in dimensions}
+        columns: dict[str, list[Any]] = {"trial": [], "state": [], self.score_name: [], "epochs": [], "seconds": []}
+        columns |= {name: [] for name in names} | {"problem": []}
+        for trial in self.trials:
+            row = [trial.number, trial.state, self.shown(trial.score), trial.epochs, round(trial.seconds, 3)]
+            row += [labels[name].get(str(trial.values[name]), trial.values[name]) for name in names]
+            for column, value in zip(columns.values(), [*row, trial.problem], strict=True):
+                column.append(value)
+        return columns
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the search in short, as JSON values: for the metadata of a model."""
+        """Return the search as JSON values, with the best trials as columns: for the metadata of a model."""
         best = self.best
         return {
             "score": {self.score_name: self.shown(best.score)},
+            "higher_is_better": self.sign < 0,
             "trial": best.number,
             "values": best.values,
             "trials": len(self.trials),
             "pruned": sum(trial.state == "pruned" for trial in self.trials),
             "epochs": sum(trial.epochs for trial in self.trials),
+            "kept": self._kept(),
         }
+
+    def _kept(self) -> dict[str, list[Any]]:
+        """Return the columns of the best trials in their order, without times, which differ from run to run, and problems."""
+        order = sorted(range(len(self.trials)), key=lambda place: (_last_if_none(self.trials[place].score), self.trials[place].number))
+        chosen = sorted(order[:MOST_KEPT])
+        columns = self.table
+        return {name: [columns[name][place] for place in chosen] for name in columns if name not in ("seconds", "problem")}
+
+
+def _last_if_none(score: float | None) -> float:
+    return math.inf if score is None else score
 
 
 def search(
@@ -145,7 +176,8 @@ def search(
     """
     check_count("trials", trials)
     check_count("workers", 1 if workers is None else workers)
-    space, folder = read_space(spec, folder)
+    value, folder = read_value(spec, folder)
+    space = Space.of(value)
     ends = check_space(space, folder)
     first = ends[0]
     own = trial_spec(first)
@@ -177,14 +209,14 @@ def search(
     return Search(space, name, sign, tuple(study.trials()))
 
 
-def read_space(spec: Any, folder: str | Path = "") -> tuple[Space, Path]:
-    """Return the search space of a spec, and the folder of its paths. Raise SpecError if it has none, or cannot be read."""
+def read_value(spec: Any, folder: str | Path = "") -> tuple[Any, Path]:
+    """Return a spec as JSON, which may have values to search, and the folder of its paths. Raise SpecError if it cannot be read."""
     if isinstance(spec, Spec):
         raise SpecError("a Spec has no values to search", help="give the dictionary or the JSON file that has them")
     if isinstance(spec, dict):
-        return Space.of(spec), Path(folder)
+        return spec, Path(folder)
     path = as_path(spec, SpecError, "the spec")
-    return Space.of(json_text.parse(read_text(str(path)), str(path))), path.parent
+    return json_text.parse(read_text(str(path)), str(path)), path.parent
 
 
 def check_space(space: Space, folder: str | Path) -> list[Spec]:
@@ -268,17 +300,3 @@ def _in_workers(pool: Pool, tasks: list[Task], stop: Callable[[], bool] | None) 
         interrupts.let()
     finally:
         interrupts.end()
-
-
-def table(found: Search) -> dict[str, list[Any]]:
-    """Return the trials as columns: number, state, score, epochs, seconds, the values by their names, and problems."""
-    names = [dimension.name for dimension in found.space.dimensions]
-    labels = {dimension.name: dict(zip(map(str, dimension.choices), dimension.labels, strict=True)) for dimension in found.space.dimensions}
-    columns: dict[str, list[Any]] = {"trial": [], "state": [], found.score_name: [], "epochs": [], "seconds": []}
-    columns |= {name: [] for name in names} | {"problem": []}
-    for trial in found.trials:
-        row = [trial.number, trial.state, found.shown(trial.score), trial.epochs, round(trial.seconds, 3)]
-        row += [labels[name].get(str(trial.values[name]), trial.values[name]) for name in names]
-        for column, value in zip(columns.values(), [*row, trial.problem], strict=True):
-            column.append(value)
-    return columns

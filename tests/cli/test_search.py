@@ -46,6 +46,15 @@ def test_the_best_spec_its_model_and_the_trials_are_written(run, penguins):
     assert "trial 3 (" not in done.err
 
 
+def test_settings_alone_may_have_the_search(run, penguins):
+    setting = 'network.layers.0.units={"search": {"low": 4, "high": 16}}'
+    shutil.copy(PENGUINS / "spec.json", "plain.json")
+    done = run("search", "plain.json", "--trials", "1", "--set", setting, "--set", "training.epochs=2", "--workers", "1")
+    assert done.code == 0, done.err
+    done = run("search", "plain.json", "--trials", "1", "--force")
+    assert (done.code, "the spec has nothing to search" in done.err) == (2, True)
+
+
 def test_check_tells_the_search_and_checks_its_ends(run, penguins):
     done = run("check", "spec.json")
     assert (done.code, done.out) == (0, "spec.json is valid at all ends of its search: network.layers[0].units: 4 to 16\n")

@@ -13,7 +13,6 @@ import pytest
 
 import mlpkit
 from mlpkit.tuning import search as module
-from mlpkit.tuning.search import table
 from mlpkit.tuning.study import Study, rungs
 
 EPOCHS = 18
@@ -57,7 +56,7 @@ def test_the_best_trial_is_what_train_makes_of_its_spec(tmp_path):
     assert best.score == min(trial.score for trial in found.trials if trial.state == "complete")
     model = mlpkit.train(found.spec, data())
     assert model.history[-1].validation_loss == best.score
-    columns = table(found)
+    columns = found.table
     assert [len(column) for column in columns.values()] == [7] * len(columns)
     assert found.to_dict()["score"] == {"validation_loss": best.score}
     again = mlpkit.search(spec(), data(), **options, store=tmp_path / "b.journal")
