@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from mlpkit.tuning.space import Space
 
 STUDY = "mlpkit"
 INTERRUPTED, EPOCHS, PROBLEM = "interrupted", "epochs", "problem"
+PAUSES = (0.3, 1.0)  # seconds before a database is tried again
 FACTOR = 3  # a third of the trials goes on from each rung to the next
 
 
@@ -89,17 +91,7 @@ class Study:
         self.space, self.seed, self.prune, self.rungs = space, seed, prune, rungs(epochs)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its experimental parts
-            try:
-                storage = store if "://" in store else open_journal(package, store)
-                pruner = _pruner(package, self.rungs)
-                self.study = package.create_study(
-                    storage=storage, study_name=STUDY, direction="minimize", load_if_exists=True, pruner=pruner
-                )
-            except DataError:
-                raise
-            except Exception as error:
-                message = f"the store {store} cannot be used: {error}"
-                raise DataError(message, help="give the path of a file, or the URL of a database") from error
+            self.study = _open(package, store, _pruner(package, self.rungs))
         digest = hashlib.sha256(json.dumps(space.value, sort_keys=True).encode()).hexdigest()
         known = self.study.user_attrs.get("spec")
         if known is None:
@@ -147,6 +139,22 @@ class Study:
                 trial.set_user_attr("score", score)
             found = self.study.tell(trial, score if state == "complete" else None, state=None if state == "complete" else states.PRUNED)
         return _trial(self.space, found) if _counts(found) else None
+
+
+def _open(package: Any, store: str, pruner: Any) -> Any:
+    """Return the study in a store, which is made if there is none. A database is tried again: another process may just make its tables."""
+    for pause in (*(PAUSES if "://" in store else ()), None):
+        try:
+            storage = store if "://" in store else open_journal(package, store)
+            return package.create_study(storage=storage, study_name=STUDY, direction="minimize", load_if_exists=True, pruner=pruner)
+        except DataError:
+            raise
+        except Exception as error:
+            if pause is None:
+                message = f"the store {store} cannot be used: {error}"
+                raise DataError(message, help="give the path of a file, or the URL of a database") from error
+            time.sleep(pause)
+    raise AssertionError
 
 
 def _pruner(package: Any, rungs: list[int]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
 import subprocess
@@ -205,6 +206,22 @@ def test_losses_are_compared_by_a_metric(tmp_path):
     found = mlpkit.search(own, data(), trials=3, store=tmp_path / "a.journal", workers=1, prune=False)
     assert found.score_name == "accuracy"
     assert str(found) == f"3 trials, 0 ended early; best accuracy {found.shown(found.best.score):.6g} in trial {found.best.number}"
+
+
+def test_a_database_whose_tables_are_just_made_is_tried_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("mlpkit.tuning.study.PAUSES", (0.0, 0.0))
+    optuna = importlib.import_module("optuna")
+    create, calls = optuna.create_study, []
+
+    def first_fails(**options):
+        calls.append(0)
+        if len(calls) == 1:
+            raise RuntimeError("duplicate key value")
+        return create(**options)
+
+    monkeypatch.setattr(optuna, "create_study", first_fails)
+    assert len(mlpkit.search(spec(), data(), trials=1, store=f"sqlite:///{tmp_path / 'a.db'}", workers=1).trials) == 1
+    assert len(calls) == 3  # the trial opens the store too
 
 
 def test_a_missing_package_is_named(monkeypatch, tmp_path):
