@@ -82,7 +82,7 @@ def cross_validate(
     spec = split_by(as_spec(spec), group, time)
     found = read_rows(spec, rows, y, weights, part="training", storage="by spec")
     if (rest := without_test(spec, found)) is not None:
-        found = found.take(rest)
+        found = found.keep(rest)
     parts = _folds(spec, found, folds, repeats)
     own = _of_folds(spec, found)
     runs = [Run(own.model_copy(update={"seed": member_seed(spec.seed, number)}), fold) for number, fold in enumerate(parts)]

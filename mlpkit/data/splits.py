@@ -70,10 +70,12 @@ def split_by_share(split: Split, seed: int, rows: int, strata: NDArray[np.intp] 
     if quotas.sum() == 0:
         raise DataError(f"{counted(rows, 'row')} cannot be split", help="leave data.split out, or give more rows of each class")
     order = rng.permutation(rows)
-    order = order[np.argsort(strata[order], kind="stable")]  # class by class, shuffled within each
-    rank = np.arange(rows) - np.repeat(np.cumsum(counts) - counts, counts)
-    chosen = rank < np.repeat(quotas, counts)
-    return np.sort(order[~chosen]), np.sort(order[chosen])
+    small = strata.astype(np.min_scalar_type(len(counts)), copy=False)
+    by_class = np.argsort(small[order], kind="stable")  # class by class, shuffled within each
+    places = [slice(start, start + quota) for start, quota in zip((np.cumsum(counts) - counts).tolist(), quotas.tolist(), strict=True)]
+    chosen = np.zeros(rows, bool)
+    chosen[order[np.concatenate([by_class[place] for place in places])]] = True
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
 def _quotas(counts: NDArray[np.intp], wanted: int) -> NDArray[np.intp]:

@@ -41,7 +41,7 @@ class RawRows:
     untargeted : int
         Number of rows that were left out because their target is missing.
     numbers : array of int, or None
-        Numbers of the rows among all rows of the data, from 0; None if no row was left out.
+        Numbers of the rows among all rows of the data, from 0, if some were left out and these are kept.
     """
 
     table: Table | StoredTable
@@ -56,9 +56,13 @@ class RawRows:
         return np.arange(self.table.rows) if self.numbers is None else self.numbers
 
     def take(self, rows: Rows) -> RawRows:
-        """Return some of the rows, with an `untargeted` of 0."""
+        """Return some of the rows, with an `untargeted` of 0, and without their numbers."""
         weights = None if self.weights is None else self.weights[rows]
-        return RawRows(self.table.take(rows), self.target.take(rows), weights, numbers=self.numbered[rows])
+        return RawRows(self.table.take(rows), self.target.take(rows), weights)
+
+    def keep(self, rows: Rows) -> RawRows:
+        """Return some of the rows with their numbers among all rows of the data."""
+        return replace(self.take(rows), numbers=self.numbered[rows])
 
 
 def read_rows(
@@ -118,7 +122,7 @@ def _weighed(rows: RawRows, part: str) -> RawRows:
         return rows
     if not rows.weights.any():
         raise DataError(f"the weights of all {part} rows are 0", help="give some rows a weight above 0")
-    return rows.take(np.flatnonzero(rows.weights))
+    return rows.keep(np.flatnonzero(rows.weights))
 
 
 def _with_targets(spec: Spec, rows: RawRows, *, drop: bool) -> RawRows:
@@ -131,7 +135,7 @@ def _with_targets(spec: Spec, rows: RawRows, *, drop: bool) -> RawRows:
         raise missing_target_error(rows.target, target_type, spec.data.missing)
     if missing.all():
         raise DataError("no row has a target: all of them are missing", help="check the target's column")
-    return replace(rows.take(np.flatnonzero(~missing)), untargeted=int(missing.sum()))
+    return replace(rows.keep(np.flatnonzero(~missing)), untargeted=int(missing.sum()))
 
 
 def _table(spec: Spec, source: Any, needed: list[str] | None, storage: Storage) -> Table | StoredTable:
