@@ -35,6 +35,13 @@ def test_every_link_leads_to_a_file_or_a_heading(name):
         assert not heading or heading in heading_links(file.read_text(encoding="utf-8")), target
 
 
+def test_the_contents_of_the_guide_are_all_of_its_sections():
+    text = (ROOT / "models" / "README.md").read_text(encoding="utf-8")
+    contents, rest = text.split("\nContents:\n")[1].split("\n## ", 1)
+    sections = heading_links("\n".join(line for line in f"## {rest}".splitlines() if line.startswith(("## ", "```"))))
+    assert sorted(re.findall(r"\(#([\w-]+)\)", contents)) == sorted(sections)
+
+
 def test_the_commands_of_the_ci_are_marked():
     commands = dict(re.findall(r"^<!-- (\w+) -->\n```\n(.*)\n```$", README, re.M))
     assert {name: command.split()[0] for name, command in commands.items()} == {"main": "pip", "tests": "pip"}
