@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import closing, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +23,7 @@ from mlpkit.preprocessing.residuals import Residuals
 from mlpkit.spec import Spec, as_spec
 from mlpkit.training.checkpoints import read_checkpoint
 from mlpkit.training.epoch import Epoch
+from mlpkit.training.prepared_once import prepared_once
 
 if TYPE_CHECKING:
     from mlpkit.progress.display import Progress
@@ -179,10 +181,13 @@ def _check_callable(**functions: object) -> None:
 def _start(spec: Spec, rows: Any, y: Any, *, validation: Any, weights: Any, resume: str | Path | None) -> Start:
     """Return the model of a new run, or of the run to resume, and its data; parameters are those of `train`."""
     if resume is None:
-        prepared = prepare(spec, rows, y, validation=validation, weights=weights)
+        prepared = prepared_once(
+            spec, (rows, validation, y, weights), partial(prepare, spec, rows, y, validation=validation, weights=weights)
+        )
         return Start(Model.for_data(spec, prepared), prepared, None)
     model, file = resumed(spec, resume)
-    return Start(model, prepare_for(model, rows, y, validation=validation, weights=weights, resume=True), file)
+    again = partial(prepare_for, model, rows, y, validation=validation, weights=weights, resume=True)
+    return Start(model, prepared_once(model.spec, (rows, validation, y, weights, file), again), file)
 
 
 def epochs(

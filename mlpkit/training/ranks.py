@@ -1,7 +1,8 @@
 """Ranks: the processes that train one model together, each on its share of the rows of every batch.
 
-All ranks read and encode all rows, draw the same random numbers, and take the same steps with the same sum of gradients. What may differ,
-such as the answer of a clock, is decided by rank 0. A run uses the ranks that `sharing` sets.
+All ranks have all rows, of which those of one machine share a copy (`prepared_once.py`). They draw the same random numbers, and take the
+same steps with the same sum of gradients. What may differ, such as the answer of a clock, is decided by rank 0. A run uses the ranks that
+`sharing` sets.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from mlpkit.data.table import data_error
 from mlpkit.errors import DataError
+from mlpkit.files.open_files import Descriptor, open_elsewhere
 
 Bytes = NDArray[np.uint8]
 WHOLE = "do not write to the file while it is in use; if it was copied or downloaded, copy or download it again"
@@ -36,10 +37,21 @@ class OpenFile:
 
     def __init__(self, path: str | Path) -> None:
         self.path = str(path)
-        self.stream = FileIO(path)
+        self._open(FileIO(path))
+
+    def _open(self, stream: FileIO) -> None:
+        self.stream = stream
         self.lock = threading.Lock()
-        weakref.finalize(self, self.stream.close)
+        weakref.finalize(self, stream.close)
         self.state = self._state()
+
+    def __getstate__(self) -> tuple[str, Descriptor]:
+        """Return the path and the descriptor, by which another process opens the file, also if it has no name any more."""
+        return self.path, Descriptor.of(self.stream.fileno())
+
+    def __setstate__(self, state: tuple[str, Descriptor]) -> None:
+        self.path, file = state
+        self._open(FileIO(open_elsewhere(file)))
 
     def _state(self) -> tuple[int, int]:
         found = os.fstat(self.stream.fileno())

@@ -113,6 +113,38 @@ def test_a_rank_that_fails_alone_ends_all_and_the_last_checkpoint_stands(folder,
     assert ended(folder, mlpkit_train("--resume", "model.checkpoints", "-o", "resumed.h5", *fault(name, rank), distributed=False))[0] == 0
 
 
+SHARING = """
+import sys
+import mlpkit
+from mlpkit.plugin import REGISTRIES
+from mlpkit.training.ranks import Ranks, sharing
+
+mlpkit.register_file(sys.argv[1])
+ranks = Ranks(REGISTRIES["exchanges"].get("mpi")())
+with sharing(ranks):
+    mlpkit.train("spec.json", on_start=lambda start: print("own copy:", start.data.train.inputs.flags.owndata, flush=True))
+ranks.meet(None)
+"""
+
+
+def test_ranks_of_one_machine_map_one_copy_of_the_rows(folder):
+    (folder / "program.py").write_text(SHARING)
+    code, out, err = ended(folder, [BIN / "mpiexec", "-n", "2", sys.executable, "program.py", FAULTS])
+    assert code == 0, err
+    assert out.splitlines() == ["own copy: False"] * 2
+
+
+@pytest.mark.parametrize("suffix", ["csv", "npy"])
+def test_rows_on_disk_train_the_same(folder, suffix):
+    options = ["-s", "data.in_memory=false"]
+    if suffix == "npy":
+        np.save(folder / "rows.npy", np.genfromtxt(folder / "rows.csv", delimiter=",", names=True))
+        options += ["-d", "rows.npy"]
+    assert ended(folder, mlpkit_train(*options, "-o", "one.h5", distributed=False))[0] == 0
+    assert on_ranks(folder, 2, *options)[0] == 0
+    close(history(folder), history(folder, "one.h5"))
+
+
 def test_a_full_disk_ends_all(folder):
     code, _, err = on_ranks(folder, 2, *fault("disk", 0))
     assert code == 1
