@@ -48,6 +48,7 @@ def test_six_hops_lead_from_train_to_the_step_of_the_optimizer():
     assert len(path) <= 6
 
 
+@pytest.mark.slow
 def test_the_modules_that_train_enters_are_counted():
     modules, hops = trips.rows(quick=True)
     assert modules.mlpkit > hops.mlpkit == len(trips.hops())

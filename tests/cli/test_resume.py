@@ -114,6 +114,7 @@ def kill_and_go_on(project, start, run, kills, seed):
     return killed
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_from_its_checkpoints(long_project, start, run):
     assert kill_and_go_on(long_project, start, run, 2, seed=1) >= 1
     whole = (long_project / "model.h5").read_bytes()

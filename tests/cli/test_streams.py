@@ -132,7 +132,7 @@ def test_no_progress(project, run, options):
     assert "epoch 1/3" not in run("train", "spec.json", *options).err
 
 
-@pytest.mark.parametrize("terminal", ["xterm", "dumb"])
+@pytest.mark.parametrize("terminal", ["xterm", pytest.param("dumb", marks=pytest.mark.slow)])
 def test_a_bar_on_a_terminal_only(project, start, environment, terminal):
     ours, theirs = pty.openpty()
     process = start("train", "spec.json", "--epochs", "200", stderr=theirs, env=environment | {"TERM": terminal})

@@ -107,7 +107,7 @@ def every_run(run, name):
     yield run("train", f"--{name}")
 
 
-QUICK = ("escape", "C1")  # what a terminal obeys: the other kinds are slow tests
+QUICK = ("escape",)  # the other kinds are slow tests
 
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, marks=() if kind in QUICK else pytest.mark.slow) for kind in NASTY])

@@ -26,7 +26,7 @@ def shell(project, environment, line, **more):
 @pytest.mark.parametrize(
     ("streams", "progress"),
     one_in(
-        3,
+        8,
         [
             ("2>&1 | head -1 >/dev/null", "json"),
             ("2>/dev/full", "plain"),
@@ -64,7 +64,7 @@ def test_a_reader_that_does_not_read_holds_nothing_up(project, environment):
 
 
 @pytest.mark.parametrize(
-    "argv", one_in(3, ["predict model.h5 shapes.csv", "info model.h5", "schema", "plugins list", "init shapes.csv -t shape -o -"])
+    "argv", one_in(5, ["predict model.h5 shapes.csv", "info model.h5", "schema", "plugins list", "init shapes.csv -t shape -o -"])
 )
 def test_a_closed_stdout_is_an_error_without_traceback(trained, environment, argv):
     done = shell(trained, environment, f"$MLPKIT {argv} >&-")
@@ -91,7 +91,8 @@ def test_a_file_does_not_take_the_place_of_a_closed_stream(project, environment)
     assert mlpkit.inspect("model.h5")["history"]["epochs"] == 3
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_that_is_ignored_stays_ignored(project, start, number):
     def ignore():
         signal.signal(number, signal.SIG_IGN)

@@ -193,7 +193,7 @@ def test_ctrl_c_keeps_the_finished_folds():
     assert caught.value.result.runs == 4
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_an_error_names_the_fold(processes, monkeypatch):
     x = np.random.default_rng(0).normal(size=(40, 2)) * 1e3
     spec = {"network": {"layers": [*LAYERS, {}]}, "loss": "mse", "optimizer": {"type": "sgd", "learning_rate": 1e30}}

@@ -418,7 +418,7 @@ def test_members_are_trained_here_if_no_process_can_be_started(monkeypatch, clas
     assert (mlpkit.train(CLASSES, X, KINDS).predict_proba(X) == classes.predict_proba(X)).all()
 
 
-@pytest.mark.parametrize("where", ["here", "in processes"])
+@pytest.mark.parametrize("where", ["here", pytest.param("in processes", marks=pytest.mark.slow)])
 def test_a_member_that_diverges_is_named(monkeypatch, where):
     if where == "in processes":
         monkeypatch.setattr(member_workers, "WORTH", 0)
@@ -444,6 +444,7 @@ def test_a_run_that_was_stopped_before_any_member_began_is_resumed(monkeypatch, 
     assert (tmp_path / "resumed.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_leaves_the_others_as_they_are(monkeypatch, tmp_path):
     monkeypatch.setattr(member_workers, "WORTH", 0)
     monkeypatch.setattr(member_workers, "cores", lambda: 2)
@@ -535,6 +536,7 @@ def test_a_time_budget_is_divided_among_the_members():
     assert [spec.of_member(number).training.time_budget for number in range(3)] == [2.0, 2.0, 2.0]
 
 
+@pytest.mark.slow
 def test_learned_inputs_of_each_member(monkeypatch):
     table = {"a": X[:, 0], "b": X[:, 1], "c": RNG.choice(list("pqrstu"), 120)}
     network = {"embeddings": [{"type": "pbld"}, {"type": "category", "units": 3}], "input_scale": True, "initialize_from_data": True}

@@ -23,7 +23,7 @@ def run(module: str, *arguments: str, **variables: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("kills", [8, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [4, pytest.param(100, marks=pytest.mark.slow)])
 def test_a_killed_save_leaves_a_whole_model(kills):
     assert f"{kills} kills, a whole model each time" in run("kill", "--kills", str(kills))
 
@@ -70,6 +70,7 @@ except OSError:
 
 
 @pytest.mark.skipif(sys.platform != "linux" or NO_COMPILER, reason="it needs Linux and a C compiler")
+@pytest.mark.slow
 def test_a_file_system_without_locks_works(tmp_path):
     """As NFS may be: h5py would not open a file there, and mlpkit neither writes nor reads one through it."""
     (tmp_path / "locks.c").write_text(NO_LOCKS)

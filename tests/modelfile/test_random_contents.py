@@ -64,7 +64,7 @@ def assert_read(contents: Contents, same) -> None:
 
 
 @given(contents=CONTENTS)
-@settings(max_examples=100, deadline=None, suppress_health_check=FIXTURES)
+@settings(max_examples=40, deadline=None, suppress_health_check=FIXTURES)
 def test_any_contents_come_back(contents, same):
     assert_read(contents, same)
 

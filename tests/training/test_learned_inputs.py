@@ -128,7 +128,7 @@ def test_weights_that_the_user_has_set_are_not_changed_from_data():
         np.testing.assert_array_equal(taken.get_weights()[name], value, err_msg=name)
 
 
-@pytest.mark.parametrize("optimizer", one_in(3, ["adam", "sgd", "muon", "schedule_free_adamw", "lbfgs"]))
+@pytest.mark.parametrize("optimizer", one_in(5, ["adam", "sgd", "muon", "schedule_free_adamw", "lbfgs"]))
 def test_stopped_anywhere_and_resumed_with_the_same_bytes(tmp_path, optimizer):
     steady = (
         {"layer": {"dropout": 0}} if optimizer == "lbfgs" else {"training": RATES | {"weight_decay": 0 if "adamw" in optimizer else 0.01}}

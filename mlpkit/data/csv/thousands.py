@@ -21,15 +21,15 @@ def without_thousands(block: Block, separator: str, decimal: str) -> Block:
         return block
     shape = block.starts.shape
     starts, ends = block.starts.ravel(), block.ends.ravel()
-    total = np.zeros(len(data) + 1, dtype=np.int64)
-    np.cumsum(marks, out=total[1:])
+    begins = np.zeros(len(data), dtype=bool)
+    begins[starts[starts < len(data)]] = True
+    points = data == ord(decimal)
+    wrong = ~(_DIGITS[data] | marks | points | (_SIGNS[data] & begins))
     places = np.flatnonzero(marks)
-    wrong = np.zeros(len(data) + 1, dtype=np.int64)
-    wrong[places[~_between_groups(data, places, mark, ord(decimal))] + 1] = 1
-    wrong[1:] |= ~(_DIGITS[data] | _SIGNS[data] | marks | (data == ord(decimal)))
-    np.cumsum(wrong, out=wrong)
-    chosen = np.flatnonzero((total[ends] > total[starts]) & (wrong[ends] == wrong[starts]))
-    chosen = chosen[_begins_well(data, starts[chosen], mark)]
+    wrong[places[~_between_groups(data, places, mark, begins)]] = True
+    total, bad, decimals = (_counts(each) for each in (marks, wrong, points))
+    fit = (total[ends] > total[starts]) & (bad[ends] == bad[starts]) & (decimals[ends] - decimals[starts] <= 1)
+    chosen = np.flatnonzero(fit)
     if not len(chosen):
         return block
     first, last = starts[chosen].astype(np.int64), ends[chosen].astype(np.int64)
@@ -44,17 +44,24 @@ def without_thousands(block: Block, separator: str, decimal: str) -> Block:
     return block._replace(data=changed, starts=new.reshape(shape))
 
 
-def _between_groups(data: Bytes, places: NDArray[np.intp], mark: int, decimal: int) -> NDArray[np.bool_]:
-    """Return True for separators with a digit before, three digits behind, and no fourth one."""
-    digits = [_DIGITS[data[places + step]] for step in (-1, 1, 2, 3)]
-    return np.asarray(np.logical_and.reduce(digits) & ~_DIGITS[data[places + GROUP + 1]])
-
-
-def _begins_well(data: Bytes, starts: NDArray[np.int32], mark: int) -> NDArray[np.bool_]:
-    """Return True for numbers of one to three digits, after a sign, before the first separator."""
-    at = starts + _SIGNS[data[starts]]
-    found = np.zeros(len(starts), dtype=bool)
-    for digits in range(1, GROUP + 1):
-        whole = np.logical_and.reduce([_DIGITS[data[at + step]] for step in range(digits)])
-        found |= whole & (data[at + digits] == mark)
+def _counts(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the number of chosen bytes before each byte, and before the end."""
+    found = np.zeros(len(chosen) + 1, dtype=np.int64)
+    np.cumsum(chosen, out=found[1:])
     return found
+
+
+def _between_groups(data: Bytes, places: NDArray[np.intp], mark: int, begins: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return True for separators with three digits behind, no fourth one, and digits before them.
+
+    These are three after another separator, or the first one to three of a field, after a sign.
+    """
+    behind = np.logical_and.reduce([_DIGITS[data[places + step]] for step in range(1, GROUP + 1)])
+    behind &= ~_DIGITS[data[places + GROUP + 1]]
+    right = np.zeros(len(places), dtype=bool)
+    digits = np.ones(len(places), dtype=bool)
+    for count in range(1, GROUP + 1):
+        digits &= (places >= count) & _DIGITS[data[places - count]]
+        right |= digits & (begins[places - count] | ((places > count) & begins[places - count - 1] & _SIGNS[data[places - count - 1]]))
+    right |= digits & (places > GROUP) & (data[places - GROUP - 1] == mark)
+    return np.asarray(behind & right)

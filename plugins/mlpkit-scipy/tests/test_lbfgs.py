@@ -131,6 +131,7 @@ print(w.tobytes().hex())
 """
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_changes_no_bit():
     """Vectors of more than 10,000 numbers are those that OpenBLAS adds up on several threads."""
     found = {

@@ -27,6 +27,7 @@ ANYTHING = st.text("0123456789.-+e/:;<=>?@_ xé", max_size=30)
 
 @settings(max_examples=1000, deadline=None)
 @given(st.lists(DECIMALS | WRITTEN | ANYTHING | st.integers().map(str), min_size=1, max_size=30))
+@pytest.mark.slow
 def test_numbers_that_are_read_have_the_bits_of_float(texts):
     for text, value in zip(texts, read(texts), strict=True):
         if value is not None:

@@ -226,7 +226,7 @@ def test_damage_is_found_or_harmless(page):
     assert result["refused"] > 500
 
 
-@pytest.mark.parametrize("links", [1, 8, 9, 60, 400, 6000])
+@pytest.mark.parametrize("links", [1, 8, 9, 60, 400, pytest.param(6000, marks=pytest.mark.slow)])
 def test_a_group_of_any_size_is_read(links, page, tmp_path):
     """From one message per link over a single block of a heap to a heap of heaps, and to trees of some levels."""
     names = [f"{'long-' * 20}{number:05}" for number in range(links)]

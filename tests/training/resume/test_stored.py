@@ -75,6 +75,7 @@ for _ in model.epochs(prepared, stop=lambda: next(steps, None) is None and os.ki
 """
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_an_epoch(rows, on_disk, saved, tmp_path):
     checkpoint = {"folder": "points", "minutes": 1e-9}
     spec = on_disk(data__path="rows.h5", training__checkpoint=checkpoint)
