@@ -135,6 +135,8 @@ class CodedColumn:
             return codes, texts
         codes = codes[self._rows]
         used = np.bincount(codes, minlength=len(texts)) > 0
+        if used.all():
+            return codes, texts
         return (np.cumsum(used) - 1)[codes], [text for text, occurs in zip(texts, used.tolist(), strict=True) if occurs]
 
     @property

@@ -13,10 +13,12 @@ from mlpkit.data.column_types import texts
 from mlpkit.data.table import Rows, Table
 from mlpkit.data.times import time_text, times
 from mlpkit.errors import DataError, SpecError
+from mlpkit.numerics.blocks import row_blocks
 from mlpkit.spec import Split
 from mlpkit.text.shown import counted
 
 STREAM = 0x5917  # makes the split's generator independent of others with the same seed
+BLOCK = 2**20  # rows of an order that are looked at at once
 DRAWS = 64  # random draws of groups, of which the one with the best shares is taken
 PARTS = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
 
@@ -69,13 +71,23 @@ def split_by_share(split: Split, seed: int, rows: int, strata: NDArray[np.intp] 
     quotas = _quotas(counts, wanted)
     if quotas.sum() == 0:
         raise DataError(f"{counted(rows, 'row')} cannot be split", help="leave data.split out, or give more rows of each class")
-    order = rng.permutation(rows)
-    small = strata.astype(np.min_scalar_type(len(counts)), copy=False)
-    by_class = np.argsort(small[order], kind="stable")  # class by class, shuffled within each
-    places = [slice(start, start + quota) for start, quota in zip((np.cumsum(counts) - counts).tolist(), quotas.tolist(), strict=True)]
-    chosen = np.zeros(rows, bool)
-    chosen[order[np.concatenate([by_class[place] for place in places])]] = True
+    chosen = _first_of_each(rng.permutation(rows), strata, quotas)
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def _first_of_each(order: Rows, strata: NDArray[np.intp], quotas: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return True for the first rows of each class in an order, as many as its quota."""
+    chosen = np.zeros(len(order), bool)
+    left = quotas.copy()
+    for block in row_blocks(len(order), BLOCK):  # so that the memory does not grow with the rows
+        rows = order[block]
+        classes = strata[rows]
+        counts = np.bincount(classes, minlength=len(quotas))
+        by_class = np.argsort(classes, kind="stable")
+        rank = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+        chosen[rows[by_class[rank < left[classes[by_class]]]]] = True
+        left = np.maximum(left - counts, 0)
+    return chosen
 
 
 def _quotas(counts: NDArray[np.intp], wanted: int) -> NDArray[np.intp]:
