@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from mlpkit.data.dataset import Dataset
-from mlpkit.data.disk.dataset import StoredDataset, StoredInputs
+from mlpkit.data.disk.dataset import Encode, StoredDataset, StoredInputs
+from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.table import Rows
 from mlpkit.plugin import Array
+from mlpkit.preprocessing.embedded_on_disk import EmbeddedRows
 from mlpkit.preprocessing.on_disk import ScannedRows
 from mlpkit.preprocessing.prepare import Prepared
 
@@ -44,8 +46,20 @@ def taken(data: Dataset | StoredDataset, rows: Rows, weights: Array | None) -> D
 
 def _taken_inputs(inputs: StoredInputs, rows: Rows) -> StoredInputs:
     """Return some rows of scanned inputs, in order. Their digests are those of all rows, with the numbers of the rows."""
-    table, encode = inputs.table.take(rows), inputs.encode
-    assert isinstance(encode, ScannedRows)
     chosen = hashlib.sha256(np.ascontiguousarray(rows, dtype="<i8").data).digest()
     digests = tuple(hashlib.sha256(digest.encode() + chosen).hexdigest()[: len(digest)] for digest in inputs.digests)
-    return replace(inputs, table=table, encode=replace(encode, table=table), digests=digests)
+    return replace(rows_of(inputs, rows), digests=digests)
+
+
+def rows_of(inputs: StoredInputs, rows: Rows) -> StoredInputs:
+    """Return some rows of scanned inputs, in order, with the digests of all rows."""
+    table = inputs.table.take(rows)
+    return replace(inputs, table=table, encode=_encode_of(inputs.encode, table))
+
+
+def _encode_of(encode: Encode, table: StoredTable) -> Encode:
+    """Return the encoder of some of the scanned rows."""
+    if isinstance(encode, EmbeddedRows):
+        return replace(encode, table=table, numbers=_encode_of(encode.numbers, table))
+    assert isinstance(encode, ScannedRows)
+    return replace(encode, table=table)

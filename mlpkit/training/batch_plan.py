@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mlpkit.data.batches import steps_of
+from mlpkit.data.batches import Batches, batches_of, steps_of
+from mlpkit.data.dataset import Dataset
 from mlpkit.engine.network import Network
 from mlpkit.engine.weighted_targets import WeightedTargets
 from mlpkit.engine.workspace import Workspace
@@ -17,6 +18,10 @@ from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.training.objective import ROWS
 from mlpkit.training.ranks import Ranks
 from mlpkit.training.shared_workspace import SharedWorkspace
+
+if TYPE_CHECKING:  # imported where they are used: rows in memory do not need them
+    from mlpkit.data.disk.dataset import StoredDataset
+    from mlpkit.data.disk.stream import Stream
 
 
 class BatchPlan(NamedTuple):
@@ -55,6 +60,14 @@ class BatchPlan(NamedTuple):
         join = any(isinstance(layer.normalization, BatchNormalization) for layer in spec.network.layers)
         batches, _ = steps_of(rows, size, join)
         return cls(size, rows - (batches - 1) * size, 1 if minimizes else batches, rows, training.shuffle and not minimizes, join)
+
+    def batches(self, data: Dataset | StoredDataset, ranks: Ranks | None = None) -> Batches | Stream:
+        """Return the batches of an epoch. Of several ranks, each encodes the rows on disk that it computes."""
+        if ranks is None or isinstance(data, Dataset):
+            return batches_of(data, self.size, self.shuffle, self.join)
+        from mlpkit.training.shared_stream import SharedStream
+
+        return SharedStream(ranks, data, self.size, self.shuffle, self.join)
 
     def workspaces(
         self, network: Network, loss: Loss | WeightedTargets, rng: np.random.Generator, ranks: Ranks | None = None

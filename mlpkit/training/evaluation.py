@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mlpkit.preprocessing import TargetEncoder
     from mlpkit.preprocessing.labelled import Labelled
     from mlpkit.spec import Spec
+    from mlpkit.training.ranks import Ranks
 
 USUAL = {"classification": ("accuracy", "log_loss"), "regression": ("rmse", "mae", "r2"), "multilabel": ("subset_accuracy", "hamming_loss")}
 FEWEST = 2**10  # rows of a block, where rows are wide
@@ -212,9 +213,11 @@ def _losses_of(spec: Spec, target: TargetEncoder, data: Dataset | StoredDataset,
     return losses
 
 
-def mean_loss(network: Network, loss: Loss | WeightedTargets, data: Dataset | StoredDataset) -> tuple[float, Answers]:
-    """Return the weighted mean loss on a data set, and the outputs of the network."""
-    losses, answers = _row_losses(network, loss, data)
+def mean_loss(
+    network: Network, loss: Loss | WeightedTargets, data: Dataset | StoredDataset, ranks: Ranks | None = None
+) -> tuple[float, Answers]:
+    """Return the weighted mean loss on a data set, and the outputs of the network. Several ranks compute a share of the rows each."""
+    losses, answers = _row_losses(network, loss, data) if ranks is None else _shared_losses(ranks, network, loss, data)
     with np.errstate(all="ignore"):
         return float(np.average(losses, weights=data.weights)), answers
 
@@ -246,4 +249,20 @@ def _losses_by_blocks(network: Network, loss: Loss | WeightedTargets, data: Stor
     for block in row_blocks(rows, max(data.inputs.step, FEWEST)):
         losses[block], some = _losses(network, loss, data.inputs[block], data.targets[block])
         answers.z[block], answers.outputs[block] = some
+    return losses, answers
+
+
+def _shared_losses(ranks: Ranks, network: Network, loss: Loss | WeightedTargets, data: Dataset | StoredDataset) -> tuple[Array, Answers]:
+    """Return the loss of each row, and the outputs of the network, on all ranks; each computes its share."""
+    rows, columns = len(data.inputs), network.layers[-1].weight.shape[1]
+    found: Array = np.zeros(rows * (1 + columns + network.units), network.dtype)  # one array takes one sum
+    losses, z, outputs = np.split(found, [rows, rows * (1 + columns)])
+    answers = Answers(z.reshape(rows, columns), outputs.reshape(rows, network.units))
+    own, step = ranks.share(rows), max(data.inputs.step, FEWEST) if isinstance(data, StoredDataset) else rows
+    with np.errstate(all="ignore"), attributing_errors():
+        for start in range(own.start, own.stop, step):
+            block = slice(start, min(start + step, own.stop))
+            losses[block], some = _losses(network, loss, data.inputs[block], data.targets[block])
+            answers.z[block], answers.outputs[block] = some
+    ranks.exchange.sum(found)
     return losses, answers

@@ -47,6 +47,11 @@ class Ranks:
         """Return the rows of a batch that this rank computes; empty if there are fewer rows than ranks."""
         return slice(rows * self.rank // self.size, rows * (self.rank + 1) // self.size)
 
+    def computed(self, rows: int) -> slice:
+        """Return the rows of a batch that this rank computes: its share, or the first row, for nothing, if that is empty."""
+        share = self.share(rows)
+        return share if share.start < share.stop else slice(0, 1)
+
     def first(self, value: Value) -> Value:
         """Return the value of rank 0."""
         found: Value = self.exchange.gather(value if self.rank == 0 else None)[0]

@@ -12,7 +12,6 @@ from threading import get_ident
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.batches import batches_of
 from mlpkit.data.dataset import Dataset
 from mlpkit.data.disk.dataset import StoredDataset, StoredInputs
 from mlpkit.engine.network import BLOCK, Network
@@ -109,9 +108,9 @@ class Run:
         self.thread_share = self._thread_share()
         self.threads: int | None = None  # set when the run begins
         self.order: NDArray[np.uint64] | None = None  # state of the shuffle generator before the unfinished epoch
-        self.batches = batches_of(train, plan.size, plan.shuffle, plan.join)
-        self.steps_per_epoch = plan.steps
         self.ranks = ranks = present()
+        self.batches = plan.batches(train, ranks)
+        self.steps_per_epoch = plan.steps
         self.clock = None if spec.training.time_budget is None else RunClock(spec.training.time_budget)
         self.workspaces = plan.workspaces(network, self.objective_loss, self.dropout_rng, ranks)
         self.problem: Objective | None = None
@@ -250,13 +249,14 @@ class Run:
 
     def _evaluate(self, network: Network) -> tuple[float | None, Mapping[str, float]]:
         data = self.train if self.validation is None else self.validation
-        loss, answers = mean_loss(network, self.objective_loss, data)
+        loss, answers = mean_loss(network, self.objective_loss, data, self.ranks)
         if not math.isfinite(loss):
             raise self._diverged(data.inputs, loss)
         metrics = {} if self.measure is None else self.measure(answers, network)
         stopping = self.spec.training.early_stopping
         if stopping and stopping.monitor == "training_loss" and "training_loss" not in metrics:
-            on_training_rows = loss if self.validation is None else mean_loss(network, self.objective_loss, self.train)[0]
+            rows = None if self.validation is None else self.train
+            on_training_rows = loss if rows is None else mean_loss(network, self.objective_loss, rows, self.ranks)[0]
             metrics = {**metrics, "training_loss": on_training_rows}
         return (None if self.validation is None else loss), metrics
 

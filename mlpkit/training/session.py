@@ -142,7 +142,7 @@ class Session:
         if not self.spec.training.training_metrics:
             return self._metrics(answers)
         train, weights = self.prepared.train, self.prepared.train.weights if self.prepared.weighted else None
-        loss, on_training_rows = mean_loss(network, self.run.objective_loss, train)
+        loss, on_training_rows = mean_loss(network, self.run.objective_loss, train, self.run.ranks)
         outputs = self._outputs(on_training_rows)
         measured = measure(self.spec.metrics, outputs, self.prepared.train_values, weights)
         return {**self._metrics(answers), "training_loss": loss, **{f"training_{name}": value for name, value in measured.items()}}

@@ -42,7 +42,7 @@ class SharedWorkspace(Workspace):
     ) -> None:
         share = ranks.share(rows)
         self.ranks, self.idle = ranks, share.start == share.stop
-        self.share = slice(0, 1) if self.idle else share
+        self.share = ranks.computed(rows)
         if gradient is None:
             trained, fixed = parameter_shapes(network.spec)
             gradient = Parameters(trained, {MESSAGE: (2,), **fixed}, network.dtype)

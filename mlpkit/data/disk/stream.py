@@ -24,12 +24,25 @@ CHUNK = 2**24  # bytes of encoded rows in a chunk; two chunks are in memory
 Batch: TypeAlias = "tuple[Array, Targets, Array | None]"
 
 
-class _Chunk(NamedTuple):
-    """Spans of the table to read for a chunk, the index of each of its rows in the data, and their shuffled order."""
+class Chunk(NamedTuple):
+    """Rows that are in memory together.
+
+    Attributes
+    ----------
+    spans : list of Span
+        Spans of the table to read.
+    places : array of int
+        Index of each row in the data.
+    order : array of int
+        Shuffled order of the rows.
+    held : array of int
+        Index of the rows that were read, if these are not all rows.
+    """
 
     spans: list[Span]
     places: NDArray[np.intp]
     order: NDArray[np.intp]
+    held: NDArray[np.intp] = np.empty(0, np.intp)
 
 
 class Stream:
@@ -49,13 +62,17 @@ class Stream:
         last = (self.steps - 1) * size // self.chunk
         self.starts = [*range(0, (last + 1) * self.chunk, self.chunk), self.rows]  # first row of each chunk, and the number of rows
         longest = max(stop - start for start, stop in pairwise(self.starts))
-        self.buffers = [np.empty((longest, inputs.width), inputs.dtype) for _ in range(2 if last else 1)]
+        self.buffers = [np.empty((self._held(longest), inputs.width), inputs.dtype) for _ in range(2 if last else 1)]
         kinds = data.targets, data.weights
         self.gathered = [np.empty((most, inputs.width), inputs.dtype)]
         self.gathered += [np.empty_like(array[:most]) for array in kinds if array is not None]
 
     def __len__(self) -> int:
         return self.steps
+
+    def _held(self, rows: int) -> int:
+        """Return the number of rows of a chunk that are read."""
+        return rows
 
     def shuffle(self, rng: np.random.Generator) -> None:
         """Shuffle the runs, and draw the seed for the order of rows within chunks."""
@@ -84,14 +101,14 @@ class Stream:
                 skipped = max(0, done * self.size - self.starts[number])
                 yield from self._batches(self.buffers[number % len(self.buffers)], chunk, skipped)
 
-    def _read(self, number: int) -> _Chunk:
+    def _read(self, number: int) -> Chunk:
         """Fill a buffer with the rows of a chunk in the order of the file; runs in the reader thread."""
         chunk = self._plan(number)
         buffer, inputs = self.buffers[number % len(self.buffers)], self.data.inputs
         inputs.encode(chunk.spans, buffer[: len(chunk.places)])
         return chunk
 
-    def _plan(self, number: int) -> _Chunk:
+    def _plan(self, number: int) -> Chunk:
         start, stop = self.starts[number : number + 2]
         spans: list[Span] = []
         for index in range(np.searchsorted(self.ends, start, "right"), np.searchsorted(self.ends, stop, "left") + 1):
@@ -106,15 +123,22 @@ class Stream:
         order = np.arange(stop - start)
         if self.shuffled:
             np.random.default_rng([self.seed, number]).shuffle(order)
-        return _Chunk(spans, places, order)
+        return Chunk(spans, places, order)
 
-    def _batches(self, buffer: Array, chunk: _Chunk, start: int) -> Iterator[Batch]:
+    def _batches(self, buffer: Array, chunk: Chunk, start: int) -> Iterator[Batch]:
         """Yield the batches of a chunk from one of its rows on, gathered into reused buffers."""
         others = [array for array in (self.data.targets, self.data.weights) if array is not None]
-        steps, _ = steps_of(len(chunk.order), self.size, self.join)
-        for step in range(start // self.size, steps):
-            rows = chunk.order[step * self.size : None if step == steps - 1 else (step + 1) * self.size]
+        for rows in self._cut(chunk.order)[start // self.size :]:
             places = chunk.places[rows]
-            inputs = buffer.take(rows, 0, self.gathered[0][: len(rows)], "clip")  # any other mode copies the buffer
+            inputs = self._inputs(buffer, chunk, rows, places)
             found = [array.take(places, 0, out[: len(rows)], "clip") for array, out in zip(others, self.gathered[1:], strict=True)]
             yield inputs, found[0], found[1] if len(found) > 1 else None
+
+    def _cut(self, order: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+        """Return the rows of each batch of a chunk."""
+        steps, _ = steps_of(len(order), self.size, self.join)
+        return [order[step * self.size : None if step == steps - 1 else (step + 1) * self.size] for step in range(steps)]
+
+    def _inputs(self, buffer: Array, chunk: Chunk, rows: NDArray[np.intp], places: NDArray[np.intp]) -> Array:
+        """Return the inputs of a batch: the rows of a chunk with these numbers, and this index in the data."""
+        return buffer.take(rows, 0, self.gathered[0][: len(rows)], "clip")  # any other mode copies the buffer
