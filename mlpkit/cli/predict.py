@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
 from enum import StrEnum
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.options import Code, Force, Large, Surrogate, load_code
 from mlpkit.cli.output_files import check_output, written
-from mlpkit.cli.predictions import Columns, Format, write
+from mlpkit.cli.predictions import Format
+from mlpkit.files.paths import expanded
 from mlpkit.text.shown import counted, one_line
 
 if TYPE_CHECKING:
-    from mlpkit.data.table import Table
     from mlpkit.model.model import Model
 
 
@@ -30,8 +30,18 @@ class OnUnseen(StrEnum):
 def predict(
     console: Console,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Model file.")],
-    data: Annotated[str, typer.Argument(metavar="[DATA]", help="Rows: CSV, TSV, NPZ, NPY or HDF5; '-' is CSV from stdin.")] = "-",
-    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="File to write; '-' is stdout.")] = "-",
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[DATA]...", help="Rows: a file, a folder or a glob, or several of them; '-' is CSV from stdin, the default."
+        ),
+    ] = None,
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="FILE|FOLDER", help="File to write, or folder for a file per shard; '-' is stdout.")
+    ] = "-",
+    jobs: Annotated[
+        int | None, typer.Option("-j", "--jobs", min=1, help="Worker processes that predict shards, with one thread each.")
+    ] = None,
     format: Annotated[
         Format | None,
         typer.Option("--format", help="Format of the output; by default from the file's suffix, else csv.", show_default=False),
@@ -66,79 +76,88 @@ def predict(
     The column of predictions has the name of the target, such as species. Probabilities are named species=Adelie and so on. A
     name that DATA already has gets the prefix predicted_. Intervals are price.lower and price.upper; a set of classes is true or false in
     species=Adelie and so on. Deviations over members are price.spread, or species=Adelie.spread and so on of the probabilities.
+
+    With a folder as --output, each file of DATA is a shard with a file of its own there. The same command goes on after Ctrl-C or a kill:
+    it predicts the shards that have none. --force predicts those again that are of another model, other options or a shard that changed.
     """
-    from mlpkit.model.load import load
+    from mlpkit.cli.prediction.model_file import ModelFile
+    from mlpkit.cli.prediction.options import Options
+    from mlpkit.cli.prediction.outputs import OutputFolder
 
-    chosen = Format.of(output, format)
+    sources = data or ["-"]
+    folder = OutputFolder(output) if _is_folder(output, sources) else None
+    chosen = (format or Format.csv) if folder else Format.of(output, format)
     load_code(code)
-    if chosen is Format.npy and (output == "-" or keep_columns):
-        raise typer.BadParameter("npy needs --output FILE, and does not go with --keep-columns", param_hint="--format")
-    if proba and parts:
-        raise typer.BadParameter("--proba is for classes, and --parts for numbers: use one of them", param_hint="--parts")
-    if threshold is not None and (proba or parts):
-        raise typer.BadParameter("it decides between classes, and does not go with --proba or --parts", param_hint="--threshold")
-    if interval is not None and (proba or parts or threshold is not None):
-        raise typer.BadParameter("it does not go with --proba, --parts or --threshold", param_hint="--interval")
-    if spread and (proba or parts or interval is not None):
-        raise typer.BadParameter("it does not go with --proba, --parts or --interval", param_hint="--spread")
-    for name, value in (("--threshold", threshold), ("--interval", interval)):
-        if value is not None and not 0 < value < 1:
-            raise typer.BadParameter(f"{value:g} is not between 0 and 1", param_hint=name)
-    check_output(output, force=force, reads=[model, data])
-    loaded = load(model, allow_surrogate=allow_surrogate)
-    predict_batch = _predictor(proba, parts, threshold, interval, spread)
+    if chosen is Format.npy and output == "-":
+        raise typer.BadParameter("npy needs --output FILE", param_hint="--format")
+    options = Options(
+        format=chosen.value,
+        proba=proba,
+        parts=parts,
+        threshold=threshold,
+        interval=interval,
+        spread=spread,
+        on_unseen=on_unseen.value,
+        keep_columns=keep_columns,
+        batch_size=batch_size,
+        allow_surrogate=allow_surrogate,
+        allow_large=allow_large,
+        code=tuple(code or ()),
+    )
+    options.check()
+    _check_stdin(sources, to_folder=folder is not None)
+    if folder is None:
+        check_output(output, force=force, reads=[model, *sources])
+    file = ModelFile(model, allow_surrogate)
+    paths = _files(file.model, sources)
+    if folder is not None:
+        from mlpkit.cli.prediction.into_folder import predict_into
+
+        predict_into(console, folder, file, options, paths, jobs or 1, force=force)
+        return
+    from mlpkit.cli.prediction.into_file import predict_here, predict_in_parts
+    from mlpkit.cli.prediction.progress import ShardProgress
+
     with console.binary() if output == "-" else written(output, replace=force) as stream:
-        rows = write(
-            stream,
-            chosen,
-            _batches(loaded, data, batch_size, partial(predict_batch, on_unseen=on_unseen.value), keep_columns and chosen, allow_large),
-        )
+        if jobs is None or jobs == 1 or len(paths) == 1:
+            rows = predict_here(stream, file, options, paths, one_thread=jobs is not None)
+        else:
+            rows = predict_in_parts(stream, file, options, paths, jobs, ShardProgress(console, len(paths)))
     if output != "-":
-        console.say(one_line(f"saved {output}: {counted(rows, 'prediction')}"))
+        of = f" of {counted(len(paths), 'file')}" if len(paths) > 1 else ""
+        console.say(one_line(f"saved {output}: {counted(rows, 'prediction')}{of}"))
 
 
-Predict = Callable[..., Columns]
+def _is_folder(output: str, sources: list[str]) -> bool:
+    """Return True if the output is a folder: by its name, because it is one, or for several files if nothing says that it is a file."""
+    from mlpkit.data.shards import shard_paths
+
+    if output == "-":
+        return False
+    path = expanded(output)
+    if output.endswith(("/", os.sep)) or os.path.isdir(path):
+        return True
+    several = len(sources) > 1 or (sources != ["-"] and shard_paths(sources[0], any_suffix=True) is not None)
+    return several and not Path(output).suffix and not os.path.exists(path)
 
 
-def _predictor(proba: bool, parts: bool, threshold: float | None, interval: float | None, spread: bool) -> Predict:
-    """Return the function that predicts what the options ask for, of a model and a table; it takes the options of `Model.predict`."""
-    from mlpkit.model import named_predictions as of
-
-    if interval is not None:
-        return partial(of.intervals, level=interval)
-    if spread:
-        return partial(of.spread, threshold=threshold)
-    return of.probabilities if proba else of.parts if parts else partial(of.predictions, threshold=threshold)
+def _check_stdin(sources: list[str], *, to_folder: bool) -> None:
+    """Raise BadParameter if stdin is one of several files, or would need a name."""
+    if "-" in sources and len(sources) > 1:
+        raise typer.BadParameter("'-' is stdin, which cannot be one of several files", param_hint="DATA")
+    if "-" in sources and to_folder:
+        raise typer.BadParameter("rows from stdin are not shards with names; give a file to write", param_hint="--output")
 
 
-def _batches(model: Model, data: str, rows: int, predict: Predict, keep: Format | Literal[False], allow_large: bool) -> Iterator[Columns]:
-    """Yield the columns to write, batch by batch, including columns of the data if they are kept."""
-    from mlpkit.data.readers import iter_tables
+def _files(model: Model, sources: list[str]) -> list[str]:
+    """Return the files of the data, in order."""
+    from mlpkit.data.shards import shard_paths
     from mlpkit.data.sources import reading
 
-    options, needed = reading(model.spec.allowing_large(allow_large), data), None
-    if model.input_encoder is not None and not keep:
-        needed = [column.name for column in model.input_encoder.columns]
-    if keep and keep.separator:
-        options["missing"] = ()  # missing values are written as they are in the data
-    for table in iter_tables(data, rows=rows, columns=needed, **options):
-        predicted = predict(model, table)
-        kept = _kept(model, table, keep) if keep else {}
-        clash = not kept.keys().isdisjoint(predicted)
-        yield kept | ({f"predicted_{name}": column for name, column in predicted.items()} if clash else predicted)
-
-
-def _kept(model: Model, table: Table, format: Format) -> Columns:
-    """Return the columns of the data: for CSV and TSV as texts of the file, else with the model's numeric columns as numbers."""
-    from mlpkit.data.column_types import numbers
-
-    inputs = () if model.input_encoder is None or format.separator else model.input_encoder.columns
-    as_numbers = {column.name for column in inputs if column.kind == "number"}
-    columns: Columns = {}
-    for name in table.names:
-        column = numbers(table, name) if name in as_numbers else table[name]
-        if column.ndim == 1:
-            columns[name] = column
-        else:
-            columns |= {f"{name}{index}": values for index, values in enumerate(column.T)}
-    return columns
+    if sources == ["-"]:
+        return sources
+    found: list[str] = []
+    for source in sources:
+        files = shard_paths(source, any_suffix=reading(model.spec, source)["format"] is not None)
+        found += [source] if files is None else files
+    return found

@@ -51,17 +51,17 @@ class Format(StrEnum):
         return {"csv": ",", "tsv": "\t"}.get(self.value, "")
 
 
-def write(stream: BinaryIO, format: Format, batches: Iterator[Columns]) -> int:
-    """Write all batches and return the number of rows."""
+def write(stream: BinaryIO, format: Format, batches: Iterator[Columns], *, header: bool = True) -> int:
+    """Write all batches and return the number of rows. CSV and TSV begin with the names of the columns, if `header` is True."""
     if format is Format.npy:
         return _write_npy(stream, batches)
     from mlpkit.data.column_values import csv_lines
 
     rows = 0
     for columns in batches:
-        header = rows == 0
         text = csv_lines(columns, header=header, separator=format.separator) if format.separator else _json_lines(columns)
         _write_all(stream, text.encode())
+        header = False
         rows += len(next(iter(columns.values())))
     return rows
 

@@ -11,9 +11,10 @@ import errno
 import functools
 import io
 import os
+import re
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -32,6 +33,8 @@ REASONS = {  # description and advice
 }
 Context = Callable[[], contextlib.AbstractContextManager[None]]
 NEW_MODE = 0o666  # minus the umask
+SHOWN = 40  # characters of a file's name in that of its temporary file
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9]+-[0-9a-f]{16}\.tmp", re.DOTALL)
 NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP)  # some network file systems cannot flush a folder
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # some file systems have none
 
@@ -121,7 +124,16 @@ def save_folder(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def beside(target: Path) -> Path:
     """Return an unused name in the same folder, for a temporary file or folder that will be renamed to the target."""
-    return target.with_name(f".{target.name[:40]}.{os.getpid()}-{os.urandom(8).hex()}.tmp")
+    return target.with_name(f".{target.name[:SHOWN]}.{os.getpid()}-{os.urandom(8).hex()}.tmp")
+
+
+def remove_left(folder: Path, names: Collection[str]) -> None:
+    """Remove the temporary files that killed processes have left in a folder beside files of these names."""
+    starts = {name[:SHOWN] for name in names}
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if (match := _TEMPORARY.fullmatch(entry.name)) and match[1] in starts:
+                os.unlink(entry)
 
 
 @contextlib.contextmanager

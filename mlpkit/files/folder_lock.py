@@ -18,6 +18,8 @@ class FolderLock:
     Parameters
     ----------
     folder : Path
+    use : str
+        Use of the folder, for the error.
 
     Attributes
     ----------
@@ -30,7 +32,7 @@ class FolderLock:
         Another run, in this or another process, has the lock.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, use: str = "writes its checkpoints there") -> None:
         self.release: Callable[[], object] = lambda: None
         try:
             import fcntl
@@ -45,7 +47,7 @@ class FolderLock:
         except BlockingIOError as error:
             self.release()
             help = "wait until that run has ended, or give this run another folder"
-            raise ModelFileError(f"the folder {folder} is in use: another run writes its checkpoints there", help=help) from error
+            raise ModelFileError(f"the folder {folder} is in use: another run {use}", help=help) from error
         except OSError:
             self.release()
 
