@@ -7,7 +7,8 @@ import importlib
 import json
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from mlpkit.errors import DataError, SpecError
@@ -89,8 +90,7 @@ class Study:
     def __init__(self, store: str, space: Space, seed: int, *, prune: bool, epochs: int) -> None:
         package = self.package = optuna()
         self.space, self.seed, self.prune, self.rungs = space, seed, prune, rungs(epochs)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its experimental parts
+        with _experimental():
             self.study = _open(package, store, _pruner(package, self.rungs))
         digest = hashlib.sha256(json.dumps(space.value, sort_keys=True).encode()).hexdigest()
         known = self.study.user_attrs.get("spec")
@@ -119,7 +119,7 @@ class Study:
             None if it was interrupted, which does not count.
         """
         trial = self.study.ask()
-        self.study.sampler = self.package.samplers.TPESampler(seed=member_seed(self.seed, trial.number) % 2**32, constant_liar=True)
+        self.study.sampler = _sampler(self.package, member_seed(self.seed, trial.number) % 2**32)
         values = {dimension.name: _suggested(trial, dimension) for dimension in self.space.dimensions}
 
         def report(epoch: int, score: float) -> bool:
@@ -155,6 +155,19 @@ def _open(package: Any, store: str, pruner: Any) -> Any:
                 raise DataError(message, help="give the path of a file, or the URL of a database") from error
             time.sleep(pause)
     raise AssertionError
+
+
+@contextmanager
+def _experimental() -> Iterator[None]:
+    """Ignore warnings of Optuna about its experimental parts."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _sampler(package: Any, seed: int) -> Any:
+    with _experimental():
+        return package.samplers.TPESampler(seed=seed, constant_liar=True)
 
 
 def _pruner(package: Any, rungs: list[int]) -> Any:
