@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.folds import Fold
+from mlpkit.data.table import Table
 from mlpkit.model.model import Model
 from mlpkit.model.named_predictions import Columns, predictions, probabilities
 from mlpkit.model.train import train
+from mlpkit.preprocessing.on_disk import named_by
 from mlpkit.preprocessing.prepare import of_known_classes
 from mlpkit.preprocessing.raw_rows import RawRows
 from mlpkit.spec import Spec
@@ -66,7 +69,11 @@ def fit_fold(
     )
 
 
-def _columns(model: Model, table: Any) -> Columns:
-    """Return predictions and probabilities by name."""
+def _columns(model: Model, table: Table | StoredTable) -> Columns:
+    """Return predictions and probabilities by name; those of rows on disk are computed block by block."""
+    if isinstance(table, StoredTable):
+        blocks = table.tables([(0, table.rows)], named_by(model.encoders[0], table))
+        parts = [_columns(model, block) for block in blocks]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     found = predictions(model, table)
     return found if model.encoders[1].task == "regression" else found | probabilities(model, table)

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.disk.arrays import stored_array, stored_datasets
-from mlpkit.data.disk.table import StoredColumn, StoredTable, stripes
+from mlpkit.data.disk.columns import StoredColumn, stripes
+from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.hdf5_file import chosen_datasets, hdf5_errors, open_file
 from mlpkit.data.numpy_file import is_npy, load_numpy
 from mlpkit.data.table import Table, UnusableColumn, data_error

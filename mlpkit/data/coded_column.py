@@ -57,6 +57,20 @@ class CodedTexts:
         return list(object_column(self.coded[1])[self.coded[0]].tolist())
 
 
+class CountedTexts(CodedTexts):
+    """Different texts of a column, one row each, with the number of rows of the column that each stands for.
+
+    Parameters
+    ----------
+    texts : sequence of str or None
+    counts : sequence of int
+    """
+
+    def __init__(self, texts: Sequence[Text], counts: Sequence[int]) -> None:
+        super().__init__(np.arange(len(texts)), texts, ordered=True)
+        self.counts = list(counts)
+
+
 class _PythonTexts:
     """Array of texts and None in Python, coded when that is first asked for."""
 
@@ -140,6 +154,14 @@ class CodedColumn:
         return (np.cumsum(used) - 1)[codes], [text for text, occurs in zip(texts, used.tolist(), strict=True) if occurs]
 
     @property
+    def counted(self) -> tuple[list[Text], list[int]]:
+        """Texts, and the number of rows of each. None stands for missing values."""
+        if isinstance(self._texts, CountedTexts) and self._rows is None:
+            return self._texts.coded[1], self._texts.counts
+        codes, texts = self.coded
+        return texts, np.bincount(codes).tolist()
+
+    @property
     def missing_rows(self) -> NDArray[np.bool_]:
         """Boolean array, True where a value is missing."""
         codes, texts = self.coded
@@ -154,3 +176,8 @@ class CodedColumn:
 def coded(column: Column) -> tuple[Codes, list[Text]]:
     """Return the integer code of each row's text in a column of texts, and the texts by code. Each code is used."""
     return (column if isinstance(column, CodedColumn) else CodedColumn(column)).coded
+
+
+def counted(column: Column) -> tuple[list[Text], list[int]]:
+    """Return the texts of a column of texts, and the number of rows of each. None stands for missing values."""
+    return (column if isinstance(column, CodedColumn) else CodedColumn(column)).counted

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.coded_column import CodedColumn, coded
+from mlpkit.data.coded_column import CodedColumn, coded, counted
 from mlpkit.data.columns import Column, number_text, object_column, read_number
 from mlpkit.data.csv.text_column import TextColumn
 from mlpkit.data.iso_dates import read_date
@@ -141,8 +141,7 @@ def texts(table: Table, name: str) -> Column:
 
 def text_counts(column: Column, missing: Collection[str]) -> dict[str, int]:
     """Return the number of rows of each text of a column, without missing values."""
-    codes, found = coded(column)
-    counts = zip(found, np.bincount(codes).tolist(), strict=True)
+    counts = zip(*counted(column), strict=True)
     return {text: count for text, count in counts if text is not None and text not in missing}
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import copy
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from mlpkit.data.column_types import numbers
 from mlpkit.data.compression import data_suffix
 from mlpkit.data.disk.arrays import stored_source
 from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.readers import FORMATS, iter_tables, open_table, read_csv_bytes, read_table
 from mlpkit.data.shards import Paths, are_files, described, first_file
 from mlpkit.data.table import Table
+from mlpkit.data.times import dates
+from mlpkit.data.written_numbers import Notation
 from mlpkit.spec import Spec
+from mlpkit.spec.column_treatment import boolean_of, date_of, embed_of
 from mlpkit.spec.file_format import CSV_OPTIONS
 
 
@@ -86,7 +91,28 @@ def spill_source(spec: Spec, source: Paths, columns: Collection[str] | None = No
     tables = iter_tables(source, rows=BATCH, columns=columns, **reading(spec, source))
     if spec.data.inputs is None and columns is None:  # columns without a name in the file are inputs only if the spec names them
         tables = (table.select([name for name in table.names if name not in table.unnamed] or table.names) for table in tables)
-    return spill(tables, described(source), spec.data.target or ())
+    labels = spec.data.target or ()
+    treatments = spec.preprocessing.columns
+    categories = [name for name, treatment in treatments.items() if treatment == "one_hot" or boolean_of(treatment) or embed_of(treatment)]
+    return spill(_converted(spec, tables, [*labels, *categories]), described(source), labels, categories)
+
+
+def _converted(spec: Spec, tables: Iterator[Table], others: Collection[str]) -> Iterator[Table]:
+    """Yield tables with the numbers of texts with a notation, and the dates of columns that are to be dates, beside other columns.
+
+    There may be more different ones than a table on disk may have different texts.
+    """
+    missing, split = spec.data.missing, spec.data.split
+    kept = {*others, *(split.columns.values() if split else ())}
+    units = {name: notation for name, notation in notations(spec).items() if name not in kept}
+    days = [name for name, treatment in spec.preprocessing.columns.items() if date_of(treatment) and name not in kept]
+    for table in tables:
+        written = table.with_units(units)
+        found: dict[str, Any] = {name: numbers(written, name, missing) for name in units if name in table}
+        found |= {name: dates(table, name, missing) for name in days if name in table}
+        part = copy.copy(table)
+        part.columns = {**table.columns, **found}
+        yield part
 
 
 def reading(spec: Spec, source: Paths) -> dict[str, Any]:
@@ -98,3 +124,9 @@ def reading(spec: Spec, source: Paths) -> dict[str, Any]:
     other = data.path is not None and ending in FORMATS and ending != data_suffix(first_file(data.path))
     of_csv = {key: getattr(data, key) for key in CSV_OPTIONS}
     return {"format": None if other else data.format, **of_csv, "allow_large": data.allow_large}
+
+
+def notations(spec: Spec) -> dict[str, Notation]:
+    """Return the notations of numbers in `data.units`, by column."""
+    decimal = spec.data.decimal
+    return {name: Notation(unit.unit, unit.decimal or decimal, unit.magnitudes) for name, unit in spec.data.units.items()}

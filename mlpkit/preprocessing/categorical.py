@@ -7,7 +7,7 @@ that is too rare for a level of its own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -15,8 +15,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.coded_column import coded
-from mlpkit.data.column_types import texts
+from mlpkit.data.coded_values import coded_values
 from mlpkit.data.table import Table
 from mlpkit.plugin import Array
 from mlpkit.preprocessing.input_columns import InputColumn, missing_error
@@ -70,18 +69,23 @@ class CategoryEncoder:
     def encode(self, table: Table, out: Array) -> Unseen:
         """Fill `out`, zeros of shape (rows, width), and return the number of rows of each unseen category."""
         unseen: Unseen = Counter()
-        for column, code_of, start in zip(self.columns, self._codes, self._starts[:-1], strict=True):
-            numbers, values = _coded(table, column.name)
-            codes = np.array([code_of.get(value, -1) for value in values], dtype=np.intp)[numbers]
+        for column, start, codes in zip(self.columns, self._starts, self.codes(table, unseen), strict=False):
             known = np.flatnonzero(codes >= 0)
-            if len(known) < len(codes):
-                self._count(table, column, values, np.where(codes < 0, numbers, -1), unseen)
             if column.treatment == "embed":
                 out[:, start] = np.where(codes < 0, len(column.categories), codes)
             else:
                 out[known, start + codes[known]] = 1
         out[:, list(self.constant)] = 0
         return unseen
+
+    def codes(self, table: Table, unseen: Unseen) -> Iterator[NDArray[np.intp]]:
+        """Yield the code of each row for each column, -1 without a category, and count the rows of each unseen one."""
+        for column, code_of in zip(self.columns, self._codes, strict=True):
+            numbers, values = coded_values(table, column.name)
+            codes = np.array([code_of.get(value, -1) for value in values], dtype=np.intp)[numbers]
+            if (codes < 0).any():
+                self._count(table, column, values, np.where(codes < 0, numbers, -1), unseen)
+            yield codes
 
     def encode_plain(self, values: Sequence[str | None], out: Array) -> bool:
         """Encode values of a few rows, row by row, into `out`, zeros. Return False if a category is unseen."""
@@ -99,7 +103,7 @@ class CategoryEncoder:
 
     def coded(self, table: Table, index: int) -> tuple[NDArray[np.intp], list[str | None]]:
         """Return the code of each row in a column, -1 without one, and its text, None for a missing value."""
-        numbers, values = _coded(table, self.columns[index].name)
+        numbers, values = coded_values(table, self.columns[index].name)
         found = [None if value in self.missing else value for value in values]
         codes = np.array([self._codes[index].get(value, -1) for value in values], dtype=np.intp)
         return codes[numbers], [found[number] for number in numbers.tolist()]
@@ -130,15 +134,6 @@ class CategoryEncoder:
             if value is None and not self.impute:
                 raise missing_error(table, column.name, int((numbers == number).argmax()))
             unseen[column.name, value] += int(counts[number])
-
-
-def _coded(table: Table, name: str) -> tuple[NDArray[np.intp], Sequence[str | None]]:
-    """Return the code of each row's category, and the categories by code. Equal numbers are converted to text once."""
-    column = table[name]
-    if column.ndim != 1 or column.dtype.kind not in "biuf":
-        return coded(texts(table, name))
-    _, first, codes = np.unique(column, return_index=True, return_inverse=True)
-    return codes.astype(np.intp, copy=False), texts(table.select([name]).take(first), name).tolist()
 
 
 def _names(column: InputColumn) -> list[str]:

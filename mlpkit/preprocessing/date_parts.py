@@ -73,5 +73,9 @@ def varied_parts(table: Table, name: str, missing: Collection[str]) -> tuple[Dat
     """Return the days, and the other parts that are not equal in all rows: hours only if there are several times of day."""
     values = date_numbers(table, name, missing, tuple(PARTS))
     values = values[~np.isnan(values[:, 0])]
-    ranges = np.ptp(values, axis=0) if len(values) else np.zeros(len(PARTS))
-    return tuple(part for part, varied in zip(PARTS, ranges > VARIED, strict=True) if varied or part == "days")
+    return varied(np.ptp(values, axis=0) if len(values) else np.zeros(len(PARTS)))
+
+
+def varied(ranges: Vector) -> tuple[DatePart, ...]:
+    """Return the days, and the other parts whose range is above 0, given the range of each part."""
+    return tuple(part for part, differs in zip(PARTS, ranges > VARIED, strict=True) if differs or part == "days")

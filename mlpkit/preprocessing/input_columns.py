@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mlpkit.data.coded_column import coded
+from mlpkit.data.coded_column import coded, counted
 from mlpkit.data.column_types import column_kind, text_counts, texts
 from mlpkit.data.table import Table, column_width, value_names
 from mlpkit.data.written_numbers import AnyNotation, Words
@@ -108,7 +108,7 @@ def input_columns(options: Preprocessing, table: Table, names: Sequence[str], mi
     """
     used = used_columns(options, names)
     table.select(used)
-    columns = [_input_column(options, table, name, missing) for name in used]
+    columns = [input_column(options, table, name, missing) for name in used]
     return tuple(sorted(columns, key=lambda column: column.kind == "category"))
 
 
@@ -124,7 +124,8 @@ def used_columns(options: Preprocessing, names: Sequence[str]) -> list[str]:
     return used
 
 
-def _input_column(options: Preprocessing, table: Table, name: str, missing: Collection[str]) -> InputColumn:
+def input_column(options: Preprocessing, table: Table, name: str, missing: Collection[str]) -> InputColumn:
+    """Return one of the columns to encode; see `input_columns`."""
     asked, width = options.columns.get(name), column_width(table[name])
     if (embed := embed_of(asked)) is not None:
         return embedded_column(embed, name, category_counts(options, table, name, missing))
@@ -182,12 +183,13 @@ def embedded_column(embed: Embed, name: str, counts: Counts) -> InputColumn:
 
 def category_counts(options: Preprocessing, table: Table, name: str, missing: Collection[str]) -> Counts:
     """Return the number of rows of each category, None for missing values. Raise DataError if there must be none."""
-    codes, found = coded(texts(table, name))
+    column = texts(table, name)
+    found, rows = counted(column)
     absent = [text is None or text in missing for text in found]
     if any(absent) and options.missing == "none":
-        raise missing_error(table, name, int(np.array(absent)[codes].argmax()))
+        raise missing_error(table, name, int(np.array(absent)[coded(column)[0]].argmax()))
     counts: Counts = Counter()
-    for text, is_absent, count in zip(found, absent, np.bincount(codes).tolist(), strict=True):
+    for text, is_absent, count in zip(found, absent, rows, strict=True):
         counts[None if is_absent else text] += count
     return counts
 

@@ -13,11 +13,11 @@ from mlpkit.data.table import Table
 from mlpkit.errors import DataError, LeftOutWarning, warn
 from mlpkit.plugin import Array, Targets
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
-from mlpkit.preprocessing.on_disk import unscanned_inputs
 from mlpkit.preprocessing.raw_rows import RawRows, read_rows
 from mlpkit.preprocessing.row_split import Part, of_part
 from mlpkit.preprocessing.soft_targets import check_loss
 from mlpkit.preprocessing.task import check_sign
+from mlpkit.preprocessing.unscanned import unscanned_inputs
 from mlpkit.spec import Spec
 from mlpkit.text.shown import counted
 

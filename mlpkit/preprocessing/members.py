@@ -8,12 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from mlpkit.data.dataset import Dataset
-from mlpkit.data.disk.dataset import Encode, StoredDataset, StoredInputs
-from mlpkit.data.disk.table import StoredTable
+from mlpkit.data.disk.dataset import StoredDataset, StoredInputs
 from mlpkit.data.table import Rows
 from mlpkit.plugin import Array
-from mlpkit.preprocessing.embedded_on_disk import EmbeddedRows
-from mlpkit.preprocessing.on_disk import ScannedRows
 from mlpkit.preprocessing.prepare import Prepared
 
 
@@ -54,12 +51,4 @@ def _taken_inputs(inputs: StoredInputs, rows: Rows) -> StoredInputs:
 def rows_of(inputs: StoredInputs, rows: Rows) -> StoredInputs:
     """Return some rows of scanned inputs, in order, with the digests of all rows."""
     table = inputs.table.take(rows)
-    return replace(inputs, table=table, encode=_encode_of(inputs.encode, table))
-
-
-def _encode_of(encode: Encode, table: StoredTable) -> Encode:
-    """Return the encoder of some of the scanned rows."""
-    if isinstance(encode, EmbeddedRows):
-        return replace(encode, table=table, numbers=_encode_of(encode.numbers, table))
-    assert isinstance(encode, ScannedRows)
-    return replace(encode, table=table)
+    return replace(inputs, table=table, encode=inputs.encode.of(table))

@@ -8,40 +8,41 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.column_types import missing_rows, numbers
-from mlpkit.data.disk.dataset import Encode, StoredInputs
-from mlpkit.data.disk.table import Span, StoredColumn, StoredTable, stripes
-from mlpkit.data.table import column_width, data_error, value_names
-from mlpkit.errors import SpecError
+from mlpkit.data.disk.columns import Readable, stripes
+from mlpkit.data.disk.dataset import Encoder, StoredInputs
+from mlpkit.data.disk.table import Span, StoredTable
+from mlpkit.data.table import Table
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import Array
-from mlpkit.preprocessing.embedded_on_disk import DIGITS, EmbeddedRows, embedded_columns
-from mlpkit.preprocessing.input_columns import InputColumn, column_scaling, input_columns, missing_error, used_columns
-from mlpkit.preprocessing.inputs import InputEncoder
+from mlpkit.preprocessing.categorical import CategoryEncoder
+from mlpkit.preprocessing.categories_on_disk import DIGITS, CategoryRows
+from mlpkit.preprocessing.fit_on_disk import number_columns, stored_columns
+from mlpkit.preprocessing.input_columns import InputColumn, later_parts, missing_error
+from mlpkit.preprocessing.inputs import InputEncoder, notations_of
 from mlpkit.preprocessing.limits import NO_LIMITS, Limits
 from mlpkit.preprocessing.numeric import NumberEncoder
 from mlpkit.preprocessing.running_statistics import RunningStatistics, scan_rows
-from mlpkit.preprocessing.statistics import beyond_error, constant_columns, empty_error, indistinct_error
+from mlpkit.preprocessing.statistics import beyond_error, column_numbers, constant_columns, empty_error, indistinct_error
 from mlpkit.preprocessing.unseen import warn_unseen
 from mlpkit.preprocessing.value_maps import KNOTTED, NO_KNOTS
 from mlpkit.spec import Preprocessing
-from mlpkit.spec.column_treatment import Bins, boolean_of, date_of, embed_of
 
 CELLS = 2**15  # values that are encoded at a time: 256 kB, which fits in the cache with their source and target
 
 
 class ScannedColumns(NamedTuple):
-    """Numeric columns of a table on disk that an encoder reads, and the statistics of their rows."""
+    """Columns of numbers of a table on disk that an encoder reads, and the statistics of their rows."""
 
     table: StoredTable
     names: tuple[str, ...]
+    columns: list[Readable]
     found: RunningStatistics
 
 
@@ -59,64 +60,58 @@ def scan_columns(
     Raises
     ------
     SpecError, DataError
-        The errors of `InputEncoder.fit` and `encode`, or an input is not numeric.
+        The errors of `InputEncoder.fit` and `encode`, or a column cannot stay on disk.
     """
     together = held_out is not None and held_out.columns is training.columns
     tables = [training, held_out] if held_out is not None and together else [training]
-    columns = _columns(options, inputs, missing, training) if encoder is None else ()
-    names = _aligned(encoder, training) if encoder is not None else tuple(column.name for column in columns)
-    extremes = options.clip_inputs or any(column.treatment in ("min_max", *KNOTTED) for column in columns)
-    found = _found(names, tables, weights, extremes=extremes)
-    scans = [ScannedColumns(table, names, each) for table, each in zip(tables, found, strict=True)]
     if encoder is None:
-        _check_fitted(scans[0], columns, options.missing == "impute")
-        categories = embedded_columns(options, training, inputs, tuple(missing))
-        order = tuple(name for name in inputs if name in names or name in categories.embedded)
-        numbers = _fitted_numbers(options, scans[0].found, columns, tuple(missing))
-        encoder = InputEncoder(numbers, categories, order, training.named)
+        columns = stored_columns(options, inputs, missing, training)
+        values = [column for column in columns if column.kind != "category"]
+        extremes = options.clip_inputs or any(column.treatment in ("min_max", *KNOTTED) for column in values)
+        sources = number_columns(tables, values, missing, partial(_fitted_values, missing))
+        scans = _scans(tables, [column.name for column in values], sources, weights, extremes=extremes)
+        encoder = _fitted(options, inputs, columns, scans[0], tuple(missing))
+    else:
+        scans = _scans(tables, *_aligned(encoder, tables), weights)
     if held_out is not None and not together:
-        names = _aligned(encoder, held_out)
-        scans.append(ScannedColumns(held_out, names, *_found(names, [held_out])))
+        scans += _scans([held_out], *_aligned(encoder, [held_out]))
     return encoder, scans
 
 
-def _found(
-    names: Sequence[str], tables: Sequence[StoredTable], weights: NDArray[np.float64] | None = None, *, extremes: bool = False
-) -> list[RunningStatistics]:
-    return scan_rows(tables[0], names, [table.index for table in tables], weights, extremes=extremes)
+def _scans(
+    tables: Sequence[StoredTable],
+    names: Sequence[str],
+    columns: list[Readable],
+    weights: NDArray[np.float64] | None = None,
+    *,
+    extremes: bool = False,
+) -> list[ScannedColumns]:
+    found = scan_rows(tables[0], columns, [table.index for table in tables], weights, extremes=extremes)
+    return [ScannedColumns(table, tuple(names), columns, each) for table, each in zip(tables, found, strict=True)]
 
 
-def _columns(options: Preprocessing, inputs: Sequence[str], missing: Sequence[str], table: StoredTable) -> tuple[InputColumn, ...]:
-    """Return the input columns that are not embedded. Raise an error if one is not numeric."""
-    used = [name for name in used_columns(options, inputs) if embed_of(options.columns.get(name)) is None]
-    for name in used:
-        date = date_of(options.columns.get(name)) is not None
-        boolean = boolean_of(options.columns.get(name)) is not None
-        if date or boolean or options.columns.get(name) == "one_hot":
-            why = "hold no dates" if date else "hold no words for true and false" if boolean else "can be embedded, but not one-hot encoded"
-            message = f"{name!r} stays on disk, and columns on disk {why}"
-            raise SpecError.at(f"preprocessing.columns.{name}", message, 'leave it out with "ignore", or set data.in_memory to true')
-    _refuse_trees(options, used)
-    table.numbers(used)
-    own = {name: treatment for name, treatment in options.columns.items() if name in used}
-    return input_columns(options.model_copy(update={"columns": own}), table.head(used), used, missing) if used else ()
+def _fitted_values(missing: Sequence[str], table: Table, column: InputColumn) -> NDArray[Any]:
+    """Return the numbers of a column of a table in memory, as they are fitted."""
+    return column_numbers(table.with_units(notations_of([column])), column, missing)
 
 
-def _refuse_trees(options: Preprocessing, names: Sequence[str]) -> None:
-    """Raise SpecError for edges of bins by a tree, which needs all values of a column at once."""
-    for name in names:
-        scaling = column_scaling(options, name)
-        if isinstance(scaling, Bins) and scaling.edges == "tree":
-            path = f"columns.{name}" if name in options.columns else "numbers"
-            help = "use 'quantiles', or set data.in_memory to true"
-            raise SpecError.at(f"preprocessing.{path}", f"{name!r} stays on disk, and a tree needs all of its values in memory", help)
+def _fitted(
+    options: Preprocessing, inputs: Sequence[str], columns: Sequence[InputColumn], scan: ScannedColumns, missing: tuple[str, ...]
+) -> InputEncoder:
+    """Return the encoder of columns, fitted on scanned rows. Raise the DataErrors of `InputEncoder.fit`."""
+    values, impute = tuple(column for column in columns if column.kind != "category"), options.missing == "impute"
+    _check_fitted(scan, values, missing, impute)
+    numbers = _fitted_numbers(options, scan.found, values, missing)
+    categories = CategoryEncoder.fit(columns[len(values) :], missing, impute)
+    used = {column.name for column in columns}
+    return InputEncoder(numbers, categories, tuple(name for name in inputs if name in used), scan.table.named)
 
 
-def _check_fitted(scan: ScannedColumns, columns: Sequence[InputColumn], impute: bool) -> None:
+def _check_fitted(scan: ScannedColumns, columns: Sequence[InputColumn], missing: Sequence[str], impute: bool) -> None:
     """Raise the DataErrors of `NumberEncoder.fit`."""
-    found, of_value = scan.found, [(column, label) for column in columns for label in column.labels]
+    found, of_value = scan.found, [(column, label) for column in columns for label in column.cell_labels]
     if found.infinite or (found.has_missing.any() and not impute):
-        _explain(scan, impute)
+        _explain(scan.table, columns, missing, impute)
     for index in found.indistinct():
         raise indistinct_error(of_value[index][0].name)
     for index in np.flatnonzero(found.count == 0):
@@ -138,7 +133,9 @@ def _fitted_numbers(
         raise beyond_error([column.name for column in columns for _ in range(column.width)][wrong])
     constant = constant_columns(found.mean, found.deviation)
     scale[constant] = 1.0
-    gaps, constants = np.flatnonzero(found.has_missing), np.flatnonzero(constant)
+    has_gaps = found.has_missing.copy()
+    has_gaps[later_parts(columns)] = False
+    gaps, constants = np.flatnonzero(has_gaps), np.flatnonzero(constant)
     limits = Limits(found.least, found.most) if options.clip_inputs else NO_LIMITS
     encoder = NumberEncoder(columns, missing, options.missing == "impute", fill, center, scale, gaps, constants, NO_KNOTS, limits)
     starts = dict(zip(columns, np.cumsum([0, *(column.width for column in columns)]).tolist(), strict=False))
@@ -147,37 +144,36 @@ def _fitted_numbers(
     return encoder.with_knots(options, lambda column: sample[:, starts[column] : starts[column] + column.width], weights)
 
 
-def _explain(scan: ScannedColumns, impute: bool) -> None:
+def _explain(table: StoredTable, columns: Sequence[InputColumn], missing: Sequence[str], impute: bool) -> None:
     """Raise DataError for the first row with an infinite value, or a missing value if there must be none."""
-    for block in scan.table.tables([(0, scan.table.rows)], scan.names):
-        for name in scan.names:
-            values = numbers(block, name)
-            if not impute and (rows := np.flatnonzero(missing_rows(block, name))).size:
-                row = int(rows[0])
-                label = value_names(name, column_width(values))[int(np.isnan(values[row]).argmax())]
-                raise missing_error(block, label, row)
+    for block in table.tables([(0, table.rows)], [column.name for column in columns]):
+        for column in columns:
+            values = _fitted_values(missing, block, column)
+            absent = np.isnan(values.reshape(len(values), -1))
+            if not impute and absent.any():
+                row, value = map(int, np.argwhere(absent)[0])
+                raise missing_error(block, column.cell_labels[value], row)
 
 
-def _aligned(encoder: InputEncoder, table: StoredTable) -> tuple[str, ...]:
-    """Return the numeric columns that a fitted encoder reads, in its order.
+def _aligned(encoder: InputEncoder, tables: Sequence[StoredTable]) -> tuple[tuple[str, ...], list[Readable]]:
+    """Return the names of the columns that the numbers of a fitted encoder come from, in its order, and the columns.
 
     Raises
     ------
     DataError
         A column does not exist, or has another type than in training.
     """
-    names = tuple(name for name in named_by(encoder, table) if name not in encoder.categories.embedded)
-    for name in encoder.numbers.dates:
-        message = f"the input {name!r} of {table.source} was a date in training, and columns on disk hold no dates"
-        raise data_error(message, table.source, help='set "in_memory" to true')
-    table.numbers(names)
-    for name in encoder.numbers.booleans:
-        if table.head([name])[name].dtype != bool:
-            help = 'store it as booleans, or set "in_memory" to true'
-            raise data_error(
-                f"the input {name!r} of {table.source} is not boolean, but it was boolean in training", table.source, help=help
-            )
-    return names
+    table, categories = tables[0], {column.name for column in encoder.categories.columns}
+    names = tuple(name for name in named_by(encoder, table) if name not in categories)
+    columns = {column.name: column for column in encoder.numbers.columns}
+    if not all(name in columns for name in names):  # used by position
+        return names, list(table.numbers(names))
+    notations = notations_of(encoder.numbers.columns)
+
+    def read(table: Table, column: InputColumn) -> NDArray[Any]:
+        return encoder.numbers.column(table.with_units(notations), column.name)
+
+    return names, number_columns(tables, [columns[name] for name in names], encoder.numbers.missing, read)
 
 
 def named_by(encoder: InputEncoder, table: StoredTable) -> tuple[str, ...]:
@@ -202,44 +198,24 @@ def scanned_inputs(encoder: InputEncoder, scan: ScannedColumns, dtype: str) -> S
         reach = (np.abs(found.mean - values.center) + found.largest) / np.abs(values.scale)
     wrong = found.infinite or (found.has_missing.any() and not values.impute)
     if wrong or not (reach <= np.finfo(dtype).max).all():  # the reach is an upper bound, so that the check may find nothing
-        _check_encoded(encoder, scan.table, scan.names, dtype)
+        _check_encoded(encoder, scan.table, dtype)
     unseen = values.unexpected_missing(found.rows - found.count)
-    columns = stripes(scan.table.numbers(scan.names))
-    encode: Encode = ScannedRows(scan.table, scan.names, tuple(columns), values, bool(found.has_missing.any()))
+    encode: Encoder = ScannedRows(scan.table, tuple(stripes(scan.columns)), values, bool(found.has_missing.any()))
     digests = [digest.hexdigest()[:DIGITS] for digest in found.hashes]
     if len(digests) != len(values.columns):  # used by position: one digest for all
         digests = [hashlib.sha256("".join(digests).encode()).hexdigest()[:DIGITS]] * len(values.columns)
     by_name, names = dict(zip([column.name for column in values.columns], digests, strict=True)), scan.names
     if encoder.categories.columns:
-        encode, names = EmbeddedRows(encode, values.width, scan.table, encoder.categories), encoder.order
-        unknown, codes = encode.scan(np.dtype(dtype))
+        encode, names = CategoryRows(encode, values.width, scan.table, encoder.categories), encoder.order
+        unknown, codes = encode.scan()
         unseen, by_name = unseen + unknown, by_name | codes
     warn_unseen(unseen, encoder.categories.embedded)
     return StoredInputs(scan.table, names, encoder.width, np.dtype(dtype), encode, tuple(by_name[name] for name in encoder.order))
 
 
-def unscanned_inputs(encoder: InputEncoder, table: StoredTable, dtype: str) -> StoredInputs:
-    """Return the encoded inputs of a table that has not been scanned: each block is checked when it is read."""
-    names, warned = named_by(encoder, table), False
-
-    def encode(spans: Sequence[Span], out: Array) -> None:
-        nonlocal warned
-        start = 0
-        for block in table.tables(spans, names):
-            encoded = out[start : start + block.rows]
-            encoded[...] = 0
-            unseen = encoder.encode_counting(block, encoded)
-            if unseen and not warned:
-                warned = True
-                warn_unseen(unseen, encoder.categories.embedded)
-            start += block.rows
-
-    return StoredInputs(table, names, encoder.width, np.dtype(dtype), encode)
-
-
-def _check_encoded(encoder: InputEncoder, table: StoredTable, names: Sequence[str], dtype: str) -> None:
+def _check_encoded(encoder: InputEncoder, table: StoredTable, dtype: str) -> None:
     """Encode all rows, which raises the DataError of the first row that cannot be encoded."""
-    for block in table.tables([(0, table.rows)], names):
+    for block in table.tables([(0, table.rows)], named_by(encoder, table)):
         encoder.encode_counting(block, np.zeros((block.rows, encoder.width), dtype))
 
 
@@ -250,23 +226,21 @@ class ScannedRows:
     Attributes
     ----------
     table : StoredTable
-    names : tuple of str
-    columns : tuple of StoredColumn
-        Columns of these names, with adjacent ones joined.
+    columns : tuple of StoredColumn or ConvertedColumn
+        Columns of the numbers, with adjacent ones joined.
     numbers : NumberEncoder
     has_missing : bool
         True if any value is missing.
     """
 
     table: StoredTable
-    names: tuple[str, ...]
-    columns: tuple[StoredColumn, ...]
+    columns: tuple[Readable, ...]
     numbers: NumberEncoder
     has_missing: bool
 
     def __call__(self, spans: Sequence[Span], out: Array) -> None:
-        """Fill `out`, shape (rows, width), with the rows of spans, one after the other."""
-        width, step = len(self.numbers.fill), self.table.step(self.names)
+        """Implement `Encoder`."""
+        width, step = len(self.numbers.fill), self.table.step_of(self.columns)
         scratch = np.empty((max(1, min(step, CELLS // width)), width))
         start = 0
         with np.errstate(all="ignore"):  # underflow gives 0
@@ -278,6 +252,10 @@ class ScannedRows:
                     for rows in row_blocks(len(block), len(scratch)):
                         self._encode([values[rows] for values in parts], block[rows], scratch)
                 start += len(block)
+
+    def of(self, table: StoredTable) -> ScannedRows:
+        """Implement `Encoder`."""
+        return replace(self, table=table)
 
     @cached_property
     def _plain(self) -> bool:

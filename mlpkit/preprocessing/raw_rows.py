@@ -15,9 +15,8 @@ from mlpkit.data.disk.arrays import KEEP
 from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.frames import as_table
 from mlpkit.data.shards import are_files
-from mlpkit.data.sources import open_source, read_source, spill_source
+from mlpkit.data.sources import notations, open_source, read_source, spill_source
 from mlpkit.data.table import Rows, Table, data_error, missing_columns
-from mlpkit.data.written_numbers import Notation
 from mlpkit.errors import DataError, SpecError
 from mlpkit.preprocessing import InputEncoder
 from mlpkit.preprocessing.labels import missing_target_error, missing_targets
@@ -140,6 +139,8 @@ def _with_targets(spec: Spec, rows: RawRows, *, drop: bool) -> RawRows:
 
 def _table(spec: Spec, source: Any, needed: list[str] | None, storage: Storage) -> Table | StoredTable:
     data = spec.data
+    if isinstance(source, StoredTable):  # of a fold
+        return source
     if storage == "disk" or (storage == "by spec" and not data.in_memory):
         stored = open_source(spec, source, needed)
         if stored is not None:
@@ -172,12 +173,6 @@ def _check_units(spec: Spec, used: set[str]) -> None:
     if unknown := [name for name in spec.data.units if name not in used]:
         help = f"use one of {', '.join(sorted(used - {''})[:20])}"
         raise SpecError.at(f"data.units.{unknown[0]}", f"{unknown[0]!r} is neither an input nor the target", help)
-
-
-def notations(spec: Spec) -> dict[str, Notation]:
-    """Return the notations of numbers in `data.units`, by column."""
-    decimal = spec.data.decimal
-    return {name: Notation(unit.unit, unit.decimal or decimal, unit.magnitudes) for name, unit in spec.data.units.items()}
 
 
 def own_path(spec: Spec, path: str | tuple[str, ...]) -> str | Path | list[Path]:

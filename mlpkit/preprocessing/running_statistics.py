@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.disk.table import StoredTable, stripes
+from mlpkit.data.disk.columns import Readable, stripes
+from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.table import Rows
 from mlpkit.preprocessing.statistics import median, robust_scale, unequal
 
@@ -191,7 +192,7 @@ def _first_values(block: Vector) -> Vector:
 
 def scan_rows(
     table: StoredTable,
-    names: Sequence[str],
+    columns: Sequence[Readable],
     selections: Sequence[Rows | None],
     weights: Vector | None = None,
     *,
@@ -203,8 +204,8 @@ def scan_rows(
     ----------
     table : StoredTable
         Any rows of the file.
-    names : sequence of str
-        Numeric columns.
+    columns : sequence of StoredColumn or ConvertedColumn
+        Columns of numbers.
     selections : sequence of (array of int, sorted, or None)
         Row numbers; None for all rows.
     weights : array, optional
@@ -217,7 +218,7 @@ def scan_rows(
     DataError
         The file has changed or cannot be read.
     """
-    columns, step = table.numbers(names), table.step(names)
+    step = table.step_of(columns)
     widths = [column.width for column in columns]
     each = [weights, *[None] * (len(selections) - 1)]
     found = [

@@ -20,8 +20,8 @@ from mlpkit.model.model import Model
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import Array, Metric, Task
 from mlpkit.preprocessing.labelled import Labelled, encode_rows, measured_rows
-from mlpkit.preprocessing.on_disk import unscanned_inputs
 from mlpkit.preprocessing.soft_targets import PREDICTED
+from mlpkit.preprocessing.unscanned import unscanned_inputs
 from mlpkit.provenance.placeholders import require
 from mlpkit.training.evaluation import measure, row_answers
 

@@ -102,11 +102,16 @@ def test_wrong_words_are_an_error_of_the_spec(treatment):
         mlpkit.Spec.model_validate(SPEC | {"preprocessing": {"columns": {"smoker": treatment}}})
 
 
-def test_a_column_on_disk_has_no_words(tmp_path):
-    np.save(tmp_path / "rows.npy", np.random.default_rng(0).integers(0, 2, (40, 3)))
+def test_numbers_on_disk_are_booleans(tmp_path):
+    values = np.random.default_rng(0).integers(0, 2, (40, 3))
+    np.save(tmp_path / "rows.npy", values)
     data = {"path": str(tmp_path / "rows.npy"), "target": "x2", "in_memory": False}
-    with pytest.raises(SpecError, match="'x0' stays on disk, and columns on disk hold no words for true and false"):
-        mlpkit.train(SPEC | {"data": data, "preprocessing": {"columns": {"x0": "boolean"}}})
+    written = SPEC | {"data": data, "preprocessing": {"columns": {"x0": "boolean"}}}
+    assert [column.kind for column in mlpkit.train(written).input_encoder.columns] == ["boolean", "number"]
+    values[7, 0] = 2
+    np.save(tmp_path / "rows.npy", values)
+    with pytest.raises(DataError, match=r"'x0' has 2 in row 7 of .*rows\.npy, which is neither true nor false"):
+        mlpkit.train(written)
 
 
 @pytest.mark.parametrize(

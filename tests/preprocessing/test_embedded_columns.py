@@ -337,8 +337,6 @@ def test_texts_in_an_npy_file_may_stay_on_disk(small_blocks, tmp_path):
     assert np.array_equal(disk.train.inputs[0 : len(disk.train.inputs)], memory.train.inputs)
 
 
-def test_only_embedded_categories_stay_on_disk(tmp_path):
-    with pytest.raises(SpecError, match="'zip' stays on disk, and columns on disk can be embedded, but not one-hot encoded"):
-        prepare(Spec.model_validate(on_disk(stored(tmp_path), False, {**TREATED, "zip": "one_hot"})))
+def test_an_ignored_column_on_disk_is_one_of_the_inputs(tmp_path):
     with pytest.raises(SpecError, match="'other' is not one of the inputs"):
         prepare(Spec.model_validate(on_disk(stored(tmp_path), False, {**TREATED, "other": "ignore"})))

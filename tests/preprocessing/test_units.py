@@ -160,7 +160,7 @@ def test_numbers_on_disk_have_a_unit_for_texts_that_come_later(tmp_path):
     with h5py.File(tmp_path / "texts.h5", "w") as file:
         file["price"] = WRITTEN["price"].tolist()
         file["cost"] = CLEAN["cost"].to_numpy()
-    with pytest.raises(DataError, match="only numeric columns can stay on disk"):
+    with pytest.raises(DataError, match="holds texts, which cannot be read from disk as numbers"):
         mlpkit.train(PLAIN | {"data": data | {"path": str(tmp_path / "texts.h5")}, "preprocessing": {}})
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from mlpkit.data.disk.block_reader import OpenFile, PlainExtent, extent_of
-from mlpkit.data.disk.table import StoredColumn, StoredTable, StoredTexts
+from mlpkit.data.disk.columns import StoredColumn, StoredTexts
+from mlpkit.data.disk.table import AnyColumn, StoredTable
 from mlpkit.data.table import UnusableColumn, data_error
 from mlpkit.errors import DataError
 
@@ -17,7 +18,7 @@ KEEP = (
     'arrays of NPY and HDF5 files can stay on disk: numpy.save(PATH, array), or h5py.File(PATH, "w")["x"] = array; '
     'or set "in_memory" to true'
 )
-Columns = dict[str, StoredColumn | StoredTexts | UnusableColumn]
+Columns = dict[str, AnyColumn]
 
 
 def stored_source(source: Any, names: Sequence[str] | None = None, default: str = "x") -> StoredTable | None:

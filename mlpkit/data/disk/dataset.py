@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,15 @@ from numpy.typing import NDArray
 from mlpkit.data.disk.table import BLOCKS, Span, StoredTable
 from mlpkit.plugin import Array, Targets
 
-Encode = Callable[[Sequence[Span], Array], None]  # fills an array with the encoded rows of spans, one after the other
+
+class Encoder(Protocol):
+    """Encoder of the rows of a table on disk."""
+
+    def __call__(self, spans: Sequence[Span], out: Array) -> None:
+        """Fill `out`, shape (rows, width), with the encoded rows of spans, one after the other."""
+
+    def of(self, table: StoredTable) -> Encoder:
+        """Return the encoder of some of the rows, which are given as a table."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +35,7 @@ class StoredInputs:
     width : int
         Number of encoded columns.
     dtype : numpy.dtype
-    encode : callable
+    encode : Encoder
     digests : tuple of str
         Digest of the raw values of each input column, to detect changed data; empty if it was not computed.
     """
@@ -35,7 +44,7 @@ class StoredInputs:
     columns: tuple[str, ...]
     width: int
     dtype: np.dtype[np.floating]
-    encode: Encode
+    encode: Encoder
     digests: tuple[str, ...] = ()
 
     def __len__(self) -> int:

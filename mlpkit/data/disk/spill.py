@@ -1,7 +1,7 @@
 """Rows of text files, Parquet and shards on disk: they are read once, a batch at a time, and kept in a temporary file of equal records.
 
-A column of the first batch decides on its form: numbers are float64, integers of the target int64, and texts the codes of their values,
-which are in memory once each.
+The first batch with a value decides on the form of a column: numbers are float64, integers of the target int64, booleans and dates those
+of NumPy, and texts are the codes of their values, which are in memory once each.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import tempfile
 import weakref
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,21 +18,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.coded_column import coded
-from mlpkit.data.column_types import BOOLEANS
-from mlpkit.data.columns import object_column
+from mlpkit.data.coded_values import coded_values
 from mlpkit.data.csv.text_column import TextColumn
 from mlpkit.data.disk.block_reader import OpenFile, PlainExtent
-from mlpkit.data.disk.table import StoredColumn, StoredTable, StoredTexts
+from mlpkit.data.disk.columns import MOST_TEXTS, StoredCodes, StoredColumn
+from mlpkit.data.disk.table import AnyColumn, StoredTable
 from mlpkit.data.joined_tables import all_missing
 from mlpkit.data.table import Table, UnusableColumn, column_width, data_error
+from mlpkit.errors import DataError
 
 BATCH = 2**14  # rows that are converted at once
-MOST_TEXTS = 2**20  # different texts of a column, which are in memory
+MOST_LABELS = MOST_TEXTS // 64  # different numbers of a column that may be labels
+CODE = np.dtype(np.float64)  # of a code
+FLAGS = ("False", "True", None)  # by the byte of a boolean
 MISSING = {"f": np.nan, "M": np.datetime64("NaT")}  # by the kind of numbers that can be missing
 SAME = 'write all files with the same types; or set "in_memory" to true'
 
 
-def spill(tables: Iterable[Table], source: str, whole: Collection[str]) -> StoredTable:
+def spill(tables: Iterable[Table], source: str, labels: Collection[str] = (), categories: Collection[str] = ()) -> StoredTable:
     """Return the rows of tables as a table on disk. Its file is removed when the table is no longer used.
 
     Parameters
@@ -41,8 +44,10 @@ def spill(tables: Iterable[Table], source: str, whole: Collection[str]) -> Store
         Batches of rows of the same columns.
     source : str
         Name of the files, for errors.
-    whole : collection of str
-        Columns of labels: numbers of text files are kept as texts too, if they have few different values, and integers as integers.
+    labels : collection of str
+        Columns of the target: numbers of text files are kept as texts too, if they have few different values, and integers as integers.
+    categories : collection of str
+        Columns whose values are kept as texts, also if they are numbers.
 
     Raises
     ------
@@ -52,7 +57,7 @@ def spill(tables: Iterable[Table], source: str, whole: Collection[str]) -> Store
     handle, path = tempfile.mkstemp(prefix="mlpkit-rows-")
     try:
         with os.fdopen(handle, "wb") as stream:
-            columns, written = _written(tables, stream, path, whole)
+            columns, written = _written(tables, stream, path, labels, categories)
         file = OpenFile(path)
     except BaseException:
         os.unlink(path)
@@ -65,7 +70,8 @@ def spill(tables: Iterable[Table], source: str, whole: Collection[str]) -> Store
         found[name] = column.stored(extent, at)
         at += column.size
     shards = tuple(written.files), np.array(written.starts)
-    return StoredTable(found, source, written.named, written.rows, shards=shards, text_file=written.text_file)
+    table = StoredTable(found, source, written.named, written.rows, shards=shards, text_file=written.text_file)
+    return replace(table, declared=written.declared)
 
 
 def _remove(path: str, file: OpenFile) -> None:
@@ -78,13 +84,14 @@ def _remove(path: str, file: OpenFile) -> None:
 
 @dataclass
 class _Written:
-    """Files whose rows were written, the first row of each, and the number of rows."""
+    """Files whose rows were written, the first row of each, the number of rows, and what the tables declare."""
 
     files: list[str]
     starts: list[int]
     rows: int = 0
     named: bool = True
     text_file: bool = False
+    declared: dict[str, bool] = field(default_factory=dict)
 
     def add(self, table: Table) -> None:
         """Count the rows of a batch."""
@@ -92,15 +99,18 @@ class _Written:
             self.files.append(table.source)
             self.starts.append(self.rows)
         self.rows += table.rows
+        self.declared |= table.declared
         self.named, self.text_file = table.named, table.text_file
 
 
-def _written(tables: Iterable[Table], stream: IO[bytes], path: str, whole: Collection[str]) -> tuple[dict[str, _Column], _Written]:
+def _written(
+    tables: Iterable[Table], stream: IO[bytes], path: str, labels: Collection[str], categories: Collection[str]
+) -> tuple[dict[str, _Column], _Written]:
     """Write all rows; return the columns of the file, and what was written."""
     columns: dict[str, _Column] = {}
     written = _Written([], [])
     for table in tables:
-        columns = columns or {name: _Column.of(name, table, name in whole) for name in table.names}
+        columns = columns or {name: _Column.of(name, table, labels, categories) for name in table.names}
         if table.records:  # a key that a row lacks is a missing value
             columns |= {name: _Column.late(name, table) for name in table.names if name not in columns}
             table = table.with_missing_columns({name: column.width for name, column in columns.items() if name not in table})
@@ -128,6 +138,12 @@ class _Column:
     codes : dict of str or None to int, or None
         Code of each text; None for numbers alone.
     error : UnusableColumn or None
+    decided : bool
+        False as long as no row has a value, so that it may still become a column of texts.
+    category : bool
+        True for values that are categories, also if they are numbers.
+    gaps : bool
+        True for booleans of which some are missing.
     """
 
     name: str
@@ -136,22 +152,26 @@ class _Column:
     width: int = 1
     codes: dict[str | None, int] | None = None
     error: UnusableColumn | None = None
+    decided: bool = True
+    category: bool = False
+    gaps: bool = False
 
     @classmethod
-    def of(cls, name: str, table: Table, whole: bool) -> _Column:
+    def of(cls, name: str, table: Table, labels: Collection[str], categories: Collection[str]) -> _Column:
         """Return the form of a column by its first batch."""
         values: Any = table.columns[name]
+        label = name in labels
+        category = not label and (name in categories or name in table.declared)
         if isinstance(values, UnusableColumn):
             return cls(name, table.source, None, error=values)
+        decided = label or not all_missing(values)
+        if category or (decided and _has_texts(values)):
+            return cls(name, table.source, None, codes={}, category=category)
         if values.dtype == object:
-            numeric = isinstance(values, TextColumn) and values.numbers() is not None
-            if numeric:
-                return cls(name, table.source, np.dtype(np.float64), codes={} if whole else None)
-            flags = {text.lower() if text else "" for text in coded(values)[1]} <= BOOLEANS.keys()
-            return cls(name, table.source, np.dtype(bool)) if flags and not whole else cls(name, table.source, None, codes={})
-        integers = (np.uint64 if values.dtype == np.uint64 else np.int64) if whole else np.float64
+            return cls(name, table.source, np.dtype(np.float64), codes={} if label else None, decided=decided)
+        integers = (np.uint64 if values.dtype == np.uint64 else np.int64) if label else np.float64
         kinds = {"b": bool, "M": "datetime64[us]", **dict.fromkeys("iu", integers)}
-        return cls(name, table.source, np.dtype(kinds.get(values.dtype.kind, np.float64)), column_width(values))
+        return cls(name, table.source, np.dtype(kinds.get(values.dtype.kind, np.float64)), column_width(values), decided=decided)
 
     @classmethod
     def late(cls, name: str, table: Table) -> _Column:
@@ -163,13 +183,17 @@ class _Column:
     @property
     def size(self) -> int:
         """Bytes of a row."""
-        return (0 if self.dtype is None else self.dtype.itemsize * self.width) + (0 if self.codes is None else 8)
+        return (0 if self.dtype is None else self.dtype.itemsize * self.width) + (0 if self.codes is None else CODE.itemsize)
 
     def records(self, table: Table) -> list[NDArray[np.uint8]]:
         """Return the values of a batch as bytes, shape (rows, bytes of a part)."""
         if self.error is not None:
-            return []
+            return [np.zeros((table.rows, self.size), np.uint8)] if self.size else []
         column = table[self.name]
+        if not self.decided and not all_missing(column):
+            self.decided = True
+            if _has_texts(column) or column.dtype.kind == "b":
+                self.dtype, self.codes = None, {None: 0}  # the rows before have the code NaN
         parts = [] if self.dtype is None else [self._numbers(column, table)]
         if self.codes is not None:
             parts.append(self._coded(column, table))
@@ -177,12 +201,12 @@ class _Column:
 
     def _numbers(self, column: Any, table: Table) -> NDArray[Any]:
         assert self.dtype is not None
+        if self.dtype == bool and not self._fits(column) and (all_missing(column) or _are_flags(column)):
+            self.gaps = True
+            codes, texts = (np.zeros(len(column), np.intp), [None]) if column.dtype != object else coded(column)
+            return np.array([FLAGS.index(text) for text in texts], np.uint8)[codes]
         values = column
-        if column.dtype == object and self.dtype == bool:
-            codes, texts = coded(column)
-            known = [BOOLEANS.get(text.lower()) if text else None for text in texts]
-            values = None if None in known else np.array(known, bool)[codes]
-        elif column.dtype == object:
+        if column.dtype == object:
             values = column.numbers() if isinstance(column, TextColumn) else None
         if not self._fits(values):
             if self.dtype.kind in MISSING and all_missing(column):
@@ -201,41 +225,48 @@ class _Column:
             return values.dtype.kind in "iu" and np.can_cast(values.dtype, self.dtype)
         return values.dtype.kind in {"b": "b", "M": "M"}.get(self.dtype.kind, "iuf")
 
-    def _coded(self, column: Any, table: Table) -> NDArray[np.int64]:
+    def _coded(self, column: Any, table: Table) -> NDArray[np.float64]:
+        """Return the codes of a batch, NaN for numbers that are no labels."""
         assert self.codes is not None
+        if self.dtype is not None and len(self.codes) > MOST_LABELS:
+            return np.full(table.rows, np.nan)
+        own, texts = self._values(column, table)
+        found = np.array([self.codes.setdefault(text, len(self.codes)) for text in texts], CODE)
+        if self.dtype is None and len(self.codes) > MOST_TEXTS:
+            self.error, self.codes = UnusableColumn(0, self._too_many(table)), {}
+        return found[own]
+
+    def _values(self, column: Any, table: Table) -> tuple[NDArray[np.intp], Sequence[str | None]]:
+        """Return the code of each row of a batch among the texts of the batch, and these texts."""
         if all_missing(column):
-            column = object_column([None] * table.rows)
-        if column.dtype != object:
+            return np.zeros(table.rows, np.intp), [None]
+        if column.dtype != object and column.dtype.kind != "b" and not self.category:
             message = f"the column {self.name!r} holds texts in {self.first}, but other values from {table.place(0)} on"
             raise data_error(message, table.source, help=SAME)
-        if self.dtype is not None and len(self.codes) > MOST_TEXTS // 64:  # numbers, not labels
-            return np.zeros(table.rows, np.int64)
-        own, texts = coded(column)
-        numbers = np.array([self.codes.setdefault(text, len(self.codes)) for text in texts], np.int64)
-        if len(self.codes) > MOST_TEXTS:
-            raise data_error(f"the column {self.name!r} has more than {MOST_TEXTS:,} different texts", table.source, help=SAME)
-        return numbers[own]
+        return coded_values(table, self.name)
 
-    def stored(self, extent: PlainExtent, at: int) -> Any:
+    def _too_many(self, table: Table) -> DataError:
+        message = f"the column {self.name!r} has more than {MOST_TEXTS:,} different texts, too many to keep in memory beside rows on disk"
+        help = f'leave it out: "preprocessing": {{"columns": {{"{self.name}": "ignore"}}}}; or set "in_memory" to true'
+        return data_error(message, table.source, help=help)
+
+    def stored(self, extent: PlainExtent, at: int) -> AnyColumn:
         """Return the column of the table on disk, from an offset of each row on."""
         if self.error is not None:
             return UnusableColumn(extent.rows, self.error.error)
-        behind = at + (0 if self.dtype is None else self.dtype.itemsize * self.width)
-        if self.codes is None or (self.dtype is not None and len(self.codes) > MOST_TEXTS // 64):
-            assert self.dtype is not None
+        if self.gaps:
+            return StoredCodes(FLAGS, StoredColumn(extent, at, np.dtype(np.uint8)), ordered=False)
+        if self.dtype is not None and (self.codes is None or len(self.codes) > MOST_LABELS):
             return StoredColumn(extent, at, self.dtype, self.width)
-        return SpilledTexts(list(self.codes), extent.file.path, StoredColumn(extent, behind, np.dtype(np.int64)))
+        behind = at + (0 if self.dtype is None else self.dtype.itemsize * self.width)
+        return StoredCodes(list(self.codes or ()), StoredColumn(extent, behind, CODE))
 
 
-@dataclass(frozen=True)
-class SpilledTexts(StoredTexts):
-    """Column of texts, whose codes are on disk."""
+def _has_texts(column: Any) -> bool:
+    """Return True for texts that are not all numbers."""
+    return column.dtype == object and not (isinstance(column, TextColumn) and column.numbers() is not None)
 
-    def read(self, rows: slice) -> NDArray[Any]:
-        """Implement `StoredTexts.read`."""
-        assert self.codes is not None
-        extent, count = self.codes.extent, rows.stop - rows.start
-        raw = np.empty(count * extent.record, np.uint8)
-        extent.read(rows.start, rows.stop, raw)
-        found: NDArray[Any] = object_column(self.dataset)[self.codes.view(raw, count)[:, 0]]
-        return found
+
+def _are_flags(column: Any) -> bool:
+    """Return True for booleans of which some are missing."""
+    return column.dtype == object and set(coded(column)[1]) <= set(FLAGS)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlpkit.data.coded_column import CodedColumn, CodedTexts
-from mlpkit.data.columns import Column
-from mlpkit.data.disk.block_reader import Bytes, Extent, unreadable
+from mlpkit.data.disk.columns import Readable, StoredCodes, StoredColumn, StoredTexts
 from mlpkit.data.table import Rows, Table, UnusableColumn, data_error, missing_columns
 from mlpkit.data.written_numbers import AnyNotation
 from mlpkit.errors import DataError
@@ -22,65 +21,9 @@ from mlpkit.text.column_names import unique
 
 BLOCK = 2**19  # bytes read at once: fits in a core's cache, and is enough for sequential disk reads
 BLOCKS = 8  # blocks of a Table; creating a Table takes as long as reading a few blocks
-CODES = 2**14  # codes of texts that are read at once
 TEXT = 64  # least bytes that a text takes in memory
 Span = tuple[int, int]  # first row, and last row + 1
-
-
-@dataclass(frozen=True)
-class StoredColumn:
-    """Numeric column, stored in some of the bytes of each row of an extent.
-
-    Attributes
-    ----------
-    extent : Extent
-    at : int
-        Offset of the column in the bytes of a row.
-    dtype : numpy.dtype
-    width : int
-        Number of values per row.
-    """
-
-    extent: Extent
-    at: int
-    dtype: np.dtype[Any]
-    width: int = 1
-
-    def view(self, raw: Bytes, rows: int) -> NDArray[Any]:
-        """Return the column, shape (rows, width), as a view of the bytes of rows of its extent."""
-        strides = self.extent.record, self.dtype.itemsize
-        return np.ndarray((rows, self.width), self.dtype, raw.data, self.at, strides)
-
-    def followed_by(self, other: StoredColumn) -> bool:
-        """Return True if another column begins where this one ends, so that both can be read as one."""
-        ends = self.at + self.width * self.dtype.itemsize
-        return (self.extent, self.dtype, ends) == (other.extent, other.dtype, other.at)
-
-
-@dataclass(frozen=True)
-class StoredTexts:
-    """Column of texts, which only libhdf5 can read; or their codes, by which `dataset` has the texts."""
-
-    dataset: Any
-    path: str
-    codes: StoredColumn | None = None
-
-    def select(self, table: StoredTable) -> CodedColumn:
-        """Return the codes of all rows of a table, with their texts."""
-        assert self.codes is not None
-        codes, start = np.empty(table.rows, np.intp), 0
-        for [part] in table.blocks([(0, table.rows)], [self.codes], CODES):
-            codes[start : start + len(part)] = part[:, 0]
-            start += len(part)
-        return CodedColumn(CodedTexts(codes, self.dataset, ordered=table.index is None))
-
-    def read(self, rows: slice) -> NDArray[Any]:
-        """Return some of the rows as an object array."""
-        try:
-            found: NDArray[Any] = self.dataset[rows]
-        except (OSError, RuntimeError, ValueError, TypeError, KeyError) as error:
-            raise unreadable(self.path, error) from error
-        return found
+AnyColumn: TypeAlias = StoredColumn | StoredCodes | StoredTexts | UnusableColumn
 
 
 @dataclass(frozen=True)
@@ -89,7 +32,7 @@ class StoredTable:
 
     Attributes
     ----------
-    columns : mapping of str to StoredColumn, StoredTexts or UnusableColumn
+    columns : mapping of str to StoredColumn, StoredCodes, StoredTexts or UnusableColumn
     source : str
         Path of the file, for error messages.
     named : bool
@@ -104,9 +47,11 @@ class StoredTable:
         Files that the rows come from, and the first row of each.
     text_file : bool
         True for texts of text files.
+    declared : mapping of str to bool
+        As for a `Table`.
     """
 
-    columns: Mapping[str, StoredColumn | StoredTexts | UnusableColumn]
+    columns: Mapping[str, AnyColumn]
     source: str
     named: bool
     stored: int
@@ -114,6 +59,7 @@ class StoredTable:
     units: Mapping[str, AnyNotation] = field(default_factory=dict)
     shards: tuple[tuple[str, ...], Rows] | None = None
     text_file: bool = False
+    declared: Mapping[str, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", dict(zip(unique(list(self.columns)), self.columns.values(), strict=True)))
@@ -133,12 +79,13 @@ class StoredTable:
 
     def numbers(self, names: Sequence[str]) -> list[StoredColumn]:
         """Return some of the columns. Raise DataError if one does not exist, or holds texts or dates."""
-        self._check(names)
+        self.check(names)
         found = []
         for name in names:
             column = self.columns[name]
             if not isinstance(column, StoredColumn) or column.dtype.kind not in "biuf":
-                message = f"the input {name!r} of {self.source} is not numeric, and only numeric columns can stay on disk"
+                holds = "texts" if not isinstance(column, StoredColumn) else "dates" if column.dtype.kind == "M" else str(column.dtype)
+                message = f"the input {name!r} of {self.source} holds {holds}, which cannot be read from disk as numbers"
                 help = f'leave it out: "preprocessing": {{"columns": {{"{name}": "ignore"}}}}; or set "in_memory" to true'
                 raise data_error(message, self.source, help=help)
             found.append(column)
@@ -151,7 +98,7 @@ class StoredTable:
 
     def separated(self) -> StoredTable:
         """Return the table with a column x0, x1 and so on for each value of a column x of several values per row."""
-        columns: dict[str, StoredColumn | StoredTexts | UnusableColumn] = {}
+        columns: dict[str, AnyColumn] = {}
         for name, column in self.columns.items():
             if isinstance(column, StoredColumn) and column.width > 1:
                 size = column.dtype.itemsize
@@ -167,30 +114,41 @@ class StoredTable:
 
     def select(self, names: Sequence[str]) -> Table:
         """Read some of the columns into memory. Raise DataError that names those that do not exist."""
-        self._check(names)
+        self.check(names)
         columns: dict[str, Any] = {}
         start = 0
-        of_texts = {name: column for name in names if isinstance(column := self.columns[name], StoredTexts) and column.codes is not None}
-        others = [name for name in names if name not in of_texts]
+        coded = {name: column for name in names if isinstance(column := self.columns[name], StoredCodes)}
+        others = [name for name in names if name not in coded]
         for block in self.tables([(0, self.rows)], others) if others else ():
             for name, values in block.columns.items():
                 if not start:
                     columns[name] = np.empty((self.rows, *values.shape[1:]), values.dtype)
                 columns[name][start : start + block.rows] = values
             start += block.rows
-        columns |= {name: column.select(self) for name, column in of_texts.items()}
+        columns |= {name: self._texts(column) for name, column in coded.items()}
         numbers = np.arange(self.rows, dtype=np.int32) if self.index is None and self.rows < 2**31 else self.index
-        return self._in_memory({name: columns[name] for name in names}, numbers).with_units(self.units)
+        return self.in_memory({name: columns[name] for name in names}, numbers).with_units(self.units)
 
-    def _in_memory(self, columns: Mapping[str, Any], numbers: NDArray[Any] | None) -> Table:
+    def _texts(self, column: StoredCodes) -> CodedColumn:
+        """Return the texts of all rows of a column."""
+        codes, start = np.empty(self.rows, np.intp), 0
+        for [part] in self.blocks([(0, self.rows)], [column.codes], max(1, BLOCK // column.codes.extent.record)):
+            codes[start : start + len(part)] = column.indices(part[:, 0])
+            start += len(part)
+        whole = self.index is None and column.ordered
+        return CodedColumn(CodedTexts(codes, column.texts, ordered=True)) if whole else column.column(codes)
+
+    def in_memory(self, columns: Mapping[str, Any], numbers: NDArray[Any] | None) -> Table:
         """Return columns of some of the rows as a table that knows the file of each row."""
-        table = Table(columns, source=self.source, named=self.named, numbers=numbers, text_file=self.text_file)
+        declared = {name: self.declared[name] for name in columns if name in self.declared}
+        table = Table(columns, source=self.source, named=self.named, numbers=numbers, text_file=self.text_file, declared=declared)
         table.by_line = False
         if self.shards is not None:
             table.files, table.starts = self.shards
         return table
 
-    def _check(self, names: Sequence[str]) -> None:
+    def check(self, names: Sequence[str]) -> None:
+        """Raise DataError for columns that do not exist or cannot be used."""
         if missing := [name for name in names if name not in self.columns]:
             raise missing_columns(missing, self.names, self.source)
         for name in names:
@@ -205,10 +163,13 @@ class StoredTable:
 
     def step(self, names: Sequence[str]) -> int:
         """Return the number of rows in a block of some of the columns."""
-        found = [self.columns[name] for name in names]
-        extents = {column.extent for column in found if isinstance(column, StoredColumn)}
-        texts = TEXT * sum(isinstance(column, StoredTexts) for column in found)
-        return max(1, BLOCK // max(1, texts + sum(extent.record for extent in extents)))
+        found = [column for name in names if not isinstance(column := self.columns[name], UnusableColumn)]
+        stored = [column.codes if isinstance(column, StoredCodes) else column for column in found if not isinstance(column, StoredTexts)]
+        return self.step_of(stored, TEXT * (len(found) - len(stored)))
+
+    def step_of(self, columns: Sequence[Readable], others: int = 0) -> int:
+        """Return the number of rows in a block of columns with as many other bytes per row."""
+        return max(1, BLOCK // max(1, others + sum(extent.record for extent in {column.extent for column in columns})))
 
     def runs(self, names: Sequence[str]) -> NDArray[np.intp]:
         """Return the first row of the table in each block of the file, and the number of rows at the end."""
@@ -233,7 +194,7 @@ class StoredTable:
                     yield (start, stop), slice(None) if stop - start == end - first else self.index[first:end] - start
                 first = end
 
-    def blocks(self, spans: Sequence[Span], columns: Sequence[StoredColumn], step: int) -> Iterator[list[NDArray[Any]]]:
+    def blocks(self, spans: Sequence[Span], columns: Sequence[Readable], step: int) -> Iterator[list[NDArray[Any]]]:
         """Yield the rows of spans of the table, at most `step` at a time, each column as an array of shape (rows, width).
 
         The arrays are valid until the next block is requested.
@@ -248,27 +209,19 @@ class StoredTable:
 
     def tables(self, spans: Sequence[Span], names: Sequence[str]) -> Iterator[Table]:
         """Yield the rows of spans as tables that own their data, text columns included."""
-        found = [column for name in names if isinstance(column := self.columns[name], StoredColumn)]
+        found = {name: column for name in names if isinstance(column := self.columns[name], (StoredColumn, StoredCodes))}
         step = BLOCKS * self.step(names)
-        blocks = self.blocks(spans, found, step)
+        stored = [column.codes if isinstance(column, StoredCodes) else column for column in found.values()]
+        blocks = self.blocks(spans, stored, step)
         for (start, stop), chosen in self.places(spans, step):
-            numbers = iter(next(blocks) if found else ())
-            columns: dict[str, Column] = {}
+            parts = dict(zip(found, next(blocks) if found else (), strict=True))
+            columns: dict[str, Any] = {}
             for name in names:
                 column = self.columns[name]
                 if isinstance(column, StoredTexts):
                     columns[name] = column.read(slice(start, stop))[chosen]
+                elif isinstance(column, StoredCodes):
+                    columns[name] = column.column(parts[name][:, 0])
                 elif isinstance(column, StoredColumn):
-                    columns[name] = next(numbers).copy()
-            yield self._in_memory(columns, np.arange(start, stop)[chosen])
-
-
-def stripes(columns: Sequence[StoredColumn]) -> list[StoredColumn]:
-    """Return the columns with adjacent ones joined, so that a matrix is read as one column."""
-    joined: list[StoredColumn] = []
-    for column in columns:
-        if joined and joined[-1].followed_by(column):
-            last = joined.pop()
-            column = StoredColumn(last.extent, last.at, last.dtype, last.width + column.width)
-        joined.append(column)
-    return joined
+                    columns[name] = parts[name].copy()
+            yield self.in_memory(columns, np.arange(start, stop)[chosen])

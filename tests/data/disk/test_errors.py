@@ -37,9 +37,9 @@ WRONG = {
     "too large to square": (changed(77, 3, 1e300), {}, DataError, "'x3?' has values too large to compute with"),
     "empty": (changed(slice(None), 0, np.nan), {}, DataError, "'x0' has no value in the training rows"),
     "blurred": (2**62 + np.arange(ROWS * 4).reshape(ROWS, 4) % 5, {}, DataError, "too large to be told apart"),
-    "complex": (X.astype(complex), {}, DataError, "is not numeric, and only numeric columns can stay on disk"),
+    "complex": (X.astype(complex), {}, DataError, "'x' of .* holds complex128, which cannot be read from disk as numbers"),
     "an ignored column that is no input": (X, {"preprocessing": {"columns": {"z": "ignore"}}}, SpecError, "'z' is not one of the inputs"),
-    "one_hot": (X, {"preprocessing": {"columns": {"x": "one_hot"}}}, SpecError, "stays on disk"),
+    "one_hot": (X, {"preprocessing": {"columns": {"x": "one_hot"}}}, DataError, "'x' has 4 values per row, which cannot be one cat"),
     "nothing left": (X, {"preprocessing": {"columns": {"x": "ignore"}}}, DataError, "there are no input columns"),
 }
 
@@ -92,11 +92,12 @@ def test_columns_that_cannot_be_inputs_are_named(tmp_path):
     with h5py.File(path, "a") as file:
         file["colour"] = Y
         file["images"] = np.zeros((ROWS, 2, 2))
+        file["digits"] = np.arange(ROWS).astype("S")
     with pytest.raises(DataError, match=r"the column 'images' of .* has 3 dimensions"):
         prepare(spec_with(path))
-    with pytest.raises(DataError, match=r"the input 'colour' of .* is not numeric") as caught:
-        prepare(spec_with(path, data={"inputs": ["n", "colour"]}))
-    assert '"colour": "ignore"' in caught.value.help
+    with pytest.raises(DataError, match=r"the input 'digits' of .* holds texts, which cannot be read from disk as numbers") as caught:
+        prepare(spec_with(path, data={"inputs": ["n", "digits"]}))
+    assert '"digits": "ignore"' in caught.value.help
     with pytest.raises(DataError, match="no column 'm' in"):
         prepare(spec_with(path, data={"inputs": ["m"]}))
     with pytest.raises(DataError, match="no column 'z'"):
@@ -105,13 +106,18 @@ def test_columns_that_cannot_be_inputs_are_named(tmp_path):
     assert prepare(spec_with(path, data={"inputs": ["n", "colour"]}, preprocessing=ignored)).inputs.order == ("n",)
 
 
-def test_booleans_of_another_type_than_in_training_are_refused(tmp_path):
-    np.save(tmp_path / "x.npy", np.array([(1.0, True), (0.0, False)] * 50, [("b", "f8"), ("c", "?")]))
+def test_numbers_for_booleans_are_0_and_1(tmp_path):
     rows = {"b": [True, False] * 50, "c": [True, False] * 50}
     spec = spec_with(in_memory=True)
     encoders = (prepared := prepare(spec, rows, ["u", "v"] * 50)).inputs, prepared.target
-    with pytest.raises(DataError, match=r"the input 'b' of .* is not boolean"):
-        prepare(spec_with(), np.load(tmp_path / "x.npy", mmap_mode="r"), ["u", "v"] * 50, encoders=encoders)
+    values = np.array([(1.0, True), (0.0, False)] * 50, [("b", "f8"), ("c", "?")])
+    np.save(tmp_path / "x.npy", values)
+    found = prepare(spec_with(), np.load(tmp_path / "x.npy", mmap_mode="r"), ["u", "v"] * 50, encoders=encoders)
+    assert found.train.inputs[:].tolist() == [[1, 1], [0, 0]] * 50
+    values["b"][7] = 2
+    np.save(tmp_path / "y.npy", values)
+    with pytest.raises(DataError, match=r"'b' has 2.0 in row 7 of .*y\.npy, which is neither true nor false"):
+        prepare(spec_with(), np.load(tmp_path / "y.npy", mmap_mode="r"), ["u", "v"] * 50, encoders=encoders)
 
 
 def test_all_rows_in_a_batch_are_in_memory():

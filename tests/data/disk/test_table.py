@@ -150,7 +150,7 @@ def test_means_and_deviations_are_exact(values, tmp_path):
     np.save(tmp_path / "x.npy", values)
     table = stored_source(np.load(tmp_path / "x.npy", mmap_mode="r"))
     rows = np.flatnonzero(RNG.random(3000) < 0.5)
-    for index, found in zip((None, rows), scan_rows(table, ["x"], [None, rows]), strict=True):
+    for index, found in zip((None, rows), scan_rows(table, table.numbers(["x"]), [None, rows]), strict=True):
         some = values if index is None else values[index]
         np.testing.assert_array_equal(found.count, np.isfinite(some).sum(axis=0))
         largest = np.nanmax(np.abs(some))
@@ -175,13 +175,15 @@ def test_medians_of_many_rows_are_those_of_a_sample(tmp_path, monkeypatch):
     values = RNG.normal(0, 1, (20_000, 2))
     values[1:, 1] = np.nan
     np.save(tmp_path / "x.npy", values)
-    [found] = scan_rows(stored_source(np.load(tmp_path / "x.npy", mmap_mode="r")), ["x"], [None])
+    table = stored_source(np.load(tmp_path / "x.npy", mmap_mode="r"))
+    [found] = scan_rows(table, table.numbers(["x"]), [None])
     assert found.sample.shape == (1000, 2)
     np.testing.assert_array_equal(found.sample, values[::20])
     assert found.medians().tolist() == [np.median(values[::20, 0]), values[0, 1]]
     values[0, 1], values[1, 1] = np.nan, 5.0
     np.save(tmp_path / "x.npy", values)
-    [found] = scan_rows(stored_source(np.load(tmp_path / "x.npy", mmap_mode="r")), ["x"], [None])
+    table = stored_source(np.load(tmp_path / "x.npy", mmap_mode="r"))
+    [found] = scan_rows(table, table.numbers(["x"]), [None])
     assert found.medians()[1] == 5.0  # none of the sample's rows has it: the mean
 
 
