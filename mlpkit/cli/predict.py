@@ -32,9 +32,7 @@ def predict(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Model file.")],
     data: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[DATA]...", help="Rows: a file, a folder or a glob, or several of them; '-' is CSV from stdin, the default."
-        ),
+        typer.Argument(metavar="DATA", help="Rows: a file, a folder or a glob, or several of them; '-' is CSV from stdin, the default."),
     ] = None,
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="FILE|FOLDER", help="File to write, or folder for a file per shard; '-' is stdout.")
@@ -137,8 +135,9 @@ def _is_folder(output: str, sources: list[str]) -> bool:
     path = expanded(output)
     if output.endswith(("/", os.sep)) or os.path.isdir(path):
         return True
-    several = len(sources) > 1 or (sources != ["-"] and shard_paths(sources[0], any_suffix=True) is not None)
-    return several and not Path(output).suffix and not os.path.exists(path)
+    if Path(output).suffix or os.path.exists(path):
+        return False
+    return len(sources) > 1 or (sources != ["-"] and shard_paths(sources[0], any_suffix=True) is not None)
 
 
 def _check_stdin(sources: list[str], *, to_folder: bool) -> None:
@@ -159,5 +158,5 @@ def _files(model: Model, sources: list[str]) -> list[str]:
     found: list[str] = []
     for source in sources:
         files = shard_paths(source, any_suffix=reading(model.spec, source)["format"] is not None)
-        found += [source] if files is None else files
+        found += [expanded(source)] if files is None else files
     return found

@@ -201,6 +201,13 @@ def test_files_of_one_name_are_in_folders_of_their_own(shards, run):
     assert run("predict", "model.h5", "rows", "other/*.gz", "-o", "out").err == "out has the predictions of 4 shards already\n"
 
 
+def test_home_folders_are_found(shards, run, monkeypatch):
+    monkeypatch.setenv("HOME", str(shards))
+    monkeypatch.setenv("USERPROFILE", str(shards))
+    assert run("predict", "model.h5", "~/rows/part-0.csv", "~/rows/part-1.csv", "-o", "~/out/").code == 0
+    assert sorted(outputs("out")) == ["part-0.csv", "part-1.csv"]
+
+
 @pytest.mark.parametrize(
     ("argv", "expected"),
     one_in(

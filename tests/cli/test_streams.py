@@ -278,7 +278,7 @@ def test_completion(environment):
 
 PLUGINS = ["plugins list", "plugins show", "plugins check", "plugins new", "plugins freeze"]
 COMMANDS = ["init", "check", "train", "evaluate", "predict", "explain", "report", "compare", "plot", "serve", "info", "export", "schema"]
-COMMANDS += ["doctor", "import", *PLUGINS]
+COMMANDS += ["cv", "search", "doctor", "import", *PLUGINS]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
