@@ -11,6 +11,7 @@ from mlpkit import BrokenPlugin, Exchange
 from mlpkit.plugin import Array
 
 PAUSE = 0.005  # seconds between two looks at ranks that have not arrived
+AT_ONCE = 0.001  # seconds without a pause, for ranks that come together
 HELP = "pip install 'mlpkit-mpi[mpich]' brings an MPI; on a cluster, load the site's MPI and install mpi4py for it"
 
 
@@ -33,19 +34,24 @@ class MPI(Exchange):
     def _arrivals(self) -> _Arrivals:
         return _Arrivals(self._world)
 
+    @cached_property
+    def _gathering(self) -> _Arrivals:
+        return _Arrivals(self._world)
+
     @property
     def rank(self) -> int:
         return int(self._world.rank)
 
     @property
     def size(self) -> int:
-        _ = self._arrivals  # begun on all ranks at once
+        _ = self._arrivals, self._gathering  # begun on all ranks at once
         return int(self._world.size)
 
     def sum(self, array: Array) -> None:
         self._world.Allreduce(self._mpi.IN_PLACE, array)
 
     def gather(self, value: Any) -> list[Any]:
+        self._gathering.wait(None)  # which a signal interrupts, for example while another rank reads the rows
         return list(self._world.allgather(value))
 
     def arrive(self, seconds: float | None) -> bool:
@@ -74,10 +80,12 @@ class _Arrivals:
         """Wait for the barrier, or go on waiting for it; return False after some seconds."""
         if self.request is None:
             self.request = self.ranks.Ibarrier()
-        end = None if seconds is None else time.monotonic() + seconds
+        begun = time.monotonic()
         while not self.request.Test():
-            if end is not None and time.monotonic() >= end:
+            waited = time.monotonic() - begun
+            if seconds is not None and waited >= seconds:
                 return False
-            time.sleep(PAUSE)
+            if waited > AT_ONCE:
+                time.sleep(PAUSE)
         self.request = None
         return True

@@ -1,11 +1,24 @@
-"""Schedule that does something on one rank before a step, for tests: `--code` gives it to `mlpkit train`."""
+"""Plugins that do something on one rank, for tests: `--code` gives them to `mlpkit train`."""
 
 import os
 import resource
 import signal
+import time
+from pathlib import Path
 from typing import Literal
 
-from mlpkit import Schedule
+from mlpkit import Reader, Schedule
+
+
+class Endless(Reader):
+    """Reader that ends the process of the other rank, and reads on."""
+
+    def open(self, source):
+        parent = os.getppid()
+        children = map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
+        (other,) = (child for child in children if child != os.getpid())
+        os.kill(other, signal.SIGTERM)
+        time.sleep(1000)
 
 
 class Faulty(Schedule):

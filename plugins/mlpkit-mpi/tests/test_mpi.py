@@ -134,6 +134,12 @@ def test_ranks_of_one_machine_map_one_copy_of_the_rows(folder):
     assert out.splitlines() == ["own copy: False"] * 2
 
 
+def test_a_signal_on_a_rank_that_waits_for_the_rows_ends_all(folder):
+    (folder / "rows.endless").write_text("a")
+    code, _, err = on_ranks(folder, 2, "-d", "rows.endless")
+    assert code == 143, err
+
+
 @pytest.mark.parametrize("suffix", ["csv", "npy"])
 def test_rows_on_disk_train_the_same(folder, suffix):
     options = ["-s", "data.in_memory=false"]
