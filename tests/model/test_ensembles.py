@@ -366,6 +366,18 @@ def test_rows_on_disk_train_the_same_as_rows_in_memory(folds, tmp_path):
         mlpkit.train(spec, tmp_path / "x.npy", Y, resume=tmp_path / "part.h5")
 
 
+def test_embedded_columns_on_disk_are_cut_into_folds(tmp_path):
+    columns = {"a": X[:, 0], "kind": np.arange(120) % 4, "y": Y.ravel()[:120]}
+    np.save(tmp_path / "rows.npy", np.rec.fromarrays(list(columns.values()), names=list(columns)))
+    spec = spec_with(NUMBERS, ensemble={"members": 2, "folds": "rotate"}, training={"epochs": 2, "shuffle": False})
+    spec |= {"preprocessing": {"columns": {"kind": "embed"}}, "network": {"embeddings": [{"type": "category"}], **spec["network"]}}
+    on_disk, in_memory = (
+        mlpkit.train(spec | {"data": {"target": "y", "in_memory": stays}}, tmp_path / "rows.npy") for stays in (False, True)
+    )
+    for name, weight in in_memory.get_weights().items():
+        np.testing.assert_allclose(on_disk.get_weights()[name], weight, rtol=1e-5, atol=1e-6)
+
+
 # -- processes
 
 

@@ -93,6 +93,17 @@ def test_shards_are_shared(folder, prepared):
     check(changed(path="*.csv", in_memory=False), prepared, [0])
 
 
+def test_texts_and_dates_are_shared_too(folder, prepared):
+    header, *lines = (folder / "rows.csv").read_text().splitlines()
+    others = [f"{('red', 'green', '')[row % 3]},2024-0{row % 9 + 1}-01,{row % 40} kg" for row in range(len(lines))]
+    rows = [",".join(parts) for parts in zip(["colour,day,mass", *others], [header, *lines], strict=True)]
+    (folder / "rows.csv").write_text("\n".join(rows))
+    spec = {**SPEC, "preprocessing": {"columns": {"day": "date"}}}
+    for in_memory in (True, False):
+        spec["data"] = {**SPEC["data"], "in_memory": in_memory, "units": {"mass": "kg"}}
+        check(spec, prepared, [0])
+
+
 def test_arrays_on_disk_are_scanned_once_and_read_by_each_rank(folder, prepared):
     table = columns()
     np.save("rows.npy", np.rec.fromarrays(list(table.values()), names=list(table)))
