@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mlpkit.data.shards import are_files, described
 from mlpkit.model.load import load
 from mlpkit.model.model import Model
 from mlpkit.preprocessing.prepare import Prepared, prepare
@@ -104,12 +105,12 @@ def subject_of(
     digest = "" if found is None else file_digest(rows) if file else rows_digest(found)
     prepared = None if training is None else _prepared(model, training, allow_large)
     same = file and is_file(training) and file_digest(training) == digest
-    return Subject(model, facts, found, Path(rows).name if file else "", digest, prepared, same, raw)
+    return Subject(model, facts, found, Path(described(rows)).name if file else "", digest, prepared, same, raw)
 
 
 def is_file(source: Any) -> bool:
-    """Return True for the path of a file, other than stdin."""
-    return isinstance(source, (str, Path)) and str(source) != "-"
+    """Return True for the path of files, other than stdin."""
+    return are_files(source) and str(source) != "-"
 
 
 def _prepared(model: Model, training: Any, allow_large: bool) -> Prepared:

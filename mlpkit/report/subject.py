@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mlpkit.data.shards import Paths, first_file, shard_paths
 from mlpkit.explain.contributions import outputs_of
 from mlpkit.explain.importance import Importance, change_importance, measured_importance
 from mlpkit.model.inspection import inspect
@@ -177,9 +178,12 @@ def facts_of(model: Model, path: str | Path | None) -> dict[str, Any]:
     return inspect(stream)
 
 
-def file_digest(path: str | Path) -> str:
-    """Return the SHA-256 of a file."""
-    with open(path, "rb") as stream:
+def file_digest(path: Paths) -> str:
+    """Return the SHA-256 of a file; of several files that of their own ones."""
+    files = shard_paths(path, any_suffix=True)
+    if files is not None:
+        return hashlib.sha256("".join(map(file_digest, files)).encode()).hexdigest()
+    with open(first_file(path), "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

@@ -146,6 +146,19 @@ def test_a_file_has_its_digest_and_is_the_same_each_time(tmp_path):
     assert f"mlpkit {mlpkit.__version__}, numpy" in text
 
 
+def test_a_folder_of_files_has_a_digest_too(tmp_path):
+    rows = tmp_path / "rows"
+    rows.mkdir()
+    for part in range(2):
+        (rows / f"{part}.csv").write_text("x,y\n" + "".join(f"{row},{row * row % 7}\n" for row in range(part, 40, 2)))
+    spec = {"data": {"target": "y"}, "network": {"layers": [{}]}, "loss": "mse", "training": {"epochs": 1, "batch_size": 8}}
+    model = mlpkit.train(spec, rows)
+    digests = "".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(rows.iterdir()))
+    text = "".join(checked(mlpkit.html_report(model, rows)).text)
+    assert hashlib.sha256(digests.encode()).hexdigest() in text
+    assert "of rows" in text
+
+
 def test_hostile_texts_are_escaped():
     evil = "<script>alert(1)</script>\"'&\u202e\x1b[31m"
     rng = np.random.default_rng(0)

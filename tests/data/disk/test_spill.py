@@ -174,14 +174,15 @@ import resource, sys
 import mlpkit
 spec = {"data": {"target": "y", "in_memory": False}, "network": {"layers": [{}]}, "loss": "mse"}
 spec["training"] = {"epochs": 1, "batch_size": 4096}
+spec["preprocessing"] = {"columns": dict.fromkeys(sys.argv[2:], "ignore")}
 mlpkit.train(spec, sys.argv[1])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 
 
-def peak(folder):
+def peak(folder, *ignored):
     """Return the most memory of a process that trains on the files of a folder, in MB."""
-    done = subprocess.run([sys.executable, "-c", PROGRAM, str(folder)], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", PROGRAM, str(folder), *ignored], capture_output=True, text=True, check=True)
     return int(done.stdout)
 
 
@@ -199,3 +200,17 @@ def test_many_shards_take_little_more_memory_than_one(tmp_path):
                 os.link(tmp_path / name / "000.parquet", tmp_path / name / f"{index:03}.parquet")
     one, many = peak(tmp_path / "one"), peak(tmp_path / "many")
     assert many - one <= 200, (one, many)
+
+
+@pytest.mark.slow
+def test_columns_of_texts_take_no_memory_per_row(tmp_path):
+    """Two million rows with 18 numbers and 2 texts: the codes of the texts would take 32 MB, and their categories 290 MB."""
+    rng = np.random.default_rng(0)
+    columns = {f"x{index}": rng.normal(size=70_000) for index in range(19)}
+    for name, count in (("kind", 6), ("place", 30)):
+        columns[name] = pa.array([f"{name} {code}" for code in rng.integers(0, count, 70_000)])
+    pa.parquet.write_table(pa.table(columns).rename_columns([*list(columns)[:18], "y", "kind", "place"]), tmp_path / "00.parquet")
+    for index in range(1, 30):
+        os.link(tmp_path / "00.parquet", tmp_path / f"{index:02}.parquet")
+    with_texts, without = peak(tmp_path), peak(tmp_path, "kind", "place")
+    assert with_texts - without <= 30, (with_texts, without)
