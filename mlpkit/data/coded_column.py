@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mlpkit.data.columns import Column, object_column
 
-Codes: TypeAlias = NDArray[np.intp]  # integer code of each row's text
+Codes: TypeAlias = NDArray[np.integer[Any]]  # integer code of each row's text
 Text: TypeAlias = str | None
 
 

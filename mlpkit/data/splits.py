@@ -8,7 +8,7 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.coded_column import coded
+from mlpkit.data.coded_column import Codes, coded
 from mlpkit.data.column_types import texts
 from mlpkit.data.table import Rows, Table
 from mlpkit.data.times import time_text, times
@@ -142,7 +142,7 @@ def split_by_group(
     if strata is None or not split.stratify:
         strata = np.zeros(table.rows, dtype=np.intp)
     counts = np.bincount(strata)
-    pairs, rows = np.unique(codes * len(counts) + strata, return_counts=True)
+    pairs, rows = np.unique(codes.astype(np.intp) * len(counts) + strata, return_counts=True)
     of_group, of_class = np.divmod(pairs, len(counts))
 
     def badness(groups: NDArray[np.intp]) -> tuple[int, float]:
@@ -183,7 +183,7 @@ def hash_numbers(seed: int, table: Table, name: str, missing: Collection[str]) -
     return np.array([int.from_bytes(digest[:8], "big") / 2**64 for digest in digests])[codes]
 
 
-def group_texts(table: Table, name: str, missing: Collection[str]) -> tuple[NDArray[np.intp], list[str]]:
+def group_texts(table: Table, name: str, missing: Collection[str]) -> tuple[Codes, list[str]]:
     """Return the code of each row's value, and the text of each code. Raise DataError if one is missing."""
     column = table[name]
     if column.dtype == object or column.ndim == 2:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.coded_column import coded
+from mlpkit.data.coded_column import Codes, coded
 from mlpkit.data.column_types import missing_rows, numbers
 from mlpkit.data.columns import Column, number_text, read_number
 from mlpkit.data.iso_dates import EPOCH, read_date
@@ -133,7 +133,7 @@ def _in_range(table: Table, name: str, found: NDArray[np.datetime64]) -> NDArray
 
 
 def _read(
-    table: Table, name: str, codes: NDArray[np.intp], texts: Sequence[str | None], advice: str, *, allow_numbers: bool = True
+    table: Table, name: str, codes: Codes, texts: Sequence[str | None], advice: str, *, allow_numbers: bool = True
 ) -> NDArray[np.datetime64]:
     """Return dates from texts, which `codes` assigns to the rows; NaT for None. `allow_numbers` allows texts such as 2024.03."""
     found = [None if text is None or (not allow_numbers and _is_number(text)) else read_date(text) for text in texts]

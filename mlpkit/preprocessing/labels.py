@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.coded_column import coded
+from mlpkit.data.coded_column import Codes, coded
 from mlpkit.data.column_types import TO_NUMBERS, date_error, missing_rows, numbers, text_counts, texts
 from mlpkit.data.columns import Column, read_number
 from mlpkit.data.csv.text_column import TextColumn
@@ -198,12 +198,12 @@ def known_numbers(table: Table, name: str, classes: Labels) -> NDArray[np.intp]:
     return np.array([number_of.get(value, -1) for value in values], dtype=np.intp)[codes]
 
 
-def _comparable(table: Table, name: str, classes: Labels) -> tuple[NDArray[np.intp], list[Any]]:
+def _comparable(table: Table, name: str, classes: Labels) -> tuple[Codes, list[Any]]:
     """Return the code of each row's value, and the values by code, converted so that they compare equal to the classes."""
     column: Column = table[name]
     if classes.dtype.kind != "U" and column.dtype != object:
-        values, codes = np.unique(column, return_inverse=True)
-        return codes, list(values.tolist())
+        values, inverse = np.unique(column, return_inverse=True)
+        return inverse, list(values.tolist())
     if classes.dtype.kind == "b":
         flags = numbers(table, name, boolean=True, advice=TARGET_ADVICE)
         return flags.astype(bool).astype(np.intp), [False, True]

@@ -17,7 +17,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlpkit.data.coded_column import coded
+from mlpkit.data.coded_column import Codes, coded
 from mlpkit.data.coded_values import coded_values
 from mlpkit.data.csv.text_column import TextColumn
 from mlpkit.data.disk.block_reader import OpenFile, PlainExtent
@@ -236,7 +236,7 @@ class _Column:
             self.error, self.codes = UnusableColumn(0, self._too_many(table)), {}
         return found[own]
 
-    def _values(self, column: Any, table: Table) -> tuple[NDArray[np.intp], Sequence[str | None]]:
+    def _values(self, column: Any, table: Table) -> tuple[Codes, Sequence[str | None]]:
         """Return the code of each row of a batch among the texts of the batch, and these texts."""
         if all_missing(column):
             return np.zeros(table.rows, np.intp), [None]

@@ -131,7 +131,7 @@ class StoredTable:
 
     def _texts(self, column: StoredCodes) -> CodedColumn:
         """Return the texts of all rows of a column."""
-        codes, start = np.empty(self.rows, np.intp), 0
+        codes, start = np.empty(self.rows, np.int32), 0  # half of the memory of indices
         for [part] in self.blocks([(0, self.rows)], [column.codes], max(1, BLOCK // column.codes.extent.record)):
             codes[start : start + len(part)] = column.indices(part[:, 0])
             start += len(part)
