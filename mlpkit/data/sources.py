@@ -81,10 +81,10 @@ def open_source(spec: Spec, source: Any, columns: Collection[str] | None = None)
     return stored_source(source, spec.data.inputs)
 
 
-def spill_source(spec: Spec, source: Paths, columns: Collection[str] | None = None) -> StoredTable:
-    """Return the rows of files as a table on disk, from a temporary file if they cannot stay in their own.
+def spill_source(spec: Spec, source: Paths, columns: Collection[str] | None = None, texts: Collection[str] = ()) -> StoredTable:
+    """Return the rows of files as a table on disk, from a temporary file.
 
-    Parameters and errors are those of `read_source`.
+    Parameters and errors are those of `read_source`; numbers in the columns `texts` are kept as texts.
     """
     from mlpkit.data.disk.spill import BATCH, spill
 
@@ -94,7 +94,8 @@ def spill_source(spec: Spec, source: Paths, columns: Collection[str] | None = No
     labels = spec.data.target or ()
     treatments = spec.preprocessing.columns
     categories = [name for name, treatment in treatments.items() if treatment == "one_hot" or boolean_of(treatment) or embed_of(treatment)]
-    return spill(_converted(spec, tables, [*labels, *categories]), described(source), labels, categories)
+    tables = _converted(spec, tables, [*labels, *categories])
+    return spill(tables, described(source), labels, {*categories, *texts})
 
 
 def _converted(spec: Spec, tables: Iterator[Table], others: Collection[str]) -> Iterator[Table]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -74,6 +74,7 @@ def read_rows(
     part: str = "given",
     storage: Storage = "memory",
     measured: bool = False,
+    texts: Collection[str] = (),
 ) -> RawRows:
     """Return rows with checked targets and weights. With fitted encoders only the columns that they need are read.
 
@@ -90,6 +91,8 @@ def read_rows(
         Place of the inputs: memory; memory, or disk if `data.in_memory` is false; or disk for every source that is there.
     measured : bool
         True to evaluate a model on the rows; the column of weights may then be missing.
+    texts : collection of str
+        Columns that hold texts in the training rows, so that numbers in these rows are texts too.
 
     Raises
     ------
@@ -102,7 +105,7 @@ def read_rows(
         raise SpecError.at("data.path", "the spec names no data", "set it to the path of a file, or pass the data in the call")
     source = own_path(spec, spec.data.path) if source is None and spec.data.path is not None else source
     names = spec.data.inputs if inputs is None else inputs.order
-    table = _separated(spec, _table(spec, source, _needed(spec, names, part), storage)).with_units(notations(spec))
+    table = _separated(spec, _table(spec, source, _needed(spec, names, part), storage, texts)).with_units(notations(spec))
     if table.rows == 0:
         raise DataError("the data have no rows", help="give at least two rows")
     target = class_columns(spec, _target(spec, table, y, names, part), part)
@@ -137,7 +140,7 @@ def _with_targets(spec: Spec, rows: RawRows, *, drop: bool) -> RawRows:
     return replace(rows.keep(np.flatnonzero(~missing)), untargeted=int(missing.sum()))
 
 
-def _table(spec: Spec, source: Any, needed: list[str] | None, storage: Storage) -> Table | StoredTable:
+def _table(spec: Spec, source: Any, needed: list[str] | None, storage: Storage, texts: Collection[str]) -> Table | StoredTable:
     data = spec.data
     if isinstance(source, StoredTable):  # of a fold
         return source
@@ -146,7 +149,7 @@ def _table(spec: Spec, source: Any, needed: list[str] | None, storage: Storage) 
         if stored is not None:
             return stored
         if are_files(source) and storage == "by spec":
-            return spill_source(spec, source, needed)
+            return spill_source(spec, source, needed, texts)
         if storage == "by spec":
             name = f"the given {type(source).__name__}"
             raise SpecError.at("data.in_memory", f"it is false, but {name} cannot stay on disk", KEEP)

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.folds import Folds, group_folds, hash_folds, rotating_folds, time_folds
 from mlpkit.data.shards import are_files
 from mlpkit.data.splits import hash_numbers, split_by_column, split_by_group, split_by_share, split_by_time
@@ -69,7 +70,7 @@ def split_rows(spec: Spec, rows: RawRows, validation: Any) -> tuple[RawRows, Raw
     SpecError, DataError
         The split does not fit the data.
     """
-    held_out = _given(spec, validation)
+    held_out = _given(spec, validation, rows.table)
     split = spec.data.split
     if split is None or (split.column is None and (held_out is not None or split.validation is None)):
         return rows, held_out, None
@@ -217,19 +218,21 @@ def _column(rows: RawRows, name: str, key: str) -> Table:
     return rows.table.select([name])
 
 
-def _given(spec: Spec, validation: Any) -> RawRows | None:
-    """Return the validation rows that the call or the spec names."""
-    storage: Storage = "memory" if spec.data.in_memory else "disk"
-    if isinstance(validation, tuple):
-        if len(validation) not in (2, 3):
-            raise DataError(f"validation has {len(validation)} parts", help="give (inputs, targets) or (inputs, targets, weights)")
-        weights = validation[2] if len(validation) == 3 else None
-        return read_rows(spec, validation[0], validation[1], weights, part="validation", storage=storage)
+def _given(spec: Spec, validation: Any, training: Table | StoredTable) -> RawRows | None:
+    """Return the validation rows that the call or the spec names; those of files are on disk if the training rows are."""
     if isinstance(validation, list) and not are_files(validation) and not all(isinstance(row, Mapping) for row in validation):
         raise DataError("validation is a list without targets", help="give a tuple: (inputs, targets)")
     if validation is None and spec.data.validation is not None and spec.has_paths:
         validation = own_path(spec, spec.data.validation)
-    return None if validation is None else read_rows(spec, validation, None, None, part="validation", storage=storage)
+    if validation is None:
+        return None
+    given = validation if isinstance(validation, tuple) else (validation, None)
+    if len(given) not in (2, 3):
+        raise DataError(f"validation has {len(given)} parts", help="give (inputs, targets) or (inputs, targets, weights)")
+    source, targets, weights = (*given, None)[:3]
+    storage: Storage = "memory" if spec.data.in_memory else "by spec" if are_files(source) else "disk"
+    texts = training.texts if isinstance(training, StoredTable) else ()
+    return read_rows(spec, source, targets, weights, part="validation", storage=storage, texts=texts)
 
 
 def _strata(spec: Spec, target: Table) -> NDArray[np.intp] | None:

@@ -74,6 +74,11 @@ class StoredTable:
         """Names of the columns, in order."""
         return tuple(self.columns)
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Names of the columns of texts."""
+        return tuple(name for name, column in self.columns.items() if isinstance(column, (StoredCodes, StoredTexts)))
+
     def __contains__(self, name: object) -> bool:
         return name in self.columns
 

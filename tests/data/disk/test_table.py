@@ -75,7 +75,7 @@ def test_a_column_and_a_file_choose_the_validation_rows(tmp_path):
     assert prepared.validation.inputs[:].tobytes() == prepared.train.inputs[:].tobytes()
     (tmp_path / "rows.csv").write_text("n,y\n1,yes\n2,no\n")
     prepared = prepare(spec_with(path, data={"validation": str(tmp_path / "rows.csv"), "inputs": ["n"]}))
-    assert prepared.validation.inputs.shape == (2, 1)
+    assert prepared.validation.inputs[:].shape == (2, 1)
 
 
 def test_mapped_arrays_and_datasets_stay_where_they_are(tmp_path):

@@ -13,6 +13,7 @@ import pytest
 import mlpkit
 from mlpkit.data.disk import spill as spill_module
 from mlpkit.data.disk import table as disk_table
+from mlpkit.data.disk.dataset import StoredDataset
 from mlpkit.errors import DataError, SpecError, UnseenCategoryWarning
 from mlpkit.preprocessing.prepare import prepare
 from mlpkit.spec import Spec
@@ -173,6 +174,19 @@ SPECS = {
 @pytest.mark.parametrize("name", SPECS)
 def test_other_treatments_are_those_in_memory(folder, name):
     assert_same(*both(folder, **SPECS[name]))
+
+
+def test_validation_rows_of_their_own_files_are_on_disk_too(tmp_path):
+    """Texts of the training rows are texts in the validation rows, also if all of these are numbers."""
+    other = {name: values[:150] for name, values in COLUMNS.items()}
+    for name, columns in (("rows", COLUMNS | {"mixed": ["a", "b", "07"] * 133 + ["7"]}), ("other", other | {"mixed": ["07", "7"] * 75})):
+        (tmp_path / name).mkdir()
+        _write_csv(tmp_path / name, columns)
+    columns = {"treatments": {**TREATMENTS, "part": "ignore"}, "data": {"split": None, "validation": str(tmp_path / "other")}}
+    disk, memory = both(tmp_path / "rows", **columns)
+    assert isinstance(disk.validation, StoredDataset)
+    assert_same(disk, memory)
+    assert disk.validation.inputs[:][:, memory.inputs.feature_names.index("mixed=07")].sum() == 75
 
 
 def test_a_run_resumes_to_the_same_bytes(tmp_path):
