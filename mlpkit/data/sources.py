@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +95,18 @@ def spill_source(spec: Spec, source: Paths, columns: Collection[str] | None = No
     labels = spec.data.target or ()
     treatments = spec.preprocessing.columns
     categories = [name for name, treatment in treatments.items() if treatment == "one_hot" or boolean_of(treatment) or embed_of(treatment)]
-    tables = _converted(spec, tables, [*labels, *categories])
-    return spill(tables, described(source), labels, {*categories, *texts})
+    expected = dict.fromkeys([*(spec.data.inputs or ()), *treatments])
+    tables = _converted(spec, _with_expected(tables, expected), [*labels, *categories])
+    found = spill(tables, described(source), labels, {*categories, *texts})
+    return replace(found, columns={name: column for name, column in found.columns.items() if expected.get(name, True)})
+
+
+def _with_expected(tables: Iterator[Table], expected: dict[str, bool | None]) -> Iterator[Table]:
+    """Yield tables, the first with all expected columns if rows may lack some. In `expected` those that a row has become True."""
+    for index, table in enumerate(tables):
+        expected |= dict.fromkeys(expected.keys() & table.columns.keys(), True)
+        absent = {name: 1 for name in expected if name not in table} if table.records and not index else {}
+        yield table.with_missing_columns(absent) if absent else table
 
 
 def _converted(spec: Spec, tables: Iterator[Table], others: Collection[str]) -> Iterator[Table]:

@@ -177,7 +177,8 @@ class _Column:
     def late(cls, name: str, table: Table) -> _Column:
         """Return a column that the rows before a batch lack, and that thus cannot be used."""
         message = f"the column {name!r} of {table.source} is not in the first rows, which decide on the columns on disk"
-        error = data_error(message, table.source, help=f'give the first row a value of {name!r}; or set "in_memory" to true')
+        help = f'give the first row {name!r}, which may be null; or name the inputs in data.inputs; or set "in_memory" to true'
+        error = data_error(message, table.source, help=help)
         return cls(name, table.source, None, error=UnusableColumn(0, error))
 
     @property

@@ -176,6 +176,21 @@ def test_other_treatments_are_those_in_memory(folder, name):
     assert_same(*both(folder, **SPECS[name]))
 
 
+LATE = {"colour": "red", "number": 1.5, "flag": True, "zip": "07", "day": "2024-03-01", "price": "$3"}
+
+
+def test_rows_of_json_may_lack_columns_that_the_spec_names(tmp_path):
+    rows = [{"x": index % 7, "y": index % 3, **(LATE if index > 90 and index % 2 else {})} for index in range(200)]
+    (tmp_path / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    data = {"split": {"validation": 0.5, "seed": 3}, "inputs": ["x", *LATE]}
+    assert_same(*both(tmp_path / "rows.jsonl", treatments={"zip": "one_hot", "day": "date"}, data=data))
+    with pytest.raises(DataError, match="there is no column 'z'"):
+        prepare(Spec.model_validate(spec_of(tmp_path / "rows.jsonl", treatments={}, data=data | {"inputs": ["x", "z"], "units": {}})))
+    with pytest.raises(DataError, match=r"'colour' of .* is not in the first rows") as caught:
+        prepare(Spec.model_validate(spec_of(tmp_path / "rows.jsonl", treatments={}, data={"split": None})))
+    assert "or name the inputs in data.inputs" in caught.value.help
+
+
 def test_validation_rows_of_their_own_files_are_on_disk_too(tmp_path):
     """Texts of the training rows are texts in the validation rows, also if all of these are numbers."""
     other = {name: values[:150] for name, values in COLUMNS.items()}
