@@ -14,9 +14,10 @@ from mlpkit.data.disk.arrays import stored_source
 from mlpkit.data.disk.table import StoredTable
 from mlpkit.data.readers import FORMATS, iter_tables, open_table, read_csv_bytes, read_table
 from mlpkit.data.shards import Paths, are_files, described, first_file
-from mlpkit.data.table import Table
+from mlpkit.data.table import Table, UnusableColumn
 from mlpkit.data.times import dates
 from mlpkit.data.written_numbers import Notation
+from mlpkit.errors import DataError
 from mlpkit.spec import Spec
 from mlpkit.spec.column_treatment import boolean_of, date_of, embed_of
 from mlpkit.spec.file_format import CSV_OPTIONS
@@ -112,16 +113,22 @@ def _with_expected(tables: Iterator[Table], expected: dict[str, bool | None]) ->
 def _converted(spec: Spec, tables: Iterator[Table], others: Collection[str]) -> Iterator[Table]:
     """Yield tables with the numbers of texts with a notation, and the dates of columns that are to be dates, beside other columns.
 
-    There may be more different ones than a table on disk may have different texts.
+    There may be more different ones than a table on disk may have different texts. Columns that are ignored are left out.
     """
-    missing, split = spec.data.missing, spec.data.split
-    kept = {*others, *(split.columns.values() if split else ())}
+    missing, split, treatments = spec.data.missing, spec.data.split, spec.preprocessing.columns
+    kept = {*others, spec.data.weight, *(split.columns.values() if split else ())}
     units = {name: notation for name, notation in notations(spec).items() if name not in kept}
-    days = [name for name, treatment in spec.preprocessing.columns.items() if date_of(treatment) and name not in kept]
+    days = [name for name, treatment in treatments.items() if date_of(treatment) and name not in kept]
+    unused = {
+        name: DataError(f"the column {name!r} is not read, because preprocessing.columns.{name} is 'ignore'", help="remove that")
+        for name, treatment in treatments.items()
+        if treatment == "ignore" and name not in kept
+    }
     for table in tables:
         written = table.with_units(units)
-        found: dict[str, Any] = {name: numbers(written, name, missing) for name in units if name in table}
+        found: dict[str, Any] = {name: numbers(written, name, missing) for name in units if name in table and name not in unused}
         found |= {name: dates(table, name, missing) for name in days if name in table}
+        found |= {name: UnusableColumn(table.rows, error) for name, error in unused.items() if name in table}
         part = copy.copy(table)
         part.columns = {**table.columns, **found}
         yield part

@@ -248,8 +248,8 @@ class _Column:
 
     def _too_many(self, table: Table) -> DataError:
         message = f"the column {self.name!r} has more than {MOST_TEXTS:,} different texts, too many to keep in memory beside rows on disk"
-        help = f'leave it out: "preprocessing": {{"columns": {{"{self.name}": "ignore"}}}}; or set "in_memory" to true'
-        return data_error(message, table.source, help=help)
+        help = f'leave it out: "preprocessing": {{"columns": {{"{self.name}": "ignore"}}}}; or write numbers, which have no limit; '
+        return data_error(message, table.source, help=f'{help}or set "in_memory" to true')
 
     def stored(self, extent: PlainExtent, at: int) -> AnyColumn:
         """Return the column of the table on disk, from an offset of each row on."""

@@ -14,6 +14,7 @@ import mlpkit
 from mlpkit.data.disk import spill as spill_module
 from mlpkit.data.disk import table as disk_table
 from mlpkit.data.disk.dataset import StoredDataset
+from mlpkit.data.table import UnusableColumn
 from mlpkit.errors import DataError, SpecError, UnseenCategoryWarning
 from mlpkit.preprocessing.prepare import prepare
 from mlpkit.spec import Spec
@@ -265,6 +266,7 @@ def test_a_column_with_too_many_texts_is_an_error_only_if_it_is_used(tmp_path, m
     with pytest.warns(UnseenCategoryWarning):
         found = prepare(Spec.model_validate(spec_of(tmp_path, treatments={**TREATMENTS, "id": "ignore"})))
     assert "id" not in found.inputs.order
+    assert isinstance(found.train.inputs.table.columns["id"], UnusableColumn)  # neither in memory nor on disk
 
 
 ERRORS = {  # line of the last shard, changes of the spec, error
