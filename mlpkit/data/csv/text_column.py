@@ -44,6 +44,11 @@ class TextColumn(CodedColumn):
         others, known = bool(self._some(wrong).any()), not bool(np.isnan(self._some(values)).all())
         return {(True, True): "both", (True, False): "texts", (False, True): "numbers"}.get((others, known), "nothing")
 
+    def first_other(self) -> int | None:
+        """Return the first row whose text is not a number, or None if there is none."""
+        wrong = self._some(self._texts.numbers[1])
+        return int(wrong.argmax()) if wrong.any() else None
+
     def numbers(self, missing: Collection[str] = ()) -> Vector | None:
         """Return the texts as numbers, NaN where one is missing, or None if any text is not a number.
 

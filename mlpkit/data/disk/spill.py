@@ -6,6 +6,7 @@ of NumPy, and texts are the codes of their values, which are in memory once each
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import weakref
@@ -212,10 +213,21 @@ class _Column:
         if not self._fits(values):
             if self.dtype.kind in MISSING and all_missing(column):
                 return np.full((table.rows, self.width), MISSING[self.dtype.kind], self.dtype)
-            holds = {"b": "true and false", "M": "dates", **dict.fromkeys("iu", "whole numbers")}.get(self.dtype.kind, "numbers")
-            message = f"the column {self.name!r} holds {holds} in {self.first}, but other values from {table.place(0)} on"
-            raise data_error(message, table.source, help=SAME)
+            raise self._other_values(column, table)
         return np.asarray(values.astype(self.dtype, copy=False))
+
+    def _other_values(self, column: Any, table: Table) -> DataError:
+        """Return the error for a batch with values of another kind."""
+        assert self.dtype is not None
+        holds = {"b": "true and false", "M": "dates", **dict.fromkeys("iu", "whole numbers")}.get(self.dtype.kind, "numbers")
+        known = f"the column {self.name!r} holds {holds} in {self.first}"
+        row = column.first_other() if self.dtype.kind == "f" and isinstance(column, TextColumn) else None
+        if row is None:
+            return data_error(f"{known}, but other values from {table.place(0)} on", table.source, help=SAME)
+        marks = f'"missing": {json.dumps([column[row]], ensure_ascii=False)}'
+        cure = f"if it stands for a missing value, add it to data.missing: {marks}; or, if these are categories"
+        help = f'correct it; {cure}: "preprocessing": {{"columns": {{"{self.name}": "one_hot"}}}}'
+        return table.error(f"{known}, but {table.place(row)} has {column[row]!r}", row, help)
 
     def _fits(self, values: Any) -> bool:
         """Return True if the numbers of a batch can be those of the file."""
