@@ -89,11 +89,12 @@ if TYPE_CHECKING:
     from mlpkit.training.baselines import Baselines as Baselines
     from mlpkit.training.epoch import Epoch as Epoch
     from mlpkit.training.epoch import MemberEpoch as MemberEpoch
-    from mlpkit.tuning.search import Search as Search
+    from mlpkit.tuning.result import Search as Search
     from mlpkit.tuning.search import search as search
 
 _HOMES = {  # module -> its public names
-    "tuning.search": "Search search",
+    "tuning.result": "Search",
+    "tuning.search": "search",
     "cross_validation.comparison": "compare_folds",
     "cross_validation.cross_validate": "cross_validate",
     "cross_validation.result": "CrossValidation",

@@ -18,7 +18,7 @@ from mlpkit.cli.train import data_files, use_threads
 from mlpkit.text.shown import one_line, shortened
 
 if TYPE_CHECKING:
-    from mlpkit.tuning.search import Search
+    from mlpkit.tuning.result import Search
     from mlpkit.tuning.study import Trial
 
 Trials = Annotated[int, typer.Option("--trials", min=1, help="Trials in all, with those that the store has already.")]

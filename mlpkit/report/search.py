@@ -21,7 +21,7 @@ Number = Annotated[float, Field(allow_inf_nan=False)] | None
 
 
 class _Kept(BaseModel):
-    """Search in the metadata; see `mlpkit.tuning.search.Search.to_dict`."""
+    """Search in the metadata; see `mlpkit.tuning.result.Search.to_dict`."""
 
     score: Annotated[dict[str, Number], Field(min_length=1, max_length=1)]
     higher_is_better: bool
