@@ -194,7 +194,7 @@ CALLING = {
 
 
 @pytest.mark.filterwarnings("ignore::mlpkit.errors.ConstantColumnWarning")  # there are more columns than rows
-@pytest.mark.parametrize("make", one_in(2, CALLING.values()), ids=CALLING)
+@pytest.mark.parametrize("make", one_in(4, CALLING.values()), ids=CALLING)
 def test_calls_are_made_in_proportion(tmp_path, make):
     few, many = (calls(make(tmp_path, size)) for size in (200, 800))
     assert many <= MOST * few, (few, many)

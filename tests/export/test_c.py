@@ -58,7 +58,7 @@ def tolerance_of(model):
     return TOLERANCES[model.spec.dtype]
 
 
-@pytest.mark.parametrize("name", one_in(3, NAMES))
+@pytest.mark.parametrize("name", one_in(6, NAMES))
 def test_the_program_predicts_as_the_model_does(name, cases, tmp_path):
     path, rows, _ = cases[name]
     model = mlpkit.load(path)

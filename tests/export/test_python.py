@@ -125,6 +125,7 @@ VALUES = [
 ]
 
 
+@pytest.mark.slow
 def test_a_single_odd_value_is_refused_or_predicted_as_by_the_model(cases):
     path, rows, _ = cases["classes"]
     model = mlpkit.load(path)

@@ -85,6 +85,7 @@ HERE = {"inspect": inspect, "read": read, "load": mlpkit.load}
 
 SLOW = {  # a second or more each; the rest of this file's slow tests read all files in a process of its own
     "messages without contents",
+    "50,000 embeddings",
     "gaps without contents",
     "15,000 continuations",
     "15,000 continuations, each of the one before",

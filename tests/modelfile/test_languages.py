@@ -110,7 +110,7 @@ def test_another_library_predicts_the_same(library, name, cases, answers):
         np.testing.assert_allclose(np.reshape(answer["predictions"], expected.shape), expected, rtol=tolerance)
 
 
-@pytest.mark.parametrize("library", ["h5py", "h5wasm"])
+@pytest.mark.parametrize("library", ["h5py", pytest.param("h5wasm", marks=pytest.mark.slow)])
 def test_an_activation_that_a_reader_lacks_is_named(library, command, tmp_path):
     class Bent(mlpkit.Elementwise):
         """A plugin of the user."""

@@ -189,6 +189,7 @@ def test_the_names_of_the_checks_are_a_promise():
     }
 
 
+@pytest.mark.slow
 def test_the_kit_imports_without_pytest():
     code = "import sys, mlpkit.testing as kit; assert 'pytest' not in sys.modules; print(kit.check_plugin('relu').ok)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

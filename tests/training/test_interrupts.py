@@ -109,7 +109,7 @@ def looped(spec, tmp_path, at):
 
 @pytest.mark.parametrize("way", [trained, pytest.param(looped, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["early stopping", pytest.param("one batch", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("count", [15, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [6, pytest.param(60, marks=pytest.mark.slow)])
 def test_an_interrupt_at_any_moment(count, name, way, tmp_path):
     with Interrupting() as counting:
         expected = mlpkit.train(spec(name), X, Y)

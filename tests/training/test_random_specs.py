@@ -133,7 +133,7 @@ def checked(seed, folder):
     return True
 
 
-@pytest.mark.parametrize("block", [0, *(pytest.param(block, marks=pytest.mark.slow) for block in range(1, 20))])
+@pytest.mark.parametrize("block", [pytest.param(block, marks=pytest.mark.slow) for block in range(20)])
 def test_random_specs_train_save_load_and_resume(block, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of data and of too few rows for a decision

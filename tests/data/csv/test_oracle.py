@@ -123,6 +123,7 @@ def test_rows_lines_and_errors_are_those_of_the_csv_module(path, content, missin
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(PLAIN, min_size=1, max_size=40), MISSING_TEXTS, MISSING_TEXTS, FEW, st.data())
+@pytest.mark.slow
 def test_a_column_has_the_numbers_gaps_and_texts_of_its_strings(path, texts, missing, more, few, data):
     path.write_text("a\n" + "\n".join(texts) + "\n", encoding="utf-8", newline="")
     with mock.patch.object(reader, "BLOCK", data.draw(st.sampled_from([16, 2**20]))), mock.patch.object(fields, "FEW", few):

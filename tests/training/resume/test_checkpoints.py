@@ -39,6 +39,7 @@ def test_every_third_epoch_and_the_last_one(table, spec_with, names, tmp_path):
     assert names(tmp_path) == ["epoch-000003.h5", "epoch-000006.h5", "epoch-000007.h5"]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_in_the_middle_of_an_epoch(table, spec_with, saved, names, tmp_path):
     def spec(folder):
         return spec_with(training__epochs=2, training__checkpoint={"folder": str(folder), "minutes": 1e-9, "keep": 99})

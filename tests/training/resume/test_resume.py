@@ -121,6 +121,7 @@ def test_stopped_at_random_in_bigger_runs(spec_with, saved, assert_goes_on, tmp_
         assert_goes_on(spec, steps, tmp_path, rows, expected)
 
 
+@pytest.mark.slow
 def test_another_process_goes_on(table, spec_with, run_until, saved, tmp_path):
     (tmp_path / "spec.json").write_text(json.dumps(spec_with(data__path="rows.csv")))
     table.to_csv(tmp_path / "rows.csv", index=False)

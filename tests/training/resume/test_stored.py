@@ -51,6 +51,7 @@ VARIANTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", VARIANTS, ids=lambda changes: "-".join(changes) or "as it is")
 def test_stopped_anywhere(rows, on_disk, saved, assert_goes_on, changes, tmp_path):
     spec = on_disk(**changes)
