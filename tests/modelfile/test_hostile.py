@@ -5,6 +5,7 @@ The files are those of the corpus. They are read in a process of its own, which 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -59,9 +60,20 @@ def pretend(folder: Path) -> None:
     (folder / "bait.py").write_text("open('executed', 'w')\n")
 
 
-@pytest.fixture(scope="module")
-def outcomes():
-    """Return the result for each file of the corpus, by name."""
+@pytest.fixture(scope="session")
+def outcomes(tmp_path_factory):
+    """Return the result for each file of the corpus, by name, which takes minutes: the processes of a run of tests share it."""
+    base = tmp_path_factory.getbasetemp()
+    found = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "outcomes.json"
+    with open(found.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not found.exists():
+            found.write_text(json.dumps(examined()))
+    return json.loads(found.read_text())
+
+
+def examined():
+    """Return the result for each file of the corpus, by name, read in a process of its own."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(folder / "corpus")
