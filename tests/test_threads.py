@@ -378,6 +378,7 @@ def test_small_products_are_left_alone():
     assert may_be_split(10_000, [(2, 1)])
 
 
+@pytest.mark.slow
 def test_the_bits_are_those_of_one_thread_if_products_would_be_split():
     """OpenBLAS left alone would use several, and its kernels for Haswell then give other bits for this network."""
     code = """

@@ -67,6 +67,7 @@ def test_the_default_is_an_activation_and_deterministic(folder, run):
 
 
 @pytest.mark.parametrize("kind", [KINDS[0], *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS[1:])])
+@pytest.mark.slow
 def test_it_keeps_the_contract_and_trains_as_it_is(folder, installed, run, kind):
     assert run("plugins", "new", "soft_x", "-g", kind).code == 0
     installed("mlpkit-soft-x")

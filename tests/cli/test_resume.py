@@ -73,6 +73,7 @@ def saved_parts(path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_an_interrupted_run_shows_the_command_that_resumes_it(long_project, start, run, number):
     interruptions = 0
     command = ["train", "spec.json"]
@@ -224,6 +225,7 @@ def test_checkpoints_of_another_run_are_not_mixed_in(project, run):
     assert sorted(path.name for path in (project / "model.checkpoints").iterdir()) == names
 
 
+@pytest.mark.slow
 def test_the_resume_command_repeats_the_options_and_quotes_them(stopped, start):
     (stopped / "my shapes.csv").write_bytes((stopped / "shapes.csv").read_bytes())
     (stopped / "my code.py").write_text(

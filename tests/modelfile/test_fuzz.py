@@ -28,6 +28,7 @@ def fuzz(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("mutants", [500, pytest.param(25_000, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_mutants_are_refused_or_read_as_h5py_reads_them(mutants, tmp_path):
     done = fuzz(tmp_path, "--mutants", str(mutants))
     assert done.returncode == 0, done.stdout + done.stderr

@@ -32,6 +32,7 @@ class Wrong(Elementwise):
 # -- what is checked
 
 
+@pytest.mark.slow
 def test_an_object_a_class_and_a_name():
     assert as_plugin("mlpkit-snake:snake") == as_plugin("snake") == as_plugin(Snake) == Snake()
     assert as_plugin("mse", "metrics") == as_plugin("mean_squared_error", "metrics") == as_plugin(metrics.MeanSquaredError)

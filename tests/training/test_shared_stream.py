@@ -62,6 +62,7 @@ def check(spec, sizes=(1, 2, 3, 4), tolerance=1e-12, **options):
             np.testing.assert_array_equal(other.network.parameters.vector, first.network.parameters.vector)
 
 
+@pytest.mark.slow
 def test_losses_are_those_of_one_process():
     check(spec_with(training={"epochs": 30, "early_stopping": {"patience": 3}}))
 

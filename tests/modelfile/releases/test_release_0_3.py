@@ -152,6 +152,7 @@ def every_key_and_builtin_is_drawn(specs):
 
 
 @pytest.mark.parametrize("count", [2, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_it_reads_the_examples_and_random_specs_of_its_own_keys(count, site, tmp_path):
     cases = [example(name, tmp_path / name) for name in EXAMPLES] + [saved(seed, tmp_path / f"{seed}") for seed in range(count)]
     specs = check(site, [*cases, with_a_third_party_plugin(tmp_path)], tmp_path)

@@ -53,6 +53,7 @@ def lines(columns):
     return "\n".join([",".join(columns), *map(",".join, zip(*cells, strict=True))])
 
 
+@pytest.mark.slow
 def test_embeddings_are_computed_as_mlpkit_does(model, path, page):
     page.show(path)
     assert "agrees to" in page.text("#summary")
@@ -70,6 +71,7 @@ def test_embeddings_are_computed_as_mlpkit_does(model, path, page):
     assert page.js("document.querySelectorAll('#answer data').length") == 1
 
 
+@pytest.mark.slow
 def test_embeddings_are_listed(model, path, page):
     page.show(path)
     rows = page.cells("#layers")
@@ -119,6 +121,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", one_in(3, WRONG))
+@pytest.mark.slow
 def test_embeddings_that_do_not_fit_are_named(name, model, path, page, changed):
     change, message = WRONG[name]
     page.show(changed(path.parent, change))

@@ -69,6 +69,7 @@ def test_the_network_is_drawn_with_a_line_for_each_weight(page):
     assert titles[-1] == "xor=1"
 
 
+@pytest.mark.slow
 def test_a_wide_or_deep_network_is_drawn_in_part_or_not(page, tmp_path):
     columns = {f"x{index}": np.arange(20.0) * (index + 1) for index in range(40)} | {"y": np.arange(20.0)}
     for name, layers in {"wide": [{"units": 50}, {}], "deep": [{"units": 3, "activation": "tanh"}] * 9 + [{}]}.items():
@@ -82,6 +83,7 @@ def test_a_wide_or_deep_network_is_drawn_in_part_or_not(page, tmp_path):
 
 
 @pytest.mark.parametrize("monitor", ["validation_loss", "training_loss", "accuracy", None])
+@pytest.mark.slow
 def test_the_best_epoch_is_marked(monitor, page, tmp_path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(80, 2))
@@ -146,6 +148,7 @@ def test_a_prediction_is_explained_column_by_column(page):
     assert f"species={best}" in page.text("#why th:nth-child(2)")
 
 
+@pytest.mark.slow
 def test_a_file_of_many_rows_is_predicted_and_saved(page, tmp_path):
     page.show(model_file("iris"))
     rng = np.random.default_rng(0)
@@ -165,6 +168,7 @@ def test_a_file_of_many_rows_is_predicted_and_saved(page, tmp_path):
     assert_predicted([row[4:] for row in table[1:]], mlpkit.load(model_file("iris")), dict(zip(names, rows.T, strict=True)))
 
 
+@pytest.mark.slow
 def test_a_table_that_is_dropped_is_predicted(page, tmp_path):
     page.show(model_file("iris"))
     (tmp_path / "rows.csv").write_text(lines_of("iris", 5))
@@ -180,6 +184,7 @@ def test_a_table_that_is_dropped_is_predicted(page, tmp_path):
     assert "there is no column sepal_width" in page.text("#answers")
 
 
+@pytest.mark.slow
 def test_history_plot_and_spec_are_saved(page):
     page.show(model_file("penguins"))
     table = list(csv.reader(io.StringIO(saved(page, "save-history"))))

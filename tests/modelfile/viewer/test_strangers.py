@@ -174,6 +174,7 @@ def test_a_file_outside_the_format_is_refused(name, page, changed):
 
 
 @pytest.mark.parametrize("name", one_in(3, UNPREDICTED))
+@pytest.mark.slow
 def test_a_model_that_does_not_fit_is_shown_but_predicts_nothing(name, page, changed):
     change, reason = UNPREDICTED[name]
     assert page.show(changed("iris", change)) == "changed.h5 is shown below."

@@ -171,6 +171,7 @@ LAYERS = [
 
 
 @pytest.mark.parametrize("name", one_in(3, TARGETS))
+@pytest.mark.slow
 def test_every_kind_of_column_and_target(name, page, tmp_path):
     rng, rows, (target, activation, loss) = np.random.default_rng(5), np.arange(60), TARGETS[name]
     columns = {
@@ -248,6 +249,7 @@ WRONG_DATES = ["2023-02-29", "1.3.2024", "2024-03-01T24:00", "2024.03", "2024030
 
 
 @pytest.mark.parametrize("text", WRONG_DATES)
+@pytest.mark.slow
 def test_a_text_that_is_no_date_is_refused_as_mlpkit_does(dated, page, text):
     assert page.predict_rows(f"day\n{text}\n") == []
     assert f'line 2: day must be a date such as 2024-03-01 or 2024-03-01T12:30, not "{text}"' in page.text("#answers [role=alert]")
@@ -269,6 +271,7 @@ NOTATIONS = list(dict.fromkeys([*(notation for notation, _, _ in READ), *REFUSED
 
 
 @pytest.mark.parametrize("notation", one_in(3, NOTATIONS), ids=lambda notation: str(notation.unit))
+@pytest.mark.slow
 def test_numbers_with_units_are_read_and_refused_as_mlpkit_does(notation, page, tmp_path):
     texts = [text for own, text, _ in READ if own == notation]
     model = of_texts(page, tmp_path, notation, texts)
@@ -307,6 +310,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("table", WRONG)
+@pytest.mark.slow
 def test_a_wrong_table_is_explained(table, page):
     page.show(model_file("iris"))
     assert page.predict_rows(table) == []
