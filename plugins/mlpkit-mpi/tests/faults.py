@@ -9,6 +9,8 @@ from typing import Literal
 
 from mlpkit import Reader, Schedule
 
+RANK = os.environ.get("PMI_RANK", os.environ.get("OMPI_COMM_WORLD_RANK"))  # of MPICH, of Open MPI
+
 
 class Endless(Reader):
     """Reader that ends the process of the other rank, and reads on."""
@@ -27,7 +29,7 @@ class Faulty(Schedule):
     before: int = 40
 
     def at(self, progress):
-        if progress.step == self.before and os.environ.get("PMI_RANK") == str(self.rank):
+        if progress.step == self.before and str(self.rank) == RANK:
             self.happen()
         return 0.01
 
