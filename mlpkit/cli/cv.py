@@ -11,7 +11,7 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.options import Code, Data, Force, Json, Settings, check_one_stdin, load_code
-from mlpkit.cli.output_files import MODELS, check_ending, check_is_file, check_output, write_table, written
+from mlpkit.cli.output_files import MODELS, TABLES, check_ending, check_is_file, check_output, write_table, written
 from mlpkit.cli.overrides import all_settings
 from mlpkit.cli.predictions import Format, write
 from mlpkit.cli.signals import Interrupt
@@ -37,7 +37,6 @@ Predictions = Annotated[
 Scores = Annotated[
     str | None, typer.Option("--scores", metavar="FILE", help="Table of the folds to write, such as scores.csv; mlpkit compare reads it.")
 ]
-TABLES = {".csv": "CSV"}
 
 
 def cv(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -17,6 +17,8 @@ from mlpkit.files.paths import expanded
 from mlpkit.text.shown import counted, one_line
 
 if TYPE_CHECKING:
+    from mlpkit.cli.prediction.model_file import ModelFile
+    from mlpkit.cli.prediction.options import Options
     from mlpkit.model.model import Model
 
 
@@ -113,17 +115,21 @@ def predict(
 
         predict_into(console, folder, file, options, paths, jobs or 1, force=force)
         return
-    from mlpkit.cli.prediction.into_file import predict_here, predict_in_parts
-    from mlpkit.cli.prediction.progress import ShardProgress
-
     with console.binary() if output == "-" else written(output, replace=force) as stream:
-        if jobs is None or jobs == 1 or len(paths) == 1:
-            rows = predict_here(stream, file, options, paths, one_thread=jobs is not None)
-        else:
-            rows = predict_in_parts(stream, file, options, paths, jobs, ShardProgress(console, len(paths)))
+        rows = _write(console, stream, file, options, paths, jobs)
     if output != "-":
         of = f" of {counted(len(paths), 'file')}" if len(paths) > 1 else ""
         console.say(one_line(f"saved {output}: {counted(rows, 'prediction')}{of}"))
+
+
+def _write(console: Console, stream: BinaryIO, file: ModelFile, options: Options, paths: list[str], jobs: int | None) -> int:
+    """Write the predictions of all files into one, and return the number of rows."""
+    from mlpkit.cli.prediction.into_file import predict_here, predict_in_parts
+    from mlpkit.cli.prediction.progress import ShardProgress
+
+    if jobs is None or jobs == 1 or len(paths) == 1:
+        return predict_here(stream, file, options, paths, one_thread=jobs is not None)
+    return predict_in_parts(stream, file, options, paths, jobs, ShardProgress(console, len(paths)))
 
 
 def _is_folder(output: str, sources: list[str]) -> bool:

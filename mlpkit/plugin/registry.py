@@ -234,11 +234,9 @@ class Registry(Generic[T]):
         name = shortened(name, 100)  # longer texts are similar to no name, and slow to compare
         here = [info.name for info in self.installed()]
         hint, advice = suggestion(snake_case(name), {*here, *self.aliases}), installation(self.kind, name, snake_case(name))
-        known = (first_few(here, MOST_NAMED) or "none") + (
-            f" ('mlpkit plugins list -g {self.kind}' shows all)" if len(here) > MOST_NAMED else ""
-        )
+        more = f" ('mlpkit plugins list -g {self.kind}' shows all)" if len(here) > MOST_NAMED else ""
         own = "" if self.kind == "exchanges" else "; for user code: --code FILE, or pass the class"
-        help = f"{advice}installed: {known}{own}"
+        help = f"{advice}installed: {first_few(here, MOST_NAMED) or 'none'}{more}{own}"
         return MissingPlugin(f"unknown {singular(self.kind)} {name!r}{hint}", help=help)
 
     # -- from a class to its name

@@ -17,6 +17,12 @@ BAR_SECONDS, PLAIN_SECONDS = 0.1, 3.0  # least seconds between two updates
 BAR_WIDTH = 20
 
 
+def bar(done: int, whole: int) -> str:
+    """Return a bar of characters for a part of some work."""
+    filled = BAR_WIDTH * done // whole
+    return f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}]"
+
+
 class Style(StrEnum):
     """Style of the progress display."""
 
@@ -74,7 +80,6 @@ class Progress:
         self.pending = None
 
     def _draw(self, epoch: Epoch, now: float) -> None:
-        done = BAR_WIDTH * epoch.number // self.epochs
         left = (now - self.started) / max(epoch.number - self.done, 1) * (self.epochs - epoch.number)
         shown = line(epoch, self.epochs, self.weighted)
-        self.output.draw(f"[{'#' * done}{'.' * (BAR_WIDTH - done)}] {shown}  {left:.0f} s left")
+        self.output.draw(f"{bar(epoch.number, self.epochs)} {shown}  {left:.0f} s left")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from mlpkit.progress.display import BAR_SECONDS, BAR_WIDTH, PLAIN_SECONDS, Progress, Style
+from mlpkit.progress.display import BAR_SECONDS, PLAIN_SECONDS, Progress, Style, bar
 from mlpkit.progress.figures import as_json, line
 
 if TYPE_CHECKING:
@@ -117,7 +117,6 @@ class MemberProgress(Progress):
 
     def _draw_all(self, number: int, now: float) -> None:
         total, whole = self._total(), self.epochs * self.members
-        done = BAR_WIDTH * total // whole
         left = (now - self.started) / max(total - self.begun, 1) * (whole - total)
         shown = f"{len(self.finished)} of {self.members} {self.noun}s finished  {self._line(number)}"
-        self.output.draw(f"[{'#' * done}{'.' * (BAR_WIDTH - done)}] {shown}  {left:.0f} s left")
+        self.output.draw(f"{bar(total, whole)} {shown}  {left:.0f} s left")

@@ -17,7 +17,6 @@ from mlpkit.engine.weighted_targets import WeightedTargets
 from mlpkit.engine.workspace import is_joint
 from mlpkit.errors import BrokenPlugin, PluginError, SpecError, UndefinedMetricWarning, warn
 from mlpkit.numerics.average import average
-from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import REGISTRIES, Array, Loss, Metric, Targets, plugin_name
 from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.plugin.registry import PluginInfo
@@ -246,23 +245,28 @@ def _losses_by_blocks(network: Network, loss: Loss | WeightedTargets, data: Stor
     rows, columns, dtype = len(data.inputs), network.layers[-1].weight.shape[1], data.inputs.dtype
     losses = np.empty(rows, dtype)
     answers = Answers(np.empty((rows, columns), dtype), np.empty((rows, network.units), dtype))
-    for block in row_blocks(rows, max(data.inputs.step, FEWEST)):
-        losses[block], some = _losses(network, loss, data.inputs[block], data.targets[block])
-        answers.z[block], answers.outputs[block] = some
+    _fill(network, loss, data, slice(0, rows), losses, answers)
     return losses, answers
 
 
 def _shared_losses(ranks: Ranks, network: Network, loss: Loss | WeightedTargets, data: Dataset | StoredDataset) -> tuple[Array, Answers]:
-    """Return the loss of each row, and the outputs of the network, on all ranks; each computes its share."""
+    """Return the same on all ranks; each computes its share of the rows."""
     rows, columns = len(data.inputs), network.layers[-1].weight.shape[1]
     found: Array = np.zeros(rows * (1 + columns + network.units), network.dtype)  # one array takes one sum
     losses, z, outputs = np.split(found, [rows, rows * (1 + columns)])
     answers = Answers(z.reshape(rows, columns), outputs.reshape(rows, network.units))
-    own, step = ranks.share(rows), max(data.inputs.step, FEWEST) if isinstance(data, StoredDataset) else rows
     with np.errstate(all="ignore"), attributing_errors():
-        for start in range(own.start, own.stop, step):
-            block = slice(start, min(start + step, own.stop))
-            losses[block], some = _losses(network, loss, data.inputs[block], data.targets[block])
-            answers.z[block], answers.outputs[block] = some
+        _fill(network, loss, data, ranks.share(rows), losses, answers)
     ranks.exchange.sum(found)
     return losses, answers
+
+
+def _fill(
+    network: Network, loss: Loss | WeightedTargets, data: Dataset | StoredDataset, rows: slice, losses: Array, answers: Answers
+) -> None:
+    """Compute the losses and the outputs of some rows; of inputs on disk one block is in memory at a time."""
+    step = max(data.inputs.step, FEWEST) if isinstance(data, StoredDataset) else len(data.inputs)
+    for start in range(rows.start, rows.stop, step):
+        block = slice(start, min(start + step, rows.stop))
+        losses[block], some = _losses(network, loss, data.inputs[block], data.targets[block])
+        answers.z[block], answers.outputs[block] = some

@@ -8,7 +8,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from mlpkit.errors import DataError, SpecError
@@ -143,18 +143,18 @@ class Study:
 
 def _open(package: Any, store: str, pruner: Any) -> Any:
     """Return the study in a store, which is made if there is none. A database is tried again: another process may just make its tables."""
-    for pause in (*(PAUSES if "://" in store else ()), None):
-        try:
-            storage = store if "://" in store else open_journal(package, store)
-            return package.create_study(storage=storage, study_name=STUDY, direction="minimize", load_if_exists=True, pruner=pruner)
-        except DataError:
-            raise
-        except Exception as error:
-            if pause is None:
-                message = f"the store {store} cannot be used: {error}"
-                raise DataError(message, help="give the path of a file, or the URL of a database") from error
-            time.sleep(pause)
-    raise AssertionError
+    options = {"study_name": STUDY, "direction": "minimize", "load_if_exists": True, "pruner": pruner}
+    for pause in PAUSES if "://" in store else ():
+        with suppress(Exception):
+            return package.create_study(storage=store, **options)
+        time.sleep(pause)
+    try:
+        return package.create_study(storage=store if "://" in store else open_journal(package, store), **options)
+    except DataError:
+        raise
+    except Exception as error:
+        message = f"the store {store} cannot be used: {error}"
+        raise DataError(message, help="give the path of a file, or the URL of a database") from error
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import math
 import time
 
 from mlpkit.cli.console import Console
-from mlpkit.progress.display import BAR_SECONDS, BAR_WIDTH, PLAIN_SECONDS
+from mlpkit.progress.display import BAR_SECONDS, PLAIN_SECONDS, bar
 from mlpkit.text.shown import counted
 
 
@@ -50,6 +50,5 @@ class ShardProgress:
         if not self.console.live:
             self.console.say(text)
             return
-        bar = BAR_WIDTH * self.done // self.shards
         left = f"  {(now - self.started) / self.done * (self.shards - self.done):.0f} s left" if self.done else ""
-        self.console.draw(f"[{'#' * bar}{'.' * (BAR_WIDTH - bar)}] {text}{left}")
+        self.console.draw(f"{bar(self.done, self.shards)} {text}{left}")
