@@ -15,19 +15,17 @@ at a fork, and a running product hangs. Fork between two epochs, or use spawn.
 
 from __future__ import annotations
 
-import ctypes
-import importlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from functools import cache
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlpkit.errors import TrainingError
+from mlpkit.numerics.openblas import thread_functions
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -126,24 +124,6 @@ def _quota_of(group: Path) -> float:
 # -- matrix products
 
 
-@cache
-def _openblas(package: str = "numpy") -> tuple[Callable[[], int], Callable[[int], None]] | None:
-    """Return functions that get and set the number of threads of the OpenBLAS in a package's wheels.
-
-    Returns None with another BLAS.
-    """
-    site = Path(str(importlib.import_module(package).__file__)).parents[1]
-    for folder in (f"{package}.libs", f"{package}/.dylibs"):
-        for path in (site / folder).glob("lib*openblas*"):
-            for prefix, ending in product(("scipy_", ""), ("64_", "")):  # "" before NumPy 1.26 and SciPy 1.14
-                with suppress(OSError, AttributeError):
-                    library = ctypes.CDLL(str(path))
-                    names = (f"{prefix}openblas_{act}_num_threads{ending}" for act in ("get", "set"))
-                    get, set_to = (getattr(library, name) for name in names)
-                    return get, set_to
-    return None
-
-
 @contextmanager
 def blas_threads(package: str, count: int) -> Iterator[None]:
     """Return a context in which the BLAS of a package uses `count` threads in the whole process. Another BLAS is not affected.
@@ -154,7 +134,7 @@ def blas_threads(package: str, count: int) -> Iterator[None]:
         Package whose wheels include their own OpenBLAS, such as "scipy". The number of NumPy's is set by the runs.
     count : int
     """
-    blas = _openblas(package)
+    blas = thread_functions(package)
     if blas is None:
         yield
         return
@@ -224,7 +204,7 @@ class _Process:
 
     @contextmanager
     def products(self) -> Iterator[None]:
-        blas = _openblas()
+        blas = thread_functions()
         if blas is None:
             yield
             return
@@ -247,7 +227,7 @@ class _Process:
         self.lock = threading.Lock()
         self.runs.clear()
         working, self.working = self.working, 0
-        if working and (blas := _openblas()) is not None:
+        if working and (blas := thread_functions()) is not None:
             blas[1](self.before)
 
 

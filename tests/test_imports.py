@@ -12,7 +12,7 @@ import mlpkit
 
 PACKAGE = Path(mlpkit.__file__).parent
 LAYERS = [  # from the lowest up; within a layer, a name may import those to its left
-    ["version", "errors", "files", "text", "threads", "numerics", "charts", "workers"],
+    ["version", "errors", "files", "text", "numerics", "threads", "charts", "workers"],
     ["modelfile", "plugin"],
     ["spec", "activations", "losses", "optimizers", "initializers", "schedules", "metrics"],
     ["data", "engine"],

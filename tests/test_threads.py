@@ -150,7 +150,7 @@ def test_an_invalid_number_of_threads_is_an_error(monkeypatch):
 def told(monkeypatch):
     """Record the calls to the BLAS; on 8 cores, it has 6 threads at first."""
     numbers = [6]
-    monkeypatch.setattr(threads, "_openblas", lambda: (lambda: numbers[-1], numbers.append))
+    monkeypatch.setattr(threads, "thread_functions", lambda: (lambda: numbers[-1], numbers.append))
     monkeypatch.setattr(threads, "cores", lambda: 8)
     return numbers
 
@@ -162,7 +162,7 @@ def test_products_use_the_number_and_restore_the_old_one(told, monkeypatch):
         assert told == [6, 8]
     assert told == [6, 8, 6]
     share.close()
-    monkeypatch.setattr(threads, "_openblas", lambda: None)
+    monkeypatch.setattr(threads, "thread_functions", lambda: None)
     share = Share(large=True, split=True)
     share.begin()
     with share.products():
@@ -312,7 +312,7 @@ layers = [{"units": 150, "activation": "tanh"}, {"units": 120, "activation": "ta
 spec = {"network": {"layers": layers}, "loss": "mse", "training": {"epochs": 2, "batch_size": 250}}
 def train(seed):
     return hashlib.sha256(mlpkit.train({**spec, "seed": seed}, x, y).network.parameters.vector).hexdigest()
-blas = threads._openblas()
+blas = threads.thread_functions()
 before = blas and blas[0]()
 found = set()
 for repetition in range(3):
@@ -398,7 +398,7 @@ print(hashlib.sha256(mlpkit.train(spec, x, y).network.parameters.vector).hexdige
 
 def test_the_blas_of_another_package_has_a_number_for_a_time(monkeypatch):
     numbers = [2]
-    monkeypatch.setattr(threads, "_openblas", {"scipy": (lambda: numbers[-1], numbers.append), "other": None}.__getitem__)
+    monkeypatch.setattr(threads, "thread_functions", {"scipy": (lambda: numbers[-1], numbers.append), "other": None}.__getitem__)
     with pytest.raises(ValueError, match="within"), threads.blas_threads("scipy", 1):
         raise ValueError("within")
     assert numbers == [2, 1, 2]

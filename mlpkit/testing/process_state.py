@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mlpkit import threads
+from mlpkit.numerics import openblas
 
 FOR_GOOD = ("__builtins__", "_", "__warningregistry__")  # attributes of modules that Python itself changes
 MODULES = ("numpy", "numpy.linalg", "numpy.random", "math", "random", "os", "time", "json", "tempfile", "threading", "builtins")
@@ -154,13 +154,13 @@ def _set_umask(before: str | None) -> None:
 
 def _blas() -> int | None:
     """Return the number of threads of NumPy's OpenBLAS; None with another BLAS."""
-    found = threads._openblas()
+    found = openblas.thread_functions()
     return None if found is None else found[0]()
 
 
 def _set_blas(before: int | None) -> None:
     if before is not None:
-        threads._openblas()[1](before)  # type: ignore[index]  # it was found by `_blas`
+        openblas.thread_functions()[1](before)  # type: ignore[index]  # it was found by `_blas`
 
 
 def _tools() -> Any:

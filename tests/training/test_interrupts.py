@@ -199,7 +199,7 @@ class Interrupted:
 def test_the_blas_gets_its_number_back_when_the_interrupt_comes_as_it_is_set(at, monkeypatch):
     numbers = [7]
     set_to = Interrupted(numbers.append, at)
-    monkeypatch.setattr(threads, "_openblas", lambda: (lambda: numbers[-1], set_to))
+    monkeypatch.setattr(threads, "thread_functions", lambda: (lambda: numbers[-1], set_to))
     wide = {"network": {"layers": [{"units": 2048, "activation": "tanh"}, {"units": 1}]}}
     with pytest.raises(mlpkit.TrainingInterrupted) as caught:
         mlpkit.train({**spec("one batch"), **wide}, X, Y)
