@@ -75,7 +75,11 @@ if TYPE_CHECKING:
     from mlpkit.plugin import Wrapper as Wrapper
     from mlpkit.plugin import plugins as plugins
     from mlpkit.plugin import refresh_plugins as refresh_plugins
+    from mlpkit.plugin.engine import Engine as Engine
     from mlpkit.plugin.exchange import Exchange as Exchange
+    from mlpkit.plugin.kernels import Kernels as Kernels
+    from mlpkit.plugin.kernels import StepParts as StepParts
+    from mlpkit.plugin.kernels import TensorPlace as TensorPlace
     from mlpkit.plugin.registry import PluginInfo as PluginInfo
     from mlpkit.plugin.since import Since as Since
     from mlpkit.plugin.user_code import register as register
@@ -123,7 +127,9 @@ _HOMES = {  # module -> its public names
         "Activation Elementwise Gated Initializer Loss Metric Minimizer Optimizer Plugin Progress Reader Schedule Source "
         "Wrapper plugins refresh_plugins"
     ),
+    "plugin.engine": "Engine",
     "plugin.exchange": "Exchange",
+    "plugin.kernels": "Kernels StepParts TensorPlace",
     "plugin.registry": "PluginInfo",
     "plugin.since": "Since",
     "model.train": "epochs train",

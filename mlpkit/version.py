@@ -1,3 +1,3 @@
 """Version of mlpkit, defined only here."""
 
-__version__ = "0.8.0"
+__version__ = "0.9.0"

@@ -15,7 +15,7 @@ from mlpkit import optimizers, threads
 from mlpkit.errors import TrainingError
 from mlpkit.plugin import REGISTRIES, is_elementwise
 from mlpkit.threads import Share, chosen, in_parallel, may_be_split
-from mlpkit.training import run, update
+from mlpkit.training import batch_plan, update
 
 from .builtins import builtin, builtins
 
@@ -76,7 +76,7 @@ def trained(optimizer, activation="tanh"):
 def test_an_optimizer_in_pieces_moves_the_same_bits(optimizer, count, monkeypatch):
     optimizer = builtin("optimizers", optimizer)
     whole = trained(optimizer)
-    for module, name, value in ((update, "MANY", 1), (update, "PIECE", 7), (run, "LARGE", 1)):
+    for module, name, value in ((update, "MANY", 1), (update, "PIECE", 7), (batch_plan, "LARGE", 1)):
         monkeypatch.setattr(module, name, value)
     threads.use(count)
     np.testing.assert_array_equal(trained(optimizer), whole)
@@ -85,7 +85,7 @@ def test_an_optimizer_in_pieces_moves_the_same_bits(optimizer, count, monkeypatc
 @pytest.mark.parametrize("activation", [info.full_name for info in mlpkit.plugins("activations") if info.full_name != "softmax"])
 def test_an_activation_on_threads_gives_the_same_bits(activation, monkeypatch):
     whole = trained("adam", activation)
-    for module, name, value in ((mlpkit.engine.layer_buffers, "MANY", 1), (run, "LARGE", 1)):
+    for module, name, value in ((mlpkit.engine.layer_buffers, "MANY", 1), (batch_plan, "LARGE", 1)):
         monkeypatch.setattr(module, name, value)
     threads.use(2)
     np.testing.assert_array_equal(trained("adam", activation), whole)
@@ -199,8 +199,8 @@ def test_the_number_is_restored_after_the_last_product_in_any_order(told):
 
 
 def test_an_iterator_left_open_leaves_the_blas_alone_between_its_epochs(told, monkeypatch):
-    monkeypatch.setattr(run, "LARGE", 1)
-    monkeypatch.setattr(run, "may_be_split", lambda rows, shapes: True)
+    monkeypatch.setattr(batch_plan, "LARGE", 1)
+    monkeypatch.setattr(batch_plan, "may_be_split", lambda rows, shapes: True)
     loop = mlpkit.epochs(mlpkit.Model(LARGE_SPEC, inputs=5), X, Y)
     next(loop)
     assert told == [6, 8, 6]
@@ -214,7 +214,7 @@ def test_a_run_makes_no_file_and_reads_none_of_its_neighbours(tmp_path, monkeypa
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     (tmp_path / f"mlpkit-{os.getuid()}").mkdir()
     (tmp_path / f"mlpkit-{os.getuid()}" / "results.csv").write_text("mine")
-    monkeypatch.setattr(run, "LARGE", 1)
+    monkeypatch.setattr(batch_plan, "LARGE", 1)
     mlpkit.train(LARGE_SPEC, X, Y)
     assert [path.name for path in tmp_path.rglob("*")] == [f"mlpkit-{os.getuid()}", "results.csv"]
 
@@ -256,8 +256,8 @@ LARGE_SPEC = {"network": {"layers": [{"units": 1}]}, "loss": "mse", "training": 
 @pytest.fixture
 def large(told, monkeypatch):
     """Every run counts as large."""
-    monkeypatch.setattr(run, "LARGE", 1)
-    monkeypatch.setattr(run, "may_be_split", lambda rows, shapes: True)
+    monkeypatch.setattr(batch_plan, "LARGE", 1)
+    monkeypatch.setattr(batch_plan, "may_be_split", lambda rows, shapes: True)
 
 
 def test_a_run_has_the_number_that_it_began_with_to_its_end(told, large):
@@ -333,9 +333,9 @@ FORKED = """
 import os, sys, threading, warnings
 import numpy as np, mlpkit
 from mlpkit.model.train import prepare_for
-from mlpkit.training import run, update
+from mlpkit.training import batch_plan, update
 warnings.simplefilter("ignore", DeprecationWarning)  # Python's own, of a fork beside threads
-update.MANY, update.PIECE, run.LARGE = 1, 64, 1
+update.MANY, update.PIECE, batch_plan.LARGE = 1, 64, 1
 rng = np.random.default_rng(0)
 x, y = rng.standard_normal((400, 200)), rng.standard_normal(400)
 layers = [{"units": 150, "activation": "tanh"}, {"units": 1}]

@@ -13,6 +13,7 @@ from mlpkit.engine.layers import LayerViews
 from mlpkit.engine.learned_inputs import LearnedInputs
 from mlpkit.engine.normalization import normalize
 from mlpkit.plugin import Array
+from mlpkit.plugin.engine import Engine
 
 Call = tuple[Callable[..., object], tuple[Any, ...]]  # function with its arguments
 Calls = list[Call]
@@ -87,20 +88,30 @@ class ForwardPass:
     dtype : dtype
     learned : LearnedInputs, optional
         Embeddings of the network, for this number of rows.
+    engine : Engine, optional
+        It computes the pass, if it can for this network.
 
     Attributes
     ----------
+    layers : list of ForwardBuffers
     z : array, shape (rows, columns of the last layer)
         Pre-activations of the last layer for the most recent block.
     size : int
         Total number of elements in the buffers.
     """
 
-    def __init__(self, layers: Sequence[LayerViews], rows: int, dtype: DTypeLike, learned: LearnedInputs | None = None) -> None:
+    def __init__(
+        self,
+        layers: Sequence[LayerViews],
+        rows: int,
+        dtype: DTypeLike,
+        learned: LearnedInputs | None = None,
+        engine: Engine | None = None,
+    ) -> None:
         self.learned = learned
         self.inputs = np.empty((rows, layers[0].weight.shape[0]), dtype) if adds_inputs(layers) and learned is None else None
         kept = self.inputs if learned is None else learned.inputs
-        buffers: list[ForwardBuffers] = []
+        self.layers = buffers = list[ForwardBuffers]()
         for layer in layers:
             buffers.append(ForwardBuffers(layer, rows, dtype, earlier(kept, buffers)))
         self.size = sum(layer.z.size + layer.outputs.size for layer in buffers) + (0 if learned is None else learned.size)
@@ -110,9 +121,13 @@ class ForwardPass:
         self.calls = forward_calls(buffers)
         self.z, last = buffers[-1].z, layers[-1]
         self.activation, self.parameters = last.activation.forward, last.activation_parameters
+        self.engine_pass = None if engine is None else engine.prediction(self)
 
     def run(self, inputs: Array, outputs: Array) -> None:
         """Fill `z` and the last layer's outputs, shape (rows, units), from inputs of shape (rows, inputs)."""
+        if self.engine_pass is not None:
+            self.engine_pass(inputs, outputs)
+            return
         if self.changes_inputs:
             inputs = self._first_inputs(inputs)
         inputs.dot(self.weight, self.first)

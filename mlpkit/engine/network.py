@@ -21,6 +21,7 @@ from mlpkit.errors import SpecError, warn
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.numerics.numpy_errstate import quietly
 from mlpkit.plugin import Array
+from mlpkit.plugin.engine import Engine
 from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.spec import NetworkSpec
 
@@ -43,9 +44,12 @@ class Network:
     ----------
     constant_inputs : sequence of int
         Indices of inputs that are 0 in all rows. Training adds no noise to them.
+    engine : Engine or None
+        It computes predictions, where it can; see `using`.
     """
 
     constant_inputs: Sequence[int] = ()
+    engine: Engine | None = None
 
     def __init__(self, spec: NetworkSpec, dtype: str = "float32") -> None:
         self._hold(spec, dtype, _allocate(spec, np.dtype(dtype)))
@@ -72,6 +76,12 @@ class Network:
         trained, fixed = parameter_shapes(spec)
         network = cls.__new__(cls)
         network._hold(spec, dtype, MappedParameters({name: tensors[name] for name in trained}, {name: tensors[name] for name in fixed}))
+        return network
+
+    def using(self, engine: Engine) -> Network:
+        """Return a network with the same parameters, whose predictions an engine computes. Copies and pickles have no engine."""
+        network = type(self).__new__(type(self))
+        vars(network).update(vars(self), engine=engine, _spare={}, _call=_in_the_callers_context)
         return network
 
     def writable(self) -> Network:
@@ -198,7 +208,7 @@ class Network:
         try:
             prediction = spare.pop()
         except IndexError:
-            prediction = ForwardPass(self.layers, rows, self.dtype, self.learned_inputs(rows))
+            prediction = ForwardPass(self.layers, rows, self.dtype, self.learned_inputs(rows), self.engine)
         prediction.run(inputs, outputs)
         if z is not None:
             z[...] = prediction.z

@@ -15,6 +15,8 @@ from mlpkit.engine.network import Network
 from mlpkit.engine.parameters import Parameters
 from mlpkit.engine.weighted_targets import WeightedTargets
 from mlpkit.plugin import REGISTRIES, Array, Loss, Targets
+from mlpkit.plugin.engine import Engine, TrainingPass
+from mlpkit.plugin.error_attribution import attributing_errors
 
 
 class Workspace:
@@ -39,6 +41,8 @@ class Workspace:
     ----------
     gradient : Parameters
         dL/dparameters; `gradient.trained` corresponds to `network.parameters.trained`.
+    engine_pass : callable or None
+        Function of an engine that replaces `loss_and_gradient`.
     """
 
     def __init__(
@@ -68,6 +72,12 @@ class Workspace:
         self.lowest = min(index for index, layer in enumerate(network.layers) if layer.spec.trainable)
         self.forward = forward_calls(self.layers) + ([] if self.joint else self.layers[-1].activate())
         self.backward = self._backward()
+        self.engine_pass: TrainingPass | None = None
+
+    def use(self, engine: Engine) -> None:
+        """Let an engine compute the passes, if it can for this network and loss."""
+        with attributing_errors():
+            self.engine_pass = engine.training(self)
 
     def _buffers(self, rng: np.random.Generator) -> list[LayerBuffers]:
         inputs, buffers = None if self.inputs is None else self.inputs.inputs, list[LayerBuffers]()
@@ -141,6 +151,8 @@ class Workspace:
         float
             Sum over the rows of sample weight times loss. `gradient` holds the gradient of this sum divided by `rows`.
         """
+        if self.engine_pass is not None:
+            return self.engine_pass(inputs, targets, weights)
         first, last = self.layers[0], self.layers[-1]
         inputs = self.run_forward(inputs)
         if self.joint:

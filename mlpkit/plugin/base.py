@@ -199,7 +199,8 @@ def plugins(kind: str | None = None) -> tuple[PluginInfo, ...]:
     Parameters
     ----------
     kind : str, optional
-        "activations", "losses", "optimizers", "initializers", "schedules", "metrics", "readers" or "exchanges"; default: all kinds.
+        "activations", "losses", "optimizers", "initializers", "schedules", "metrics", "readers", "exchanges",
+        "kernels" or "engines"; default: all kinds.
 
     Returns
     -------

@@ -185,6 +185,8 @@ CLASSES: dict[str, dict[str, str]] = {  # name: "module:Class", with a module of
         "xlsx": "Excel",
     },
     "exchanges": {},
+    "kernels": {},
+    "engines": {},
 }
 
 PACKAGES = {"readers": "mlpkit.data.formats"}  # homes of kinds that are not in mlpkit.KIND

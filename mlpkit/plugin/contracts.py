@@ -14,8 +14,10 @@ from mlpkit.numerics.arrays import Array, Targets
 from mlpkit.plugin.aliases import ALIASES
 from mlpkit.plugin.base import REGISTRIES, Plugin
 from mlpkit.plugin.builtin_names import targets
+from mlpkit.plugin.engine import Engine
 from mlpkit.plugin.exchange import Exchange
 from mlpkit.plugin.initializer import Initializer
+from mlpkit.plugin.kernels import Kernels
 from mlpkit.plugin.optimizer import Optimizer
 from mlpkit.plugin.reader import Reader
 from mlpkit.plugin.registry import Registry
@@ -293,7 +295,7 @@ class Metric(Plugin):
         """
 
 
-CONTRACTS: tuple[type[Plugin], ...] = (Activation, Loss, Optimizer, Initializer, Schedule, Metric, Reader, Exchange)
+CONTRACTS: tuple[type[Plugin], ...] = (Activation, Loss, Optimizer, Initializer, Schedule, Metric, Reader, Exchange, Kernels, Engine)
 
 REGISTRIES.update(
     {contract.kind: Registry(contract.kind, contract, targets(contract.kind), ALIASES.get(contract.kind, {})) for contract in CONTRACTS}

@@ -37,6 +37,11 @@ def entry_points() -> tuple[EntryPoint, ...]:
     return tuple(point for points in found.values() for point in points)
 
 
+def are_known() -> bool:
+    """Return True if the metadata have been read, so that asking again takes no time."""
+    return entry_points.cache_info().currsize > 0
+
+
 def forget() -> None:
     """Clear the cache, so that the next call reads the metadata again."""
     entry_points.cache_clear()

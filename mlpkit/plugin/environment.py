@@ -2,6 +2,7 @@
 
 MLPKIT_PLUGINS: ``0`` to use built-ins only, or a comma-separated list of the distributions to use.
 MLPKIT_STRICT_PLUGINS: ``1`` to raise an error where plugins are ignored or cause a warning otherwise.
+MLPKIT_KERNELS: ``0`` to take all steps of optimizers with NumPy, ``1`` to ask for kernels in short runs too.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 
-PLUGINS, STRICT = "MLPKIT_PLUGINS", "MLPKIT_STRICT_PLUGINS"
+PLUGINS, STRICT, KERNELS = "MLPKIT_PLUGINS", "MLPKIT_STRICT_PLUGINS", "MLPKIT_KERNELS"
 
 
 def normalized(distribution: str) -> str:

@@ -25,6 +25,7 @@ from mlpkit.text.shown import first_few, shortened
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,99}$")  # at most 100 characters, for names in model files
 BUILTIN = "mlpkit"
+RUN_KINDS = ("exchanges", "kernels", "engines")  # chosen for a run or found by it: no part of a model
 MOST_NAMED = 10  # plugins in the message about an unknown one
 T = TypeVar("T")
 
@@ -36,7 +37,7 @@ class PluginInfo:
     Attributes
     ----------
     kind : str
-        "activations", "losses", "optimizers", "initializers", "schedules", "metrics", "readers" or "exchanges".
+        "activations", "losses", "optimizers", "initializers", "schedules", "metrics", "readers", "exchanges", "kernels" or "engines".
     name : str
         Name in a spec.
     distribution, version : str or None
@@ -235,7 +236,7 @@ class Registry(Generic[T]):
         here = [info.name for info in self.installed()]
         hint, advice = suggestion(snake_case(name), {*here, *self.aliases}), installation(self.kind, name, snake_case(name))
         more = f" ('mlpkit plugins list -g {self.kind}' shows all)" if len(here) > MOST_NAMED else ""
-        own = "" if self.kind == "exchanges" else "; for user code: --code FILE, or pass the class"
+        own = "" if self.kind in RUN_KINDS else "; for user code: --code FILE, or pass the class"
         help = f"{advice}installed: {first_few(here, MOST_NAMED) or 'none'}{more}{own}"
         return MissingPlugin(f"unknown {singular(self.kind)} {name!r}{hint}", help=help)
 

@@ -12,6 +12,7 @@ PACKAGES = {  # plugins of mlpkit's own packages, by kind and name
     ("losses", "robust"): "mlpkit-robust",
     ("optimizers", "lbfgs"): "mlpkit-scipy",
     ("exchanges", "mpi"): "mlpkit-mpi",
+    ("engines", "fused"): "mlpkit-fused",
 }
 # names of other libraries, for which a similar name is no correction: rrelu is not a misspelling of relu
 _OF_THE_FIELD = """

@@ -45,7 +45,7 @@ class Report:
     plugin : str
         Full name of the plugin.
     kind : str
-        "activations", "losses", "optimizers", "initializers", "schedules", "metrics", "readers" or "exchanges".
+        "activations", "losses", "optimizers", "initializers", "schedules", "metrics", "readers", "exchanges", "kernels" or "engines".
     distribution, version : str or None
         Distribution that installs the plugin; None for a user's class.
     options : mapping

@@ -9,12 +9,14 @@ import numpy as np
 
 from mlpkit.data.batches import Batches, batches_of, steps_of
 from mlpkit.data.dataset import Dataset
-from mlpkit.engine.network import Network
+from mlpkit.engine.network import BLOCK, Network
 from mlpkit.engine.weighted_targets import WeightedTargets
 from mlpkit.engine.workspace import Workspace
 from mlpkit.plugin import Loss, Minimizer
+from mlpkit.plugin.engine import Engine
 from mlpkit.spec import Spec
 from mlpkit.spec.normalization import BatchNormalization
+from mlpkit.threads import LARGE, Share, may_be_split
 from mlpkit.training.objective import ROWS
 from mlpkit.training.ranks import Ranks
 from mlpkit.training.shared_workspace import SharedWorkspace
@@ -70,14 +72,28 @@ class BatchPlan(NamedTuple):
         return SharedStream(ranks, data, self.size, self.shuffle, self.join)
 
     def workspaces(
-        self, network: Network, loss: Loss | WeightedTargets, rng: np.random.Generator, ranks: Ranks | None = None
+        self,
+        network: Network,
+        loss: Loss | WeightedTargets,
+        rng: np.random.Generator,
+        ranks: Ranks | None = None,
+        engine: Engine | None = None,
     ) -> dict[int, Workspace]:
         """Return workspaces for a full batch and for the last batch of an epoch, by their rows; they share one gradient.
 
-        With several ranks, each workspace computes the share of this one.
+        With several ranks, each workspace computes the share of this one. With an engine, they use it.
         """
         make = Workspace if ranks is None else partial(SharedWorkspace, ranks)
-        whole = make(network, loss, self.size, rng=rng)
-        if self.last == self.size:
-            return {self.size: whole}
-        return {self.size: whole, self.last: make(network, loss, self.last, whole.gradient, rng)}
+        found = {self.size: make(network, loss, self.size, rng=rng)}
+        if self.last != self.size:
+            found[self.last] = make(network, loss, self.last, found[self.size].gradient, rng)
+        if engine is not None:
+            for workspace in found.values():
+                workspace.use(engine)
+        return found
+
+    def thread_share(self, network: Network, evaluated: bool) -> Share:
+        """Return the share of threads that batches and layers of these sizes need."""
+        shapes = [layer.weight.shape for layer in network.layers]
+        large = max(self.size * inputs * units for inputs, units in shapes) >= LARGE
+        return Share(large, may_be_split(max(self.size, BLOCK if evaluated else 1), shapes))

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from mlpkit.data.dataset import Dataset
 from mlpkit.data.disk.dataset import StoredDataset, StoredInputs
-from mlpkit.engine.network import BLOCK, Network
+from mlpkit.engine.network import Network
 from mlpkit.engine.weighted_targets import WeightedTargets
 from mlpkit.errors import MLPKitError
 from mlpkit.numerics.numpy_errstate import quiet_context
 from mlpkit.plugin import Array, Loss, Minimizer
+from mlpkit.plugin.engine import Engine
 from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.spec import Spec
-from mlpkit.threads import LARGE, Share, may_be_split
 from mlpkit.training.averaged_network import AveragedNetwork
 from mlpkit.training.batch_plan import BatchPlan
 from mlpkit.training.divergence import broken, divergence
@@ -35,6 +35,7 @@ from mlpkit.training.random_generators import generator_state, random_stream
 from mlpkit.training.ranks import present
 from mlpkit.training.run_clock import RunClock
 from mlpkit.training.state import Place, keeps_averages
+from mlpkit.training.step_kernel import use_kernel
 from mlpkit.training.update import Update
 
 NOTHING = nullcontext()
@@ -62,6 +63,8 @@ class Run:
         Called with each finished epoch, before an interrupt is raised.
     loss : Loss or WeightedTargets, optional
         Default: the loss of the spec.
+    engine : Engine, optional
+        It computes the passes of training and evaluation, where it can.
 
     Attributes
     ----------
@@ -84,6 +87,7 @@ class Run:
         done: int,
         record: Record | None = None,
         loss: Loss | WeightedTargets | None = None,
+        engine: Engine | None = None,
     ) -> None:
         self.network, self.spec = network, spec
         self.objective_loss = spec.loss if loss is None else loss
@@ -102,26 +106,22 @@ class Run:
         self.dropout_rng = random_stream(spec.seed, "dropout", done)
         self.quiet = quiet_context()
         self.update = Update(network, spec)
+        use_kernel(self.update, spec, plan.steps * spec.training.epochs)
         self.averaged = AveragedNetwork(network, self.update, train.inputs) if keeps_averages(spec) else None
+        self.evaluated_network = None if engine is None else (self.averaged.network if self.averaged else network).using(engine)
         self.best = Best(network, self.averaged.network if self.averaged else network, spec, validation is not None)
         self.evaluated = not (validation is None and measure is None and not self.best.stopping)
-        self.thread_share = self._thread_share()
+        self.thread_share = plan.thread_share(network, self.evaluated)
         self.threads: int | None = None  # set when the run begins
         self.order: NDArray[np.uint64] | None = None  # state of the shuffle generator before the unfinished epoch
         self.ranks = ranks = present()
         self.batches = plan.batches(train, ranks)
         self.steps_per_epoch = plan.steps
         self.clock = None if spec.training.time_budget is None else RunClock(spec.training.time_budget)
-        self.workspaces = plan.workspaces(network, self.objective_loss, self.dropout_rng, ranks)
+        self.workspaces = plan.workspaces(network, self.objective_loss, self.dropout_rng, ranks, engine)
         self.problem: Objective | None = None
         if isinstance(spec.optimizer, Minimizer):
             self.problem = Objective(network, self.batches, self.workspaces, self.update.penalty, stop)
-
-    def _thread_share(self) -> Share:
-        """Return the share of threads that batches and layers of these sizes need."""
-        shapes = [layer.weight.shape for layer in self.network.layers]
-        large = max(self.plan.size * inputs * units for inputs, units in shapes) >= LARGE
-        return Share(large, may_be_split(max(self.plan.size, BLOCK if self.evaluated else 1), shapes))
 
     @property
     def finished(self) -> bool:
@@ -170,7 +170,7 @@ class Run:
     def _finished_epoch(self, started: float, rate: float) -> Epoch:
         """Return the record of an epoch whose steps are done, with its validation."""
         network = self.predicting_network()
-        validation_loss, metrics = self._evaluate(network) if self.evaluated else (None, {})
+        validation_loss, metrics = self._evaluate(self.evaluated_network or network) if self.evaluated else (None, {})
         if self.ranks is not None:
             validation_loss, metrics = self.ranks.first((validation_loss, metrics))
         if self.clock is not None:

@@ -16,6 +16,7 @@ from mlpkit.engine.network import Network
 from mlpkit.engine.parameters import layer_and_role
 from mlpkit.numerics.clipping import shorten
 from mlpkit.plugin import Array, Minimizer, Progress, Schedule, is_elementwise, learning_rate_of, takes_place
+from mlpkit.plugin.kernels import Kernel, StepParts
 from mlpkit.spec import Spec
 from mlpkit.text.shown import shortened
 from mlpkit.threads import in_parallel
@@ -70,6 +71,8 @@ class Update:
         Epochs of this run, for a schedule that reads them.
     threads : int
         Number of threads for an elementwise optimizer with many parameters.
+    kernel : callable or None
+        Compiled step, which does all between the gradient's norm and the constraints; see `mlpkit.plugin.kernels`.
     """
 
     def __init__(self, network: Network, spec: Spec) -> None:
@@ -95,19 +98,27 @@ class Update:
         self.rates = None if self.factors is None else np.empty_like(self.factors)  # learning rate of each parameter in the present step
         self._last = -1, 0.0  # finished epochs and rate of the last call of the schedule
         self.threads = 1
+        self.kernel: Kernel | None = None
         self.tensors = self._tensors() if by_tensor else None
         by_pieces = is_elementwise(optimizer) and len(self.trained) >= MANY
         self.whole = self.tensors is None and not by_pieces  # one call for all parameters
 
-    def _before_rule(self, spec: Spec) -> list[Callable[[Array, float], object]]:
-        """Return the functions that change the gradient or the weights before the rule, in order."""
+    def use_kernel(self, kernel: Kernel, parts: StepParts, spec: Spec) -> None:
+        """Let a kernel take the steps that `parts` describe: with factors and decay, and with clipping and the average if it has them."""
+        self.kernel, self.factors = kernel, None
+        self.before_rule = self._before_rule(spec, by_kernel=True)
+        if parts.average is not None and self.weight_average is not None:
+            self.after_rule = [self.weight_average.count]
+
+    def _before_rule(self, spec: Spec, by_kernel: bool = False) -> list[Callable[[Array, float], object]]:
+        """Return the functions that change the gradient or the weights before the rule, in order, without what a kernel does."""
         value, norm = spec.training.clip_value, spec.training.clip_norm
         found: list[Callable[[Array, float], object]] = [self.penalty.add] if self.penalty else []
-        if value is not None:
+        if value is not None and not (by_kernel and norm is None):
             found.append(lambda gradient, rate: np.clip(gradient, -value, value, out=gradient))
         if norm is not None:
             found.append(lambda gradient, rate: shorten(gradient, norm))
-        return [*found, self.decay.apply] if self.decay else found
+        return found if by_kernel or not self.decay else [*found, self.decay.apply]
 
     def _tensors(self) -> list[_Tensor]:
         """Return the trained tensors, each with its state, in the order of the vector."""
@@ -154,7 +165,9 @@ class Update:
         w, t = self.trained, step + self.before
         if self.factors is not None and self.rates is not None:
             lr = np.multiply(self.factors, lr, out=self.rates)
-        if self.whole:
+        if self.kernel is not None:
+            self.kernel(gradient, lr, t, self.decay.fading, self.threads)
+        elif self.whole:
             self.optimizer.step(w, gradient, *self.state, *self.scalars, lr=lr, t=t)
         elif self.tensors is None:
             self._apply_by_pieces(w, gradient, lr, t)

@@ -29,18 +29,21 @@ class WeightDecay:
     ----------
     fading : float
         Present factor of the decay of the spec, from 1 to 0.
+    factors : dict of str to float
+        Decay of each parameter that decays, by name, as a factor of the learning rate.
     """
 
     def __init__(self, network: Network, spec: Spec) -> None:
         decay, parameters, self.fading = decay_of(spec), network.parameters, 1.0
         roles = ("weight", "bias", "normalization.scale", "normalization.shift") if spec.training.decay_all else ("weight",)
-        self._terms: list[tuple[Array, float]] = []
-        for name, view in islice(parameters.views.items(), parameters.trained_tensors if decay else 0):
+        self.factors: dict[str, float] = {}
+        for name in islice(parameters.views, parameters.trained_tensors if decay else 0):
             index, role = layer_and_role(name)
             layer = network.spec.layers[index]
             factor = decay * layer.decay_factor * layer.learning_rate_factor * group_factor(spec.training.learning_rate_factors, role)
             if factor and role.removeprefix(f"embeddings.{name.split('.')[1]}.") in roles:
-                self._terms.append((view, factor))
+                self.factors[name] = factor
+        self._terms: list[tuple[Array, float]] = [(parameters.views[name], factor) for name, factor in self.factors.items()]
 
     def __bool__(self) -> bool:
         return bool(self._terms)

@@ -11,9 +11,10 @@ import pytest
 
 import mlpkit
 from mlpkit.plugin import REGISTRIES
+from mlpkit.plugin.registry import RUN_KINDS
 from mlpkit.scaffold import new_package
 
-KINDS = [kind for kind in REGISTRIES if kind != "exchanges"]  # which has no template
+KINDS = [kind for kind in REGISTRIES if kind not in RUN_KINDS]  # which have no template
 
 
 def files(folder):
@@ -164,6 +165,7 @@ BAD = {
     "a folder in none": (["soft", "-o", "none/deep"], 2, ["there is no folder none"]),
     "no such group": (["soft", "-g", "layers"], 2, ["layers"]),
     "a kind without a template": (["soft", "-g", "exchanges"], 2, ["copy the package mlpkit-mpi"]),
+    "kernels": (["soft", "-g", "kernels"], 2, ["there is no template of kernels: copy the package mlpkit-fused"]),
     "no name": ([], 2, ["missing argument 'NAME'"]),
 }
 

@@ -30,6 +30,8 @@ class Group(StrEnum):
     metrics = "metrics"
     readers = "readers"
     exchanges = "exchanges"
+    kernels = "kernels"
+    engines = "engines"
 
 
 GroupOption = Annotated[Group | None, typer.Option("-g", "--group", help="Only one kind of plugin.", show_default=False)]

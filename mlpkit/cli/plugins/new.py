@@ -16,6 +16,12 @@ from mlpkit.text.shown import one_line
 if TYPE_CHECKING:
     from mlpkit.scaffold import Own, Package
 
+COPIED = {  # kinds without a template
+    Group.exchanges: "an exchange: copy the package mlpkit-mpi",
+    Group.kernels: "kernels: copy the package mlpkit-fused",
+    Group.engines: "an engine: copy the package mlpkit-fused",
+}
+
 
 def new_plugin(
     console: Console,
@@ -36,8 +42,8 @@ def new_plugin(
 
     if code is not None and group is not None:
         raise typer.BadParameter("the kinds of the plugins follow from the file: leave --group out", param_hint="--from")
-    if group is Group.exchanges:
-        raise typer.BadParameter("there is no template of an exchange: copy the package mlpkit-mpi", param_hint="--group")
+    if group in COPIED:
+        raise typer.BadParameter(f"there is no template of {COPIED[group]}", param_hint="--group")
     source, folder = (None if path is None else Path(path) for path in (code, output))
     try:
         package = new_package(name, group.value if group else "activations", code=source, folder=folder, force=force)

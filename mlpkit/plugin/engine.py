@@ -1,0 +1,53 @@
+"""Contract of engines, which compute the passes of a network in another way than with NumPy, such as in compiled code.
+
+The last bits of their results differ, so an engine is chosen: by `training.engine`, or for predictions by `mlpkit.load(..., engine=NAME)`.
+The optimizer is no part of it, because kernels take its steps: each engine works with each optimizer.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeAlias
+
+from mlpkit.numerics.arrays import Array, Targets
+from mlpkit.plugin.base import Plugin
+
+TrainingPass: TypeAlias = "Callable[[Array, Targets, Array | None], float]"  # see `Workspace.loss_and_gradient`
+PredictionPass: TypeAlias = "Callable[[Array, Array], object]"  # see `ForwardPass.run`
+
+
+class Engine(Plugin):
+    """Another way to compute the passes of a network. `mlpkit.testing` compares its results with NumPy's."""
+
+    kind: ClassVar[str] = "engines"
+
+    @abstractmethod
+    def training(self, workspace: Any) -> TrainingPass | None:
+        """Return a function that replaces `Workspace.loss_and_gradient`, or None if this network or loss is left to NumPy.
+
+        It fills `workspace.gradient`, returns the sum of the weighted losses, and updates what the pass of NumPy updates besides: running
+        averages of normalization, and random generators. All other buffers of the workspace are free for its use.
+
+        Parameters
+        ----------
+        workspace : mlpkit.engine.workspace.Workspace
+            Its parameters change in place. Dropout and noise may fade, and the number of threads is set later: read them in each call.
+            Inputs and targets of a call may have any strides.
+        """
+
+    @abstractmethod
+    def prediction(self, forward: Any) -> PredictionPass | None:
+        """Return a function that replaces `ForwardPass.run`, or None if this network is left to NumPy.
+
+        It fills its second argument, and `forward.z`.
+
+        Parameters
+        ----------
+        forward : mlpkit.engine.inference.ForwardPass
+            Its parameters may change in place between calls. Inputs and outputs of a call may have any strides.
+        """
+
+    def status(self) -> str:
+        """Return the reason why nothing is available, such as a build without a compiler; empty if all is well."""
+        return ""
