@@ -21,11 +21,10 @@ from mlpkit.errors import SpecError, warn
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.numerics.numpy_errstate import quietly
 from mlpkit.plugin import Array
-from mlpkit.plugin.engine import Engine
+from mlpkit.plugin.engine import BLOCK, Engine
 from mlpkit.plugin.error_attribution import attributing_errors
 from mlpkit.spec import NetworkSpec
 
-BLOCK = 1024  # rows predicted at once: pre-activations and outputs of a layer fit in the cache, and there are few calls
 KEPT = 2**20  # largest number of elements in the buffers of a prediction that are kept for the next one
 SIZES = 8  # most numbers of rows for which buffers are kept
 
@@ -46,10 +45,13 @@ class Network:
         Indices of inputs that are 0 in all rows. Training adds no noise to them.
     engine : Engine or None
         It computes predictions, where it can; see `using`.
+    block : int
+        Number of rows that a prediction computes at once.
     """
 
     constant_inputs: Sequence[int] = ()
     engine: Engine | None = None
+    block = BLOCK
 
     def __init__(self, spec: NetworkSpec, dtype: str = "float32") -> None:
         self._hold(spec, dtype, _allocate(spec, np.dtype(dtype)))
@@ -81,7 +83,7 @@ class Network:
     def using(self, engine: Engine) -> Network:
         """Return a network with the same parameters, whose predictions an engine computes. Copies and pickles have no engine."""
         network = type(self).__new__(type(self))
-        vars(network).update(vars(self), engine=engine, _spare={}, _call=_in_the_callers_context)
+        vars(network).update(vars(self), engine=engine, block=engine.block(self), _spare={}, _call=_in_the_callers_context)
         return network
 
     def writable(self) -> Network:
@@ -134,7 +136,7 @@ class Network:
         inputs = self._checked(inputs)
         rows = len(inputs)
         outputs = np.empty((rows, self.units), self.dtype)
-        self._call(self._fill_block if rows <= BLOCK else self._fill, inputs, None, outputs)
+        self._call(self._fill_block if rows <= self.block else self._fill, inputs, None, outputs)
         return outputs
 
     def forward(self, inputs: Array) -> tuple[Array, Array]:
@@ -142,7 +144,7 @@ class Network:
         inputs = self._checked(inputs)
         z = np.empty((len(inputs), self.layers[-1].weight.shape[1]), self.dtype)
         outputs = np.empty((len(inputs), self.units), self.dtype)
-        self._call(self._fill_block if len(inputs) <= BLOCK else self._fill, inputs, z, outputs)
+        self._call(self._fill_block if len(inputs) <= self.block else self._fill, inputs, z, outputs)
         return z, outputs
 
     def scores(self, inputs: Array) -> tuple[Array, Array]:
@@ -195,7 +197,7 @@ class Network:
 
     def _fill(self, inputs: Array, z: Array | None, outputs: Array) -> None:
         """Fill the outputs, and the last pre-activations unless `z` is None."""
-        for rows in row_blocks(len(inputs), BLOCK):
+        for rows in row_blocks(len(inputs), self.block):
             self._fill_block(inputs[rows], None if z is None else z[rows], outputs[rows])
 
     def _fill_block(self, inputs: Array, z: Array | None, outputs: Array) -> None:

@@ -6,9 +6,10 @@ from itertools import islice
 
 import numpy as np
 
-from mlpkit.engine.network import BLOCK, Network
+from mlpkit.engine.network import Network
 from mlpkit.numerics.blocks import row_blocks
 from mlpkit.plugin import Array
+from mlpkit.plugin.engine import BLOCK
 from mlpkit.plugin.error_attribution import attributing_errors
 
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeAlias
 from mlpkit.numerics.arrays import Array, Targets
 from mlpkit.plugin.base import Plugin
 
+BLOCK = 1024  # rows predicted at once by NumPy: pre-activations and outputs of a layer fit in the cache, and there are few calls
 TrainingPass: TypeAlias = "Callable[[Array, Targets, Array | None], float]"  # see `Workspace.loss_and_gradient`
 PredictionPass: TypeAlias = "Callable[[Array, Array], object]"  # see `ForwardPass.run`
 
@@ -47,6 +48,15 @@ class Engine(Plugin):
         forward : mlpkit.engine.inference.ForwardPass
             Its parameters may change in place between calls. Inputs and outputs of a call may have any strides.
         """
+
+    def block(self, network: Any) -> int:
+        """Return the number of rows that a prediction computes at once.
+
+        Parameters
+        ----------
+        network : mlpkit.engine.network.Network
+        """
+        return BLOCK
 
     def status(self) -> str:
         """Return the reason why nothing is available, such as a build without a compiler; empty if all is well."""

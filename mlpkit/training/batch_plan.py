@@ -9,11 +9,11 @@ import numpy as np
 
 from mlpkit.data.batches import Batches, batches_of, steps_of
 from mlpkit.data.dataset import Dataset
-from mlpkit.engine.network import BLOCK, Network
+from mlpkit.engine.network import Network
 from mlpkit.engine.weighted_targets import WeightedTargets
 from mlpkit.engine.workspace import Workspace
 from mlpkit.plugin import Loss, Minimizer
-from mlpkit.plugin.engine import Engine
+from mlpkit.plugin.engine import BLOCK, Engine
 from mlpkit.spec import Spec
 from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.threads import LARGE, Share, may_be_split

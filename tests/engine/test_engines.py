@@ -9,8 +9,9 @@ import pytest
 
 import mlpkit
 from mlpkit.data.dataset import Dataset
-from mlpkit.engine.network import BLOCK, Network
+from mlpkit.engine.network import Network
 from mlpkit.engine.workspace import Workspace
+from mlpkit.plugin.engine import BLOCK
 from mlpkit.spec import Spec
 from mlpkit.training.run import Run
 
@@ -155,3 +156,17 @@ def test_an_engine_that_fails_is_named():
         run_of(spec, Broken(), validation=False)
     with pytest.raises(mlpkit.BrokenPlugin, match="failed in prediction: OSError: no library"):
         network_of(spec).using(Broken()).predict(X)
+
+
+class BySeven(Simple):
+    """Blocks of seven rows."""
+
+    def block(self, network):
+        return 7
+
+
+def test_an_engine_chooses_the_rows_of_a_block():
+    network = network_of(spec_of())
+    with_engine = network.using(BySeven())
+    np.testing.assert_allclose(with_engine.predict(X), network.predict(X), rtol=1e-6)
+    assert CALLS == [("prediction", 7)] * 4 + [("prediction", 2)]

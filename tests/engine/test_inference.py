@@ -10,8 +10,9 @@ from contextvars import ContextVar, copy_context
 import numpy as np
 import pytest
 
-from mlpkit.engine.network import BLOCK, SIZES, Network
+from mlpkit.engine.network import SIZES, Network
 from mlpkit.plugin import Elementwise
+from mlpkit.plugin.engine import BLOCK
 from mlpkit.spec import Spec
 
 RNG = np.random.default_rng(5)
