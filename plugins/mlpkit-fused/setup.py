@@ -1,12 +1,23 @@
 """Build the two extension modules; without a C compiler the package is installed without them."""
 
 import sys
+from pathlib import Path
 
 from setuptools import Extension, setup
 
 STABLE = [("Py_LIMITED_API", "0x030B0000")]  # one wheel for Python 3.11 and later
 # without errno and traps, square roots and choices become vector instructions; results are the same
-GCC = ["-std=c11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-Wall", "-Wextra", "-fvisibility=hidden"]
+GCC = [
+    "-std=c11",
+    "-O3",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fopenmp-simd",
+    "-Wall",
+    "-Wextra",
+    "-Wno-unused-parameter",
+    "-fvisibility=hidden",
+]
 
 
 def extension(name: str, exact: bool) -> Extension:
@@ -16,7 +27,7 @@ def extension(name: str, exact: bool) -> Extension:
         f"mlpkit_fused._{name}",
         [f"src/{name}/module.c"],
         include_dirs=["src"],
-        depends=["src"],
+        depends=[str(path) for path in Path("src").rglob("*.[hi]*")],
         define_macros=STABLE,
         extra_compile_args=flags,
         py_limited_api=True,
