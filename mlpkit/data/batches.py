@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,6 +50,7 @@ class Batches:
         self.steps, most = steps_of(self.rows, size, join)
         self.shuffled = shuffle and size < self.rows
         self.order = np.empty(self.rows, np.intp)
+        self._whole = ((data.inputs, data.targets, data.weights),)
         weights = None if data.weights is None else np.empty_like(data.weights[:most])
         self.buffers = np.empty_like(data.inputs[:most]), np.empty_like(data.targets[:most]), weights
 
@@ -63,11 +64,13 @@ class Batches:
                 self.order[block] = np.arange(block.start, block.stop)
             rng.shuffle(self.order)
 
-    def after(self, done: int) -> Iterator[tuple[Array, Targets, Array | None]]:
-        """Yield the batches of the epoch after the first `done` ones."""
+    def after(self, done: int) -> Iterable[tuple[Array, Targets, Array | None]]:
+        """Return the batches of the epoch after the first `done` ones."""
         if self.size == self.rows and not done:
-            yield self.data.inputs, self.data.targets, self.data.weights
-            return
+            return self._whole
+        return self._parts(done)
+
+    def _parts(self, done: int) -> Iterator[tuple[Array, Targets, Array | None]]:
         choose = self._gathered if self.shuffled else self._sliced
         for step in range(done, self.steps):
             yield choose(step * self.size, self.rows if step == self.steps - 1 else (step + 1) * self.size)

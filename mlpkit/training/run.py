@@ -126,9 +126,10 @@ class Run:
     @property
     def finished(self) -> bool:
         """True if all epochs are done, patience or the time is exhausted, or a full-batch optimizer has converged."""
-        converged = self.converged and self.step == self.epoch  # and the epoch is finished
-        late = self.clock is not None and self.clock.over and self.step == self.epoch * self.steps_per_epoch
-        return converged or late or self.epoch >= self.spec.training.epochs or self.best.monitor.exhausted
+        if self.epoch >= self.spec.training.epochs or self.best.monitor.exhausted:
+            return True
+        ended = self.converged or (self.clock is not None and self.clock.over)
+        return ended and self.step == self.epoch * self.steps_per_epoch  # and the epoch is finished
 
     @property
     def place(self) -> Place:
