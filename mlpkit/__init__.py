@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mlpkit.errors import DataError as DataError
     from mlpkit.errors import DataWarning as DataWarning
     from mlpkit.errors import DriftedPlugin as DriftedPlugin
+    from mlpkit.errors import EngineWarning as EngineWarning
     from mlpkit.errors import LeftOutWarning as LeftOutWarning
     from mlpkit.errors import LogError as LogError
     from mlpkit.errors import LogWarning as LogWarning
@@ -104,8 +105,8 @@ _HOMES = {  # module -> its public names
     "cross_validation.result": "CrossValidation",
     "plugin.user_code": "register register_file",
     "errors": (
-        "AmbiguousPlugin BrokenPlugin ConstantColumnWarning DataError DataWarning DriftedPlugin LeftOutWarning LogError LogWarning "
-        "MLPKitError MissingPlugin ModelFileError PluginDriftWarning PluginError ProbeWarning SpecError "
+        "AmbiguousPlugin BrokenPlugin ConstantColumnWarning DataError DataWarning DriftedPlugin EngineWarning LeftOutWarning LogError "
+        "LogWarning MLPKitError MissingPlugin ModelFileError PluginDriftWarning PluginError ProbeWarning SpecError "
         "SurrogateWarning TrainingError TrainingInterrupted UndefinedMetricWarning UnseenCategoryWarning WorkerError"
     ),
     "explain.contributions": "contributions",

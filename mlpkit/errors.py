@@ -208,6 +208,10 @@ class SurrogateWarning(UserWarning):
     """
 
 
+class EngineWarning(UserWarning):
+    """Warning: compiled code is not used where it could be expected, and NumPy computes instead; the message has the reason."""
+
+
 class ModelFileError(MLPKitError):
     """Raised for a model file that cannot be read or written. `code` identifies the reason for programs and never changes.
 

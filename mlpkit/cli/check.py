@@ -33,6 +33,8 @@ def check(
 
     If the data can be read, they are checked against the spec, and shapes and parameters are shown.
     """
+    from mlpkit.training.preflight import engine_of
+
     check_one_stdin(spec, data)
     load_code(code)
     try:
@@ -43,6 +45,7 @@ def check(
                 console.say(one_line(f"next: {with_code(f'mlpkit search {shlex.quote(spec)}', code)}"))
                 return
             parsed = file.read()
+            engine_of(parsed)
             known = _with_data(console, parsed, data)
     except MLPKitError as error:
         if not json:

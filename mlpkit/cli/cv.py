@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.options import Code, Data, Force, Json, Settings, check_one_stdin, load_code
+from mlpkit.cli.options import Code, Data, Engine, Force, Json, Settings, check_one_stdin, load_code
 from mlpkit.cli.output_files import MODELS, TABLES, check_ending, check_is_file, check_output, write_table, written
 from mlpkit.cli.overrides import all_settings
 from mlpkit.cli.predictions import Format, write
@@ -55,6 +55,7 @@ def cv(
     output: Output = None,
     ensemble: Ensemble = False,
     threads: Threads = None,
+    engine: Engine = None,
     progress: ProgressStyle = Style.auto,
     code: Code = None,
     force: Force = False,
@@ -73,7 +74,7 @@ def cv(
     check_one_stdin(spec, data)
     load_code(code)
     use_threads(threads)
-    file = SpecFile(spec, all_settings(settings, epochs, seed))
+    file = SpecFile(spec, all_settings(settings, epochs, seed, engine))
     with file.places():
         parsed = split_by(file.read(), group, time)
         _check_outputs(output, predictions, scores, [spec, *data_files(parsed, data)], force)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.model_facts import aligned
 from mlpkit.cli.options import Json
 from mlpkit.cli.plugins.description import broken, record
 
+if TYPE_CHECKING:
+    from mlpkit.plugin.registry import PluginInfo
+
 PACKAGES = ("numpy", "pydantic", "typer", "h5py")
 THREADS = ("MLPKIT_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 def doctor(console: Console, json: Json = False) -> None:
-    """Show versions, BLAS and plugins, to paste into a bug report."""
+    """Show versions, BLAS and plugins, to paste into a bug report; of kernels and engines, why they are not active."""
     found = diagnosis()
     if json:
         console.json(found)
@@ -50,8 +53,24 @@ def diagnosis() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "blas": _blas(),
         "threads": {name: os.environ[name] for name in THREADS if name in os.environ},
-        "plugins": [{**record(info), "error": broken(info)} for info in plugins()],
+        "plugins": [{**record(info), "error": broken(info), **_activity(info)} for info in plugins()],
     }
+
+
+def _activity(info: PluginInfo) -> dict[str, Any]:
+    """Return the reason why kernels or an engine are not active, or None if they are; nothing for other kinds."""
+    from mlpkit.plugin import REGISTRIES
+    from mlpkit.plugin.base import RAISED
+    from mlpkit.plugin.environment import KERNELS
+
+    if info.kind not in ("kernels", "engines") or broken(info):
+        return {}
+    if info.kind == "kernels" and os.environ.get(KERNELS, "").strip() == "0":
+        return {"inactive": f"{KERNELS} is 0"}
+    try:
+        return {"inactive": REGISTRIES[info.kind].get(info.full_name)().status() or None}
+    except RAISED as error:
+        return {"inactive": f"{type(error).__name__}: {error}"}
 
 
 def _blas() -> str:
@@ -66,4 +85,8 @@ def _blas() -> str:
 
 def _state(plugin: dict[str, Any]) -> str:
     source = f"{plugin['distribution']} {plugin['version']}"
-    return f"{source}  BROKEN: {plugin['error']}" if plugin["error"] else source
+    if plugin["error"]:
+        return f"{source}  BROKEN: {plugin['error']}"
+    if "inactive" in plugin:
+        return f"{source}  NOT ACTIVE: {plugin['inactive']}" if plugin["inactive"] else f"{source}  active"
+    return source

@@ -12,7 +12,7 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.model_facts import aligned
-from mlpkit.cli.options import Code, Json, Large, Surrogate, by_name, load_code
+from mlpkit.cli.options import Code, Engine, Json, Large, Surrogate, by_name, load_code
 from mlpkit.errors import MissingPlugin
 from mlpkit.text.json_numbers import finite
 from mlpkit.text.shown import one_line
@@ -61,6 +61,7 @@ def evaluate(
     fail_under: Bounds = None,
     weighted: Weighted = False,
     part: RowPart = None,
+    engine: Engine = None,
     code: Code = None,
     allow_surrogate: Surrogate = False,
     allow_large: Large = False,
@@ -75,7 +76,7 @@ def evaluate(
 
     load_code(code)
     bounds = _bounds(fail_under or [])
-    loaded = load(model, allow_surrogate=allow_surrogate)
+    loaded = load(model, allow_surrogate=allow_surrogate, engine=engine)
     chosen = _metrics(loaded, metrics or [], [name for name in bounds if name != "loss"])
     try:
         report = loaded.report(data, metrics=chosen, weighted=weighted, allow_large=allow_large, part=cast(Any, part and part.value))

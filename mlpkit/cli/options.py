@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from mlpkit.cli.console import Console, StrayLines
-from mlpkit.errors import DataWarning, SurrogateWarning
+from mlpkit.errors import DataWarning, EngineWarning, SurrogateWarning
 
 if TYPE_CHECKING:
     from mlpkit.plugin.registry import PluginInfo
@@ -26,6 +26,9 @@ NoColor = Annotated[bool, typer.Option("--no-color", help="Disable colors, like 
 Code = Annotated[list[str] | None, typer.Option("-c", "--code", metavar="FILE", help="Python file with your own plugins; repeatable.")]
 Surrogate = Annotated[
     bool, typer.Option("--allow-surrogate", help="Use the model's lookup table for an activation whose plugin is missing.")
+]
+Engine = Annotated[
+    str | None, typer.Option("--engine", metavar="NAME", help="Engine that computes instead of NumPy, such as fused; numpy is NumPy.")
 ]
 Data = Annotated[str | None, typer.Option("-d", "--data", metavar="DATA", help="Data to use instead of the spec's data.path.")]
 Large = Annotated[bool, typer.Option("--allow-large", help="Read a file that declares more than 1,000 times its own size.")]
@@ -67,14 +70,14 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _each_once(console: Console) -> Callable[..., None]:
-    """Return a function that shows warnings. Warnings of data and lookup tables, which batches repeat, are shown once."""
+    """Return a function that shows warnings. Warnings of data, lookup tables and engines, which are repeated, are shown once."""
     seen: set[str] = set()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         text = str(message)
         if text not in seen:
             console.warn(f"{text} ({details})" if (details := getattr(message, "details", "")) else text)
-        if isinstance(message, (SurrogateWarning, DataWarning)):
+        if isinstance(message, (SurrogateWarning, DataWarning, EngineWarning)):
             seen.add(text)
 
     return show

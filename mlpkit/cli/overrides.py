@@ -101,10 +101,14 @@ def _json_or_text(value: str) -> Any:
         return value
 
 
-def all_settings(settings: list[str] | None, epochs: int | None, seed: int | None) -> list[Setting]:
+def all_settings(settings: list[str] | None, epochs: int | None, seed: int | None, engine: str | None) -> list[Setting]:
     """Return the changes of the command line to the spec. Raise BadParameter if two have the same key."""
     changes = Setting.parse_all(settings or ())
-    shortcuts = {"--epochs": (("training", "epochs"), epochs), "--seed": (("seed",), seed)}
+    shortcuts: dict[str, tuple[tuple[str, ...], Any]] = {
+        "--epochs": (("training", "epochs"), epochs),
+        "--seed": (("seed",), seed),
+        "--engine": (("training", "engine"), engine),
+    }
     for option, (path, value) in shortcuts.items():
         if value is not None:
             if any(change.path == path for change in changes):

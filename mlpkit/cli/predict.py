@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.options import Code, Force, Large, Surrogate, load_code
+from mlpkit.cli.options import Code, Engine, Force, Large, Surrogate, load_code
 from mlpkit.cli.output_files import check_output, written
 from mlpkit.cli.predictions import Format
 from mlpkit.files.paths import expanded
@@ -66,6 +66,7 @@ def predict(
     ] = OnUnseen.warn,
     keep_columns: Annotated[bool, typer.Option("--keep-columns", help="Write the columns of DATA before the predictions.")] = False,
     batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Number of rows in memory at once.")] = 8192,
+    engine: Engine = None,
     code: Code = None,
     allow_surrogate: Surrogate = False,
     allow_large: Large = False,
@@ -100,6 +101,7 @@ def predict(
         on_unseen=on_unseen.value,
         keep_columns=keep_columns,
         batch_size=batch_size,
+        engine=engine,
         allow_surrogate=allow_surrogate,
         allow_large=allow_large,
         code=tuple(code or ()),
@@ -108,7 +110,7 @@ def predict(
     _check_stdin(sources, to_folder=folder is not None)
     if folder is None:
         check_output(output, force=force, reads=[model, *sources])
-    file = ModelFile(model, allow_surrogate)
+    file = ModelFile(model, allow_surrogate, engine)
     paths = _files(file.model, sources)
     if folder is not None:
         from mlpkit.cli.prediction.into_folder import predict_into

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlpkit.cli.console import Console
-from mlpkit.cli.options import Code, Data, Json, ModelOutput, Settings, check_one_stdin, load_code, with_code
+from mlpkit.cli.options import Code, Data, Engine, Json, ModelOutput, Settings, check_one_stdin, load_code, with_code
 from mlpkit.cli.output_files import MODELS, check_ending, check_is_file, check_output, same_file
 from mlpkit.cli.overrides import all_settings
 from mlpkit.cli.run_summary import RunSummary, resume_command
@@ -55,6 +55,7 @@ def train(
     resume: Resume = None,
     start_from: From = None,
     threads: Threads = None,
+    engine: Engine = None,
     dry_run: DryRun = False,
     progress: ProgressStyle = Style.auto,
     log: LogFile = None,
@@ -75,7 +76,7 @@ def train(
         load_code(code)
         use_threads(threads, ranks)
         _check_streams(spec, data, output, ranks)
-        changes, logs = all_settings(settings, epochs, seed), Logs(log, tensorboard)
+        changes, logs = all_settings(settings, epochs, seed, engine), Logs(log, tensorboard)
         file = SpecFile(spec, changes)
         with file.places():
             parsed = _read(file, ranks)

@@ -21,6 +21,7 @@ from mlpkit.preprocessing.row_split import cut, without_test
 from mlpkit.spec import Spec, Split, as_spec
 from mlpkit.spec.ensemble import member_seed
 from mlpkit.training.epoch import Epoch
+from mlpkit.training.preflight import engine_of
 
 INNER = 2**33  # makes the hashes of validation rows in a fold others than those of the folds
 
@@ -80,6 +81,7 @@ def cross_validate(
     check_count("folds", folds, 2)
     check_count("repeats", repeats)
     spec = split_by(as_spec(spec), group, time)
+    engine_of(spec)  # a missing one is reported before anything is read
     found = read_rows(spec, rows, y, weights, part="training", storage="by spec")
     if (rest := without_test(spec, found)) is not None:
         found = found.keep(rest)

@@ -13,7 +13,7 @@ from mlpkit.engine.layers import LayerViews
 from mlpkit.engine.learned_inputs import LearnedInputs
 from mlpkit.engine.normalization import normalize
 from mlpkit.plugin import Array
-from mlpkit.plugin.engine import Engine
+from mlpkit.plugin.engine import Engine, PredictionPass, warn_of_numpy
 
 Call = tuple[Callable[..., object], tuple[Any, ...]]  # function with its arguments
 Calls = list[Call]
@@ -121,7 +121,11 @@ class ForwardPass:
         self.calls = forward_calls(buffers)
         self.z, last = buffers[-1].z, layers[-1]
         self.activation, self.parameters = last.activation.forward, last.activation_parameters
-        self.engine_pass = None if engine is None else engine.prediction(self)
+        self.engine_pass: PredictionPass | None = None
+        if engine is not None:
+            self.engine_pass = engine.prediction(self)
+            if self.engine_pass is None:
+                warn_of_numpy(engine)
 
     def run(self, inputs: Array, outputs: Array) -> None:
         """Fill `z` and the last layer's outputs, shape (rows, units), from inputs of shape (rows, inputs)."""

@@ -68,9 +68,13 @@ class Network:
         self.spec, self.dtype, self.parameters = spec, np.dtype(dtype), parameters
         self.layers, self.embeddings = layer_views(spec, parameters), embedding_views(spec, parameters)
         self.row_shape, self.units = (spec.inputs or 0,), self.layers[-1].units
-        own = all(type(layer.activation).__module__.startswith("mlpkit.activations.") for layer in self.layers)
-        self._call = quietly if own else _in_the_callers_context
+        self._call = self._caller()
         self._spare: dict[int, list[ForwardPass]] = {}  # by number of rows; concurrent predictions use separate buffers
+
+    def _caller(self) -> Callable[..., None]:
+        """Return the function that calls a prediction: a faster one without plugins of others."""
+        own = all(type(layer.activation).__module__.startswith("mlpkit.activations.") for layer in self.layers)
+        return quietly if own and self.engine is None else _in_the_callers_context
 
     @classmethod
     def mapped(cls, spec: NetworkSpec, dtype: str, tensors: Mapping[str, Array]) -> Network:
@@ -80,15 +84,19 @@ class Network:
         network._hold(spec, dtype, MappedParameters({name: tensors[name] for name in trained}, {name: tensors[name] for name in fixed}))
         return network
 
-    def using(self, engine: Engine) -> Network:
-        """Return a network with the same parameters, whose predictions an engine computes. Copies and pickles have no engine."""
+    def using(self, engine: Engine | None) -> Network:
+        """Return a network with the same parameters, whose predictions an engine computes, or NumPy. Copies and pickles have no engine."""
+        if engine == self.engine:
+            return self
         network = type(self).__new__(type(self))
-        vars(network).update(vars(self), engine=engine, block=engine.block(self), _spare={}, _call=_in_the_callers_context)
+        block = BLOCK if engine is None else engine.block(self)
+        vars(network).update(vars(self), engine=engine, block=block, _spare={})
+        network._call = network._caller()
         return network
 
     def writable(self) -> Network:
         """Return the network itself, or a writable copy if its parameters are mapped."""
-        return copy.deepcopy(self) if isinstance(self.parameters, MappedParameters) else self
+        return copy.deepcopy(self).using(self.engine) if isinstance(self.parameters, MappedParameters) else self
 
     def __getstate__(self) -> tuple[NetworkSpec, str, dict[str, Array]]:
         return self.spec, self.dtype.name, self.parameters.views

@@ -9,6 +9,7 @@ from mlpkit.model.serialization import map_parts, read_parts, whole_spec
 from mlpkit.modelfile.array_loading import Verify, check_verify
 from mlpkit.modelfile.hdf5.source import ModelSource, named
 from mlpkit.plugin import Plugin
+from mlpkit.plugin.engine import engine_named
 from mlpkit.plugin.environment import strict as strict_by_environment
 from mlpkit.plugin.user_code import register
 from mlpkit.provenance.drift import check_completed, check_drift
@@ -25,6 +26,7 @@ def load(
     verify: Verify = "full",
     allow_surrogate: bool = False,
     strict: bool | None = None,
+    engine: str | None = None,
 ) -> Model:
     """Return the model in a file, verified before use.
 
@@ -45,6 +47,8 @@ def load(
         not prevent predictions; an error is raised where they are needed.
     strict : bool, optional
         True to raise plugin warnings as errors; default: as set by MLPKIT_STRICT_PLUGINS.
+    engine : str, optional
+        Engine that computes predictions, such as "fused" of the package mlpkit-fused: the attribute `Model.engine`.
 
     Raises
     ------
@@ -67,6 +71,7 @@ def load(
     """
     check_verify(verify, mmap)
     register(*plugins)
+    engine_named(engine)  # a missing one is reported before anything is read
     name = named(path)
     parts, contents, verify_tensors = (
         map_parts(path, allow_surrogate, plugins) if mmap else (*read_parts(path, allow_surrogate, plugins), None)
@@ -85,7 +90,8 @@ def load(
     if strict_by_environment() if strict is None else strict:
         parts = parts._replace(spec=complete())
     waiting = complete if any(isinstance(plugin, Placeholder) for plugin in plugin_objects(parts.spec)) else None
-    if verify == "lazy":
-        return Model.from_parts(parts, verify_all, waiting)
-    verify_all()
-    return Model.from_parts(parts, complete=waiting)
+    if verify == "full":
+        verify_all()
+    model = Model.from_parts(parts, verify_all if verify == "lazy" else None, waiting)
+    model.engine = engine
+    return model

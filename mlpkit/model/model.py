@@ -17,6 +17,8 @@ from mlpkit.model.runs import Runs
 from mlpkit.model.serialization import Stored, StoredMember
 from mlpkit.model.trainable import Trainable, embeddings_of
 from mlpkit.model.weights import get_weights, set_weights
+from mlpkit.plugin import plugin_name
+from mlpkit.plugin.engine import engine_named
 from mlpkit.spec import Spec, as_spec
 from mlpkit.training.history import History
 
@@ -103,6 +105,22 @@ class Model(Trainable):
         from mlpkit.model.learning_curve import plot
 
         return plot(self)
+
+    @property
+    def engine(self) -> str | None:
+        """Name of the engine that computes the predictions; None for NumPy. It can be set; copies and pickles of the model have none.
+
+        It stands neither in the spec nor in the file. Training has an engine of its own, `training.engine`.
+        """
+        used = self.members[0]._network.engine
+        return None if used is None else plugin_name(used)
+
+    @engine.setter
+    def engine(self, name: str | None) -> None:
+        self._runs.check_idle()
+        chosen = engine_named(name)
+        for member in self.members:
+            member._network = member._network.using(chosen)
 
     # -- weights
 

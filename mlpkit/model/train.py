@@ -23,6 +23,7 @@ from mlpkit.preprocessing.residuals import Residuals
 from mlpkit.spec import Spec, as_spec
 from mlpkit.training.checkpoints import read_checkpoint
 from mlpkit.training.epoch import Epoch
+from mlpkit.training.preflight import engine_of
 from mlpkit.training.prepared_once import prepared_once
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def train(
     if start_from is not None and spec.ensemble is not None:
         message = "the members of an ensemble differ by their initial weights, and cannot begin with those of another model"
         raise SpecError.at("ensemble", message, "remove it, or leave out start_from (--from)")
+    engine_of(spec)  # a missing one is reported before anything is read
     start = _start(spec, rows, y, validation=validation, weights=weights, resume=resume)
     if start_from is not None:
         start = start._replace(taken=_take(start.model, start_from))

@@ -100,7 +100,6 @@ class Trainable(Evaluator):
         check_trainable(self.spec, prepared)
         warm_start = self._runs.warm(self.spec, self.network) if keep_optimizer else None
         begin = resumable(self._runs.state, prepared) if resume else warm_start
-        self._network = self.network.writable()
         self._adopt(prepared)
         own = checkpoints if callable(checkpoints) else self._checkpoints(checkpoints, replace)
         session = Session(self.network, self.spec, prepared, self.history, begin, stop, own)
@@ -144,6 +143,7 @@ class Trainable(Evaluator):
         Weights of inputs that are always 0 are 0 and stay so, so that all readers of the file make the same predictions.
         """
         self.spec.with_widths(prepared.inputs.width, prepared.target.outputs, embeddings_of(self.spec, prepared))
+        self._network = self.network.writable()
         self._network.constant_inputs = prepared.inputs.zeros
         self._network.clear_inputs(prepared.inputs.zeros)
         if self.target_encoder is None:

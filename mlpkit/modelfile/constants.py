@@ -11,7 +11,7 @@ FORMAT = "mlpkit"
 MAJOR, MINOR = 1, 5  # version of the container; MINOR increases if the container changes, but not if the spec does
 STATE_MINOR = 4  # minor version of a state of a run, and of constant inputs
 BASE_MINOR = 3  # minor version of mlpkit 0.3; every file has at least its parts
-SPEC_SCHEMA = 8  # highest known schema; increases once per release that adds keys, options or plugins
+SPEC_SCHEMA = 9  # highest known schema; increases once per release that adds keys, options or plugins
 ENSEMBLE = "ensemble"  # the tensors are those of several networks, the members of an ensemble
 FEATURES = frozenset({ENSEMBLE})  # optional features that a file may require; versions 1.0 to 1.4 define none
 

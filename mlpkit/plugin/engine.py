@@ -10,12 +10,14 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias
 
+from mlpkit.errors import BrokenPlugin, EngineWarning, warn
 from mlpkit.numerics.arrays import Array, Targets
-from mlpkit.plugin.base import Plugin
+from mlpkit.plugin.base import REGISTRIES, Plugin, plugin_name
 
 BLOCK = 1024  # rows predicted at once by NumPy: pre-activations and outputs of a layer fit in the cache, and there are few calls
 TrainingPass: TypeAlias = "Callable[[Array, Targets, Array | None], float]"  # see `Workspace.loss_and_gradient`
 PredictionPass: TypeAlias = "Callable[[Array, Array], object]"  # see `ForwardPass.run`
+NUMPY = "numpy"  # the name that means no engine
 
 
 class Engine(Plugin):
@@ -61,3 +63,24 @@ class Engine(Plugin):
     def status(self) -> str:
         """Return the reason why nothing is available, such as a build without a compiler; empty if all is well."""
         return ""
+
+
+def engine_named(name: str | None) -> Engine | None:
+    """Return the engine of a name; None for "numpy" and without a name.
+
+    Raises
+    ------
+    MissingPlugin, AmbiguousPlugin, BrokenPlugin
+        It is not installed, or cannot be used.
+    """
+    if name is None or name == NUMPY:
+        return None
+    engine: Engine = REGISTRIES["engines"].get(name)()
+    if reason := engine.status():
+        raise BrokenPlugin(f"the engine {name!r} cannot be used: {reason}", help="install its package again, or leave out the engine")
+    return engine
+
+
+def warn_of_numpy(engine: Engine) -> None:
+    """Warn that an engine leaves a network to NumPy."""
+    warn(EngineWarning(f"the engine {plugin_name(engine)!r} does not take this network, which NumPy computes instead"))

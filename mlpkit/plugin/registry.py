@@ -236,7 +236,9 @@ class Registry(Generic[T]):
         here = [info.name for info in self.installed()]
         hint, advice = suggestion(snake_case(name), {*here, *self.aliases}), installation(self.kind, name, snake_case(name))
         more = f" ('mlpkit plugins list -g {self.kind}' shows all)" if len(here) > MOST_NAMED else ""
-        own = "" if self.kind in RUN_KINDS else "; for user code: --code FILE, or pass the class"
+        own = "; for user code: --code FILE, or pass the class"
+        if self.kind in RUN_KINDS:
+            own = "; without an engine NumPy computes: --engine numpy" if self.kind == "engines" else ""
         help = f"{advice}installed: {first_few(here, MOST_NAMED) or 'none'}{more}{own}"
         return MissingPlugin(f"unknown {singular(self.kind)} {name!r}{hint}", help=help)
 

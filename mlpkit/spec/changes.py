@@ -28,6 +28,7 @@ FREE: frozenset[Path] = frozenset(  # of the data, only the rows matter, which a
         ("data", "allow_large"),
         ("data", "validation"),
         ("training", "epochs"),
+        ("training", "engine"),
         ("training", "early_stopping", "patience"),
         ("training", "checkpoint"),
         ("training", "keep_state"),
@@ -44,8 +45,10 @@ def continued(old: Spec, new: Spec) -> Spec:
     SpecError
         The specs differ in keys that cannot change. The message lists all of them.
     """
-    if new.training.batch_size == "auto":  # it is a number since the start of the run
-        new = new.model_copy(update={"training": new.training.model_copy(update={"batch_size": old.training.batch_size})})
+    kept: dict[str, Any] = {"batch_size": old.training.batch_size} if new.training.batch_size == "auto" else {}  # a number since the start
+    kept |= {"engine": old.training.engine} if new.training.engine is None else {}
+    if kept:
+        new = new.model_copy(update={"training": new.training.model_copy(update=kept)})
     network = old.network
     widths = {("network", "inputs"), ("network", "layers", len(network.layers) - 1, "units")}  # None: determined by the data
     widths |= {("network", "embeddings", index, key) for index in range(len(network.embeddings)) for key in ("inputs", "levels")}

@@ -91,6 +91,11 @@ class Training(Part):
     learning_rate_factors: Annotated[RateFactors, Since(6)] = Field(
         RateFactors(), description="factors of the learning rate for groups of parameters"
     )
+    engine: Annotated[Text | None, Since(9)] = Field(
+        None,
+        description="engine that computes the passes of training, such as 'fused' of the package mlpkit-fused, with other last bits; "
+        "'numpy' or null: NumPy. A run that is resumed with null has the engine with which it began",
+    )
     average: Annotated[WeightAverage | None, Since(5)] = Field(
         None, description="'ema' or 'swa': the model predicts with an average of the weights"
     )

@@ -13,7 +13,7 @@ from mlpkit.engine.network import Network
 from mlpkit.engine.weighted_targets import WeightedTargets
 from mlpkit.engine.workspace import Workspace
 from mlpkit.plugin import Loss, Minimizer
-from mlpkit.plugin.engine import BLOCK, Engine
+from mlpkit.plugin.engine import BLOCK, Engine, warn_of_numpy
 from mlpkit.spec import Spec
 from mlpkit.spec.normalization import BatchNormalization
 from mlpkit.threads import LARGE, Share, may_be_split
@@ -90,6 +90,8 @@ class BatchPlan(NamedTuple):
         if engine is not None:
             for workspace in found.values():
                 workspace.use(engine)
+            if found[self.size].engine_pass is None:
+                warn_of_numpy(engine)
         return found
 
     def thread_share(self, network: Network, evaluated: bool) -> Share:

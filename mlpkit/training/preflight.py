@@ -5,10 +5,11 @@ from __future__ import annotations
 from math import prod
 
 from mlpkit.engine.layers import parameter_shapes
-from mlpkit.errors import BrokenPlugin, DataError, ModelFileError, SpecError
+from mlpkit.errors import BrokenPlugin, DataError, ModelFileError, PluginError, Problem, SpecError
 from mlpkit.modelfile import strict_json
 from mlpkit.modelfile.constants import FOLDERS, is_path
 from mlpkit.plugin import Minimizer, Schedule, innermost, learning_rate_of, plugin_name
+from mlpkit.plugin.engine import Engine, engine_named
 from mlpkit.preprocessing import InputEncoder, TargetEncoder
 from mlpkit.preprocessing.prepare import Prepared
 from mlpkit.provenance.placeholders import require
@@ -21,6 +22,14 @@ from mlpkit.training.fingerprint import DIGITS
 from mlpkit.training.target_weights import weighted_loss
 
 MOST_PARAMETERS, MOST_RESIDUALS = 5_000, 100_000  # of an optimizer with a Jacobian: 4 GB
+
+
+def engine_of(spec: Spec) -> Engine | None:
+    """Return the engine of a run, or None for NumPy. Raise PluginError if it is not installed, or cannot be used."""
+    try:
+        return engine_named(spec.training.engine)
+    except PluginError as error:
+        raise type(error)(error.message, help=error.help, problems=[Problem(error.message, "training.engine", error.help)]) from error
 
 
 def check_storable(spec: Spec, inputs: InputEncoder, target: TargetEncoder) -> None:

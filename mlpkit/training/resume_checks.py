@@ -8,9 +8,11 @@ import numpy as np
 
 from mlpkit.errors import DataError, SpecError, TrainingError, warn
 from mlpkit.plugin import Progress, Schedule, learning_rate_of, plugin_name
+from mlpkit.plugin.engine import NUMPY
 from mlpkit.preprocessing.prepare import Prepared
 from mlpkit.spec import Spec
 from mlpkit.spec.changes import continued
+from mlpkit.text.shown import shortened
 from mlpkit.training.epoch import Epoch
 from mlpkit.training.fingerprint import differences, fingerprint
 from mlpkit.training.history import EpochColumns
@@ -50,7 +52,8 @@ def check_spec(state: TrainingState, old: Spec, new: Spec, history: Sequence[Epo
     Warns
     -----
     UserWarning
-        NumPy or a plugin has another version, or the learning rates of finished epochs would have been different.
+        NumPy or a plugin has another version, the engine is another one, or the learning rates of finished epochs would have been
+        different.
     """
     spec = continued(old, new)
     begun = state.epoch + (state.place.steps > 0)
@@ -58,6 +61,10 @@ def check_spec(state: TrainingState, old: Spec, new: Spec, history: Sequence[Epo
         message = f"'epochs' is {spec.training.epochs}, but the run is already in epoch {begun}"
         raise SpecError.at("training.epochs", message, f"use at least {begun}, or start a new run without resume")
     _warn_of_schedule(state, old, spec, history)
+    then, now = (each.training.engine or NUMPY for each in (old, spec))
+    if then != now:
+        message = f"the run began with the engine {shortened(then)!r} and is resumed with {shortened(now)!r}"
+        warn(UserWarning(f"{message}: the last bits may differ from those of an uninterrupted run"))
     if changed := changed_versions(state.versions, versions(spec)):
         warn(UserWarning(f"results may differ in the last bits from those of an uninterrupted run: {'; '.join(changed)}"))
     return spec

@@ -108,7 +108,7 @@ class Run:
         self.update = Update(network, spec)
         use_kernel(self.update, spec, plan.steps * spec.training.epochs)
         self.averaged = AveragedNetwork(network, self.update, train.inputs) if keeps_averages(spec) else None
-        self.evaluated_network = None if engine is None else (self.averaged.network if self.averaged else network).using(engine)
+        self.evaluated_network = (self.averaged.network if self.averaged else network).using(engine)
         self.best = Best(network, self.averaged.network if self.averaged else network, spec, validation is not None)
         self.evaluated = not (validation is None and measure is None and not self.best.stopping)
         self.thread_share = plan.thread_share(network, self.evaluated)
@@ -170,8 +170,8 @@ class Run:
 
     def _finished_epoch(self, started: float, rate: float) -> Epoch:
         """Return the record of an epoch whose steps are done, with its validation."""
-        network = self.predicting_network()
-        validation_loss, metrics = self._evaluate(self.evaluated_network or network) if self.evaluated else (None, {})
+        self.predicting_network()  # fills the averages
+        validation_loss, metrics = self._evaluate(self.evaluated_network) if self.evaluated else (None, {})
         if self.ranks is not None:
             validation_loss, metrics = self.ranks.first((validation_loss, metrics))
         if self.clock is not None:

@@ -18,6 +18,7 @@ from mlpkit.training.checkpoints import Checkpoints
 from mlpkit.training.evaluation import Answers, mean_loss, measure, warn_undefined
 from mlpkit.training.fingerprint import Fingerprint, fingerprint
 from mlpkit.training.history import History
+from mlpkit.training.preflight import engine_of
 from mlpkit.training.ranks import present
 from mlpkit.training.run import Run
 from mlpkit.training.run_state import apply_warm_start, restore, state_of, warm_start_of
@@ -88,7 +89,8 @@ class Session:
         before_step = stop if self.checkpoints is None or self.checkpoints.options.minutes is None else self._before_step
         done = len(history)
         loss = weighted_loss(spec, prepared.target)
-        self.run = Run(network, spec, prepared.train, prepared.validation, metrics, before_step, done, history.append, loss)
+        data, engine = (prepared.train, prepared.validation), engine_of(spec)
+        self.run = Run(network, spec, *data, metrics, before_step, done, history.append, loss, engine)
         if ranks is not None and self.run.clock is not None:
             self.run.clock.agree = ranks.first
 

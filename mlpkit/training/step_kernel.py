@@ -6,7 +6,7 @@ import os
 from itertools import islice
 
 from mlpkit.engine.parameters import layer_and_role
-from mlpkit.errors import PluginError, warn
+from mlpkit.errors import EngineWarning, PluginError, warn
 from mlpkit.plugin import REGISTRIES, Minimizer, entry_points
 from mlpkit.plugin.base import RAISED, reason
 from mlpkit.plugin.environment import KERNELS, strict
@@ -69,6 +69,6 @@ def _kernel(info: PluginInfo, parts: StepParts) -> Kernel | None:
         if strict():
             raise
         what = error.message if isinstance(error, PluginError) else f"{info.described} failed: {reason(error)}"
-        warn(UserWarning(f"{what}; NumPy takes the steps: {KERNELS}=0 avoids this warning"))
+        warn(EngineWarning(f"{what}; NumPy takes the steps: {KERNELS}=0 avoids this warning"))
         return None
     return kernel

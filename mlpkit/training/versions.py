@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 
+from mlpkit.errors import PluginError
 from mlpkit.plugin import REGISTRIES
+from mlpkit.plugin.engine import NUMPY
 from mlpkit.spec import Spec
 from mlpkit.spec.plugin_objects import plugin_objects
 from mlpkit.version import __version__
 
 
 def versions(spec: Spec) -> dict[str, str]:
-    """Return versions by distribution; user code has none."""
+    """Return versions by distribution, with that of the engine; user code has none."""
     infos = [REGISTRIES[plugin.kind].info(type(plugin)) for plugin in plugin_objects(spec)]
+    if spec.training.engine not in (None, NUMPY):
+        with suppress(PluginError):  # missing: reported where it is used
+            infos.append(REGISTRIES["engines"].find(spec.training.engine))
     of_plugins = {info.distribution: info.version for info in infos if info.distribution and info.version}
     return {"numpy": np.__version__, "mlpkit": __version__, **of_plugins}
 

@@ -31,6 +31,7 @@ class ModelFile:
     ----------
     path : str
     allow_surrogate : bool
+    engine : str or None
 
     Attributes
     ----------
@@ -39,12 +40,12 @@ class ModelFile:
         State of the file when it was loaded.
     """
 
-    def __init__(self, path: str, allow_surrogate: bool) -> None:
+    def __init__(self, path: str, allow_surrogate: bool, engine: str | None) -> None:
         from mlpkit.model.load import load
 
         self.path = path
         before = state_of(path) if os.path.exists(expanded(path)) else ()
-        self.model: Model = load(path, allow_surrogate=allow_surrogate)
+        self.model: Model = load(path, allow_surrogate=allow_surrogate, engine=engine)
         self.state = before
         _check_unchanged(path, before)
 
@@ -57,7 +58,7 @@ class ModelFile:
 
 
 @cache
-def loaded(path: str, state: State, allow_surrogate: bool, code: tuple[str, ...]) -> Model:
+def loaded(path: str, state: State, allow_surrogate: bool, engine: str | None, code: tuple[str, ...]) -> Model:
     """Return the model of a file in a worker process, once for all of its tasks; the processes share the memory of its weights.
 
     Raises
@@ -70,7 +71,7 @@ def loaded(path: str, state: State, allow_surrogate: bool, code: tuple[str, ...]
     load_code(code)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the process that has started this one has shown them
-        model = load(path, mmap=True, allow_surrogate=allow_surrogate)
+        model = load(path, mmap=True, allow_surrogate=allow_surrogate, engine=engine)
     _check_unchanged(path, state)
     return model
 

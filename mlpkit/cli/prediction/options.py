@@ -33,6 +33,7 @@ class Options:
     on_unseen: str = "warn"
     keep_columns: bool = False
     batch_size: int = 8192
+    engine: str | None = None
     allow_surrogate: bool = False
     allow_large: bool = False
     code: tuple[str, ...] = ()

@@ -68,7 +68,7 @@ def _counted(batches: Iterator[Columns], count: Count) -> Iterator[Columns]:
 def run(values: dict[str, Any], data: bytes, job: Job) -> tuple[dict[str, Any], bytes]:
     """Predict a file in a worker; a `mlpkit.workers.job.Function`."""
     options = Options(**{**values["options"], "code": tuple(values["options"]["code"])})
-    model = loaded(values["model"], tuple(values["state"]), options.allow_surrogate, options.code)
+    model = loaded(values["model"], tuple(values["state"]), options.allow_surrogate, options.engine, options.code)
     source, output, header, first = values["task"]
     task = FileTask(source, output, header, None if first is None else First(*first))
     rows, error = predict_file(model, options, task, lambda rows: job.send({"rows": rows}))
