@@ -1,0 +1,59 @@
+/* The module mlpkit_fused._engine. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "levels.h"
+
+static int level; /* of the code that runs: an index of level_names */
+
+#include "engine/testing.c"
+
+static PyObject *use_level(PyObject *module, PyObject *number) {
+    long wanted = PyLong_AsLong(number);
+    if (wanted == -1 && PyErr_Occurred())
+        return NULL;
+    if (wanted < 0 || wanted > best_level())
+        return PyErr_Format(PyExc_ValueError, "this processor has the levels 0 to %d, got %ld", best_level(), wanted);
+    level = (int)wanted;
+    Py_RETURN_NONE;
+}
+
+static PyObject *present_level(PyObject *module, PyObject *none) {
+
+    return PyLong_FromLong(level);
+}
+
+static PyMethodDef methods[] = {
+    {"use_level", use_level, METH_O, "Use the code for a level of the processor, an index of `levels`."},
+    {"level", present_level, METH_NOARGS, "Return the level whose code is used."},
+    TEST_METHODS,
+    {NULL, NULL, 0, NULL},
+};
+
+/* Add a tuple of texts to the module. Return 0, or -1 with an exception. */
+static int add_names(PyObject *module, const char *name, const char *const *texts, int count) {
+    PyObject *tuple = PyTuple_New(count);
+    for (int i = 0; tuple && i < count; i++) {
+        PyObject *text = PyUnicode_FromString(texts[i]);
+        if (text == NULL || PyTuple_SetItem(tuple, i, text) != 0)
+            Py_CLEAR(tuple);
+    }
+    int result = tuple ? PyModule_AddObjectRef(module, name, tuple) : -1;
+    Py_XDECREF(tuple);
+    return result;
+}
+
+static int set_up(PyObject *module) {
+    level = best_level();
+    return add_names(module, "levels", level_names, level + 1) || add_names(module, "functions", function_names, FUNCTION_COUNT) ||
+                   add_names(module, "activations", activation_names, ACTIVATION_COUNT) ||
+                   add_names(module, "losses", loss_names, LOSS_COUNT)
+               ? -1
+               : 0;
+}
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)set_up}, {0, NULL}};
+static PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_engine", "Passes of networks in C.", 0, methods, slots, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__engine(void);
+PyMODINIT_FUNC PyInit__engine(void) { return PyModuleDef_Init(&definition); }
