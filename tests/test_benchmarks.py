@@ -7,9 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from .benchmarks import costs, modelfile, networks, pairing, reading, serving, training, trips
+from .benchmarks import costs, kernels, modelfile, networks, pairing, reading, serving, training, trips
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,6 +60,19 @@ def test_served_requests_are_measured_in_turn_with_a_constant_answer(monkeypatch
     monkeypatch.setattr(serving, "repeated", lambda function, times: pairing.repeated(function, 2))
     rows = serving.rows(quick=True)
     assert [(row.peer, row.goal) for row in rows] == [("a constant", 0.5), ("a constant", None), ("a constant", 0.5)]
+
+
+def test_steps_of_kernels_are_paired_with_those_of_numpy(monkeypatch):
+    taken = []
+    monkeypatch.setattr(kernels, "SIZES", (9, 20_000))
+    monkeypatch.setattr(kernels, "found", lambda parts: lambda gradient, lr, t, fading, threads: taken.append(gradient.copy()))
+    rows = kernels.rows(quick=True)
+    assert [(row.what, row.peer, row.goal) for row in rows[:2]] == [
+        ("a step of adam, 9 parameters", "NumPy", None),
+        ("a step of adam, 20,000 parameters", "NumPy", 3.0),
+    ]
+    assert {len(gradient) for gradient in taken} == {9, 20_000}
+    assert all((gradient == np.float32(1e-3)).all() for gradient in taken)
 
 
 def test_every_plugin_has_its_costs(monkeypatch):

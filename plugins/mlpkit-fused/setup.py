@@ -7,22 +7,14 @@ from setuptools import Extension, setup
 
 STABLE = [("Py_LIMITED_API", "0x030B0000")]  # one wheel for Python 3.11 and later
 # without errno and traps, square roots and choices become vector instructions; results are the same
-GCC = [
-    "-std=c11",
-    "-O3",
-    "-fno-math-errno",
-    "-fno-trapping-math",
-    "-fopenmp-simd",
-    "-Wall",
-    "-Wextra",
-    "-Wno-unused-parameter",
-    "-fvisibility=hidden",
-]
+GCC = ["-std=c11", "-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-fvisibility=hidden"]
+GCC += ["-Wall", "-Wextra", "-Wno-unused-parameter"]
+MSVC = ["/std:c11", "/O2", "/fp:precise"]
 
 
 def extension(name: str, exact: bool) -> Extension:
     """Return an extension module; an exact one rounds each operation as NumPy does, and joins none of them."""
-    flags = [] if sys.platform == "win32" else [*GCC, f"-ffp-contract={'off' if exact else 'fast'}"]
+    flags = MSVC if sys.platform == "win32" else [*GCC, f"-ffp-contract={'off' if exact else 'fast'}"]
     return Extension(
         f"mlpkit_fused._{name}",
         [f"src/{name}/module.c"],

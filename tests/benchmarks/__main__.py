@@ -35,6 +35,7 @@ GROUPS = (
     "trips",
     "earlier",
     "ranks",
+    "kernels",
 )
 BY_THREADS = ("modelfile", "training", "stream")  # the others are of one thread
 PACKAGES = ("mlpkit", "numpy", "torch", "jax", "scikit-learn", "onnxruntime", "typer", "pandas", "pyarrow", "safetensors", "h5py")

@@ -8,6 +8,12 @@
 #define JOINED(name, type, level) JOINED_(name, type, level)
 #define FN(name) JOINED(name, TYPE, LEVEL)
 
+#if defined(_MSC_VER)
+#define INLINE static __forceinline
+#else
+#define INLINE static inline __attribute__((always_inline)) /* so that constant arguments select code */
+#endif
+
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 #define LEVELS 3 /* base, avx2, avx512 */
 #else

@@ -68,7 +68,7 @@ class Made:
             state,
             tuple(np.zeros(len(tensors) if tensors else ()) for _ in optimizer.scalars),
             tensors,
-            self.array(lambda rng, n: rng.random(n) + 0.5) if full else None,
+            self.array(lambda rng, n: rng.choice([0.0, 0.3, 1.0, 2.7], n)) if full else None,
             tuple((slice(a, b), decay * (1 + a % 3)) for a, b in segments(size)) if full else (),
             0.7 if full else None,
             self.array(draw) if full else None,
@@ -139,13 +139,13 @@ def numpy_step(parts, gradient, lr, t, fading):
         np.add(parts.average, np.multiply(parts.w, 1.0 - parts.average_decay), parts.average)
 
 
-def check(optimizer, size, dtype, full=False, draw=normal, steps=range(1, 5), threads=1):
+def check(optimizer, size, dtype, full=False, draw=normal, steps=range(1, 5), threads=1, rate=lambda t: 0.02 / (1 + t % 5)):
     ours, theirs = (Made(optimizer, size, dtype, full, draw) for _ in range(2))
     kernel = fused.FusedKernels().step(ours.parts)
     assert kernel is not None
     with np.errstate(all="ignore"):
         for t in steps:
-            lr, fading = 0.02 / (1 + t % 5), 1.0 if t < 3 else 0.6
+            lr, fading = rate(t), 1.0 if t < 3 else 0.6
             kernel(ours.gradient(), lr, t, fading, threads)
             numpy_step(theirs.parts, theirs.gradient(), lr, t, fading)
             for one, other in zip(ours.bits(), theirs.bits(), strict=True):
@@ -200,6 +200,13 @@ def test_a_large_vector_in_pieces(optimizer, dtype, threads, monkeypatch):
 @in_both
 def test_coefficients_of_many_steps(optimizer, dtype):
     check(optimizer, 2, dtype, steps=[*range(1, 200), 10**3, 10**4 + 1, 10**6 + 3])
+
+
+@of_all
+@pytest.mark.parametrize("zeros", [(1,), (1, 2), (3,)])
+def test_rates_of_0(optimizer, zeros):
+    for full in (False, True):
+        check(optimizer, 20, "float32", full, rate=lambda t: 0.0 if t in zeros else 0.02)
 
 
 def test_a_tiny_rate_is_above_0_before_it_is_rounded():
