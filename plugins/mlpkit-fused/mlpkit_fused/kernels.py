@@ -19,7 +19,7 @@ from mlpkit.plugin import Array
 from mlpkit.plugin.kernels import Kernel, Kernels, StepParts, TensorPlace
 from mlpkit.threads import in_parallel
 from mlpkit_fused.compiled import unavailable
-from mlpkit_fused.rules import RULES, Average, Limit, Unwrapped, unwrapped
+from mlpkit_fused.rules import RULES, Average, Limit, Unwrapped, builtin, unwrapped
 
 if TYPE_CHECKING:
     from mlpkit_fused import _kernels
@@ -52,7 +52,8 @@ def _by_tensors(parts: StepParts) -> Kernel | None:
         if found is None:
             return None
         part = _Part(parts, place.part, found)
-        calls.append((place.part, part.matrix(place) if place.role == "weight" and len(place.shape) == 2 else part.kernel()))
+        is_matrix = builtin(found.optimizer) == "Muon" and place.role == "weight" and len(place.shape) == 2
+        calls.append((place.part, part.matrix(place) if is_matrix else part.kernel()))
 
     def kernel(gradient: Array, lr: float, t: int, fading: float, threads: int) -> None:
         for part, call in calls:

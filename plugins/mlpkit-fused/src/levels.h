@@ -11,7 +11,7 @@
 #if defined(_MSC_VER)
 #define INLINE static __forceinline
 #else
-#define INLINE static inline __attribute__((always_inline)) /* so that constant arguments select code */
+#define INLINE static inline __attribute__((always_inline, unused))
 #endif
 
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))

@@ -21,6 +21,7 @@ OPTIMIZERS = {
     "adamw": o.AdamW(),
     "adamax": o.Adamax(beta2=0.9),
     "radam": o.RAdam(beta2=0.9),
+    "radam, almost known": o.RAdam(beta2=0.835),  # of step 6: r(t) = 4.97
     "nadam": o.NAdam(momentum_decay=0.1),
     "rmsprop": o.RMSprop(),
     "rmsprop, centered": o.RMSprop(centered=True),
@@ -207,6 +208,10 @@ def test_coefficients_of_many_steps(optimizer, dtype):
 def test_rates_of_0(optimizer, zeros):
     for full in (False, True):
         check(optimizer, 20, "float32", full, rate=lambda t: 0.0 if t in zeros else 0.02)
+
+
+def test_the_decay_is_computed_in_double_in_the_order_of_the_contract():
+    check(o.SGD(), 200, "float64", full=True, steps=range(1, 60), rate=lambda t: 313.7 / t)
 
 
 def test_a_tiny_rate_is_above_0_before_it_is_rounded():
