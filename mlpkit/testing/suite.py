@@ -15,8 +15,10 @@ from mlpkit.testing import (
     common,
     effect_checks,
     engine,
+    engines,
     exchanges,
     initializers,
+    kernels,
     losses,
     metrics,
     optimizers,
@@ -37,8 +39,8 @@ KINDS: dict[str, dict[str, CheckFunction]] = {
     "metrics": metrics.CHECKS,
     "readers": readers.CHECKS,
     "exchanges": exchanges.CHECKS,
-    "kernels": {},
-    "engines": {},
+    "kernels": kernels.CHECKS,
+    "engines": engines.CHECKS,
 }
 AGAIN: dict[str, tuple[str, ...]] = {  # checks repeated with other options
     "activations": (
