@@ -36,8 +36,9 @@ GROUPS = (
     "earlier",
     "ranks",
     "kernels",
+    "fused",
 )
-BY_THREADS = ("modelfile", "training", "stream")  # the others are of one thread
+BY_THREADS = ("modelfile", "training", "stream", "fused")  # the others are of one thread
 PACKAGES = ("mlpkit", "numpy", "torch", "jax", "scikit-learn", "onnxruntime", "typer", "pandas", "pyarrow", "safetensors", "h5py")
 
 

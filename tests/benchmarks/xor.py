@@ -49,9 +49,10 @@ def tutorial():
     return losses
 
 
-def trainer():
+def trainer(engine="numpy"):
     """The same through mlpkit's public API, model and preprocessing included."""
-    model = mlpkit.Model(SPEC, inputs=2)
+    training = {**SPEC["training"], **({} if engine == "numpy" else {"engine": engine})}  # an earlier mlpkit has no such key
+    model = mlpkit.Model({**SPEC, "training": training}, inputs=2)
     views = model.network.parameters.views
     views["layers.0.weight"][...], views["layers.1.weight"][...] = weights()
     return [epoch.loss for epoch in mlpkit.epochs(model, X, Y)]

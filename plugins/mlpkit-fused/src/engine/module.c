@@ -2,11 +2,16 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <ctype.h>
+#include <string.h>
+
 #include "levels.h"
 
 static int level; /* of the code that runs: an index of level_names */
 
+#include "engine/op.h"
 #include "engine/testing.c"
+#include "engine/program.c"
 
 static PyObject *use_level(PyObject *module, PyObject *number) {
     long wanted = PyLong_AsLong(number);
@@ -19,7 +24,6 @@ static PyObject *use_level(PyObject *module, PyObject *number) {
 }
 
 static PyObject *present_level(PyObject *module, PyObject *none) {
-
     return PyLong_FromLong(level);
 }
 
@@ -45,7 +49,11 @@ static int add_names(PyObject *module, const char *name, const char *const *text
 
 static int set_up(PyObject *module) {
     level = best_level();
-    return add_names(module, "levels", level_names, level + 1) || add_names(module, "functions", function_names, FUNCTION_COUNT) ||
+    PyObject *type = PyType_FromModuleAndSpec(module, &program_spec, NULL);
+    int failed = type == NULL || PyModule_AddObjectRef(module, "Program", type);
+    Py_XDECREF(type);
+    return failed || add_names(module, "embeddings", embedding_names, EMBEDDING_COUNT) ||
+                   add_names(module, "levels", level_names, level + 1) || add_names(module, "functions", function_names, FUNCTION_COUNT) ||
                    add_names(module, "activations", activation_names, ACTIVATION_COUNT) ||
                    add_names(module, "losses", loss_names, LOSS_COUNT)
                ? -1
