@@ -5,6 +5,7 @@ functions: tuple[str, ...]
 losses: tuple[str, ...]
 levels: tuple[str, ...]
 embeddings: tuple[str, ...]
+operations: list[tuple[str, str, int, int]]
 
 def use_level(level: int, /) -> None: ...
 def level() -> int: ...

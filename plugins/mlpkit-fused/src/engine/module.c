@@ -47,12 +47,26 @@ static int add_names(PyObject *module, const char *name, const char *const *text
     return result;
 }
 
+/* Add the operations of programs: name, places, and the numbers of sizes and codes of each. Return 0, or -1 with an exception. */
+static int add_operations(PyObject *module) {
+    PyObject *list = PyList_New(0);
+    int result = list ? 0 : -1;
+    for (const Kind *kind = kinds; result == 0 && kind->name; kind++) {
+        PyObject *each = Py_BuildValue("(ssii)", kind->name, kind->places, kind->sizes, kind->codes);
+        result = each ? PyList_Append(list, each) : -1;
+        Py_XDECREF(each);
+    }
+    result = result == 0 ? PyModule_AddObjectRef(module, "operations", list) : -1;
+    Py_XDECREF(list);
+    return result;
+}
+
 static int set_up(PyObject *module) {
     level = best_level();
     PyObject *type = PyType_FromModuleAndSpec(module, &program_spec, NULL);
     int failed = type == NULL || PyModule_AddObjectRef(module, "Program", type);
     Py_XDECREF(type);
-    return failed || add_names(module, "embeddings", embedding_names, EMBEDDING_COUNT) ||
+    return failed || add_operations(module) || add_names(module, "embeddings", embedding_names, EMBEDDING_COUNT) ||
                    add_names(module, "levels", level_names, level + 1) || add_names(module, "functions", function_names, FUNCTION_COUNT) ||
                    add_names(module, "activations", activation_names, ACTIVATION_COUNT) ||
                    add_names(module, "losses", loss_names, LOSS_COUNT)
