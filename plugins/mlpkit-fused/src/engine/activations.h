@@ -24,6 +24,9 @@ enum { FIRST_BY_ROW = ACTIVATION_softmax, FIRST_GATED = ACTIVATION_glu }; /* tho
 static inline int is_gated(int code) { return code >= FIRST_GATED && code < ACTIVATION_prelu; }
 static const char *const activation_names[] = {ACTIVATIONS(TEXT_OF)};
 
+enum { CELLS = 1024 };            /* numbers of a block that stays in the first cache */
+enum { LANES = 16, NARROW = 32 }; /* rows of at most NARROW numbers are computed side by side, so many at once */
+
 /* The function of a number z with the options a and b, and its derivative at z, where the function is y. */
 #define VALUE(name) INLINE REAL FN(name##_value)(REAL z, REAL a, REAL b)
 #define SLOPE(name) INLINE REAL FN(name##_slope)(REAL z, REAL y, REAL a, REAL b)

@@ -3,8 +3,10 @@
 #include "engine/arrays.h"
 #include "engine/losses.h"
 
-#define FUNCTIONS(EACH) EACH(exp) EACH(expm1) EACH(log) EACH(log1p) EACH(tanh) EACH(sigmoid) EACH(erfc) EACH(sin) EACH(cos)
-#define FUNCTION_TEXT_OF(name) #name,
+#define FUNCTIONS(EACH)                                                                                                                    \
+    EACH(exp, exp_) EACH(expm1_below, expm1_below) EACH(log, log_) EACH(log1p, log1p_) EACH(tanh, tanh_) EACH(sigmoid, sigmoid_)           \
+    EACH(erfc, erfc_) EACH(sin, sin_) EACH(cos, cos_)
+#define FUNCTION_TEXT_OF(name, function) #name,
 static const char *const function_names[] = {FUNCTIONS(FUNCTION_TEXT_OF)};
 enum { FUNCTION_COUNT = sizeof function_names / sizeof *function_names, MOST_ARRAYS = 6 };
 
