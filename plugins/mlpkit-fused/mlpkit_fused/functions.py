@@ -8,7 +8,7 @@ from mlpkit.activations.exponential_units import SELU_ALPHA, SELU_SCALE
 from mlpkit.plugin.builtin_names import CLASSES
 from mlpkit_fused import _engine
 
-Coded: TypeAlias = tuple[int, tuple[float, float]]  # an index of the names in C, and two options, 0 where there is none
+Coded: TypeAlias = tuple[int, tuple[float, ...]]  # an index of the names in C, and at least two options, 0 where there is none
 
 
 def activation_code(activation: Any) -> Coded | None:
@@ -52,7 +52,8 @@ def loss_code(loss: Any, fused: bool, shares: bool = False) -> Coded | None:
     tuple or None
         None for a loss that is not built in, and for a form that is not written in C.
     """
-    name, options = _builtin_name("losses", loss), (0.0, 0.0)
+    name, of = _builtin_name("losses", loss), "shares" if shares else "classes"
+    options: tuple[float, ...] = (0.0, 0.0)
     match name:
         case "huber":
             options = loss.delta, 0.0
@@ -61,7 +62,13 @@ def loss_code(loss: Any, fused: bool, shares: bool = False) -> Coded | None:
         case "binary_crossentropy":
             options = loss.label_smoothing, loss.pos_weight - 1.0
         case "categorical_crossentropy":
-            name, options = f"crossentropy_of_{'shares' if shares else 'classes'}", (loss.label_smoothing, 0.0)
+            name, options = f"crossentropy_of_{of}", (loss.label_smoothing, 0.0)
+        case "binary_focal_crossentropy":
+            options = loss.gamma, -1.0 if loss.alpha is None else loss.alpha
+        case "categorical_focal_crossentropy":
+            name, options = f"focal_of_{of}", (loss.gamma, loss.alpha)
+        case "quantile":
+            options = float(len(loss.quantiles)), *loss.quantiles
     return _coded(_engine.losses, name, options) if fused == (loss.joint_with is not None) else None
 
 
@@ -71,5 +78,5 @@ def _builtin_name(kind: str, plugin: Any) -> str:
     return next((name for name, location in CLASSES[kind].items() if place == f"mlpkit.{kind}.{location}"), "")
 
 
-def _coded(names: tuple[str, ...], name: str, options: tuple[float, float]) -> Coded | None:
+def _coded(names: tuple[str, ...], name: str, options: tuple[float, ...]) -> Coded | None:
     return (names.index(name), options) if name in names else None

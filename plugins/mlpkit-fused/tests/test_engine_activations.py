@@ -18,14 +18,6 @@ NAMES = [" ".join([name, *(f"{key}={value}" for key, value in options.items())])
 TOLERANCES = {np.float32: 1e-6, np.float64: 1e-14}
 
 
-@pytest.fixture(params=range(len(_engine.levels)), ids=_engine.levels, autouse=True)
-def level(request):
-    before = _engine.level()
-    _engine.use_level(request.param)
-    yield request.param
-    _engine.use_level(before)
-
-
 def made(case):
     name, options = case
     return ACTIVATIONS.get(name)(**options)
@@ -66,7 +58,7 @@ def in_c(activation, z, grad, parameters):
     return out, grad, *gradients
 
 
-def assert_close(found, expected, z):
+def assert_close(found, expected, z, level):
     """Compare arrays, relative to the largest number of the row, and of its pre-activations."""
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(np.isnan(one), np.isnan(other))
@@ -74,19 +66,25 @@ def assert_close(found, expected, z):
         size = np.maximum(1.0, largest[1] if other.ndim == 1 else np.maximum(*largest))
         with np.errstate(invalid="ignore"):
             error = np.where(one == other, 0.0, np.abs(one - other)) / size
-        assert np.nanmax(error, initial=0.0) <= TOLERANCES[z.dtype.type]
+        assert np.nanmax(error, initial=0.0) <= TOLERANCES[z.dtype.type], level
+
+
+def compare(activation, given, each_level):
+    expected = in_numpy(activation, *given)
+    for level in each_level():
+        assert_close(in_c(activation, *given), expected, given[0], level)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCES)
 @pytest.mark.parametrize("case", CASES, ids=NAMES)
-def test_like_numpy_for_every_size(case, dtype):
+def test_like_numpy_for_every_size(case, dtype, each_level):
     """Rows of 1 to 70 numbers, of the usual sizes, small and large."""
     activation, rng = made(case), np.random.default_rng(1)
     for units in range(1, 71):
         columns = 2 * units if isinstance(activation, Gated) else units
         z = (rng.normal(size=(3, columns)) * np.array([[1.0], [1e-3], [20.0]])).astype(dtype)
         given = arrays(activation, z, units)
-        assert_close(in_c(activation, *given), in_numpy(activation, *given), given[0])
+        compare(activation, given, each_level)
 
 
 def special(activation, dtype):
@@ -101,14 +99,14 @@ def special(activation, dtype):
 
 @pytest.mark.parametrize("dtype", TOLERANCES)
 @pytest.mark.parametrize("case", CASES, ids=NAMES)
-def test_like_numpy_at_special_numbers(case, dtype):
+def test_like_numpy_at_special_numbers(case, dtype, each_level):
     activation = made(case)
     points = special(activation, dtype)[:, None]
     others = np.random.default_rng(2).normal(size=(len(points), 3)).astype(dtype)
     z = np.hstack([points, others]) if activation_is_wide(activation) else points
     z = np.vstack([z, np.roll(z, 2, axis=1)])
     given = arrays(activation, z)
-    assert_close(in_c(activation, *given), in_numpy(activation, *given), z)
+    compare(activation, given, each_level)
 
 
 def activation_is_wide(activation):
@@ -142,12 +140,12 @@ def test_derivative(case):
 
 
 @pytest.mark.parametrize("dtype", TOLERANCES)
-def test_rows_of_more_numbers_than_a_block(dtype):
+def test_rows_of_more_numbers_than_a_block(dtype, each_level):
     for name in ("softmax", "log_softmax", "continuation_ratio"):
         for shape in ((3, 1023), (2, 1024), (2, 2500), (700, 5), (1500, 1)):
             activation = made((name, {}))
             given = arrays(activation, np.random.default_rng(4).normal(size=shape).astype(dtype))
-            assert_close(in_c(activation, *given), in_numpy(activation, *given), given[0])
+            compare(activation, given, each_level)
 
 
 def test_every_activation_has_a_code_and_other_classes_have_none():

@@ -6,8 +6,9 @@
 
 #define SEPARABLE(EACH)                                                                                                                    \
     EACH(mean_squared_error) EACH(mean_absolute_error) EACH(huber) EACH(smooth_l1) EACH(log_cosh) EACH(poisson)                            \
-    EACH(binary_crossentropy)     /* mean over the outputs of a function of output and target */
-#define OF_ROWS(EACH) EACH(crossentropy_of_classes) EACH(crossentropy_of_shares)
+    EACH(binary_crossentropy) EACH(binary_focal_crossentropy) /* means over the outputs of a function of output and target */
+#define OF_ROWS(EACH)                                                                                                                      \
+    EACH(crossentropy_of_classes) EACH(crossentropy_of_shares) EACH(focal_of_classes) EACH(focal_of_shares) EACH(quantile)
 #define LOSSES(EACH) SEPARABLE(EACH) OF_ROWS(EACH)
 
 #define LOSS_CODE_OF(name) LOSS_##name,
@@ -15,7 +16,17 @@
 enum { LOSSES(LOSS_CODE_OF) LOSS_COUNT };
 static const char *const loss_names[] = {LOSSES(LOSS_TEXT_OF)};
 
-static inline int is_of_classes(int code) { return code == LOSS_crossentropy_of_classes; }
+static inline int is_of_classes(int code) { return code == LOSS_crossentropy_of_classes || code == LOSS_focal_of_classes; }
+
+/* Return the number of outputs for each target of a loss with so many options and units; 0 if these do not fit the loss. */
+static inline ptrdiff_t outputs_per_target(int code, const double *options, ptrdiff_t count, ptrdiff_t units) {
+    if (code != LOSS_quantile)
+        return count >= 2;
+    if (count < 2 || !(options[0] >= 1.0 && options[0] <= (double)(count - 1)))
+        return 0;
+    ptrdiff_t quantiles = (ptrdiff_t)options[0];
+    return units % quantiles == 0 ? quantiles : 0;
+}
 
 /* The loss of an output y and a target t, with the options a and b; its derivative in `slope`. */
 #define SEPARATE_LOSS(name) INLINE REAL FN(name##_loss)(REAL y, REAL t, REAL a, REAL b, REAL *slope)

@@ -8,7 +8,7 @@
     EACH(erfc, erfc_) EACH(sin, sin_) EACH(cos, cos_)
 #define FUNCTION_TEXT_OF(name, function) #name,
 static const char *const function_names[] = {FUNCTIONS(FUNCTION_TEXT_OF)};
-enum { FUNCTION_COUNT = sizeof function_names / sizeof *function_names, MOST_ARRAYS = 6 };
+enum { FUNCTION_COUNT = sizeof function_names / sizeof *function_names, MOST_ARRAYS = 6, MOST_OPTIONS = 1001 };
 
 #define CODE "engine/code.inc"
 #include "each_level.h"
@@ -155,18 +155,35 @@ static PyObject *test_backward(PyObject *module, PyObject *args) {
     return ended(&arrays, good);
 }
 
+/* Read numbers from a tuple, and fill the rest with 0. Return 1, or 0 with an exception. */
+static int read_options(PyObject *tuple, double *options) {
+    Py_ssize_t count = PyTuple_Size(tuple);
+    if (count > MOST_OPTIONS) {
+        PyErr_Format(PyExc_ValueError, "options: at most %d, got %zd", MOST_OPTIONS, count);
+        return 0;
+    }
+    for (Py_ssize_t k = 0; k < MOST_OPTIONS; k++)
+        options[k] = k < count ? PyFloat_AsDouble(PyTuple_GetItem(tuple, k)) : 0.0;
+    return !PyErr_Occurred();
+}
+
 /* loss(code, options, values, targets, losses, grad) */
 static PyObject *test_loss(PyObject *module, PyObject *args) {
-    PyObject *values, *targets, *losses, *grad;
+    PyObject *given, *values, *targets, *losses, *grad;
     int code;
-    double options[2];
-    Py_ssize_t rows, units;
+    double options[MOST_OPTIONS];
+    Py_ssize_t rows, units, per_target;
     Arrays arrays = {0};
-    if (!PyArg_ParseTuple(args, "i(dd)OOOO:loss", &code, options, options + 1, &values, &targets, &losses, &grad))
+    if (!PyArg_ParseTuple(args, "iO!OOOO:loss", &code, &PyTuple_Type, &given, &values, &targets, &losses, &grad))
         return NULL;
-    int good = is_code(code, LOSS_COUNT, "loss") && hold_first(&arrays, values, "values", &rows, &units) &&
-               (is_of_classes(code) ? hold(&arrays, targets, "targets", 'q', 0, rows) : hold(&arrays, targets, "targets", 0, 0, rows * units)) &&
-               hold(&arrays, losses, "losses", 0, 1, rows) && hold(&arrays, grad, "grad", 0, 1, rows * units);
+    int good = is_code(code, LOSS_COUNT, "loss") && read_options(given, options) && hold_first(&arrays, values, "values", &rows, &units);
+    if (good && !(per_target = outputs_per_target(code, options, PyTuple_Size(given), units))) {
+        PyErr_SetString(PyExc_ValueError, "options: they do not fit the loss or the columns");
+        good = 0;
+    }
+    good = good && (is_of_classes(code) ? hold(&arrays, targets, "targets", 'q', 0, rows)
+                                        : hold(&arrays, targets, "targets", 0, 0, rows * (units / per_target)));
+    good = good && hold(&arrays, losses, "losses", 0, 1, rows) && hold(&arrays, grad, "grad", 0, 1, rows * units);
     if (good) {
         ptrdiff_t wrong = entries_of(&arrays)->loss(code, options, rows, units, arrays.memory);
         good = wrong < 0;
