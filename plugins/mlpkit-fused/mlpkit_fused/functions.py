@@ -9,6 +9,7 @@ from mlpkit.plugin.builtin_names import CLASSES
 from mlpkit_fused import _engine
 
 Coded: TypeAlias = tuple[int, tuple[float, ...]]  # an index of the names in C, and at least two options, 0 where there is none
+MOST_OPTIONS = 8  # of an operation of a program
 
 
 def activation_code(activation: Any) -> Coded | None:
@@ -69,7 +70,8 @@ def loss_code(loss: Any, fused: bool, shares: bool = False) -> Coded | None:
             name, options = f"focal_of_{of}", (loss.gamma, loss.alpha)
         case "quantile":
             options = float(len(loss.quantiles)), *loss.quantiles
-    return _coded(_engine.losses, name, options) if fused == (loss.joint_with is not None) else None
+    fits = fused == (loss.joint_with is not None) and len(options) <= MOST_OPTIONS
+    return _coded(_engine.losses, name, options) if fits else None
 
 
 def _builtin_name(kind: str, plugin: Any) -> str:

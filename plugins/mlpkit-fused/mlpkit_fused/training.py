@@ -37,8 +37,11 @@ class _Training:
         slots = {INPUTS: ("r", rows * width, 0, False), WEIGHTS: ("r", rows, 0, True)}
         if self.loss is not None:
             classes = rows if self.workspace.loss.targets == "classes" else 0
-            slots[TARGETS] = ("t", rows * self.layers[-1].outputs.shape[1], classes, False)
+            slots[TARGETS] = ("t", rows * self._target_columns(), classes, False)
         return slots
+
+    def _target_columns(self) -> int:
+        return int(self.layers[-1].outputs.shape[1]) // int(self.workspace.loss.outputs_per_target)
 
     def _first_inputs(self) -> Rows:
         """Add what fills the inputs of the first layer, and what draws random numbers; return the inputs."""
@@ -81,7 +84,7 @@ class _Training:
             build.call_with(lambda inputs, targets, *_: function(values, targets, workspace.losses, last.grad))
         else:
             code, options = self.loss
-            build.add("loss", (values, TARGETS, workspace.losses, last.grad), (*values.shape, values.shape[1]), options, code)
+            build.add("loss", (values, TARGETS, workspace.losses, last.grad), (*values.shape, self._target_columns()), options, code)
         build.add("weigh", (last.grad, workspace.losses, WEIGHTS), last.grad.shape, (float(workspace.row_weight),))
 
     def _backward(self) -> None:

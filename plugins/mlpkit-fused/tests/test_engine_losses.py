@@ -130,6 +130,7 @@ def test_every_loss_in_c_is_tested_and_others_have_no_code():
     used = {_engine.losses[loss_code(made(case), made(case).joint_with is not None, shares)[0]] for case, shares in FORMS}
     assert used == set(_engine.losses)
     assert loss_code(made(("binary_crossentropy", {})), fused=False) is None
+    assert loss_code(made(("quantile", {"quantiles": tuple(np.linspace(0.1, 0.9, 8))})), fused=False) is None  # too many
     derived = type("MeanSquaredError", (LOSSES.get("mean_squared_error"),), {"__module__": __name__})
     assert loss_code(derived(), fused=False) is None
 

@@ -78,6 +78,8 @@ LOSSES = {
     "quantile": ("linear", 1),
     "binary_crossentropy": ("sigmoid", 2),
     "categorical_crossentropy": ("softmax", 4),
+    "binary_focal_crossentropy": ("sigmoid", 2),
+    "categorical_focal_crossentropy": ("softmax", 4),
     "categorical_hinge": ("softmax", 3),
 }
 ROWS = [2, 37, 300]
@@ -97,7 +99,7 @@ def batch(model, rows, weighted=False):
     inputs = rng.standard_normal((rows, 4)).astype(dtype)
     inputs[:, [1, 3]] = rng.choice([0, 1, 2, 3, -1, 0.5, np.nan if units < 0 else 7], (rows, 2))
     targets = {
-        "numbers": rng.standard_normal((rows, units)).astype(dtype),
+        "numbers": rng.standard_normal((rows, units // model.spec.loss.outputs_per_target)).astype(dtype),
         "binary": rng.integers(0, 2, (rows, units)).astype(dtype),
         "classes": rng.integers(0, units, rows),
     }[model.spec.loss.targets]
@@ -144,8 +146,16 @@ def test_losses_are_close_to_those_of_numpy(loss, dtype, monkeypatch):
         compare(model, *batch(model, rows, weighted=rows == 37), monkeypatch)
 
 
-def test_targets_may_be_distributions_or_classes_in_one_run(monkeypatch):
-    model = model_of(net({}, last="softmax", units=3), "categorical_crossentropy")
+@pytest.mark.parametrize("count", [2, 3, 8])
+def test_several_quantiles_of_two_targets(count, monkeypatch):
+    quantiles = np.linspace(0.1, 0.9, count).tolist()
+    model = model_of(net({}, units=2 * count), {"type": "quantile", "quantiles": quantiles})
+    compare(model, *batch(model, 37, weighted=True), monkeypatch)
+
+
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", "categorical_focal_crossentropy"])
+def test_targets_may_be_distributions_or_classes_in_one_run(loss, monkeypatch):
+    model = model_of(net({}, last="softmax", units=3), loss)
     inputs, classes, _ = batch(model, 20)
     compare(model, inputs, classes, None, monkeypatch)
     compare(model, inputs, np.random.default_rng(1).dirichlet(np.ones(3), 20), None, monkeypatch)

@@ -79,7 +79,8 @@ def test_arrays_that_just_fit_are_enough_and_shorter_ones_are_refused(name):
         code, chosen = number % max(codes, 1), _sizes(name, number % max(codes, 1), rng.integers(1, 12, sizes))
         dtype = "fd"[number % 2]
         ours, arrays = program(dtype), [_array(word, chosen, KINDS[dtype], rng) for word in places.split()]
-        ours.slot(1, "t", int(np.prod(chosen[:2])), int(chosen[0]), False)
+        classes = name == "loss" and _engine.losses[code].endswith("_of_classes")
+        ours.slot(1, "t", int(np.prod(chosen[:2])), int(chosen[0]) if classes else 0, False)
         short = rng.integers(0, len(arrays)) if number % 3 == 0 else None
         if short is not None and isinstance(arrays[short], np.ndarray):
             arrays[short] = arrays[short][:-1].copy()
@@ -92,7 +93,6 @@ def test_arrays_that_just_fit_are_enough_and_shorter_ones_are_refused(name):
             assert "inconsistent" in str(error)  # noqa: PT017
             continue
         accepted += 1
-        classes = name == "loss" and code == _engine.losses.index("crossentropy_of_classes")
         ours.run(None, rng.integers(0, chosen[1], chosen[0]) if classes else np.ones(int(np.prod(chosen[:2])), KINDS[dtype]))
     assert accepted
 
@@ -133,6 +133,24 @@ def test_a_class_that_does_not_exist_is_an_error(classes):
     with pytest.raises(ValueError, match="out of range"):
         ours.run(None, np.array(classes))
     ours.run(None, np.array([0, 2]))
+
+
+@pytest.mark.parametrize(
+    ("loss", "sizes", "numbers", "classes"),
+    [
+        ("mean_squared_error", (2, 3, 3), (), 2),  # of numbers
+        ("crossentropy_of_shares", (2, 3, 3), (), 2),
+        ("crossentropy_of_classes", (2, 3, 3), (), 1),  # fewer than rows
+        ("quantile", (2, 3, 3), (), 0),  # no quantiles
+        ("quantile", (2, 3, 1), (2.0, 0.1, 0.9), 0),  # 3 is no multiple of 2
+        ("quantile", (2, 3, 1), (8.0, *[0.5] * 7), 0),  # more quantiles than numbers
+    ],
+)
+def test_targets_that_do_not_fit_a_loss_are_refused(loss, sizes, numbers, classes):
+    ours = program()
+    ours.slot(1, "t", 6, classes, False)
+    with pytest.raises(ValueError, match="inconsistent"):
+        ours.add("loss", (np.zeros((2, 3)), 1, np.zeros(2), np.zeros((2, 3))), sizes, numbers, _engine.losses.index(loss))
 
 
 def test_arrays_of_a_run_are_checked():

@@ -1,6 +1,7 @@
 /* Operations that are added to a program, with their arrays and sizes checked. */
 #include "engine/activations.h"
 #include "engine/kinds.h"
+#include "engine/losses.h"
 #include "engine/program_type.h"
 
 #define WIDEST 2147483647
@@ -89,8 +90,15 @@ static int set_sizes(const Kind *kind, Op *op, PyObject *sizes, PyObject *number
     return !PyErr_Occurred();
 }
 
+/* Return 1 if targets have the columns and the type that a loss reads; class numbers are for a loss of classes alone. */
+static int are_targets(const Program *program, const Op *op) {
+    ptrdiff_t classes = program->slots[op->places[1].slot].classes;
+    return op->sizes[1] == op->sizes[2] * outputs_per_target(op->code, op->numbers, NUMBERS, op->sizes[1]) &&
+           (classes == 0 || (is_of_classes(op->code) && classes >= op->sizes[0]));
+}
+
 /* Return 1 if sizes and places that depend on the code are right; else raise ValueError. */
-static int is_consistent(const Kind *kind, const Op *op) {
+static int is_consistent(const Program *program, const Kind *kind, const Op *op) {
     int right = op->code >= 0 && op->code < (kind->codes ? kind->codes : 1);
     if (right && !strncmp(kind->name, "embed", 5)) {
         ptrdiff_t frequencies = op->sizes[2], features = op->sizes[4], width = op->sizes[5];
@@ -107,7 +115,7 @@ static int is_consistent(const Kind *kind, const Op *op) {
                 (!is_prelu || kind->name[0] == 'a' || op->places[5].base);
     }
     if (right && !strcmp(kind->name, "loss"))
-        right = op->sizes[1] == op->sizes[2];
+        right = are_targets(program, op);
     if (!right)
         PyErr_Format(PyExc_ValueError, "the operation %s is inconsistent", kind->name);
     return right;
@@ -127,7 +135,7 @@ static PyObject *add_operation(PyObject *self, PyObject *arguments) {
         kind++;
     if (!kind->name)
         return PyErr_Format(PyExc_ValueError, "there is no operation %s", name);
-    if (program->busy || !set_sizes(kind, &op, sizes, numbers) || !set_places(program, kind, &op, places) || !is_consistent(kind, &op))
+    if (program->busy || !set_sizes(kind, &op, sizes, numbers) || !set_places(program, kind, &op, places) || !is_consistent(program, kind, &op))
         return program->busy ? PyErr_Format(PyExc_RuntimeError, "the program is running") : NULL;
     op.function = kind->functions[program->level][program->of_double];
     Op *ops = PyMem_Realloc(program->ops, (size_t)(program->count + 1) * sizeof(Op));

@@ -18,6 +18,11 @@ static const char *const loss_names[] = {LOSSES(LOSS_TEXT_OF)};
 
 static inline int is_of_classes(int code) { return code == LOSS_crossentropy_of_classes || code == LOSS_focal_of_classes; }
 
+/* Return the code for targets that are distributions, of a loss that takes classes or distributions. */
+static inline int of_shares(int code) {
+    return code == LOSS_crossentropy_of_classes ? LOSS_crossentropy_of_shares : code == LOSS_focal_of_classes ? LOSS_focal_of_shares : code;
+}
+
 /* Return the number of outputs for each target of a loss with so many options and units; 0 if these do not fit the loss. */
 static inline ptrdiff_t outputs_per_target(int code, const double *options, ptrdiff_t count, ptrdiff_t units) {
     if (code != LOSS_quantile)
