@@ -37,6 +37,7 @@ GROUPS = (
     "ranks",
     "kernels",
     "fused",
+    "functions",
 )
 BY_THREADS = ("modelfile", "training", "stream", "fused")  # the others are of one thread
 PACKAGES = ("mlpkit", "numpy", "torch", "jax", "scikit-learn", "onnxruntime", "typer", "pandas", "pyarrow", "safetensors", "h5py")

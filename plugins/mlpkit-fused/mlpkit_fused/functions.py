@@ -68,8 +68,10 @@ def loss_code(loss: Any, fused: bool, shares: bool = False) -> Coded | None:
             options = loss.gamma, -1.0 if loss.alpha is None else loss.alpha
         case "categorical_focal_crossentropy":
             name, options = f"focal_of_{of}", (loss.gamma, loss.alpha)
+        case "quantile" if len(loss.quantiles) == 1:
+            options = loss.quantiles[0], 0.0
         case "quantile":
-            options = float(len(loss.quantiles)), *loss.quantiles
+            name, options = "quantiles", (float(len(loss.quantiles)), *loss.quantiles)
     fits = fused == (loss.joint_with is not None) and len(options) <= MOST_OPTIONS
     return _coded(_engine.losses, name, options) if fits else None
 

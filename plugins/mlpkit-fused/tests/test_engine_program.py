@@ -141,9 +141,9 @@ def test_a_class_that_does_not_exist_is_an_error(classes):
         ("mean_squared_error", (2, 3, 3), (), 2),  # of numbers
         ("crossentropy_of_shares", (2, 3, 3), (), 2),
         ("crossentropy_of_classes", (2, 3, 3), (), 1),  # fewer than rows
-        ("quantile", (2, 3, 3), (), 0),  # no quantiles
-        ("quantile", (2, 3, 1), (2.0, 0.1, 0.9), 0),  # 3 is no multiple of 2
-        ("quantile", (2, 3, 1), (8.0, *[0.5] * 7), 0),  # more quantiles than numbers
+        ("quantiles", (2, 3, 3), (), 0),  # no quantiles
+        ("quantiles", (2, 3, 1), (2.0, 0.1, 0.9), 0),  # 3 is no multiple of 2
+        ("quantiles", (2, 3, 1), (8.0, *[0.5] * 7), 0),  # more quantiles than numbers
     ],
 )
 def test_targets_that_do_not_fit_a_loss_are_refused(loss, sizes, numbers, classes):

@@ -5,10 +5,10 @@
 #include "engine/numbers.h"
 
 #define SEPARABLE(EACH)                                                                                                                    \
-    EACH(mean_squared_error) EACH(mean_absolute_error) EACH(huber) EACH(smooth_l1) EACH(log_cosh) EACH(poisson)                            \
+    EACH(mean_squared_error) EACH(mean_absolute_error) EACH(quantile) EACH(huber) EACH(smooth_l1) EACH(log_cosh) EACH(poisson)             \
     EACH(binary_crossentropy) EACH(binary_focal_crossentropy) /* means over the outputs of a function of output and target */
 #define OF_ROWS(EACH)                                                                                                                      \
-    EACH(crossentropy_of_classes) EACH(crossentropy_of_shares) EACH(focal_of_classes) EACH(focal_of_shares) EACH(quantile)
+    EACH(crossentropy_of_classes) EACH(crossentropy_of_shares) EACH(focal_of_classes) EACH(focal_of_shares) EACH(quantiles)
 #define LOSSES(EACH) SEPARABLE(EACH) OF_ROWS(EACH)
 
 #define LOSS_CODE_OF(name) LOSS_##name,
@@ -25,7 +25,7 @@ static inline int of_shares(int code) {
 
 /* Return the number of outputs for each target of a loss with so many options and units; 0 if these do not fit the loss. */
 static inline ptrdiff_t outputs_per_target(int code, const double *options, ptrdiff_t count, ptrdiff_t units) {
-    if (code != LOSS_quantile)
+    if (code != LOSS_quantiles)
         return count >= 2;
     if (count < 2 || !(options[0] >= 1.0 && options[0] <= (double)(count - 1)))
         return 0;
