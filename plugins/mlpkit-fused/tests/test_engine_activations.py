@@ -23,6 +23,14 @@ def made(case):
     return ACTIVATIONS.get(name)(**options)
 
 
+def activation_is_wide(activation):
+    """Return True if a value depends on several pre-activations."""
+    return isinstance(activation, Gated) or activation_code(activation)[0] >= _engine.activations.index("softmax")
+
+
+ELEMENTWISE = [case for case in CASES if not activation_is_wide(made(case))]
+
+
 def arrays(activation, z, seed=0):
     """Return pre-activations, a gradient, and parameters of the activation."""
     rng = np.random.default_rng(seed)
@@ -109,11 +117,6 @@ def test_like_numpy_at_special_numbers(case, dtype, each_level):
     compare(activation, given, each_level)
 
 
-def activation_is_wide(activation):
-    """Return True if a value depends on several pre-activations."""
-    return isinstance(activation, Gated) or activation_code(activation)[0] >= _engine.activations.index("softmax")
-
-
 @pytest.mark.parametrize("case", CASES, ids=NAMES)
 def test_derivative(case):
     """The gradient is that of central differences, in float64."""
@@ -146,6 +149,18 @@ def test_rows_of_more_numbers_than_a_block(dtype, each_level):
             activation = made((name, {}))
             given = arrays(activation, np.random.default_rng(4).normal(size=shape).astype(dtype))
             compare(activation, given, each_level)
+
+
+@pytest.mark.parametrize("case", ELEMENTWISE, ids=[NAMES[CASES.index(case)] for case in ELEMENTWISE])
+def test_values_may_replace_elementwise_pre_activations(case, each_level):
+    activation = made(case)
+    z = np.random.default_rng(5).normal(size=(3, 37)) * 10
+    out, coded = np.empty_like(z), activation_code(activation)
+    for _ in each_level():
+        place = z.copy()
+        _engine.forward(*coded, z, out)
+        _engine.forward(*coded, place, place)
+        np.testing.assert_array_equal(place, out)
 
 
 def test_every_activation_has_a_code_and_other_classes_have_none():

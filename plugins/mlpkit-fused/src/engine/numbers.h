@@ -9,6 +9,10 @@
 
 #include "levels.h"
 
+#if FLT_EVAL_METHOD != 0 || defined(__FAST_MATH__)
+#error "numbers must be rounded at each operation: reductions of arguments rely on it"
+#endif
+
 #if defined(__GNUC__) || defined(__clang__)
 #define INLINE static inline __attribute__((always_inline, unused))
 #if !defined(__clang__)
