@@ -10,6 +10,8 @@ import numpy as np
 from mlpkit.optimizers import SGD, Adam, Averaging, Lion, NAdam, RMSprop
 from mlpkit.plugin import REGISTRIES, Optimizer
 from mlpkit.plugin.kernels import Kernel, StepParts
+from mlpkit.threads import in_parallel
+from mlpkit.training.update import MANY, PIECE
 
 from .pairing import Row, Run, pair
 
@@ -44,8 +46,14 @@ def steps(what: str, optimizer: Optimizer, size: int, goal: float | None, quick:
     def by_kernel(gradient: np.ndarray) -> None:
         kernel(gradient, 1e-3, 10, 1.0, 1)
 
+    def piece(part: slice, gradient: np.ndarray) -> None:
+        optimizer.step(other.w[part], gradient[part], *[each[part] for each in other.state], *other.scalars, lr=1e-3, t=10)
+
     def by_numpy(gradient: np.ndarray) -> None:
-        optimizer.step(other.w, gradient, *other.state, *other.scalars, lr=1e-3, t=10)
+        if size >= MANY:  # as in a run
+            in_parallel(lambda part: piece(part, gradient), size, 1, PIECE)
+        else:
+            optimizer.step(other.w, gradient, *other.state, *other.scalars, lr=1e-3, t=10)
 
     return pair(what, taken(by_kernel, size), {"NumPy": (taken(by_numpy, size), goal)}, "us", 5 if quick else 15, 1e6)
 
