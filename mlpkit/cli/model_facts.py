@@ -18,6 +18,7 @@ MOST_SHOWN = 10
 def facts(model: Model, prepared: Prepared) -> dict[str, Any]:
     """Return the shapes of a model for prepared data, as JSON values."""
     from mlpkit.plugin import plugin_name
+    from mlpkit.plugin.engine import NUMPY
     from mlpkit.spec.embedding_text import embedding_text
 
     columns = [
@@ -48,6 +49,7 @@ def facts(model: Model, prepared: Prepared) -> dict[str, Any]:
         "embeddings": [embedding_text(each.model_dump(mode="json")) for each in model.spec.network.embeddings if each.inputs],
         "layers": layers,
         "parameters": len(network.parameters),
+        **({} if model.spec.training.engine in (None, NUMPY) else {"engine": model.spec.training.engine}),
         **({} if model.spec.ensemble is None else {"ensemble": _ensemble(model.spec.ensemble.members, prepared)}),
     }
 
@@ -104,7 +106,8 @@ def facts_text(facts: dict[str, Any]) -> str:
     if members:
         lines.append(("ensemble", _ensemble_text(members)))
     lines.append(("network", f"{shape}, {counted(facts['parameters'], 'parameter')}"))
-    return aligned([*lines, *under("embeddings", facts["embeddings"][: MOST_SHOWN + 1])])
+    engine = [("engine", str(facts["engine"]))] if "engine" in facts else []
+    return aligned([*lines, *under("embeddings", facts["embeddings"][: MOST_SHOWN + 1]), *engine])
 
 
 def _ensemble_text(members: dict[str, Any]) -> str:

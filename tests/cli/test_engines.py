@@ -80,6 +80,8 @@ def weights(path):
 
 
 def test_an_engine_trains_and_the_model_names_it(slight, run):
+    assert "\nengine   slight\n" in run("train", "spec.json", "-n", "-c", "own.py", "--engine", "slight").out
+    assert "engine" not in run("train", "spec.json", "-n").out
     assert run("train", "spec.json", "-q", "-o", "numpy.h5").code == 0
     assert not np.array_equal(weights("model.h5"), weights("numpy.h5"))
     found = [json.loads(run("info", path, "--json").out) for path in ("model.h5", "numpy.h5")]
