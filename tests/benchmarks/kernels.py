@@ -59,11 +59,11 @@ def steps(what: str, optimizer: Optimizer, size: int, goal: float | None, quick:
 
 
 def taken(step: Callable[[np.ndarray], None], size: int) -> Run:
-    """A run whose figure is the mean time of a step; each step has its own gradient, since it may overwrite it."""
-    gradients = np.empty((max(2, 40_000 // size), size), np.float32)
+    """A run whose figure is the mean time of a step. It may overwrite its gradient, which is written anew before, as by a backward pass."""
+    gradients = np.empty((max(1, 40_000 // size), size), np.float32)
 
     def run() -> float:
-        seconds, rounds = 0.0, max(2, 200_000 // gradients.size)
+        seconds, rounds = 0.0, max(10, 200_000 // gradients.size)
         for _ in range(rounds):
             gradients.fill(1e-3)
             started = time.perf_counter()
