@@ -29,8 +29,10 @@ class Engine(Plugin):
     def training(self, workspace: Any) -> TrainingPass | None:
         """Return a function that replaces `Workspace.loss_and_gradient`, or None if this network or loss is left to NumPy.
 
-        It fills `workspace.gradient`, returns the sum of the weighted losses, and updates what the pass of NumPy updates besides: running
-        averages of normalization, and random generators. All other buffers of the workspace are free for its use.
+        It fills `workspace.gradient`, returns the sum of the weighted losses, and updates the running averages of normalization. Random
+        numbers may be other ones than NumPy's, but depend on nothing but the state of the workspace's generator, which moves on: a run can
+        then be resumed. Afterwards, the mask of each dropout and the noisy copy of the inputs are those of the pass. All other buffers of
+        the workspace are free for its use.
 
         Parameters
         ----------

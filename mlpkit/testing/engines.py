@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,11 +16,13 @@ from mlpkit.plugin.engine import Engine, TrainingPass
 from mlpkit.testing.check_run import CheckFunction
 from mlpkit.testing.engine_cases import EngineCase, engine_cases
 from mlpkit.testing.failure_messages import NotApplicable, expect
+from mlpkit.testing.random_masks import Repeated, expect_rates
 
 TOLERANCES = {"float64": 1e-13, "float32": 1e-6}  # relative to the largest number of an array
 ROUNDED, TIMES = 4, 4  # roundings by which weights are changed, and how much further than such a change results may be apart
 ROWS = (1, 5, 64)
 STEP, SLACK = 1e-5, 1e-6  # of differences, relative
+STEPS = 40  # in which random numbers are counted
 ADVICE = "compute what the pass of NumPy computes, but for rounding; or return None for this network"
 
 
@@ -29,12 +31,12 @@ class Trained(NamedTuple):
 
     workspace: Workspace
     run: TrainingPass
-    rng: np.random.Generator
+    rng: Any
 
     @classmethod
-    def of_numpy(cls, case: EngineCase, rows: int) -> Trained:
+    def of_numpy(cls, case: EngineCase, rows: int, rng: Any = None) -> Trained:
         """Return a workspace on a copy of the network, with a generator of its own."""
-        rng = np.random.default_rng(rows)
+        rng = np.random.default_rng(rows) if rng is None else rng
         workspace = Workspace(copy.deepcopy(case.network), case.loss, rows, rng=rng)
         return cls(workspace, workspace.loss_and_gradient, rng)
 
@@ -72,7 +74,9 @@ def _compare_training(engine: Engine, case: EngineCase, rows: int) -> bool:
     """
     if (found := Trained.of(case, rows, engine)) is None:
         return False
-    expected, near = Trained.of_numpy(case, rows), Trained.of_numpy(case, rows)
+    expected, near = (Trained.of_numpy(case, rows, Repeated()) for _ in range(2))
+    for each in (expected, near):
+        each.rng.repeat(found.workspace, each.workspace)
     rng = np.random.default_rng(3)
     weights = rng.uniform(0.1, 2.0, rows).astype(case.network.dtype)
     for number, given in enumerate((None, weights, weights)):
@@ -88,8 +92,6 @@ def _compare_training(engine: Engine, case: EngineCase, rows: int) -> bool:
         _expect_close(losses, f"the loss {what}", case)
         for (name, one), (_, other), (_, beside) in zip(found.arrays(), expected.arrays(), near.arrays(), strict=True):
             _expect_close((one, other, beside), f"{name} {what}", case)
-        alike = found.rng.bit_generator.state == expected.rng.bit_generator.state
-        expect(alike, f"the generator {what} is not in the state in which NumPy leaves it", "draw the same numbers, in the same order")
         for each in (found, expected):
             each.workspace.network.parameters.trained -= 0.01 * expected.workspace.gradient.trained
     return True
@@ -162,6 +164,39 @@ def differences(engine: Engine) -> None:
     _expect_some(taken)
 
 
+def randomness(engine: Engine) -> None:
+    """Check that dropout drops as many values as it should, other ones in each step, and as the state of the generator says."""
+    taken = 0
+    for dtype in TOLERANCES:
+        for case in _cases(engine, dtype):
+            trained = Trained.of(case, ROWS[-1], engine)
+            if trained is None or not (trained.workspace.inputs or any(layer.dropout for layer in trained.workspace.layers)):
+                continue
+            taken += 1
+            _expect_random(engine, case, trained)
+    _expect_some(taken)
+
+
+def _expect_random(engine: Engine, case: EngineCase, trained: Trained) -> None:
+    rows = case.inputs[: ROWS[-1]], case.targets[: ROWS[-1]], None
+    masks: list[list[Array]] = []
+    for _ in range(STEPS):
+        trained.run(*rows)
+        masks.append([layer.dropout.mask.copy() for layer in trained.workspace.layers if layer.dropout is not None])
+    dropouts = [layer.dropout for layer in trained.workspace.layers if layer.dropout is not None]
+    for index, dropout in enumerate(dropouts):
+        expect_rates(dropout, [each[index] for each in masks], case.name)
+    resumed = Trained.of(case, ROWS[-1], engine)
+    assert resumed is not None
+    resumed.rng.bit_generator.state = trained.rng.bit_generator.state
+    resumed.workspace.network.parameters.vector[...] = trained.workspace.network.parameters.vector
+    losses = [each.run(*rows) for each in (trained, resumed)]
+    one, other = (each.workspace.gradient.trained for each in (trained, resumed))
+    alike = losses[0] == losses[1] and np.array_equal(one, other)
+    advice = "draw from the workspace's generator, and keep nothing between calls"
+    expect(alike, f"a run of {case.name} that is resumed has other random numbers", advice)
+
+
 def _cases(engine: Engine, dtype: str) -> Iterator[EngineCase]:
     if reason := engine.status():
         raise NotApplicable(f"it is not active: {reason}")
@@ -191,4 +226,4 @@ def _expect_close(results: Sequence[Array | float], what: str, case: EngineCase)
         raise AssertionError(f"{what}, in {case.network.dtype}, is {numbers}, where the largest number is {largest:.3g}; {ADVICE}")
 
 
-CHECKS: dict[str, CheckFunction] = {check.__name__: check for check in (training, prediction, differences)}
+CHECKS: dict[str, CheckFunction] = {check.__name__: check for check in (training, prediction, differences, randomness)}
