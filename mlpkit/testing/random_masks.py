@@ -33,7 +33,7 @@ class Repeated:
                 kept[...] = noisy
                 return kept
 
-            own.inputs.fill = fill  # type: ignore[method-assign,assignment]
+            own.inputs.fill = fill  # type: ignore[method-assign]
 
     def random(self, dtype: Any, out: Array) -> None:
         """Fill `out` with 1 where the other mask keeps a value, and -1 where it drops one: above and below any rate."""
