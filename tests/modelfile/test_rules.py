@@ -45,7 +45,9 @@ from mlpkit.training.history import FIXED
 
 from .corpus.forger import valid
 
-FORMAT, SPEC = ((Path(__file__).parents[2] / "models" / name).read_text(encoding="utf-8") for name in ("FORMAT.md", "SPEC.md"))
+FORMAT, SPEC, VIEWER = (
+    (Path(__file__).parents[2] / "models" / name).read_text(encoding="utf-8") for name in ("FORMAT.md", "SPEC.md", "viewer.html")
+)
 
 
 def test_every_rule_is_written_in_the_same_words():
@@ -65,6 +67,7 @@ def test_every_error_of_the_reader_names_a_rule():
 def test_versions_and_limits_are_those_of_the_reader():
     assert FORMAT.startswith(f"# The model file, container version {MAJOR}.{MINOR}\n")
     assert f"the version of the spec's schema, from 1 to {SPEC_SCHEMA}:" in FORMAT
+    assert f" SPEC_SCHEMA = {SPEC_SCHEMA};" in VIEWER
     rows = dict(re.findall(r"^    \| (.+?) \| (.+?) \|$", FORMAT.split("30. **")[1], re.M))
     gib, mib = MAX_FILE_BYTES // 2**30, MAX_JSON_BYTES // 2**20
     assert rows["the file"] == f"{gib} GiB"
