@@ -37,8 +37,8 @@ def kernels(switch: str) -> Iterator[None]:
 
 def epochs_of(network: Network, x: np.ndarray, y: np.ndarray, engine: str, switch: str) -> Run:
     """Epochs of one long training."""
-    loop = mlpkit.epochs(model(network, epochs=10_000, engine=engine), x, labels(y))
-    with kernels(switch):
+    with kernels(switch):  # asked when the run is made
+        loop = mlpkit.epochs(model(network, epochs=10_000, engine=engine), x, labels(y))
         next(loop)
     return lambda: next(loop).seconds / network.steps
 
