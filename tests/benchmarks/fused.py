@@ -1,4 +1,8 @@
-"""mlpkit with the package mlpkit-fused, against mlpkit on NumPy alone and its peers: `python -m tests.benchmarks fused`."""
+"""mlpkit with the package mlpkit-fused, against mlpkit on NumPy alone and its peers: `python -m tests.benchmarks fused`.
+
+With FUSED_LEVEL=1 it uses no AVX-512; set OPENBLAS_CORETYPE=Haswell, XLA_FLAGS=--xla_cpu_max_isa=AVX2 and
+NPY_DISABLE_CPU_FEATURES="AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL" too for what an older processor does.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
+from mlpkit_fused import _engine, _kernels
 from mlpkit_fused.engine import FusedEngine
 
 import mlpkit
@@ -21,6 +26,9 @@ GOALS = {"784-256-128-10, batch 128": 1.15, "784-1024-1024-10, batch 256": 1.05}
 
 def rows(quick: bool) -> list[Row]:
     """Steps of the networks, the tutorial's XOR, and predictions."""
+    if level := os.environ.get("FUSED_LEVEL"):
+        _engine.use_level(int(level))
+        _kernels.use_level(int(level))
     return [*steps(quick), *the_tutorial(quick), *predictions(quick)]
 
 
