@@ -83,6 +83,7 @@ def compare(activation, given, each_level):
         assert_close(in_c(activation, *given), expected, given[0], level)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", TOLERANCES)
 @pytest.mark.parametrize("case", CASES, ids=NAMES)
 def test_like_numpy_for_every_size(case, dtype, each_level):

@@ -73,6 +73,7 @@ def compare(loss, values, targets, each_level):
         assert_close(in_c(loss, values, targets), expected, values, level)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", TOLERANCES)
 @pytest.mark.parametrize(("case", "shares"), FORMS, ids=FORM_NAMES)
 def test_like_numpy_for_every_size(case, shares, dtype, each_level):

@@ -230,6 +230,7 @@ def test_a_step_within_the_arguments_of_a_step():
     step.step(zeros(), Calls(lambda: step.step(zeros(), 0.1, 1, 1.0, 1)), 1, 1.0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Conversion of an array with ndim > 0")
 @pytest.mark.parametrize("seed", range(20))
 def test_random_arguments_end_in_a_step_or_an_exception(seed):

@@ -165,6 +165,7 @@ of_all = pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZER
 in_both = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
+@pytest.mark.slow
 @of_all
 @in_both
 def test_many_sizes(optimizer, dtype):
@@ -189,6 +190,7 @@ def test_special_numbers(optimizer, dtype, level):
         check(optimizer, 400, dtype, full, special)
 
 
+@pytest.mark.slow
 @of_all
 @pytest.mark.parametrize(("dtype", "threads"), [("float32", 2), ("float64", 1)])
 def test_a_large_vector_in_pieces(optimizer, dtype, threads, monkeypatch):
@@ -197,6 +199,7 @@ def test_a_large_vector_in_pieces(optimizer, dtype, threads, monkeypatch):
     check(optimizer, 100_003, dtype, full=True, steps=(1, 2), threads=threads)
 
 
+@pytest.mark.slow
 @of_all
 @in_both
 def test_coefficients_of_many_steps(optimizer, dtype):

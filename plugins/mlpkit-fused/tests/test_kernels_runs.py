@@ -61,6 +61,7 @@ def spec_of(case, dtype="float32"):
     return {"dtype": dtype, "network": {"layers": layers}, "loss": "mse", "optimizer": optimizer, "training": training}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("case", CASES)
 def test_a_run_with_kernels_writes_the_same_file(case, dtype, taken, train):
