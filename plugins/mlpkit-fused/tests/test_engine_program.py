@@ -184,6 +184,17 @@ def test_slots_are_checked():
         ours.add("copy", (A, 0), (4,), (), 0)  # not written to
 
 
+def test_classes_are_of_one_slot_of_targets():
+    """Else a run could take numbers for classes, or classes for numbers, and read behind them."""
+    ours = program()
+    with pytest.raises(ValueError, match="only one slot"):
+        ours.slot(0, "r", 4, 1, False)
+    ours.slot(1, "t", 4, 2, False)
+    with pytest.raises(ValueError, match="only one slot"):
+        ours.slot(2, "t", 4, 2, False)
+    ours.slot(0, "r", 4, 0, False)
+
+
 def test_a_program_runs_in_one_thread_at_a_time():
     ours, size = program(), 200
     big = tuple(np.ones((size, size)) for _ in range(3))

@@ -43,7 +43,7 @@ static void dealloc_program(PyObject *self) {
 
 PyDoc_STRVAR(slot_doc, "slot(number, type, length, classes, optional)\n\nDeclare an array that each run is given, at that place of its arguments.\n\n"
                        "`type` is 'r' for numbers of the program's dtype, 'R' if they are written to, or 't' for targets: `length` numbers or "
-                       "`classes` integers.");
+                       "`classes` integers; at most one slot has this type.");
 
 static PyObject *declare_slot(PyObject *self, PyObject *arguments) {
     Program *program = (Program *)self;
@@ -57,8 +57,15 @@ static PyObject *declare_slot(PyObject *self, PyObject *arguments) {
         return NULL;
     }
     Slot *slot = &program->slots[number];
+    int targets = 0;
+    for (int i = 0; i < SLOTS; i++)
+        targets += program->slots[i].type == 't';
     if (slot->type) {
         PyErr_SetString(PyExc_ValueError, "the slot is declared twice");
+        return NULL;
+    }
+    if (type[0] == 't' ? targets > 0 : classes > 0) { /* a run knows one answer to whether it is given classes */
+        PyErr_SetString(PyExc_ValueError, "only one slot, of type 't', can have classes");
         return NULL;
     }
     *slot = (Slot){(char)tolower(type[0]), !!isupper(type[0]), optional, length, classes, NULL};
