@@ -34,7 +34,9 @@ class FusedEngine(Engine):
 
     def prediction(self, forward: Any) -> Pass | None:
         """Return the pass of a block; None for parameters in a file at addresses that do not fit their dtype."""
+        embeddings = () if forward.learned is None else forward.learned.embeddings
         views = [view for layer in forward.layers for view in _views(layer.layer)]
+        views += [view for embedding in embeddings for view in embedding.views.values()]
         if self.status() or not all(view.flags.c_contiguous and view.flags.aligned for view in views):
             return None
         from mlpkit_fused.prediction import prediction_pass

@@ -6,6 +6,7 @@ from mlpkit_fused.engine import FusedEngine
 
 import mlpkit
 from mlpkit.engine.dropout import DropoutMask
+from mlpkit.engine.network import Network
 from mlpkit.engine.workspace import Workspace
 
 CLOSE = {"float32": 2e-6, "float64": 1e-13}
@@ -212,3 +213,14 @@ def test_random_networks(seed, monkeypatch):
     rng = np.random.default_rng(seed)
     model = model_of(random_network(rng), dtype="float64")
     compare(model, *batch(model, int(rng.integers(2, 70)), weighted=seed % 3 == 0), monkeypatch)
+
+
+@pytest.mark.parametrize("part", ["layers.0.weight", "embeddings.0.weight"])
+def test_numpy_predicts_from_parameters_in_a_file_at_odd_addresses(part):
+    network, inputs = model_of(NETWORKS["pbld"]).network, np.ones((3, 4))
+    tensors = dict(network.parameters.views)
+    place = np.frombuffer(bytearray(tensors[part].nbytes + 1), np.uint8)[1:].view(np.float64).reshape(tensors[part].shape)
+    place[...] = tensors[part]
+    mapped = Network.mapped(network.spec, "float64", {**tensors, part: place})
+    with pytest.warns(mlpkit.EngineWarning, match="NumPy computes instead"):
+        np.testing.assert_array_equal(mapped.using(FusedEngine()).predict(inputs), network.predict(inputs))
