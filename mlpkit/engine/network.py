@@ -218,7 +218,8 @@ class Network:
         try:
             prediction = spare.pop()
         except IndexError:
-            prediction = ForwardPass(self.layers, rows, self.dtype, self.learned_inputs(rows), self.engine)
+            engine = self.engine if rows else None  # which has nothing to compute
+            prediction = ForwardPass(self.layers, rows, self.dtype, self.learned_inputs(rows), engine)
         prediction.run(inputs, outputs)
         if z is not None:
             z[...] = prediction.z

@@ -50,7 +50,8 @@ class Engine(Plugin):
         Parameters
         ----------
         forward : mlpkit.engine.inference.ForwardPass
-            Its parameters may change in place between calls. Inputs and outputs of a call may have any strides.
+            It has at least one row. Its parameters may change in place between calls. Inputs of a call may
+            have any strides; outputs are contiguous.
         """
 
     def block(self, network: Any) -> int:

@@ -170,3 +170,9 @@ def test_an_engine_chooses_the_rows_of_a_block():
     with_engine = network.using(BySeven())
     np.testing.assert_allclose(with_engine.predict(X), network.predict(X), rtol=1e-6)
     assert CALLS == [("prediction", 7)] * 4 + [("prediction", 2)]
+
+
+def test_an_engine_is_not_asked_for_a_block_without_rows():
+    network = network_of(spec_of()).using(Simple())
+    assert network.predict(np.empty((0, 3))).shape == (0, network.units)
+    assert CALLS == []
