@@ -92,6 +92,7 @@ def _text(found: dict[str, Any]) -> str:
         *under("embeddings", _embeddings(spec)),
         ("loss", _name(spec.get("loss"))),
         ("optimizer", _name(spec.get("optimizer"))),
+        *_engine(spec.get("training")),
         *under("history", _histories(found["history"], _weighted(spec))),
         *([] if found["training"] is None else [("resume", _place(found["training"]))]),
         *under("plugins", _plugins(found["plugins"])),
@@ -106,6 +107,12 @@ def _text(found: dict[str, Any]) -> str:
 def _parameters(found: dict[str, Any]) -> str:
     """Return the number of parameters, of all members of an ensemble."""
     return counted(found["parameters"], "parameter") + ("" if found["spec"].get("ensemble") is None else " in all")
+
+
+def _engine(training: Any) -> list[tuple[str, str]]:
+    """Return the engine of the training, unless that was NumPy."""
+    name = training.get("engine") if isinstance(training, dict) else None
+    return [] if name in (None, "numpy") else [("engine", name if isinstance(name, str) else NOT_VALID)]
 
 
 def _ensemble(ensemble: Any) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeAlias
 from mlpkit.errors import BrokenPlugin, EngineWarning, warn
 from mlpkit.numerics.arrays import Array, Targets
 from mlpkit.plugin.base import REGISTRIES, Plugin, plugin_name
+from mlpkit.text.shown import shortened
 
 BLOCK = 1024  # rows predicted at once by NumPy: pre-activations and outputs of a layer fit in the cache, and there are few calls
 TrainingPass: TypeAlias = "Callable[[Array, Targets, Array | None], float]"  # see `Workspace.loss_and_gradient`
@@ -75,12 +76,16 @@ def engine_named(name: str | None) -> Engine | None:
     ------
     MissingPlugin, AmbiguousPlugin, BrokenPlugin
         It is not installed, or cannot be used.
+    TypeError
+        The name is not a text.
     """
+    if not isinstance(name, str | None):
+        raise TypeError(f"engine must be a name, such as 'fused', or None for NumPy, not {shortened(repr(name), 100)}")
     if name is None or name == NUMPY:
         return None
     engine: Engine = REGISTRIES["engines"].get(name)()
     if reason := engine.status():
-        raise BrokenPlugin(f"the engine {name!r} cannot be used: {reason}", help="install its package again, or leave out the engine")
+        raise BrokenPlugin(f"the engine {name!r} cannot be used: {reason}", help="without an engine NumPy computes: --engine numpy")
     return engine
 
 

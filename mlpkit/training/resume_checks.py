@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mlpkit.errors import DataError, SpecError, TrainingError, warn
+from mlpkit.errors import DataError, PluginError, SpecError, TrainingError, warn
 from mlpkit.plugin import Progress, Schedule, learning_rate_of, plugin_name
-from mlpkit.plugin.engine import NUMPY
+from mlpkit.plugin.engine import NUMPY, engine_named
 from mlpkit.preprocessing.prepare import Prepared
 from mlpkit.spec import Spec
 from mlpkit.spec.changes import continued
@@ -56,6 +56,7 @@ def check_spec(state: TrainingState, old: Spec, new: Spec, history: Sequence[Epo
         different.
     """
     spec = continued(old, new)
+    _check_engine(new, spec)
     begun = state.epoch + (state.place.steps > 0)
     if spec.training.epochs < begun:
         message = f"'epochs' is {spec.training.epochs}, but the run is already in epoch {begun}"
@@ -68,6 +69,15 @@ def check_spec(state: TrainingState, old: Spec, new: Spec, history: Sequence[Epo
     if changed := changed_versions(state.versions, versions(spec)):
         warn(UserWarning(f"results may differ in the last bits from those of an uninterrupted run: {'; '.join(changed)}"))
     return spec
+
+
+def _check_engine(new: Spec, spec: Spec) -> None:
+    """Raise PluginError if an engine that only the run names, not the spec that continues it, is missing or cannot be used."""
+    if new.training.engine is None:
+        try:
+            engine_named(spec.training.engine)
+        except PluginError as error:
+            raise type(error)(f"{error.message}: the run that is resumed began with it", help=error.help) from error
 
 
 def _warn_of_schedule(state: TrainingState, old: Spec, new: Spec, history: Sequence[Epoch]) -> None:

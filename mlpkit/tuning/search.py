@@ -18,6 +18,7 @@ from mlpkit.text import json_text
 from mlpkit.threads import chosen, cores
 from mlpkit.training.early_stopping import Monitor
 from mlpkit.training.interrupts import Interrupts
+from mlpkit.training.preflight import engine_of
 from mlpkit.tuning.result import Search
 from mlpkit.tuning.space import Space
 from mlpkit.tuning.study import Study, Trial
@@ -88,6 +89,8 @@ def search(
     value, folder = read_value(spec, folder)
     space = Space.of(value)
     ends = check_space(space, folder)
+    for end in ends:
+        engine_of(end)  # a missing one is reported before a trial
     first = ends[0]
     own = trial_spec(first)
     values = {

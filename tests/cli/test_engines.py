@@ -88,6 +88,8 @@ def test_an_engine_trains_and_the_model_names_it(slight, run):
     assert [each["spec_schema"] for each in found] == [9, 3]
     stored = [json.loads(run("info", path, "--spec").out)["training"]["engine"] for path in ("model.h5", "numpy.h5")]
     assert stored == ["slight", None]
+    lines = [run("info", path).out.splitlines() for path in ("model.h5", "numpy.h5")]
+    assert [[line.split() for line in each if line.startswith("engine")] for each in lines] == [[["engine", "slight"]], []]
 
 
 def test_a_model_needs_no_engine_for_predictions(slight, run, start):
@@ -163,6 +165,7 @@ def test_an_engine_that_cannot_be_used_says_why(own, run):
     done = run("train", "spec.json", "-c", "own.py", "--engine", "unbuilt")
     assert done.code == 3
     assert "the engine 'unbuilt' cannot be used: built without a C compiler" in done.err
+    assert "help: without an engine NumPy computes: --engine numpy" in done.err
 
 
 def test_an_engine_that_leaves_all_to_numpy_is_one_warning(own, spec, run):

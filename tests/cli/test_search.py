@@ -93,3 +93,12 @@ def test_data_of_stdin_are_read_once(run, penguins, monkeypatch):
     assert done.code == 0, done.err
     assert mlpkit.load("best.h5").evaluate("penguins.csv")["accuracy"] > 0.5
     assert "cannot both come from stdin" in run("search", "-", "-d", "-").err
+
+
+def test_a_missing_engine_is_an_error_before_a_trial(run, penguins):
+    done = run("search", "spec.json", "--trials", "2", "--workers", "1", "--set", "training.engine=nope")
+    assert (done.code, done.out) == (3, "")
+    assert "unknown engine 'nope'" in done.err
+    assert "(training.engine)" in done.err
+    assert "trial" not in done.err
+    assert not (penguins / "search.journal").exists()

@@ -100,3 +100,13 @@ def test_the_engine_stays_during_a_run(path):
         model.engine = "double"
     loop.close()
     model.engine = "double"
+
+
+@pytest.mark.parametrize("wrong", [5, True, b"double", ["double"], Double])
+def test_a_name_that_is_no_text_is_a_clear_error(path, wrong):
+    model = mlpkit.load(path)
+    with pytest.raises(TypeError, match="engine must be a name, such as 'fused', or None for NumPy, not "):
+        mlpkit.load(path, engine=wrong)
+    with pytest.raises(TypeError, match="engine must be a name"):
+        model.engine = wrong
+    assert model.engine is None

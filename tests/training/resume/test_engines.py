@@ -113,3 +113,13 @@ def test_the_engine_validates_and_the_finished_model_predicts_with_numpy(stoppin
     assert model.engine is None
     model.save(tmp_path / "model.h5")
     assert np.array_equal(mlpkit.load(tmp_path / "model.h5").predict(X), model.predict(X))
+
+
+def test_a_missing_engine_of_the_run_is_one_that_the_run_began_with(tmp_path):
+    path = stopped(spec_of("slight"), tmp_path / "state.h5")
+    mlpkit.plugin.REGISTRIES["engines"]._own.clear()
+    with pytest.raises(mlpkit.MissingPlugin, match="unknown engine 'slight': the run that is resumed began with it") as found:
+        mlpkit.train(spec_of(), X, Y, resume=path)
+    assert "--engine numpy" in found.value.help
+    with pytest.warns(UserWarning, match="began with the engine 'slight' and is resumed with 'numpy'"):
+        mlpkit.train(spec_of("numpy"), X, Y, resume=path)
