@@ -125,7 +125,7 @@ def checkout(tmp_path):
     """Return a copy of the package and its documents."""
     folder = tmp_path / "checkout"
     shutil.copytree(PACKAGE, folder / "mlpkit")  # with what is compiled of it: the files that a patch changes are compiled again
-    shutil.copytree(ROOT / "models", folder / "models", ignore=shutil.ignore_patterns("*.h5", "*.csv", "*.html"))
+    shutil.copytree(ROOT / "models", folder / "models", ignore=shutil.ignore_patterns("*.h5", "*.csv"))
     return folder
 
 
