@@ -11,7 +11,7 @@ import typer
 
 from mlpkit.cli.console import Console
 from mlpkit.cli.options import Code, Data, Engine, Force, Json, Settings, check_one_stdin, load_code
-from mlpkit.cli.output_files import MODELS, TABLES, check_ending, check_is_file, check_output, write_table, written
+from mlpkit.cli.output_files import MODELS, check_ending, check_is_file, check_output, write_table, written
 from mlpkit.cli.overrides import all_settings
 from mlpkit.cli.predictions import Format, write
 from mlpkit.cli.signals import Interrupt
@@ -37,6 +37,8 @@ Predictions = Annotated[
 Scores = Annotated[
     str | None, typer.Option("--scores", metavar="FILE", help="Table of the folds to write, such as scores.csv; mlpkit compare reads it.")
 ]
+
+SCORES = {".csv": "CSV"}  # what `mlpkit compare` reads
 
 
 def cv(
@@ -107,7 +109,7 @@ def _check_outputs(output: str | None, predictions: str | None, scores: str | No
         Format.of(predictions, None)
         check_output(predictions, force=force, reads=reads, option="--predictions")
     if scores is not None:
-        check_ending(scores, TABLES, "a table", "--scores")
+        check_ending(scores, SCORES, "a table", "--scores")
         check_output(scores, force=force, reads=reads, option="--scores")
 
 

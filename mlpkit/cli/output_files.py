@@ -17,7 +17,6 @@ from mlpkit.files.atomic import replacing, resolved
 from mlpkit.files.paths import as_path, expanded
 
 SPECS = {".json": "JSON"}
-TABLES = {".csv": "CSV"}
 MODELS = {".h5": "HDF5", ".hdf5": "HDF5", ".hdf": "HDF5"}
 PAGES = {".html": "HTML", ".htm": "HTML"}
 TABLES = {".csv": "CSV", ".tsv": "TSV", ".tab": "TSV", ".jsonl": "JSON lines", ".ndjson": "JSON lines", ".npy": "NPY"}

@@ -134,6 +134,8 @@ class Plugin(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False)
 
     kind: ClassVar[str]
+    of_a_run: ClassVar[bool] = False  # True for a kind that is chosen for a run or found by it, and is no part of a model
+    if_missing: ClassVar[str] = "; for user code: --code FILE, or pass the class"  # advice behind the names of the installed ones
     without_effect: ClassVar[tuple[str, ...]] = ()  # options that change no result, such as a block size; see mlpkit.testing
 
     def __str__(self) -> str:

@@ -25,6 +25,8 @@ class Engine(Plugin):
     """Another way to compute the passes of a network. `mlpkit.testing` compares its results with NumPy's."""
 
     kind: ClassVar[str] = "engines"
+    of_a_run: ClassVar[bool] = True
+    if_missing: ClassVar[str] = "; without an engine NumPy computes: --engine numpy"
 
     @abstractmethod
     def training(self, workspace: Any) -> TrainingPass | None:

@@ -16,6 +16,8 @@ class Exchange(Plugin):
     """Exchange between `size` processes, the ranks 0 to size - 1. All ranks call `sum` and `gather` in the same order."""
 
     kind: ClassVar[str] = "exchanges"
+    of_a_run: ClassVar[bool] = True
+    if_missing: ClassVar[str] = ""
 
     @property
     @abstractmethod

@@ -81,6 +81,8 @@ class Kernels(Plugin):
     """Compiled steps for some optimizers. `mlpkit.testing` compares their bits with those of NumPy."""
 
     kind: ClassVar[str] = "kernels"
+    of_a_run: ClassVar[bool] = True
+    if_missing: ClassVar[str] = ""
 
     @abstractmethod
     def step(self, parts: StepParts) -> Kernel | None:

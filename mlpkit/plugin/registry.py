@@ -25,7 +25,6 @@ from mlpkit.text.shown import first_few, shortened
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,99}$")  # at most 100 characters, for names in model files
 BUILTIN = "mlpkit"
-RUN_KINDS = ("exchanges", "kernels", "engines")  # chosen for a run or found by it: no part of a model
 MOST_NAMED = 10  # plugins in the message about an unknown one
 T = TypeVar("T")
 
@@ -236,10 +235,7 @@ class Registry(Generic[T]):
         here = [info.name for info in self.installed()]
         hint, advice = suggestion(snake_case(name), {*here, *self.aliases}), installation(self.kind, name, snake_case(name))
         more = f" ('mlpkit plugins list -g {self.kind}' shows all)" if len(here) > MOST_NAMED else ""
-        own = "; for user code: --code FILE, or pass the class"
-        if self.kind in RUN_KINDS:
-            own = "; without an engine NumPy computes: --engine numpy" if self.kind == "engines" else ""
-        help = f"{advice}installed: {first_few(here, MOST_NAMED) or 'none'}{more}{own}"
+        help = f"{advice}installed: {first_few(here, MOST_NAMED) or 'none'}{more}{getattr(self.base, 'if_missing', '')}"
         return MissingPlugin(f"unknown {singular(self.kind)} {name!r}{hint}", help=help)
 
     # -- from a class to its name

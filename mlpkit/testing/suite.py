@@ -8,7 +8,6 @@ from typing import Any
 from mlpkit.export.onnx.plugins import has_onnx
 from mlpkit.plugin import Loss, Minimizer, Plugin, Reader
 from mlpkit.plugin.fixed_activation import fixed
-from mlpkit.plugin.registry import RUN_KINDS
 from mlpkit.plugin.since import marked
 from mlpkit.testing import (
     activations,
@@ -89,7 +88,7 @@ def checks_of(plugin: Plugin) -> dict[str, CheckFunction]:
     if isinstance(plugin, Reader):  # readers are not used in training
         readers.prepare(plugin, *variants(plugin))
         return {**common.CHECKS, **common.AFTER_RUNS, **KINDS[plugin.kind]}
-    if plugin.kind in RUN_KINDS:  # part of a run, not of a model
+    if plugin.of_a_run:
         return {**common.CHECKS, **KINDS[plugin.kind]}
     own = {**KINDS[plugin.kind], **(optimizers.OF_MINIMIZERS if isinstance(plugin, Minimizer) else {})}
     last = {"effects": effect_checks.effects, "other_options": other_options, **engine.CHECKS[plugin.kind]}

@@ -65,7 +65,7 @@ def check_spec(state: TrainingState, old: Spec, new: Spec, history: Sequence[Epo
     then, now = (each.training.engine or NUMPY for each in (old, spec))
     if then != now:
         message = f"the run began with the engine {shortened(then)!r} and is resumed with {shortened(now)!r}"
-        warn(UserWarning(f"{message}: the last bits may differ from those of an uninterrupted run"))
+        warn(UserWarning(f"{message}: the last bits, and the masks of dropout, may differ from those of an uninterrupted run"))
     if changed := changed_versions(state.versions, versions(spec)):
         warn(UserWarning(f"results may differ in the last bits from those of an uninterrupted run: {'; '.join(changed)}"))
     return spec

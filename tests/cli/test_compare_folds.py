@@ -43,6 +43,7 @@ WRONG = {
     "rows": (["compare", "2.csv", "t.csv"], "t.csv is no table of a cross-validation: it has no column 'repeat'"),
     "weights": (["compare", "2.csv", "8.csv", "--weighted"], "no rows to weight"),
     "a page": (["compare", "2.csv", "8.csv", "-o", "c.html"], "a comparison of tables is written as"),
+    "another table": (["cv", "2.json", "--scores", "x.tsv"], "a table is written as CSV"),
     "another suffix": (["cv", "2.json", "--scores", "x.json"], "a table is written as CSV"),
     "the data": (["cv", "2.json", "--scores", "t.csv", "--force"], "is an input"),
 }

@@ -11,10 +11,9 @@ import pytest
 
 import mlpkit
 from mlpkit.plugin import REGISTRIES
-from mlpkit.plugin.registry import RUN_KINDS
 from mlpkit.scaffold import new_package
 
-KINDS = [kind for kind in REGISTRIES if kind not in RUN_KINDS]  # which have no template
+KINDS = [kind for kind in REGISTRIES if not REGISTRIES[kind].base.of_a_run]  # which have no template
 
 
 def files(folder):

@@ -32,7 +32,6 @@ from mlpkit.modelfile.hdf5.superblock import read_superblock
 from mlpkit.modelfile.manifest import MOST_PROBED
 from mlpkit.modelfile.rules import Rule
 from mlpkit.plugin import REGISTRIES, Task
-from mlpkit.plugin.registry import RUN_KINDS
 from mlpkit.plugin.since import marked
 from mlpkit.preprocessing.json_state import ColumnState, InputState, TargetState
 from mlpkit.preprocessing.labels import MOST_LETTERS
@@ -83,7 +82,7 @@ def test_versions_and_limits_are_those_of_the_reader():
     assert f"No list has more than {MOST_PROBED:,} numbers" in re.sub(r"\s+", " ", FORMAT)
     assert f"at most {MAX_RANK} dimensions" in re.sub(r"\s+", " ", FORMAT)
     assert f"a few rows (1 to {MOST_ROWS}) of encoded inputs" in re.sub(r"\s+", " ", FORMAT)
-    kinds = [kind for kind in REGISTRIES if kind not in ("readers", *RUN_KINDS)]  # which no model needs
+    kinds = [kind for kind in REGISTRIES if kind != "readers" and not REGISTRIES[kind].base.of_a_run]  # which no model needs
     assert f"The kinds are {', '.join(f'`{kind}`' for kind in kinds[:-1])} and `{kinds[-1]}`" in FORMAT
 
 
@@ -126,7 +125,7 @@ def test_additions_of_each_schema_are_marked_in_the_reference():
         kind = section.split("\n")[0].lower()
         for name in REGISTRIES[kind].builtins if kind != "readers" else ():
             assert (getattr(REGISTRIES[kind].get(name), "since", 3) > 3) == (name in later_in(section)), (kind, name)
-    assert len(sections) == len([kind for kind in REGISTRIES if kind not in RUN_KINDS])
+    assert len(sections) == len([kind for kind in REGISTRIES if not REGISTRIES[kind].base.of_a_run])
     later = later_in(keys)
     parts = {"data.": Data, "preprocessing.": Preprocessing, "training.": Training, "network.layers[].": Layer, "network.": NetworkSpec}
     marks = [f"{prefix}{name}" for prefix, part in parts.items() for name in marked(part)]

@@ -79,7 +79,7 @@ def test_a_run_goes_on_with_its_engine(began, tmp_path):
 def test_another_engine_is_a_warning(began, now, tmp_path):
     model, warned = resumed(spec_of(now), stopped(spec_of(began), tmp_path / "part.h5"))
     message = f"the run began with the engine {began or 'numpy'!r} and is resumed with {now!r}"
-    assert warned == [f"{message}: the last bits may differ from those of an uninterrupted run"]
+    assert warned == [f"{message}: the last bits, and the masks of dropout, may differ from those of an uninterrupted run"]
     assert model.spec.training.engine == now
     whole = mlpkit.train(spec_of(now), X, Y)
     assert not np.array_equal(model.network.parameters.vector, whole.network.parameters.vector)
