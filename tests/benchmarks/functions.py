@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from mlpkit_fused import _engine
-from mlpkit_fused.functions import activation_code, loss_code
+from mlpkit_fused.builder import Builder, Pass, Place, Slot
+from mlpkit_fused.functions import Coded, activation_code, loss_code
 
 from mlpkit.plugin import REGISTRIES, Activation, Gated, Loss
 from mlpkit.plugin.fixed_activation import initial_parameters
@@ -36,6 +36,13 @@ def against_numpy(what: str, compiled: Callable[[], object], numpy: Callable[[],
         return pair(what, repeated(compiled, calls), {"NumPy": (repeated(numpy, calls), 1.0)}, "us", 5, 1e6)
 
 
+def operation(dtype: np.dtype, name: str, places: Sequence[Place], sizes: Sequence[int], coded: Coded, slots: dict[int, Slot]) -> Pass:
+    """Return a program of one operation."""
+    build = Builder(dtype, slots)
+    build.add(name, places, sizes, coded[1], coded[0])
+    return build.finished()
+
+
 def activation(what: str, plugin: Activation, shape: tuple[int, int], dtype: str) -> list[Row]:
     """A row for the values, and one for the gradient; both sides copy what NumPy's backward takes for scratch."""
     rng, code = np.random.default_rng(0), activation_code(plugin)
@@ -52,17 +59,20 @@ def activation(what: str, plugin: Activation, shape: tuple[int, int], dtype: str
         np.copyto(out, values)
         np.copyto(grad, slope)
 
+    sizes, own = (*z.shape, shape[1]), tuple(parameters) or (None,)
+    of_z = grad_z if isinstance(plugin, Gated) else grad
+    activate = operation(z.dtype, "activate", (z, None, out, *own), sizes, code, {})
+    back = operation(z.dtype, "backward", (z, out, grad, of_z, *own, *(tuple(gradients) or (None,)), None), sizes, code, {})
+
     def compiled() -> None:
         copy()
-        _engine.backward(*code, z, out, grad, grad_z, *parameters, *gradients)
+        back()
 
     def numpy() -> None:
         copy()
         plugin.backward(z, out, grad, *((grad_z,) if isinstance(plugin, Gated) else ()), *parameters, *gradients)
 
-    forward = against_numpy(
-        f"{what}, forward", lambda: _engine.forward(*code, z, out, *parameters), lambda: plugin.forward(z, out, *parameters), slope.size
-    )
+    forward = against_numpy(f"{what}, forward", activate, lambda: plugin.forward(z, out, *parameters), slope.size)
     return [*forward, *against_numpy(f"{what}, backward", compiled, numpy, slope.size)]
 
 
@@ -77,9 +87,13 @@ def loss(what: str, plugin: Loss, shape: tuple[int, int], dtype: str) -> list[Ro
     values, losses, grad = start.copy(), np.empty(shape[0], dtype), np.empty_like(start)
     form = plugin.value_and_grad if plugin.joint_with is None else plugin.joint
 
+    columns = shape[1]
+    slots = {0: ("t", shape[0] * columns, shape[0] if classes else 0, False)}
+    fused = operation(values.dtype, "loss", (values, 0, losses, grad), (*values.shape, columns), code, slots)
+
     def compiled() -> None:
         np.copyto(values, start)
-        _engine.loss(*code, values, targets, losses, grad)
+        fused(targets)
 
     def numpy() -> None:
         np.copyto(values, start)

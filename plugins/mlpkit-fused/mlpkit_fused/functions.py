@@ -37,7 +37,7 @@ def activation_code(activation: Any) -> Coded | None:
     return _coded(_engine.activations, name, options)
 
 
-def loss_code(loss: Any, fused: bool, shares: bool = False) -> Coded | None:
+def loss_code(loss: Any, fused: bool) -> Coded | None:
     """Return the code and the options of a loss.
 
     Parameters
@@ -45,15 +45,13 @@ def loss_code(loss: Any, fused: bool, shares: bool = False) -> Coded | None:
     loss : Loss
     fused : bool
         True for the form that includes the last activation.
-    shares : bool, optional
-        True for targets that are distributions over classes, of a loss that takes classes.
 
     Returns
     -------
     tuple or None
         None for a loss that is not built in, and for a form that is not written in C.
     """
-    name, of = _builtin_name("losses", loss), "shares" if shares else "classes"
+    name = _builtin_name("losses", loss)
     options: tuple[float, ...] = (0.0, 0.0)
     match name:
         case "huber":
@@ -63,11 +61,11 @@ def loss_code(loss: Any, fused: bool, shares: bool = False) -> Coded | None:
         case "binary_crossentropy":
             options = loss.label_smoothing, loss.pos_weight - 1.0
         case "categorical_crossentropy":
-            name, options = f"crossentropy_of_{of}", (loss.label_smoothing, 0.0)
+            name, options = "crossentropy_of_classes", (loss.label_smoothing, 0.0)
         case "binary_focal_crossentropy":
             options = loss.gamma, -1.0 if loss.alpha is None else loss.alpha
         case "categorical_focal_crossentropy":
-            name, options = f"focal_of_{of}", (loss.gamma, loss.alpha)
+            name, options = "focal_of_classes", (loss.gamma, loss.alpha)
         case "quantile" if len(loss.quantiles) == 1:
             options = loss.quantiles[0], 0.0
         case "quantile":

@@ -32,6 +32,12 @@ class Rows:
         build.add("product", (self.place, grad, out), (self.width, columns, rows), code=0 if self.turned else A_TRANSPOSED)
 
 
+def scale_weight(build: Builder, first: Any) -> None:
+    """Add the product of the first weights and the factors of the inputs, if there are any."""
+    if first.layer.input_scale is not None:
+        build.add("scale", (first.layer.weight, first.layer.input_scale, first.weight), first.weight.shape)
+
+
 def shift(build: Builder, layer: Any) -> Array | None:
     """Add what turns a product into pre-activations where a layer is normalized; return a bias that is left for `activate`."""
     bias, options = layer.layer.bias, layer.layer.spec.normalization

@@ -6,7 +6,7 @@ from typing import Any
 
 from mlpkit_fused.builder import Builder, Pass, Place
 from mlpkit_fused.embedding_passes import Embeddings
-from mlpkit_fused.layer_passes import Rows, activate, add_shortcut, shift
+from mlpkit_fused.layer_passes import Rows, activate, add_shortcut, scale_weight, shift
 
 INPUTS, OUTPUTS = range(2)  # arguments of a pass
 
@@ -17,9 +17,8 @@ def prediction_pass(forward: Any) -> Pass:
     width = forward.learned._encoded.shape[0] if forward.learned is not None else layers[0].weight.shape[0]
     slots = {INPUTS: ("r", rows * width, 0, False), OUTPUTS: ("R", rows * layers[-1].outputs.shape[1], 0, False)}
     build = Builder(forward.z.dtype, slots)
-    inputs, first = _first_inputs(build, forward, width), layers[0]
-    if first.layer.input_scale is not None:
-        build.add("scale", (first.layer.weight, first.layer.input_scale, first.weight), first.weight.shape)
+    inputs = _first_inputs(build, forward, width)
+    scale_weight(build, layers[0])
     for layer in layers:
         inputs.times(build, layer.weight, layer.z)
         bias = shift(build, layer)

@@ -9,7 +9,17 @@ from mlpkit_fused.builder import Builder, Pass, Place, Slot
 from mlpkit_fused.dropout import Masks
 from mlpkit_fused.embedding_passes import Embeddings
 from mlpkit_fused.functions import loss_code
-from mlpkit_fused.layer_passes import B_TRANSPOSED, Rows, activate, add_shortcut, back_activate, back_normalize, shift, sum_rows
+from mlpkit_fused.layer_passes import (
+    B_TRANSPOSED,
+    Rows,
+    activate,
+    add_shortcut,
+    back_activate,
+    back_normalize,
+    scale_weight,
+    shift,
+    sum_rows,
+)
 
 INPUTS, TARGETS, WEIGHTS = range(3)  # arguments of a pass
 
@@ -61,9 +71,8 @@ class _Training:
 
     def _forward(self) -> None:
         """Add the forward pass, up to the last pre-activations for a fused loss."""
-        build, first = self.build, self.layers[0]
-        if first.layer.input_scale is not None:
-            build.add("scale", (first.layer.weight, first.layer.input_scale, first.weight), first.weight.shape)
+        build = self.build
+        scale_weight(build, self.layers[0])
         for index, (layer, inputs) in enumerate(zip(self.layers, self.inputs, strict=True)):
             inputs.times(build, layer.weight, layer.z)
             bias = shift(build, layer)

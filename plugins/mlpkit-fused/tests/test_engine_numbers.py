@@ -114,13 +114,13 @@ def test_a_level_that_the_processor_lacks_is_refused(level):
 def test_wrong_arrays_are_refused():
     x = np.zeros(4, np.float32)
     for given, out, error, part in (
-        (x, np.zeros(4), TypeError, "out: expected an array of float32"),
-        (x, np.zeros(3, np.float32), ValueError, "out: expected 4 numbers, got 3"),
+        (x, np.zeros(4), TypeError, "out must be an array of float32"),
+        (x, np.zeros(3, np.float32), ValueError, "out must have 4 numbers, not 3"),
         (x[::2], x[:2], (BufferError, ValueError), "contiguous"),
-        (x.astype(int), x, ValueError, "x: expected float32 or float64"),
-        (x.astype(np.float16), x, TypeError, "x: expected"),
-        (x.astype(">f4"), x, TypeError, "x: expected"),
-        (np.zeros(17, np.uint8)[1:].view(np.float32), x, TypeError, "x: expected"),
+        (x.astype(int), x, TypeError, "x must be an array of float32 or float64"),
+        (x.astype(np.float16), x, TypeError, "x must be an array"),
+        (x.astype(">f4"), x, TypeError, "x must be an array"),
+        (np.zeros(17, np.uint8)[1:].view(np.float32), x, ValueError, "not aligned"),
         (memoryview(bytearray(17))[1:].cast("f"), x, ValueError, "not aligned"),
         ([1.0], x, TypeError, "bytes-like"),
     ):
@@ -130,5 +130,5 @@ def test_wrong_arrays_are_refused():
     out.flags.writeable = False
     with pytest.raises((BufferError, ValueError), match=r"read-only|not writable"):
         _engine.function(0, np.zeros(4, np.float32), out)
-    with pytest.raises(ValueError, match="there is no code 9"):
+    with pytest.raises(ValueError, match="there is no function 9"):
         _engine.function(9, np.zeros(4, np.float32), np.zeros(4, np.float32))

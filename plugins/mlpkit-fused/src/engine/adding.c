@@ -1,8 +1,5 @@
 /* Operations that are added to a program, with their arrays and sizes checked. */
-#include "engine/activations.h"
 #include "engine/kinds.h"
-#include "engine/losses.h"
-#include "engine/program_type.h"
 
 #define WIDEST 2147483647
 
@@ -90,35 +87,12 @@ static int set_sizes(const Kind *kind, Op *op, PyObject *sizes, PyObject *number
     return !PyErr_Occurred();
 }
 
-/* Return 1 if targets have the columns and the type that a loss reads; class numbers are for a loss of classes alone. */
-static int are_targets(const Program *program, const Op *op) {
-    ptrdiff_t classes = program->slots[op->places[1].slot].classes;
-    return op->sizes[1] == op->sizes[2] * outputs_per_target(op->code, op->numbers, NUMBERS, op->sizes[1]) &&
-           (classes == 0 || (is_of_classes(op->code) && classes >= op->sizes[0]));
-}
-
-/* Return 1 if sizes and places that depend on the code are right; else raise ValueError. */
+/* Return 1 if the code of an operation exists and all else fits; else raise ValueError. */
 static int is_consistent(const Program *program, const Kind *kind, const Op *op) {
-    int right = op->code >= 0 && op->code < (kind->codes ? kind->codes : 1);
-    if (right && !strncmp(kind->name, "embed", 5)) {
-        ptrdiff_t frequencies = op->sizes[2], features = op->sizes[4], width = op->sizes[5];
-        right = features == (op->code == WAVES ? 2 * frequencies : frequencies) && width == (op->code == BINS ? frequencies + 1 : frequencies);
-        int back = kind->name[5] != 0;
-        right &= (op->code != COSINES || (back ? op->places[4].base && op->places[9].base : op->places[5].base != NULL)) &&
-                 (op->code == BINS || !back || op->places[8].base);
-    }
-    if (right && !strcmp(kind->name, "dropout"))
-        right = op->sizes[1] == 4 && op->sizes[2] == 1;
-    if (right && (!strcmp(kind->name, "activate") || !strcmp(kind->name, "backward"))) {
-        int is_prelu = op->code == ACTIVATION_prelu, is_gated = op->code >= FIRST_GATED && !is_prelu;
-        right = op->sizes[1] == (is_gated ? 2 : 1) * op->sizes[2] && (!is_prelu || op->places[kind->name[0] == 'a' ? 3 : 4].base) &&
-                (!is_prelu || kind->name[0] == 'a' || op->places[5].base);
-    }
-    if (right && !strcmp(kind->name, "loss"))
-        right = are_targets(program, op);
-    if (!right)
-        PyErr_Format(PyExc_ValueError, "the operation %s is inconsistent", kind->name);
-    return right;
+    if (op->code >= 0 && op->code < (kind->codes ? kind->codes : 1) && (!kind->fits || kind->fits(program, op)))
+        return 1;
+    PyErr_Format(PyExc_ValueError, "the operation %s is inconsistent", kind->name);
+    return 0;
 }
 
 PyDoc_STRVAR(add_doc, "add(name, places, sizes, numbers, code)\n\nAppend an operation; each place is an array, the number of a slot, or None.");

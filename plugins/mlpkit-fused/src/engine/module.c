@@ -10,7 +10,7 @@
 static int level; /* of the code that runs: an index of level_names */
 
 #include "engine/op.h"
-#include "engine/testing.c"
+#include "engine/functions.c"
 #include "engine/program.c"
 
 static PyObject *use_level(PyObject *module, PyObject *number) {
@@ -30,7 +30,7 @@ static PyObject *present_level(PyObject *module, PyObject *none) {
 static PyMethodDef methods[] = {
     {"use_level", use_level, METH_O, "Use the code for a level of the processor, an index of `levels`."},
     {"level", present_level, METH_NOARGS, "Return the level whose code is used."},
-    TEST_METHODS,
+    {"function", compute_function, METH_VARARGS, "Compute a function of each number: function(number, x, out)."},
     {NULL, NULL, 0, NULL},
 };
 

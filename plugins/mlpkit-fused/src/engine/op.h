@@ -32,11 +32,12 @@ typedef struct {
     void *slots[SLOTS]; /* NULL: not given */
     void (*gemm)(void); /* one of the types above */
     int wide;           /* 1: its integers have 64 bits */
-    int classes; /* 1: targets are class numbers */
-    int wrong;   /* 1: one of them is out of range */
+    int classes;        /* 1: targets are class numbers */
+    int wrong;          /* 1: one of them is out of range */
     double loss;
 } Run;
 
+typedef struct Program Program;
 typedef struct Op Op;
 typedef void (*Function)(const Op *, Run *);
 
@@ -56,11 +57,13 @@ static inline void *at(const Op *op, const Run *run, int place) {
 /* Kind of operation.
 
    `places` has a word for each array: its type, 'r' for the dtype of the program, 'd' for double, 'i' for ptrdiff_t or 't' for targets, in
-   upper case if it is written to, behind '?' if it may be left out; then the sizes whose product is its least length: "R02" for sizes[0] * sizes[2]. */
+   upper case if it is written to, behind '?' if it may be left out; then the sizes whose product is its least length: "R02" for
+   sizes[0] * sizes[2]. */
 typedef struct {
     const char *name, *places;
     int sizes, numbers;
-    int codes; /* number of codes, or 0 */
+    int codes;                                 /* number of codes, or 0 */
+    int (*fits)(const Program *, const Op *); /* return 1 if what depends on the code or on other sizes is right; NULL: nothing does */
     Function functions[LEVELS][2];
 } Kind;
 

@@ -74,20 +74,18 @@ static PyObject *declare_slot(PyObject *self, PyObject *arguments) {
 
 /* -- run */
 
-/* Set the array of a slot; return 0 with an exception if it does not fit. */
-static int give(Program *program, Run *run, int number, PyObject *value, Py_buffer *view) {
+/* Set the address of a slot from the view of an array; return 0 with an exception if it does not fit. */
+static int set_slot(Program *program, Run *run, int number, const Py_buffer *view) {
     Slot *slot = &program->slots[number];
-    int flags = PyBUF_FORMAT | (slot->writable ? PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE : PyBUF_STRIDES);
-    if (PyObject_GetBuffer(value, view, flags) < 0)
-        return 0;
-    run->slots[number] = view->buf;
-    run->classes |= slot->classes && type_of(view) == 'q';
-    if (type_of(view) != number_type(program, run->classes && slot->classes ? 'i' : 'r')) {
+    int classes = slot->classes && type_of(view) == 'q';
+    if (type_of(view) != number_type(program, classes ? 'i' : 'r')) {
         PyErr_Format(PyExc_TypeError, "argument %d has the format %s", number, view->format ? view->format : "B");
         return 0;
     }
-    if (!is_long_enough(view, run->classes && slot->classes ? slot->classes : slot->length))
+    if (!is_long_enough(view, classes ? slot->classes : slot->length))
         return 0;
+    run->classes |= classes;
+    run->slots[number] = view->buf;
     if (PyBuffer_IsContiguous(view, 'C') && !((uintptr_t)view->buf % (uintptr_t)view->itemsize))
         return 1;
     Py_ssize_t most = (slot->length > slot->classes ? slot->length : slot->classes) * 8;
@@ -103,6 +101,17 @@ static int give(Program *program, Run *run, int number, PyObject *value, Py_buff
     return PyBuffer_ToContiguous(slot->copy, view, view->len, 'C') == 0;
 }
 
+/* Hold the array of a slot; return 0 with an exception if it does not fit. */
+static int give(Program *program, Run *run, int number, PyObject *value, Py_buffer *view) {
+    int flags = PyBUF_FORMAT | (program->slots[number].writable ? PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE : PyBUF_STRIDES);
+    if (PyObject_GetBuffer(value, view, flags) < 0)
+        return 0;
+    if (set_slot(program, run, number, view))
+        return 1;
+    PyBuffer_Release(view);
+    return 0;
+}
+
 static void run_all(const Program *program, Run *run) {
     for (Py_ssize_t i = 0; i < program->count; i++)
         program->ops[i].function(&program->ops[i], run);
@@ -114,18 +123,13 @@ static PyObject *run_program(PyObject *self, PyObject *const *arguments, Py_ssiz
     Program *program = (Program *)self;
     Py_buffer views[SLOTS];
     Run run = {{NULL}, program->gemm, program->wide, 0, 0, 0.0};
-    int given = 0, right = !program->busy;
-    int held[SLOTS] = {0};
+    int right = !program->busy, held[SLOTS] = {0};
     if (!right)
         PyErr_SetString(PyExc_RuntimeError, "the program is running");
-    for (; right && given < SLOTS; given++) {
-        PyObject *value = given < count ? arguments[given] : Py_None;
-        if (!program->slots[given].type)
-            continue;
-        if (value == Py_None && program->slots[given].optional)
-            continue;
-        right = give(program, &run, given, value, &views[given]);
-        held[given] = right || run.slots[given] != NULL;
+    for (int i = 0; right && i < SLOTS; i++) {
+        PyObject *value = i < count ? arguments[i] : Py_None;
+        if (program->slots[i].type && !(value == Py_None && program->slots[i].optional))
+            right = held[i] = give(program, &run, i, value, &views[i]);
     }
     if (right && program->work >= LARGE) {
         program->busy = 1;

@@ -2,7 +2,7 @@
 #ifndef MLPKIT_PROGRAM_TYPE_H
 #define MLPKIT_PROGRAM_TYPE_H
 
-#include "engine/arrays.h"
+#include "arrays.h"
 #include "engine/op.h"
 
 typedef struct {
@@ -12,7 +12,7 @@ typedef struct {
     void *copy; /* of an array that is not contiguous */
 } Slot;
 
-typedef struct {
+struct Program {
     PyObject_HEAD
     int of_double, wide, level, busy;
     void (*gemm)(void);
@@ -21,7 +21,7 @@ typedef struct {
     Py_buffer *views;
     Slot slots[SLOTS];
     double work;
-} Program;
+};
 
 /* Return the type of the numbers of a buffer, as by `type_of`, for a type of an operation or slot. */
 static char number_type(const Program *program, char type) {

@@ -2,27 +2,18 @@
 #ifndef MLPKIT_ARGUMENTS_H
 #define MLPKIT_ARGUMENTS_H
 
+#include "arrays.h"
 #include "step.h"
 
-enum { READ = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT, WRITE = READ | PyBUF_WRITABLE };
+enum { READ, WRITE };
 
-static const char *type_name(char format) { return format == 'f' ? "float32" : "float64"; }
-
-/* Fill `view` with the buffer of a contiguous, aligned array of `size` numbers of a format; for w, size is -1 and format is 0. */
-static int get_array(PyObject *array, const char *name, int flags, char format, Py_ssize_t size, Py_buffer *view) {
-    if (PyObject_GetBuffer(array, view, flags) < 0)
-        return -1; /* a message of NumPy, such as that the array is not contiguous */
-    const char *found = view->format ? view->format : "B";
-    Py_ssize_t expected = found[0] == 'f' ? sizeof(float) : sizeof(double);
-    if (view->itemsize > 0 && (uintptr_t)view->buf % (size_t)view->itemsize)
-        PyErr_Format(PyExc_ValueError, "%s is not aligned: pass a copy of the array", name);
-    else if ((found[0] != 'f' && found[0] != 'd') || found[1] || view->itemsize != expected || (format && found[0] != format))
-        PyErr_Format(PyExc_TypeError, "%s must be an array of %s, not of the format '%s'", name,
-                     format ? type_name(format) : "float32 or float64", found);
-    else if (size >= 0 && view->len != size * expected)
-        PyErr_Format(PyExc_ValueError, "%s must have %zd numbers, not %zd", name, size, view->len / expected);
-    else
+/* Fill `view` with the buffer of an array of `size` numbers of a type, as by `hold_array`; for w, size is -1 and type is 0. */
+static int get_array(PyObject *array, const char *name, int access, char type, Py_ssize_t size, Py_buffer *view) {
+    if (hold_array(array, name, type, access == WRITE, view) < 0)
+        return -1;
+    if (size < 0 || size_of(view) == size)
         return 0;
+    PyErr_Format(PyExc_ValueError, "%s must have %zd numbers, not %zd", name, size, size_of(view));
     PyBuffer_Release(view);
     return -1;
 }
